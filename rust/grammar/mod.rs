@@ -1,0 +1,3 @@
+//! Text around JSON values.
+
+pub(crate) mod flow;

@@ -1,0 +1,52 @@
+//! Interned values: equal values are the same small integer.
+
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::HashTable;
+use parking_lot::Mutex;
+use rustc_hash::FxBuildHasher;
+
+/// An append-only set of values, each with a memo that is filled in later.
+///
+/// Ids are dense and never change. Reading takes no lock; adding takes one for a moment.
+#[derive(Debug)]
+pub(crate) struct Interner<K, M = ()> {
+    entries: boxcar::Vec<(K, M)>,
+    table: Mutex<HashTable<u32>>,
+}
+
+impl<K: Hash + Eq, M: Default> Interner<K, M> {
+    pub(crate) fn new() -> Self {
+        Interner {
+            entries: boxcar::Vec::new(),
+            table: Mutex::new(HashTable::new()),
+        }
+    }
+
+    /// The id of `key`, which is added if it is new.
+    pub(crate) fn intern(&self, key: K) -> u32 {
+        let hash = FxBuildHasher.hash_one(&key);
+        let mut table = self.table.lock();
+        if let Some(&id) = table.find(hash, |&id| self.entries[id as usize].0 == key) {
+            return id;
+        }
+        let id = u32::try_from(self.entries.push((key, M::default())))
+            .expect("memory ends before 2^32 entries do");
+        table.insert_unique(hash, id, |&id| {
+            FxBuildHasher.hash_one(&self.entries[id as usize].0)
+        });
+        id
+    }
+
+    pub(crate) fn get(&self, id: u32) -> &K {
+        &self.entries[id as usize].0
+    }
+
+    pub(crate) fn memo(&self, id: u32) -> &M {
+        &self.entries[id as usize].1
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.count()
+    }
+}

@@ -1,0 +1,320 @@
+//! What a value must be, as a formula over assertions about its type and content.
+//!
+//! An assertion about strings says nothing about other values, and so on: a schema object is the
+//! conjunction of its assertions. Once the type of a value is known, a formula shrinks to the
+//! assertions about that type.
+
+use std::sync::OnceLock;
+
+use crate::intern::Interner;
+use crate::regex::node::{NodeId, Regexes};
+
+/// A formula: an index into [`Formulas`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct FormulaId(pub(crate) u32);
+
+impl FormulaId {
+    pub(crate) const FALSE: FormulaId = FormulaId(0);
+    pub(crate) const TRUE: FormulaId = FormulaId(1);
+}
+
+/// The assertions of one schema object about objects: an index into the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ObjectRuleId(pub(crate) u32);
+
+/// The assertions of one schema object about arrays: an index into the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ArrayRuleId(pub(crate) u32);
+
+/// What the first character of a JSON value tells about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Null,
+    True,
+    False,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 7] = [
+        Kind::Null,
+        Kind::True,
+        Kind::False,
+        Kind::Number,
+        Kind::String,
+        Kind::Array,
+        Kind::Object,
+    ];
+
+    /// The kind of the values that begin with a byte.
+    pub(crate) fn of_first_byte(byte: u8) -> Option<Kind> {
+        Some(match byte {
+            b'n' => Kind::Null,
+            b't' => Kind::True,
+            b'f' => Kind::False,
+            b'-' | b'0'..=b'9' => Kind::Number,
+            b'"' => Kind::String,
+            b'[' => Kind::Array,
+            b'{' => Kind::Object,
+            _ => return None,
+        })
+    }
+
+    /// The text of the kinds that have one value only, empty for the others.
+    pub(crate) fn literal(self) -> &'static [u8] {
+        match self {
+            Kind::Null => b"null",
+            Kind::True => b"true",
+            Kind::False => b"false",
+            _ => b"",
+        }
+    }
+
+    pub(crate) fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Formula {
+    False,
+    True,
+    /// The value's kind is one of a set of [`Kind::bit`]s.
+    Kinds(u8),
+    /// A string is in the language.
+    Text(NodeId),
+    /// A number's text is in the language.
+    Number(NodeId),
+    Object(ObjectRuleId),
+    Array(ArrayRuleId),
+    /// All hold. Parts keep their order: it is the order of the schema's keys.
+    And(Box<[FormulaId]>),
+    /// One holds at least.
+    Or(Box<[FormulaId]>),
+}
+
+#[derive(Debug, Default)]
+struct Memo {
+    by_kind: [OnceLock<FormulaId>; 7],
+    clauses: OnceLock<Clauses>,
+    /// The fewest bytes of a value, which `liveness` fills in.
+    cost: OnceLock<u64>,
+}
+
+/// A disjunction of conjunctions of rules.
+pub(crate) type Clauses = Box<[Box<[u32]>]>;
+
+/// A store of formulas.
+#[derive(Debug)]
+pub(crate) struct Formulas {
+    formulas: Interner<Formula, Memo>,
+    /// At most so many clauses are looked at.
+    alternatives: usize,
+}
+
+impl Formulas {
+    pub(crate) fn new(alternatives: usize) -> Self {
+        let formulas = Interner::new();
+        formulas.intern(Formula::False);
+        formulas.intern(Formula::True);
+        Formulas { formulas, alternatives }
+    }
+
+    pub(crate) fn get(&self, id: FormulaId) -> &Formula {
+        self.formulas.get(id.0)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.formulas.len()
+    }
+
+    pub(crate) fn cost_memo(&self, id: FormulaId) -> &OnceLock<u64> {
+        &self.formulas.memo(id.0).cost
+    }
+
+    fn make(&self, formula: Formula) -> FormulaId {
+        FormulaId(self.formulas.intern(formula))
+    }
+
+    /// A single assertion.
+    pub(crate) fn assertion(&self, assertion: Formula) -> FormulaId {
+        const ALL_KINDS: u8 = 0x7F;
+        match assertion {
+            Formula::Kinds(0) => FormulaId::FALSE,
+            Formula::Kinds(ALL_KINDS) => FormulaId::TRUE,
+            Formula::Text(NodeId::ANY) => FormulaId::TRUE,
+            other => self.make(other),
+        }
+    }
+
+    pub(crate) fn and(&self, parts: &[FormulaId]) -> FormulaId {
+        let mut flat = Vec::with_capacity(parts.len());
+        for &part in parts {
+            match self.get(part) {
+                Formula::True => {}
+                Formula::False => return FormulaId::FALSE,
+                Formula::And(inner) => flat.extend(inner.iter().copied()),
+                _ => flat.push(part),
+            }
+        }
+        dedup(&mut flat);
+        match flat[..] {
+            [] => FormulaId::TRUE,
+            [one] => one,
+            _ => self.make(Formula::And(flat.into())),
+        }
+    }
+
+    pub(crate) fn or(&self, parts: &[FormulaId]) -> FormulaId {
+        let mut flat = Vec::with_capacity(parts.len());
+        for &part in parts {
+            match self.get(part) {
+                Formula::False => {}
+                Formula::True => return FormulaId::TRUE,
+                Formula::Or(inner) => flat.extend(inner.iter().copied()),
+                _ => flat.push(part),
+            }
+        }
+        dedup(&mut flat);
+        match flat[..] {
+            [] => FormulaId::FALSE,
+            [one] => one,
+            _ => self.make(Formula::Or(flat.into())),
+        }
+    }
+
+    /// What remains of a formula once the value's kind is known.
+    pub(crate) fn of_kind(&self, id: FormulaId, kind: Kind) -> FormulaId {
+        if id == FormulaId::TRUE || id == FormulaId::FALSE {
+            return id;
+        }
+        *self.formulas.memo(id.0).by_kind[kind as usize].get_or_init(|| {
+            let keep = |is_about_it: bool| if is_about_it { id } else { FormulaId::TRUE };
+            match self.get(id) {
+                Formula::False | Formula::True => id,
+                Formula::Kinds(bits) if bits & kind.bit() != 0 => FormulaId::TRUE,
+                Formula::Kinds(_) => FormulaId::FALSE,
+                Formula::Text(_) => keep(kind == Kind::String),
+                Formula::Number(_) => keep(kind == Kind::Number),
+                Formula::Object(_) => keep(kind == Kind::Object),
+                Formula::Array(_) => keep(kind == Kind::Array),
+                Formula::And(parts) => self.and(&self.all_of_kind(parts, kind)),
+                Formula::Or(parts) => self.or(&self.all_of_kind(parts, kind)),
+            }
+        })
+    }
+
+    fn all_of_kind(&self, parts: &[FormulaId], kind: Kind) -> Vec<FormulaId> {
+        parts.iter().map(|&part| self.of_kind(part, kind)).collect()
+    }
+
+    /// The language of a formula that is about strings or numbers only; `all` is what it is if
+    /// the formula asserts nothing.
+    pub(crate) fn language(&self, id: FormulaId, all: NodeId, regexes: &Regexes) -> NodeId {
+        let languages = |parts: &[FormulaId]| {
+            parts.iter().map(|&p| self.language(p, all, regexes)).collect::<Vec<_>>()
+        };
+        match self.get(id) {
+            Formula::True => all,
+            &(Formula::Text(node) | Formula::Number(node)) => node,
+            Formula::And(parts) => regexes.and(languages(parts)),
+            Formula::Or(parts) => regexes.or(languages(parts)),
+            _ => NodeId::NEVER,
+        }
+    }
+
+    /// Replaces each rule by `verdict` of it: `FALSE`, `TRUE`, or the rule's own formula.
+    pub(crate) fn substitute(
+        &self,
+        id: FormulaId,
+        verdict: &impl Fn(u32, FormulaId) -> FormulaId,
+    ) -> FormulaId {
+        let all = |parts: &[FormulaId]| {
+            parts.iter().map(|&p| self.substitute(p, verdict)).collect::<Vec<_>>()
+        };
+        match self.get(id) {
+            &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
+                verdict(rule, id)
+            }
+            Formula::And(parts) => self.and(&all(parts)),
+            Formula::Or(parts) => self.or(&all(parts)),
+            _ => id,
+        }
+    }
+
+    /// The rules of a formula that is about objects or arrays only, in order.
+    pub(crate) fn rules(&self, ids: impl IntoIterator<Item = FormulaId>) -> Vec<u32> {
+        let mut out = Vec::new();
+        let mut stack: Vec<FormulaId> = ids.into_iter().collect();
+        stack.reverse();
+        while let Some(id) = stack.pop() {
+            match self.get(id) {
+                &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
+                    out.push(rule);
+                }
+                Formula::And(parts) | Formula::Or(parts) => {
+                    stack.extend(parts.iter().rev().copied());
+                }
+                _ => {}
+            }
+        }
+        dedup(&mut out);
+        out
+    }
+
+    /// The ways in which a formula that is about objects or arrays only can hold: in each, all
+    /// rules of the clause hold. A formula with more ways than the limit shows the first ones.
+    pub(crate) fn clauses(&self, id: FormulaId) -> &[Box<[u32]>] {
+        self.formulas.memo(id.0).clauses.get_or_init(|| self.unfold(id).into())
+    }
+
+    fn unfold(&self, id: FormulaId) -> Vec<Box<[u32]>> {
+        match self.get(id) {
+            Formula::True => vec![Box::new([])],
+            &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
+                vec![Box::new([rule])]
+            }
+            Formula::Or(parts) => {
+                let mut out: Vec<Box<[u32]>> = Vec::new();
+                for &part in parts {
+                    out.extend(self.clauses(part).iter().cloned());
+                }
+                dedup(&mut out);
+                out.truncate(self.alternatives);
+                out
+            }
+            Formula::And(parts) => {
+                let mut out: Vec<Box<[u32]>> = vec![Box::new([])];
+                for &part in parts {
+                    let mut next = Vec::new();
+                    'product: for left in &out {
+                        for right in self.clauses(part) {
+                            let mut both = [&left[..], right].concat();
+                            dedup(&mut both);
+                            next.push(both.into());
+                            if next.len() >= self.alternatives {
+                                break 'product;
+                            }
+                        }
+                    }
+                    dedup(&mut next);
+                    out = next;
+                }
+                out
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Drops later duplicates, keeping the order.
+fn dedup<T: Clone + Eq + std::hash::Hash>(list: &mut Vec<T>) {
+    if list.len() < 2 {
+        return;
+    }
+    let mut seen = rustc_hash::FxHashSet::default();
+    list.retain(|item| seen.insert(item.clone()));
+}

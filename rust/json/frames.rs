@@ -1,0 +1,206 @@
+//! The interned obligations of values that are being read.
+//!
+//! A [`Task`] is what a value must satisfy, and what else is asked about it. An object or array
+//! that is being read is a task with what has been read of it; when a value inside is to begin, the
+//! task of that value follows, and when it has ended, its verdicts choose the next state.
+
+use std::sync::OnceLock;
+
+use crate::intern::Interner;
+use crate::json::array::{Array, ArrayId};
+use crate::json::formula::{FormulaId, Kind};
+use crate::json::liveness::NEVER;
+use crate::json::object::{Member, MemberMemo, Object, ObjectId, ObjectMemo, Shape, ShapeKey};
+use crate::json::rules::Rules;
+use crate::regex::node::NodeId;
+use crate::regex::scan::ScanId;
+
+/// What a value must satisfy: an index into [`Frames`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TaskId(pub(crate) u32);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Task {
+    /// The value must satisfy this.
+    pub(crate) must: FormulaId,
+    /// The frame around the value wants to know whether it satisfies these.
+    pub(crate) asks: Box<[FormulaId]>,
+}
+
+/// Whether a finished value satisfied each of its task's `asks`.
+pub(crate) type Verdicts = Box<[bool]>;
+
+/// Where a value of one kind begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Entry {
+    Literal,
+    Scalar(ScanId),
+    Array(ArrayId),
+    Object(ObjectId),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct TaskMemo {
+    entries: [OnceLock<Option<Entry>>; 7],
+}
+
+/// A text inside an object that is being read: a chain of characters, so that equal texts are equal
+/// ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TextId(pub(crate) u32);
+
+/// No character: the one character of [`TextId::WHATEVER`].
+const WHATEVER: u32 = u32::MAX;
+
+impl TextId {
+    pub(crate) const EMPTY: TextId = TextId(0);
+    /// Stands for any text that an object does not know. No token spells it.
+    pub(crate) const WHATEVER: TextId = TextId(1);
+}
+
+/// All states of values under obligations. Shared by all texts of a grammar, and grown by them.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    pub(crate) rules: Rules,
+    /// Whether keys come in the order of the schema.
+    pub(crate) ordered: bool,
+    pub(crate) tasks: Interner<Task, TaskMemo>,
+    pub(crate) arrays: Interner<Array, crate::json::array::ArrayMemo>,
+    pub(crate) objects: Interner<Object, ObjectMemo>,
+    pub(crate) members: Interner<Member, MemberMemo>,
+    pub(crate) shapes: Interner<ShapeKey, OnceLock<Shape>>,
+    texts: Interner<Option<(TextId, u32)>>,
+}
+
+impl Frames {
+    pub(crate) fn new(rules: Rules, ordered: bool) -> Self {
+        let texts = Interner::new();
+        texts.intern(None);
+        texts.intern(Some((TextId::EMPTY, WHATEVER)));
+        Frames {
+            rules,
+            ordered,
+            tasks: Interner::new(),
+            arrays: Interner::new(),
+            objects: Interner::new(),
+            members: Interner::new(),
+            shapes: Interner::new(),
+            texts,
+        }
+    }
+
+    /// How many states there are, of all sorts: a measure of the memory they take.
+    pub(crate) fn len(&self) -> usize {
+        self.rules.scanner.len()
+            + self.rules.formulas.len()
+            + self.tasks.len()
+            + self.arrays.len()
+            + self.objects.len()
+            + self.members.len()
+            + self.texts.len()
+    }
+
+    pub(crate) fn task(&self, must: FormulaId, asks: Box<[FormulaId]>) -> TaskId {
+        TaskId(self.tasks.intern(Task { must, asks }))
+    }
+
+    pub(crate) fn task_of(&self, id: TaskId) -> &Task {
+        self.tasks.get(id.0)
+    }
+
+    /// Where a value of a kind begins; `None` if no such value satisfies the task.
+    pub(crate) fn enter(&self, id: TaskId, kind: Kind) -> Option<Entry> {
+        *self.tasks.memo(id.0).entries[kind as usize].get_or_init(|| self.find_entry(id, kind))
+    }
+
+    fn find_entry(&self, id: TaskId, kind: Kind) -> Option<Entry> {
+        let task = self.task_of(id);
+        let rules = &self.rules;
+        if rules.cost_of_kind(task.must, kind) == NEVER {
+            return None;
+        }
+        let must = rules.formulas.of_kind(task.must, kind);
+        let asks: Box<[FormulaId]> =
+            task.asks.iter().map(|&ask| rules.formulas.of_kind(ask, kind)).collect();
+        let scalar = |all: NodeId| {
+            let regexes = &rules.scanner.regexes;
+            let language = |f: FormulaId| rules.formulas.language(f, all, regexes);
+            let asks = asks.iter().map(|&ask| language(ask)).collect();
+            rules.scanner.start(language(must), asks).map(Entry::Scalar)
+        };
+        match kind {
+            Kind::Null | Kind::True | Kind::False => Some(Entry::Literal),
+            Kind::Number => scalar(rules.any_number),
+            Kind::String => scalar(NodeId::ANY),
+            Kind::Array => Some(Entry::Array(self.new_array(must, asks))),
+            Kind::Object => Some(Entry::Object(self.new_object(must, asks))),
+        }
+    }
+
+    /// The verdicts on a literal, which has no content.
+    pub(crate) fn literal_verdicts(&self, id: TaskId, kind: Kind) -> Verdicts {
+        let asks = self.task_of(id).asks.iter();
+        asks.map(|&ask| self.rules.formulas.of_kind(ask, kind) == FormulaId::TRUE).collect()
+    }
+
+    /// The verdicts on a string or number that ends in a state.
+    pub(crate) fn scalar_verdicts(&self, id: ScanId) -> Verdicts {
+        let asks = self.rules.scanner.scan(id).asks.iter();
+        asks.map(|&ask| self.rules.scanner.regexes.nullable(ask)).collect()
+    }
+
+    /// The text `before` with one more character.
+    pub(crate) fn longer(&self, before: TextId, c: u32) -> TextId {
+        TextId(self.texts.intern(Some((before, c))))
+    }
+
+    pub(crate) fn text(&self, text: &str) -> TextId {
+        text.chars().fold(TextId::EMPTY, |before, c| self.longer(before, u32::from(c)))
+    }
+
+    pub(crate) fn spell(&self, mut id: TextId) -> String {
+        let mut reversed = Vec::new();
+        while let &Some((before, c)) = self.texts.get(id.0) {
+            if c == WHATEVER {
+                return String::from_iter(std::iter::repeat_n(char::MAX, 64));
+            }
+            reversed.push(char::from_u32(c).expect("texts are made of scalar values"));
+            id = before;
+        }
+        reversed.into_iter().rev().collect()
+    }
+}
+
+/// What the frame around a value learns from it: the asked formulas that `must` does not imply.
+///
+/// `demands` are, for each way in which the frame can go on, the formulas that the value must
+/// satisfy for it. The value must satisfy those of one way; what it need not satisfy in every way
+/// is asked.
+pub(crate) fn value_task(
+    frames: &Frames,
+    ways: &[Vec<FormulaId>],
+    all: impl Iterator<Item = FormulaId>,
+) -> Task {
+    let formulas = &frames.rules.formulas;
+    let each: Vec<FormulaId> = ways.iter().map(|way| formulas.and(way)).collect();
+    let must = formulas.or(&each);
+    let mut asks: Vec<FormulaId> = Vec::new();
+    for formula in all {
+        let decided = formula == FormulaId::TRUE
+            || formula == FormulaId::FALSE
+            || formula == must
+            || ways.iter().all(|way| way.contains(&formula));
+        if !decided && !asks.contains(&formula) {
+            asks.push(formula);
+        }
+    }
+    Task { must, asks: asks.into() }
+}
+
+/// Whether a finished value satisfied `formula`, one of those that its task was made for.
+pub(crate) fn verdict(task: &Task, verdicts: &[bool], formula: FormulaId) -> bool {
+    match task.asks.iter().position(|&ask| ask == formula) {
+        Some(i) => verdicts[i],
+        None => formula != FormulaId::FALSE,
+    }
+}

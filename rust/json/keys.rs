@@ -1,0 +1,118 @@
+//! The keys that an object knows, sorted, so that a prefix is a range of them.
+
+/// What an object knows of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Known {
+    /// It is declared, with this rank.
+    Declared(u32),
+    /// It is not declared but required, and has not come.
+    Wanted,
+    /// It is not declared, and has come.
+    Taken,
+}
+
+/// All keys that an object treats in a way of their own; all others are alike to it.
+#[derive(Debug)]
+pub(crate) struct KeyTable {
+    /// Sorted by text, without duplicates.
+    entries: Box<[(Box<str>, Known)]>,
+}
+
+/// The keys that begin with what has been read of a key: a range of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Prefix {
+    lo: u32,
+    hi: u32,
+    /// Bytes read.
+    depth: u32,
+}
+
+impl KeyTable {
+    pub(crate) fn new(entries: impl IntoIterator<Item = (String, Known)>) -> Self {
+        let mut entries: Vec<(Box<str>, Known)> =
+            entries.into_iter().map(|(key, known)| (key.into(), known)).collect();
+        entries.sort_unstable();
+        entries.dedup_by(|a, b| a.0 == b.0);
+        KeyTable { entries: entries.into() }
+    }
+
+    /// Before the first character; `None` if the table is empty.
+    pub(crate) fn start(&self) -> Option<Prefix> {
+        let hi = self.entries.len() as u32;
+        (hi > 0).then_some(Prefix { lo: 0, hi, depth: 0 })
+    }
+
+    fn range(&self, prefix: Prefix) -> &[(Box<str>, Known)] {
+        &self.entries[prefix.lo as usize..prefix.hi as usize]
+    }
+
+    /// With one more character; `None` if no key goes on like that.
+    pub(crate) fn step(&self, prefix: Prefix, c: char) -> Option<Prefix> {
+        let depth = prefix.depth as usize;
+        // The key that ends here sorts first and has no next character.
+        let next = |key: &str| key[depth..].chars().next();
+        let range = self.range(prefix);
+        let lo = range.partition_point(|(key, _)| next(key) < Some(c));
+        let hi = range.partition_point(|(key, _)| next(key) <= Some(c));
+        (lo < hi).then_some(Prefix {
+            lo: prefix.lo + lo as u32,
+            hi: prefix.lo + hi as u32,
+            depth: prefix.depth + c.len_utf8() as u32,
+        })
+    }
+
+    /// What has been read.
+    pub(crate) fn text(&self, prefix: Prefix) -> &str {
+        &self.range(prefix)[0].0[..prefix.depth as usize]
+    }
+
+    /// What is known of the key that has been read, if it ends here.
+    pub(crate) fn whole(&self, prefix: Prefix) -> Option<Known> {
+        let (key, known) = &self.range(prefix)[0];
+        (key.len() == prefix.depth as usize).then_some(*known)
+    }
+
+    /// The characters with which known keys go on, sorted.
+    pub(crate) fn next_chars(&self, prefix: Prefix) -> Vec<char> {
+        let rests = self.range(prefix).iter().map(|(key, _)| &key[prefix.depth as usize..]);
+        let mut out: Vec<char> = rests.filter_map(|rest| rest.chars().next()).collect();
+        out.dedup();
+        out
+    }
+
+    /// The declared keys that go on from here, as rank and what is left of the text.
+    pub(crate) fn declared(&self, prefix: Prefix) -> impl Iterator<Item = (u32, &str)> {
+        let depth = prefix.depth as usize;
+        self.range(prefix).iter().filter_map(move |(key, known)| match known {
+            Known::Declared(rank) => Some((*rank, &key[depth..])),
+            Known::Wanted | Known::Taken => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_ranges() {
+        let table = KeyTable::new([
+            ("name".to_owned(), Known::Declared(0)),
+            ("né".to_owned(), Known::Declared(1)),
+            ("n".to_owned(), Known::Declared(2)),
+            ("age".to_owned(), Known::Declared(3)),
+            ("nap".to_owned(), Known::Taken),
+        ]);
+        let n = table.step(table.start().unwrap(), 'n').unwrap();
+        assert_eq!(table.text(n), "n");
+        assert_eq!(table.whole(n), Some(Known::Declared(2)));
+        let na = table.step(n, 'a').unwrap();
+        assert_eq!(table.whole(na), None);
+        assert_eq!(table.declared(na).collect::<Vec<_>>(), [(0, "me")]);
+        assert_eq!(table.next_chars(na), ['m', 'p']);
+        assert_eq!(table.whole(table.step(na, 'p').unwrap()), Some(Known::Taken));
+        assert_eq!(table.step(na, 'x'), None);
+        assert_eq!(table.whole(table.step(n, 'é').unwrap()), Some(Known::Declared(1)));
+        assert_eq!(table.step(n, 'e'), None);
+    }
+}

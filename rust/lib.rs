@@ -1,0 +1,29 @@
+//! Exact token masks for constrained decoding.
+//!
+//! A [`Grammar`] is a set of texts, for example the JSON values that a JSON Schema accepts. On a
+//! [`Vocabulary`] it becomes a [`CompiledGrammar`], whose [`Matcher`]s say at each step of a
+//! generation which tokens may come next. See `docs/design.md` for how it works.
+
+mod batch;
+mod compile;
+mod error;
+mod grammar;
+mod intern;
+mod json;
+mod limits;
+mod machine;
+mod mask;
+mod matcher;
+#[cfg(feature = "python")]
+mod py;
+mod regex;
+mod schema;
+mod vocab;
+
+pub use batch::fill_masks;
+pub use compile::{CompiledGrammar, Grammar, Options, PropertyOrder};
+pub use error::Error;
+pub use limits::Limits;
+pub use machine::Whitespace;
+pub use matcher::Matcher;
+pub use vocab::Vocabulary;

@@ -1,0 +1,498 @@
+//! A shortest valid ending of a text.
+//!
+//! What is asked about a value decides how the frame around it can go on. So the frames are looked
+//! at from the outermost inwards: each says, for some demands on the value inside it, how many
+//! bytes follow that value. The innermost state then picks the demands that make the sum smallest.
+
+use crate::grammar::flow::{FlowId, FlowNode};
+use crate::json::array::ArrayId;
+use crate::json::formula::{FormulaId, Kind};
+use crate::json::frames::{Entry, Task};
+use crate::json::keys::{KeyTable, Prefix};
+use crate::json::liveness::{NEVER, add};
+use crate::json::object::{Key, ObjectId};
+use crate::json::spelling::{Partial, spell_json};
+use crate::machine::{Config, Frame, Gap, Machine, Place, StackId, State};
+use crate::regex::cost::{NO_WAY, cheapest};
+use crate::regex::node::{NodeId, Spelling};
+use crate::regex::scan::ScanId;
+
+/// Indices of a task's `asks` that the value must satisfy, and the bytes that follow the value
+/// then, to the end of the text.
+pub(super) type Endings = Box<[(Box<[u16]>, u64)]>;
+
+/// The next move of a shortest ending.
+enum Move {
+    Bytes(Vec<u8>),
+    /// The same text, seen as another configuration.
+    Goto(Config),
+    End,
+}
+
+impl Machine {
+    /// The bytes of a shortest ending of the text; empty where the text may end.
+    pub(crate) fn completion(&self, mut config: Config) -> Vec<u8> {
+        let mut out = Vec::new();
+        loop {
+            match self.next_move(config) {
+                Move::End => return out,
+                Move::Goto(same) => config = same,
+                Move::Bytes(bytes) => {
+                    for &byte in &bytes {
+                        let next = self.step(config, byte);
+                        config = next.expect("a shortest ending is a valid text");
+                    }
+                    out.extend(bytes);
+                }
+            }
+        }
+    }
+
+    fn endings(&self, stack: StackId) -> &Endings {
+        // From the outermost frame that is not known yet, so that deep texts need no recursion.
+        let mut unknown = Vec::new();
+        let mut at = stack;
+        while self.stacks.memo(at.0).get().is_none() {
+            unknown.push(at);
+            match self.stacks.get(at.0) {
+                Some((_, below)) => at = *below,
+                None => break,
+            }
+        }
+        for id in unknown.into_iter().rev() {
+            let endings = match *self.stacks.get(id.0) {
+                None => vec![(Box::from([]), 0)],
+                Some((frame, below)) => self.frame_endings(frame, below),
+            };
+            self.stacks.memo(id.0).get_or_init(|| endings.into());
+        }
+        self.stacks.memo(stack.0).get().expect("it was just set")
+    }
+
+    fn frame_endings(&self, frame: Frame, below: StackId) -> Vec<(Box<[u16]>, u64)> {
+        let mut out: Vec<(Box<[u16]>, u64)> = Vec::new();
+        let outer = self.stacks.memo(below.0).get().expect("outer frames are known first");
+        for (asked, after) in outer.iter() {
+            match frame {
+                Frame::Flow(next) => {
+                    keep_cheapest(&mut out, Box::from([]), add(*after, self.flow_cost(next)));
+                }
+                Frame::Member(member) => {
+                    let task = self.frames.task_of(self.frames.member_task(member));
+                    let member = self.frames.member_of(member);
+                    let formula = self.frames.object_demand(member.object, asked);
+                    for way in self.frames.object_ways(member.object, formula) {
+                        let values = self.frames.object_values(member.object, &way, member.key);
+                        if let Some(values) = values {
+                            let key = Some(member.key);
+                            let end = self.frames.object_end_cost(member.object, &way, key);
+                            keep_cheapest(&mut out, demands(task, &values), add(*after, end));
+                        }
+                    }
+                }
+                Frame::Item(array) => {
+                    let item = self.frames.item(array).expect("an item is being read");
+                    let task = self.frames.task_of(item);
+                    let formula = self.frames.array_demand(array, asked);
+                    for way in self.frames.array_ways(array, formula) {
+                        if let Some(values) = self.frames.array_values(array, &way) {
+                            let end = self.frames.array_end_cost_after_item(array, &way);
+                            keep_cheapest(&mut out, demands(task, &values), add(*after, end));
+                        }
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// The demands on the innermost state with which the text ends soonest.
+    fn best_demands(&self, config: Config) -> &[u16] {
+        let endings = self.endings(config.stack);
+        let best = match &endings[..] {
+            [only] => Some(only),
+            several => {
+                several.iter().min_by_key(|(asked, after)| add(*after, self.own(config.state, asked)))
+            }
+        };
+        best.map_or(&[], |(asked, _)| asked)
+    }
+
+    /// The bytes until the innermost value ends and satisfies the demands.
+    fn own(&self, state: State, asked: &[u16]) -> u64 {
+        let frames = &self.frames;
+        match state {
+            State::Value { task, .. } => frames.rules.cost(self.demanded(frames.task_of(task), asked)),
+            State::Literal { task, kind, at } => {
+                let verdicts = frames.literal_verdicts(task, kind);
+                let fine = asked.iter().all(|&i| verdicts[usize::from(i)]);
+                if fine { (kind.literal().len() - usize::from(at)) as u64 } else { NEVER }
+            }
+            State::Number(scan) => {
+                widen(frames.rules.scanner.regexes.cost(self.language(scan, asked), Spelling::Raw))
+            }
+            State::String { scan, partial } => {
+                let node = self.language(scan, asked);
+                match partial {
+                    Partial::Nothing => {
+                        add(widen(frames.rules.scanner.regexes.cost(node, Spelling::Json)), 1)
+                    }
+                    _ => self.best_char(node, partial).map_or(NEVER, |(_, cost)| add(cost, 1)),
+                }
+            }
+            State::Array { array, .. } => {
+                let ways = frames.array_ways(array, frames.array_demand(array, asked));
+                ways.iter().map(|way| way.cost).min().unwrap_or(NEVER)
+            }
+            State::Object { object, place: Place::Opened | Place::AfterMember, .. } => {
+                let ways = frames.object_ways(object, frames.object_demand(object, asked));
+                let costs = ways.iter().map(|way| frames.object_end_cost(object, way, None));
+                costs.min().unwrap_or(NEVER)
+            }
+            State::Object { object, .. } => {
+                let start = frames.key_table(object).start();
+                self.best_key(object, asked, start, Partial::Nothing).map_or(NEVER, |best| best.1)
+            }
+            State::Key { object, prefix, partial } => {
+                self.best_key(object, asked, Some(prefix), partial).map_or(NEVER, |best| best.1)
+            }
+            State::OtherKey { object, text, .. } => {
+                self.key_cost(object, frames.object_demand(object, asked), Key::Other(text))
+            }
+            State::Colon { member, .. } => {
+                let member = frames.member_of(member);
+                let formula = frames.object_demand(member.object, asked);
+                self.key_cost(member.object, formula, member.key)
+            }
+            State::Flow { .. } | State::Done { .. } => 0,
+        }
+    }
+
+    fn demanded(&self, task: &Task, asked: &[u16]) -> FormulaId {
+        crate::json::array::demand(&self.frames, task.must, &task.asks, asked)
+    }
+
+    /// The language of a scalar's rest under demands.
+    fn language(&self, scan: ScanId, asked: &[u16]) -> NodeId {
+        let scanner = &self.frames.rules.scanner;
+        let scan = scanner.scan(scan);
+        let asked = asked.iter().map(|&i| scan.asks[usize::from(i)]);
+        scanner.regexes.and(std::iter::once(scan.must).chain(asked).collect())
+    }
+
+    /// The character with which a string ends soonest, and the bytes from the partial to the end.
+    fn best_char(&self, node: NodeId, partial: Partial) -> Option<(u32, u64)> {
+        let regexes = &self.frames.rules.scanner.regexes;
+        let mut best: Option<(u32, u64)> = None;
+        for piece in regexes.pieces(node) {
+            for (lo, hi) in partial.characters() {
+                let (lo, hi) = (lo.max(piece.lo), hi.min(piece.hi));
+                let rest = regexes.cost(piece.to, Spelling::Json);
+                if lo > hi || rest == NO_WAY {
+                    continue;
+                }
+                let (c, bytes) = cheapest(lo, hi, Spelling::Json);
+                let bytes =
+                    if partial == Partial::Nothing { bytes as usize } else { partial.rest(c).len() };
+                let cost = bytes as u64 + u64::from(rest);
+                if best.is_none_or(|(_, least)| cost < least) {
+                    best = Some((c, cost));
+                }
+            }
+        }
+        best
+    }
+
+    /// The bytes after a key's closing quote: colon, value, and the rest of the object.
+    fn key_cost(&self, object: ObjectId, formula: FormulaId, key: Key) -> u64 {
+        let frames = &self.frames;
+        let ways = frames.object_ways(object, formula);
+        let costs = ways.iter().filter_map(|way| {
+            let value = frames.object_value_way(object, way, key)?;
+            let value = add(frames.rules.cost(value), frames.rules.separator);
+            Some(add(value, frames.object_end_cost(object, way, Some(key))))
+        });
+        costs.min().unwrap_or(NEVER)
+    }
+
+    /// The rest of the key, without the closing quote, with which the object ends soonest, and the
+    /// bytes to the end of the object.
+    fn best_key(
+        &self,
+        object: ObjectId,
+        asked: &[u16],
+        prefix: Option<Prefix>,
+        partial: Partial,
+    ) -> Option<(Vec<u8>, u64)> {
+        let frames = &self.frames;
+        let plan = frames.plan(object);
+        let table = frames.key_table(object);
+        let formula = frames.object_demand(object, asked);
+        let mut best: Option<(Vec<u8>, u64)> = None;
+        let mut consider = |rest: &str, key: Key| {
+            let Some(bytes) = spell_rest(rest, partial) else { return };
+            let cost = add(bytes.len() as u64 + 1, self.key_cost(object, formula, key));
+            if cost != NEVER && best.as_ref().is_none_or(|&(_, least)| cost < least) {
+                best = Some((bytes, cost));
+            }
+        };
+        if let Some(prefix) = prefix {
+            for (rank, rest) in table.declared(prefix).filter(|&(rank, _)| plan.allows(rank)) {
+                consider(rest, Key::Declared(rank));
+            }
+        }
+        for way in frames.object_ways(object, formula) {
+            if let Some(Key::Other(text)) = way.next_missing() {
+                let whole = frames.spell(text);
+                let read = prefix.map_or("", |prefix| table.text(prefix));
+                if let Some(rest) = whole.strip_prefix(read) {
+                    consider(rest, Key::Other(text));
+                }
+            }
+        }
+        if plan.other {
+            let rest = shortest_other(table, prefix, partial);
+            let read = prefix.map_or("", |prefix| table.text(prefix));
+            let text = frames.text(&format!("{read}{rest}"));
+            consider(&rest, Key::Other(text));
+        }
+        best
+    }
+
+    fn next_move(&self, config: Config) -> Move {
+        let Config { state, stack } = config;
+        let frames = &self.frames;
+        if let State::Flow { node, at, partial } = state {
+            return self.flow_move(node, at, partial);
+        }
+        if self.is_accepting(config) {
+            return Move::End;
+        }
+        let asked = self.best_demands(config);
+        match state {
+            State::Value { gap: Gap::SPACE, .. } | State::Object { gap: Gap::SPACE, .. } => {
+                Move::Bytes(vec![b' '])
+            }
+            State::Value { task, .. } => {
+                let formula = self.demanded(frames.task_of(task), asked);
+                let kinds = Kind::ALL.into_iter();
+                let kind = kinds.min_by_key(|&kind| frames.rules.cost_of_kind(formula, kind));
+                match kind.expect("there are seven kinds") {
+                    Kind::Number => match frames.enter(task, Kind::Number) {
+                        Some(Entry::Scalar(scan)) => {
+                            Move::Goto(Config { state: State::Number(scan), stack })
+                        }
+                        _ => Move::End,
+                    },
+                    Kind::String => Move::Bytes(vec![b'"']),
+                    Kind::Array => Move::Bytes(vec![b'[']),
+                    Kind::Object => Move::Bytes(vec![b'{']),
+                    literal => Move::Bytes(literal.literal().to_vec()),
+                }
+            }
+            State::Literal { kind, at, .. } => {
+                Move::Bytes(kind.literal()[usize::from(at)..].to_vec())
+            }
+            State::Number(scan) => {
+                let node = self.language(scan, asked);
+                match self.close_number(config) {
+                    Some(after) if frames.rules.scanner.regexes.nullable(node) => Move::Goto(after),
+                    _ => self.char_move(node, Partial::Nothing),
+                }
+            }
+            State::String { scan, partial } => {
+                let node = self.language(scan, asked);
+                if partial == Partial::Nothing && frames.rules.scanner.regexes.nullable(node) {
+                    return Move::Bytes(vec![b'"']);
+                }
+                self.char_move(node, partial)
+            }
+            State::Array { array, opened, .. } => self.array_move(array, opened, asked, stack),
+            State::Object { object, place, .. } => self.object_move(object, place, asked),
+            State::Key { object, prefix, partial } => {
+                let key = self.best_key(object, asked, Some(prefix), partial);
+                let (mut rest, _) = key.expect("a key that was begun can be finished");
+                rest.push(b'"');
+                Move::Bytes(rest)
+            }
+            State::OtherKey { partial: Partial::Nothing, .. } => Move::Bytes(vec![b'"']),
+            State::OtherKey { partial, .. } => Move::Bytes(any_rest(partial)),
+            State::Colon { .. } => Move::Bytes(vec![b':']),
+            State::Flow { .. } | State::Done { .. } => Move::End,
+        }
+    }
+
+    fn char_move(&self, node: NodeId, partial: Partial) -> Move {
+        let best = self.best_char(node, partial);
+        let (c, _) = best.expect("a scalar that was begun can be finished");
+        Move::Bytes(partial.rest(c))
+    }
+
+    fn array_move(&self, array: ArrayId, opened: bool, asked: &[u16], stack: StackId) -> Move {
+        let ways = self.frames.array_ways(array, self.frames.array_demand(array, asked));
+        let way = ways.iter().min_by_key(|way| way.cost).expect("an array can be finished");
+        match (way.missing, opened) {
+            (0, _) => Move::Bytes(vec![b']']),
+            (_, false) => Move::Bytes(vec![b',']),
+            (_, true) => {
+                let task = self.frames.item(array).expect("an item is missing");
+                let stack = self.push(Frame::Item(array), stack);
+                Move::Goto(Config { state: State::Value { task, gap: Gap::NONE }, stack })
+            }
+        }
+    }
+
+    fn object_move(&self, object: ObjectId, place: Place, asked: &[u16]) -> Move {
+        let frames = &self.frames;
+        if place == Place::AfterComma {
+            let start = frames.key_table(object).start();
+            let key = self.best_key(object, asked, start, Partial::Nothing);
+            let (rest, _) = key.expect("a comma was allowed, so a key is");
+            return Move::Bytes([b"\"", &rest[..], b"\""].concat());
+        }
+        let ways = frames.object_ways(object, frames.object_demand(object, asked));
+        let way = ways.iter().min_by_key(|way| frames.object_end_cost(object, way, None));
+        match way.expect("an object can be finished").next_missing() {
+            None => Move::Bytes(vec![b'}']),
+            Some(_) if place == Place::AfterMember => Move::Bytes(vec![b',']),
+            Some(key) => {
+                let text = frames.key_text(object, key);
+                let mut bytes = vec![b'"'];
+                bytes.extend(text.chars().flat_map(|c| spell_json(u32::from(c))));
+                bytes.push(b'"');
+                Move::Bytes(bytes)
+            }
+        }
+    }
+
+    fn flow_move(&self, node: FlowId, at: u32, partial: Partial) -> Move {
+        if partial != Partial::Nothing {
+            return Move::Bytes(any_rest(partial));
+        }
+        match self.flow_node(node) {
+            FlowNode::Literal { text, .. } => Move::Bytes(text[at as usize..].to_vec()),
+            FlowNode::Free { may_end: true, .. } => Move::End,
+            FlowNode::Branch { may_end: true, .. } if at == 0 => Move::End,
+            FlowNode::Free { stops: texts, .. } | FlowNode::Branch { options: texts, .. } => {
+                let ahead = texts.ahead(at);
+                let best = ahead.min_by_key(|(rest, next)| {
+                    add(rest.len() as u64, self.flow_cost(*next))
+                });
+                best.map_or(Move::End, |(rest, _)| Move::Bytes(rest.to_vec()))
+            }
+            FlowNode::Json { .. } | FlowNode::End => Move::End,
+        }
+    }
+
+    /// The fewest bytes from the start of a node to the end of the text.
+    pub(super) fn flow_cost(&self, id: FlowId) -> u64 {
+        self.flow_costs.get_or_init(|| {
+            let Some((flow, tasks)) = &self.flow else { return Vec::new() };
+            let mut costs = vec![NEVER; flow.nodes.len()];
+            // Each round settles at least one more node, if any is left to settle.
+            for _ in 0..=flow.nodes.len() {
+                for i in 0..flow.nodes.len() {
+                    let cost_of = |next: FlowId| costs[next.0 as usize];
+                    let cheapest_of = |texts: &crate::grammar::flow::Stops| {
+                        let texts = texts.texts.iter();
+                        let costs = texts.map(|(text, next)| add(text.len() as u64, cost_of(*next)));
+                        costs.min().unwrap_or(NEVER)
+                    };
+                    costs[i] = match &flow.nodes[i] {
+                        FlowNode::End => 0,
+                        FlowNode::Free { may_end: true, .. }
+                        | FlowNode::Branch { may_end: true, .. } => 0,
+                        FlowNode::Free { stops, .. } => cheapest_of(stops),
+                        FlowNode::Branch { options, .. } => cheapest_of(options),
+                        FlowNode::Literal { text, next } => add(text.len() as u64, cost_of(*next)),
+                        &FlowNode::Json { schema, next } => {
+                            let must = self.frames.task_of(tasks[schema]).must;
+                            add(self.frames.rules.cost(must), cost_of(next))
+                        }
+                    };
+                }
+            }
+            costs
+        })[id.0 as usize]
+    }
+}
+
+/// Which of a task's asks a frame that goes on in one way needs to hold.
+fn demands(task: &Task, values: &[FormulaId]) -> Box<[u16]> {
+    let asks = task.asks.iter().enumerate();
+    asks.filter(|(_, ask)| values.contains(ask)).map(|(i, _)| i as u16).collect()
+}
+
+fn keep_cheapest(list: &mut Vec<(Box<[u16]>, u64)>, demands: Box<[u16]>, cost: u64) {
+    match list.iter_mut().find(|(known, _)| *known == demands) {
+        Some((_, least)) => *least = cost.min(*least),
+        None => list.push((demands, cost)),
+    }
+}
+
+fn widen(cost: u32) -> u64 {
+    if cost == NO_WAY { NEVER } else { u64::from(cost) }
+}
+
+/// The bytes of `rest` after a partial, which its first character must complete.
+fn spell_rest(rest: &str, partial: Partial) -> Option<Vec<u8>> {
+    let mut chars = rest.chars();
+    let mut bytes = Vec::with_capacity(rest.len());
+    if partial != Partial::Nothing {
+        let c = u32::from(chars.next()?);
+        if !partial.characters().iter().any(|&(lo, hi)| lo <= c && c <= hi) {
+            return None;
+        }
+        bytes.extend(partial.rest(c));
+    }
+    bytes.extend(chars.flat_map(|c| spell_json(u32::from(c))));
+    Some(bytes)
+}
+
+/// The bytes that finish a character, whichever.
+fn any_rest(partial: Partial) -> Vec<u8> {
+    let ranges = partial.characters().into_iter().filter(|(lo, hi)| lo <= hi);
+    let rests = ranges.map(|(lo, hi)| partial.rest(cheapest(lo, hi, Spelling::Json).0));
+    rests.min_by_key(Vec::len).expect("a partial can become some character")
+}
+
+/// The shortest rest of a key that the table does not know.
+fn shortest_other(table: &KeyTable, prefix: Option<Prefix>, partial: Partial) -> String {
+    let Some(prefix) = prefix else { return String::new() };
+    if partial == Partial::Nothing && table.whole(prefix).is_none() {
+        return String::new();
+    }
+    let mut queue = std::collections::VecDeque::from([(prefix, String::new())]);
+    while let Some((prefix, text)) = queue.pop_front() {
+        let ranges =
+            if text.is_empty() { partial.characters() } else { Partial::Nothing.characters() };
+        let known = table.next_chars(prefix);
+        for (lo, hi) in ranges {
+            if let Some(c) = cheapest_unknown(lo, hi, &known) {
+                return format!("{text}{c}");
+            }
+        }
+        for c in known.into_iter().filter(|&c| {
+            ranges.iter().any(|&(lo, hi)| (lo..=hi).contains(&u32::from(c)))
+        }) {
+            if let Some(next) = table.step(prefix, c) {
+                let text = format!("{text}{c}");
+                if table.whole(next).is_none() {
+                    return text;
+                }
+                queue.push_back((next, text));
+            }
+        }
+    }
+    unreachable!("a table of finitely many keys does not know all texts")
+}
+
+/// The cheapest character of a range that is not in a sorted list.
+fn cheapest_unknown(lo: u32, hi: u32, known: &[char]) -> Option<char> {
+    let free = |c: &char| (lo..=hi).contains(&u32::from(*c)) && known.binary_search(c).is_err();
+    ('a'..='z')
+        .chain('0'..='9')
+        .chain('A'..='Z')
+        .find(free)
+        .or_else(|| (lo..=hi).filter_map(char::from_u32).find(free))
+}

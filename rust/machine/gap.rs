@@ -1,0 +1,69 @@
+//! Whitespace between the tokens of JSON.
+
+/// Which whitespace a text may have between its JSON tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whitespace {
+    /// Wherever JSON allows it, at most so many characters in a row.
+    Flexible {
+        /// The longest run.
+        run: u8,
+    },
+    /// None.
+    Compact,
+    /// One space after each comma and each colon, as Python's `json.dumps` writes it.
+    Spaced,
+}
+
+/// What has been read of the whitespace at one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Gap(u8);
+
+impl Gap {
+    /// No whitespace may come.
+    pub(crate) const NONE: Gap = Gap(u8::MAX);
+    /// Exactly one space must come.
+    pub(crate) const SPACE: Gap = Gap(u8::MAX - 1);
+}
+
+impl Whitespace {
+    /// Anywhere but after a comma or a colon.
+    pub(crate) fn inside(self) -> Gap {
+        match self {
+            Whitespace::Flexible { .. } => Gap(0),
+            Whitespace::Compact | Whitespace::Spaced => Gap::NONE,
+        }
+    }
+
+    /// After a comma or a colon.
+    pub(crate) fn after_separator(self) -> Gap {
+        match self {
+            Whitespace::Flexible { .. } => Gap(0),
+            Whitespace::Compact => Gap::NONE,
+            Whitespace::Spaced => Gap::SPACE,
+        }
+    }
+
+    /// The bytes of a comma or a colon and the whitespace that must follow it.
+    pub(crate) fn separator_bytes(self) -> u64 {
+        match self {
+            Whitespace::Flexible { .. } | Whitespace::Compact => 1,
+            Whitespace::Spaced => 2,
+        }
+    }
+
+    /// Reads a byte: `None` if it must not come here, `Some(None)` if it is no whitespace, else the
+    /// gap after it.
+    #[allow(clippy::option_option)]
+    pub(crate) fn take(self, gap: Gap, byte: u8) -> Option<Option<Gap>> {
+        if gap == Gap::SPACE {
+            return (byte == b' ').then_some(Some(Gap::NONE));
+        }
+        if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+            return Some(None);
+        }
+        match self {
+            Whitespace::Flexible { run } if gap.0 < run => Some(Some(Gap(gap.0 + 1))),
+            _ => None,
+        }
+    }
+}

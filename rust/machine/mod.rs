@@ -1,0 +1,470 @@
+//! The text machine: what has been read, as a configuration, and what a byte makes of it.
+
+mod completion;
+mod forced;
+mod gap;
+
+use std::sync::OnceLock;
+
+use crate::grammar::flow::{Flow, FlowId, FlowNode};
+use crate::intern::Interner;
+use crate::json::array::ArrayId;
+use crate::json::formula::{FormulaId, Kind};
+use crate::json::frames::{Entry, Frames, TaskId, TextId};
+use crate::json::keys::{Known, Prefix};
+use crate::json::liveness::NEVER;
+use crate::json::object::{Key, MemberId, ObjectId};
+use crate::json::spelling::{Partial, Taken};
+use crate::regex::scan::ScanId;
+
+pub(crate) use gap::Gap;
+pub use gap::Whitespace;
+
+/// The innermost thing that is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum State {
+    /// A value is to begin.
+    Value { task: TaskId, gap: Gap },
+    /// `at` bytes of a literal have been read.
+    Literal { task: TaskId, kind: Kind, at: u8 },
+    Number(ScanId),
+    String { scan: ScanId, partial: Partial },
+    Array { array: ArrayId, opened: bool, gap: Gap },
+    Object { object: ObjectId, place: Place, gap: Gap },
+    /// In a key that is, so far, the beginning of a key that the object knows.
+    Key { object: ObjectId, prefix: Prefix, partial: Partial },
+    /// In a key that the object does not know.
+    OtherKey { object: ObjectId, text: TextId, partial: Partial },
+    /// After a key.
+    Colon { member: MemberId, gap: Gap },
+    /// In the text around values: `at` is a position in the node.
+    Flow { node: FlowId, at: u32, partial: Partial },
+    /// After the whole text.
+    Done { gap: Gap },
+}
+
+/// Where in an object, outside its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    /// After the opening brace.
+    Opened,
+    /// After a member.
+    AfterMember,
+    /// After a comma.
+    AfterComma,
+}
+
+/// What waits for the value above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Frame {
+    Member(MemberId),
+    Item(ArrayId),
+    Flow(FlowId),
+}
+
+/// What waits, from the innermost frame outwards: an index into [`Machine`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct StackId(u32);
+
+impl StackId {
+    const BOTTOM: StackId = StackId(0);
+}
+
+/// All that matters of what has been read. Equal configurations have equal futures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Config {
+    pub(crate) state: State,
+    pub(crate) stack: StackId,
+}
+
+/// The states of all texts of a grammar, made as texts reach them.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) frames: Frames,
+    whitespace: Whitespace,
+    flow: Option<(Flow, Vec<TaskId>)>,
+    stacks: Interner<Option<(Frame, StackId)>, OnceLock<completion::Endings>>,
+    flow_costs: OnceLock<Vec<u64>>,
+    start: Config,
+}
+
+impl Machine {
+    /// A machine for a single JSON value.
+    pub(crate) fn of_value(frames: Frames, root: FormulaId, whitespace: Whitespace) -> Self {
+        let task = frames.task(root, Box::new([]));
+        let gap = whitespace.inside();
+        Machine::new(frames, whitespace, None, State::Value { task, gap })
+    }
+
+    /// A machine for a flow whose schemas have these formulas.
+    pub(crate) fn of_flow(
+        frames: Frames,
+        flow: Flow,
+        schemas: &[FormulaId],
+        whitespace: Whitespace,
+    ) -> Self {
+        let tasks = schemas.iter().map(|&f| frames.task(f, Box::new([]))).collect();
+        let start = flow.start;
+        let done = State::Done { gap: Gap::NONE };
+        let mut machine = Machine::new(frames, whitespace, Some((flow, tasks)), done);
+        machine.start = machine.enter_flow(start, StackId::BOTTOM);
+        machine
+    }
+
+    fn new(
+        frames: Frames,
+        whitespace: Whitespace,
+        flow: Option<(Flow, Vec<TaskId>)>,
+        state: State,
+    ) -> Self {
+        let stacks = Interner::new();
+        stacks.intern(None);
+        let start = Config { state, stack: StackId::BOTTOM };
+        Machine { frames, whitespace, flow, stacks, flow_costs: OnceLock::new(), start }
+    }
+
+    /// Before the first byte.
+    pub(crate) fn start(&self) -> Config {
+        self.start
+    }
+
+    /// How many states there are, of all sorts: a measure of the memory they take.
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len() + self.stacks.len()
+    }
+
+    fn push(&self, frame: Frame, below: StackId) -> StackId {
+        StackId(self.stacks.intern(Some((frame, below))))
+    }
+
+    /// The configuration after one more byte; `None` if no valid text goes on like that.
+    pub(crate) fn step(&self, config: Config, byte: u8) -> Option<Config> {
+        let Config { state, stack } = config;
+        let stay = |state: State| Some(Config { state, stack });
+        match state {
+            State::Value { task, gap } => match self.whitespace.take(gap, byte)? {
+                Some(gap) => stay(State::Value { task, gap }),
+                None => self.begin_value(task, stack, byte),
+            },
+            State::Literal { task, kind, at } => {
+                if kind.literal()[usize::from(at)] != byte {
+                    return None;
+                }
+                if usize::from(at) + 1 < kind.literal().len() {
+                    return stay(State::Literal { task, kind, at: at + 1 });
+                }
+                Some(self.close(stack, &self.frames.literal_verdicts(task, kind)))
+            }
+            State::Number(scan) => {
+                match self.frames.rules.scanner.step(scan, u32::from(byte)) {
+                    Some(next) => stay(State::Number(next)),
+                    // A number ends before a byte that is not its own.
+                    None => self.step(self.close_number(config)?, byte),
+                }
+            }
+            State::String { scan, partial } => match partial.take_json(byte) {
+                Taken::Partial(partial) => {
+                    let scanner = &self.frames.rules.scanner;
+                    let mut ranges = partial.characters().into_iter();
+                    let live = ranges.any(|(lo, hi)| lo <= hi && scanner.can_step(scan, lo, hi));
+                    live.then_some(Config { state: State::String { scan, partial }, stack })
+                }
+                Taken::Char(c) => {
+                    let scan = self.frames.rules.scanner.step(scan, c)?;
+                    stay(State::String { scan, partial: Partial::Nothing })
+                }
+                Taken::Close if self.frames.rules.scanner.can_end(scan) => {
+                    Some(self.close(stack, &self.frames.scalar_verdicts(scan)))
+                }
+                Taken::Close | Taken::Refused => None,
+            },
+            State::Array { array, opened, gap } => match self.whitespace.take(gap, byte)? {
+                Some(gap) => stay(State::Array { array, opened, gap }),
+                None => self.step_array(array, opened, stack, byte),
+            },
+            State::Object { object, place, gap } => match self.whitespace.take(gap, byte)? {
+                Some(gap) => stay(State::Object { object, place, gap }),
+                None => self.step_object(object, place, stack, byte),
+            },
+            State::Key { object, prefix, partial } => {
+                stay(self.step_key(object, prefix, partial, byte)?)
+            }
+            State::OtherKey { object, text, partial } => stay(match partial.take_json(byte) {
+                Taken::Partial(partial) => State::OtherKey { object, text, partial },
+                Taken::Char(c) => {
+                    let text = self.frames.longer(text, c);
+                    State::OtherKey { object, text, partial: Partial::Nothing }
+                }
+                Taken::Close => self.after_key(object, Key::Other(text)),
+                Taken::Refused => return None,
+            }),
+            State::Colon { member, gap } => match self.whitespace.take(gap, byte)? {
+                Some(gap) => stay(State::Colon { member, gap }),
+                None if byte == b':' => {
+                    let task = self.frames.member_task(member);
+                    let gap = self.whitespace.after_separator();
+                    let stack = self.push(Frame::Member(member), stack);
+                    Some(Config { state: State::Value { task, gap }, stack })
+                }
+                None => None,
+            },
+            State::Flow { node, at, partial } => self.step_flow(node, at, partial, stack, byte),
+            State::Done { gap } => match self.whitespace.take(gap, byte)? {
+                Some(gap) => stay(State::Done { gap }),
+                None => None,
+            },
+        }
+    }
+
+    fn begin_value(&self, task: TaskId, stack: StackId, byte: u8) -> Option<Config> {
+        let kind = Kind::of_first_byte(byte)?;
+        let gap = self.whitespace.inside();
+        let state = match self.frames.enter(task, kind)? {
+            Entry::Literal => State::Literal { task, kind, at: 1 },
+            Entry::Scalar(scan) if kind == Kind::String => {
+                State::String { scan, partial: Partial::Nothing }
+            }
+            Entry::Scalar(scan) => {
+                State::Number(self.frames.rules.scanner.step(scan, u32::from(byte))?)
+            }
+            Entry::Array(array) => State::Array { array, opened: true, gap },
+            Entry::Object(object) => State::Object { object, place: Place::Opened, gap },
+        };
+        Some(Config { state, stack })
+    }
+
+    /// The configuration after the value above `stack` has ended with these verdicts.
+    fn close(&self, stack: StackId, verdicts: &[bool]) -> Config {
+        let gap = self.whitespace.inside();
+        let Some((frame, stack)) = *self.stacks.get(stack.0) else {
+            return Config { state: State::Done { gap }, stack };
+        };
+        let state = match frame {
+            Frame::Member(member) => {
+                let object = self.frames.after_member(member, verdicts);
+                State::Object { object, place: Place::AfterMember, gap }
+            }
+            Frame::Item(array) => {
+                let array = self.frames.after_item(array, verdicts);
+                State::Array { array, opened: false, gap }
+            }
+            Frame::Flow(next) => return self.enter_flow(next, stack),
+        };
+        Config { state, stack }
+    }
+
+    /// The configuration if the number that is being read ends here.
+    fn close_number(&self, config: Config) -> Option<Config> {
+        match config.state {
+            State::Number(scan) if self.frames.rules.scanner.can_end(scan) => {
+                Some(self.close(config.stack, &self.frames.scalar_verdicts(scan)))
+            }
+            _ => None,
+        }
+    }
+
+    fn step_array(&self, array: ArrayId, opened: bool, stack: StackId, byte: u8) -> Option<Config> {
+        if byte == b']' {
+            return Some(self.close(stack, &self.frames.end_array(array)?));
+        }
+        let task = self.frames.item(array)?;
+        let above = || self.push(Frame::Item(array), stack);
+        if opened {
+            return self.begin_value(task, above(), byte);
+        }
+        let gap = self.whitespace.after_separator();
+        (byte == b',').then(|| Config { state: State::Value { task, gap }, stack: above() })
+    }
+
+    fn step_object(
+        &self,
+        object: ObjectId,
+        place: Place,
+        stack: StackId,
+        byte: u8,
+    ) -> Option<Config> {
+        if byte == b'}' && place != Place::AfterComma {
+            return Some(self.close(stack, &self.frames.end_object(object)?));
+        }
+        if !self.frames.plan(object).allows_any_key() {
+            return None;
+        }
+        let state = match (place, byte) {
+            (Place::AfterMember, b',') => {
+                let gap = self.whitespace.after_separator();
+                State::Object { object, place: Place::AfterComma, gap }
+            }
+            (Place::Opened | Place::AfterComma, b'"') => self.begin_key(object),
+            _ => return None,
+        };
+        Some(Config { state, stack })
+    }
+
+    fn begin_key(&self, object: ObjectId) -> State {
+        let partial = Partial::Nothing;
+        match self.frames.key_table(object).start() {
+            Some(prefix) => State::Key { object, prefix, partial },
+            None => State::OtherKey { object, text: TextId::EMPTY, partial },
+        }
+    }
+
+    fn step_key(
+        &self,
+        object: ObjectId,
+        prefix: Prefix,
+        partial: Partial,
+        byte: u8,
+    ) -> Option<State> {
+        let plan = self.frames.plan(object);
+        let table = self.frames.key_table(object);
+        match partial.take_json(byte) {
+            Taken::Partial(partial) => {
+                let leads = |rest: &str| {
+                    let next = rest.chars().next().map(u32::from);
+                    let ranges = partial.characters();
+                    next.is_some_and(|c| ranges.iter().any(|&(lo, hi)| lo <= c && c <= hi))
+                };
+                let live = plan.other
+                    || table.declared(prefix).any(|(rank, rest)| plan.allows(rank) && leads(rest));
+                live.then_some(State::Key { object, prefix, partial })
+            }
+            Taken::Char(c) => match table.step(prefix, char::from_u32(c)?) {
+                Some(prefix) => {
+                    let live =
+                        plan.other || table.declared(prefix).any(|(rank, _)| plan.allows(rank));
+                    let partial = Partial::Nothing;
+                    live.then_some(State::Key { object, prefix, partial })
+                }
+                None if plan.other => {
+                    let text = self.frames.longer(self.frames.text(table.text(prefix)), c);
+                    Some(State::OtherKey { object, text, partial: Partial::Nothing })
+                }
+                None => None,
+            },
+            Taken::Close => {
+                let key = match table.whole(prefix) {
+                    Some(Known::Declared(rank)) if plan.allows(rank) => Key::Declared(rank),
+                    None | Some(Known::Wanted) if plan.other => {
+                        Key::Other(self.frames.text(table.text(prefix)))
+                    }
+                    _ => return None,
+                };
+                Some(self.after_key(object, key))
+            }
+            Taken::Refused => None,
+        }
+    }
+
+    fn after_key(&self, object: ObjectId, key: Key) -> State {
+        let member = self.frames.member(object, key);
+        State::Colon { member, gap: self.whitespace.inside() }
+    }
+
+    /// The configuration after the key that is being read has ended as `key`.
+    pub(crate) fn after_key_config(&self, config: Config, object: ObjectId, key: Key) -> Config {
+        Config { state: self.after_key(object, key), ..config }
+    }
+
+    /// The configuration after a string has ended in a state.
+    pub(crate) fn close_string(&self, stack: StackId, scan: ScanId) -> Config {
+        self.close(stack, &self.frames.scalar_verdicts(scan))
+    }
+
+    fn flow_node(&self, id: FlowId) -> &FlowNode {
+        let (flow, _) = self.flow.as_ref().expect("only a flow has flow nodes");
+        flow.node(id)
+    }
+
+    /// Where the text around values goes on at a node.
+    fn enter_flow(&self, node: FlowId, stack: StackId) -> Config {
+        match self.flow_node(node) {
+            FlowNode::Literal { text, next } if text.is_empty() => self.enter_flow(*next, stack),
+            &FlowNode::Json { schema, next } => {
+                let (_, tasks) = self.flow.as_ref().expect("only a flow has flow nodes");
+                let state = State::Value { task: tasks[schema], gap: Gap::NONE };
+                Config { state, stack: self.push(Frame::Flow(next), stack) }
+            }
+            _ => Config { state: State::Flow { node, at: 0, partial: Partial::Nothing }, stack },
+        }
+    }
+
+    /// As [`Machine::enter_flow`], unless nothing ends the text from there: a text that leads to
+    /// such a node is forbidden.
+    fn enter_if_live(&self, node: FlowId, stack: StackId) -> Option<Config> {
+        (self.flow_cost(node) != NEVER).then(|| self.enter_flow(node, stack))
+    }
+
+    fn step_flow(
+        &self,
+        node: FlowId,
+        at: u32,
+        partial: Partial,
+        stack: StackId,
+        byte: u8,
+    ) -> Option<Config> {
+        let stay = |at: u32, partial: Partial| {
+            Some(Config { state: State::Flow { node, at, partial }, stack })
+        };
+        match self.flow_node(node) {
+            FlowNode::Literal { text, next } => {
+                if text[at as usize] != byte {
+                    return None;
+                }
+                if at as usize + 1 == text.len() {
+                    return Some(self.enter_flow(*next, stack));
+                }
+                stay(at + 1, partial)
+            }
+            FlowNode::Branch { options, .. } => match options.completed(at, byte) {
+                Some(next) => self.enter_if_live(next, stack),
+                None => {
+                    let at = options.exactly(at, byte)?;
+                    let live = options.ahead(at).any(|(_, next)| self.flow_cost(next) != NEVER);
+                    live.then_some(Config { state: State::Flow { node, at, partial }, stack })
+                }
+            },
+            FlowNode::Free { stops, .. } => {
+                let partial = match partial.take_raw(byte) {
+                    Taken::Partial(partial) => partial,
+                    Taken::Char(_) => Partial::Nothing,
+                    Taken::Close | Taken::Refused => return None,
+                };
+                match stops.completed(at, byte) {
+                    Some(next) => self.enter_if_live(next, stack),
+                    None => stay(stops.search(at, byte), partial),
+                }
+            }
+            FlowNode::Json { .. } | FlowNode::End => None,
+        }
+    }
+
+    /// Whether the text may end here.
+    pub(crate) fn is_accepting(&self, config: Config) -> bool {
+        match config.state {
+            State::Done { .. } => true,
+            State::Flow { node, at, partial } => match self.flow_node(node) {
+                FlowNode::End => true,
+                FlowNode::Free { may_end, .. } => *may_end && partial == Partial::Nothing,
+                FlowNode::Branch { may_end, .. } => *may_end && at == 0,
+                FlowNode::Literal { .. } | FlowNode::Json { .. } => false,
+            },
+            State::Number(_) => {
+                self.close_number(config).is_some_and(|after| self.is_accepting(after))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether any text is valid at all.
+    pub(crate) fn is_live(&self) -> bool {
+        match &self.flow {
+            None => match self.start.state {
+                State::Value { task, .. } => {
+                    self.frames.rules.cost(self.frames.task_of(task).must) != NEVER
+                }
+                _ => true,
+            },
+            Some((flow, _)) => self.flow_cost(flow.start) != NEVER,
+        }
+    }
+}

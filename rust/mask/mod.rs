@@ -1,0 +1,245 @@
+//! Which tokens may come next.
+//!
+//! A mask is the union of what stays inside the innermost state and what leaves it. Inside a JSON
+//! string, the first part is the same wherever the string stands, and is shared by all grammars of
+//! a vocabulary ([`Local`]); the second is found by walking what those tokens go on with. Every
+//! other state has few tokens, found by a walk of the vocabulary's trie that gives up wherever no
+//! valid text goes on.
+
+mod local;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::RwLock;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::json::frames::TextId;
+use crate::json::object::Key;
+use crate::json::spelling::Partial;
+use crate::machine::{Config, Machine, State};
+use crate::regex::scan::ScanId;
+use crate::vocab::Vocabulary;
+use crate::vocab::local::Local;
+
+/// The text tokens that may come next.
+#[derive(Debug)]
+pub(crate) enum Mask {
+    /// The tokens themselves.
+    Few(Box<[u32]>),
+    /// A bit for each token.
+    Many(Box<[u32]>),
+    /// Those inside a string, and a few more.
+    Inside(Arc<Local>, Box<[u32]>),
+}
+
+impl Mask {
+    /// From any tokens, none twice.
+    fn new(tokens: Vec<u32>, words: usize) -> Self {
+        if tokens.len() <= words {
+            return Mask::Few(tokens.into());
+        }
+        let mut bits = vec![0; words];
+        set_bits(&mut bits, &tokens);
+        Mask::Many(bits.into())
+    }
+
+    /// Writes the mask: one bit for each token, the lowest first.
+    pub(crate) fn write(&self, bits: &mut [u32]) {
+        match self {
+            Mask::Few(tokens) => {
+                bits.fill(0);
+                set_bits(bits, tokens);
+            }
+            Mask::Many(all) => bits.copy_from_slice(all),
+            Mask::Inside(local, more) => {
+                bits.copy_from_slice(&local.inside);
+                set_bits(bits, more);
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        // The shared part of a mask inside a string is counted where it is shared.
+        64 + match self {
+            Mask::Few(list) | Mask::Many(list) | Mask::Inside(_, list) => 4 * list.len(),
+        }
+    }
+}
+
+fn set_bits(bits: &mut [u32], tokens: &[u32]) {
+    for &token in tokens {
+        bits[token as usize / 32] |= 1 << (token % 32);
+    }
+}
+
+/// The masks of one grammar on one vocabulary.
+#[derive(Debug, Default)]
+pub(crate) struct Masks {
+    known: RwLock<FxHashMap<Config, Arc<Mask>>>,
+    bytes: AtomicUsize,
+}
+
+impl Masks {
+    /// The mask of a configuration. Above `cap` bytes the masks start anew.
+    pub(crate) fn get(
+        &self,
+        machine: &Machine,
+        vocabulary: &Vocabulary,
+        config: Config,
+        cap: usize,
+    ) -> Arc<Mask> {
+        let alike = forget_text(config);
+        if let Some(known) = self.known.read().get(&alike) {
+            return known.clone();
+        }
+        let walk = Walk { machine, vocabulary, cap };
+        let (mask, names_itself) = walk.mask(alike);
+        if names_itself && alike != config {
+            // Some token closes the key and goes on to another: whether that is the same key
+            // again depends on its text.
+            return Arc::new(walk.mask(config).0);
+        }
+        let mask = Arc::new(mask);
+        let mut known = self.known.write();
+        if self.bytes.fetch_add(mask.bytes(), Ordering::Relaxed) > cap {
+            known.clear();
+            self.bytes.store(mask.bytes(), Ordering::Relaxed);
+        }
+        if !names_itself {
+            known.insert(alike, mask.clone());
+        }
+        mask
+    }
+}
+
+/// The same configuration, but for the text of an unknown key: all of them have the same mask, and
+/// the same completion.
+pub(crate) fn forget_text(config: Config) -> Config {
+    match config.state {
+        State::OtherKey { object, partial, .. } => {
+            let state = State::OtherKey { object, text: TextId::WHATEVER, partial };
+            Config { state, ..config }
+        }
+        _ => config,
+    }
+}
+
+struct Walk<'a> {
+    machine: &'a Machine,
+    vocabulary: &'a Vocabulary,
+    cap: usize,
+}
+
+impl Walk<'_> {
+    /// The mask, and whether some token reads a whole key after leaving an unknown key.
+    fn mask(&self, config: Config) -> (Mask, bool) {
+        match config.state {
+            State::String { scan, partial } => (self.string(config, scan, partial), false),
+            State::OtherKey { object, text, partial } => {
+                let local = self.local(ScanKey::Anything, partial);
+                let after = self.machine.after_key_config(config, object, Key::Other(text));
+                let (more, names_itself) = self.leave(&local, after);
+                (Mask::Inside(local, more.into()), names_itself)
+            }
+            State::Key { object, partial, .. } if self.machine.frames.plan(object).other => {
+                (self.known_key(config, partial), false)
+            }
+            _ => (self.plain(config), false),
+        }
+    }
+
+    /// By a walk of the whole trie.
+    fn plain(&self, config: Config) -> Mask {
+        let mut tokens = Vec::new();
+        self.vocabulary.trie().walk(
+            config,
+            |at, byte, _| self.machine.step(at, byte),
+            |found, _| tokens.extend_from_slice(found),
+        );
+        Mask::new(tokens, self.vocabulary.mask_words())
+    }
+
+    fn local(&self, key: ScanKey, partial: Partial) -> Arc<Local> {
+        local::local(self.machine, self.vocabulary, key, partial, self.cap)
+    }
+
+    /// The tokens that close a string and go on from `after`, and whether one of them reads a
+    /// whole key.
+    fn leave(&self, local: &Local, after: Config) -> (Vec<u32>, bool) {
+        let mut tokens = local.closing.to_vec();
+        let mut reads_key = false;
+        local.beyond.walk(
+            after,
+            |at, byte, _| {
+                let next = self.machine.step(at, byte)?;
+                let was_key = matches!(at.state, State::Key { .. } | State::OtherKey { .. });
+                reads_key |= was_key && matches!(next.state, State::Colon { .. });
+                Some(next)
+            },
+            |found, _| tokens.extend_from_slice(found),
+        );
+        (tokens, reads_key)
+    }
+
+    fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Mask {
+        let scanner = &self.machine.frames.rules.scanner;
+        let local = self.local(ScanKey::Scan(scan), partial);
+        if scanner.scan(scan).asks.is_empty() {
+            // All ways to close the string are one.
+            let more = match local.exits.is_empty() {
+                true => Vec::new(),
+                false => self.leave(&local, self.machine.close_string(config.stack, scan)).0,
+            };
+            return Mask::Inside(local, more.into());
+        }
+        let allowed = local.exits.iter().filter(|&&(token, _)| {
+            let bytes = self.vocabulary.token(token).unwrap_or_default();
+            bytes.iter().try_fold(config, |at, &byte| self.machine.step(at, byte)).is_some()
+        });
+        let more = allowed.map(|&(token, _)| token).collect();
+        Mask::Inside(local, more)
+    }
+
+    /// In a key that the object knows so far, where unknown keys are fine, too: almost every token
+    /// leads to an unknown key; those that close the key while it is known are looked at alone.
+    fn known_key(&self, config: Config, partial: Partial) -> Mask {
+        let State::Key { object, .. } = config.state else { return self.plain(config) };
+        let local = self.local(ScanKey::Anything, partial);
+        let unknown =
+            self.machine.after_key_config(config, object, Key::Other(TextId::WHATEVER));
+        let (mut tokens, _) = self.leave(&local, unknown);
+        let mut closed_known: FxHashSet<u32> = FxHashSet::default();
+        let mut allowed = Vec::new();
+        let trie = self.vocabulary.trie();
+        trie.walk(
+            config,
+            |at, byte, node| {
+                let closes = byte == b'"'
+                    && matches!(at.state, State::Key { partial: Partial::Nothing, .. })
+                    && at.stack == config.stack;
+                if closes {
+                    closed_known.extend(trie.tokens_below(node));
+                }
+                let next = self.machine.step(at, byte)?;
+                let lost = matches!(next.state, State::OtherKey { object: o, .. } if o == object);
+                (!lost).then_some(next)
+            },
+            |found, at| {
+                if !matches!(at.state, State::Key { object: o, .. } if o == object) {
+                    allowed.extend_from_slice(found);
+                }
+            },
+        );
+        tokens.retain(|token| !closed_known.contains(token));
+        tokens.extend(allowed);
+        Mask::Inside(local, tokens.into())
+    }
+}
+
+/// Which strings are read.
+#[derive(Clone, Copy, Debug)]
+enum ScanKey {
+    Anything,
+    Scan(ScanId),
+}

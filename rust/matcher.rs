@@ -1,0 +1,329 @@
+//! One text that is being generated.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::compile::{CompiledGrammar, Engine};
+use crate::error::{Error, Kind};
+use crate::json::spelling::Partial;
+use crate::machine::{Config, State};
+use crate::mask::forget_text;
+
+/// Follows one text, token by token, and says which tokens may come next.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    compiled: CompiledGrammar,
+    engine: Arc<Engine>,
+    now: Moment,
+    /// The moments before each token that was accepted.
+    before: Vec<Moment>,
+    max_tokens: Option<usize>,
+}
+
+/// All that a token changes.
+#[derive(Clone, Debug)]
+struct Moment {
+    config: Config,
+    terminated: bool,
+    /// With a budget: tokens that finish the text. They fit in what is left of it.
+    plan: Plan,
+}
+
+/// Some tokens, of which the first ones have come already.
+#[derive(Clone, Debug)]
+struct Plan {
+    tokens: Arc<[u32]>,
+    from: usize,
+}
+
+impl Plan {
+    fn rest(&self) -> &[u32] {
+        &self.tokens[self.from..]
+    }
+}
+
+/// How many bytes of forced text are looked for at once.
+const FORCED_BYTES: usize = 4_096;
+
+impl Matcher {
+    pub(crate) fn new(
+        compiled: CompiledGrammar,
+        engine: Arc<Engine>,
+        max_tokens: Option<usize>,
+    ) -> Result<Self, Error> {
+        let config = engine.machine.start();
+        let plan = Plan { tokens: Arc::new([]), from: 0 };
+        let now = Moment { config, terminated: false, plan };
+        let mut matcher = Matcher { compiled, engine, now, before: Vec::new(), max_tokens };
+        if let Some(most) = max_tokens {
+            let plan = matcher.finish(config).ok_or_else(|| {
+                Error::new(Kind::Vocabulary, "the vocabulary cannot spell any valid text")
+            })?;
+            if plan.len() > most {
+                let message = format!(
+                    "the shortest valid text takes {} tokens, more than the budget of {most}",
+                    plan.len()
+                );
+                return Err(Error::new(Kind::Limit, message));
+            }
+            matcher.now.plan = Plan { tokens: plan.into(), from: 0 };
+        }
+        Ok(matcher)
+    }
+
+    /// The grammar that is followed.
+    pub fn compiled(&self) -> &CompiledGrammar {
+        &self.compiled
+    }
+
+    /// How many tokens have been accepted, stop tokens included.
+    pub fn token_count(&self) -> usize {
+        self.before.len()
+    }
+
+    /// Whether the text may end here.
+    pub fn is_accepting(&self) -> bool {
+        self.engine.machine.is_accepting(self.now.config)
+    }
+
+    /// Whether a stop token has ended the text.
+    pub fn is_terminated(&self) -> bool {
+        self.now.terminated
+    }
+
+    /// Writes which tokens may come next: bit `id % 32` of word `id / 32` is 1 if token `id` may.
+    ///
+    /// After the end, only the stop tokens may come.
+    ///
+    /// # Errors
+    ///
+    /// If `bits` has not [`Vocabulary::mask_words`](crate::Vocabulary::mask_words) words.
+    pub fn fill_mask(&self, bits: &mut [u32]) -> Result<(), Error> {
+        let vocabulary = self.compiled.vocabulary();
+        if bits.len() != vocabulary.mask_words() {
+            let message = format!(
+                "a bitmask row for {} tokens has {} words, not {}",
+                vocabulary.size(),
+                vocabulary.mask_words(),
+                bits.len()
+            );
+            return Err(Error::new(Kind::Mask, message));
+        }
+        if self.now.terminated {
+            bits.fill(0);
+        } else {
+            let cap = self.compiled.cache_bytes();
+            let masks = &self.engine.masks;
+            masks.get(&self.engine.machine, vocabulary, self.now.config, cap).write(bits);
+            if let Some(left) = self.left() {
+                self.keep_affordable(bits, left);
+            }
+        }
+        if self.now.terminated || self.is_accepting() {
+            for &stop in vocabulary.stop_token_ids() {
+                bits[stop as usize / 32] |= 1 << (stop % 32);
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with a token. If it may not come, the answer is `false` and nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// If the vocabulary has no such token.
+    pub fn accept(&mut self, token: u32) -> Result<bool, Error> {
+        let vocabulary = self.compiled.vocabulary();
+        let Some(bytes) = vocabulary.token(token) else {
+            let message = format!(
+                "token {token} is outside the vocabulary of {} tokens",
+                vocabulary.size()
+            );
+            return Err(Error::new(Kind::Token, message));
+        };
+        if self.now.terminated {
+            return Ok(false);
+        }
+        if vocabulary.stop_token_ids().binary_search(&token).is_ok() {
+            if !self.is_accepting() {
+                return Ok(false);
+            }
+            let ended = Moment { terminated: true, ..self.now.clone() };
+            self.before.push(std::mem::replace(&mut self.now, ended));
+            return Ok(true);
+        }
+        if !vocabulary.is_text(token) {
+            return Ok(false);
+        }
+        let Some(config) = self.read(self.now.config, bytes) else { return Ok(false) };
+        let plan = match self.left() {
+            None => self.now.plan.clone(),
+            Some(left) => match self.plan_after(token, config, left) {
+                Some(plan) => plan,
+                None => return Ok(false),
+            },
+        };
+        let next = Moment { config, terminated: false, plan };
+        self.before.push(std::mem::replace(&mut self.now, next));
+        Ok(true)
+    }
+
+    /// Goes on with bytes, as if they were one token. With a budget they count as one.
+    pub fn accept_bytes(&mut self, bytes: &[u8]) -> bool {
+        if self.now.terminated {
+            return false;
+        }
+        let Some(config) = self.read(self.now.config, bytes) else { return false };
+        let plan = match self.left() {
+            None => self.now.plan.clone(),
+            Some(left) => match self.fresh_plan(config, left) {
+                Some(plan) => plan,
+                None => return false,
+            },
+        };
+        let next = Moment { config, terminated: false, plan };
+        self.before.push(std::mem::replace(&mut self.now, next));
+        true
+    }
+
+    fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {
+        bytes.iter().try_fold(config, |at, &byte| self.engine.machine.step(at, byte))
+    }
+
+    /// Takes back the last `count` tokens; what [`Matcher::accept_bytes`] took counts as one.
+    ///
+    /// # Errors
+    ///
+    /// If fewer tokens have been accepted; then nothing has changed.
+    pub fn rollback(&mut self, count: usize) -> Result<(), Error> {
+        let Some(keep) = self.before.len().checked_sub(count) else {
+            let message =
+                format!("cannot take back {count} tokens: {} were accepted", self.before.len());
+            return Err(Error::new(Kind::Token, message));
+        };
+        if let Some(moment) = self.before.drain(keep..).next() {
+            self.now = moment;
+        }
+        Ok(())
+    }
+
+    /// Back to the start of the text.
+    pub fn reset(&mut self) {
+        if let Some(moment) = self.before.drain(..).next() {
+            self.now = moment;
+        }
+    }
+
+    /// The bytes of a shortest valid ending; empty where the text may end.
+    pub fn completion(&self) -> Vec<u8> {
+        if self.now.terminated {
+            return Vec::new();
+        }
+        self.engine.machine.completion(self.now.config)
+    }
+
+    /// Tokens that spell the text that must follow, as far as there is no choice. Empty where the
+    /// text may end. Characters of a string that have several spellings count as no choice; they
+    /// come in the shortest one.
+    ///
+    /// The longest tokens are taken; where a longer one could reach beyond the forced text, the
+    /// list stops before it, so that the model is not led to a spelling that it would not choose.
+    pub fn forced_tokens(&self) -> Vec<u32> {
+        if self.now.terminated {
+            return Vec::new();
+        }
+        let text = self.forced_text();
+        let trie = self.compiled.vocabulary().trie();
+        let mut out = Vec::new();
+        let mut at = 0;
+        while at < text.len() && !trie.goes_on(&text[at..]) {
+            let mut longest = None;
+            trie.for_each_prefix(&text[at..], |length, token| longest = Some((length, token)));
+            let Some((length, token)) = longest else { break };
+            out.push(token);
+            at += length;
+        }
+        if let Some(left) = self.left() {
+            out.truncate(left);
+        }
+        out
+    }
+
+    fn forced_text(&self) -> Vec<u8> {
+        let machine = &self.engine.machine;
+        let mut text = Vec::new();
+        let mut config = self.now.config;
+        while text.len() < FORCED_BYTES
+            && let Some((bytes, next)) = machine.forced(config)
+        {
+            text.extend(bytes);
+            config = next;
+        }
+        text
+    }
+
+    /// The tokens that are left of the budget.
+    fn left(&self) -> Option<usize> {
+        self.max_tokens.map(|most| most.saturating_sub(self.before.len()))
+    }
+
+    /// Tokens that finish the text from a configuration.
+    fn finish(&self, config: Config) -> Option<Vec<u32>> {
+        let ending = self.engine.machine.completion(forget_text(config));
+        self.compiled.vocabulary().tokenize(&ending)
+    }
+
+    /// A plan for after a token, if the text can then be finished with `left - 1` tokens.
+    fn plan_after(&self, token: u32, config: Config, left: usize) -> Option<Plan> {
+        if self.now.plan.rest().first() == Some(&token) {
+            let rest = self.now.plan.clone();
+            return Some(Plan { from: rest.from + 1, ..rest });
+        }
+        self.fresh_plan(config, left)
+    }
+
+    fn fresh_plan(&self, config: Config, left: usize) -> Option<Plan> {
+        let tokens = self.finish(config)?;
+        (tokens.len() < left).then(|| Plan { tokens: tokens.into(), from: 0 })
+    }
+
+    /// Drops the tokens after which the text could not be finished in time.
+    fn keep_affordable(&self, bits: &mut [u32], left: usize) {
+        if left == 0 {
+            bits.fill(0);
+            return;
+        }
+        if self.stays_affordable(left) {
+            return;
+        }
+        let mut affordable: FxHashMap<Config, bool> = FxHashMap::default();
+        for word in 0..bits.len() {
+            let mut open = bits[word];
+            while open != 0 {
+                let bit = open.trailing_zeros();
+                open &= open - 1;
+                let token = word as u32 * 32 + bit;
+                let bytes = self.compiled.vocabulary().token(token).unwrap_or_default();
+                let Some(config) = self.read(self.now.config, bytes) else { continue };
+                let planned = self.now.plan.rest().first() == Some(&token);
+                let fits = planned
+                    || *affordable
+                        .entry(forget_text(config))
+                        .or_insert_with(|| self.fresh_plan(config, left).is_some());
+                if !fits {
+                    bits[word] &= !(1 << bit);
+                }
+            }
+        }
+    }
+
+    /// Whether every token that is allowed leaves the text so short that it can be finished.
+    ///
+    /// That is so for the tokens that stay inside an unconstrained string; those that leave it are
+    /// so few that the caller looks at them all, unless the budget is far away.
+    fn stays_affordable(&self, _left: usize) -> bool {
+        let _ = matches!(self.now.config.state, State::OtherKey { partial: Partial::Nothing, .. });
+        false
+    }
+}

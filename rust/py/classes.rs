@@ -1,0 +1,248 @@
+//! The classes of the extension module.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use crate::error::{Error, Kind};
+use crate::machine::Whitespace;
+use crate::py::arrays::Bitmask;
+use crate::{batch, compile, matcher, vocab};
+
+/// Tokens as bytes, stop tokens and special tokens.
+#[pyclass(module = "schemask._native", subclass, frozen)]
+pub(super) struct Vocabulary(Arc<vocab::Vocabulary>);
+
+#[pymethods]
+impl Vocabulary {
+    #[new]
+    #[pyo3(signature = (tokens, stop_token_ids, special_token_ids = Vec::new()))]
+    fn new(
+        py: Python<'_>,
+        tokens: Vec<PyBackedBytes>,
+        stop_token_ids: Vec<i64>,
+        special_token_ids: Vec<i64>,
+    ) -> PyResult<Self> {
+        let stop = token_ids("stop", &stop_token_ids)?;
+        let special = token_ids("special", &special_token_ids)?;
+        let vocabulary = py.detach(|| vocab::Vocabulary::new(&tokens, &stop, &special))?;
+        Ok(Vocabulary(Arc::new(vocabulary)))
+    }
+
+    #[getter]
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    #[getter]
+    fn stop_token_ids(&self) -> Vec<u32> {
+        self.0.stop_token_ids().to_vec()
+    }
+
+    #[getter]
+    fn special_token_ids(&self) -> Vec<u32> {
+        self.0.special_token_ids().to_vec()
+    }
+
+    #[getter]
+    fn unreachable_bytes(&self) -> Vec<u32> {
+        self.0.unreachable_bytes().iter().map(|&byte| u32::from(byte)).collect()
+    }
+
+    fn token<'py>(&self, py: Python<'py>, id: i64) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = u32::try_from(id).ok().and_then(|id| self.0.token(id));
+        let bytes = bytes.ok_or_else(|| outside(id, self.0.size()))?;
+        Ok(PyBytes::new(py, bytes))
+    }
+
+    fn tokenize(&self, data: &[u8]) -> PyResult<Vec<u32>> {
+        let tokens = self.0.tokenize(data);
+        tokens.ok_or_else(|| {
+            Error::new(Kind::Vocabulary, "the vocabulary cannot spell these bytes").into()
+        })
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.size()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Vocabulary of {} tokens>", self.0.size())
+    }
+}
+
+fn token_ids(what: &str, ids: &[i64]) -> PyResult<Vec<u32>> {
+    let convert = |&id: &i64| {
+        u32::try_from(id).map_err(|_| {
+            Error::new(Kind::Vocabulary, format!("{what} token {id} is no token id")).into()
+        })
+    };
+    ids.iter().map(convert).collect()
+}
+
+fn outside(id: i64, size: usize) -> PyErr {
+    Error::new(Kind::Token, format!("token {id} is outside the vocabulary of {size} tokens")).into()
+}
+
+/// A set of valid texts.
+#[pyclass(module = "schemask._native", frozen)]
+pub(super) struct Grammar(compile::Grammar);
+
+#[pymethods]
+impl Grammar {
+    #[staticmethod]
+    fn from_json_schema(
+        py: Python<'_>,
+        schema: &str,
+        whitespace: &str,
+        property_order: &str,
+        strict: bool,
+    ) -> PyResult<Self> {
+        let options = options(whitespace, property_order, strict)?;
+        Ok(Grammar(py.detach(|| compile::Grammar::from_json_schema(schema, options))?))
+    }
+
+    #[staticmethod]
+    fn from_flow(
+        py: Python<'_>,
+        description: &str,
+        whitespace: &str,
+        property_order: &str,
+        strict: bool,
+    ) -> PyResult<Self> {
+        let options = options(whitespace, property_order, strict)?;
+        Ok(Grammar(py.detach(|| compile::Grammar::from_flow(description, options))?))
+    }
+
+    #[getter]
+    fn warnings(&self) -> Vec<(String, String)> {
+        let warnings = self.0.warnings();
+        warnings.map(|(pointer, message)| (pointer.to_owned(), message.to_owned())).collect()
+    }
+
+    fn compile(slf: Bound<'_, Self>, vocabulary: Bound<'_, Vocabulary>) -> CompiledGrammar {
+        let compiled = slf.get().0.compile(vocabulary.get().0.clone());
+        CompiledGrammar { compiled, vocabulary: vocabulary.unbind() }
+    }
+}
+
+fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<compile::Options> {
+    let defaults = compile::Options::default();
+    let refuse = |what: &str, value: &str, known: &str| {
+        Error::new(Kind::Grammar, format!("{what} is one of {known}, not '{value}'"))
+    };
+    let whitespace = match whitespace {
+        "flexible" => defaults.whitespace,
+        "compact" => Whitespace::Compact,
+        "spaced" => Whitespace::Spaced,
+        other => {
+            return Err(refuse("whitespace", other, "'flexible', 'compact', 'spaced'").into());
+        }
+    };
+    let property_order = match property_order {
+        "schema" => compile::PropertyOrder::Schema,
+        "any" => compile::PropertyOrder::Any,
+        other => return Err(refuse("property_order", other, "'schema', 'any'").into()),
+    };
+    Ok(compile::Options { whitespace, property_order, strict, ..defaults })
+}
+
+/// A grammar on a vocabulary.
+#[pyclass(module = "schemask._native", frozen)]
+pub(super) struct CompiledGrammar {
+    compiled: compile::CompiledGrammar,
+    vocabulary: Py<Vocabulary>,
+}
+
+#[pymethods]
+impl CompiledGrammar {
+    #[pyo3(signature = (max_tokens = None))]
+    fn matcher(&self, py: Python<'_>, max_tokens: Option<usize>) -> PyResult<Matcher> {
+        Ok(Matcher(py.detach(|| self.compiled.matcher(max_tokens))?))
+    }
+
+    #[getter]
+    fn vocabulary(&self, py: Python<'_>) -> Py<Vocabulary> {
+        self.vocabulary.clone_ref(py)
+    }
+}
+
+/// Follows one text.
+#[pyclass(module = "schemask._native")]
+pub(super) struct Matcher(matcher::Matcher);
+
+#[pymethods]
+impl Matcher {
+    #[pyo3(signature = (bitmask, row = 0))]
+    fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: usize) -> PyResult<()> {
+        let mut bitmask = Bitmask::borrow(bitmask)?;
+        let row = bitmask.row(row)?;
+        Ok(py.detach(|| batch::fill_row(&self.0, row))?)
+    }
+
+    fn accept(&mut self, token_id: i64) -> PyResult<bool> {
+        match u32::try_from(token_id) {
+            Ok(id) => Ok(self.0.accept(id)?),
+            Err(_) => Err(outside(token_id, self.0.compiled().vocabulary().size())),
+        }
+    }
+
+    fn accept_bytes(&mut self, data: &[u8]) -> bool {
+        self.0.accept_bytes(data)
+    }
+
+    fn forced_tokens(&self, py: Python<'_>) -> Vec<u32> {
+        py.detach(|| self.0.forced_tokens())
+    }
+
+    fn completion<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| self.0.completion()))
+    }
+
+    fn rollback(&mut self, count: usize) -> PyResult<()> {
+        Ok(self.0.rollback(count)?)
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    fn clone(&self) -> Self {
+        Matcher(self.0.clone())
+    }
+
+    fn __copy__(&self) -> Self {
+        Matcher(self.0.clone())
+    }
+
+    #[getter]
+    fn is_accepting(&self) -> bool {
+        self.0.is_accepting()
+    }
+
+    #[getter]
+    fn is_terminated(&self) -> bool {
+        self.0.is_terminated()
+    }
+
+    #[getter]
+    fn token_count(&self) -> usize {
+        self.0.token_count()
+    }
+}
+
+/// Fills row `i` of a bitmask for matcher `i`, on all processors and without the GIL.
+#[pyfunction]
+pub(super) fn fill_masks(
+    py: Python<'_>,
+    matchers: Vec<PyRef<'_, Matcher>>,
+    bitmask: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let mut bitmask = Bitmask::borrow(bitmask)?;
+    let row_words = bitmask.row_words;
+    let words = bitmask.words()?;
+    let matchers: Vec<&matcher::Matcher> = matchers.iter().map(|matcher| &matcher.0).collect();
+    Ok(py.detach(|| batch::fill_masks(&matchers, words, row_words))?)
+}

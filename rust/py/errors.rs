@@ -1,0 +1,30 @@
+//! From the crate's error to Python's exceptions, which `schemask.errors` defines.
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::error::{Error, Kind};
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> PyErr {
+        Python::attach(|py| exception(py, &error).unwrap_or_else(|failure| failure))
+    }
+}
+
+fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    let class = match error.kind() {
+        Kind::Schema => "SchemaError",
+        Kind::Unsupported => "UnsupportedSchemaError",
+        Kind::Grammar => "GrammarError",
+        Kind::Vocabulary => "VocabularyError",
+        Kind::Token => "TokenError",
+        Kind::Mask => "MaskError",
+        Kind::Limit => "LimitError",
+    };
+    let attributes = PyDict::new(py);
+    attributes.set_item("pointer", error.pointer())?;
+    attributes.set_item("line", error.position().map(|(line, _)| line))?;
+    attributes.set_item("column", error.position().map(|(_, column)| column))?;
+    let class = py.import("schemask.errors")?.getattr(class)?;
+    Ok(PyErr::from_value(class.call((error.to_string(),), Some(&attributes))?))
+}

@@ -1,0 +1,205 @@
+//! The fewest bytes that spell a text of a language, and so whether there is one.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rustc_hash::FxHashMap;
+
+use crate::regex::node::{Node, NodeId, Regexes, Spelling};
+
+/// The cost of what cannot be.
+pub(crate) const NO_WAY: u32 = u32::MAX;
+
+/// Characters from cheap to dear, as (first, last, bytes); within a kind the pleasant ones first.
+const JSON_COSTS: &[(u32, u32, u32)] = &[
+    (0x61, 0x7A, 1),
+    (0x30, 0x39, 1),
+    (0x20, 0x21, 1),
+    (0x23, 0x5B, 1),
+    (0x5D, 0x7F, 1),
+    (0x22, 0x22, 2),
+    (0x5C, 0x5C, 2),
+    (0x08, 0x0A, 2),
+    (0x0C, 0x0D, 2),
+    (0x80, 0x7FF, 2),
+    (0x800, 0xD7FF, 3),
+    (0xE000, 0xFFFF, 3),
+    (0x1_0000, 0x10_FFFF, 4),
+    (0x00, 0x1F, 6),
+];
+const RAW_COSTS: &[(u32, u32, u32)] = &[
+    (0x61, 0x7A, 1),
+    (0x20, 0x7F, 1),
+    (0x00, 0x1F, 1),
+    (0x80, 0x7FF, 2),
+    (0x800, 0xD7FF, 3),
+    (0xE000, 0xFFFF, 3),
+    (0x1_0000, 0x10_FFFF, 4),
+];
+
+/// The cheapest character of `lo..=hi` and its bytes.
+pub(crate) fn cheapest(lo: u32, hi: u32, spelling: Spelling) -> (u32, u32) {
+    let costs = match spelling {
+        Spelling::Json => JSON_COSTS,
+        Spelling::Raw => RAW_COSTS,
+    };
+    costs
+        .iter()
+        .find(|&&(first, last, _)| lo <= last && hi >= first)
+        .map(|&(first, _, bytes)| (lo.max(first), bytes))
+        .expect("every scalar value has a cost, and pieces hold no others")
+}
+
+/// The bytes that spell `text`.
+fn text_cost(text: &str, spelling: Spelling) -> u32 {
+    text.chars().map(|c| cheapest(c as u32, c as u32, spelling).1).sum()
+}
+
+impl Regexes {
+    /// Whether some text is in the language.
+    pub(crate) fn is_live(&self, id: NodeId) -> bool {
+        self.cost(id, Spelling::Json) != NO_WAY
+    }
+
+    /// The fewest bytes that spell a text of the language; [`NO_WAY`] if it is empty.
+    ///
+    /// A search that runs out of its budget of states answers with a lower bound: what is only
+    /// perhaps possible counts as possible.
+    pub(crate) fn cost(&self, id: NodeId, spelling: Spelling) -> u32 {
+        let memo = self.cost_memo(id, spelling);
+        if let Some(&known) = memo.get() {
+            return known;
+        }
+        match self.direct_cost(id, spelling) {
+            Some(cost) => *memo.get_or_init(|| cost),
+            None => self.search(id, spelling),
+        }
+    }
+
+    /// The exact cost, if it follows from the costs of the parts.
+    fn direct_cost(&self, id: NodeId, spelling: Spelling) -> Option<u32> {
+        let (bound, exact) = self.lower_bound(id, spelling);
+        exact.then_some(bound)
+    }
+
+    /// A lower bound of the cost, and whether it is the cost.
+    fn lower_bound(&self, mut id: NodeId, spelling: Spelling) -> (u32, bool) {
+        let mut sum = 0_u32;
+        let mut all_exact = true;
+        while let Node::Concat(a, b) = *self.node(id) {
+            let (cost, exact) = self.bound_memo(a, spelling);
+            sum = add(sum, cost);
+            all_exact &= exact;
+            id = b;
+        }
+        let (cost, exact) = self.bound_memo(id, spelling);
+        (add(sum, cost), all_exact && exact)
+    }
+
+    fn bound_memo(&self, id: NodeId, spelling: Spelling) -> (u32, bool) {
+        if let Some(&known) = self.cost_memo(id, spelling).get() {
+            return (known, true);
+        }
+        let (cost, exact) = self.bound_part(id, spelling);
+        if exact {
+            self.cost_memo(id, spelling).get_or_init(|| cost);
+        }
+        (cost, exact)
+    }
+
+    fn bound_part(&self, id: NodeId, spelling: Spelling) -> (u32, bool) {
+        match *self.node(id) {
+            Node::Never => (NO_WAY, true),
+            Node::Empty => (0, true),
+            Node::Class(ref set) => {
+                let ranges = set.ranges().iter();
+                (ranges.map(|&(lo, hi)| cheapest(lo, hi, spelling).1).min().unwrap_or(NO_WAY), true)
+            }
+            Node::Words { .. } => {
+                let rests = self.word_rests(id);
+                let costs = rests.iter().map(|w| text_cost(w, spelling));
+                (costs.min().unwrap_or(NO_WAY), true)
+            }
+            Node::Multiple(_) => (u32::from(!self.nullable(id)), self.nullable(id)),
+            Node::Concat(..) => self.lower_bound(id, spelling),
+            Node::Or(ref parts) => parts.iter().fold((NO_WAY, true), |(best, all), &p| {
+                let (cost, exact) = self.bound_memo(p, spelling);
+                (best.min(cost), all && exact)
+            }),
+            Node::And(ref parts) => {
+                let bounds = parts.iter().map(|&p| self.bound_memo(p, spelling).0);
+                let bound = bounds.max().unwrap_or(0);
+                (bound, bound == NO_WAY || self.nullable(id))
+            }
+            Node::Not(_) => (u32::from(!self.nullable(id)), self.nullable(id)),
+            Node::Repeat { body, min, .. } => {
+                let (cost, exact) = self.bound_memo(body, spelling);
+                if min == 0 { (0, true) } else { (times(cost, min), exact) }
+            }
+        }
+    }
+
+    /// A search for the cheapest text, the most promising state first.
+    fn search(&self, start: NodeId, spelling: Spelling) -> u32 {
+        let mut best: FxHashMap<NodeId, (u32, Option<NodeId>)> = FxHashMap::default();
+        let mut open = BinaryHeap::new();
+        best.insert(start, (0, None));
+        open.push(Reverse((self.lower_bound(start, spelling).0, Reverse(0), start)));
+        while let Some(Reverse((bound, Reverse(spent), node))) = open.pop() {
+            if best[&node].0 < spent {
+                continue;
+            }
+            let known = self.cost_memo(node, spelling).get().copied();
+            if known == Some(NO_WAY) {
+                continue;
+            }
+            if self.nullable(node) || known.is_some() {
+                let total = spent + known.unwrap_or(0);
+                self.settle_path(node, total, &best, spelling);
+                return total;
+            }
+            if best.len() > self.witness_states {
+                return *self.cost_memo(start, spelling).get_or_init(|| bound);
+            }
+            for piece in self.pieces(node) {
+                let (_, bytes) = cheapest(piece.lo, piece.hi, spelling);
+                let spent = spent + bytes;
+                let (rest, _) = self.lower_bound(piece.to, spelling);
+                if rest == NO_WAY || best.get(&piece.to).is_some_and(|&(known, _)| known <= spent) {
+                    continue;
+                }
+                best.insert(piece.to, (spent, Some(node)));
+                open.push(Reverse((spent.saturating_add(rest), Reverse(spent), piece.to)));
+            }
+        }
+        // No state that was reached leads anywhere.
+        for &node in best.keys() {
+            self.cost_memo(node, spelling).get_or_init(|| NO_WAY);
+        }
+        NO_WAY
+    }
+
+    /// The states on the way to the witness have their cost now, too.
+    fn settle_path(
+        &self,
+        end: NodeId,
+        total: u32,
+        best: &FxHashMap<NodeId, (u32, Option<NodeId>)>,
+        spelling: Spelling,
+    ) {
+        let mut at = Some(end);
+        while let Some(node) = at {
+            let (spent, before) = best[&node];
+            self.cost_memo(node, spelling).get_or_init(|| total - spent);
+            at = before;
+        }
+    }
+}
+
+fn add(a: u32, b: u32) -> u32 {
+    if a == NO_WAY || b == NO_WAY { NO_WAY } else { a.saturating_add(b).min(NO_WAY - 1) }
+}
+
+fn times(cost: u32, n: u32) -> u32 {
+    if cost == NO_WAY { NO_WAY } else { cost.saturating_mul(n).min(NO_WAY - 1) }
+}

@@ -1,0 +1,17 @@
+//! Regular languages of text: ECMA-262 patterns, words, lengths, and their boolean combinations.
+
+mod ast;
+mod classes;
+pub(crate) mod codeset;
+pub(crate) mod cost;
+pub(crate) mod lower;
+pub(crate) mod node;
+mod parse;
+mod parts;
+mod pieces;
+pub(crate) mod scan;
+mod system;
+mod track;
+
+pub(crate) use ast::Ast;
+pub(crate) use parse::parse;

@@ -1,0 +1,613 @@
+//! Regular languages as hash-consed expressions with derivatives.
+//!
+//! A node is a language over code points. What may follow after a character is again a node (its
+//! derivative), so nodes are the states of an automaton that is built only as far as text goes.
+//! Equal expressions are the same node, and the constructors simplify, so that states stay few.
+
+use std::hash::Hasher;
+use std::sync::OnceLock;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::intern::Interner;
+use crate::limits::Limits;
+use crate::regex::codeset::{CodeSet, SCALARS};
+use crate::regex::pieces::{self, Piece};
+
+/// A language: an index into [`Regexes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    /// No text at all.
+    pub(crate) const NEVER: NodeId = NodeId(0);
+    /// The empty text.
+    pub(crate) const EMPTY: NodeId = NodeId(1);
+    /// Any one character.
+    pub(crate) const CHAR: NodeId = NodeId(2);
+    /// Any text.
+    pub(crate) const ANY: NodeId = NodeId(3);
+}
+
+/// No upper bound of a [`Node::Repeat`].
+pub(crate) const UNBOUNDED: u32 = u32::MAX;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Node {
+    Never,
+    Empty,
+    Class(CodeSet),
+    /// The rests, from byte `depth` on, of the words `lo..hi` of a sorted word list.
+    Words {
+        list: u32,
+        lo: u32,
+        hi: u32,
+        depth: u32,
+    },
+    /// Plain decimal digits with an optional fraction whose value is a multiple of a decimal.
+    Multiple(Multiple),
+    Concat(NodeId, NodeId),
+    Or(Box<[NodeId]>),
+    And(Box<[NodeId]>),
+    Not(NodeId),
+    Repeat {
+        body: NodeId,
+        min: u32,
+        max: u32,
+    },
+}
+
+/// Where a reading of `digits[.digits]` stands modulo `modulus` / 10^`scale`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Multiple {
+    pub(crate) modulus: u64,
+    /// Digits after the point that can matter; later ones must be zero.
+    pub(crate) scale: u32,
+    /// The value read so far, modulo `modulus`, scaled by what was read after the point.
+    pub(crate) rest: u64,
+    /// Digits read after the point; `None` before the point.
+    pub(crate) fraction: Option<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Memo {
+    pieces: OnceLock<Box<[Piece]>>,
+    fingerprint: OnceLock<u128>,
+    json_cost: OnceLock<u32>,
+    raw_cost: OnceLock<u32>,
+}
+
+/// How text is spelled out, which decides what a character costs in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    /// Inside a JSON string: quotes, backslashes and control characters need escapes.
+    Json,
+    /// As it is, in UTF-8.
+    Raw,
+}
+
+/// A store of languages, closed under concatenation, repetition and the boolean operations.
+#[derive(Debug)]
+pub(crate) struct Regexes {
+    nodes: Interner<Node, Memo>,
+    words: boxcar::Vec<WordList>,
+    pub(crate) witness_states: usize,
+    /// Keys for fingerprints, the same in one process, so that equal languages of different
+    /// stores meet in the mask cache, and unpredictable, so that nobody can craft a collision.
+    keys: (u64, u64),
+}
+
+/// Sorted, without duplicates.
+#[derive(Debug)]
+struct WordList {
+    words: Box<[Box<str>]>,
+    fingerprint: u128,
+}
+
+/// The per-process keys of fingerprints.
+fn process_keys() -> (u64, u64) {
+    use std::hash::{BuildHasher, RandomState};
+    static KEYS: OnceLock<(u64, u64)> = OnceLock::new();
+    *KEYS.get_or_init(|| {
+        let state = RandomState::new();
+        (state.hash_one(0_u8), state.hash_one(1_u8))
+    })
+}
+
+impl Regexes {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let nodes = Interner::new();
+        nodes.intern(Node::Never);
+        nodes.intern(Node::Empty);
+        let all = nodes.intern(Node::Class(CodeSet::new(SCALARS)));
+        nodes.intern(Node::Repeat { body: NodeId(all), min: 0, max: UNBOUNDED });
+        Regexes {
+            nodes,
+            words: boxcar::Vec::new(),
+            witness_states: limits.witness_states,
+            keys: process_keys(),
+        }
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        self.nodes.get(id.0)
+    }
+
+    /// Nodes made so far.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    fn make(&self, node: Node) -> NodeId {
+        NodeId(self.nodes.intern(node))
+    }
+
+    /// One character of a set. Surrogates are never in it: no text holds them.
+    pub(crate) fn class(&self, set: CodeSet) -> NodeId {
+        let set = set.intersection(&CodeSet::new(SCALARS));
+        if set.is_empty() {
+            return NodeId::NEVER;
+        }
+        self.make(Node::Class(set))
+    }
+
+    /// One of `words`, whole.
+    pub(crate) fn words<S: AsRef<str>>(&self, words: impl IntoIterator<Item = S>) -> NodeId {
+        let mut list: Vec<Box<str>> = words.into_iter().map(|w| w.as_ref().into()).collect();
+        list.sort_unstable();
+        list.dedup();
+        if list.is_empty() {
+            return NodeId::NEVER;
+        }
+        let hi = list.len() as u32;
+        let mut hasher = self.hasher();
+        for word in &list {
+            hasher.write_usize(word.len());
+            hasher.write(word.as_bytes());
+        }
+        let fingerprint = hasher.finish128().as_u128();
+        let list = self.words.push(WordList { words: list.into(), fingerprint }) as u32;
+        self.words_node(list, 0, hi, 0)
+    }
+
+    fn words_node(&self, list: u32, lo: u32, hi: u32, depth: u32) -> NodeId {
+        if lo + 1 == hi && self.word_list(list)[lo as usize].len() == depth as usize {
+            return NodeId::EMPTY;
+        }
+        self.make(Node::Words { list, lo, hi, depth })
+    }
+
+    fn word_list(&self, list: u32) -> &[Box<str>] {
+        &self.words[list as usize].words
+    }
+
+    /// The words of a [`Node::Words`], each cut to what is still to come.
+    fn rests(&self, list: u32, lo: u32, hi: u32, depth: u32) -> Vec<String> {
+        self.word_list(list)[lo as usize..hi as usize]
+            .iter()
+            .map(|w| w[depth as usize..].to_owned())
+            .collect()
+    }
+
+    pub(crate) fn multiple(&self, multiple: Multiple) -> NodeId {
+        self.make(Node::Multiple(multiple))
+    }
+
+    /// `a` and then `b`.
+    pub(crate) fn concat(&self, a: NodeId, b: NodeId) -> NodeId {
+        if a == NodeId::NEVER || b == NodeId::NEVER {
+            return NodeId::NEVER;
+        }
+        // Chains nest to the right; they may be long, so no recursion.
+        let mut spine = Vec::new();
+        let mut last = a;
+        while let &Node::Concat(x, y) = self.node(last) {
+            spine.push(x);
+            last = y;
+        }
+        spine.push(last);
+        spine.into_iter().rev().fold(b, |tail, x| self.prepend(x, tail))
+    }
+
+    /// `a`, which is no concatenation, before `b`.
+    fn prepend(&self, a: NodeId, b: NodeId) -> NodeId {
+        if a == NodeId::EMPTY {
+            return b;
+        }
+        if b == NodeId::EMPTY {
+            return a;
+        }
+        if let &Node::Repeat { body, min, max } = self.node(a) {
+            // x{2,3}x{1,} is x{3,}: so that lengths count down in one place.
+            let (next, rest) = match *self.node(b) {
+                Node::Concat(next, rest) => (next, rest),
+                _ => (b, NodeId::EMPTY),
+            };
+            if let Node::Repeat { body: other, min: m, max: n } = *self.node(next)
+                && other == body
+                && let Some(min) = min.checked_add(m)
+            {
+                let max = if max == UNBOUNDED || n == UNBOUNDED {
+                    UNBOUNDED
+                } else {
+                    max.saturating_add(n)
+                };
+                return self.prepend(self.repeat(body, min, max), rest);
+            }
+        }
+        self.make(Node::Concat(a, b))
+    }
+
+    /// Between `min` and `max` times `body`; `None` is no upper bound.
+    pub(crate) fn repeat_between(&self, body: NodeId, min: u32, max: Option<u32>) -> NodeId {
+        self.repeat(body, min, max.unwrap_or(UNBOUNDED))
+    }
+
+    /// As [`Regexes::repeat_between`], with [`UNBOUNDED`] for no upper bound.
+    pub(crate) fn repeat(&self, body: NodeId, min: u32, max: u32) -> NodeId {
+        debug_assert!(min <= max);
+        if max == 0 || body == NodeId::EMPTY {
+            return NodeId::EMPTY;
+        }
+        if body == NodeId::NEVER {
+            return if min == 0 { NodeId::EMPTY } else { NodeId::NEVER };
+        }
+        if (min, max) == (1, 1) {
+            return body;
+        }
+        // Of an optional body, any smaller number of times is as good.
+        let min = if self.nullable(body) { 0 } else { min };
+        if matches!(self.node(body), Node::Repeat { min: 0, max: UNBOUNDED, .. }) {
+            return body;
+        }
+        self.make(Node::Repeat { body, min, max })
+    }
+
+    /// Any of `parts`.
+    pub(crate) fn or(&self, parts: Vec<NodeId>) -> NodeId {
+        let mut flat = Vec::with_capacity(parts.len());
+        let mut class: Option<CodeSet> = None;
+        let mut stack = parts;
+        while let Some(part) = stack.pop() {
+            match self.node(part) {
+                Node::Never => {}
+                Node::Or(inner) => stack.extend(inner.iter()),
+                Node::Class(set) => {
+                    class = Some(class.map_or_else(|| set.clone(), |c| c.union(set)));
+                }
+                _ if part == NodeId::ANY => return NodeId::ANY,
+                _ => flat.push(part),
+            }
+        }
+        if let Some(set) = class {
+            flat.push(self.class(set));
+        }
+        flat.sort_unstable();
+        flat.dedup();
+        if flat.first() == Some(&NodeId::EMPTY) && flat[1..].iter().any(|&n| self.nullable(n)) {
+            flat.remove(0);
+        }
+        match flat[..] {
+            [] => NodeId::NEVER,
+            [one] => one,
+            _ => self.make(Node::Or(flat.into())),
+        }
+    }
+
+    /// All of `parts` at once.
+    pub(crate) fn and(&self, parts: Vec<NodeId>) -> NodeId {
+        let mut flat = Vec::with_capacity(parts.len());
+        let mut class: Option<CodeSet> = None;
+        let mut length: Option<(u32, u32)> = None;
+        let mut stack = parts;
+        while let Some(part) = stack.pop() {
+            match self.node(part) {
+                Node::Never => return NodeId::NEVER,
+                Node::And(inner) => stack.extend(inner.iter()),
+                Node::Class(set) => {
+                    class = Some(class.map_or_else(|| set.clone(), |c| c.intersection(set)));
+                }
+                &Node::Repeat { body: NodeId::CHAR, min, max } => {
+                    let (m, n) = length.unwrap_or((0, UNBOUNDED));
+                    length = Some((m.max(min), n.min(max)));
+                }
+                _ => flat.push(part),
+            }
+        }
+        if let Some(set) = class {
+            flat.push(self.class(set));
+        }
+        if let Some((min, max)) = length {
+            if min > max {
+                return NodeId::NEVER;
+            }
+            match self.repeat(NodeId::CHAR, min, max) {
+                NodeId::ANY => {}
+                node => flat.push(node),
+            }
+        }
+        flat.sort_unstable();
+        flat.dedup();
+        match flat[..] {
+            [] => NodeId::ANY,
+            [NodeId::NEVER, ..] => NodeId::NEVER,
+            [one] => one,
+            [NodeId::EMPTY, ..] if flat.iter().all(|&n| self.nullable(n)) => NodeId::EMPTY,
+            [NodeId::EMPTY, ..] => NodeId::NEVER,
+            _ => match self.filter_words(&flat) {
+                Some(node) => node,
+                None => self.make(Node::And(flat.into())),
+            },
+        }
+    }
+
+    /// A conjunction with a word list is the words that the others accept.
+    fn filter_words(&self, parts: &[NodeId]) -> Option<NodeId> {
+        let i = parts.iter().position(|&p| matches!(self.node(p), Node::Words { .. }))?;
+        let &Node::Words { list, lo, hi, depth } = self.node(parts[i]) else {
+            return None;
+        };
+        let all = self.rests(list, lo, hi, depth);
+        let kept: Vec<&String> = all
+            .iter()
+            .filter(|word| {
+                parts.iter().enumerate().all(|(j, &part)| i == j || self.matches(part, word))
+            })
+            .collect();
+        Some(if kept.len() == all.len() { parts[i] } else { self.words(kept) })
+    }
+
+    /// Every text that `a` does not hold.
+    pub(crate) fn not(&self, a: NodeId) -> NodeId {
+        match self.node(a) {
+            Node::Never => NodeId::ANY,
+            &Node::Not(inner) => inner,
+            _ if a == NodeId::ANY => NodeId::NEVER,
+            _ => self.make(Node::Not(a)),
+        }
+    }
+
+    /// Whether the empty text is in the language.
+    pub(crate) fn nullable(&self, mut id: NodeId) -> bool {
+        while let Node::Concat(a, b) = *self.node(id) {
+            if !self.nullable(a) {
+                return false;
+            }
+            id = b;
+        }
+        match *self.node(id) {
+            Node::Never | Node::Class(_) => false,
+            Node::Empty => true,
+            Node::Words { list, lo, depth, .. } => {
+                self.word_list(list)[lo as usize].len() == depth as usize
+            }
+            Node::Multiple(m) => m.holds(),
+            Node::Concat(..) => unreachable!("the loop above ends after the last concatenation"),
+            Node::Or(ref parts) => parts.iter().any(|&p| self.nullable(p)),
+            Node::And(ref parts) => parts.iter().all(|&p| self.nullable(p)),
+            Node::Not(a) => !self.nullable(a),
+            // An optional body is normalised to min 0.
+            Node::Repeat { min, .. } => min == 0,
+        }
+    }
+
+    /// The derivatives: what follows after each character, for those after which anything can.
+    pub(crate) fn pieces(&self, id: NodeId) -> &[Piece] {
+        self.nodes.memo(id.0).pieces.get_or_init(|| self.derive(id).into())
+    }
+
+    fn derive(&self, id: NodeId) -> Vec<Piece> {
+        match *self.node(id) {
+            Node::Never | Node::Empty => Vec::new(),
+            Node::Class(ref set) => pieces::of_class(set, NodeId::EMPTY),
+            Node::Words { list, lo, hi, depth } => self.derive_words(list, lo, hi, depth),
+            Node::Multiple(m) => m
+                .derive()
+                .into_iter()
+                .map(|(c, next)| Piece { lo: c, hi: c, to: self.multiple(next) })
+                .collect(),
+            Node::Concat(..) => self.derive_concat(id),
+            Node::Or(ref parts) => {
+                let all: Vec<&[Piece]> = parts.iter().map(|&p| self.pieces(p)).collect();
+                pieces::union(&all, |to| self.or(to.to_vec()))
+            }
+            Node::And(ref parts) => {
+                let all: Vec<&[Piece]> = parts.iter().map(|&p| self.pieces(p)).collect();
+                pieces::intersection(&all, |to| self.and(to.to_vec()))
+            }
+            Node::Not(a) => pieces::complement(self.pieces(a), NodeId::ANY, |x| self.not(x)),
+            Node::Repeat { body, min, max } => {
+                let max = if max == UNBOUNDED { max } else { max - 1 };
+                let rest = self.repeat(body, min.saturating_sub(1), max);
+                pieces::map(self.pieces(body), |x| self.concat(x, rest))
+            }
+        }
+    }
+
+    /// The first part that must read something reads; so may each optional one before it.
+    fn derive_concat(&self, mut id: NodeId) -> Vec<Piece> {
+        let mut maps = Vec::new();
+        while let Node::Concat(a, b) = *self.node(id) {
+            maps.push(pieces::map(self.pieces(a), |x| self.concat(x, b)));
+            id = b;
+            if !self.nullable(a) {
+                break;
+            }
+            if !matches!(self.node(b), Node::Concat(..)) {
+                maps.push(self.pieces(b).to_vec());
+            }
+        }
+        match &mut maps[..] {
+            [only] => std::mem::take(only),
+            _ => {
+                let maps: Vec<&[Piece]> = maps.iter().map(Vec::as_slice).collect();
+                pieces::union(&maps, |to| self.or(to.to_vec()))
+            }
+        }
+    }
+
+    fn derive_words(&self, list: u32, lo: u32, hi: u32, depth: u32) -> Vec<Piece> {
+        let words = self.word_list(list);
+        let mut out = Vec::new();
+        let mut i = lo;
+        while i < hi {
+            let Some(c) = words[i as usize][depth as usize..].chars().next() else {
+                i += 1;
+                continue;
+            };
+            let rest = &words[i as usize + 1..hi as usize];
+            let same =
+                rest.partition_point(|w| w[depth as usize..].starts_with(c)) as u32;
+            let to = self.words_node(list, i, i + 1 + same, depth + c.len_utf8() as u32);
+            out.push(Piece { lo: c as u32, hi: c as u32, to });
+            i += 1 + same;
+        }
+        out
+    }
+
+    /// The language after one character, `NEVER` if there is none.
+    pub(crate) fn step(&self, id: NodeId, c: u32) -> NodeId {
+        pieces::find(self.pieces(id), c)
+    }
+
+    /// Whether `text` as a whole is in the language.
+    pub(crate) fn matches(&self, id: NodeId, text: &str) -> bool {
+        let end = text.chars().fold(id, |node, c| self.step(node, c as u32));
+        self.nullable(end)
+    }
+
+    /// The memo of the shortest spelled length, which `cost.rs` fills.
+    pub(crate) fn cost_memo(&self, id: NodeId, spelling: Spelling) -> &OnceLock<u32> {
+        let memo = self.nodes.memo(id.0);
+        match spelling {
+            Spelling::Json => &memo.json_cost,
+            Spelling::Raw => &memo.raw_cost,
+        }
+    }
+
+    /// The rests of the words of a word-list node.
+    pub(crate) fn word_rests(&self, id: NodeId) -> Vec<String> {
+        match *self.node(id) {
+            Node::Words { list, lo, hi, depth } => self.rests(list, lo, hi, depth),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A key that equal expressions share across stores in one process.
+    pub(crate) fn fingerprint(&self, id: NodeId) -> u128 {
+        if let Some(&known) = self.nodes.memo(id.0).fingerprint.get() {
+            return known;
+        }
+        // From the end of a chain to its start, so that no long recursion is needed.
+        let mut chain = vec![id];
+        while let Node::Concat(_, b) = *self.node(chain[chain.len() - 1])
+            && self.nodes.memo(b.0).fingerprint.get().is_none()
+        {
+            chain.push(b);
+        }
+        for link in chain.into_iter().rev() {
+            let key = self.compute_fingerprint(link);
+            self.nodes.memo(link.0).fingerprint.get_or_init(|| key);
+        }
+        self.fingerprint(id)
+    }
+
+    fn compute_fingerprint(&self, id: NodeId) -> u128 {
+        let mut hasher = self.hasher();
+        match self.node(id) {
+            Node::Never => hasher.write_u8(0),
+            Node::Empty => hasher.write_u8(1),
+            Node::Class(set) => {
+                hasher.write_u8(2);
+                for &(lo, hi) in set.ranges() {
+                    hasher.write_u32(lo);
+                    hasher.write_u32(hi);
+                }
+            }
+            &Node::Words { list, lo, hi, depth } => {
+                hasher.write_u8(3);
+                hasher.write_u128(self.words[list as usize].fingerprint);
+                hasher.write_u32(lo);
+                hasher.write_u32(hi);
+                hasher.write_u32(depth);
+            }
+            Node::Multiple(m) => {
+                hasher.write_u8(4);
+                hasher.write_u64(m.modulus);
+                hasher.write_u32(m.scale);
+                hasher.write_u64(m.rest);
+                hasher.write_u32(m.fraction.unwrap_or(u32::MAX));
+            }
+            &Node::Concat(a, b) => {
+                hasher.write_u8(5);
+                hasher.write_u128(self.fingerprint(a));
+                hasher.write_u128(self.fingerprint(b));
+            }
+            node @ (Node::Or(parts) | Node::And(parts)) => {
+                hasher.write_u8(if matches!(node, Node::Or(_)) { 6 } else { 7 });
+                // Ids differ from store to store, so does the order of the parts.
+                let mut keys: Vec<u128> = parts.iter().map(|&p| self.fingerprint(p)).collect();
+                keys.sort_unstable();
+                for key in keys {
+                    hasher.write_u128(key);
+                }
+            }
+            &Node::Not(a) => {
+                hasher.write_u8(8);
+                hasher.write_u128(self.fingerprint(a));
+            }
+            &Node::Repeat { body, min, max } => {
+                hasher.write_u8(9);
+                hasher.write_u128(self.fingerprint(body));
+                hasher.write_u32(min);
+                hasher.write_u32(max);
+            }
+        }
+        hasher.finish128().as_u128()
+    }
+
+    fn hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.keys.0, self.keys.1)
+    }
+}
+
+impl Multiple {
+    /// Whether the digits so far, if they end here, are a multiple.
+    fn holds(self) -> bool {
+        match self.fraction {
+            Some(0) => false,
+            read => {
+                let missing = self.scale - read.unwrap_or(0).min(self.scale);
+                (0..missing).fold(self.rest, |rest, _| self.shift(rest, 0)) == 0
+            }
+        }
+    }
+
+    fn shift(self, rest: u64, digit: u64) -> u64 {
+        ((u128::from(rest) * 10 + u128::from(digit)) % u128::from(self.modulus)) as u64
+    }
+
+    fn derive(self) -> Vec<(u32, Multiple)> {
+        let mut out = Vec::with_capacity(11);
+        if self.fraction.is_none() {
+            out.push(('.' as u32, Multiple { fraction: Some(0), ..self }));
+        }
+        for digit in 0..10_u64 {
+            let next = match self.fraction {
+                None => Multiple { rest: self.shift(self.rest, digit), ..self },
+                Some(read) if read < self.scale => Multiple {
+                    rest: self.shift(self.rest, digit),
+                    fraction: Some(read + 1),
+                    ..self
+                },
+                // Past what matters only zeros follow, and only if all is well so far.
+                Some(_) if digit == 0 && self.rest == 0 => {
+                    Multiple { fraction: Some(self.scale + 1), ..self }
+                }
+                Some(_) => continue,
+            };
+            out.push(('0' as u32 + digit as u32, next));
+        }
+        out
+    }
+}

@@ -1,0 +1,351 @@
+//! What matters of the text before a place: tracked languages, stepped along.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+
+use crate::error::{Error, Kind};
+use crate::regex::codeset::{CodeSet, MAX};
+use crate::regex::node::{Node, NodeId, Regexes};
+use crate::regex::system::{Reached, System};
+
+/// Languages tracked at once: bits of a set.
+const MAX_LEFTS: usize = 64;
+/// States of one automaton that is solved. Solving is cubic in the worst case.
+const MAX_STATES: usize = 96;
+/// States of a text together with what is tracked, up to which both are followed as one.
+const MAX_JOINT_STATES: usize = 24;
+/// Steps of the translation of one pattern.
+const MAX_WORK: usize = 50_000;
+
+/// What the texts before and after a place can still decide.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    /// For each tracked language, what is left of it after the text before. `NEVER` if nothing
+    /// asks for it any more.
+    pub(crate) lefts: Box<[NodeId]>,
+    /// What was asked of the text after.
+    pub(crate) right: NodeId,
+}
+
+/// The tracked languages of one pattern, and the store that its languages go to.
+pub(crate) struct Tracker<'a> {
+    pub(crate) nodes: &'a Regexes,
+    lefts: Vec<NodeId>,
+    work: Cell<usize>,
+}
+
+impl<'a> Tracker<'a> {
+    pub(crate) fn new(nodes: &'a Regexes) -> Self {
+        Tracker {
+            nodes,
+            lefts: Vec::new(),
+            work: Cell::new(0),
+        }
+    }
+
+    /// Tracks a language. Returns its number, and whether being in it (or not) is asked for: a
+    /// language and its complement share a number.
+    pub(crate) fn track(&mut self, language: NodeId) -> Result<(usize, bool), Error> {
+        for (i, &known) in self.lefts.iter().enumerate() {
+            if known == language || known == self.nodes.not(language) {
+                return Ok((i, known == language));
+            }
+        }
+        if self.lefts.len() == MAX_LEFTS {
+            let message = format!("the pattern looks back in more than {MAX_LEFTS} ways");
+            return Err(Error::new(Kind::Limit, message));
+        }
+        self.lefts.push(language);
+        Ok((self.lefts.len() - 1, true))
+    }
+
+    pub(crate) fn left(&self, i: usize) -> NodeId {
+        self.lefts[i]
+    }
+
+    /// The state before any text, of the languages `live`.
+    pub(crate) fn start(&self, live: u64) -> State {
+        let all = State {
+            lefts: self.lefts.as_slice().into(),
+            right: NodeId::ANY,
+        };
+        self.keep(&all, live, 0)
+    }
+
+    /// Forgets what nothing asks for: keeps the languages `live`, and of those only `tested` at
+    /// this very place the answer.
+    pub(crate) fn keep(&self, state: &State, live: u64, tested: u64) -> State {
+        let kept = state.lefts.iter().enumerate().map(|(i, &left)| {
+            if live >> i & 1 == 1 {
+                left
+            } else if tested >> i & 1 == 1 && self.nodes.nullable(left) {
+                NodeId::ANY
+            } else {
+                NodeId::NEVER
+            }
+        });
+        State {
+            lefts: kept.collect(),
+            right: state.right,
+        }
+    }
+
+    /// Counts a step, so that patterns that unfold exponentially end in an error.
+    pub(crate) fn work(&self) -> Result<(), Error> {
+        self.work.set(self.work.get() + 1);
+        if self.work.get() > MAX_WORK {
+            Err(too_involved())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Refuses an automaton that is too large to be solved.
+    pub(crate) fn check(&self, states: usize) -> Result<(), Error> {
+        if states > MAX_STATES {
+            Err(too_involved())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// `a`, then `b`.
+    pub(crate) fn chain(&self, a: NodeId, b: NodeId) -> NodeId {
+        let nodes = self.nodes;
+        let absorbs =
+            a == NodeId::ANY && nodes.nullable(b) || b == NodeId::ANY && nodes.nullable(a);
+        if absorbs {
+            NodeId::ANY
+        } else {
+            nodes.concat(a, b)
+        }
+    }
+
+    /// Both `a` and `b`.
+    pub(crate) fn meet(&self, a: NodeId, b: NodeId) -> NodeId {
+        self.nodes.and(vec![a, b])
+    }
+
+    /// Those of the texts `after` that are in `right` too, which an assertion asks for. The first
+    /// characters often tell: then nothing, or little, of the intersection remains.
+    pub(crate) fn ask(&self, mut right: NodeId, mut after: NodeId) -> NodeId {
+        let nodes = self.nodes;
+        let mut read = Vec::new();
+        loop {
+            let nullable = nodes.nullable(after);
+            let mut rests: Vec<NodeId> = Vec::new();
+            for (lo, _) in self.intervals(&[right, after]) {
+                if nodes.step(after, lo) != NodeId::NEVER {
+                    rests.push(nodes.step(right, lo));
+                }
+            }
+            rests.dedup();
+            match (&rests[..], nodes.node(after)) {
+                ([NodeId::ANY], _) if !nullable || nodes.nullable(right) => break,
+                ([NodeId::NEVER], _) if !nullable => after = NodeId::NEVER,
+                (&[rest], &Node::Concat(first, next))
+                    if right != rest && matches!(nodes.node(first), Node::Class(_)) =>
+                {
+                    read.push(first);
+                    (right, after) = (rest, next);
+                    continue;
+                }
+                _ => after = self.meet(right, after),
+            }
+            break;
+        }
+        read.into_iter()
+            .rev()
+            .fold(after, |rest, first| nodes.concat(first, rest))
+    }
+
+    /// `language`, or its complement if not `holds`.
+    pub(crate) fn signed(&self, language: NodeId, holds: bool) -> NodeId {
+        if holds {
+            language
+        } else {
+            self.nodes.not(language)
+        }
+    }
+
+    /// The states to which the texts of `text` lead from `state`, with those that lead to each.
+    /// The states are cut to what [`Tracker::keep`] keeps.
+    pub(crate) fn split(
+        &self,
+        text: NodeId,
+        state: &State,
+        live: u64,
+        tested: u64,
+    ) -> Result<Reached<State>, Error> {
+        self.work()?;
+        let state = self.keep(state, live | tested, 0);
+        if text == NodeId::EMPTY || self.is_inert(&state) {
+            return Ok(Reached::one(self.keep(&state, live, tested), text));
+        }
+        let joint = self.explore(text, &state, live, tested, MAX_JOINT_STATES);
+        let (automaton, whole) = match joint {
+            Some(joint) if matches!(self.nodes.node(text), Node::Class(_)) => {
+                return Ok(joint.system.solve(self.nodes));
+            }
+            Some(joint) => (joint, true),
+            None => {
+                let alone = self.explore(NodeId::ANY, &state, live, tested, MAX_STATES);
+                (alone.ok_or_else(too_involved)?, text == NodeId::ANY)
+            }
+        };
+        if let Some(outcome) = automaton.only_outcome() {
+            return Ok(Reached::one(outcome, text));
+        }
+        if let Some(reached) = self.by_tests(text, &state, &automaton) {
+            return Ok(reached);
+        }
+        let solved = automaton.system.solve(self.nodes);
+        if whole {
+            return Ok(solved);
+        }
+        let mut reached = Reached::none();
+        for (state, cut) in solved.iter() {
+            reached.add(self.nodes, state.clone(), self.meet(text, cut));
+        }
+        Ok(reached)
+    }
+
+    /// Whether no text changes the state.
+    fn is_inert(&self, state: &State) -> bool {
+        let fixed = |&left: &NodeId| left == NodeId::ANY || left == NodeId::NEVER;
+        state.right == NodeId::ANY && state.lefts.iter().all(fixed)
+    }
+
+    /// The automaton of `text` and `state` together; nothing if it is larger than `max`.
+    fn explore(
+        &self,
+        text: NodeId,
+        state: &State,
+        live: u64,
+        tested: u64,
+        max: usize,
+    ) -> Option<Automaton> {
+        let mut automaton = Automaton {
+            system: System::new((text, state.clone())),
+            is_total: true,
+        };
+        while let Some((row, (text, state))) = automaton.system.next() {
+            if automaton.system.len() > max {
+                return None;
+            }
+            let mut moves: FxHashMap<(NodeId, State), Vec<(u32, u32)>> = FxHashMap::default();
+            let stepped = [&[text, state.right], &*state.lefts].concat();
+            for (lo, hi) in self.intervals(&stepped) {
+                let text = self.nodes.step(text, lo);
+                let right = self.nodes.step(state.right, lo);
+                if text == NodeId::NEVER {
+                    continue;
+                }
+                if right == NodeId::NEVER {
+                    automaton.is_total = false;
+                    continue;
+                }
+                let lefts = state
+                    .lefts
+                    .iter()
+                    .map(|&left| self.nodes.step(left, lo))
+                    .collect();
+                moves
+                    .entry((text, State { lefts, right }))
+                    .or_default()
+                    .push((lo, hi));
+            }
+            let mut moves: Vec<_> = moves
+                .into_iter()
+                .map(|(to, set)| (CodeSet::new(set), to))
+                .collect();
+            moves.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            for (set, to) in moves {
+                automaton
+                    .system
+                    .edge(self.nodes, row, to, self.nodes.class(set));
+            }
+            if self.nodes.nullable(text) {
+                let outcome = self.keep(&state, live, tested);
+                automaton.system.end(row, outcome, NodeId::EMPTY);
+            }
+        }
+        Some(automaton)
+    }
+
+    /// Intervals of characters on which each of `languages` steps alike.
+    fn intervals(&self, languages: &[NodeId]) -> Vec<(u32, u32)> {
+        let mut starts: BTreeSet<u32> = BTreeSet::from([0]);
+        for piece in languages
+            .iter()
+            .flat_map(|&language| self.nodes.pieces(language))
+        {
+            starts.extend([piece.lo, piece.hi + 1]);
+        }
+        let ends = starts.iter().skip(1).map(|&next| next - 1).chain([MAX]);
+        starts
+            .iter()
+            .zip(ends)
+            .map(|(&lo, hi)| (lo, hi))
+            .filter(|(lo, hi)| lo <= hi)
+            .collect()
+    }
+
+    /// [`Tracker::split`] without solving anything, where the outcome depends on no more than
+    /// which of the tracked languages the texts are in.
+    fn by_tests(
+        &self,
+        text: NodeId,
+        start: &State,
+        automaton: &Automaton,
+    ) -> Option<Reached<State>> {
+        if start.right != NodeId::ANY {
+            return None;
+        }
+        let mut outcomes: FxHashMap<Vec<bool>, &State> = FxHashMap::default();
+        let mut tests = Vec::new();
+        for ((_, state), outcome) in automaton.system.ends() {
+            let test: Vec<bool> = state
+                .lefts
+                .iter()
+                .map(|&left| self.nodes.nullable(left))
+                .collect();
+            match outcomes.insert(test.clone(), outcome) {
+                None => tests.push(test),
+                Some(other) if other == outcome => {}
+                Some(_) => return None,
+            }
+        }
+        let mut reached = Reached::none();
+        for test in tests {
+            let mut cut = vec![text];
+            for (&left, &holds) in start.lefts.iter().zip(&test) {
+                cut.push(self.signed(left, holds));
+            }
+            reached.add(self.nodes, outcomes[&test].clone(), self.nodes.and(cut));
+        }
+        Some(reached)
+    }
+}
+
+struct Automaton {
+    system: System<(NodeId, State), State>,
+    /// Whether no text was given up because it is not what was asked of the text after.
+    is_total: bool,
+}
+
+impl Automaton {
+    /// Where all texts lead, if that is one state.
+    fn only_outcome(&self) -> Option<State> {
+        let mut ends = self.system.ends().map(|(_, outcome)| outcome);
+        let first = ends.next()?;
+        (self.is_total && ends.all(|end| end == first)).then(|| first.clone())
+    }
+}
+
+fn too_involved() -> Error {
+    let message = "the assertions of the pattern interact in more ways than can be followed";
+    Error::new(Kind::Unsupported, message)
+}

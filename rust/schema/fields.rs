@@ -1,0 +1,223 @@
+//! The keywords of one schema object, looked up by [`Keyword`] and checked for their type.
+
+use serde_json::{Map, Value};
+
+use crate::error::Kind;
+use crate::schema::decimal::Decimal;
+use crate::schema::draft::Draft;
+use crate::schema::fault::Fault;
+use crate::schema::keyword::Keyword;
+
+const _: () = assert!(Keyword::COUNT <= u64::BITS as usize);
+
+/// The values of the keywords of one schema object; annotations are left out.
+pub(super) struct Fields<'a> {
+    values: [Option<&'a Value>; Keyword::COUNT],
+    /// Bit `k` is set if keyword `k` is there.
+    present: u64,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads a schema object. What the declared draft tells to ignore is left out, and told to
+    /// `ignored` with the reason.
+    pub(super) fn gather(
+        object: &'a Map<String, Value>,
+        draft: Option<Draft>,
+        mut ignored: impl FnMut(Fault<'a>),
+    ) -> Self {
+        let mut fields = Fields {
+            values: [None; Keyword::COUNT],
+            present: 0,
+        };
+        // Up to draft 7, "all other properties in a `$ref` object MUST be ignored". Later drafts, and
+        // so documents that declare none, apply them as well.
+        let alone = match draft {
+            Some(draft) if draft <= Draft::V7 => object.contains_key("$ref"),
+            _ => false,
+        };
+        for (name, value) in object {
+            let Some(keyword) = Keyword::named(name) else {
+                continue;
+            };
+            let reason = if !keyword.is_in(draft) {
+                "is not a keyword of"
+            } else if alone && keyword != Keyword::Ref {
+                "beside `$ref` is ignored by"
+            } else {
+                fields.values[keyword as usize] = Some(value);
+                fields.present |= 1 << keyword as u8;
+                continue;
+            };
+            if let Some(draft) = draft.filter(|_| keyword.asserts()) {
+                ignored(Fault::schema(
+                    value,
+                    format!("`{name}` {reason} {}", draft.name()),
+                ));
+            }
+        }
+        fields
+    }
+
+    pub(super) fn get(&self, keyword: Keyword) -> Option<&'a Value> {
+        self.values[keyword as usize]
+    }
+
+    pub(super) fn has_any(&self, keywords: &[Keyword]) -> bool {
+        keywords
+            .iter()
+            .any(|&keyword| self.present & (1 << keyword as u8) != 0)
+    }
+
+    /// A non-negative integer; `2.0` is one. Saturates.
+    pub(super) fn count(&self, keyword: Keyword) -> Result<Option<u64>, Fault<'a>> {
+        let Some(value) = self.get(keyword) else {
+            return Ok(None);
+        };
+        if let Some(count) = value.as_u64() {
+            return Ok(Some(count));
+        }
+        let number = self
+            .decimal(keyword)?
+            .filter(|d| d.is_integer() && !d.negative);
+        let Some(number) = number else {
+            return Err(wrong(value, keyword, "a non-negative integer"));
+        };
+        let digits = number
+            .plain(20)
+            .and_then(|(int, _)| String::from_utf8(int).ok());
+        Ok(Some(match digits {
+            Some(digits) if digits.is_empty() => 0,
+            Some(digits) => digits.parse().unwrap_or(u64::MAX),
+            None => u64::MAX,
+        }))
+    }
+
+    pub(super) fn decimal(&self, keyword: Keyword) -> Result<Option<Decimal>, Fault<'a>> {
+        let Some(value) = self.get(keyword) else {
+            return Ok(None);
+        };
+        let Value::Number(number) = value else {
+            return Err(wrong(value, keyword, "a number"));
+        };
+        let message = || format!("the exponent of `{}` does not fit 32 bits", keyword.name());
+        let decimal = Decimal::parse(number.as_str());
+        decimal
+            .map(Some)
+            .ok_or_else(|| Fault::new(Kind::Limit, value, message()))
+    }
+
+    pub(super) fn string(&self, keyword: Keyword) -> Result<Option<&'a str>, Fault<'a>> {
+        match self.get(keyword) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(value) => Err(wrong(value, keyword, "a string")),
+        }
+    }
+
+    pub(super) fn array(&self, keyword: Keyword) -> Result<Option<&'a [Value]>, Fault<'a>> {
+        match self.get(keyword) {
+            None => Ok(None),
+            Some(Value::Array(array)) => Ok(Some(array)),
+            Some(value) => Err(wrong(value, keyword, "an array")),
+        }
+    }
+
+    /// An array of schemas, which all drafts require not to be empty.
+    pub(super) fn schemas(&self, keyword: Keyword) -> Result<&'a [Value], Fault<'a>> {
+        match (self.array(keyword)?, self.get(keyword)) {
+            (Some([]), Some(value)) => Err(wrong(value, keyword, "a non-empty array")),
+            (schemas, _) => Ok(schemas.unwrap_or_default()),
+        }
+    }
+
+    pub(super) fn object(
+        &self,
+        keyword: Keyword,
+    ) -> Result<Option<&'a Map<String, Value>>, Fault<'a>> {
+        match self.get(keyword) {
+            None => Ok(None),
+            Some(Value::Object(object)) => Ok(Some(object)),
+            Some(value) => Err(wrong(value, keyword, "an object")),
+        }
+    }
+}
+
+/// A keyword with a value that it cannot have.
+pub(super) fn wrong<'a>(value: &'a Value, keyword: Keyword, expected: &str) -> Fault<'a> {
+    let got = match value {
+        Value::Null | Value::Bool(_) => value.to_string(),
+        Value::Number(number) if number.as_str().len() <= 40 => value.to_string(),
+        Value::String(text) if text.len() <= 40 => value.to_string(),
+        Value::Number(_) => "a long number".to_owned(),
+        Value::String(_) => "a long string".to_owned(),
+        Value::Array(array) if array.is_empty() => "an empty array".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    };
+    Fault::schema(
+        value,
+        format!("`{}` must be {expected}, not {got}", keyword.name()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Kind;
+    use crate::schema::testing::{assert_errors, assert_invalid, loaded};
+
+    #[test]
+    fn counts_are_integers_of_any_spelling() {
+        for (count, expected) in [
+            ("0", 0),
+            ("2.0", 2),
+            ("20e-1", 2),
+            ("1e2", 100),
+            ("18446744073709551615", u64::MAX),
+            ("18446744073709551616", u64::MAX),
+            ("1e300", u64::MAX),
+            ("-0.0", 0),
+        ] {
+            let model = loaded(&format!(r#"{{"maxLength": {count}}}"#));
+            assert_eq!(model.top().string.max_length, Some(expected), "{count}");
+        }
+        assert_invalid(&[
+            (
+                r#"{"minLength": -1}"#,
+                "/minLength",
+                "non-negative integer, not -1",
+            ),
+            (r#"{"minItems": 1.5}"#, "/minItems", "non-negative integer"),
+            (r#"{"maxItems": "1"}"#, "/maxItems", "must be a number"),
+            (r#"{"maxLength": null}"#, "/maxLength", "not null"),
+        ]);
+        assert_errors(
+            Kind::Limit,
+            &[(r#"{"maxLength": 1e99999999999}"#, "/maxLength", "exponent")],
+        );
+    }
+
+    #[test]
+    fn what_the_declared_draft_ignores_is_told() {
+        let model = loaded(
+            r##"{"$schema": "http://json-schema.org/draft-04/schema#", "const": 1, "$anchor": 2,
+                "definitions": {"a": {"type": "string"}},
+                "properties": {"p": {"maxLength": -1, "$ref": "#/definitions/a", "title": "t"}}}"##,
+        );
+        let expected = [
+            ("/const", "`const` is not a keyword of draft 4"),
+            (
+                "/properties/p/maxLength",
+                "`maxLength` beside `$ref` is ignored by draft 4",
+            ),
+        ];
+        let expected = expected.map(|(pointer, message)| (pointer.into(), message.into()));
+        assert_eq!(model.warnings, expected);
+        assert!(model.top().values.is_none());
+    }
+
+    #[test]
+    fn long_values_are_not_repeated() {
+        let text = format!(r#"{{"properties": "{0}", "type": {0}}}"#, "1".repeat(1000));
+        assert_invalid(&[(&text, "/type", "a long number")]);
+    }
+}

@@ -1,0 +1,209 @@
+//! A model's vocabulary: what each token spells, which tokens end a text, and their prefix trie.
+
+pub(crate) mod local;
+mod trie;
+
+use crate::error::{Error, Kind};
+
+use local::LocalCache;
+pub(crate) use trie::Trie;
+
+/// A model's tokens as bytes, its stop tokens, and its special tokens.
+///
+/// Special tokens and stop tokens are matched by id only: text never matches them, whatever their
+/// spelling. Tokens without bytes never match anything.
+#[derive(Debug)]
+pub struct Vocabulary {
+    /// The bytes of all tokens, one after the other.
+    bytes: Box<[u8]>,
+    /// Where the bytes of token `i` begin; one more entry than there are tokens.
+    starts: Box<[u32]>,
+    /// Whether a token spells text, by id.
+    is_text: Box<[bool]>,
+    stop: Box<[u32]>,
+    special: Box<[u32]>,
+    unreachable_bytes: Box<[u8]>,
+    trie: Trie,
+    locals: LocalCache,
+}
+
+impl Vocabulary {
+    /// A vocabulary of `tokens[id]`, the bytes that each token adds to the text.
+    ///
+    /// # Errors
+    ///
+    /// If a stop or special id is not a token, if there is no stop token, or if no token has bytes.
+    pub fn new<T: AsRef<[u8]>>(
+        tokens: &[T],
+        stop_token_ids: &[u32],
+        special_token_ids: &[u32],
+    ) -> Result<Self, Error> {
+        let refuse = |message: String| Err(Error::new(Kind::Vocabulary, message));
+        for (what, ids) in [("stop", stop_token_ids), ("special", special_token_ids)] {
+            if let Some(id) = ids.iter().find(|&&id| id as usize >= tokens.len()) {
+                return refuse(format!(
+                    "{what} token {id} is outside the vocabulary of {} tokens",
+                    tokens.len()
+                ));
+            }
+        }
+        if stop_token_ids.is_empty() {
+            return refuse("a vocabulary needs at least one stop token: nothing else ends a text".into());
+        }
+        if let Some(id) = tokens.iter().position(|t| t.as_ref().len() > usize::from(u16::MAX)) {
+            return refuse(format!("token {id} has more than {} bytes", u16::MAX));
+        }
+        let total: usize = tokens.iter().map(|t| t.as_ref().len()).sum();
+        if u32::try_from(total).is_err() {
+            return refuse(format!("the tokens have {total} bytes in all, more than 4 GiB"));
+        }
+        let mut bytes = Vec::with_capacity(total);
+        let mut starts = Vec::with_capacity(tokens.len() + 1);
+        for token in tokens {
+            starts.push(bytes.len() as u32);
+            bytes.extend_from_slice(token.as_ref());
+        }
+        starts.push(bytes.len() as u32);
+        let mut is_text: Vec<bool> = tokens.iter().map(|t| !t.as_ref().is_empty()).collect();
+        for &id in stop_token_ids.iter().chain(special_token_ids) {
+            is_text[id as usize] = false;
+        }
+        if !is_text.contains(&true) {
+            return refuse("no token of the vocabulary spells any text".into());
+        }
+        let mut spelled = [false; 256];
+        for (token, _) in tokens.iter().zip(&is_text).filter(|(_, text)| **text) {
+            if let [byte] = token.as_ref() {
+                spelled[usize::from(*byte)] = true;
+            }
+        }
+        let mut vocabulary = Vocabulary {
+            bytes: bytes.into(),
+            starts: starts.into(),
+            is_text: is_text.into(),
+            stop: sorted(stop_token_ids),
+            special: sorted(special_token_ids),
+            unreachable_bytes: (0..=255).filter(|&b| !spelled[usize::from(b)] && can_occur(b)).collect(),
+            trie: Trie::default(),
+            locals: LocalCache::default(),
+        };
+        let text: Vec<u32> =
+            (0..tokens.len() as u32).filter(|&id| vocabulary.is_text[id as usize]).collect();
+        vocabulary.trie = Trie::new(text, |id| {
+            &vocabulary.bytes
+                [vocabulary.starts[id as usize] as usize..vocabulary.starts[id as usize + 1] as usize]
+        });
+        Ok(vocabulary)
+    }
+
+    /// The number of tokens, special ones included; valid ids are below it.
+    pub fn size(&self) -> usize {
+        self.is_text.len()
+    }
+
+    /// What a token adds to the text; `None` outside the vocabulary.
+    pub fn token(&self, id: u32) -> Option<&[u8]> {
+        let start = *self.starts.get(id as usize)? as usize;
+        let end = *self.starts.get(id as usize + 1)? as usize;
+        Some(&self.bytes[start..end])
+    }
+
+    /// Whether a token matches text by its bytes: not if it is special, a stop token, or empty.
+    pub fn is_text(&self, id: u32) -> bool {
+        self.is_text.get(id as usize).copied().unwrap_or(false)
+    }
+
+    /// The tokens that end a text, by rising id.
+    pub fn stop_token_ids(&self) -> &[u32] {
+        &self.stop
+    }
+
+    /// The tokens that are matched by id only, by rising id.
+    pub fn special_token_ids(&self) -> &[u32] {
+        &self.special
+    }
+
+    /// Bytes that can occur in UTF-8 and that no token spells alone: text that needs one where no
+    /// longer token fits cannot be written with this vocabulary.
+    pub fn unreachable_bytes(&self) -> &[u8] {
+        &self.unreachable_bytes
+    }
+
+    /// The 32-bit words of a bitmask over this vocabulary.
+    pub fn mask_words(&self) -> usize {
+        self.size().div_ceil(32)
+    }
+
+    /// What tokens do inside JSON strings, as far as it has been asked for.
+    pub(crate) fn locals(&self) -> &LocalCache {
+        &self.locals
+    }
+
+    pub(crate) fn trie(&self) -> &Trie {
+        &self.trie
+    }
+
+    /// A spelling of `data` with the fewest tokens; `None` if there is none.
+    ///
+    /// It spells the same bytes as the model's own tokenizer, but not always by the same tokens.
+    pub fn tokenize(&self, data: &[u8]) -> Option<Vec<u32>> {
+        // best[i]: the fewest tokens for data[i..], and the first of them.
+        let mut best: Vec<Option<(u32, u32, usize)>> = vec![None; data.len() + 1];
+        best[data.len()] = Some((0, 0, 0));
+        for start in (0..data.len()).rev() {
+            let mut found: Option<(u32, u32, usize)> = None;
+            self.trie.for_each_prefix(&data[start..], |length, token| {
+                if let Some((rest, ..)) = best[start + length]
+                    && found.is_none_or(|(count, ..)| rest + 1 <= count)
+                {
+                    found = Some((rest + 1, token, length));
+                }
+            });
+            best[start] = found;
+        }
+        let mut out = Vec::new();
+        let mut at = 0;
+        while at < data.len() {
+            let (_, token, length) = best[at]?;
+            out.push(token);
+            at += length;
+        }
+        Some(out)
+    }
+}
+
+fn sorted(ids: &[u32]) -> Box<[u32]> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.into()
+}
+
+/// Whether a byte occurs in any UTF-8 text.
+fn can_occur(byte: u8) -> bool {
+    !matches!(byte, 0xC0 | 0xC1 | 0xF5..=0xFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_is_inconsistent() {
+        let tokens = ["a", ""];
+        assert!(Vocabulary::new(&tokens, &[2], &[]).is_err());
+        assert!(Vocabulary::new(&tokens, &[], &[]).is_err());
+        assert!(Vocabulary::new(&tokens, &[0], &[]).is_err());
+        assert!(Vocabulary::new(&tokens, &[1], &[7]).is_err());
+        assert!(Vocabulary::new(&tokens, &[1], &[]).is_ok());
+    }
+
+    #[test]
+    fn tokenizes_with_the_fewest_tokens() {
+        let tokens = ["", "a", "ab", "bcd", "c", "d", "b"];
+        let vocabulary = Vocabulary::new(&tokens, &[0], &[]).unwrap();
+        assert_eq!(vocabulary.tokenize(b"abcd"), Some(vec![1, 3]));
+        assert_eq!(vocabulary.tokenize(b"abx"), None);
+        assert_eq!(vocabulary.tokenize(b""), Some(vec![]));
+    }
+}

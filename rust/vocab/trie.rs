@@ -1,0 +1,161 @@
+//! The prefix trie of a vocabulary, flat and in pre-order.
+
+/// A node: one byte after its parent's prefix.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    /// The first node after this one's subtree.
+    pub(crate) skip: u32,
+    /// Where the tokens of this prefix begin in [`Trie::tokens`]; those of the whole subtree
+    /// follow, and end where those of node `skip` begin.
+    pub(crate) first: u32,
+    /// Bytes of the prefix that this node ends.
+    pub(crate) depth: u16,
+    pub(crate) byte: u8,
+}
+
+/// Nodes in pre-order, so that a walk is a loop and a subtree is a range.
+#[derive(Debug, Default)]
+pub(crate) struct Trie {
+    /// The nodes, then one that only marks the end.
+    nodes: Box<[Node]>,
+    /// Token ids, sorted by their bytes; equal ones side by side.
+    tokens: Box<[u32]>,
+}
+
+impl Trie {
+    /// The trie of `ids`, each of 1 to 65,535 bytes.
+    pub(crate) fn new<'a>(mut ids: Vec<u32>, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
+        ids.sort_by(|&a, &b| bytes(a).cmp(bytes(b)).then(a.cmp(&b)));
+        let mut nodes: Vec<Node> = Vec::with_capacity(ids.len() * 2);
+        let mut path: Vec<u32> = Vec::new();
+        let mut before: &[u8] = &[];
+        for (i, &id) in ids.iter().enumerate() {
+            let token = bytes(id);
+            let shared = before.iter().zip(token).take_while(|(a, b)| a == b).count();
+            for node in path.drain(shared..) {
+                nodes[node as usize].skip = nodes.len() as u32;
+            }
+            for (depth, &byte) in token.iter().enumerate().skip(shared) {
+                path.push(nodes.len() as u32);
+                nodes.push(Node { skip: 0, first: i as u32, depth: depth as u16 + 1, byte });
+            }
+            before = token;
+        }
+        for node in path {
+            nodes[node as usize].skip = nodes.len() as u32;
+        }
+        let end = Node { skip: nodes.len() as u32, first: ids.len() as u32, depth: 0, byte: 0 };
+        nodes.push(end);
+        nodes.shrink_to_fit();
+        Trie { nodes: nodes.into(), tokens: ids.into() }
+    }
+
+    /// The memory that the nodes and tokens take.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.nodes) + size_of_val(&*self.tokens)
+    }
+
+    /// The tokens of the whole subtree of node `i`, its own included.
+    pub(crate) fn tokens_below(&self, i: u32) -> &[u32] {
+        let end = self.nodes[self.nodes[i as usize].skip as usize].first;
+        &self.tokens[self.nodes[i as usize].first as usize..end as usize]
+    }
+
+    /// Walks the trie with a state that each byte changes. `step` gives the state after a byte, or
+    /// `None` where nothing below is wanted; `found` gets each node that holds tokens.
+    pub(crate) fn walk<S: Copy>(
+        &self,
+        start: S,
+        mut step: impl FnMut(S, u8, u32) -> Option<S>,
+        mut found: impl FnMut(&[u32], S),
+    ) {
+        let mut path = vec![start];
+        let mut i = 0;
+        while i < self.len() {
+            let node = self.nodes[i as usize];
+            path.truncate(usize::from(node.depth));
+            match step(path[path.len() - 1], node.byte, i) {
+                Some(next) => {
+                    let tokens = self.tokens_at(i);
+                    if !tokens.is_empty() {
+                        found(tokens, next);
+                    }
+                    path.push(next);
+                    i += 1;
+                }
+                None => i = node.skip,
+            }
+        }
+    }
+
+    /// The number of nodes.
+    pub(crate) fn len(&self) -> u32 {
+        self.nodes.len() as u32 - 1
+    }
+
+    pub(crate) fn node(&self, i: u32) -> Node {
+        self.nodes[i as usize]
+    }
+
+    /// The tokens that node `i` spells, usually one or none.
+    pub(crate) fn tokens_at(&self, i: u32) -> &[u32] {
+        let (a, b) = (self.nodes[i as usize].first, self.nodes[i as usize + 1].first);
+        &self.tokens[a as usize..b as usize]
+    }
+
+    /// Calls `f` with the length and a token of each prefix of `data` that is a token.
+    pub(crate) fn for_each_prefix(&self, data: &[u8], mut f: impl FnMut(usize, u32)) {
+        let (mut i, mut end) = (0, self.len());
+        for (depth, &byte) in data.iter().enumerate() {
+            while i < end && self.node(i).byte != byte {
+                i = self.node(i).skip;
+            }
+            if i >= end {
+                return;
+            }
+            if let Some(&token) = self.tokens_at(i).first() {
+                f(depth + 1, token);
+            }
+            end = self.node(i).skip;
+            i += 1;
+        }
+    }
+
+    /// Whether some token spells `prefix` and more.
+    pub(crate) fn goes_on(&self, prefix: &[u8]) -> bool {
+        let (mut i, mut end) = (0, self.len());
+        for &byte in prefix {
+            while i < end && self.node(i).byte != byte {
+                i = self.node(i).skip;
+            }
+            if i >= end {
+                return false;
+            }
+            end = self.node(i).skip;
+            i += 1;
+        }
+        i < end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subtrees_are_ranges() {
+        let words: [&[u8]; 5] = [b"b", b"ab", b"abc", b"ab", b"ad"];
+        let trie = Trie::new((0..5).collect(), |id| words[id as usize]);
+        let prefixes = |data: &[u8]| {
+            let mut out = Vec::new();
+            trie.for_each_prefix(data, |length, token| out.push((length, token)));
+            out
+        };
+        assert_eq!(prefixes(b"abcx"), [(2, 1), (3, 2)]);
+        assert_eq!(prefixes(b"x"), []);
+        assert!(trie.goes_on(b"ab") && !trie.goes_on(b"abc"));
+        let ab = (0..trie.len()).find(|&i| trie.tokens_at(i) == [1, 3]).unwrap();
+        assert_eq!(trie.node(ab).depth, 2);
+        assert_eq!(trie.node(ab).skip - ab, 2);
+    }
+}
