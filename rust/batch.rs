@@ -16,11 +16,15 @@ use crate::matcher::Matcher;
 pub fn fill_masks(matchers: &[&Matcher], bits: &mut [u32], row_words: usize) -> Result<(), Error> {
     let rows = bits.len().checked_div(row_words).unwrap_or(0);
     if rows < matchers.len() {
-        let message = format!("the bitmask has {rows} rows for {} matchers", matchers.len());
+        let message = format!(
+            "the bitmask has {rows} rows for {} matchers",
+            matchers.len()
+        );
         return Err(Error::new(Kind::Mask, message));
     }
     let rows = bits.par_chunks_mut(row_words.max(1));
-    rows.zip(matchers).try_for_each(|(row, matcher)| fill_row(matcher, row))
+    rows.zip(matchers)
+        .try_for_each(|(row, matcher)| fill_row(matcher, row))
 }
 
 /// Fills one row, which may be longer than needed.

@@ -44,7 +44,9 @@ impl Default for Options {
     fn default() -> Self {
         let limits = Limits::default();
         Options {
-            whitespace: Whitespace::Flexible { run: limits.whitespace_run },
+            whitespace: Whitespace::Flexible {
+                run: limits.whitespace_run,
+            },
             property_order: PropertyOrder::Schema,
             strict: true,
             limits,
@@ -98,7 +100,10 @@ impl Grammar {
     /// If it is no such description, or a schema in it is refused.
     pub fn from_flow(description: &str, options: Options) -> Result<Self, Error> {
         let flow = Flow::read(description)?;
-        let models = flow.schemas.iter().map(|schema| load_model(schema, &options));
+        let models = flow
+            .schemas
+            .iter()
+            .map(|schema| load_model(schema, &options));
         let models = models.collect::<Result<_, _>>()?;
         Grammar::new(models, Some(description.to_owned()), options)
     }
@@ -110,7 +115,12 @@ impl Grammar {
             return Err(Error::at_pointer(Kind::Schema, "", message));
         }
         let machine = RwLock::new(Arc::new(machine));
-        Ok(Grammar(Arc::new(Inner { models, flow, options, machine })))
+        Ok(Grammar(Arc::new(Inner {
+            models,
+            flow,
+            options,
+            machine,
+        })))
     }
 
     /// What was not honoured, as (JSON pointer, message).
@@ -121,7 +131,10 @@ impl Grammar {
 
     /// The grammar on a vocabulary.
     pub fn compile(&self, vocabulary: Arc<Vocabulary>) -> CompiledGrammar {
-        let engine = Engine { machine: self.0.machine(), masks: Masks::default() };
+        let engine = Engine {
+            machine: self.0.machine(),
+            masks: Masks::default(),
+        };
         CompiledGrammar(Arc::new(Compiled {
             grammar: self.0.clone(),
             vocabulary,
@@ -153,7 +166,13 @@ impl Inner {
 }
 
 fn load_model(schema: &str, options: &Options) -> Result<Model, Error> {
-    load(schema, LoadOptions { strict: options.strict }, &options.limits)
+    load(
+        schema,
+        LoadOptions {
+            strict: options.strict,
+        },
+        &options.limits,
+    )
 }
 
 fn build(models: &[Model], flow: Option<&str>, options: &Options) -> Result<Machine, Error> {
@@ -205,7 +224,10 @@ impl CompiledGrammar {
         if Arc::ptr_eq(&machine, &engine.machine) {
             return engine;
         }
-        let fresh = Arc::new(Engine { machine, masks: Masks::default() });
+        let fresh = Arc::new(Engine {
+            machine,
+            masks: Masks::default(),
+        });
         *self.0.engine.write() = fresh.clone();
         fresh
     }

@@ -6,9 +6,10 @@ use rustc_hash::FxHashMap;
 
 use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
+use crate::json::frames::TextId;
 use crate::json::spelling::Partial;
 use crate::machine::{Config, State};
-use crate::mask::forget_text;
+use crate::mask::{Mask, forget_text};
 
 /// Follows one text, token by token, and says which tokens may come next.
 #[derive(Clone, Debug)]
@@ -53,12 +54,28 @@ impl Matcher {
         max_tokens: Option<usize>,
     ) -> Result<Self, Error> {
         let config = engine.machine.start();
-        let plan = Plan { tokens: Arc::new([]), from: 0 };
-        let now = Moment { config, terminated: false, plan };
-        let mut matcher = Matcher { compiled, engine, now, before: Vec::new(), max_tokens };
+        let plan = Plan {
+            tokens: Arc::new([]),
+            from: 0,
+        };
+        let now = Moment {
+            config,
+            terminated: false,
+            plan,
+        };
+        let mut matcher = Matcher {
+            compiled,
+            engine,
+            now,
+            before: Vec::new(),
+            max_tokens,
+        };
         if let Some(most) = max_tokens {
             let plan = matcher.finish(config).ok_or_else(|| {
-                Error::new(Kind::Vocabulary, "the vocabulary cannot spell any valid text")
+                Error::new(
+                    Kind::Vocabulary,
+                    "the vocabulary cannot spell any valid text",
+                )
             })?;
             if plan.len() > most {
                 let message = format!(
@@ -67,7 +84,10 @@ impl Matcher {
                 );
                 return Err(Error::new(Kind::Limit, message));
             }
-            matcher.now.plan = Plan { tokens: plan.into(), from: 0 };
+            matcher.now.plan = Plan {
+                tokens: plan.into(),
+                from: 0,
+            };
         }
         Ok(matcher)
     }
@@ -115,9 +135,10 @@ impl Matcher {
         } else {
             let cap = self.compiled.cache_bytes();
             let masks = &self.engine.masks;
-            masks.get(&self.engine.machine, vocabulary, self.now.config, cap).write(bits);
+            let mask = masks.get(&self.engine.machine, vocabulary, self.now.config, cap);
+            mask.write(bits);
             if let Some(left) = self.left() {
-                self.keep_affordable(bits, left);
+                self.keep_affordable(&mask, bits, left);
             }
         }
         if self.now.terminated || self.is_accepting() {
@@ -149,14 +170,19 @@ impl Matcher {
             if !self.is_accepting() {
                 return Ok(false);
             }
-            let ended = Moment { terminated: true, ..self.now.clone() };
+            let ended = Moment {
+                terminated: true,
+                ..self.now.clone()
+            };
             self.before.push(std::mem::replace(&mut self.now, ended));
             return Ok(true);
         }
         if !vocabulary.is_text(token) {
             return Ok(false);
         }
-        let Some(config) = self.read(self.now.config, bytes) else { return Ok(false) };
+        let Some(config) = self.read(self.now.config, bytes) else {
+            return Ok(false);
+        };
         let plan = match self.left() {
             None => self.now.plan.clone(),
             Some(left) => match self.plan_after(token, config, left) {
@@ -164,7 +190,11 @@ impl Matcher {
                 None => return Ok(false),
             },
         };
-        let next = Moment { config, terminated: false, plan };
+        let next = Moment {
+            config,
+            terminated: false,
+            plan,
+        };
         self.before.push(std::mem::replace(&mut self.now, next));
         Ok(true)
     }
@@ -174,7 +204,9 @@ impl Matcher {
         if self.now.terminated {
             return false;
         }
-        let Some(config) = self.read(self.now.config, bytes) else { return false };
+        let Some(config) = self.read(self.now.config, bytes) else {
+            return false;
+        };
         let plan = match self.left() {
             None => self.now.plan.clone(),
             Some(left) => match self.fresh_plan(config, left) {
@@ -182,13 +214,19 @@ impl Matcher {
                 None => return false,
             },
         };
-        let next = Moment { config, terminated: false, plan };
+        let next = Moment {
+            config,
+            terminated: false,
+            plan,
+        };
         self.before.push(std::mem::replace(&mut self.now, next));
         true
     }
 
     fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {
-        bytes.iter().try_fold(config, |at, &byte| self.engine.machine.step(at, byte))
+        bytes
+            .iter()
+            .try_fold(config, |at, &byte| self.engine.machine.step(at, byte))
     }
 
     /// Takes back the last `count` tokens; what [`Matcher::accept_bytes`] took counts as one.
@@ -198,8 +236,10 @@ impl Matcher {
     /// If fewer tokens have been accepted; then nothing has changed.
     pub fn rollback(&mut self, count: usize) -> Result<(), Error> {
         let Some(keep) = self.before.len().checked_sub(count) else {
-            let message =
-                format!("cannot take back {count} tokens: {} were accepted", self.before.len());
+            let message = format!(
+                "cannot take back {count} tokens: {} were accepted",
+                self.before.len()
+            );
             return Err(Error::new(Kind::Token, message));
         };
         if let Some(moment) = self.before.drain(keep..).next() {
@@ -240,7 +280,9 @@ impl Matcher {
         while at < text.len() && !trie.goes_on(&text[at..]) {
             let mut longest = None;
             trie.for_each_prefix(&text[at..], |length, token| longest = Some((length, token)));
-            let Some((length, token)) = longest else { break };
+            let Some((length, token)) = longest else {
+                break;
+            };
             out.push(token);
             at += length;
         }
@@ -265,7 +307,8 @@ impl Matcher {
 
     /// The tokens that are left of the budget.
     fn left(&self) -> Option<usize> {
-        self.max_tokens.map(|most| most.saturating_sub(self.before.len()))
+        self.max_tokens
+            .map(|most| most.saturating_sub(self.before.len()))
     }
 
     /// Tokens that finish the text from a configuration.
@@ -278,52 +321,92 @@ impl Matcher {
     fn plan_after(&self, token: u32, config: Config, left: usize) -> Option<Plan> {
         if self.now.plan.rest().first() == Some(&token) {
             let rest = self.now.plan.clone();
-            return Some(Plan { from: rest.from + 1, ..rest });
+            return Some(Plan {
+                from: rest.from + 1,
+                ..rest
+            });
         }
         self.fresh_plan(config, left)
     }
 
     fn fresh_plan(&self, config: Config, left: usize) -> Option<Plan> {
         let tokens = self.finish(config)?;
-        (tokens.len() < left).then(|| Plan { tokens: tokens.into(), from: 0 })
+        (tokens.len() < left).then(|| Plan {
+            tokens: tokens.into(),
+            from: 0,
+        })
     }
 
     /// Drops the tokens after which the text could not be finished in time.
-    fn keep_affordable(&self, bits: &mut [u32], left: usize) {
+    fn keep_affordable(&self, mask: &Mask, bits: &mut [u32], left: usize) {
         if left == 0 {
             bits.fill(0);
             return;
         }
-        if self.stays_affordable(left) {
+        let mut affordable = FxHashMap::default();
+        if let Mask::Inside(_, more) = mask
+            && self.inside_bound().is_some_and(|bound| bound < left)
+        {
+            for &token in more
+                .iter()
+                .filter(|&&t| !self.is_affordable(t, left, &mut affordable))
+            {
+                bits[token as usize / 32] &= !(1 << (token % 32));
+            }
             return;
         }
-        let mut affordable: FxHashMap<Config, bool> = FxHashMap::default();
         for word in 0..bits.len() {
             let mut open = bits[word];
             while open != 0 {
                 let bit = open.trailing_zeros();
                 open &= open - 1;
-                let token = word as u32 * 32 + bit;
-                let bytes = self.compiled.vocabulary().token(token).unwrap_or_default();
-                let Some(config) = self.read(self.now.config, bytes) else { continue };
-                let planned = self.now.plan.rest().first() == Some(&token);
-                let fits = planned
-                    || *affordable
-                        .entry(forget_text(config))
-                        .or_insert_with(|| self.fresh_plan(config, left).is_some());
-                if !fits {
+                if !self.is_affordable(word as u32 * 32 + bit, left, &mut affordable) {
                     bits[word] &= !(1 << bit);
                 }
             }
         }
     }
 
-    /// Whether every token that is allowed leaves the text so short that it can be finished.
+    /// Whether the text can be finished in time after a token that may come. `known` remembers the
+    /// answers by where tokens lead: most lead to few places.
+    fn is_affordable(&self, token: u32, left: usize, known: &mut FxHashMap<Config, bool>) -> bool {
+        if self.now.plan.rest().first() == Some(&token) {
+            return true;
+        }
+        let bytes = self.compiled.vocabulary().token(token).unwrap_or_default();
+        let config = self.read(self.now.config, bytes);
+        config.is_some_and(|config| {
+            let alike = forget_text(config);
+            *known
+                .entry(alike)
+                .or_insert_with(|| self.fresh_plan(config, left).is_some())
+        })
+    }
+
+    /// An upper bound of the tokens that finish the text after any token that stays inside the
+    /// string that is being read; `None` if there is no cheap one.
     ///
-    /// That is so for the tokens that stay inside an unconstrained string; those that leave it are
-    /// so few that the caller looks at them all, unless the budget is far away.
-    fn stays_affordable(&self, _left: usize) -> bool {
-        let _ = matches!(self.now.config.state, State::OtherKey { partial: Partial::Nothing, .. });
-        false
+    /// Where only the length of a string matters, its end is never farther away than now, but for
+    /// what finishes a character or, in a key, makes it differ from the known ones.
+    fn inside_bound(&self) -> Option<usize> {
+        const MARGIN: usize = 64;
+        let Config { state, stack } = self.now.config;
+        let machine = &self.engine.machine;
+        let state = match state {
+            State::String { scan, .. } if machine.is_length_only(scan) => State::String {
+                scan,
+                partial: Partial::Nothing,
+            },
+            State::Key { object, .. } | State::OtherKey { object, .. } => {
+                let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
+                State::OtherKey {
+                    object,
+                    text,
+                    partial,
+                }
+            }
+            _ => return None,
+        };
+        Some(self.finish(Config { state, stack })?.len() + MARGIN)
     }
 }

@@ -56,7 +56,10 @@ impl Stops {
                 }
             }
         }
-        let mut bytes: Vec<u8> = texts.iter().flat_map(|(text, _)| text.iter().copied()).collect();
+        let mut bytes: Vec<u8> = texts
+            .iter()
+            .flat_map(|(text, _)| text.iter().copied())
+            .collect();
         bytes.sort_unstable();
         bytes.dedup();
         let mut moves = FxHashMap::default();
@@ -64,21 +67,29 @@ impl Stops {
             for &byte in &bytes {
                 let read = [&**prefix, &[byte]].concat();
                 let longest = (0..read.len()).find_map(|from| {
-                    prefixes.iter().position(|p| **p == read[from..]).filter(|&p| p != 0)
+                    prefixes
+                        .iter()
+                        .position(|p| **p == read[from..])
+                        .filter(|&p| p != 0)
                 });
                 if let Some(to) = longest {
                     moves.insert((i as u32, byte), to as u32);
                 }
             }
         }
-        Stops { texts, prefixes, moves }
+        Stops {
+            texts,
+            prefixes,
+            moves,
+        }
     }
 
     /// The text that is complete after `byte`, if one is.
     pub(crate) fn completed(&self, state: u32, byte: u8) -> Option<FlowId> {
         let prefix = &self.prefixes[state as usize];
         let found = self.texts.iter().find(|(text, _)| {
-            text.split_last().is_some_and(|(last, rest)| *last == byte && prefix.ends_with(rest))
+            text.split_last()
+                .is_some_and(|(last, rest)| *last == byte && prefix.ends_with(rest))
         });
         found.map(|&(_, next)| next)
     }
@@ -115,7 +126,11 @@ impl Flow {
             .map_err(|error| refuse(format!("a flow is not JSON: {error}")))?;
         let nodes = document.get("nodes").and_then(Value::as_array);
         let nodes = nodes.ok_or_else(|| refuse("a flow needs a list of `nodes`"))?;
-        let mut flow = Flow { nodes: Vec::new(), start: FlowId(0), schemas: Vec::new() };
+        let mut flow = Flow {
+            nodes: Vec::new(),
+            start: FlowId(0),
+            schemas: Vec::new(),
+        };
         flow.start = target(document.get("start"), nodes.len())?;
         for node in nodes {
             let node = flow.read_node(node, nodes.len())?;
@@ -126,15 +141,24 @@ impl Flow {
     }
 
     fn read_node(&mut self, node: &Value, count: usize) -> Result<FlowNode, Error> {
-        let may_end = node.get("may_end").and_then(Value::as_bool).unwrap_or(false);
+        let may_end = node
+            .get("may_end")
+            .and_then(Value::as_bool)
+            .unwrap_or(false);
         let next = || target(node.get("next"), count);
         match node.get("kind").and_then(Value::as_str) {
             Some("literal") => {
                 let text = node.get("text").and_then(Value::as_str);
                 let text = text.ok_or_else(|| refuse("a literal needs a `text`"))?;
-                Ok(FlowNode::Literal { text: text.as_bytes().into(), next: next()? })
+                Ok(FlowNode::Literal {
+                    text: text.as_bytes().into(),
+                    next: next()?,
+                })
             }
-            Some("free") => Ok(FlowNode::Free { stops: stops(node, "stops", count)?, may_end }),
+            Some("free") => Ok(FlowNode::Free {
+                stops: stops(node, "stops", count)?,
+                may_end,
+            }),
             Some("branch") => {
                 let options = stops(node, "options", count)?;
                 for (i, (a, _)) in options.texts.iter().enumerate() {
@@ -147,9 +171,14 @@ impl Flow {
                 Ok(FlowNode::Branch { options, may_end })
             }
             Some("json") => {
-                let schema = node.get("schema").ok_or_else(|| refuse("json needs a `schema`"))?;
+                let schema = node
+                    .get("schema")
+                    .ok_or_else(|| refuse("json needs a `schema`"))?;
                 self.schemas.push(schema.to_string());
-                Ok(FlowNode::Json { schema: self.schemas.len() - 1, next: next()? })
+                Ok(FlowNode::Json {
+                    schema: self.schemas.len() - 1,
+                    next: next()?,
+                })
             }
             Some("end") => Ok(FlowNode::End),
             other => Err(refuse(format!("unknown kind of flow node: {other:?}"))),
@@ -184,7 +213,9 @@ fn refuse(message: impl Into<String>) -> Error {
 }
 
 fn target(value: Option<&Value>, count: usize) -> Result<FlowId, Error> {
-    let id = value.and_then(Value::as_u64).filter(|&id| id < count as u64);
+    let id = value
+        .and_then(Value::as_u64)
+        .filter(|&id| id < count as u64);
     id.map(|id| FlowId(id as u32))
         .ok_or_else(|| refuse(format!("a flow node leads to {value:?}, which is no node")))
 }

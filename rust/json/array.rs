@@ -34,7 +34,11 @@ pub(crate) struct ArrayWay {
 
 impl Frames {
     pub(crate) fn new_array(&self, must: FormulaId, asks: Box<[FormulaId]>) -> ArrayId {
-        ArrayId(self.arrays.intern(Array { must, asks, count: 0 }))
+        ArrayId(self.arrays.intern(Array {
+            must,
+            asks,
+            count: 0,
+        }))
     }
 
     pub(crate) fn array(&self, id: ArrayId) -> &Array {
@@ -51,17 +55,31 @@ impl Frames {
     pub(crate) fn array_ways(&self, id: ArrayId, formula: FormulaId) -> Vec<ArrayWay> {
         let count = self.array(id).count;
         let clauses = self.rules.formulas.clauses(formula).iter();
-        clauses.filter_map(|clause| self.array_way(clause, count)).collect()
+        clauses
+            .filter_map(|clause| self.array_way(clause, count))
+            .collect()
     }
 
     fn array_way(&self, clause: &[u32], count: u64) -> Option<ArrayWay> {
         let rules = &self.rules;
-        let least = clause.iter().map(|&r| rules.array(r).min).max().unwrap_or(0);
-        let most = clause.iter().map(|&r| rules.array(r).max).min().unwrap_or(u64::MAX);
+        let least = clause
+            .iter()
+            .map(|&r| rules.array(r).min)
+            .max()
+            .unwrap_or(0);
+        let most = clause
+            .iter()
+            .map(|&r| rules.array(r).max)
+            .min()
+            .unwrap_or(u64::MAX);
         if least > most || count > most {
             return None;
         }
-        let alike = clause.iter().map(|&r| rules.array(r).prefix_length()).max().unwrap_or(0);
+        let alike = clause
+            .iter()
+            .map(|&r| rules.array(r).prefix_length())
+            .max()
+            .unwrap_or(0);
         let mut cost = 1;
         for index in count..least.min(alike) {
             cost = add(cost, rules.cost(rules.clause_item(clause, index)));
@@ -69,24 +87,42 @@ impl Frames {
         let from = count.max(alike);
         if least > from {
             let one = rules.cost(rules.clause_item(clause, alike));
-            cost = add(cost, if one == NEVER { NEVER } else { one.saturating_mul(least - from) });
+            cost = add(
+                cost,
+                if one == NEVER {
+                    NEVER
+                } else {
+                    one.saturating_mul(least - from)
+                },
+            );
         }
         if cost == NEVER {
             return None;
         }
         let missing = least.saturating_sub(count);
         // The first item of all has no comma before it.
-        let commas = if count == 0 { missing.saturating_sub(1) } else { missing };
+        let commas = if count == 0 {
+            missing.saturating_sub(1)
+        } else {
+            missing
+        };
         let cost = add(cost, rules.separator.saturating_mul(commas));
-        Some(ArrayWay { clause: clause.into(), missing, cost })
+        Some(ArrayWay {
+            clause: clause.into(),
+            missing,
+            cost,
+        })
     }
 
     /// What each rule of a way demands of the next item; `None` if no item may come.
     pub(crate) fn array_values(&self, id: ArrayId, way: &ArrayWay) -> Option<Vec<FormulaId>> {
         let count = self.array(id).count;
         let full = way.clause.iter().any(|&r| self.rules.array(r).max <= count);
-        let items: Vec<FormulaId> =
-            way.clause.iter().map(|&r| self.rules.item(r, count)).collect();
+        let items: Vec<FormulaId> = way
+            .clause
+            .iter()
+            .map(|&r| self.rules.item(r, count))
+            .collect();
         let live = || self.rules.cost(self.rules.formulas.and(&items)) != NEVER;
         (!full && live()).then_some(items)
     }
@@ -107,8 +143,10 @@ impl Frames {
         *self.arrays.memo(id.0).item.get_or_init(|| {
             let array = self.array(id);
             let ways = self.array_ways(id, array.must);
-            let ways: Vec<Vec<FormulaId>> =
-                ways.iter().filter_map(|way| self.array_values(id, way)).collect();
+            let ways: Vec<Vec<FormulaId>> = ways
+                .iter()
+                .filter_map(|way| self.array_values(id, way))
+                .collect();
             if ways.is_empty() {
                 return None;
             }
@@ -127,7 +165,11 @@ impl Frames {
         let tracked = self.tracked(array.must, &array.asks);
         let judge = |rule: u32, own: FormulaId| {
             let fine = verdict(task, verdicts, self.rules.item(rule, array.count));
-            if fine && next.count <= self.rules.array(rule).max { own } else { FormulaId::FALSE }
+            if fine && next.count <= self.rules.array(rule).max {
+                own
+            } else {
+                FormulaId::FALSE
+            }
         };
         next.must = self.rules.formulas.substitute(array.must, &judge);
         for ask in &mut next.asks {
@@ -135,7 +177,15 @@ impl Frames {
         }
         let rules = tracked.iter().map(|&r| self.rules.array(r));
         let ends = rules.flat_map(|r| {
-            [r.prefix_length(), r.min, if r.max == u64::MAX { 0 } else { r.max.saturating_add(1) }]
+            [
+                r.prefix_length(),
+                r.min,
+                if r.max == u64::MAX {
+                    0
+                } else {
+                    r.max.saturating_add(1)
+                },
+            ]
         });
         next.count = next.count.min(ends.max().unwrap_or(0).max(1));
         ArrayId(self.arrays.intern(next))
@@ -156,7 +206,9 @@ impl Frames {
 
     /// The rules that matter to a formula and to what is asked.
     pub(crate) fn tracked(&self, must: FormulaId, asks: &[FormulaId]) -> Vec<u32> {
-        self.rules.formulas.rules(std::iter::once(must).chain(asks.iter().copied()))
+        self.rules
+            .formulas
+            .rules(std::iter::once(must).chain(asks.iter().copied()))
     }
 }
 
@@ -170,11 +222,16 @@ pub(crate) fn demand(
     if asked.is_empty() {
         return must;
     }
-    let parts: Vec<FormulaId> =
-        std::iter::once(must).chain(asked.iter().map(|&i| asks[usize::from(i)])).collect();
+    let parts: Vec<FormulaId> = std::iter::once(must)
+        .chain(asked.iter().map(|&i| asks[usize::from(i)]))
+        .collect();
     frames.rules.formulas.and(&parts)
 }
 
 pub(crate) fn truth(value: bool) -> FormulaId {
-    if value { FormulaId::TRUE } else { FormulaId::FALSE }
+    if value {
+        FormulaId::TRUE
+    } else {
+        FormulaId::FALSE
+    }
 }

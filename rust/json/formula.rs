@@ -120,7 +120,10 @@ impl Formulas {
         let formulas = Interner::new();
         formulas.intern(Formula::False);
         formulas.intern(Formula::True);
-        Formulas { formulas, alternatives }
+        Formulas {
+            formulas,
+            alternatives,
+        }
     }
 
     pub(crate) fn get(&self, id: FormulaId) -> &Formula {
@@ -215,7 +218,10 @@ impl Formulas {
     /// the formula asserts nothing.
     pub(crate) fn language(&self, id: FormulaId, all: NodeId, regexes: &Regexes) -> NodeId {
         let languages = |parts: &[FormulaId]| {
-            parts.iter().map(|&p| self.language(p, all, regexes)).collect::<Vec<_>>()
+            parts
+                .iter()
+                .map(|&p| self.language(p, all, regexes))
+                .collect::<Vec<_>>()
         };
         match self.get(id) {
             Formula::True => all,
@@ -233,7 +239,10 @@ impl Formulas {
         verdict: &impl Fn(u32, FormulaId) -> FormulaId,
     ) -> FormulaId {
         let all = |parts: &[FormulaId]| {
-            parts.iter().map(|&p| self.substitute(p, verdict)).collect::<Vec<_>>()
+            parts
+                .iter()
+                .map(|&p| self.substitute(p, verdict))
+                .collect::<Vec<_>>()
         };
         match self.get(id) {
             &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
@@ -268,7 +277,10 @@ impl Formulas {
     /// The ways in which a formula that is about objects or arrays only can hold: in each, all
     /// rules of the clause hold. A formula with more ways than the limit shows the first ones.
     pub(crate) fn clauses(&self, id: FormulaId) -> &[Box<[u32]>] {
-        self.formulas.memo(id.0).clauses.get_or_init(|| self.unfold(id).into())
+        self.formulas
+            .memo(id.0)
+            .clauses
+            .get_or_init(|| self.unfold(id).into())
     }
 
     fn unfold(&self, id: FormulaId) -> Vec<Box<[u32]>> {

@@ -120,8 +120,11 @@ impl Frames {
             return None;
         }
         let must = rules.formulas.of_kind(task.must, kind);
-        let asks: Box<[FormulaId]> =
-            task.asks.iter().map(|&ask| rules.formulas.of_kind(ask, kind)).collect();
+        let asks: Box<[FormulaId]> = task
+            .asks
+            .iter()
+            .map(|&ask| rules.formulas.of_kind(ask, kind))
+            .collect();
         let scalar = |all: NodeId| {
             let regexes = &rules.scanner.regexes;
             let language = |f: FormulaId| rules.formulas.language(f, all, regexes);
@@ -140,13 +143,15 @@ impl Frames {
     /// The verdicts on a literal, which has no content.
     pub(crate) fn literal_verdicts(&self, id: TaskId, kind: Kind) -> Verdicts {
         let asks = self.task_of(id).asks.iter();
-        asks.map(|&ask| self.rules.formulas.of_kind(ask, kind) == FormulaId::TRUE).collect()
+        asks.map(|&ask| self.rules.formulas.of_kind(ask, kind) == FormulaId::TRUE)
+            .collect()
     }
 
     /// The verdicts on a string or number that ends in a state.
     pub(crate) fn scalar_verdicts(&self, id: ScanId) -> Verdicts {
         let asks = self.rules.scanner.scan(id).asks.iter();
-        asks.map(|&ask| self.rules.scanner.regexes.nullable(ask)).collect()
+        asks.map(|&ask| self.rules.scanner.regexes.nullable(ask))
+            .collect()
     }
 
     /// The text `before` with one more character.
@@ -155,7 +160,8 @@ impl Frames {
     }
 
     pub(crate) fn text(&self, text: &str) -> TextId {
-        text.chars().fold(TextId::EMPTY, |before, c| self.longer(before, u32::from(c)))
+        text.chars()
+            .fold(TextId::EMPTY, |before, c| self.longer(before, u32::from(c)))
     }
 
     pub(crate) fn spell(&self, mut id: TextId) -> String {
@@ -194,7 +200,10 @@ pub(crate) fn value_task(
             asks.push(formula);
         }
     }
-    Task { must, asks: asks.into() }
+    Task {
+        must,
+        asks: asks.into(),
+    }
 }
 
 /// Whether a finished value satisfied `formula`, one of those that its task was made for.

@@ -29,17 +29,39 @@ pub(crate) struct Prefix {
 
 impl KeyTable {
     pub(crate) fn new(entries: impl IntoIterator<Item = (String, Known)>) -> Self {
-        let mut entries: Vec<(Box<str>, Known)> =
-            entries.into_iter().map(|(key, known)| (key.into(), known)).collect();
+        let mut entries: Vec<(Box<str>, Known)> = entries
+            .into_iter()
+            .map(|(key, known)| (key.into(), known))
+            .collect();
         entries.sort_unstable();
         entries.dedup_by(|a, b| a.0 == b.0);
-        KeyTable { entries: entries.into() }
+        KeyTable {
+            entries: entries.into(),
+        }
+    }
+
+    /// With more keys, which replace those of the same text.
+    pub(crate) fn with(&self, more: impl Iterator<Item = (String, Known)>) -> Self {
+        let more: Vec<(Box<str>, Known)> = more.map(|(key, known)| (key.into(), known)).collect();
+        let known = self
+            .entries
+            .iter()
+            .filter(|(key, _)| more.iter().all(|(k, _)| k != key));
+        let mut entries: Vec<_> = known.cloned().chain(more.iter().cloned()).collect();
+        entries.sort_unstable();
+        KeyTable {
+            entries: entries.into(),
+        }
     }
 
     /// Before the first character; `None` if the table is empty.
     pub(crate) fn start(&self) -> Option<Prefix> {
         let hi = self.entries.len() as u32;
-        (hi > 0).then_some(Prefix { lo: 0, hi, depth: 0 })
+        (hi > 0).then_some(Prefix {
+            lo: 0,
+            hi,
+            depth: 0,
+        })
     }
 
     fn range(&self, prefix: Prefix) -> &[(Box<str>, Known)] {
@@ -74,7 +96,10 @@ impl KeyTable {
 
     /// The characters with which known keys go on, sorted.
     pub(crate) fn next_chars(&self, prefix: Prefix) -> Vec<char> {
-        let rests = self.range(prefix).iter().map(|(key, _)| &key[prefix.depth as usize..]);
+        let rests = self
+            .range(prefix)
+            .iter()
+            .map(|(key, _)| &key[prefix.depth as usize..]);
         let mut out: Vec<char> = rests.filter_map(|rest| rest.chars().next()).collect();
         out.dedup();
         out
@@ -83,10 +108,12 @@ impl KeyTable {
     /// The declared keys that go on from here, as rank and what is left of the text.
     pub(crate) fn declared(&self, prefix: Prefix) -> impl Iterator<Item = (u32, &str)> {
         let depth = prefix.depth as usize;
-        self.range(prefix).iter().filter_map(move |(key, known)| match known {
-            Known::Declared(rank) => Some((*rank, &key[depth..])),
-            Known::Wanted | Known::Taken => None,
-        })
+        self.range(prefix)
+            .iter()
+            .filter_map(move |(key, known)| match known {
+                Known::Declared(rank) => Some((*rank, &key[depth..])),
+                Known::Wanted | Known::Taken => None,
+            })
     }
 }
 
@@ -110,9 +137,15 @@ mod tests {
         assert_eq!(table.whole(na), None);
         assert_eq!(table.declared(na).collect::<Vec<_>>(), [(0, "me")]);
         assert_eq!(table.next_chars(na), ['m', 'p']);
-        assert_eq!(table.whole(table.step(na, 'p').unwrap()), Some(Known::Taken));
+        assert_eq!(
+            table.whole(table.step(na, 'p').unwrap()),
+            Some(Known::Taken)
+        );
         assert_eq!(table.step(na, 'x'), None);
-        assert_eq!(table.whole(table.step(n, 'é').unwrap()), Some(Known::Declared(1)));
+        assert_eq!(
+            table.whole(table.step(n, 'é').unwrap()),
+            Some(Known::Declared(1))
+        );
         assert_eq!(table.step(n, 'e'), None);
     }
 }

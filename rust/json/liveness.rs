@@ -29,7 +29,11 @@ impl Way {
 }
 
 pub(crate) fn add(a: u64, b: u64) -> u64 {
-    if a == NEVER || b == NEVER { NEVER } else { a.saturating_add(b).min(NEVER - 1) }
+    if a == NEVER || b == NEVER {
+        NEVER
+    } else {
+        a.saturating_add(b).min(NEVER - 1)
+    }
 }
 
 fn multiply(cost: u64, times: u64) -> u64 {
@@ -54,9 +58,14 @@ impl Rules {
             if self.formulas.cost_memo(next).get().is_some() || ways.contains_key(&next) {
                 continue;
             }
-            let mine: Vec<Way> =
-                Kind::ALL.iter().flat_map(|&kind| self.ways(next, kind)).collect();
-            open.extend(mine.iter().flat_map(|way| way.parts.iter().map(|part| part.0)));
+            let mine: Vec<Way> = Kind::ALL
+                .iter()
+                .flat_map(|&kind| self.ways(next, kind))
+                .collect();
+            open.extend(
+                mine.iter()
+                    .flat_map(|way| way.parts.iter().map(|part| part.0)),
+            );
             ways.insert(next, mine);
             order.push(next);
         }
@@ -68,7 +77,11 @@ impl Rules {
                     Some(&cost) => cost,
                     None => costs[&part],
                 };
-                let best = ways[formula].iter().map(|way| way.cost(known)).min().unwrap_or(NEVER);
+                let best = ways[formula]
+                    .iter()
+                    .map(|way| way.cost(known))
+                    .min()
+                    .unwrap_or(NEVER);
                 if best < costs[formula] {
                     costs.insert(*formula, best);
                     changed = true;
@@ -87,7 +100,10 @@ impl Rules {
     /// The fewest bytes of a value of one kind.
     pub(crate) fn cost_of_kind(&self, id: FormulaId, kind: Kind) -> u64 {
         let ways = self.ways(id, kind);
-        ways.iter().map(|way| way.cost(|part| self.cost(part))).min().unwrap_or(NEVER)
+        ways.iter()
+            .map(|way| way.cost(|part| self.cost(part)))
+            .min()
+            .unwrap_or(NEVER)
     }
 
     fn ways(&self, id: FormulaId, kind: Kind) -> Vec<Way> {
@@ -95,7 +111,12 @@ impl Rules {
         if id == FormulaId::FALSE {
             return Vec::new();
         }
-        let scalar = |bytes: u64| vec![Way { bytes, parts: Vec::new() }];
+        let scalar = |bytes: u64| {
+            vec![Way {
+                bytes,
+                parts: Vec::new(),
+            }]
+        };
         let regexes = &self.scanner.regexes;
         match kind {
             Kind::Null | Kind::True | Kind::False => scalar(kind.literal().len() as u64),
@@ -115,7 +136,9 @@ impl Rules {
             }
             Kind::Array => {
                 let clauses = self.formulas.clauses(id).iter();
-                clauses.filter_map(|clause| self.array_way(clause)).collect()
+                clauses
+                    .filter_map(|clause| self.array_way(clause))
+                    .collect()
             }
             Kind::Object => {
                 let clauses = self.formulas.clauses(id).iter();
@@ -126,18 +149,30 @@ impl Rules {
 
     fn array_way(&self, clause: &[u32]) -> Option<Way> {
         let least = clause.iter().map(|&r| self.array(r).min).max().unwrap_or(0);
-        let most = clause.iter().map(|&r| self.array(r).max).min().unwrap_or(u64::MAX);
+        let most = clause
+            .iter()
+            .map(|&r| self.array(r).max)
+            .min()
+            .unwrap_or(u64::MAX);
         if least > most {
             return None;
         }
-        let alike = clause.iter().map(|&r| self.array(r).prefix_length()).max().unwrap_or(0);
-        let mut parts: Vec<(FormulaId, u64)> =
-            (0..least.min(alike)).map(|i| (self.clause_item(clause, i), 1)).collect();
+        let alike = clause
+            .iter()
+            .map(|&r| self.array(r).prefix_length())
+            .max()
+            .unwrap_or(0);
+        let mut parts: Vec<(FormulaId, u64)> = (0..least.min(alike))
+            .map(|i| (self.clause_item(clause, i), 1))
+            .collect();
         if least > alike {
             parts.push((self.clause_item(clause, alike), least - alike));
         }
         let commas = multiply(self.separator, least.saturating_sub(1));
-        Some(Way { bytes: add(2, commas), parts })
+        Some(Way {
+            bytes: add(2, commas),
+            parts,
+        })
     }
 
     fn object_way(&self, clause: &[u32]) -> Way {
@@ -153,7 +188,10 @@ impl Rules {
         // A colon for each key, and a comma for each but the last.
         let separators = (2 * keys.len() as u64).saturating_sub(1);
         let bytes = 2 + names + self.separator * separators;
-        let parts = keys.iter().map(|key| (self.clause_property(clause, Some(key)), 1)).collect();
+        let parts = keys
+            .iter()
+            .map(|key| (self.clause_property(clause, Some(key)), 1))
+            .collect();
         Way { bytes, parts }
     }
 
@@ -172,5 +210,8 @@ impl Rules {
 
 /// The bytes of a key with its quotes.
 pub(crate) fn key_bytes(key: &str) -> u64 {
-    2 + key.chars().map(|c| crate::json::spelling::spell_json(u32::from(c)).len() as u64).sum::<u64>()
+    2 + key
+        .chars()
+        .map(|c| crate::json::spelling::spell_json(u32::from(c)).len() as u64)
+        .sum::<u64>()
 }

@@ -43,13 +43,22 @@ impl<'a> Numbers<'a> {
         let fraction = nodes.or(vec![NodeId::EMPTY, fraction]);
         let positive = nodes.concat(range(nodes, b'1', b'9'), digits);
         let int = nodes.or(vec![range(nodes, b'0', b'0'), positive]);
-        Numbers { nodes, digit, digits, fraction, int }
+        Numbers {
+            nodes,
+            digit,
+            digits,
+            fraction,
+            int,
+        }
     }
 
     /// Every JSON number.
     pub(crate) fn any(&self) -> NodeId {
         let n = self.nodes;
-        let sign = n.or(vec![NodeId::EMPTY, n.class(CodeSet::new([(43, 43), (45, 45)]))]);
+        let sign = n.or(vec![
+            NodeId::EMPTY,
+            n.class(CodeSet::new([(43, 43), (45, 45)])),
+        ]);
         let e = n.class(CodeSet::new([(69, 69), (101, 101)]));
         let exponent = self.chain(&[e, sign, n.repeat(self.digit, 1, UNBOUNDED)]);
         let exponent = n.or(vec![NodeId::EMPTY, exponent]);
@@ -59,6 +68,11 @@ impl<'a> Numbers<'a> {
     /// Every number without exponent.
     pub(crate) fn plain(&self) -> NodeId {
         self.chain(&[self.optional_minus(), self.int, self.fraction])
+    }
+
+    /// Every number without exponent and fraction.
+    pub(crate) fn plain_integer(&self) -> NodeId {
+        self.nodes.concat(self.optional_minus(), self.int)
     }
 
     /// Every number without exponent whose fraction, if it has one, is zero.
@@ -74,7 +88,10 @@ impl<'a> Numbers<'a> {
         }
         let size = Size::new(value, cap)?;
         let literal = |digits: &[u8], rest: NodeId| {
-            digits.iter().rev().fold(rest, |rest, &d| n.concat(range(n, d, d), rest))
+            digits
+                .iter()
+                .rev()
+                .fold(rest, |rest, &d| n.concat(range(n, d, d), rest))
         };
         let fraction = if size.fraction.is_empty() {
             self.zero_fraction(0)
@@ -85,7 +102,11 @@ impl<'a> Numbers<'a> {
         let int: &[u8] = if size.int.is_empty() { b"0" } else { &size.int };
         let unsigned = literal(int, fraction);
         let minus = range(n, b'-', b'-');
-        Some(if value.negative { n.concat(minus, unsigned) } else { unsigned })
+        Some(if value.negative {
+            n.concat(minus, unsigned)
+        } else {
+            unsigned
+        })
     }
 
     /// Every multiple of a positive number, without exponent; `None` if it has too many digits.
@@ -95,9 +116,17 @@ impl<'a> Numbers<'a> {
         if divisor.digits.len() + zeros > 18 || scale > 1_000 {
             return None;
         }
-        let digits = divisor.digits.iter().chain(std::iter::repeat_n(&b'0', zeros));
+        let digits = divisor
+            .digits
+            .iter()
+            .chain(std::iter::repeat_n(&b'0', zeros));
         let modulus = digits.fold(0, |value, digit| value * 10 + u64::from(digit - b'0'));
-        let multiple = Multiple { modulus, scale, rest: 0, fraction: None };
+        let multiple = Multiple {
+            modulus,
+            scale,
+            rest: 0,
+            fraction: None,
+        };
         let multiple = self.nodes.multiple(multiple);
         let shape = self.nodes.concat(self.int, self.fraction);
         let unsigned = self.nodes.and(vec![shape, multiple]);
@@ -127,18 +156,29 @@ impl<'a> Numbers<'a> {
         let far = match side {
             Side::AtMost if !(bound.is_zero() && exclusive) => all,
             Side::AtMost => {
-                let zero = Size { int: Vec::new(), fraction: Vec::new() };
+                let zero = Size {
+                    int: Vec::new(),
+                    fraction: Vec::new(),
+                };
                 self.at_least(&zero, true)
             }
             Side::AtLeast if bound.is_zero() && !exclusive => self.zero(),
             Side::AtLeast => NodeId::NEVER,
         };
-        let (positive, negative) = if bound.negative { (far, unsigned) } else { (unsigned, far) };
-        Some(self.nodes.or(vec![positive, self.nodes.concat(minus, negative)]))
+        let (positive, negative) = if bound.negative {
+            (far, unsigned)
+        } else {
+            (unsigned, far)
+        };
+        Some(
+            self.nodes
+                .or(vec![positive, self.nodes.concat(minus, negative)]),
+        )
     }
 
     fn zero(&self) -> NodeId {
-        self.nodes.concat(range(self.nodes, b'0', b'0'), self.zero_fraction(0))
+        self.nodes
+            .concat(range(self.nodes, b'0', b'0'), self.zero_fraction(0))
     }
 
     /// An optional fraction of zeros; with `read` digits read already, more zeros.
@@ -153,14 +193,19 @@ impl<'a> Numbers<'a> {
     }
 
     fn optional_minus(&self) -> NodeId {
-        self.nodes.or(vec![NodeId::EMPTY, range(self.nodes, b'-', b'-')])
+        self.nodes
+            .or(vec![NodeId::EMPTY, range(self.nodes, b'-', b'-')])
     }
 
     /// Unsigned numbers of at most a size.
     fn at_most(&self, size: &Size, exclusive: bool) -> NodeId {
         let n = self.nodes;
         // After the same integer part: the fraction decides, from its last digit back.
-        let mut tail = if exclusive { NodeId::NEVER } else { self.zero_fraction(1) };
+        let mut tail = if exclusive {
+            NodeId::NEVER
+        } else {
+            self.zero_fraction(1)
+        };
         for (i, &digit) in size.fraction.iter().enumerate().rev() {
             let lower = self.below(digit, b'0', self.digits);
             // The fraction may end early: what is missing is zeros, and the last digit is not.
@@ -199,7 +244,11 @@ impl<'a> Numbers<'a> {
         let n = self.nodes;
         let zeros = n.repeat(range(n, b'0', b'0'), 0, UNBOUNDED);
         let something = n.concat(range(n, b'1', b'9'), self.digits);
-        let mut tail = if exclusive { n.concat(zeros, something) } else { self.digits };
+        let mut tail = if exclusive {
+            n.concat(zeros, something)
+        } else {
+            self.digits
+        };
         if size.fraction.is_empty() && !exclusive {
             tail = n.repeat(self.digit, 1, UNBOUNDED);
         }
@@ -234,7 +283,11 @@ impl<'a> Numbers<'a> {
     ) {
         let n = self.nodes;
         for (i, &digit) in size.int.iter().enumerate().rev() {
-            let least = if i == 0 && size.int.len() > 1 { b'1' } else { b'0' };
+            let least = if i == 0 && size.int.len() > 1 {
+                b'1'
+            } else {
+                b'0'
+            };
             let other = different(self, digit, least, size.int.len() - 1 - i);
             *rest = n.or(vec![other, n.concat(range(n, digit, digit), *rest)]);
         }
@@ -243,7 +296,8 @@ impl<'a> Numbers<'a> {
     /// So many more digits and an optional fraction.
     fn rest_of_int(&self, digits: usize) -> NodeId {
         let digits = digits as u32;
-        self.nodes.concat(self.nodes.repeat(self.digit, digits, digits), self.fraction)
+        self.nodes
+            .concat(self.nodes.repeat(self.digit, digits, digits), self.fraction)
     }
 
     fn below(&self, digit: u8, least: u8, rest: NodeId) -> NodeId {
@@ -261,7 +315,10 @@ impl<'a> Numbers<'a> {
     }
 
     fn chain(&self, parts: &[NodeId]) -> NodeId {
-        parts.iter().rev().fold(NodeId::EMPTY, |rest, &part| self.nodes.concat(part, rest))
+        parts
+            .iter()
+            .rev()
+            .fold(NodeId::EMPTY, |rest, &part| self.nodes.concat(part, rest))
     }
 }
 
@@ -292,14 +349,64 @@ mod tests {
     }
 
     const TEXTS: [&str; 40] = [
-        "0", "-0", "0.0", "-0.00", "1", "-1", "1.0", "1.5", "-1.5", "9", "10", "10.0", "10.01", "11",
-        "99", "100", "100.5", "101", "0.1", "0.05", "0.10", "0.11", "-0.1", "-0.05", "-10", "-10.0",
-        "-10.01", "-11", "-9.99", "9.99", "12.5", "12.50", "12.51", "12.49", "12", "13", "-12.5",
-        "1000", "0.001", "123456789012345678901234567890",
+        "0",
+        "-0",
+        "0.0",
+        "-0.00",
+        "1",
+        "-1",
+        "1.0",
+        "1.5",
+        "-1.5",
+        "9",
+        "10",
+        "10.0",
+        "10.01",
+        "11",
+        "99",
+        "100",
+        "100.5",
+        "101",
+        "0.1",
+        "0.05",
+        "0.10",
+        "0.11",
+        "-0.1",
+        "-0.05",
+        "-10",
+        "-10.0",
+        "-10.01",
+        "-11",
+        "-9.99",
+        "9.99",
+        "12.5",
+        "12.50",
+        "12.51",
+        "12.49",
+        "12",
+        "13",
+        "-12.5",
+        "1000",
+        "0.001",
+        "123456789012345678901234567890",
     ];
     const BOUNDS: [&str; 16] = [
-        "0", "1", "-1", "10", "-10", "0.1", "-0.1", "12.5", "-12.5", "100", "9", "9.99", "0.05",
-        "1e2", "-11", "123456789012345678901234567890",
+        "0",
+        "1",
+        "-1",
+        "10",
+        "-10",
+        "0.1",
+        "-0.1",
+        "12.5",
+        "-12.5",
+        "100",
+        "9",
+        "9.99",
+        "0.05",
+        "1e2",
+        "-11",
+        "123456789012345678901234567890",
     ];
 
     #[test]
@@ -313,17 +420,36 @@ mod tests {
                 let most = numbers.bound(&b, exclusive, Side::AtMost, 100).unwrap();
                 for text in TEXTS {
                     let t = decimal(text);
-                    let (above, below) = if exclusive { (t > b, t < b) } else { (t >= b, t <= b) };
-                    assert_eq!(nodes.matches(least, text), above, "{text} >= {bound} {exclusive}");
-                    assert_eq!(nodes.matches(most, text), below, "{text} <= {bound} {exclusive}");
+                    let (above, below) = if exclusive {
+                        (t > b, t < b)
+                    } else {
+                        (t >= b, t <= b)
+                    };
+                    assert_eq!(
+                        nodes.matches(least, text),
+                        above,
+                        "{text} >= {bound} {exclusive}"
+                    );
+                    assert_eq!(
+                        nodes.matches(most, text),
+                        below,
+                        "{text} <= {bound} {exclusive}"
+                    );
                 }
                 for junk in ["", "-", "01", "1.", ".5", "+1", "1e1", "00", "-01"] {
-                    assert!(!nodes.matches(least, junk) && !nodes.matches(most, junk), "{junk}");
+                    assert!(
+                        !nodes.matches(least, junk) && !nodes.matches(most, junk),
+                        "{junk}"
+                    );
                 }
             }
             let equal = numbers.equal(&b, 100).unwrap();
             for text in TEXTS {
-                assert_eq!(nodes.matches(equal, text), decimal(text) == b, "{text} = {bound}");
+                assert_eq!(
+                    nodes.matches(equal, text),
+                    decimal(text) == b,
+                    "{text} = {bound}"
+                );
             }
         }
     }
@@ -333,8 +459,16 @@ mod tests {
         let nodes = Regexes::new(&Limits::default());
         let numbers = Numbers::new(&nodes);
         for (divisor, yes, no) in [
-            ("3", &["0", "3", "-3", "9.0", "300"][..], &["1", "3.5", "10", "-4", "3.03"][..]),
-            ("0.01", &["0", "0.1", "1.25", "-7.250", "3"], &["0.001", "1.255"]),
+            (
+                "3",
+                &["0", "3", "-3", "9.0", "300"][..],
+                &["1", "3.5", "10", "-4", "3.03"][..],
+            ),
+            (
+                "0.01",
+                &["0", "0.1", "1.25", "-7.250", "3"],
+                &["0.001", "1.255"],
+            ),
             ("2.5", &["2.5", "5", "7.50", "0.0"], &["2", "2.55", "1.25"]),
             ("100", &["0", "100", "-200.0"], &["10", "150", "100.1"]),
         ] {

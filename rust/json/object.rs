@@ -45,6 +45,8 @@ pub(crate) struct Shape {
     pub(crate) keys: Vec<Arc<str>>,
     /// What each rule requires.
     required: FxHashMap<u32, Required>,
+    /// The keys that an object of this shape knows before it holds any other.
+    table: KeyTable,
 }
 
 #[derive(Debug, Default)]
@@ -119,7 +121,8 @@ impl Plan {
 }
 
 fn bit(bits: &[u64], i: u32) -> bool {
-    bits.get(i as usize / 64).is_some_and(|word| word >> (i % 64) & 1 != 0)
+    bits.get(i as usize / 64)
+        .is_some_and(|word| word >> (i % 64) & 1 != 0)
 }
 
 fn set_bit(bits: &mut [u64], i: u32) {
@@ -130,7 +133,11 @@ impl Frames {
     pub(crate) fn new_object(&self, must: FormulaId, asks: Box<[FormulaId]>) -> ObjectId {
         let rules = self.tracked(must, &asks);
         let shape = ShapeId(self.shapes.intern(rules.into()));
-        let words = if self.ordered { 0 } else { self.shape(shape).keys.len().div_ceil(64) };
+        let words = if self.ordered {
+            0
+        } else {
+            self.shape(shape).keys.len().div_ceil(64)
+        };
         ObjectId(self.objects.intern(Object {
             shape,
             must,
@@ -166,7 +173,16 @@ impl Frames {
                 mine.declared.sort_unstable();
                 required.insert(rule, mine);
             }
-            Shape { keys, required }
+            let declared = keys.iter().zip(0..);
+            let declared = declared.map(|(key, rank)| (key.to_string(), Known::Declared(rank)));
+            let wanted = required.values().flat_map(|mine| &mine.others);
+            let wanted = wanted.map(|&text| (self.spell(text), Known::Wanted));
+            let table = KeyTable::new(declared.chain(wanted));
+            Shape {
+                keys,
+                required,
+                table,
+            }
         })
     }
 
@@ -176,17 +192,17 @@ impl Frames {
 
     /// The keys that an object treats in a way of their own.
     pub(crate) fn key_table(&self, id: ObjectId) -> &KeyTable {
+        let object = self.objects.get(id.0);
+        let shape = self.shape(object.shape);
+        if object.others.is_empty() {
+            return &shape.table;
+        }
         self.objects.memo(id.0).keys.get_or_init(|| {
-            let object = self.objects.get(id.0);
-            let shape = self.shape(object.shape);
-            let declared = shape.keys.iter().zip(0..);
-            let declared = declared.map(|(key, rank)| (key.to_string(), Known::Declared(rank)));
-            let taken = object.others.iter().map(|&text| (self.spell(text), Known::Taken));
-            let wanted = self.tracked(object.must, &object.asks).into_iter().flat_map(|rule| {
-                let missing = self.missing_of(object, rule).1;
-                missing.map(|text| (self.spell(text), Known::Wanted)).collect::<Vec<_>>()
-            });
-            KeyTable::new(declared.chain(taken).chain(wanted))
+            let taken = object
+                .others
+                .iter()
+                .map(|&text| (self.spell(text), Known::Taken));
+            shape.table.with(taken)
         })
     }
 
@@ -216,7 +232,9 @@ impl Frames {
     pub(crate) fn object_ways(&self, id: ObjectId, formula: FormulaId) -> Vec<ObjectWay> {
         let object = self.objects.get(id.0);
         let clauses = self.rules.formulas.clauses(formula).iter();
-        clauses.filter_map(|clause| self.object_way(object, clause)).collect()
+        clauses
+            .filter_map(|clause| self.object_way(object, clause))
+            .collect()
     }
 
     fn object_way(&self, object: &Object, clause: &[u32]) -> Option<ObjectWay> {
@@ -234,7 +252,10 @@ impl Frames {
         let mut members_cost = 0;
         let declared = missing.iter().map(|&rank| Key::Declared(rank));
         for key in declared.chain(missing_others.iter().map(|&text| Key::Other(text))) {
-            let parts: Vec<_> = clause.iter().map(|&r| self.demand_of(object, r, key)).collect();
+            let parts: Vec<_> = clause
+                .iter()
+                .map(|&r| self.demand_of(object, r, key))
+                .collect();
             let value = self.rules.cost(self.rules.formulas.and(&parts));
             let name = match key {
                 Key::Declared(rank) => key_bytes(&self.shape(object.shape).keys[rank as usize]),
@@ -243,7 +264,12 @@ impl Frames {
             members_cost = add(members_cost, add(value, name + self.rules.separator));
         }
         let clause = clause.into();
-        (members_cost != NEVER).then_some(ObjectWay { clause, missing, missing_others, members_cost })
+        (members_cost != NEVER).then_some(ObjectWay {
+            clause,
+            missing,
+            missing_others,
+            members_cost,
+        })
     }
 
     /// The keys that a rule requires and that have not come.
@@ -251,14 +277,24 @@ impl Frames {
         &'a self,
         object: &'a Object,
         rule: u32,
-    ) -> (impl Iterator<Item = u32> + 'a, impl Iterator<Item = TextId> + 'a) {
+    ) -> (
+        impl Iterator<Item = u32> + 'a,
+        impl Iterator<Item = TextId> + 'a,
+    ) {
         let required = &self.shape(object.shape).required[&rule];
         // In order, a rule whose required key was passed over has been dropped.
         let declared = required.declared.iter().copied().filter(move |&rank| {
-            if self.ordered { rank >= object.rank } else { !bit(&object.used, rank) }
+            if self.ordered {
+                rank >= object.rank
+            } else {
+                !bit(&object.used, rank)
+            }
         });
         let others = required.others.iter().copied();
-        (declared, others.filter(|text| object.others.binary_search(text).is_err()))
+        (
+            declared,
+            others.filter(|text| object.others.binary_search(text).is_err()),
+        )
     }
 
     /// Whether a key may come next on a way, and what its value must satisfy then.
@@ -295,7 +331,10 @@ impl Frames {
     }
 
     fn demands_of(&self, object: &Object, way: &ObjectWay, key: Key) -> Vec<FormulaId> {
-        way.clause.iter().map(|&rule| self.demand_of(object, rule, key)).collect()
+        way.clause
+            .iter()
+            .map(|&rule| self.demand_of(object, rule, key))
+            .collect()
     }
 
     /// The fewest bytes that finish an object, from right after `{` or a member's value on a way,
@@ -351,15 +390,22 @@ impl Frames {
                         break;
                     }
                     if !bit(&allowed, rank)
-                        && self.object_value_way(id, &way, Key::Declared(rank)).is_some()
+                        && self
+                            .object_value_way(id, &way, Key::Declared(rank))
+                            .is_some()
                     {
                         set_bit(&mut allowed, rank);
                     }
                 }
                 // All other keys are alike, so that any text stands for them.
-                other |= self.object_value_way(id, &way, Key::Other(TextId::EMPTY)).is_some();
+                other |= self
+                    .object_value_way(id, &way, Key::Other(TextId::EMPTY))
+                    .is_some();
             }
-            Plan { allowed: allowed.into(), other }
+            Plan {
+                allowed: allowed.into(),
+                other,
+            }
         })
     }
 
@@ -375,7 +421,10 @@ impl Frames {
     /// The task of the value of a member.
     pub(crate) fn member_task(&self, id: MemberId) -> TaskId {
         *self.members.memo(id.0).task.get_or_init(|| {
-            let Member { object: object_id, key } = self.member_of(id);
+            let Member {
+                object: object_id,
+                key,
+            } = self.member_of(id);
             let object = self.objects.get(object_id.0);
             let ways = self.object_ways(object_id, object.must);
             let ways: Vec<Vec<FormulaId>> = ways
@@ -391,12 +440,19 @@ impl Frames {
 
     /// The object after a member's value with these verdicts.
     pub(crate) fn after_member(&self, id: MemberId, verdicts: &[bool]) -> ObjectId {
-        let Member { object: object_id, key } = self.member_of(id);
+        let Member {
+            object: object_id,
+            key,
+        } = self.member_of(id);
         let object = self.objects.get(object_id.0);
         let task = self.task_of(self.member_task(id));
         let judge = |rule: u32, own: FormulaId| {
             let fine = verdict(task, verdicts, self.demand_of(object, rule, key));
-            if fine && !self.passes_over(object, rule, key) { own } else { FormulaId::FALSE }
+            if fine && !self.passes_over(object, rule, key) {
+                own
+            } else {
+                FormulaId::FALSE
+            }
         };
         let mut next = object.clone();
         next.must = self.rules.formulas.substitute(object.must, &judge);

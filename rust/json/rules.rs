@@ -81,9 +81,17 @@ impl Rules {
         let mut roots = Vec::with_capacity(models.len());
         for model in models {
             let first = rules.children.len() as u32;
-            rules.children.resize(first as usize + model.schemas.len(), FormulaId::FALSE);
+            rules
+                .children
+                .resize(first as usize + model.schemas.len(), FormulaId::FALSE);
             let known = vec![None; model.schemas.len()];
-            let mut reader = Reader { rules: &mut rules, model, limits, first, known };
+            let mut reader = Reader {
+                rules: &mut rules,
+                model,
+                limits,
+                first,
+                known,
+            };
             for id in 0..model.schemas.len() as u32 {
                 let formula = reader.schema(SchemaId(id), 0)?;
                 reader.rules.children[(first + id) as usize] = formula;
@@ -175,8 +183,11 @@ impl Reader<'_> {
     fn own(&mut self, keywords: &Keywords, parts: &mut Vec<FormulaId>) -> Result<(), Error> {
         if let Some(types) = keywords.types {
             parts.push(self.assertion(Formula::Kinds(kinds(types))));
-            if types.has(TypeSet::INTEGER) && !types.has(TypeSet::NUMBER) {
-                let integer = self.numbers().integer();
+            if types.has(ANY_NUMBER) && !types.has(TypeSet::NUMBER) {
+                let integer = match types.has(TypeSet::INTEGER) {
+                    true => self.numbers().integer(),
+                    false => self.numbers().plain_integer(),
+                };
                 parts.push(self.assertion(Formula::Number(integer)));
             }
         }
@@ -203,8 +214,11 @@ impl Reader<'_> {
         let cap = |n: u64| u32::try_from(n).unwrap_or(UNBOUNDED - 1);
         let min = string.min_length.map_or(0, cap);
         let max = string.max_length.map_or(UNBOUNDED, cap);
-        let length =
-            if min > max { NodeId::NEVER } else { regexes.repeat(NodeId::CHAR, min, max) };
+        let length = if min > max {
+            NodeId::NEVER
+        } else {
+            regexes.repeat(NodeId::CHAR, min, max)
+        };
         let pattern = match &string.pattern {
             Some(ast) => lower::search(ast, regexes)?,
             None => NodeId::ANY,
@@ -216,7 +230,10 @@ impl Reader<'_> {
     fn number(&self, number: &NumberKeywords, parts: &mut Vec<FormulaId>) -> Result<(), Error> {
         let cap = self.limits.number_digits;
         let too_long = |what: &str| {
-            Error::new(ErrorKind::Limit, format!("{what} has more than {cap} digits"))
+            Error::new(
+                ErrorKind::Limit,
+                format!("{what} has more than {cap} digits"),
+            )
         };
         let numbers = self.numbers();
         let mut languages = Vec::new();
@@ -231,7 +248,10 @@ impl Reader<'_> {
         }
         if let Some(divisor) = &number.multiple_of {
             let multiple = numbers.multiple_of(divisor).ok_or_else(|| {
-                Error::new(ErrorKind::Limit, "a multipleOf of more than 18 digits".to_owned())
+                Error::new(
+                    ErrorKind::Limit,
+                    "a multipleOf of more than 18 digits".to_owned(),
+                )
             })?;
             languages.push(multiple);
         }
@@ -253,7 +273,8 @@ impl Reader<'_> {
             min: array.min_items.unwrap_or(0),
             max: array.max_items.unwrap_or(u64::MAX),
         };
-        if array.prefix.is_empty() && array.items.is_none() && (rule.min, rule.max) == (0, u64::MAX) {
+        if array.prefix.is_empty() && array.items.is_none() && (rule.min, rule.max) == (0, u64::MAX)
+        {
             return;
         }
         parts.push(self.array_rule(rule));
@@ -271,9 +292,15 @@ impl Reader<'_> {
             return;
         }
         let properties = object.properties.iter();
-        let properties = properties.map(|(key, id)| (Arc::from(&**key), self.child(*id))).collect();
+        let properties = properties
+            .map(|(key, id)| (Arc::from(&**key), self.child(*id)))
+            .collect();
         let additional = object.additional.map_or(ANYTHING, |id| self.child(id));
-        let required = object.required.iter().map(|key| Arc::from(&**key)).collect();
+        let required = object
+            .required
+            .iter()
+            .map(|key| Arc::from(&**key))
+            .collect();
         parts.push(self.object_rule(properties, required, additional));
     }
 
@@ -285,7 +312,12 @@ impl Reader<'_> {
     ) -> FormulaId {
         let by_name = properties.iter().cloned().collect();
         let id = ObjectRuleId(self.rules.objects.len() as u32);
-        self.rules.objects.push(ObjectRule { properties, by_name, required, additional });
+        self.rules.objects.push(ObjectRule {
+            properties,
+            by_name,
+            required,
+            additional,
+        });
         self.assertion(Formula::Object(id))
     }
 
@@ -327,7 +359,10 @@ impl Reader<'_> {
         let node = value.and_then(|v| self.numbers().equal(&v, self.limits.number_digits));
         node.ok_or_else(|| {
             let cap = self.limits.number_digits;
-            Error::new(ErrorKind::Limit, format!("the value {number} has more than {cap} digits"))
+            Error::new(
+                ErrorKind::Limit,
+                format!("the value {number} has more than {cap} digits"),
+            )
         })
     }
 
@@ -339,9 +374,17 @@ impl Reader<'_> {
     }
 
     fn array_value(&mut self, items: &[Value]) -> Result<FormulaId, Error> {
-        let prefix = items.iter().map(|item| self.value_child(item)).collect::<Result<_, _>>()?;
+        let prefix = items
+            .iter()
+            .map(|item| self.value_child(item))
+            .collect::<Result<_, _>>()?;
         let length = items.len() as u64;
-        Ok(self.array_rule(ArrayRule { prefix, items: ANYTHING, min: length, max: length }))
+        Ok(self.array_rule(ArrayRule {
+            prefix,
+            items: ANYTHING,
+            min: length,
+            max: length,
+        }))
     }
 
     fn object_value(
@@ -371,16 +414,22 @@ fn kind_of(value: &Value) -> Kind {
     }
 }
 
+const ANY_NUMBER: TypeSet =
+    TypeSet(TypeSet::NUMBER.0 | TypeSet::INTEGER.0 | TypeSet::PLAIN_INTEGER.0);
+
 /// The kinds of the values of some JSON types.
 fn kinds(types: TypeSet) -> u8 {
     let table = [
         (TypeSet::NULL, Kind::Null.bit()),
         (TypeSet::BOOLEAN, Kind::True.bit() | Kind::False.bit()),
-        (TypeSet::INTEGER.union(TypeSet::NUMBER), Kind::Number.bit()),
+        (ANY_NUMBER, Kind::Number.bit()),
         (TypeSet::STRING, Kind::String.bit()),
         (TypeSet::ARRAY, Kind::Array.bit()),
         (TypeSet::OBJECT, Kind::Object.bit()),
     ];
-    let bits = table.iter().filter(|(kind, _)| types.has(*kind)).map(|(_, bits)| bits);
+    let bits = table
+        .iter()
+        .filter(|(kind, _)| types.has(*kind))
+        .map(|(_, bits)| bits);
     bits.fold(0, |all, bits| all | bits)
 }

@@ -11,17 +11,28 @@ use crate::regex::codeset::MAX;
 pub(crate) enum Partial {
     Nothing,
     /// `need` more bytes of a UTF-8 sequence of `length` bytes; its bits so far.
-    Utf8 { length: u8, need: u8, bits: u32 },
+    Utf8 {
+        length: u8,
+        need: u8,
+        bits: u32,
+    },
     /// After a backslash.
     Escape,
     /// After `\u` and `digits` hexadecimal digits.
-    Hex { digits: u8, bits: u32 },
+    Hex {
+        digits: u8,
+        bits: u32,
+    },
     /// After a high surrogate, as its ten bits: a backslash must follow.
     High(u32),
     /// After a high surrogate and a backslash.
     HighEscape(u32),
     /// After a high surrogate, `\u` and `digits` hexadecimal digits.
-    HighHex { high: u32, digits: u8, bits: u32 },
+    HighHex {
+        high: u32,
+        digits: u8,
+        bits: u32,
+    },
 }
 
 /// What a byte makes of a partial.
@@ -42,6 +53,16 @@ const LOW: (u32, u32) = (0xDC00, 0xDFFF);
 impl Partial {
     /// Reads a byte inside a JSON string.
     pub(crate) fn take_json(self, byte: u8) -> Taken {
+        match self.spell(byte) {
+            // The digits of a lone surrogate, say.
+            Taken::Partial(next) if next.characters().iter().all(|(lo, hi)| lo > hi) => {
+                Taken::Refused
+            }
+            taken => taken,
+        }
+    }
+
+    fn spell(self, byte: u8) -> Taken {
         match self {
             Partial::Nothing => match byte {
                 b'"' => Taken::Close,
@@ -61,7 +82,9 @@ impl Partial {
                 _ => Taken::Refused,
             },
             Partial::Hex { digits, bits } => {
-                let Some(bits) = hex(bits, byte) else { return Taken::Refused };
+                let Some(bits) = hex(bits, byte) else {
+                    return Taken::Refused;
+                };
                 match digits + 1 {
                     4 if in_range(bits, HIGH) => Taken::Partial(Partial::High(bits & 0x3FF)),
                     4 if in_range(bits, LOW) => Taken::Refused,
@@ -70,16 +93,18 @@ impl Partial {
                 }
             }
             Partial::High(high) if byte == b'\\' => Taken::Partial(Partial::HighEscape(high)),
-            Partial::HighEscape(high) if byte == b'u' => {
-                Taken::Partial(Partial::HighHex { high, digits: 0, bits: 0 })
-            }
+            Partial::HighEscape(high) if byte == b'u' => Taken::Partial(Partial::HighHex {
+                high,
+                digits: 0,
+                bits: 0,
+            }),
             Partial::High(_) | Partial::HighEscape(_) => Taken::Refused,
             Partial::HighHex { high, digits, bits } => {
-                let Some(bits) = hex(bits, byte) else { return Taken::Refused };
+                let Some(bits) = hex(bits, byte) else {
+                    return Taken::Refused;
+                };
                 match digits + 1 {
-                    4 if in_range(bits, LOW) => {
-                        Taken::Char(0x1_0000 + (high << 10 | bits & 0x3FF))
-                    }
+                    4 if in_range(bits, LOW) => Taken::Char(0x1_0000 + (high << 10 | bits & 0x3FF)),
                     4 => Taken::Refused,
                     digits => Taken::Partial(Partial::HighHex { high, digits, bits }),
                 }
@@ -99,11 +124,19 @@ impl Partial {
                     _ => return Taken::Refused,
                 };
                 let bits = u32::from(bits);
-                Taken::Partial(Partial::Utf8 { length, need: length - 1, bits })
+                Taken::Partial(Partial::Utf8 {
+                    length,
+                    need: length - 1,
+                    bits,
+                })
             }
             Partial::Utf8 { length, need, bits } if byte & 0xC0 == 0x80 => {
                 let bits = bits << 6 | u32::from(byte & 0x3F);
-                let next = Partial::Utf8 { length, need: need - 1, bits };
+                let next = Partial::Utf8 {
+                    length,
+                    need: need - 1,
+                    bits,
+                };
                 if next.characters().iter().all(|(lo, hi)| lo > hi) {
                     Taken::Refused
                 } else if need == 1 {
@@ -158,7 +191,9 @@ impl Partial {
     pub(crate) fn code(self) -> u64 {
         let (sort, a, b) = match self {
             Partial::Nothing => (0, 0, 0),
-            Partial::Utf8 { length, need, bits } => (1, bits, u64::from(length) << 8 | u64::from(need)),
+            Partial::Utf8 { length, need, bits } => {
+                (1, bits, u64::from(length) << 8 | u64::from(need))
+            }
             Partial::Escape => (2, 0, 0),
             Partial::Hex { digits, bits } => (3, bits, u64::from(digits)),
             Partial::High(high) => (4, high, 0),
@@ -259,31 +294,66 @@ mod tests {
                 Taken::Close | Taken::Refused => return Err(partial),
             }
         }
-        if partial == Partial::Nothing { Ok(out) } else { Err(partial) }
+        if partial == Partial::Nothing {
+            Ok(out)
+        } else {
+            Err(partial)
+        }
     }
 
     #[test]
     fn reads_every_spelling() {
-        for text in ["a", "\\u0061", "é", "\\u00e9", "😀", "\\ud83d\\ude00", "\\uD83D\\uDE00", "\\/"] {
+        for text in [
+            "a",
+            "\\u0061",
+            "é",
+            "\\u00e9",
+            "😀",
+            "\\ud83d\\ude00",
+            "\\uD83D\\uDE00",
+            "\\/",
+        ] {
             let value: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
-            assert_eq!(read(text.as_bytes()), Ok(value.chars().map(u32::from).collect()), "{text}");
+            assert_eq!(
+                read(text.as_bytes()),
+                Ok(value.chars().map(u32::from).collect()),
+                "{text}"
+            );
         }
-        for text in ["\\ude00", "\\ud83dx", "\\ud83d\\u0061", "\\x", "\u{1f}", "\\u00g0"] {
+        for text in [
+            "\\ude00",
+            "\\ud83dx",
+            "\\ud83d\\u0061",
+            "\\x",
+            "\u{1f}",
+            "\\u00g0",
+        ] {
             assert!(read(text.as_bytes()).is_err(), "{text}");
         }
-        for bytes in [&b"\xC0\x80"[..], b"\xED\xA0\x80", b"\xF4\x90\x80\x80", b"\xE0\x80\x80", b"\xFF"] {
+        for bytes in [
+            &b"\xC0\x80"[..],
+            b"\xED\xA0\x80",
+            b"\xF4\x90\x80\x80",
+            b"\xE0\x80\x80",
+            b"\xFF",
+        ] {
             assert!(read(bytes).is_err(), "{bytes:x?}");
         }
     }
 
     #[test]
     fn partials_become_what_they_say() {
-        for c in [0x0, 0x22, 0x2F, 0x41, 0x7F, 0xE9, 0xD7FF, 0xE000, 0xFFFF, 0x1_0000, 0x10_FFFF] {
+        for c in [
+            0x0, 0x22, 0x2F, 0x41, 0x7F, 0xE9, 0xD7FF, 0xE000, 0xFFFF, 0x1_0000, 0x10_FFFF,
+        ] {
             for text in [spell_json(c), unit_escapes(c).into_bytes()] {
                 let mut partial = Partial::Nothing;
                 for (i, &byte) in text.iter().enumerate() {
                     let ranges = partial.characters();
-                    assert!(ranges.iter().any(|&range| in_range(c, range)), "{c:x} {partial:?}");
+                    assert!(
+                        ranges.iter().any(|&range| in_range(c, range)),
+                        "{c:x} {partial:?}"
+                    );
                     let rest = partial.rest(c);
                     assert!(rest.len() <= text.len() - i);
                     let whole = [&text[..i], &rest].concat();

@@ -71,7 +71,11 @@ impl Machine {
 
     fn frame_endings(&self, frame: Frame, below: StackId) -> Vec<(Box<[u16]>, u64)> {
         let mut out: Vec<(Box<[u16]>, u64)> = Vec::new();
-        let outer = self.stacks.memo(below.0).get().expect("outer frames are known first");
+        let outer = self
+            .stacks
+            .memo(below.0)
+            .get()
+            .expect("outer frames are known first");
         for (asked, after) in outer.iter() {
             match frame {
                 Frame::Flow(next) => {
@@ -111,9 +115,9 @@ impl Machine {
         let endings = self.endings(config.stack);
         let best = match &endings[..] {
             [only] => Some(only),
-            several => {
-                several.iter().min_by_key(|(asked, after)| add(*after, self.own(config.state, asked)))
-            }
+            several => several
+                .iter()
+                .min_by_key(|(asked, after)| add(*after, self.own(config.state, asked))),
         };
         best.map_or(&[], |(asked, _)| asked)
     }
@@ -122,43 +126,69 @@ impl Machine {
     fn own(&self, state: State, asked: &[u16]) -> u64 {
         let frames = &self.frames;
         match state {
-            State::Value { task, .. } => frames.rules.cost(self.demanded(frames.task_of(task), asked)),
+            State::Value { task, .. } => frames
+                .rules
+                .cost(self.demanded(frames.task_of(task), asked)),
             State::Literal { task, kind, at } => {
                 let verdicts = frames.literal_verdicts(task, kind);
                 let fine = asked.iter().all(|&i| verdicts[usize::from(i)]);
-                if fine { (kind.literal().len() - usize::from(at)) as u64 } else { NEVER }
+                if fine {
+                    (kind.literal().len() - usize::from(at)) as u64
+                } else {
+                    NEVER
+                }
             }
-            State::Number(scan) => {
-                widen(frames.rules.scanner.regexes.cost(self.language(scan, asked), Spelling::Raw))
-            }
+            State::Number(scan) => widen(
+                frames
+                    .rules
+                    .scanner
+                    .regexes
+                    .cost(self.language(scan, asked), Spelling::Raw),
+            ),
             State::String { scan, partial } => {
                 let node = self.language(scan, asked);
                 match partial {
-                    Partial::Nothing => {
-                        add(widen(frames.rules.scanner.regexes.cost(node, Spelling::Json)), 1)
-                    }
-                    _ => self.best_char(node, partial).map_or(NEVER, |(_, cost)| add(cost, 1)),
+                    Partial::Nothing => add(
+                        widen(frames.rules.scanner.regexes.cost(node, Spelling::Json)),
+                        1,
+                    ),
+                    _ => self
+                        .best_char(node, partial)
+                        .map_or(NEVER, |(_, cost)| add(cost, 1)),
                 }
             }
             State::Array { array, .. } => {
                 let ways = frames.array_ways(array, frames.array_demand(array, asked));
                 ways.iter().map(|way| way.cost).min().unwrap_or(NEVER)
             }
-            State::Object { object, place: Place::Opened | Place::AfterMember, .. } => {
+            State::Object {
+                object,
+                place: Place::Opened | Place::AfterMember,
+                ..
+            } => {
                 let ways = frames.object_ways(object, frames.object_demand(object, asked));
-                let costs = ways.iter().map(|way| frames.object_end_cost(object, way, None));
+                let costs = ways
+                    .iter()
+                    .map(|way| frames.object_end_cost(object, way, None));
                 costs.min().unwrap_or(NEVER)
             }
             State::Object { object, .. } => {
                 let start = frames.key_table(object).start();
-                self.best_key(object, asked, start, Partial::Nothing).map_or(NEVER, |best| best.1)
+                self.best_key(object, asked, start, Partial::Nothing)
+                    .map_or(NEVER, |best| best.1)
             }
-            State::Key { object, prefix, partial } => {
-                self.best_key(object, asked, Some(prefix), partial).map_or(NEVER, |best| best.1)
-            }
-            State::OtherKey { object, text, .. } => {
-                self.key_cost(object, frames.object_demand(object, asked), Key::Other(text))
-            }
+            State::Key {
+                object,
+                prefix,
+                partial,
+            } => self
+                .best_key(object, asked, Some(prefix), partial)
+                .map_or(NEVER, |best| best.1),
+            State::OtherKey { object, text, .. } => self.key_cost(
+                object,
+                frames.object_demand(object, asked),
+                Key::Other(text),
+            ),
             State::Colon { member, .. } => {
                 let member = frames.member_of(member);
                 let formula = frames.object_demand(member.object, asked);
@@ -177,7 +207,9 @@ impl Machine {
         let scanner = &self.frames.rules.scanner;
         let scan = scanner.scan(scan);
         let asked = asked.iter().map(|&i| scan.asks[usize::from(i)]);
-        scanner.regexes.and(std::iter::once(scan.must).chain(asked).collect())
+        scanner
+            .regexes
+            .and(std::iter::once(scan.must).chain(asked).collect())
     }
 
     /// The character with which a string ends soonest, and the bytes from the partial to the end.
@@ -191,10 +223,8 @@ impl Machine {
                 if lo > hi || rest == NO_WAY {
                     continue;
                 }
-                let (c, bytes) = cheapest(lo, hi, Spelling::Json);
-                let bytes =
-                    if partial == Partial::Nothing { bytes as usize } else { partial.rest(c).len() };
-                let cost = bytes as u64 + u64::from(rest);
+                let c = easiest(partial, lo, hi);
+                let cost = partial.rest(c).len() as u64 + u64::from(rest);
                 if best.is_none_or(|(_, least)| cost < least) {
                     best = Some((c, cost));
                 }
@@ -230,14 +260,19 @@ impl Machine {
         let formula = frames.object_demand(object, asked);
         let mut best: Option<(Vec<u8>, u64)> = None;
         let mut consider = |rest: &str, key: Key| {
-            let Some(bytes) = spell_rest(rest, partial) else { return };
+            let Some(bytes) = spell_rest(rest, partial) else {
+                return;
+            };
             let cost = add(bytes.len() as u64 + 1, self.key_cost(object, formula, key));
             if cost != NEVER && best.as_ref().is_none_or(|&(_, least)| cost < least) {
                 best = Some((bytes, cost));
             }
         };
         if let Some(prefix) = prefix {
-            for (rank, rest) in table.declared(prefix).filter(|&(rank, _)| plan.allows(rank)) {
+            for (rank, rest) in table
+                .declared(prefix)
+                .filter(|&(rank, _)| plan.allows(rank))
+            {
                 consider(rest, Key::Declared(rank));
             }
         }
@@ -270,18 +305,22 @@ impl Machine {
         }
         let asked = self.best_demands(config);
         match state {
-            State::Value { gap: Gap::SPACE, .. } | State::Object { gap: Gap::SPACE, .. } => {
-                Move::Bytes(vec![b' '])
+            State::Value {
+                gap: Gap::SPACE, ..
             }
+            | State::Object {
+                gap: Gap::SPACE, ..
+            } => Move::Bytes(vec![b' ']),
             State::Value { task, .. } => {
                 let formula = self.demanded(frames.task_of(task), asked);
                 let kinds = Kind::ALL.into_iter();
                 let kind = kinds.min_by_key(|&kind| frames.rules.cost_of_kind(formula, kind));
                 match kind.expect("there are seven kinds") {
                     Kind::Number => match frames.enter(task, Kind::Number) {
-                        Some(Entry::Scalar(scan)) => {
-                            Move::Goto(Config { state: State::Number(scan), stack })
-                        }
+                        Some(Entry::Scalar(scan)) => Move::Goto(Config {
+                            state: State::Number(scan),
+                            stack,
+                        }),
                         _ => Move::End,
                     },
                     Kind::String => Move::Bytes(vec![b'"']),
@@ -309,13 +348,20 @@ impl Machine {
             }
             State::Array { array, opened, .. } => self.array_move(array, opened, asked, stack),
             State::Object { object, place, .. } => self.object_move(object, place, asked),
-            State::Key { object, prefix, partial } => {
+            State::Key {
+                object,
+                prefix,
+                partial,
+            } => {
                 let key = self.best_key(object, asked, Some(prefix), partial);
                 let (mut rest, _) = key.expect("a key that was begun can be finished");
                 rest.push(b'"');
                 Move::Bytes(rest)
             }
-            State::OtherKey { partial: Partial::Nothing, .. } => Move::Bytes(vec![b'"']),
+            State::OtherKey {
+                partial: Partial::Nothing,
+                ..
+            } => Move::Bytes(vec![b'"']),
             State::OtherKey { partial, .. } => Move::Bytes(any_rest(partial)),
             State::Colon { .. } => Move::Bytes(vec![b':']),
             State::Flow { .. } | State::Done { .. } => Move::End,
@@ -329,15 +375,26 @@ impl Machine {
     }
 
     fn array_move(&self, array: ArrayId, opened: bool, asked: &[u16], stack: StackId) -> Move {
-        let ways = self.frames.array_ways(array, self.frames.array_demand(array, asked));
-        let way = ways.iter().min_by_key(|way| way.cost).expect("an array can be finished");
+        let ways = self
+            .frames
+            .array_ways(array, self.frames.array_demand(array, asked));
+        let way = ways
+            .iter()
+            .min_by_key(|way| way.cost)
+            .expect("an array can be finished");
         match (way.missing, opened) {
             (0, _) => Move::Bytes(vec![b']']),
             (_, false) => Move::Bytes(vec![b',']),
             (_, true) => {
                 let task = self.frames.item(array).expect("an item is missing");
                 let stack = self.push(Frame::Item(array), stack);
-                Move::Goto(Config { state: State::Value { task, gap: Gap::NONE }, stack })
+                Move::Goto(Config {
+                    state: State::Value {
+                        task,
+                        gap: Gap::NONE,
+                    },
+                    stack,
+                })
             }
         }
     }
@@ -351,7 +408,9 @@ impl Machine {
             return Move::Bytes([b"\"", &rest[..], b"\""].concat());
         }
         let ways = frames.object_ways(object, frames.object_demand(object, asked));
-        let way = ways.iter().min_by_key(|way| frames.object_end_cost(object, way, None));
+        let way = ways
+            .iter()
+            .min_by_key(|way| frames.object_end_cost(object, way, None));
         match way.expect("an object can be finished").next_missing() {
             None => Move::Bytes(vec![b'}']),
             Some(_) if place == Place::AfterMember => Move::Bytes(vec![b',']),
@@ -375,9 +434,8 @@ impl Machine {
             FlowNode::Branch { may_end: true, .. } if at == 0 => Move::End,
             FlowNode::Free { stops: texts, .. } | FlowNode::Branch { options: texts, .. } => {
                 let ahead = texts.ahead(at);
-                let best = ahead.min_by_key(|(rest, next)| {
-                    add(rest.len() as u64, self.flow_cost(*next))
-                });
+                let best =
+                    ahead.min_by_key(|(rest, next)| add(rest.len() as u64, self.flow_cost(*next)));
                 best.map_or(Move::End, |(rest, _)| Move::Bytes(rest.to_vec()))
             }
             FlowNode::Json { .. } | FlowNode::End => Move::End,
@@ -387,7 +445,9 @@ impl Machine {
     /// The fewest bytes from the start of a node to the end of the text.
     pub(super) fn flow_cost(&self, id: FlowId) -> u64 {
         self.flow_costs.get_or_init(|| {
-            let Some((flow, tasks)) = &self.flow else { return Vec::new() };
+            let Some((flow, tasks)) = &self.flow else {
+                return Vec::new();
+            };
             let mut costs = vec![NEVER; flow.nodes.len()];
             // Each round settles at least one more node, if any is left to settle.
             for _ in 0..=flow.nodes.len() {
@@ -395,7 +455,8 @@ impl Machine {
                     let cost_of = |next: FlowId| costs[next.0 as usize];
                     let cheapest_of = |texts: &crate::grammar::flow::Stops| {
                         let texts = texts.texts.iter();
-                        let costs = texts.map(|(text, next)| add(text.len() as u64, cost_of(*next)));
+                        let costs =
+                            texts.map(|(text, next)| add(text.len() as u64, cost_of(*next)));
                         costs.min().unwrap_or(NEVER)
                     };
                     costs[i] = match &flow.nodes[i] {
@@ -420,7 +481,9 @@ impl Machine {
 /// Which of a task's asks a frame that goes on in one way needs to hold.
 fn demands(task: &Task, values: &[FormulaId]) -> Box<[u16]> {
     let asks = task.asks.iter().enumerate();
-    asks.filter(|(_, ask)| values.contains(ask)).map(|(i, _)| i as u16).collect()
+    asks.filter(|(_, ask)| values.contains(ask))
+        .map(|(i, _)| i as u16)
+        .collect()
 }
 
 fn keep_cheapest(list: &mut Vec<(Box<[u16]>, u64)>, demands: Box<[u16]>, cost: u64) {
@@ -431,7 +494,11 @@ fn keep_cheapest(list: &mut Vec<(Box<[u16]>, u64)>, demands: Box<[u16]>, cost: u
 }
 
 fn widen(cost: u32) -> u64 {
-    if cost == NO_WAY { NEVER } else { u64::from(cost) }
+    if cost == NO_WAY {
+        NEVER
+    } else {
+        u64::from(cost)
+    }
 }
 
 /// The bytes of `rest` after a partial, which its first character must complete.
@@ -440,7 +507,11 @@ fn spell_rest(rest: &str, partial: Partial) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(rest.len());
     if partial != Partial::Nothing {
         let c = u32::from(chars.next()?);
-        if !partial.characters().iter().any(|&(lo, hi)| lo <= c && c <= hi) {
+        if !partial
+            .characters()
+            .iter()
+            .any(|&(lo, hi)| lo <= c && c <= hi)
+        {
             return None;
         }
         bytes.extend(partial.rest(c));
@@ -452,20 +523,37 @@ fn spell_rest(rest: &str, partial: Partial) -> Option<Vec<u8>> {
 /// The bytes that finish a character, whichever.
 fn any_rest(partial: Partial) -> Vec<u8> {
     let ranges = partial.characters().into_iter().filter(|(lo, hi)| lo <= hi);
-    let rests = ranges.map(|(lo, hi)| partial.rest(cheapest(lo, hi, Spelling::Json).0));
-    rests.min_by_key(Vec::len).expect("a partial can become some character")
+    let rests = ranges.map(|(lo, hi)| partial.rest(easiest(partial, lo, hi)));
+    rests
+        .min_by_key(Vec::len)
+        .expect("a partial can become some character")
+}
+
+/// The character of `lo..=hi` that takes the fewest bytes to finish a partial with.
+fn easiest(partial: Partial, lo: u32, hi: u32) -> u32 {
+    // One letter ends an escape.
+    let letters = b"\n\"/\\\t\r\x08\x0C".map(u32::from);
+    match letters.into_iter().find(|c| (lo..=hi).contains(c)) {
+        Some(c) if partial == Partial::Escape => c,
+        _ => cheapest(lo, hi, Spelling::Json).0,
+    }
 }
 
 /// The shortest rest of a key that the table does not know.
 fn shortest_other(table: &KeyTable, prefix: Option<Prefix>, partial: Partial) -> String {
-    let Some(prefix) = prefix else { return String::new() };
+    let Some(prefix) = prefix else {
+        return String::new();
+    };
     if partial == Partial::Nothing && table.whole(prefix).is_none() {
         return String::new();
     }
     let mut queue = std::collections::VecDeque::from([(prefix, String::new())]);
     while let Some((prefix, text)) = queue.pop_front() {
-        let ranges =
-            if text.is_empty() { partial.characters() } else { Partial::Nothing.characters() };
+        let ranges = if text.is_empty() {
+            partial.characters()
+        } else {
+            Partial::Nothing.characters()
+        };
         let known = table.next_chars(prefix);
         for (lo, hi) in ranges {
             if let Some(c) = cheapest_unknown(lo, hi, &known) {
@@ -473,7 +561,9 @@ fn shortest_other(table: &KeyTable, prefix: Option<Prefix>, partial: Partial) ->
             }
         }
         for c in known.into_iter().filter(|&c| {
-            ranges.iter().any(|&(lo, hi)| (lo..=hi).contains(&u32::from(c)))
+            ranges
+                .iter()
+                .any(|&(lo, hi)| (lo..=hi).contains(&u32::from(c)))
         }) {
             if let Some(next) = table.step(prefix, c) {
                 let text = format!("{text}{c}");

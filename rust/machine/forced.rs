@@ -15,7 +15,9 @@ impl Machine {
         }
         if let Some(c) = self.only_character(config.state) {
             let bytes = spell_json(c);
-            let next = bytes.iter().try_fold(config, |at, &byte| self.step(at, byte));
+            let next = bytes
+                .iter()
+                .try_fold(config, |at, &byte| self.step(at, byte));
             return Some((bytes, next?));
         }
         let mut ways = (0..=255_u8).filter_map(|b| Some((vec![b], self.step(config, b)?)));
@@ -28,17 +30,26 @@ impl Machine {
     /// The character that a string or a key must go on with, if there is only one.
     fn only_character(&self, state: State) -> Option<u32> {
         match state {
-            State::String { scan, partial: Partial::Nothing } => {
+            State::String {
+                scan,
+                partial: Partial::Nothing,
+            } => {
                 let scanner = &self.frames.rules.scanner;
                 match scanner.moves(scan) {
                     &[only] if only.lo == only.hi && !scanner.can_end(scan) => Some(only.lo),
                     _ => None,
                 }
             }
-            State::Key { object, prefix, partial: Partial::Nothing } => {
+            State::Key {
+                object,
+                prefix,
+                partial: Partial::Nothing,
+            } => {
                 let plan = self.frames.plan(object);
                 let keys = self.frames.key_table(object).declared(prefix);
-                let mut rests = keys.filter(|&(rank, _)| plan.allows(rank)).map(|(_, rest)| rest);
+                let mut rests = keys
+                    .filter(|&(rank, _)| plan.allows(rank))
+                    .map(|(_, rest)| rest);
                 let first = rests.next()?.chars().next()?;
                 let alone = !plan.other && rests.all(|rest| rest.starts_with(first));
                 alone.then_some(u32::from(first))

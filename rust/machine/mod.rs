@@ -15,6 +15,7 @@ use crate::json::keys::{Known, Prefix};
 use crate::json::liveness::NEVER;
 use crate::json::object::{Key, MemberId, ObjectId};
 use crate::json::spelling::{Partial, Taken};
+use crate::regex::node::{Node, NodeId};
 use crate::regex::scan::ScanId;
 
 pub(crate) use gap::Gap;
@@ -24,23 +25,58 @@ pub use gap::Whitespace;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum State {
     /// A value is to begin.
-    Value { task: TaskId, gap: Gap },
+    Value {
+        task: TaskId,
+        gap: Gap,
+    },
     /// `at` bytes of a literal have been read.
-    Literal { task: TaskId, kind: Kind, at: u8 },
+    Literal {
+        task: TaskId,
+        kind: Kind,
+        at: u8,
+    },
     Number(ScanId),
-    String { scan: ScanId, partial: Partial },
-    Array { array: ArrayId, opened: bool, gap: Gap },
-    Object { object: ObjectId, place: Place, gap: Gap },
+    String {
+        scan: ScanId,
+        partial: Partial,
+    },
+    Array {
+        array: ArrayId,
+        opened: bool,
+        gap: Gap,
+    },
+    Object {
+        object: ObjectId,
+        place: Place,
+        gap: Gap,
+    },
     /// In a key that is, so far, the beginning of a key that the object knows.
-    Key { object: ObjectId, prefix: Prefix, partial: Partial },
+    Key {
+        object: ObjectId,
+        prefix: Prefix,
+        partial: Partial,
+    },
     /// In a key that the object does not know.
-    OtherKey { object: ObjectId, text: TextId, partial: Partial },
+    OtherKey {
+        object: ObjectId,
+        text: TextId,
+        partial: Partial,
+    },
     /// After a key.
-    Colon { member: MemberId, gap: Gap },
+    Colon {
+        member: MemberId,
+        gap: Gap,
+    },
     /// In the text around values: `at` is a position in the node.
-    Flow { node: FlowId, at: u32, partial: Partial },
+    Flow {
+        node: FlowId,
+        at: u32,
+        partial: Partial,
+    },
     /// After the whole text.
-    Done { gap: Gap },
+    Done {
+        gap: Gap,
+    },
 }
 
 /// Where in an object, outside its members.
@@ -103,7 +139,10 @@ impl Machine {
         schemas: &[FormulaId],
         whitespace: Whitespace,
     ) -> Self {
-        let tasks = schemas.iter().map(|&f| frames.task(f, Box::new([]))).collect();
+        let tasks = schemas
+            .iter()
+            .map(|&f| frames.task(f, Box::new([])))
+            .collect();
         let start = flow.start;
         let done = State::Done { gap: Gap::NONE };
         let mut machine = Machine::new(frames, whitespace, Some((flow, tasks)), done);
@@ -119,8 +158,18 @@ impl Machine {
     ) -> Self {
         let stacks = Interner::new();
         stacks.intern(None);
-        let start = Config { state, stack: StackId::BOTTOM };
-        Machine { frames, whitespace, flow, stacks, flow_costs: OnceLock::new(), start }
+        let start = Config {
+            state,
+            stack: StackId::BOTTOM,
+        };
+        Machine {
+            frames,
+            whitespace,
+            flow,
+            stacks,
+            flow_costs: OnceLock::new(),
+            start,
+        }
     }
 
     /// Before the first byte.
@@ -151,7 +200,11 @@ impl Machine {
                     return None;
                 }
                 if usize::from(at) + 1 < kind.literal().len() {
-                    return stay(State::Literal { task, kind, at: at + 1 });
+                    return stay(State::Literal {
+                        task,
+                        kind,
+                        at: at + 1,
+                    });
                 }
                 Some(self.close(stack, &self.frames.literal_verdicts(task, kind)))
             }
@@ -167,11 +220,17 @@ impl Machine {
                     let scanner = &self.frames.rules.scanner;
                     let mut ranges = partial.characters().into_iter();
                     let live = ranges.any(|(lo, hi)| lo <= hi && scanner.can_step(scan, lo, hi));
-                    live.then_some(Config { state: State::String { scan, partial }, stack })
+                    live.then_some(Config {
+                        state: State::String { scan, partial },
+                        stack,
+                    })
                 }
                 Taken::Char(c) => {
                     let scan = self.frames.rules.scanner.step(scan, c)?;
-                    stay(State::String { scan, partial: Partial::Nothing })
+                    stay(State::String {
+                        scan,
+                        partial: Partial::Nothing,
+                    })
                 }
                 Taken::Close if self.frames.rules.scanner.can_end(scan) => {
                     Some(self.close(stack, &self.frames.scalar_verdicts(scan)))
@@ -186,14 +245,28 @@ impl Machine {
                 Some(gap) => stay(State::Object { object, place, gap }),
                 None => self.step_object(object, place, stack, byte),
             },
-            State::Key { object, prefix, partial } => {
-                stay(self.step_key(object, prefix, partial, byte)?)
-            }
-            State::OtherKey { object, text, partial } => stay(match partial.take_json(byte) {
-                Taken::Partial(partial) => State::OtherKey { object, text, partial },
+            State::Key {
+                object,
+                prefix,
+                partial,
+            } => stay(self.step_key(object, prefix, partial, byte)?),
+            State::OtherKey {
+                object,
+                text,
+                partial,
+            } => stay(match partial.take_json(byte) {
+                Taken::Partial(partial) => State::OtherKey {
+                    object,
+                    text,
+                    partial,
+                },
                 Taken::Char(c) => {
                     let text = self.frames.longer(text, c);
-                    State::OtherKey { object, text, partial: Partial::Nothing }
+                    State::OtherKey {
+                        object,
+                        text,
+                        partial: Partial::Nothing,
+                    }
                 }
                 Taken::Close => self.after_key(object, Key::Other(text)),
                 Taken::Refused => return None,
@@ -204,7 +277,10 @@ impl Machine {
                     let task = self.frames.member_task(member);
                     let gap = self.whitespace.after_separator();
                     let stack = self.push(Frame::Member(member), stack);
-                    Some(Config { state: State::Value { task, gap }, stack })
+                    Some(Config {
+                        state: State::Value { task, gap },
+                        stack,
+                    })
                 }
                 None => None,
             },
@@ -221,14 +297,23 @@ impl Machine {
         let gap = self.whitespace.inside();
         let state = match self.frames.enter(task, kind)? {
             Entry::Literal => State::Literal { task, kind, at: 1 },
-            Entry::Scalar(scan) if kind == Kind::String => {
-                State::String { scan, partial: Partial::Nothing }
-            }
+            Entry::Scalar(scan) if kind == Kind::String => State::String {
+                scan,
+                partial: Partial::Nothing,
+            },
             Entry::Scalar(scan) => {
                 State::Number(self.frames.rules.scanner.step(scan, u32::from(byte))?)
             }
-            Entry::Array(array) => State::Array { array, opened: true, gap },
-            Entry::Object(object) => State::Object { object, place: Place::Opened, gap },
+            Entry::Array(array) => State::Array {
+                array,
+                opened: true,
+                gap,
+            },
+            Entry::Object(object) => State::Object {
+                object,
+                place: Place::Opened,
+                gap,
+            },
         };
         Some(Config { state, stack })
     }
@@ -237,16 +322,27 @@ impl Machine {
     fn close(&self, stack: StackId, verdicts: &[bool]) -> Config {
         let gap = self.whitespace.inside();
         let Some((frame, stack)) = *self.stacks.get(stack.0) else {
-            return Config { state: State::Done { gap }, stack };
+            return Config {
+                state: State::Done { gap },
+                stack,
+            };
         };
         let state = match frame {
             Frame::Member(member) => {
                 let object = self.frames.after_member(member, verdicts);
-                State::Object { object, place: Place::AfterMember, gap }
+                State::Object {
+                    object,
+                    place: Place::AfterMember,
+                    gap,
+                }
             }
             Frame::Item(array) => {
                 let array = self.frames.after_item(array, verdicts);
-                State::Array { array, opened: false, gap }
+                State::Array {
+                    array,
+                    opened: false,
+                    gap,
+                }
             }
             Frame::Flow(next) => return self.enter_flow(next, stack),
         };
@@ -273,7 +369,10 @@ impl Machine {
             return self.begin_value(task, above(), byte);
         }
         let gap = self.whitespace.after_separator();
-        (byte == b',').then(|| Config { state: State::Value { task, gap }, stack: above() })
+        (byte == b',').then(|| Config {
+            state: State::Value { task, gap },
+            stack: above(),
+        })
     }
 
     fn step_object(
@@ -292,7 +391,11 @@ impl Machine {
         let state = match (place, byte) {
             (Place::AfterMember, b',') => {
                 let gap = self.whitespace.after_separator();
-                State::Object { object, place: Place::AfterComma, gap }
+                State::Object {
+                    object,
+                    place: Place::AfterComma,
+                    gap,
+                }
             }
             (Place::Opened | Place::AfterComma, b'"') => self.begin_key(object),
             _ => return None,
@@ -303,8 +406,16 @@ impl Machine {
     fn begin_key(&self, object: ObjectId) -> State {
         let partial = Partial::Nothing;
         match self.frames.key_table(object).start() {
-            Some(prefix) => State::Key { object, prefix, partial },
-            None => State::OtherKey { object, text: TextId::EMPTY, partial },
+            Some(prefix) => State::Key {
+                object,
+                prefix,
+                partial,
+            },
+            None => State::OtherKey {
+                object,
+                text: TextId::EMPTY,
+                partial,
+            },
         }
     }
 
@@ -325,19 +436,33 @@ impl Machine {
                     next.is_some_and(|c| ranges.iter().any(|&(lo, hi)| lo <= c && c <= hi))
                 };
                 let live = plan.other
-                    || table.declared(prefix).any(|(rank, rest)| plan.allows(rank) && leads(rest));
-                live.then_some(State::Key { object, prefix, partial })
+                    || table
+                        .declared(prefix)
+                        .any(|(rank, rest)| plan.allows(rank) && leads(rest));
+                live.then_some(State::Key {
+                    object,
+                    prefix,
+                    partial,
+                })
             }
             Taken::Char(c) => match table.step(prefix, char::from_u32(c)?) {
                 Some(prefix) => {
                     let live =
                         plan.other || table.declared(prefix).any(|(rank, _)| plan.allows(rank));
                     let partial = Partial::Nothing;
-                    live.then_some(State::Key { object, prefix, partial })
+                    live.then_some(State::Key {
+                        object,
+                        prefix,
+                        partial,
+                    })
                 }
                 None if plan.other => {
                     let text = self.frames.longer(self.frames.text(table.text(prefix)), c);
-                    Some(State::OtherKey { object, text, partial: Partial::Nothing })
+                    Some(State::OtherKey {
+                        object,
+                        text,
+                        partial: Partial::Nothing,
+                    })
                 }
                 None => None,
             },
@@ -355,14 +480,41 @@ impl Machine {
         }
     }
 
+    /// Whether a byte turns a key that the object knows so far into one that it does not know.
+    pub(crate) fn loses_key(&self, state: State, byte: u8) -> bool {
+        let State::Key {
+            object,
+            prefix,
+            partial,
+        } = state
+        else {
+            return false;
+        };
+        let table = self.frames.key_table(object);
+        match partial.take_json(byte) {
+            Taken::Char(c) => char::from_u32(c).is_none_or(|c| table.step(prefix, c).is_none()),
+            Taken::Partial(partial) => !table.next_chars(prefix).into_iter().any(|c| {
+                let mut ranges = partial.characters().into_iter();
+                ranges.any(|(lo, hi)| (lo..=hi).contains(&u32::from(c)))
+            }),
+            Taken::Close | Taken::Refused => false,
+        }
+    }
+
     fn after_key(&self, object: ObjectId, key: Key) -> State {
         let member = self.frames.member(object, key);
-        State::Colon { member, gap: self.whitespace.inside() }
+        State::Colon {
+            member,
+            gap: self.whitespace.inside(),
+        }
     }
 
     /// The configuration after the key that is being read has ended as `key`.
     pub(crate) fn after_key_config(&self, config: Config, object: ObjectId, key: Key) -> Config {
-        Config { state: self.after_key(object, key), ..config }
+        Config {
+            state: self.after_key(object, key),
+            ..config
+        }
     }
 
     /// The configuration after a string has ended in a state.
@@ -381,10 +533,23 @@ impl Machine {
             FlowNode::Literal { text, next } if text.is_empty() => self.enter_flow(*next, stack),
             &FlowNode::Json { schema, next } => {
                 let (_, tasks) = self.flow.as_ref().expect("only a flow has flow nodes");
-                let state = State::Value { task: tasks[schema], gap: Gap::NONE };
-                Config { state, stack: self.push(Frame::Flow(next), stack) }
+                let state = State::Value {
+                    task: tasks[schema],
+                    gap: Gap::NONE,
+                };
+                Config {
+                    state,
+                    stack: self.push(Frame::Flow(next), stack),
+                }
             }
-            _ => Config { state: State::Flow { node, at: 0, partial: Partial::Nothing }, stack },
+            _ => Config {
+                state: State::Flow {
+                    node,
+                    at: 0,
+                    partial: Partial::Nothing,
+                },
+                stack,
+            },
         }
     }
 
@@ -403,7 +568,10 @@ impl Machine {
         byte: u8,
     ) -> Option<Config> {
         let stay = |at: u32, partial: Partial| {
-            Some(Config { state: State::Flow { node, at, partial }, stack })
+            Some(Config {
+                state: State::Flow { node, at, partial },
+                stack,
+            })
         };
         match self.flow_node(node) {
             FlowNode::Literal { text, next } => {
@@ -419,8 +587,13 @@ impl Machine {
                 Some(next) => self.enter_if_live(next, stack),
                 None => {
                     let at = options.exactly(at, byte)?;
-                    let live = options.ahead(at).any(|(_, next)| self.flow_cost(next) != NEVER);
-                    live.then_some(Config { state: State::Flow { node, at, partial }, stack })
+                    let live = options
+                        .ahead(at)
+                        .any(|(_, next)| self.flow_cost(next) != NEVER);
+                    live.then_some(Config {
+                        state: State::Flow { node, at, partial },
+                        stack,
+                    })
                 }
             },
             FlowNode::Free { stops, .. } => {
@@ -438,6 +611,17 @@ impl Machine {
         }
     }
 
+    /// Whether a string in this state is free but for its length.
+    pub(crate) fn is_length_only(&self, scan: ScanId) -> bool {
+        let scanner = &self.frames.rules.scanner;
+        let scan = scanner.scan(scan);
+        let body = match *scanner.regexes.node(scan.must) {
+            Node::Repeat { body, .. } => body,
+            _ => scan.must,
+        };
+        scan.asks.is_empty() && matches!(body, NodeId::CHAR | NodeId::EMPTY)
+    }
+
     /// Whether the text may end here.
     pub(crate) fn is_accepting(&self, config: Config) -> bool {
         match config.state {
@@ -448,9 +632,9 @@ impl Machine {
                 FlowNode::Branch { may_end, .. } => *may_end && at == 0,
                 FlowNode::Literal { .. } | FlowNode::Json { .. } => false,
             },
-            State::Number(_) => {
-                self.close_number(config).is_some_and(|after| self.is_accepting(after))
-            }
+            State::Number(_) => self
+                .close_number(config)
+                .is_some_and(|after| self.is_accepting(after)),
             _ => false,
         }
     }

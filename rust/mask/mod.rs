@@ -93,7 +93,11 @@ impl Masks {
         if let Some(known) = self.known.read().get(&alike) {
             return known.clone();
         }
-        let walk = Walk { machine, vocabulary, cap };
+        let walk = Walk {
+            machine,
+            vocabulary,
+            cap,
+        };
         let (mask, names_itself) = walk.mask(alike);
         if names_itself && alike != config {
             // Some token closes the key and goes on to another: whether that is the same key
@@ -117,8 +121,14 @@ impl Masks {
 /// the same completion.
 pub(crate) fn forget_text(config: Config) -> Config {
     match config.state {
-        State::OtherKey { object, partial, .. } => {
-            let state = State::OtherKey { object, text: TextId::WHATEVER, partial };
+        State::OtherKey {
+            object, partial, ..
+        } => {
+            let state = State::OtherKey {
+                object,
+                text: TextId::WHATEVER,
+                partial,
+            };
             Config { state, ..config }
         }
         _ => config,
@@ -136,15 +146,21 @@ impl Walk<'_> {
     fn mask(&self, config: Config) -> (Mask, bool) {
         match config.state {
             State::String { scan, partial } => (self.string(config, scan, partial), false),
-            State::OtherKey { object, text, partial } => {
+            State::OtherKey {
+                object,
+                text,
+                partial,
+            } => {
                 let local = self.local(ScanKey::Anything, partial);
-                let after = self.machine.after_key_config(config, object, Key::Other(text));
+                let after = self
+                    .machine
+                    .after_key_config(config, object, Key::Other(text));
                 let (more, names_itself) = self.leave(&local, after);
                 (Mask::Inside(local, more.into()), names_itself)
             }
-            State::Key { object, partial, .. } if self.machine.frames.plan(object).other => {
-                (self.known_key(config, partial), false)
-            }
+            State::Key {
+                object, partial, ..
+            } if self.machine.frames.plan(object).other => (self.known_key(config, partial), false),
             _ => (self.plain(config), false),
         }
     }
@@ -167,9 +183,9 @@ impl Walk<'_> {
     /// The tokens that close a string and go on from `after`, and whether one of them reads a
     /// whole key.
     fn leave(&self, local: &Local, after: Config) -> (Vec<u32>, bool) {
-        let mut tokens = local.closing.to_vec();
+        let mut tokens = local.exits.closing.to_vec();
         let mut reads_key = false;
-        local.beyond.walk(
+        local.exits.beyond.walk(
             after,
             |at, byte, _| {
                 let next = self.machine.step(at, byte)?;
@@ -187,46 +203,73 @@ impl Walk<'_> {
         let local = self.local(ScanKey::Scan(scan), partial);
         if scanner.scan(scan).asks.is_empty() {
             // All ways to close the string are one.
-            let more = match local.exits.is_empty() {
+            let more = match local.exits.tokens.is_empty() {
                 true => Vec::new(),
-                false => self.leave(&local, self.machine.close_string(config.stack, scan)).0,
+                false => {
+                    self.leave(&local, self.machine.close_string(config.stack, scan))
+                        .0
+                }
             };
             return Mask::Inside(local, more.into());
         }
-        let allowed = local.exits.iter().filter(|&&(token, _)| {
-            let bytes = self.vocabulary.token(token).unwrap_or_default();
-            bytes.iter().try_fold(config, |at, &byte| self.machine.step(at, byte)).is_some()
-        });
-        let more = allowed.map(|&(token, _)| token).collect();
+        let allowed = local
+            .exits
+            .tokens
+            .iter()
+            .map(|exit| exit.token)
+            .filter(|&token| {
+                let bytes = self.vocabulary.token(token).unwrap_or_default();
+                bytes
+                    .iter()
+                    .try_fold(config, |at, &byte| self.machine.step(at, byte))
+                    .is_some()
+            });
+        let more = allowed.collect();
         Mask::Inside(local, more)
     }
 
     /// In a key that the object knows so far, where unknown keys are fine, too: almost every token
     /// leads to an unknown key; those that close the key while it is known are looked at alone.
     fn known_key(&self, config: Config, partial: Partial) -> Mask {
-        let State::Key { object, .. } = config.state else { return self.plain(config) };
+        let State::Key { object, .. } = config.state else {
+            return self.plain(config);
+        };
         let local = self.local(ScanKey::Anything, partial);
-        let unknown =
-            self.machine.after_key_config(config, object, Key::Other(TextId::WHATEVER));
+        let unknown = self
+            .machine
+            .after_key_config(config, object, Key::Other(TextId::WHATEVER));
         let (mut tokens, _) = self.leave(&local, unknown);
+        // Still in this key, and not in a later one.
+        let in_key = |at: Config| {
+            matches!(at.state, State::Key { object: o, .. } if o == object)
+                && at.stack == config.stack
+        };
         let mut closed_known: FxHashSet<u32> = FxHashSet::default();
         let mut allowed = Vec::new();
         let trie = self.vocabulary.trie();
         trie.walk(
             config,
             |at, byte, node| {
-                let closes = byte == b'"'
-                    && matches!(at.state, State::Key { partial: Partial::Nothing, .. })
-                    && at.stack == config.stack;
-                if closes {
-                    closed_known.extend(trie.tokens_below(node));
+                if in_key(at) {
+                    if self.machine.loses_key(at.state, byte) {
+                        return None;
+                    }
+                    if byte == b'"'
+                        && matches!(
+                            at.state,
+                            State::Key {
+                                partial: Partial::Nothing,
+                                ..
+                            }
+                        )
+                    {
+                        closed_known.extend(trie.tokens_below(node));
+                    }
                 }
-                let next = self.machine.step(at, byte)?;
-                let lost = matches!(next.state, State::OtherKey { object: o, .. } if o == object);
-                (!lost).then_some(next)
+                self.machine.step(at, byte)
             },
             |found, at| {
-                if !matches!(at.state, State::Key { object: o, .. } if o == object) {
+                if !in_key(at) {
                     allowed.extend_from_slice(found);
                 }
             },

@@ -33,19 +33,29 @@ impl<'py> Bitmask<'py> {
         let array = array
             .try_readwrite()
             .map_err(|_| refuse("a bitmask must be writable, and not in use elsewhere"))?;
-        Ok(Bitmask { array, rows, row_words })
+        Ok(Bitmask {
+            array,
+            rows,
+            row_words,
+        })
     }
 
     /// All words, row after row.
     pub(super) fn words(&mut self) -> PyResult<&mut [u32]> {
-        let words = self.array.as_slice_mut().map_err(|_| refuse("a bitmask must be contiguous"))?;
+        let words = self
+            .array
+            .as_slice_mut()
+            .map_err(|_| refuse("a bitmask must be contiguous"))?;
         Ok(bytemuck::cast_slice_mut(words))
     }
 
     /// The words of one row.
     pub(super) fn row(&mut self, row: usize) -> PyResult<&mut [u32]> {
         if row >= self.rows {
-            return Err(refuse(format!("the bitmask has {} rows, no row {row}", self.rows)));
+            return Err(refuse(format!(
+                "the bitmask has {} rows, no row {row}",
+                self.rows
+            )));
         }
         let width = self.row_words;
         Ok(&mut self.words()?[row * width..(row + 1) * width])
@@ -56,9 +66,15 @@ impl<'py> Bitmask<'py> {
 fn from_tensor<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArrayDyn<i32>>> {
     let wrong = || {
         let kind = object.get_type();
-        let name = kind.name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
-        let dtype = object.getattr("dtype").map_or(String::new(), |dtype| format!(" of {dtype}"));
-        refuse(format!("a bitmask is an int32 numpy array or torch CPU tensor, not {name}{dtype}"))
+        let name = kind
+            .name()
+            .map_or_else(|_| "?".to_owned(), |name| name.to_string());
+        let dtype = object
+            .getattr("dtype")
+            .map_or(String::new(), |dtype| format!(" of {dtype}"));
+        refuse(format!(
+            "a bitmask is an int32 numpy array or torch CPU tensor, not {name}{dtype}"
+        ))
     };
     if !object.hasattr("data_ptr")? {
         return Err(wrong());

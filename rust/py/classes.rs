@@ -48,7 +48,11 @@ impl Vocabulary {
 
     #[getter]
     fn unreachable_bytes(&self) -> Vec<u32> {
-        self.0.unreachable_bytes().iter().map(|&byte| u32::from(byte)).collect()
+        self.0
+            .unreachable_bytes()
+            .iter()
+            .map(|&byte| u32::from(byte))
+            .collect()
     }
 
     fn token<'py>(&self, py: Python<'py>, id: i64) -> PyResult<Bound<'py, PyBytes>> {
@@ -76,14 +80,22 @@ impl Vocabulary {
 fn token_ids(what: &str, ids: &[i64]) -> PyResult<Vec<u32>> {
     let convert = |&id: &i64| {
         u32::try_from(id).map_err(|_| {
-            Error::new(Kind::Vocabulary, format!("{what} token {id} is no token id")).into()
+            Error::new(
+                Kind::Vocabulary,
+                format!("{what} token {id} is no token id"),
+            )
+            .into()
         })
     };
     ids.iter().map(convert).collect()
 }
 
 fn outside(id: i64, size: usize) -> PyErr {
-    Error::new(Kind::Token, format!("token {id} is outside the vocabulary of {size} tokens")).into()
+    Error::new(
+        Kind::Token,
+        format!("token {id} is outside the vocabulary of {size} tokens"),
+    )
+    .into()
 }
 
 /// A set of valid texts.
@@ -101,7 +113,9 @@ impl Grammar {
         strict: bool,
     ) -> PyResult<Self> {
         let options = options(whitespace, property_order, strict)?;
-        Ok(Grammar(py.detach(|| compile::Grammar::from_json_schema(schema, options))?))
+        Ok(Grammar(py.detach(|| {
+            compile::Grammar::from_json_schema(schema, options)
+        })?))
     }
 
     #[staticmethod]
@@ -113,25 +127,35 @@ impl Grammar {
         strict: bool,
     ) -> PyResult<Self> {
         let options = options(whitespace, property_order, strict)?;
-        Ok(Grammar(py.detach(|| compile::Grammar::from_flow(description, options))?))
+        Ok(Grammar(py.detach(|| {
+            compile::Grammar::from_flow(description, options)
+        })?))
     }
 
     #[getter]
     fn warnings(&self) -> Vec<(String, String)> {
         let warnings = self.0.warnings();
-        warnings.map(|(pointer, message)| (pointer.to_owned(), message.to_owned())).collect()
+        warnings
+            .map(|(pointer, message)| (pointer.to_owned(), message.to_owned()))
+            .collect()
     }
 
     fn compile(slf: Bound<'_, Self>, vocabulary: Bound<'_, Vocabulary>) -> CompiledGrammar {
         let compiled = slf.get().0.compile(vocabulary.get().0.clone());
-        CompiledGrammar { compiled, vocabulary: vocabulary.unbind() }
+        CompiledGrammar {
+            compiled,
+            vocabulary: vocabulary.unbind(),
+        }
     }
 }
 
 fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<compile::Options> {
     let defaults = compile::Options::default();
     let refuse = |what: &str, value: &str, known: &str| {
-        Error::new(Kind::Grammar, format!("{what} is one of {known}, not '{value}'"))
+        Error::new(
+            Kind::Grammar,
+            format!("{what} is one of {known}, not '{value}'"),
+        )
     };
     let whitespace = match whitespace {
         "flexible" => defaults.whitespace,
@@ -146,7 +170,12 @@ fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<com
         "any" => compile::PropertyOrder::Any,
         other => return Err(refuse("property_order", other, "'schema', 'any'").into()),
     };
-    Ok(compile::Options { whitespace, property_order, strict, ..defaults })
+    Ok(compile::Options {
+        whitespace,
+        property_order,
+        strict,
+        ..defaults
+    })
 }
 
 /// A grammar on a vocabulary.

@@ -26,5 +26,7 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     attributes.set_item("line", error.position().map(|(line, _)| line))?;
     attributes.set_item("column", error.position().map(|(_, column)| column))?;
     let class = py.import("schemask.errors")?.getattr(class)?;
-    Ok(PyErr::from_value(class.call((error.to_string(),), Some(&attributes))?))
+    Ok(PyErr::from_value(
+        class.call((error.to_string(),), Some(&attributes))?,
+    ))
 }

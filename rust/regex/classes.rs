@@ -61,6 +61,9 @@ pub(crate) fn property(text: &str) -> Option<CodeSet> {
     if !known {
         return None;
     }
+    if matches!(text.rsplit('=').next(), Some("Cs" | "Surrogate")) {
+        return Some(CodeSet::default());
+    }
     let hir = regex_syntax::parse(&format!(r"\p{{{text}}}")).ok()?;
     let ranges = match hir.into_kind() {
         HirKind::Class(Class::Unicode(class)) => class.ranges().to_vec(),
@@ -78,4 +81,58 @@ pub(crate) fn property(text: &str) -> Option<CodeSet> {
 
 fn code_points((lo, hi): (char, char)) -> (u32, u32) {
     (lo.into(), hi.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn space_is_what_ecmascript_lists() {
+        for c in (0..=0x10_FFFF).filter_map(char::from_u32) {
+            let listed = c == '\u{FEFF}' || (c.is_whitespace() && c != '\u{85}');
+            assert_eq!(space().contains(c.into()), listed, "{c:?}");
+        }
+    }
+
+    #[test]
+    fn properties_hold_what_they_name() {
+        for (text, inside, outside) in [
+            ("Lu", "AÄΩ", "aä1"),
+            ("L", "aÄΩж", "1 _"),
+            ("Letter", "aÄΩж", "1 _"),
+            ("gc=Nd", "1٣", "a½"),
+            ("General_Category=Decimal_Number", "1٣", "a½"),
+            ("Script=Greek", "αΩ", "aж"),
+            ("sc=Cyrillic", "жЯ", "aΩ"),
+            ("Script_Extensions=Deva", "अ\u{964}", "aΩ"),
+            ("scx=Grek", "αΩ", "aж"),
+            ("Alphabetic", "aΩ", "1 "),
+            ("White_Space", " \u{3000}", "a"),
+            ("Emoji_Presentation", "😀", "a1"),
+            ("ASCII", "a\0", "é"),
+            ("Zl", "\u{2028}", "\u{2029}"),
+            ("Cs", "", "a\u{D7FF}"),
+        ] {
+            let set = property(text).expect(text);
+            assert!(inside.chars().all(|c| set.contains(c.into())), "{text}");
+            assert!(!outside.chars().any(|c| set.contains(c.into())), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_no_properties() {
+        for text in [
+            "",
+            "^L",
+            "Elvish",
+            "Block=Thai",
+            "Age=6.0",
+            "Script=",
+            "sc!=Greek",
+            "L}a{L",
+        ] {
+            assert_eq!(property(text), None, "{text}");
+        }
+    }
 }

@@ -52,7 +52,9 @@ pub(crate) fn cheapest(lo: u32, hi: u32, spelling: Spelling) -> (u32, u32) {
 
 /// The bytes that spell `text`.
 fn text_cost(text: &str, spelling: Spelling) -> u32 {
-    text.chars().map(|c| cheapest(c as u32, c as u32, spelling).1).sum()
+    text.chars()
+        .map(|c| cheapest(c as u32, c as u32, spelling).1)
+        .sum()
 }
 
 impl Regexes {
@@ -113,7 +115,13 @@ impl Regexes {
             Node::Empty => (0, true),
             Node::Class(ref set) => {
                 let ranges = set.ranges().iter();
-                (ranges.map(|&(lo, hi)| cheapest(lo, hi, spelling).1).min().unwrap_or(NO_WAY), true)
+                (
+                    ranges
+                        .map(|&(lo, hi)| cheapest(lo, hi, spelling).1)
+                        .min()
+                        .unwrap_or(NO_WAY),
+                    true,
+                )
             }
             Node::Words { .. } => {
                 let rests = self.word_rests(id);
@@ -134,7 +142,11 @@ impl Regexes {
             Node::Not(_) => (u32::from(!self.nullable(id)), self.nullable(id)),
             Node::Repeat { body, min, .. } => {
                 let (cost, exact) = self.bound_memo(body, spelling);
-                if min == 0 { (0, true) } else { (times(cost, min), exact) }
+                if min == 0 {
+                    (0, true)
+                } else {
+                    (times(cost, min), exact)
+                }
             }
         }
     }
@@ -144,7 +156,11 @@ impl Regexes {
         let mut best: FxHashMap<NodeId, (u32, Option<NodeId>)> = FxHashMap::default();
         let mut open = BinaryHeap::new();
         best.insert(start, (0, None));
-        open.push(Reverse((self.lower_bound(start, spelling).0, Reverse(0), start)));
+        open.push(Reverse((
+            self.lower_bound(start, spelling).0,
+            Reverse(0),
+            start,
+        )));
         while let Some(Reverse((bound, Reverse(spent), node))) = open.pop() {
             if best[&node].0 < spent {
                 continue;
@@ -165,11 +181,19 @@ impl Regexes {
                 let (_, bytes) = cheapest(piece.lo, piece.hi, spelling);
                 let spent = spent + bytes;
                 let (rest, _) = self.lower_bound(piece.to, spelling);
-                if rest == NO_WAY || best.get(&piece.to).is_some_and(|&(known, _)| known <= spent) {
+                if rest == NO_WAY
+                    || best
+                        .get(&piece.to)
+                        .is_some_and(|&(known, _)| known <= spent)
+                {
                     continue;
                 }
                 best.insert(piece.to, (spent, Some(node)));
-                open.push(Reverse((spent.saturating_add(rest), Reverse(spent), piece.to)));
+                open.push(Reverse((
+                    spent.saturating_add(rest),
+                    Reverse(spent),
+                    piece.to,
+                )));
             }
         }
         // No state that was reached leads anywhere.
@@ -197,9 +221,17 @@ impl Regexes {
 }
 
 fn add(a: u32, b: u32) -> u32 {
-    if a == NO_WAY || b == NO_WAY { NO_WAY } else { a.saturating_add(b).min(NO_WAY - 1) }
+    if a == NO_WAY || b == NO_WAY {
+        NO_WAY
+    } else {
+        a.saturating_add(b).min(NO_WAY - 1)
+    }
 }
 
 fn times(cost: u32, n: u32) -> u32 {
-    if cost == NO_WAY { NO_WAY } else { cost.saturating_mul(n).min(NO_WAY - 1) }
+    if cost == NO_WAY {
+        NO_WAY
+    } else {
+        cost.saturating_mul(n).min(NO_WAY - 1)
+    }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind};
 use crate::regex::ast::Ast;
 use crate::regex::classes;
 use crate::regex::node::{NodeId, Regexes};
-use crate::regex::parts::{Case, Guard, Next, Part};
+use crate::regex::parts::{Case, Guard, Part};
 use crate::regex::track::Tracker;
 
 /// Assertions in one pattern; each may cost some levels of recursion.
@@ -196,7 +196,7 @@ impl Lowering<'_> {
             return self.assertion(Part::Ahead { body, negated });
         }
         let state = self.tracker.start(0);
-        let right = self.tracker.after(&body, &Next::End(NodeId::ANY), &state)?;
+        let right = self.tracker.ahead(&body, &state)?;
         self.assertion(Part::Right(self.tracker.signed(right, !negated)))
     }
 
@@ -229,11 +229,8 @@ mod tests {
 
     use super::*;
     use crate::limits::Limits;
+    use crate::regex::codeset::CodeSet;
     use crate::regex::parse;
-
-    fn node(pattern: &str, nodes: &Regexes) -> Result<NodeId, Error> {
-        search(&parse(pattern, &Limits::default())?, nodes)
-    }
 
     /// All texts over `alphabet` of at most `length` characters.
     fn texts(alphabet: &[char], length: usize) -> Vec<String> {
@@ -307,50 +304,199 @@ mod tests {
         }
     }
 
-    /// The first short text on which the language is not what the definition says, or, if that
-    /// is asked for, not what `regress` says.
-    fn difference(
-        pattern: &str,
-        alphabet: &[char],
-        length: usize,
-        regress: bool,
-    ) -> Option<String> {
-        std::fs::write("/tmp/regexp/last", pattern).unwrap();
+    /// Whether a repeat is inside a repeat, which `regress` 0.12 gets wrong: it finds no
+    /// `(?:(?:a{1,3})+){2}` in `aa`.
+    fn repeats_nest(ast: &Ast, inside: bool) -> bool {
+        match ast {
+            Ast::Concat(parts) | Ast::Alternation(parts) => {
+                parts.iter().any(|part| repeats_nest(part, inside))
+            }
+            Ast::Repeat { body, .. } => inside || repeats_nest(body, true),
+            Ast::Look { body, .. } => repeats_nest(body, inside),
+            _ => false,
+        }
+    }
+
+    /// The first text of at most four characters on which a language is not what the definition
+    /// or `regress` says. Errors: those of [`search`].
+    fn difference(pattern: &str) -> Result<Option<String>, Error> {
         let nodes = Regexes::new(&Limits::default());
-        let ast = parse(pattern, &Limits::default()).expect("the pattern is valid");
-        let oracle = regress.then(|| {
+        let ast = parse(pattern, &Limits::default())?;
+        let (found, whole) = (search(&ast, &nodes)?, full(&ast, &nodes)?);
+        let oracle = (!repeats_nest(&ast, false)).then(|| {
             regress::Regex::with_flags(pattern, "u")
                 .or_else(|_| regress::Regex::new(pattern))
-                .expect("the pattern is valid")
+                .expect(pattern)
         });
-        let t0 = std::time::Instant::now();
-        let (found, matched) = match search(&ast, &nodes).and_then(|f| Ok((f, full(&ast, &nodes)?)))
-        {
-            Ok(languages) => languages,
-            Err(error) => return Some(error.to_string()),
-        };
-        let (t1, n1) = (t0.elapsed(), nodes.len());
-        let r = texts(alphabet, length).into_iter().find(|text| {
+        Ok(texts(&['a', 'b', '-'], 4).into_iter().find(|text| {
             let chars: Vec<char> = text.chars().collect();
             let is_found = (0..=chars.len()).any(|i| !ends(&ast, &chars, i).is_empty());
-            let is_matched = ends(&ast, &chars, 0).contains(&chars.len());
+            let is_whole = ends(&ast, &chars, 0).contains(&chars.len());
             nodes.matches(found, text) != is_found
-                || nodes.matches(matched, text) != is_matched
+                || nodes.matches(whole, text) != is_whole
                 || oracle
                     .as_ref()
                     .is_some_and(|o| o.find(text).is_some() != is_found)
-        });
-        let _t2 = t0.elapsed();
-        if n1 > 1000 || nodes.len() > 20000 || t1.as_millis() > 50 {
-            use std::io::Write;
-            let mut f = std::fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open("/tmp/regexp/log")
-                .unwrap();
-            writeln!(f, "{pattern}\t{n1} {} {t1:?} {_t2:?}", nodes.len()).unwrap();
+        }))
+    }
+
+    fn found(pattern: &str, nodes: &Regexes) -> NodeId {
+        let ast = parse(pattern, &Limits::default()).expect(pattern);
+        search(&ast, nodes).expect(pattern)
+    }
+
+    #[test]
+    fn common_patterns_become_small_languages() {
+        let nodes = Regexes::new(&Limits::default());
+        let a = nodes.class(CodeSet::single('a'.into()));
+        let b = nodes.class(CodeSet::single('b'.into()));
+        let then_any = |node| nodes.concat(node, NodeId::ANY);
+        let after_any = |node| nodes.concat(NodeId::ANY, node);
+        let word = nodes.class(classes::word());
+        let not_after_word = nodes.not(after_any(word));
+        let not_before_word = nodes.not(then_any(word));
+        for (pattern, node) in [
+            ("", NodeId::ANY),
+            ("a*", NodeId::ANY),
+            ("a", after_any(then_any(a))),
+            ("^a", then_any(a)),
+            ("a$", after_any(a)),
+            ("^a+$", nodes.repeat_between(a, 1, None)),
+            ("^(?:a|b$)", nodes.or(vec![then_any(a), b])),
+            ("^a|b$", nodes.or(vec![then_any(a), after_any(b)])),
+            ("(?<=a)b", after_any(then_any(nodes.concat(a, b)))),
+            ("^(?!a)b", then_any(b)),
+            ("^(?!b)b", NodeId::NEVER),
+            ("a^", NodeId::NEVER),
+            ("$^", NodeId::EMPTY),
+            (
+                r"\ba\b",
+                nodes.concat(not_after_word, nodes.concat(a, not_before_word)),
+            ),
+        ] {
+            assert_eq!(found(pattern, &nodes), node, "{pattern}");
         }
-        r
+        let a = parse("a|^b", &Limits::default()).expect("a pattern");
+        assert_eq!(
+            full(&a, &nodes).expect("a language"),
+            found("^[ab]$", &nodes)
+        );
+    }
+
+    #[test]
+    fn assertions_hold_on_long_texts() {
+        let label = r"(?!-)[a-z0-9-]{1,63}(?<!-)";
+        let host = format!(r"^{label}(?:\.{label})*$");
+        let (long, longer) = ("a".repeat(63), "a".repeat(64));
+        for (pattern, accepted, refused) in [
+            (
+                "^(?=.*[A-Z])(?=.*[0-9]).{8,20}$",
+                &["Passw0rd", "0123456789ABC"][..],
+                &["password1", "PASSWORD", "Pass0", "Passw0rd\n"][..],
+            ),
+            (
+                "^(?:(?!foo|bar).)*$",
+                &["", "fo", "ofobaofo", "ba"][..],
+                &["foo", "a bar", "fofoo", "babar"][..],
+            ),
+            (
+                &host,
+                &["a", "a-b.c--d.e", &long][..],
+                &["", "-a", "a-", "a-.b", "a.-b", "a..b", &longer][..],
+            ),
+            (
+                r"\bcat\b(?! food)",
+                &["cat", "a cat foot", "cat food, cat"][..],
+                &["cats", "tomcat", "a cat food"][..],
+            ),
+            (
+                r"^(?:\b\w+\b ?)+$",
+                &["one", "one two three "][..],
+                &["", " one", "one  two", "one-two"][..],
+            ),
+            (
+                r"(?<=\$)\d+(?!\.)\b",
+                &["$42", "a $42!", "$4.2 $42"][..],
+                &["42", "$42x", "$4.2"][..],
+            ),
+            (
+                r"^(?!.*\b(?:drop|delete)\b).*;$",
+                &["backdrop;", "select;"][..],
+                &["drop;", "a; delete b;", "select"][..],
+            ),
+        ] {
+            let nodes = Regexes::new(&Limits::default());
+            let node = found(pattern, &nodes);
+            for text in accepted {
+                assert!(nodes.matches(node, text), "{pattern} {text:?}");
+            }
+            for text in refused {
+                assert!(!nodes.matches(node, text), "{pattern} {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn assertions_hold_at_any_place() {
+        for pattern in [
+            "(^a|b)a",
+            "a(b$|a)",
+            "(?:^|-)a(?:-|$)",
+            "(?:^a|b|-$)+",
+            "(?:a^|b)*",
+            "(?:^|a){2}b",
+            "(?:$|a){2,3}$",
+            r"(?:\ba)*-",
+            r"(?:a\b|-)+b",
+            r"(?:\Ba|\b-){2,}",
+            r"(?:\b){0,1000}a",
+            "(?:(?!ab).)*$",
+            "(?:(?!ab).)+-",
+            "^(?:a(?!b)|b)*$",
+            "(?:(?<!a)b|a)*-",
+            "(?=a|b$)(?<!b)[ab](?<=b)",
+            "(?=.*b)(?!.*-)a*",
+            "(?<=^a)b",
+            "(?<!^)a",
+            "(?<=a$)",
+            "(?<!a$|b)$",
+            r"(?<=\ba\b)-",
+            r"(?=\Bb)",
+            r"(?!^a|\bb)[ab]",
+            "(?=(?<=a)b)",
+            "(?<=(?=ab)a)",
+            "(?<=(?:(?=a).)+)b",
+            "(?!(?!a))b?-",
+            "(?=a)*b",
+            "a{0}b|(?:^){0}-",
+        ] {
+            assert_eq!(difference(pattern).expect(pattern), None, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_an_error() {
+        let refused = |pattern: &str| {
+            let nodes = Regexes::new(&Limits::default());
+            let ast = parse(pattern, &Limits::default()).expect(pattern);
+            search(&ast, &nodes).expect_err(pattern)
+        };
+        assert!(refused("(?:(?!a.{20}b).)*-").is_unsupported());
+        assert!(refused(r"(?:\b.){0,100000}").is_unsupported());
+        assert!(refused(&"(?=a)".repeat(MAX_ASSERTIONS + 1)).is_limit());
+        let lookbehinds: String = (0..65).map(|i| format!("(?=a)(?<=a{{{i}}}b)")).collect();
+        assert!(refused(&lookbehinds).is_limit());
+    }
+
+    #[test]
+    fn many_assertions_need_no_deep_stack() {
+        for assertion in ["^", r"\b", "(?=a)", "(?<=a)", "(?:a|$)", r"(?:\B|a)"] {
+            let nodes = Regexes::new(&Limits::default());
+            found(&assertion.repeat(MAX_ASSERTIONS), &nodes);
+        }
+        let nodes = Regexes::new(&Limits::default());
+        found(&("(?=a".repeat(120) + &")".repeat(120)), &nodes);
+        found(&(r"(?:\ba".repeat(120) + &")*".repeat(120)), &nodes);
     }
 
     fn patterns() -> impl Strategy<Value = String> {
@@ -379,13 +525,14 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(
-            std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
-        ))]
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
         #[test]
         fn random_patterns_match_what_ecmascript_matches(pattern in patterns()) {
-            prop_assert_eq!(difference(&pattern, &['a', 'b', '-'], 4, std::env::var("RG").is_ok()), None);
+            match difference(&pattern) {
+                Ok(difference) => prop_assert_eq!(difference, None),
+                Err(error) => prop_assert!(error.is_unsupported()),
+            }
         }
     }
 }

@@ -120,7 +120,11 @@ impl Regexes {
         nodes.intern(Node::Never);
         nodes.intern(Node::Empty);
         let all = nodes.intern(Node::Class(CodeSet::new(SCALARS)));
-        nodes.intern(Node::Repeat { body: NodeId(all), min: 0, max: UNBOUNDED });
+        nodes.intern(Node::Repeat {
+            body: NodeId(all),
+            min: 0,
+            max: UNBOUNDED,
+        });
         Regexes {
             nodes,
             words: boxcar::Vec::new(),
@@ -166,7 +170,10 @@ impl Regexes {
             hasher.write(word.as_bytes());
         }
         let fingerprint = hasher.finish128().as_u128();
-        let list = self.words.push(WordList { words: list.into(), fingerprint }) as u32;
+        let list = self.words.push(WordList {
+            words: list.into(),
+            fingerprint,
+        }) as u32;
         self.words_node(list, 0, hi, 0)
     }
 
@@ -174,7 +181,12 @@ impl Regexes {
         if lo + 1 == hi && self.word_list(list)[lo as usize].len() == depth as usize {
             return NodeId::EMPTY;
         }
-        self.make(Node::Words { list, lo, hi, depth })
+        self.make(Node::Words {
+            list,
+            lo,
+            hi,
+            depth,
+        })
     }
 
     fn word_list(&self, list: u32) -> &[Box<str>] {
@@ -206,7 +218,10 @@ impl Regexes {
             last = y;
         }
         spine.push(last);
-        spine.into_iter().rev().fold(b, |tail, x| self.prepend(x, tail))
+        spine
+            .into_iter()
+            .rev()
+            .fold(b, |tail, x| self.prepend(x, tail))
     }
 
     /// `a`, which is no concatenation, before `b`.
@@ -223,7 +238,11 @@ impl Regexes {
                 Node::Concat(next, rest) => (next, rest),
                 _ => (b, NodeId::EMPTY),
             };
-            if let Node::Repeat { body: other, min: m, max: n } = *self.node(next)
+            if let Node::Repeat {
+                body: other,
+                min: m,
+                max: n,
+            } = *self.node(next)
                 && other == body
                 && let Some(min) = min.checked_add(m)
             {
@@ -250,14 +269,25 @@ impl Regexes {
             return NodeId::EMPTY;
         }
         if body == NodeId::NEVER {
-            return if min == 0 { NodeId::EMPTY } else { NodeId::NEVER };
+            return if min == 0 {
+                NodeId::EMPTY
+            } else {
+                NodeId::NEVER
+            };
         }
         if (min, max) == (1, 1) {
             return body;
         }
         // Of an optional body, any smaller number of times is as good.
         let min = if self.nullable(body) { 0 } else { min };
-        if matches!(self.node(body), Node::Repeat { min: 0, max: UNBOUNDED, .. }) {
+        if matches!(
+            self.node(body),
+            Node::Repeat {
+                min: 0,
+                max: UNBOUNDED,
+                ..
+            }
+        ) {
             return body;
         }
         self.make(Node::Repeat { body, min, max })
@@ -307,7 +337,11 @@ impl Regexes {
                 Node::Class(set) => {
                     class = Some(class.map_or_else(|| set.clone(), |c| c.intersection(set)));
                 }
-                &Node::Repeat { body: NodeId::CHAR, min, max } => {
+                &Node::Repeat {
+                    body: NodeId::CHAR,
+                    min,
+                    max,
+                } => {
                     let (m, n) = length.unwrap_or((0, UNBOUNDED));
                     length = Some((m.max(min), n.min(max)));
                 }
@@ -343,18 +377,33 @@ impl Regexes {
 
     /// A conjunction with a word list is the words that the others accept.
     fn filter_words(&self, parts: &[NodeId]) -> Option<NodeId> {
-        let i = parts.iter().position(|&p| matches!(self.node(p), Node::Words { .. }))?;
-        let &Node::Words { list, lo, hi, depth } = self.node(parts[i]) else {
+        let i = parts
+            .iter()
+            .position(|&p| matches!(self.node(p), Node::Words { .. }))?;
+        let &Node::Words {
+            list,
+            lo,
+            hi,
+            depth,
+        } = self.node(parts[i])
+        else {
             return None;
         };
         let all = self.rests(list, lo, hi, depth);
         let kept: Vec<&String> = all
             .iter()
             .filter(|word| {
-                parts.iter().enumerate().all(|(j, &part)| i == j || self.matches(part, word))
+                parts
+                    .iter()
+                    .enumerate()
+                    .all(|(j, &part)| i == j || self.matches(part, word))
             })
             .collect();
-        Some(if kept.len() == all.len() { parts[i] } else { self.words(kept) })
+        Some(if kept.len() == all.len() {
+            parts[i]
+        } else {
+            self.words(kept)
+        })
     }
 
     /// Every text that `a` does not hold.
@@ -378,9 +427,9 @@ impl Regexes {
         match *self.node(id) {
             Node::Never | Node::Class(_) => false,
             Node::Empty => true,
-            Node::Words { list, lo, depth, .. } => {
-                self.word_list(list)[lo as usize].len() == depth as usize
-            }
+            Node::Words {
+                list, lo, depth, ..
+            } => self.word_list(list)[lo as usize].len() == depth as usize,
             Node::Multiple(m) => m.holds(),
             Node::Concat(..) => unreachable!("the loop above ends after the last concatenation"),
             Node::Or(ref parts) => parts.iter().any(|&p| self.nullable(p)),
@@ -393,18 +442,30 @@ impl Regexes {
 
     /// The derivatives: what follows after each character, for those after which anything can.
     pub(crate) fn pieces(&self, id: NodeId) -> &[Piece] {
-        self.nodes.memo(id.0).pieces.get_or_init(|| self.derive(id).into())
+        self.nodes
+            .memo(id.0)
+            .pieces
+            .get_or_init(|| self.derive(id).into())
     }
 
     fn derive(&self, id: NodeId) -> Vec<Piece> {
         match *self.node(id) {
             Node::Never | Node::Empty => Vec::new(),
             Node::Class(ref set) => pieces::of_class(set, NodeId::EMPTY),
-            Node::Words { list, lo, hi, depth } => self.derive_words(list, lo, hi, depth),
+            Node::Words {
+                list,
+                lo,
+                hi,
+                depth,
+            } => self.derive_words(list, lo, hi, depth),
             Node::Multiple(m) => m
                 .derive()
                 .into_iter()
-                .map(|(c, next)| Piece { lo: c, hi: c, to: self.multiple(next) })
+                .map(|(c, next)| Piece {
+                    lo: c,
+                    hi: c,
+                    to: self.multiple(next),
+                })
                 .collect(),
             Node::Concat(..) => self.derive_concat(id),
             Node::Or(ref parts) => {
@@ -456,10 +517,13 @@ impl Regexes {
                 continue;
             };
             let rest = &words[i as usize + 1..hi as usize];
-            let same =
-                rest.partition_point(|w| w[depth as usize..].starts_with(c)) as u32;
+            let same = rest.partition_point(|w| w[depth as usize..].starts_with(c)) as u32;
             let to = self.words_node(list, i, i + 1 + same, depth + c.len_utf8() as u32);
-            out.push(Piece { lo: c as u32, hi: c as u32, to });
+            out.push(Piece {
+                lo: c as u32,
+                hi: c as u32,
+                to,
+            });
             i += 1 + same;
         }
         out
@@ -488,7 +552,12 @@ impl Regexes {
     /// The rests of the words of a word-list node.
     pub(crate) fn word_rests(&self, id: NodeId) -> Vec<String> {
         match *self.node(id) {
-            Node::Words { list, lo, hi, depth } => self.rests(list, lo, hi, depth),
+            Node::Words {
+                list,
+                lo,
+                hi,
+                depth,
+            } => self.rests(list, lo, hi, depth),
             _ => Vec::new(),
         }
     }
@@ -524,7 +593,12 @@ impl Regexes {
                     hasher.write_u32(hi);
                 }
             }
-            &Node::Words { list, lo, hi, depth } => {
+            &Node::Words {
+                list,
+                lo,
+                hi,
+                depth,
+            } => {
                 hasher.write_u8(3);
                 hasher.write_u128(self.words[list as usize].fingerprint);
                 hasher.write_u32(lo);
@@ -590,20 +664,30 @@ impl Multiple {
     fn derive(self) -> Vec<(u32, Multiple)> {
         let mut out = Vec::with_capacity(11);
         if self.fraction.is_none() {
-            out.push(('.' as u32, Multiple { fraction: Some(0), ..self }));
+            out.push((
+                '.' as u32,
+                Multiple {
+                    fraction: Some(0),
+                    ..self
+                },
+            ));
         }
         for digit in 0..10_u64 {
             let next = match self.fraction {
-                None => Multiple { rest: self.shift(self.rest, digit), ..self },
+                None => Multiple {
+                    rest: self.shift(self.rest, digit),
+                    ..self
+                },
                 Some(read) if read < self.scale => Multiple {
                     rest: self.shift(self.rest, digit),
                     fraction: Some(read + 1),
                     ..self
                 },
                 // Past what matters only zeros follow, and only if all is well so far.
-                Some(_) if digit == 0 && self.rest == 0 => {
-                    Multiple { fraction: Some(self.scale + 1), ..self }
-                }
+                Some(_) if digit == 0 && self.rest == 0 => Multiple {
+                    fraction: Some(self.scale + 1),
+                    ..self
+                },
                 Some(_) => continue,
             };
             out.push(('0' as u32 + digit as u32, next));

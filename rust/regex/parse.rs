@@ -503,7 +503,236 @@ impl Parser<'_> {
                 return Ok(if negated { set.complement() } else { set });
             }
         }
-        let message = format!("`{}` names no Unicode property", self.piece(start));
+        let message = format!("`{}` names no known Unicode property", self.piece(start));
         Err(self.grammar(start, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn class(pattern: &str) -> CodeSet {
+        match parse(pattern, &Limits::default()) {
+            Ok(Ast::Class(set)) => set,
+            other => panic!("{pattern}: {other:?}"),
+        }
+    }
+
+    fn refused(pattern: &str, limits: &Limits) -> Error {
+        parse(pattern, limits).expect_err(pattern)
+    }
+
+    #[test]
+    fn escapes_stand_for_one_character() {
+        for (pattern, c) in [
+            (r"\-", '-'),
+            (r"\_", '_'),
+            (r"\@", '@'),
+            (r"\ ", ' '),
+            (r"\/", '/'),
+            (r"\é", 'é'),
+            ("{", '{'),
+            ("}", '}'),
+            ("]", ']'),
+            (r"\0", '\0'),
+            (r"\t", '\t'),
+            (r"\cJ", '\n'),
+            (r"\x41", 'A'),
+            (r"\u0041", 'A'),
+            (r"\uD83D\uDE00", '😀'),
+            (r"\u{1F600}", '😀'),
+            ("😀", '😀'),
+            (r"[\b]", '\u{8}'),
+            (r"[\uD83D\uDE00]", '😀'),
+            ("(a)", 'a'),
+            ("(?:a)", 'a'),
+            ("(?<n>a)", 'a'),
+        ] {
+            assert_eq!(class(pattern), CodeSet::single(c.into()), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn sets_hold_what_they_say() {
+        let points = |text: &str| CodeSet::new(text.chars().map(|c| (c.into(), c.into())));
+        for (pattern, set) in [
+            ("[]", CodeSet::default()),
+            ("[^]", CodeSet::all()),
+            ("[a-c]", points("abc")),
+            ("[^a]", points("a").complement()),
+            ("[-a]", points("-a")),
+            ("[a-]", points("a-")),
+            (r"[+--]", points("+,-")),
+            ("[[:a]", points("[:a")),
+            (r"[\d.-]", classes::digit().union(&points(".-"))),
+            (r"[\d-x]", classes::digit().union(&points("-x"))),
+            (r"[x-\d]", classes::digit().union(&points("-x"))),
+            (r"[\s\S]", CodeSet::all()),
+            (r"\W", classes::word().complement()),
+            (".", points("\n\r\u{2028}\u{2029}").complement()),
+            (
+                r"\P{L}",
+                classes::property("L").expect("a property").complement(),
+            ),
+        ] {
+            assert_eq!(class(pattern), set, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn structure_is_kept_and_groups_dissolve() {
+        let letter = |c: char| Ast::Class(CodeSet::single(c.into()));
+        let repeat = |body, min, max| Ast::Repeat {
+            body: Box::new(body),
+            min,
+            max,
+        };
+        let look = |ahead, negated| Ast::Look {
+            ahead,
+            negated,
+            body: Box::new(letter('a')),
+        };
+        for (pattern, ast) in [
+            ("", Ast::Empty),
+            ("()", Ast::Empty),
+            (
+                "a(bc)",
+                Ast::Concat(vec![letter('a'), letter('b'), letter('c')]),
+            ),
+            ("a|", Ast::Alternation(vec![letter('a'), Ast::Empty])),
+            ("a*?", repeat(letter('a'), 0, None)),
+            ("a{2}", repeat(letter('a'), 2, Some(2))),
+            ("a{2,}?", repeat(letter('a'), 2, None)),
+            ("(?:a){0,3}", repeat(letter('a'), 0, Some(3))),
+            ("(?=a)*", repeat(look(true, false), 0, None)),
+            ("(^)*", repeat(Ast::Start, 0, None)),
+            ("(?!a)", look(true, true)),
+            ("(?<=a)", look(false, false)),
+            ("(?<!a)", look(false, true)),
+            (
+                r"^\B$",
+                Ast::Concat(vec![
+                    Ast::Start,
+                    Ast::WordBoundary { negated: true },
+                    Ast::End,
+                ]),
+            ),
+            (
+                "a{x",
+                Ast::Concat(vec![letter('a'), letter('{'), letter('x')]),
+            ),
+        ] {
+            assert_eq!(
+                parse(pattern, &Limits::default()).expect(pattern),
+                ast,
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_dialects_and_mistakes_are_errors_with_a_place() {
+        for (pattern, column, piece) in [
+            ("(?i)a", 1, "(?i)"),
+            ("a(?P<n>b)", 2, "(?P"),
+            ("(?>a)", 1, "(?>"),
+            ("(?#c)", 1, "(?#"),
+            (r"\Aa", 1, r"\A"),
+            (r"a\Z", 2, r"\Z"),
+            (r"a\z", 2, r"\z"),
+            (r"\a", 1, r"\a"),
+            (r"\01", 1, r"\0"),
+            (r"[\1]", 2, "not regular"),
+            (r"\xZ1", 1, r"\x"),
+            (r"\u12", 1, r"\u"),
+            (r"\u{110000}", 1, r"\u"),
+            (r"\c1", 1, r"\c"),
+            (r"\pL", 1, r"\p"),
+            (r"\p{Elvish}", 1, r"\p{Elvish}"),
+            (r"\p{L", 1, r"\p"),
+            (r"[\B]", 2, r"\B"),
+            ("a++", 3, "possessive"),
+            ("a**", 3, "*"),
+            ("a{,3}", 2, "{,3}"),
+            ("a{2,1}", 2, "{2,1}"),
+            ("*", 1, "*"),
+            ("a|{2}", 3, "{2}"),
+            ("^*", 2, "*"),
+            (r"\b+", 3, "+"),
+            ("(?<=a)?", 7, "?"),
+            ("[b-a]", 2, "b-a"),
+            ("[a", 1, "["),
+            ("(a", 1, "("),
+            ("a)", 2, ")"),
+            ("(?<1>a)", 1, "(?<1"),
+            ("(?", 1, "(?"),
+            ("\\", 1, "\\"),
+            (r"(a)\1", 4, "not regular"),
+            (r"(?<n>a)\k<n>", 8, "not regular"),
+            ("(?i:a)", 1, "(?i:"),
+        ] {
+            let error = refused(pattern, &Limits::default());
+            assert!(error.message().contains(piece), "{pattern}: {error}");
+            assert_eq!(error.position(), Some((1, column)), "{pattern}: {error}");
+            let is_ecmascript = piece == "not regular" || piece == "(?i:";
+            assert_eq!(error.is_unsupported(), is_ecmascript, "{pattern}: {error}");
+        }
+        assert_eq!(
+            refused("é\nü*\n(", &Limits::default()).position(),
+            Some((3, 1))
+        );
+    }
+
+    #[test]
+    fn limits_end_in_errors() {
+        let limits = Limits {
+            pattern_nodes: 10,
+            pattern_depth: 3,
+            ..Limits::default()
+        };
+        assert!(parse("aaaaaaaaaa", &limits).is_ok());
+        assert!(parse("(((a)))", &limits).is_ok());
+        for pattern in [
+            "aaaaaaaaaaa",
+            "||||||||||a",
+            r"\p{L}",
+            "((((a))))",
+            "a{4294967296}",
+        ] {
+            assert!(refused(pattern, &limits).is_limit(), "{pattern}");
+        }
+    }
+
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "a", "é", "-", ",", "1", "0", "{", "}", "{2}", "{1,2}", "[", "]", "[^", "(", ")",
+            "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?", "|", "*", "+", "?", "^", "$", ".", r"\",
+            r"\d", r"\W", r"\.", r"\u", r"\x", r"\x41", r"\u{", r"\p{L}", r"\c",
+        ]);
+        prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn what_ecmascript_reads_is_read_and_nothing_else(pattern in pieces()) {
+            let strict = regress::Regex::with_flags(&pattern, "u").is_ok();
+            let lax = regress::Regex::new(&pattern).is_ok();
+            match parse(&pattern, &Limits::default()) {
+                Ok(_) => prop_assert!(strict || lax),
+                Err(error) => prop_assert!(!strict || error.is_unsupported(), "{}", error),
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(pattern in any::<String>()) {
+            if let Err(error) = parse(&pattern, &Limits::default()) {
+                prop_assert!(error.position().is_some());
+            }
+        }
     }
 }

@@ -7,7 +7,6 @@
 //! In a repeat nothing is last, so there the text after is tracked as well.
 
 use std::cell::RefCell;
-use std::slice;
 
 use rustc_hash::FxHashMap;
 
@@ -73,38 +72,64 @@ fn uses(parts: &[Part]) -> u64 {
     parts.iter().fold(0, |bits, part| bits | part.uses())
 }
 
-/// What comes after a list of parts.
-pub(crate) enum Next<'a> {
-    /// The rest of the text.
-    End(NodeId),
-    /// More parts, and then `next`. What may follow each state is remembered, because all branches
-    /// of an alternation lead here.
-    Parts {
-        parts: &'a [Part],
-        next: &'a Next<'a>,
-        memo: RefCell<FxHashMap<State, NodeId>>,
-    },
+/// Parts one after the other, and what comes after them.
+pub(crate) struct Sequence<'a> {
+    parts: &'a [Part],
+    next: Next<'a>,
+    /// What may follow, by place and state: many ways lead there.
+    memo: RefCell<FxHashMap<(usize, State), NodeId>>,
 }
 
-impl<'a> Next<'a> {
-    fn new(parts: &'a [Part], next: &'a Next<'a>) -> Self {
-        Next::Parts {
+/// A place in the pattern.
+#[derive(Clone, Copy)]
+pub(crate) enum Next<'a> {
+    /// The end; the rest of the text is in the language.
+    End(NodeId),
+    /// Before a part of a sequence.
+    Part(&'a Sequence<'a>, usize),
+}
+
+impl<'a> Sequence<'a> {
+    fn new(parts: &'a [Part], next: Next<'a>) -> Self {
+        Sequence {
             parts,
             next,
             memo: RefCell::default(),
         }
     }
+}
 
-    fn uses(&self) -> u64 {
-        match self {
-            Next::End(_) => 0,
-            Next::Parts { parts, next, .. } => uses(parts) | next.uses(),
+impl<'a> Next<'a> {
+    /// The next part, and the place after it; or else what the rest of the text is.
+    fn part(mut self) -> Result<(&'a Part, Next<'a>), NodeId> {
+        loop {
+            match self {
+                Next::End(rest) => return Err(rest),
+                Next::Part(sequence, at) => match sequence.parts.get(at) {
+                    Some(part) => return Ok((part, Next::Part(sequence, at + 1))),
+                    None => self = sequence.next,
+                },
+            }
         }
+    }
+
+    /// The tracked languages that what comes asks about, as bits: all, and of those the ones that
+    /// only guards right here ask about.
+    fn uses(mut self) -> (u64, u64) {
+        let (mut here, mut later) = (0, 0);
+        let mut is_here = true;
+        while let Ok((part, next)) = self.part() {
+            is_here &= matches!(part, Part::Guard(_) | Part::Right(_));
+            *(if is_here { &mut here } else { &mut later }) |= part.uses();
+            self = next;
+        }
+        (here | later, here & !later)
     }
 }
 
 impl Tracker<'_> {
-    /// The texts that are `around`, then `parts`, then `around`.
+    /// The texts that are `around`, then `parts`, then `around`. What only looks left is read from
+    /// the start, as far as that goes; the rest from the end.
     pub(crate) fn texts(&self, parts: &[Part], around: NodeId) -> Result<NodeId, Error> {
         let (mut before, mut rest) = (around, parts);
         let mut read = around;
@@ -117,9 +142,10 @@ impl Tracker<'_> {
                 (before, rest) = (read, &parts[i + 1..]);
             }
         }
-        let live = uses(rest);
-        let reached = self.split(before, &self.start(live), live, 0)?;
-        self.follow(reached, |state| self.after(rest, &Next::End(around), state))
+        let rest = Sequence::new(rest, Next::End(around));
+        let start = Next::Part(&rest, 0);
+        let reached = self.split(before, &self.start(start.uses().0), start.uses())?;
+        self.follow(reached, |state| self.after(start, state))
     }
 
     /// The texts that are in `before`, then match `part`; none if it looks right, or repeats.
@@ -147,72 +173,59 @@ impl Tracker<'_> {
         Some(self.signed(before, !guard.negated))
     }
 
-    /// The texts that match `parts` and go on as `next` says, where `state` is what matters of the
-    /// text before.
-    pub(crate) fn after(
-        &self,
-        parts: &[Part],
-        next: &Next,
-        state: &State,
-    ) -> Result<NodeId, Error> {
-        let Some((part, rest)) = parts.split_first() else {
-            return self.resume(next, state);
+    /// The texts that match `parts` up to the end of the text, where `state` is what matters of
+    /// the text before.
+    pub(crate) fn ahead(&self, parts: &[Part], state: &State) -> Result<NodeId, Error> {
+        let sequence = Sequence::new(parts, Next::End(NodeId::ANY));
+        self.after(Next::Part(&sequence, 0), state)
+    }
+
+    /// The texts that go on as from `place`, where `state` is what matters of the text before.
+    fn after(&self, place: Next, state: &State) -> Result<NodeId, Error> {
+        let (sequence, at) = match place {
+            Next::End(rest) => return Ok(rest),
+            Next::Part(sequence, at) if at == sequence.parts.len() => {
+                return self.after(sequence.next, state);
+            }
+            Next::Part(sequence, at) => (sequence, at),
         };
-        let live = uses(rest) | next.uses();
+        let key = (at, state.clone());
+        if let Some(&known) = sequence.memo.borrow().get(&key) {
+            return Ok(known);
+        }
+        let texts = self.with(&sequence.parts[at], Next::Part(sequence, at + 1), state)?;
+        sequence.memo.borrow_mut().insert(key, texts);
+        Ok(texts)
+    }
+
+    /// The texts that match `part` and go on as from `next`.
+    fn with(&self, part: &Part, next: Next, state: &State) -> Result<NodeId, Error> {
+        self.work(1)?;
+        let uses = next.uses();
         match part {
             Part::Plain(text) => {
-                // Of a language that only the next guard asks for, its answer there is enough.
-                let (tested, live) = match rest {
-                    [guard @ Part::Guard(_), rest @ ..] => (guard.uses(), uses(rest) | next.uses()),
-                    _ => (0, live),
-                };
-                let reached = self.split(*text, state, live, tested)?;
-                self.follow(reached, |state| self.after(rest, next, state))
+                let reached = self.split(*text, state, uses)?;
+                self.follow(reached, |state| self.after(next, state))
             }
             Part::Right(_) | Part::Guard(_) | Part::Ahead { .. } => {
                 match self.right(part, state)? {
                     NodeId::NEVER => Ok(NodeId::NEVER),
                     right => {
-                        let state = self.keep(state, live, 0);
-                        Ok(self.ask(right, self.after(rest, next, &state)?))
+                        let after = self.after(next, &self.keep(state, uses))?;
+                        Ok(self.ask(right, after))
                     }
                 }
             }
-            Part::Concat(inner) => self.after(inner, &Next::new(rest, next), state),
+            Part::Concat(parts) => self.after(Next::Part(&Sequence::new(parts, next), 0), state),
             Part::Alternation(branches) => {
-                let next = Next::new(rest, next);
-                let branches = branches
-                    .iter()
-                    .map(|branch| self.after(slice::from_ref(branch), &next, state));
+                let branches = branches.iter().map(|branch| self.with(branch, next, state));
                 Ok(self.nodes.or(branches.collect::<Result<_, _>>()?))
             }
             Part::Repeat { body, min, max } => {
-                let next = Next::new(rest, next);
-                let then = |state: &State| self.resume(&next, &self.keep(state, live, 0));
-                if max.is_some() {
-                    return self.follow(self.repeat(body, (*min, *max), state, live)?, then);
-                }
-                let inside = live | body.uses();
-                let least = self.repeat(body, (*min, Some(*min)), state, inside)?;
-                self.follow(least, |state| {
-                    let end = |state: &State| Ok(((), self.go_on(state, then)?));
-                    let texts = self.star(body, state, inside, end)?;
-                    Ok(texts.only().map_or(NodeId::NEVER, |((), texts)| texts))
-                })
-            }
-        }
-    }
-
-    fn resume(&self, next: &Next, state: &State) -> Result<NodeId, Error> {
-        match next {
-            Next::End(rest) => Ok(*rest),
-            Next::Parts { parts, next, memo } => {
-                if let Some(&known) = memo.borrow().get(state) {
-                    return Ok(known);
-                }
-                let text = self.after(parts, next, state)?;
-                memo.borrow_mut().insert(state.clone(), text);
-                Ok(text)
+                let then = |state: &State| self.after(next, &self.keep(state, uses));
+                let end = |state: &State| Ok(((), self.go_on(state, then)?));
+                let texts = self.repeat(body, (*min, *max), state, uses.0 | body.uses(), end)?;
+                Ok(texts.only().map_or(NodeId::NEVER, |((), texts)| texts))
             }
         }
     }
@@ -257,7 +270,7 @@ impl Tracker<'_> {
                     right: NodeId::ANY,
                     ..state.clone()
                 };
-                let right = self.after(body, &Next::End(NodeId::ANY), &state)?;
+                let right = self.ahead(body, &state)?;
                 Ok(self.signed(right, !negated))
             }
             _ => Ok(NodeId::ANY),
@@ -273,16 +286,16 @@ impl Tracker<'_> {
         state: &State,
         live: u64,
     ) -> Result<Reached<State>, Error> {
-        self.work()?;
+        self.work(1)?;
         match part {
-            Part::Plain(text) => self.split(*text, state, live, 0),
+            Part::Plain(text) => self.split(*text, state, (live, 0)),
             Part::Right(_) | Part::Guard(_) | Part::Ahead { .. } => {
                 let mut reached = Reached::none();
                 let right = self.meet(state.right, self.right(part, state)?);
                 if right != NodeId::NEVER {
                     let state = State {
                         right,
-                        ..self.keep(state, live, 0)
+                        ..self.keep(state, (live, 0))
                     };
                     reached.add(self.nodes, state, NodeId::EMPTY);
                 }
@@ -302,7 +315,10 @@ impl Tracker<'_> {
                 }
                 Ok(reached)
             }
-            Part::Repeat { body, min, max } => self.repeat(body, (*min, *max), state, live),
+            Part::Repeat { body, min, max } => {
+                let end = |state: &State| Ok((self.keep(state, (live, 0)), NodeId::EMPTY));
+                self.repeat(body, (*min, *max), state, live | body.uses(), end)
+            }
         }
     }
 
@@ -315,72 +331,50 @@ impl Tracker<'_> {
         Ok(reached)
     }
 
-    /// [`Tracker::run`] for `body`, between `min` and `max` times.
-    fn repeat(
+    /// [`Tracker::run`] for `body`, from `min` to `max` times; `end` says what becomes of each
+    /// state after that, and which texts still follow. `live` includes what `body` asks for.
+    fn repeat<O: Clone + Eq>(
         &self,
         body: &Part,
         (min, max): (u32, Option<u32>),
         state: &State,
         live: u64,
-    ) -> Result<Reached<State>, Error> {
-        let inside = live | body.uses();
-        let mut reached = Reached::none();
-        let mut now = Reached::one(self.keep(state, inside, 0), NodeId::EMPTY);
-        for done in 0.. {
-            if done >= min && max.is_none() {
-                for (state, text) in now.iter() {
-                    let end = |state: &State| Ok((self.keep(state, live, 0), NodeId::EMPTY));
-                    reached.extend(self.nodes, text, self.star(body, state, inside, end)?);
-                }
-                break;
-            }
-            let mut next = Reached::none();
-            if max != Some(done) {
-                for (state, text) in now.iter() {
-                    let once = self.run(body, state, inside)?;
-                    if let (Some(_), Some((to, more))) = (now.only(), once.only())
-                        && to == state
-                    {
-                        let left = (min.saturating_sub(done), max.map(|max| max - done));
-                        let more = self.nodes.repeat_between(more, left.0, left.1);
-                        let state = self.keep(state, live, 0);
-                        reached.add(self.nodes, state, self.nodes.concat(text, more));
-                        return Ok(reached);
-                    }
-                    next.extend(self.nodes, text, once);
-                }
-            }
-            if done >= min {
-                for (state, text) in now.iter() {
-                    reached.add(self.nodes, self.keep(state, live, 0), text);
-                }
-            }
-            if next.is_empty() {
-                break;
-            }
-            now = next;
-        }
-        Ok(reached)
-    }
-
-    /// [`Tracker::run`] for `body`, any number of times; `end` says what becomes of each state
-    /// after that, and which texts still follow. `inside` are the languages that matter within.
-    fn star<O: Clone + Eq>(
-        &self,
-        body: &Part,
-        state: &State,
-        inside: u64,
         end: impl Fn(&State) -> Result<(O, NodeId), Error>,
     ) -> Result<Reached<O>, Error> {
-        let mut system = System::new(self.keep(state, inside, 0));
-        while let Some((row, state)) = system.next() {
+        let mut rounds: FxHashMap<State, Reached<State>> = FxHashMap::default();
+        let mut system = System::new((0, self.keep(state, (live, 0))));
+        while let Some((row, (done, state))) = system.next() {
             self.check(system.len())?;
-            for (to, text) in self.run(body, &state, inside)?.iter() {
-                system.edge(self.nodes, row, to.clone(), text);
+            if !rounds.contains_key(&state) {
+                rounds.insert(state.clone(), self.run(body, &state, live)?);
             }
-            let (outcome, text) = end(&state)?;
-            system.end(row, outcome, text);
+            let round = &rounds[&state];
+            let (least, most) = (min.saturating_sub(done), max.map(|max| max - done));
+            // A state that a round leads back to, and nowhere else, needs no counting.
+            if let Some((to, text)) = round.only()
+                && *to == state
+            {
+                let rounds = self.nodes.repeat_between(text, least, most);
+                let (outcome, rest) = end(&state)?;
+                system.end(row, outcome, self.nodes.concat(rounds, rest));
+                continue;
+            }
+            if least == 0 {
+                let (outcome, rest) = end(&state)?;
+                system.end(row, outcome, rest);
+            }
+            if most == Some(0) {
+                continue;
+            }
+            let done = if max.is_some() {
+                done + 1
+            } else {
+                min.min(done + 1)
+            };
+            for (to, text) in round.iter() {
+                system.edge(self.nodes, row, (done, to.clone()), text);
+            }
         }
-        Ok(system.solve(self.nodes))
+        system.solve(self.nodes, || self.work(1))
     }
 }

@@ -12,7 +12,10 @@ pub(crate) struct Piece {
 }
 
 pub(crate) fn of_class(set: &CodeSet, to: NodeId) -> Vec<Piece> {
-    set.ranges().iter().map(|&(lo, hi)| Piece { lo, hi, to }).collect()
+    set.ranges()
+        .iter()
+        .map(|&(lo, hi)| Piece { lo, hi, to })
+        .collect()
 }
 
 /// Where `c` leads; `NEVER` if nowhere.
@@ -37,7 +40,13 @@ fn push(out: &mut Vec<Piece>, piece: Piece) {
 pub(crate) fn map(pieces: &[Piece], f: impl Fn(NodeId) -> NodeId) -> Vec<Piece> {
     let mut out = Vec::with_capacity(pieces.len());
     for &piece in pieces {
-        push(&mut out, Piece { to: f(piece.to), ..piece });
+        push(
+            &mut out,
+            Piece {
+                to: f(piece.to),
+                ..piece
+            },
+        );
     }
     out
 }
@@ -65,7 +74,14 @@ pub(crate) fn union(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId) -> Ve
             i += 1;
         }
         if let (false, Some(&(next, ..))) = (active.is_empty(), events.get(i)) {
-            push(&mut out, Piece { lo: at, hi: next - 1, to: join(&active) });
+            push(
+                &mut out,
+                Piece {
+                    lo: at,
+                    hi: next - 1,
+                    to: join(&active),
+                },
+            );
         }
     }
     out
@@ -87,7 +103,14 @@ pub(crate) fn intersection(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId
         if lo <= hi {
             targets.clear();
             targets.extend(maps.iter().zip(&at).map(|(map, &i)| map[i].to));
-            push(&mut out, Piece { lo, hi, to: join(&targets) });
+            push(
+                &mut out,
+                Piece {
+                    lo,
+                    hi,
+                    to: join(&targets),
+                },
+            );
         }
         for (map, i) in maps.iter().zip(&mut at) {
             if map[*i].hi == hi {
@@ -108,13 +131,33 @@ pub(crate) fn complement(
         let mut next = first;
         for &piece in pieces.iter().filter(|p| p.lo >= first && p.hi <= last) {
             if piece.lo > next {
-                push(&mut out, Piece { lo: next, hi: piece.lo - 1, to: otherwise });
+                push(
+                    &mut out,
+                    Piece {
+                        lo: next,
+                        hi: piece.lo - 1,
+                        to: otherwise,
+                    },
+                );
             }
-            push(&mut out, Piece { to: f(piece.to), ..piece });
+            push(
+                &mut out,
+                Piece {
+                    to: f(piece.to),
+                    ..piece
+                },
+            );
             next = piece.hi + 1;
         }
         if next <= last {
-            push(&mut out, Piece { lo: next, hi: last, to: otherwise });
+            push(
+                &mut out,
+                Piece {
+                    lo: next,
+                    hi: last,
+                    to: otherwise,
+                },
+            );
         }
     }
     out

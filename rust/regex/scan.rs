@@ -22,8 +22,17 @@ pub(crate) struct Scan {
 
 #[derive(Debug, Default)]
 struct Memo {
-    moves: OnceLock<Box<[Move]>>,
+    moves: OnceLock<Moves>,
 }
+
+#[derive(Debug)]
+struct Moves {
+    all: Box<[Move]>,
+    /// Where each ASCII character leads; [`NOWHERE`] if nowhere.
+    ascii: Box<[u32; 128]>,
+}
+
+const NOWHERE: u32 = u32::MAX;
 
 /// All characters `lo..=hi` lead to `to`.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +51,10 @@ pub(crate) struct Scanner {
 
 impl Scanner {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Scanner { regexes: Regexes::new(limits), scans: Interner::new() }
+        Scanner {
+            regexes: Regexes::new(limits),
+            scans: Interner::new(),
+        }
     }
 
     /// Nodes and states made so far.
@@ -52,7 +64,9 @@ impl Scanner {
 
     /// The state before the first character; `None` if no text is in `must`.
     pub(crate) fn start(&self, must: NodeId, asks: Box<[NodeId]>) -> Option<ScanId> {
-        self.regexes.is_live(must).then(|| ScanId(self.scans.intern(Scan { must, asks })))
+        self.regexes
+            .is_live(must)
+            .then(|| ScanId(self.scans.intern(Scan { must, asks })))
     }
 
     pub(crate) fn scan(&self, id: ScanId) -> &Scan {
@@ -66,14 +80,28 @@ impl Scanner {
 
     /// The moves with which the text can still be finished, by rising character.
     pub(crate) fn moves(&self, id: ScanId) -> &[Move] {
-        self.scans.memo(id.0).moves.get_or_init(|| self.compute_moves(id))
+        &self.all_moves(id).all
+    }
+
+    fn all_moves(&self, id: ScanId) -> &Moves {
+        self.scans.memo(id.0).moves.get_or_init(|| {
+            let all = self.compute_moves(id);
+            let mut ascii = Box::new([NOWHERE; 128]);
+            for step in all.iter().take_while(|step| step.lo < 128) {
+                ascii[step.lo as usize..=step.hi.min(127) as usize].fill(step.to.0);
+            }
+            Moves { all, ascii }
+        })
     }
 
     /// Where `c` leads, if anywhere.
     pub(crate) fn step(&self, id: ScanId, c: u32) -> Option<ScanId> {
-        let moves = self.moves(id);
-        let i = moves.partition_point(|m| m.hi < c);
-        moves.get(i).filter(|m| m.lo <= c).map(|m| m.to)
+        let moves = self.all_moves(id);
+        if let Some(&to) = moves.ascii.get(c as usize) {
+            return (to != NOWHERE).then_some(ScanId(to));
+        }
+        let i = moves.all.partition_point(|m| m.hi < c);
+        moves.all.get(i).filter(|m| m.lo <= c).map(|m| m.to)
     }
 
     /// Whether some character of `lo..=hi` leads anywhere.
@@ -88,7 +116,11 @@ impl Scanner {
         let must = self.regexes.pieces(scan.must);
         if scan.asks.is_empty() {
             let live = must.iter().filter(|p| self.regexes.is_live(p.to));
-            let moves = live.map(|p| Move { lo: p.lo, hi: p.hi, to: self.state(p.to, Box::new([])) });
+            let moves = live.map(|p| Move {
+                lo: p.lo,
+                hi: p.hi,
+                to: self.state(p.to, Box::new([])),
+            });
             return moves.collect();
         }
         let maps: Vec<&[Piece]> = scan.asks.iter().map(|&a| self.regexes.pieces(a)).collect();
@@ -99,7 +131,11 @@ impl Scanner {
                 let hi = maps.iter().map(|map| last_alike(map, lo)).min();
                 let hi = hi.unwrap_or(piece.hi).min(piece.hi);
                 let asks = maps.iter().map(|map| pieces::find(map, lo)).collect();
-                out.push(Move { lo, hi, to: self.state(piece.to, asks) });
+                out.push(Move {
+                    lo,
+                    hi,
+                    to: self.state(piece.to, asks),
+                });
                 lo = hi + 1;
             }
         }

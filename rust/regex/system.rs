@@ -5,6 +5,7 @@ use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
+use crate::error::Error;
 use crate::regex::node::{NodeId, Regexes};
 
 /// States, each with the texts that lead to it; in the order in which they were added.
@@ -123,8 +124,12 @@ impl<S: Clone + Eq + Hash, O: Clone + Eq> System<S, O> {
     /// For each outcome, the texts that lead from the start to an end with that outcome.
     ///
     /// States are eliminated one by one from the last: what can be read from a state is written
-    /// in terms of the states before it.
-    pub(crate) fn solve(mut self, nodes: &Regexes) -> Reached<O> {
+    /// in terms of the states before it. `step` is asked before each step whether to go on.
+    pub(crate) fn solve(
+        mut self,
+        nodes: &Regexes,
+        step: impl Fn() -> Result<(), Error>,
+    ) -> Result<Reached<O>, Error> {
         let count = self.states.len();
         let mut outcomes: Vec<O> = Vec::new();
         for (row, end) in self.ends.into_iter().enumerate() {
@@ -149,17 +154,20 @@ impl<S: Clone + Eq + Hash, O: Clone + Eq> System<S, O> {
             for row in &mut self.edges[..k] {
                 if let Some(text) = row.remove(&k) {
                     for (&to, &rest) in &solved {
+                        step()?;
                         insert(nodes, row, to, nodes.concat(text, rest));
                     }
                 }
             }
         }
-        Reached(
+        let solved = solved
+            .into_iter()
+            .filter(|(_, text)| *text != NodeId::NEVER);
+        Ok(Reached(
             solved
-                .into_iter()
                 .map(|(column, text)| (outcomes[column - count].clone(), text))
                 .collect(),
-        )
+        ))
     }
 }
 

@@ -12,12 +12,12 @@ use crate::regex::system::{Reached, System};
 
 /// Languages tracked at once: bits of a set.
 const MAX_LEFTS: usize = 64;
-/// States of one automaton that is solved. Solving is cubic in the worst case.
-const MAX_STATES: usize = 96;
+/// States of one automaton that is solved.
+const MAX_STATES: usize = 512;
 /// States of a text together with what is tracked, up to which both are followed as one.
 const MAX_JOINT_STATES: usize = 24;
 /// Steps of the translation of one pattern.
-const MAX_WORK: usize = 50_000;
+const MAX_WORK: usize = 20_000;
 
 /// What the texts before and after a place can still decide.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,19 +71,18 @@ impl<'a> Tracker<'a> {
             lefts: self.lefts.as_slice().into(),
             right: NodeId::ANY,
         };
-        self.keep(&all, live, 0)
+        self.keep(&all, (live, 0))
     }
 
-    /// Forgets what nothing asks for: keeps the languages `live`, and of those only `tested` at
-    /// this very place the answer.
-    pub(crate) fn keep(&self, state: &State, live: u64, tested: u64) -> State {
+    /// Forgets what nothing asks for. Of the languages `live`, which something asks for, those in
+    /// `tested` are asked for at this very place only, so that the answer is enough.
+    pub(crate) fn keep(&self, state: &State, (live, tested): (u64, u64)) -> State {
         let kept = state.lefts.iter().enumerate().map(|(i, &left)| {
-            if live >> i & 1 == 1 {
-                left
-            } else if tested >> i & 1 == 1 && self.nodes.nullable(left) {
-                NodeId::ANY
-            } else {
-                NodeId::NEVER
+            match (live >> i & 1, tested >> i & 1) {
+                (0, _) => NodeId::NEVER,
+                (_, 0) => left,
+                _ if self.nodes.nullable(left) => NodeId::ANY,
+                _ => NodeId::NEVER,
             }
         });
         State {
@@ -92,9 +91,9 @@ impl<'a> Tracker<'a> {
         }
     }
 
-    /// Counts a step, so that patterns that unfold exponentially end in an error.
-    pub(crate) fn work(&self) -> Result<(), Error> {
-        self.work.set(self.work.get() + 1);
+    /// Counts steps, so that patterns that unfold exponentially end in an error.
+    pub(crate) fn work(&self, steps: usize) -> Result<(), Error> {
+        self.work.set(self.work.get() + steps);
         if self.work.get() > MAX_WORK {
             Err(too_involved())
         } else {
@@ -176,22 +175,21 @@ impl<'a> Tracker<'a> {
         &self,
         text: NodeId,
         state: &State,
-        live: u64,
-        tested: u64,
+        uses: (u64, u64),
     ) -> Result<Reached<State>, Error> {
-        self.work()?;
-        let state = self.keep(state, live | tested, 0);
+        self.work(1)?;
+        let state = self.keep(state, (uses.0, 0));
         if text == NodeId::EMPTY || self.is_inert(&state) {
-            return Ok(Reached::one(self.keep(&state, live, tested), text));
+            return Ok(Reached::one(self.keep(&state, uses), text));
         }
-        let joint = self.explore(text, &state, live, tested, MAX_JOINT_STATES);
+        let joint = self.explore(text, &state, uses, MAX_JOINT_STATES)?;
         let (automaton, whole) = match joint {
             Some(joint) if matches!(self.nodes.node(text), Node::Class(_)) => {
-                return Ok(joint.system.solve(self.nodes));
+                return joint.system.solve(self.nodes, || self.work(1));
             }
             Some(joint) => (joint, true),
             None => {
-                let alone = self.explore(NodeId::ANY, &state, live, tested, MAX_STATES);
+                let alone = self.explore(NodeId::ANY, &state, uses, MAX_STATES)?;
                 (alone.ok_or_else(too_involved)?, text == NodeId::ANY)
             }
         };
@@ -201,7 +199,7 @@ impl<'a> Tracker<'a> {
         if let Some(reached) = self.by_tests(text, &state, &automaton) {
             return Ok(reached);
         }
-        let solved = automaton.system.solve(self.nodes);
+        let solved = automaton.system.solve(self.nodes, || self.work(1))?;
         if whole {
             return Ok(solved);
         }
@@ -223,21 +221,22 @@ impl<'a> Tracker<'a> {
         &self,
         text: NodeId,
         state: &State,
-        live: u64,
-        tested: u64,
+        uses: (u64, u64),
         max: usize,
-    ) -> Option<Automaton> {
+    ) -> Result<Option<Automaton>, Error> {
         let mut automaton = Automaton {
             system: System::new((text, state.clone())),
             is_total: true,
         };
         while let Some((row, (text, state))) = automaton.system.next() {
             if automaton.system.len() > max {
-                return None;
+                return Ok(None);
             }
             let mut moves: FxHashMap<(NodeId, State), Vec<(u32, u32)>> = FxHashMap::default();
             let stepped = [&[text, state.right], &*state.lefts].concat();
-            for (lo, hi) in self.intervals(&stepped) {
+            let intervals = self.intervals(&stepped);
+            self.work(intervals.len() / 64)?;
+            for (lo, hi) in intervals {
                 let text = self.nodes.step(text, lo);
                 let right = self.nodes.step(state.right, lo);
                 if text == NodeId::NEVER {
@@ -268,11 +267,11 @@ impl<'a> Tracker<'a> {
                     .edge(self.nodes, row, to, self.nodes.class(set));
             }
             if self.nodes.nullable(text) {
-                let outcome = self.keep(&state, live, tested);
+                let outcome = self.keep(&state, uses);
                 automaton.system.end(row, outcome, NodeId::EMPTY);
             }
         }
-        Some(automaton)
+        Ok(Some(automaton))
     }
 
     /// Intervals of characters on which each of `languages` steps alike.

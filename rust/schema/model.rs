@@ -68,6 +68,8 @@ impl TypeSet {
     pub(crate) const STRING: TypeSet = TypeSet(16);
     pub(crate) const ARRAY: TypeSet = TypeSet(32);
     pub(crate) const OBJECT: TypeSet = TypeSet(64);
+    /// Integers that are written without a fraction, which is what draft 4 calls integers.
+    pub(crate) const PLAIN_INTEGER: TypeSet = TypeSet(128);
 
     pub(crate) fn union(self, other: TypeSet) -> TypeSet {
         TypeSet(self.0 | other.0)

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::schema::draft::Draft;
 use crate::schema::equality;
 use crate::schema::fault::Fault;
 use crate::schema::fields::wrong;
@@ -17,10 +18,10 @@ pub(super) fn types<'a>(reader: &Reader<'_, 'a>) -> Result<Option<TypeSet>, Faul
     let mut types = match value {
         Value::Array(names) if !names.is_empty() => names
             .iter()
-            .map(named)
+            .map(|name| named(name, reader.draft()))
             .try_fold(TypeSet(0), |all, one| one.map(|one| all.union(one)))?,
         Value::Array(_) => return Err(wrong(value, Keyword::Type, "a type or a list of types")),
-        name => named(name)?,
+        name => named(name, reader.draft())?,
     };
     // OpenAPI 3.0.3: "A true value adds "null" to the allowed type specified by the type keyword,
     // only if type is explicitly defined within the same Schema Object." An `enum` still applies.
@@ -30,10 +31,12 @@ pub(super) fn types<'a>(reader: &Reader<'_, 'a>) -> Result<Option<TypeSet>, Faul
     Ok(Some(types))
 }
 
-fn named(value: &Value) -> Result<TypeSet, Fault<'_>> {
+fn named(value: &Value, draft: Option<Draft>) -> Result<TypeSet, Fault<'_>> {
     Ok(match value.as_str() {
         Some("null") => TypeSet::NULL,
         Some("boolean") => TypeSet::BOOLEAN,
+        // Draft 4: "A JSON number without a fraction or exponent part."
+        Some("integer") if draft == Some(Draft::V4) => TypeSet::PLAIN_INTEGER,
         Some("integer") => TypeSet::INTEGER,
         Some("number") => TypeSet::NUMBER,
         Some("string") => TypeSet::STRING,
@@ -79,6 +82,10 @@ mod tests {
                 Some(TypeSet::STRING),
             ),
             (r#"{"nullable": true}"#, None),
+            (
+                r#"{"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer"}"#,
+                Some(TypeSet::PLAIN_INTEGER),
+            ),
         ] {
             assert_eq!(loaded(text).top().types, expected, "{text}");
         }

@@ -48,14 +48,21 @@ impl Vocabulary {
             }
         }
         if stop_token_ids.is_empty() {
-            return refuse("a vocabulary needs at least one stop token: nothing else ends a text".into());
+            return refuse(
+                "a vocabulary needs at least one stop token: nothing else ends a text".into(),
+            );
         }
-        if let Some(id) = tokens.iter().position(|t| t.as_ref().len() > usize::from(u16::MAX)) {
+        if let Some(id) = tokens
+            .iter()
+            .position(|t| t.as_ref().len() > usize::from(u16::MAX))
+        {
             return refuse(format!("token {id} has more than {} bytes", u16::MAX));
         }
         let total: usize = tokens.iter().map(|t| t.as_ref().len()).sum();
         if u32::try_from(total).is_err() {
-            return refuse(format!("the tokens have {total} bytes in all, more than 4 GiB"));
+            return refuse(format!(
+                "the tokens have {total} bytes in all, more than 4 GiB"
+            ));
         }
         let mut bytes = Vec::with_capacity(total);
         let mut starts = Vec::with_capacity(tokens.len() + 1);
@@ -83,16 +90,18 @@ impl Vocabulary {
             is_text: is_text.into(),
             stop: sorted(stop_token_ids),
             special: sorted(special_token_ids),
-            unreachable_bytes: (0..=255).filter(|&b| !spelled[usize::from(b)] && can_occur(b)).collect(),
+            unreachable_bytes: (0..=255)
+                .filter(|&b| !spelled[usize::from(b)] && can_occur(b))
+                .collect(),
             trie: Trie::default(),
             locals: LocalCache::default(),
         };
-        let text: Vec<u32> =
+        let mut text: Vec<u32> =
             (0..tokens.len() as u32).filter(|&id| vocabulary.is_text[id as usize]).collect();
-        vocabulary.trie = Trie::new(text, |id| {
-            &vocabulary.bytes
-                [vocabulary.starts[id as usize] as usize..vocabulary.starts[id as usize + 1] as usize]
-        });
+        // Where a byte fallback and a piece spell the same, models know the piece.
+        let fallback = byte_run(tokens);
+        text.sort_by_key(|id| fallback.contains(id));
+        vocabulary.trie = Trie::new(text, |id| vocabulary.token(id).unwrap_or_default());
         Ok(vocabulary)
     }
 
@@ -172,6 +181,14 @@ impl Vocabulary {
     }
 }
 
+/// The ids of a byte fallback: 256 tokens in a row that spell the bytes 0 to 255.
+fn byte_run<T: AsRef<[u8]>>(tokens: &[T]) -> std::ops::Range<u32> {
+    let run = tokens
+        .windows(256)
+        .position(|run| run.iter().zip(0..=255_u8).all(|(token, byte)| token.as_ref() == [byte]));
+    run.map_or(0..0, |start| start as u32..start as u32 + 256)
+}
+
 fn sorted(ids: &[u32]) -> Box<[u32]> {
     let mut ids = ids.to_vec();
     ids.sort_unstable();
@@ -196,6 +213,15 @@ mod tests {
         assert!(Vocabulary::new(&tokens, &[0], &[]).is_err());
         assert!(Vocabulary::new(&tokens, &[1], &[7]).is_err());
         assert!(Vocabulary::new(&tokens, &[1], &[]).is_ok());
+    }
+
+    #[test]
+    fn prefers_pieces_to_a_byte_fallback() {
+        let mut tokens: Vec<Vec<u8>> = vec![Vec::new()];
+        tokens.extend((0..=255).map(|byte| vec![byte]));
+        tokens.push(b"a".to_vec());
+        let vocabulary = Vocabulary::new(&tokens, &[0], &[]).unwrap();
+        assert_eq!(vocabulary.tokenize(b"ab"), Some(vec![257, 99]));
     }
 
     #[test]

@@ -23,9 +23,10 @@ pub(crate) struct Trie {
 }
 
 impl Trie {
-    /// The trie of `ids`, each of 1 to 65,535 bytes.
+    /// The trie of `ids`, each of 1 to 65,535 bytes. Of those with the same bytes, the one that
+    /// comes first in `ids` stays first.
     pub(crate) fn new<'a>(mut ids: Vec<u32>, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
-        ids.sort_by(|&a, &b| bytes(a).cmp(bytes(b)).then(a.cmp(&b)));
+        ids.sort_by(|&a, &b| bytes(a).cmp(bytes(b)));
         let mut nodes: Vec<Node> = Vec::with_capacity(ids.len() * 2);
         let mut path: Vec<u32> = Vec::new();
         let mut before: &[u8] = &[];
@@ -37,17 +38,30 @@ impl Trie {
             }
             for (depth, &byte) in token.iter().enumerate().skip(shared) {
                 path.push(nodes.len() as u32);
-                nodes.push(Node { skip: 0, first: i as u32, depth: depth as u16 + 1, byte });
+                nodes.push(Node {
+                    skip: 0,
+                    first: i as u32,
+                    depth: depth as u16 + 1,
+                    byte,
+                });
             }
             before = token;
         }
         for node in path {
             nodes[node as usize].skip = nodes.len() as u32;
         }
-        let end = Node { skip: nodes.len() as u32, first: ids.len() as u32, depth: 0, byte: 0 };
+        let end = Node {
+            skip: nodes.len() as u32,
+            first: ids.len() as u32,
+            depth: 0,
+            byte: 0,
+        };
         nodes.push(end);
         nodes.shrink_to_fit();
-        Trie { nodes: nodes.into(), tokens: ids.into() }
+        Trie {
+            nodes: nodes.into(),
+            tokens: ids.into(),
+        }
     }
 
     /// The memory that the nodes and tokens take.
@@ -99,7 +113,10 @@ impl Trie {
 
     /// The tokens that node `i` spells, usually one or none.
     pub(crate) fn tokens_at(&self, i: u32) -> &[u32] {
-        let (a, b) = (self.nodes[i as usize].first, self.nodes[i as usize + 1].first);
+        let (a, b) = (
+            self.nodes[i as usize].first,
+            self.nodes[i as usize + 1].first,
+        );
         &self.tokens[a as usize..b as usize]
     }
 
@@ -154,7 +171,9 @@ mod tests {
         assert_eq!(prefixes(b"abcx"), [(2, 1), (3, 2)]);
         assert_eq!(prefixes(b"x"), []);
         assert!(trie.goes_on(b"ab") && !trie.goes_on(b"abc"));
-        let ab = (0..trie.len()).find(|&i| trie.tokens_at(i) == [1, 3]).unwrap();
+        let ab = (0..trie.len())
+            .find(|&i| trie.tokens_at(i) == [1, 3])
+            .unwrap();
         assert_eq!(trie.node(ab).depth, 2);
         assert_eq!(trie.node(ab).skip - ab, 2);
     }
