@@ -64,7 +64,7 @@ impl Default for Options {
 /// let mut matcher = grammar.compile(vocabulary.into()).matcher(None)?;
 /// assert!(matcher.accept(0)?);
 /// assert!(!matcher.is_accepting());
-/// assert_eq!(matcher.completion(), b"0");
+/// assert_eq!(matcher.completion()?, b"0");
 /// # Ok::<(), schemask::Error>(())
 /// ```
 #[derive(Debug)]
@@ -237,7 +237,7 @@ impl CompiledGrammar {
         &self.0.vocabulary
     }
 
-    pub(crate) fn cache_bytes(&self) -> usize {
-        self.0.grammar.options.limits.cache_bytes
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.grammar.options.limits
     }
 }

@@ -19,6 +19,8 @@ pub struct Limits {
     pub alternatives: usize,
     /// States explored by one search for a witness (is there such a string?). Default 200,000.
     pub witness_states: usize,
+    /// Bytes of a completion: a schema can demand more than anybody wants. Default 1 MiB.
+    pub completion_bytes: usize,
     /// Consecutive whitespace characters with `whitespace="flexible"`. Default 32.
     pub whitespace_run: u8,
     /// Bytes of masks that one vocabulary caches for all grammars. Default 64 MiB.
@@ -36,6 +38,7 @@ impl Default for Limits {
             number_digits: 1_000,
             alternatives: 4_096,
             witness_states: 200_000,
+            completion_bytes: 1 << 20,
             whitespace_run: 32,
             cache_bytes: 64 << 20,
         }

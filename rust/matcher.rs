@@ -44,6 +44,11 @@ impl Plan {
     }
 }
 
+fn no_completion(cap: usize) -> Error {
+    let message = format!("no valid ending of at most {cap} bytes was found");
+    Error::new(Kind::Limit, message)
+}
+
 /// How many bytes of forced text are looked for at once.
 const FORCED_BYTES: usize = 4_096;
 
@@ -71,6 +76,7 @@ impl Matcher {
             max_tokens,
         };
         if let Some(most) = max_tokens {
+            matcher.completion()?;
             let plan = matcher.finish(config).ok_or_else(|| {
                 Error::new(
                     Kind::Vocabulary,
@@ -133,7 +139,7 @@ impl Matcher {
         if self.now.terminated {
             bits.fill(0);
         } else {
-            let cap = self.compiled.cache_bytes();
+            let cap = self.compiled.limits().cache_bytes;
             let masks = &self.engine.masks;
             let mask = masks.get(&self.engine.machine, vocabulary, self.now.config, cap);
             mask.write(bits);
@@ -256,11 +262,18 @@ impl Matcher {
     }
 
     /// The bytes of a shortest valid ending; empty where the text may end.
-    pub fn completion(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    ///
+    /// If it is longer than [`Limits::completion_bytes`](crate::Limits::completion_bytes), or none
+    /// was found within the limits.
+    pub fn completion(&self) -> Result<Vec<u8>, Error> {
         if self.now.terminated {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        self.engine.machine.completion(self.now.config)
+        let cap = self.compiled.limits().completion_bytes;
+        let ending = self.engine.machine.completion(self.now.config, cap);
+        ending.ok_or_else(|| no_completion(cap))
     }
 
     /// Tokens that spell the text that must follow, as far as there is no choice. Empty where the
@@ -313,7 +326,8 @@ impl Matcher {
 
     /// Tokens that finish the text from a configuration.
     fn finish(&self, config: Config) -> Option<Vec<u32>> {
-        let ending = self.engine.machine.completion(forget_text(config));
+        let cap = self.compiled.limits().completion_bytes;
+        let ending = self.engine.machine.completion(forget_text(config), cap)?;
         self.compiled.vocabulary().tokenize(&ending)
     }
 
@@ -355,13 +369,13 @@ impl Matcher {
             }
             return;
         }
-        for word in 0..bits.len() {
-            let mut open = bits[word];
+        for (word, bits) in (0_u32..).zip(bits.iter_mut()) {
+            let mut open = *bits;
             while open != 0 {
                 let bit = open.trailing_zeros();
                 open &= open - 1;
-                if !self.is_affordable(word as u32 * 32 + bit, left, &mut affordable) {
-                    bits[word] &= !(1 << bit);
+                if !self.is_affordable(word * 32 + bit, left, &mut affordable) {
+                    *bits &= !(1 << bit);
                 }
             }
         }

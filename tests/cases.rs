@@ -93,7 +93,8 @@ fn texts_are_accepted_or_refused() {
             .compile(vocabulary.clone())
             .matcher(None)
             .unwrap()
-            .completion();
+            .completion()
+            .unwrap();
         let completion = String::from_utf8(completion).unwrap();
         assert!(
             accepts(&grammar, &vocabulary, &completion),

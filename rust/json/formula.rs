@@ -112,7 +112,7 @@ pub(crate) type Clauses = Box<[Box<[u32]>]>;
 pub(crate) struct Formulas {
     formulas: Interner<Formula, Memo>,
     /// At most so many clauses are looked at.
-    alternatives: usize,
+    pub(crate) alternatives: usize,
 }
 
 impl Formulas {
@@ -272,6 +272,20 @@ impl Formulas {
         }
         dedup(&mut out);
         out
+    }
+
+    /// At least as many clauses as the formula has for values of one kind, and at most
+    /// `usize::MAX`.
+    pub(crate) fn count_clauses(&self, id: FormulaId) -> usize {
+        match self.get(id) {
+            Formula::And(parts) => parts.iter().fold(1_usize, |all, &part| {
+                all.saturating_mul(self.count_clauses(part))
+            }),
+            Formula::Or(parts) => parts.iter().fold(0_usize, |all, &part| {
+                all.saturating_add(self.count_clauses(part))
+            }),
+            _ => 1,
+        }
     }
 
     /// The ways in which a formula that is about objects or arrays only can hold: in each, all

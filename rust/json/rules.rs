@@ -94,6 +94,7 @@ impl Rules {
             };
             for id in 0..model.schemas.len() as u32 {
                 let formula = reader.schema(SchemaId(id), 0)?;
+                reader.check_alternatives(formula)?;
                 reader.rules.children[(first + id) as usize] = formula;
             }
             roots.push(rules.children[(first + model.root.0) as usize]);
@@ -141,6 +142,21 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// A formula that unfolds to too many clauses could not be followed exactly.
+    fn check_alternatives(&self, formula: FormulaId) -> Result<(), Error> {
+        let formulas = &self.rules.formulas;
+        let most = formulas.alternatives;
+        let compound = [Kind::Array, Kind::Object].map(|kind| formulas.of_kind(formula, kind));
+        if compound
+            .into_iter()
+            .any(|formula| formulas.count_clauses(formula) > most)
+        {
+            let message = format!("the branches of a schema combine in more than {most} ways");
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        Ok(())
+    }
+
     /// The formula of a schema. Schemas in place are followed; the model has no cycles of them.
     fn schema(&mut self, id: SchemaId, depth: usize) -> Result<FormulaId, Error> {
         if let Some(known) = self.known[id.0 as usize] {

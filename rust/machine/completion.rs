@@ -27,25 +27,29 @@ enum Move {
     /// The same text, seen as another configuration.
     Goto(Config),
     End,
+    /// A search for a witness ran out of its budget, so that no ending is known.
+    Unknown,
 }
 
 impl Machine {
-    /// The bytes of a shortest ending of the text; empty where the text may end.
-    pub(crate) fn completion(&self, mut config: Config) -> Vec<u8> {
+    /// The bytes of a shortest ending of the text, empty where the text may end; `None` if it is
+    /// longer than `cap` bytes, or none is known.
+    pub(crate) fn completion(&self, mut config: Config, cap: usize) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        loop {
+        while out.len() <= cap {
             match self.next_move(config) {
-                Move::End => return out,
+                Move::End => return Some(out),
+                Move::Unknown => return None,
                 Move::Goto(same) => config = same,
                 Move::Bytes(bytes) => {
-                    for &byte in &bytes {
-                        let next = self.step(config, byte);
-                        config = next.expect("a shortest ending is a valid text");
-                    }
+                    config = bytes
+                        .iter()
+                        .try_fold(config, |at, &byte| self.step(at, byte))?;
                     out.extend(bytes);
                 }
             }
         }
+        None
     }
 
     fn endings(&self, stack: StackId) -> &Endings {
@@ -354,9 +358,9 @@ impl Machine {
                 partial,
             } => {
                 let key = self.best_key(object, asked, Some(prefix), partial);
-                let (mut rest, _) = key.expect("a key that was begun can be finished");
-                rest.push(b'"');
-                Move::Bytes(rest)
+                key.map_or(Move::Unknown, |(rest, _)| {
+                    Move::Bytes([&rest[..], b"\""].concat())
+                })
             }
             State::OtherKey {
                 partial: Partial::Nothing,
@@ -370,18 +374,16 @@ impl Machine {
 
     fn char_move(&self, node: NodeId, partial: Partial) -> Move {
         let best = self.best_char(node, partial);
-        let (c, _) = best.expect("a scalar that was begun can be finished");
-        Move::Bytes(partial.rest(c))
+        best.map_or(Move::Unknown, |(c, _)| Move::Bytes(partial.rest(c)))
     }
 
     fn array_move(&self, array: ArrayId, opened: bool, asked: &[u16], stack: StackId) -> Move {
         let ways = self
             .frames
             .array_ways(array, self.frames.array_demand(array, asked));
-        let way = ways
-            .iter()
-            .min_by_key(|way| way.cost)
-            .expect("an array can be finished");
+        let Some(way) = ways.iter().min_by_key(|way| way.cost) else {
+            return Move::Unknown;
+        };
         match (way.missing, opened) {
             (0, _) => Move::Bytes(vec![b']']),
             (_, false) => Move::Bytes(vec![b',']),
@@ -404,14 +406,18 @@ impl Machine {
         if place == Place::AfterComma {
             let start = frames.key_table(object).start();
             let key = self.best_key(object, asked, start, Partial::Nothing);
-            let (rest, _) = key.expect("a comma was allowed, so a key is");
-            return Move::Bytes([b"\"", &rest[..], b"\""].concat());
+            return key.map_or(Move::Unknown, |(rest, _)| {
+                Move::Bytes([b"\"", &rest[..], b"\""].concat())
+            });
         }
         let ways = frames.object_ways(object, frames.object_demand(object, asked));
         let way = ways
             .iter()
             .min_by_key(|way| frames.object_end_cost(object, way, None));
-        match way.expect("an object can be finished").next_missing() {
+        let Some(way) = way else {
+            return Move::Unknown;
+        };
+        match way.next_missing() {
             None => Move::Bytes(vec![b'}']),
             Some(_) if place == Place::AfterMember => Move::Bytes(vec![b',']),
             Some(key) => {

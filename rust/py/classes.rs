@@ -226,8 +226,8 @@ impl Matcher {
         py.detach(|| self.0.forced_tokens())
     }
 
-    fn completion<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &py.detach(|| self.0.completion()))
+    fn completion<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &py.detach(|| self.0.completion())?))
     }
 
     fn rollback(&mut self, count: usize) -> PyResult<()> {

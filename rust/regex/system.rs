@@ -51,10 +51,6 @@ impl<S: Clone + Eq> Reached<S> {
             _ => None,
         }
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// An automaton under construction: a row for each state, and outcomes where a run may end.
@@ -93,10 +89,6 @@ impl<S: Clone + Eq + Hash, O: Clone + Eq> System<S, O> {
     /// States so far.
     pub(crate) fn len(&self) -> usize {
         self.states.len()
-    }
-
-    pub(crate) fn states(&self) -> &[S] {
-        &self.states
     }
 
     /// A state that has no edges yet, and its row.

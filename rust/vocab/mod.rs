@@ -96,8 +96,9 @@ impl Vocabulary {
             trie: Trie::default(),
             locals: LocalCache::default(),
         };
-        let mut text: Vec<u32> =
-            (0..tokens.len() as u32).filter(|&id| vocabulary.is_text[id as usize]).collect();
+        let mut text: Vec<u32> = (0..tokens.len() as u32)
+            .filter(|&id| vocabulary.is_text[id as usize])
+            .collect();
         // Where a byte fallback and a piece spell the same, models know the piece.
         let fallback = byte_run(tokens);
         text.sort_by_key(|id| fallback.contains(id));
@@ -163,7 +164,7 @@ impl Vocabulary {
             let mut found: Option<(u32, u32, usize)> = None;
             self.trie.for_each_prefix(&data[start..], |length, token| {
                 if let Some((rest, ..)) = best[start + length]
-                    && found.is_none_or(|(count, ..)| rest + 1 <= count)
+                    && found.is_none_or(|(count, ..)| rest < count)
                 {
                     found = Some((rest + 1, token, length));
                 }
@@ -183,9 +184,11 @@ impl Vocabulary {
 
 /// The ids of a byte fallback: 256 tokens in a row that spell the bytes 0 to 255.
 fn byte_run<T: AsRef<[u8]>>(tokens: &[T]) -> std::ops::Range<u32> {
-    let run = tokens
-        .windows(256)
-        .position(|run| run.iter().zip(0..=255_u8).all(|(token, byte)| token.as_ref() == [byte]));
+    let run = tokens.windows(256).position(|run| {
+        run.iter()
+            .zip(0..=255_u8)
+            .all(|(token, byte)| token.as_ref() == [byte])
+    });
     run.map_or(0..0, |start| start as u32..start as u32 + 256)
 }
 
