@@ -11,6 +11,12 @@ pub(crate) const SCALARS: [(u32, u32); 2] = [(0, 0xD7FF), (0xE000, MAX)];
 pub(crate) struct CodeSet(Box<[(u32, u32)]>);
 
 impl CodeSet {
+    /// The set of all code points.
+    #[cfg(test)]
+    pub(crate) fn all() -> Self {
+        CodeSet(Box::new([(0, MAX)]))
+    }
+
     pub(crate) fn single(c: u32) -> Self {
         CodeSet(Box::new([(c, c)]))
     }
@@ -35,6 +41,12 @@ impl CodeSet {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn contains(&self, c: u32) -> bool {
+        let i = self.0.partition_point(|&(_, hi)| hi < c);
+        self.0.get(i).is_some_and(|&(lo, _)| lo <= c)
     }
 
     pub(crate) fn union(&self, other: &Self) -> Self {
