@@ -11,7 +11,6 @@ use crate::json::rules::Rules;
 use crate::limits::Limits;
 use crate::machine::{Machine, Whitespace};
 use crate::mask::Masks;
-use crate::matcher::Matcher;
 use crate::schema::model::Model;
 use crate::schema::{LoadOptions, load};
 use crate::vocab::Vocabulary;
@@ -205,17 +204,7 @@ pub(crate) struct Engine {
 }
 
 impl CompiledGrammar {
-    /// A matcher at the start of a text. With `max_tokens`, it only allows tokens after which the
-    /// text can still be finished within so many tokens, stop token not counted.
-    ///
-    /// # Errors
-    ///
-    /// If no valid text is that short.
-    pub fn matcher(&self, max_tokens: Option<usize>) -> Result<Matcher, Error> {
-        Matcher::new(self.clone(), self.engine(), max_tokens)
-    }
-
-    fn engine(&self) -> Arc<Engine> {
+    pub(crate) fn engine(&self) -> Arc<Engine> {
         let engine = self.0.engine.read().clone();
         if engine.machine.len() < MANY_STATES {
             return engine;

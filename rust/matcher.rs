@@ -52,8 +52,20 @@ fn no_completion(cap: usize) -> Error {
 /// How many bytes of forced text are looked for at once.
 const FORCED_BYTES: usize = 4_096;
 
+impl CompiledGrammar {
+    /// A matcher at the start of a text. With `max_tokens`, it only allows tokens after which the
+    /// text can still be finished within so many tokens, stop token not counted.
+    ///
+    /// # Errors
+    ///
+    /// If no valid text is that short.
+    pub fn matcher(&self, max_tokens: Option<usize>) -> Result<Matcher, Error> {
+        Matcher::new(self.clone(), self.engine(), max_tokens)
+    }
+}
+
 impl Matcher {
-    pub(crate) fn new(
+    fn new(
         compiled: CompiledGrammar,
         engine: Arc<Engine>,
         max_tokens: Option<usize>,

@@ -4,7 +4,8 @@
 //! one. The languages compare text with text, so no digit is lost whatever the length.
 
 use crate::regex::codeset::CodeSet;
-use crate::regex::node::{Multiple, NodeId, Regexes, UNBOUNDED};
+use crate::regex::multiple::Multiple;
+use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
 use crate::schema::decimal::Decimal;
 
 /// Builds the languages of numbers.

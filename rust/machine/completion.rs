@@ -8,7 +8,6 @@ use crate::grammar::flow::{FlowId, FlowNode};
 use crate::json::array::ArrayId;
 use crate::json::formula::{FormulaId, Kind};
 use crate::json::frames::{Entry, Task};
-use crate::json::keys::{KeyTable, Prefix};
 use crate::json::liveness::{NEVER, add};
 use crate::json::object::{Key, ObjectId};
 use crate::json::spelling::{Partial, spell_json};
@@ -237,67 +236,6 @@ impl Machine {
         best
     }
 
-    /// The bytes after a key's closing quote: colon, value, and the rest of the object.
-    fn key_cost(&self, object: ObjectId, formula: FormulaId, key: Key) -> u64 {
-        let frames = &self.frames;
-        let ways = frames.object_ways(object, formula);
-        let costs = ways.iter().filter_map(|way| {
-            let value = frames.object_value_way(object, way, key)?;
-            let value = add(frames.rules.cost(value), frames.rules.separator);
-            Some(add(value, frames.object_end_cost(object, way, Some(key))))
-        });
-        costs.min().unwrap_or(NEVER)
-    }
-
-    /// The rest of the key, without the closing quote, with which the object ends soonest, and the
-    /// bytes to the end of the object.
-    fn best_key(
-        &self,
-        object: ObjectId,
-        asked: &[u16],
-        prefix: Option<Prefix>,
-        partial: Partial,
-    ) -> Option<(Vec<u8>, u64)> {
-        let frames = &self.frames;
-        let plan = frames.plan(object);
-        let table = frames.key_table(object);
-        let formula = frames.object_demand(object, asked);
-        let mut best: Option<(Vec<u8>, u64)> = None;
-        let mut consider = |rest: &str, key: Key| {
-            let Some(bytes) = spell_rest(rest, partial) else {
-                return;
-            };
-            let cost = add(bytes.len() as u64 + 1, self.key_cost(object, formula, key));
-            if cost != NEVER && best.as_ref().is_none_or(|&(_, least)| cost < least) {
-                best = Some((bytes, cost));
-            }
-        };
-        if let Some(prefix) = prefix {
-            for (rank, rest) in table
-                .declared(prefix)
-                .filter(|&(rank, _)| plan.allows(rank))
-            {
-                consider(rest, Key::Declared(rank));
-            }
-        }
-        for way in frames.object_ways(object, formula) {
-            if let Some(Key::Other(text)) = way.next_missing() {
-                let whole = frames.spell(text);
-                let read = prefix.map_or("", |prefix| table.text(prefix));
-                if let Some(rest) = whole.strip_prefix(read) {
-                    consider(rest, Key::Other(text));
-                }
-            }
-        }
-        if plan.other {
-            let rest = shortest_other(table, prefix, partial);
-            let read = prefix.map_or("", |prefix| table.text(prefix));
-            let text = frames.text(&format!("{read}{rest}"));
-            consider(&rest, Key::Other(text));
-        }
-        best
-    }
-
     fn next_move(&self, config: Config) -> Move {
         let Config { state, stack } = config;
         let frames = &self.frames;
@@ -447,41 +385,6 @@ impl Machine {
             FlowNode::Json { .. } | FlowNode::End => Move::End,
         }
     }
-
-    /// The fewest bytes from the start of a node to the end of the text.
-    pub(super) fn flow_cost(&self, id: FlowId) -> u64 {
-        self.flow_costs.get_or_init(|| {
-            let Some((flow, tasks)) = &self.flow else {
-                return Vec::new();
-            };
-            let mut costs = vec![NEVER; flow.nodes.len()];
-            // Each round settles at least one more node, if any is left to settle.
-            for _ in 0..=flow.nodes.len() {
-                for i in 0..flow.nodes.len() {
-                    let cost_of = |next: FlowId| costs[next.0 as usize];
-                    let cheapest_of = |texts: &crate::grammar::flow::Stops| {
-                        let texts = texts.texts.iter();
-                        let costs =
-                            texts.map(|(text, next)| add(text.len() as u64, cost_of(*next)));
-                        costs.min().unwrap_or(NEVER)
-                    };
-                    costs[i] = match &flow.nodes[i] {
-                        FlowNode::End => 0,
-                        FlowNode::Free { may_end: true, .. }
-                        | FlowNode::Branch { may_end: true, .. } => 0,
-                        FlowNode::Free { stops, .. } => cheapest_of(stops),
-                        FlowNode::Branch { options, .. } => cheapest_of(options),
-                        FlowNode::Literal { text, next } => add(text.len() as u64, cost_of(*next)),
-                        &FlowNode::Json { schema, next } => {
-                            let must = self.frames.task_of(tasks[schema]).must;
-                            add(self.frames.rules.cost(must), cost_of(next))
-                        }
-                    };
-                }
-            }
-            costs
-        })[id.0 as usize]
-    }
 }
 
 /// Which of a task's asks a frame that goes on in one way needs to hold.
@@ -507,25 +410,6 @@ fn widen(cost: u32) -> u64 {
     }
 }
 
-/// The bytes of `rest` after a partial, which its first character must complete.
-fn spell_rest(rest: &str, partial: Partial) -> Option<Vec<u8>> {
-    let mut chars = rest.chars();
-    let mut bytes = Vec::with_capacity(rest.len());
-    if partial != Partial::Nothing {
-        let c = u32::from(chars.next()?);
-        if !partial
-            .characters()
-            .iter()
-            .any(|&(lo, hi)| lo <= c && c <= hi)
-        {
-            return None;
-        }
-        bytes.extend(partial.rest(c));
-    }
-    bytes.extend(chars.flat_map(|c| spell_json(u32::from(c))));
-    Some(bytes)
-}
-
 /// The bytes that finish a character, whichever.
 fn any_rest(partial: Partial) -> Vec<u8> {
     let ranges = partial.characters().into_iter().filter(|(lo, hi)| lo <= hi);
@@ -543,52 +427,4 @@ fn easiest(partial: Partial, lo: u32, hi: u32) -> u32 {
         Some(c) if partial == Partial::Escape => c,
         _ => cheapest(lo, hi, Spelling::Json).0,
     }
-}
-
-/// The shortest rest of a key that the table does not know.
-fn shortest_other(table: &KeyTable, prefix: Option<Prefix>, partial: Partial) -> String {
-    let Some(prefix) = prefix else {
-        return String::new();
-    };
-    if partial == Partial::Nothing && table.whole(prefix).is_none() {
-        return String::new();
-    }
-    let mut queue = std::collections::VecDeque::from([(prefix, String::new())]);
-    while let Some((prefix, text)) = queue.pop_front() {
-        let ranges = if text.is_empty() {
-            partial.characters()
-        } else {
-            Partial::Nothing.characters()
-        };
-        let known = table.next_chars(prefix);
-        for (lo, hi) in ranges {
-            if let Some(c) = cheapest_unknown(lo, hi, &known) {
-                return format!("{text}{c}");
-            }
-        }
-        for c in known.into_iter().filter(|&c| {
-            ranges
-                .iter()
-                .any(|&(lo, hi)| (lo..=hi).contains(&u32::from(c)))
-        }) {
-            if let Some(next) = table.step(prefix, c) {
-                let text = format!("{text}{c}");
-                if table.whole(next).is_none() {
-                    return text;
-                }
-                queue.push_back((next, text));
-            }
-        }
-    }
-    unreachable!("a table of finitely many keys does not know all texts")
-}
-
-/// The cheapest character of a range that is not in a sorted list.
-fn cheapest_unknown(lo: u32, hi: u32, known: &[char]) -> Option<char> {
-    let free = |c: &char| (lo..=hi).contains(&u32::from(*c)) && known.binary_search(c).is_err();
-    ('a'..='z')
-        .chain('0'..='9')
-        .chain('A'..='Z')
-        .find(free)
-        .or_else(|| (lo..=hi).filter_map(char::from_u32).find(free))
 }

@@ -1,8 +1,11 @@
 //! The text machine: what has been read, as a configuration, and what a byte makes of it.
 
 mod completion;
+mod ending_key;
+mod flow;
 mod forced;
 mod gap;
+mod object;
 
 use std::sync::OnceLock;
 
@@ -11,7 +14,7 @@ use crate::intern::Interner;
 use crate::json::array::ArrayId;
 use crate::json::formula::{FormulaId, Kind};
 use crate::json::frames::{Entry, Frames, TaskId, TextId};
-use crate::json::keys::{Known, Prefix};
+use crate::json::keys::Prefix;
 use crate::json::liveness::NEVER;
 use crate::json::object::{Key, MemberId, ObjectId};
 use crate::json::spelling::{Partial, Taken};
@@ -375,140 +378,6 @@ impl Machine {
         })
     }
 
-    fn step_object(
-        &self,
-        object: ObjectId,
-        place: Place,
-        stack: StackId,
-        byte: u8,
-    ) -> Option<Config> {
-        if byte == b'}' && place != Place::AfterComma {
-            return Some(self.close(stack, &self.frames.end_object(object)?));
-        }
-        if !self.frames.plan(object).allows_any_key() {
-            return None;
-        }
-        let state = match (place, byte) {
-            (Place::AfterMember, b',') => {
-                let gap = self.whitespace.after_separator();
-                State::Object {
-                    object,
-                    place: Place::AfterComma,
-                    gap,
-                }
-            }
-            (Place::Opened | Place::AfterComma, b'"') => self.begin_key(object),
-            _ => return None,
-        };
-        Some(Config { state, stack })
-    }
-
-    fn begin_key(&self, object: ObjectId) -> State {
-        let partial = Partial::Nothing;
-        match self.frames.key_table(object).start() {
-            Some(prefix) => State::Key {
-                object,
-                prefix,
-                partial,
-            },
-            None => State::OtherKey {
-                object,
-                text: TextId::EMPTY,
-                partial,
-            },
-        }
-    }
-
-    fn step_key(
-        &self,
-        object: ObjectId,
-        prefix: Prefix,
-        partial: Partial,
-        byte: u8,
-    ) -> Option<State> {
-        let plan = self.frames.plan(object);
-        let table = self.frames.key_table(object);
-        match partial.take_json(byte) {
-            Taken::Partial(partial) => {
-                let leads = |rest: &str| {
-                    let next = rest.chars().next().map(u32::from);
-                    let ranges = partial.characters();
-                    next.is_some_and(|c| ranges.iter().any(|&(lo, hi)| lo <= c && c <= hi))
-                };
-                let live = plan.other
-                    || table
-                        .declared(prefix)
-                        .any(|(rank, rest)| plan.allows(rank) && leads(rest));
-                live.then_some(State::Key {
-                    object,
-                    prefix,
-                    partial,
-                })
-            }
-            Taken::Char(c) => match table.step(prefix, char::from_u32(c)?) {
-                Some(prefix) => {
-                    let live =
-                        plan.other || table.declared(prefix).any(|(rank, _)| plan.allows(rank));
-                    let partial = Partial::Nothing;
-                    live.then_some(State::Key {
-                        object,
-                        prefix,
-                        partial,
-                    })
-                }
-                None if plan.other => {
-                    let text = self.frames.longer(self.frames.text(table.text(prefix)), c);
-                    Some(State::OtherKey {
-                        object,
-                        text,
-                        partial: Partial::Nothing,
-                    })
-                }
-                None => None,
-            },
-            Taken::Close => {
-                let key = match table.whole(prefix) {
-                    Some(Known::Declared(rank)) if plan.allows(rank) => Key::Declared(rank),
-                    None | Some(Known::Wanted) if plan.other => {
-                        Key::Other(self.frames.text(table.text(prefix)))
-                    }
-                    _ => return None,
-                };
-                Some(self.after_key(object, key))
-            }
-            Taken::Refused => None,
-        }
-    }
-
-    /// Whether a byte turns a key that the object knows so far into one that it does not know.
-    pub(crate) fn loses_key(&self, state: State, byte: u8) -> bool {
-        let State::Key {
-            object,
-            prefix,
-            partial,
-        } = state
-        else {
-            return false;
-        };
-        let table = self.frames.key_table(object);
-        match partial.take_json(byte) {
-            Taken::Char(c) => char::from_u32(c).is_none_or(|c| table.step(prefix, c).is_none()),
-            Taken::Partial(partial) => !table.next_chars(prefix).into_iter().any(|c| {
-                let mut ranges = partial.characters().into_iter();
-                ranges.any(|(lo, hi)| (lo..=hi).contains(&u32::from(c)))
-            }),
-            Taken::Close | Taken::Refused => false,
-        }
-    }
-
-    fn after_key(&self, object: ObjectId, key: Key) -> State {
-        let member = self.frames.member(object, key);
-        State::Colon {
-            member,
-            gap: self.whitespace.inside(),
-        }
-    }
-
     /// The configuration after the key that is being read has ended as `key`.
     pub(crate) fn after_key_config(&self, config: Config, object: ObjectId, key: Key) -> Config {
         Config {
@@ -520,95 +389,6 @@ impl Machine {
     /// The configuration after a string has ended in a state.
     pub(crate) fn close_string(&self, stack: StackId, scan: ScanId) -> Config {
         self.close(stack, &self.frames.scalar_verdicts(scan))
-    }
-
-    fn flow_node(&self, id: FlowId) -> &FlowNode {
-        let (flow, _) = self.flow.as_ref().expect("only a flow has flow nodes");
-        flow.node(id)
-    }
-
-    /// Where the text around values goes on at a node.
-    fn enter_flow(&self, node: FlowId, stack: StackId) -> Config {
-        match self.flow_node(node) {
-            FlowNode::Literal { text, next } if text.is_empty() => self.enter_flow(*next, stack),
-            &FlowNode::Json { schema, next } => {
-                let (_, tasks) = self.flow.as_ref().expect("only a flow has flow nodes");
-                let state = State::Value {
-                    task: tasks[schema],
-                    gap: Gap::NONE,
-                };
-                Config {
-                    state,
-                    stack: self.push(Frame::Flow(next), stack),
-                }
-            }
-            _ => Config {
-                state: State::Flow {
-                    node,
-                    at: 0,
-                    partial: Partial::Nothing,
-                },
-                stack,
-            },
-        }
-    }
-
-    /// As [`Machine::enter_flow`], unless nothing ends the text from there: a text that leads to
-    /// such a node is forbidden.
-    fn enter_if_live(&self, node: FlowId, stack: StackId) -> Option<Config> {
-        (self.flow_cost(node) != NEVER).then(|| self.enter_flow(node, stack))
-    }
-
-    fn step_flow(
-        &self,
-        node: FlowId,
-        at: u32,
-        partial: Partial,
-        stack: StackId,
-        byte: u8,
-    ) -> Option<Config> {
-        let stay = |at: u32, partial: Partial| {
-            Some(Config {
-                state: State::Flow { node, at, partial },
-                stack,
-            })
-        };
-        match self.flow_node(node) {
-            FlowNode::Literal { text, next } => {
-                if text[at as usize] != byte {
-                    return None;
-                }
-                if at as usize + 1 == text.len() {
-                    return Some(self.enter_flow(*next, stack));
-                }
-                stay(at + 1, partial)
-            }
-            FlowNode::Branch { options, .. } => match options.completed(at, byte) {
-                Some(next) => self.enter_if_live(next, stack),
-                None => {
-                    let at = options.exactly(at, byte)?;
-                    let live = options
-                        .ahead(at)
-                        .any(|(_, next)| self.flow_cost(next) != NEVER);
-                    live.then_some(Config {
-                        state: State::Flow { node, at, partial },
-                        stack,
-                    })
-                }
-            },
-            FlowNode::Free { stops, .. } => {
-                let partial = match partial.take_raw(byte) {
-                    Taken::Partial(partial) => partial,
-                    Taken::Char(_) => Partial::Nothing,
-                    Taken::Close | Taken::Refused => return None,
-                };
-                match stops.completed(at, byte) {
-                    Some(next) => self.enter_if_live(next, stack),
-                    None => stay(stops.search(at, byte), partial),
-                }
-            }
-            FlowNode::Json { .. } | FlowNode::End => None,
-        }
     }
 
     /// Whether a string in this state is free but for its length.

@@ -4,14 +4,13 @@
 //! derivative), so nodes are the states of an automaton that is built only as far as text goes.
 //! Equal expressions are the same node, and the constructors simplify, so that states stay few.
 
-use std::hash::Hasher;
 use std::sync::OnceLock;
-
-use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::intern::Interner;
 use crate::limits::Limits;
 use crate::regex::codeset::{CodeSet, SCALARS};
+use crate::regex::fingerprint;
+use crate::regex::multiple::Multiple;
 use crate::regex::pieces::{self, Piece};
 
 /// A language: an index into [`Regexes`].
@@ -57,18 +56,6 @@ pub(crate) enum Node {
     },
 }
 
-/// Where a reading of `digits[.digits]` stands modulo `modulus` / 10^`scale`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Multiple {
-    pub(crate) modulus: u64,
-    /// Digits after the point that can matter; later ones must be zero.
-    pub(crate) scale: u32,
-    /// The value read so far, modulo `modulus`, scaled by what was read after the point.
-    pub(crate) rest: u64,
-    /// Digits read after the point; `None` before the point.
-    pub(crate) fraction: Option<u32>,
-}
-
 #[derive(Debug, Default)]
 struct Memo {
     pieces: OnceLock<Box<[Piece]>>,
@@ -92,9 +79,6 @@ pub(crate) struct Regexes {
     nodes: Interner<Node, Memo>,
     words: boxcar::Vec<WordList>,
     pub(crate) witness_states: usize,
-    /// Keys for fingerprints, the same in one process, so that equal languages of different
-    /// stores meet in the mask cache, and unpredictable, so that nobody can craft a collision.
-    keys: (u64, u64),
 }
 
 /// Sorted, without duplicates.
@@ -102,16 +86,6 @@ pub(crate) struct Regexes {
 struct WordList {
     words: Box<[Box<str>]>,
     fingerprint: u128,
-}
-
-/// The per-process keys of fingerprints.
-fn process_keys() -> (u64, u64) {
-    use std::hash::{BuildHasher, RandomState};
-    static KEYS: OnceLock<(u64, u64)> = OnceLock::new();
-    *KEYS.get_or_init(|| {
-        let state = RandomState::new();
-        (state.hash_one(0_u8), state.hash_one(1_u8))
-    })
 }
 
 impl Regexes {
@@ -129,7 +103,6 @@ impl Regexes {
             nodes,
             words: boxcar::Vec::new(),
             witness_states: limits.witness_states,
-            keys: process_keys(),
         }
     }
 
@@ -164,12 +137,7 @@ impl Regexes {
             return NodeId::NEVER;
         }
         let hi = list.len() as u32;
-        let mut hasher = self.hasher();
-        for word in &list {
-            hasher.write_usize(word.len());
-            hasher.write(word.as_bytes());
-        }
-        let fingerprint = hasher.finish128().as_u128();
+        let fingerprint = fingerprint::of_words(&list);
         let list = self.words.push(WordList {
             words: list.into(),
             fingerprint,
@@ -549,6 +517,15 @@ impl Regexes {
         }
     }
 
+    /// The memo of the fingerprint, which `fingerprint.rs` fills.
+    pub(super) fn fingerprint_memo(&self, id: NodeId) -> &OnceLock<u128> {
+        &self.nodes.memo(id.0).fingerprint
+    }
+
+    pub(super) fn words_fingerprint(&self, list: u32) -> u128 {
+        self.words[list as usize].fingerprint
+    }
+
     /// The rests of the words of a word-list node.
     pub(crate) fn word_rests(&self, id: NodeId) -> Vec<String> {
         match *self.node(id) {
@@ -560,138 +537,5 @@ impl Regexes {
             } => self.rests(list, lo, hi, depth),
             _ => Vec::new(),
         }
-    }
-
-    /// A key that equal expressions share across stores in one process.
-    pub(crate) fn fingerprint(&self, id: NodeId) -> u128 {
-        if let Some(&known) = self.nodes.memo(id.0).fingerprint.get() {
-            return known;
-        }
-        // From the end of a chain to its start, so that no long recursion is needed.
-        let mut chain = vec![id];
-        while let Node::Concat(_, b) = *self.node(chain[chain.len() - 1])
-            && self.nodes.memo(b.0).fingerprint.get().is_none()
-        {
-            chain.push(b);
-        }
-        for link in chain.into_iter().rev() {
-            let key = self.compute_fingerprint(link);
-            self.nodes.memo(link.0).fingerprint.get_or_init(|| key);
-        }
-        self.fingerprint(id)
-    }
-
-    fn compute_fingerprint(&self, id: NodeId) -> u128 {
-        let mut hasher = self.hasher();
-        match self.node(id) {
-            Node::Never => hasher.write_u8(0),
-            Node::Empty => hasher.write_u8(1),
-            Node::Class(set) => {
-                hasher.write_u8(2);
-                for &(lo, hi) in set.ranges() {
-                    hasher.write_u32(lo);
-                    hasher.write_u32(hi);
-                }
-            }
-            &Node::Words {
-                list,
-                lo,
-                hi,
-                depth,
-            } => {
-                hasher.write_u8(3);
-                hasher.write_u128(self.words[list as usize].fingerprint);
-                hasher.write_u32(lo);
-                hasher.write_u32(hi);
-                hasher.write_u32(depth);
-            }
-            Node::Multiple(m) => {
-                hasher.write_u8(4);
-                hasher.write_u64(m.modulus);
-                hasher.write_u32(m.scale);
-                hasher.write_u64(m.rest);
-                hasher.write_u32(m.fraction.unwrap_or(u32::MAX));
-            }
-            &Node::Concat(a, b) => {
-                hasher.write_u8(5);
-                hasher.write_u128(self.fingerprint(a));
-                hasher.write_u128(self.fingerprint(b));
-            }
-            node @ (Node::Or(parts) | Node::And(parts)) => {
-                hasher.write_u8(if matches!(node, Node::Or(_)) { 6 } else { 7 });
-                // Ids differ from store to store, so does the order of the parts.
-                let mut keys: Vec<u128> = parts.iter().map(|&p| self.fingerprint(p)).collect();
-                keys.sort_unstable();
-                for key in keys {
-                    hasher.write_u128(key);
-                }
-            }
-            &Node::Not(a) => {
-                hasher.write_u8(8);
-                hasher.write_u128(self.fingerprint(a));
-            }
-            &Node::Repeat { body, min, max } => {
-                hasher.write_u8(9);
-                hasher.write_u128(self.fingerprint(body));
-                hasher.write_u32(min);
-                hasher.write_u32(max);
-            }
-        }
-        hasher.finish128().as_u128()
-    }
-
-    fn hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.keys.0, self.keys.1)
-    }
-}
-
-impl Multiple {
-    /// Whether the digits so far, if they end here, are a multiple.
-    fn holds(self) -> bool {
-        match self.fraction {
-            Some(0) => false,
-            read => {
-                let missing = self.scale - read.unwrap_or(0).min(self.scale);
-                (0..missing).fold(self.rest, |rest, _| self.shift(rest, 0)) == 0
-            }
-        }
-    }
-
-    fn shift(self, rest: u64, digit: u64) -> u64 {
-        ((u128::from(rest) * 10 + u128::from(digit)) % u128::from(self.modulus)) as u64
-    }
-
-    fn derive(self) -> Vec<(u32, Multiple)> {
-        let mut out = Vec::with_capacity(11);
-        if self.fraction.is_none() {
-            out.push((
-                '.' as u32,
-                Multiple {
-                    fraction: Some(0),
-                    ..self
-                },
-            ));
-        }
-        for digit in 0..10_u64 {
-            let next = match self.fraction {
-                None => Multiple {
-                    rest: self.shift(self.rest, digit),
-                    ..self
-                },
-                Some(read) if read < self.scale => Multiple {
-                    rest: self.shift(self.rest, digit),
-                    fraction: Some(read + 1),
-                    ..self
-                },
-                // Past what matters only zeros follow, and only if all is well so far.
-                Some(_) if digit == 0 && self.rest == 0 => Multiple {
-                    fraction: Some(self.scale + 1),
-                    ..self
-                },
-                Some(_) => continue,
-            };
-            out.push(('0' as u32 + digit as u32, next));
-        }
-        out
     }
 }

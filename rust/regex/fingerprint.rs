@@ -1,0 +1,115 @@
+//! Names of languages that mean the same in all stores of a process.
+
+use std::hash::Hasher;
+use std::sync::OnceLock;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::regex::node::{Node, NodeId, Regexes};
+
+/// The per-process keys of fingerprints.
+fn process_keys() -> (u64, u64) {
+    use std::hash::{BuildHasher, RandomState};
+    static KEYS: OnceLock<(u64, u64)> = OnceLock::new();
+    *KEYS.get_or_init(|| {
+        let state = RandomState::new();
+        (state.hash_one(0_u8), state.hash_one(1_u8))
+    })
+}
+
+/// A hasher whose keys are the same in one process, so that equal languages of different stores
+/// meet in the mask cache, and unpredictable, so that nobody can craft a collision.
+fn hasher() -> SipHasher13 {
+    let (a, b) = process_keys();
+    SipHasher13::new_with_keys(a, b)
+}
+
+/// The fingerprint of a word list.
+pub(super) fn of_words(words: &[Box<str>]) -> u128 {
+    let mut hasher = hasher();
+    for word in words {
+        hasher.write_usize(word.len());
+        hasher.write(word.as_bytes());
+    }
+    hasher.finish128().as_u128()
+}
+
+impl Regexes {
+    /// A key that equal expressions share across stores in one process.
+    pub(crate) fn fingerprint(&self, id: NodeId) -> u128 {
+        if let Some(&known) = self.fingerprint_memo(id).get() {
+            return known;
+        }
+        // From the end of a chain to its start, so that no long recursion is needed.
+        let mut chain = vec![id];
+        while let Node::Concat(_, b) = *self.node(chain[chain.len() - 1])
+            && self.fingerprint_memo(b).get().is_none()
+        {
+            chain.push(b);
+        }
+        for link in chain.into_iter().rev() {
+            let key = self.compute_fingerprint(link);
+            self.fingerprint_memo(link).get_or_init(|| key);
+        }
+        self.fingerprint(id)
+    }
+
+    fn compute_fingerprint(&self, id: NodeId) -> u128 {
+        let mut hasher = hasher();
+        match self.node(id) {
+            Node::Never => hasher.write_u8(0),
+            Node::Empty => hasher.write_u8(1),
+            Node::Class(set) => {
+                hasher.write_u8(2);
+                for &(lo, hi) in set.ranges() {
+                    hasher.write_u32(lo);
+                    hasher.write_u32(hi);
+                }
+            }
+            &Node::Words {
+                list,
+                lo,
+                hi,
+                depth,
+            } => {
+                hasher.write_u8(3);
+                hasher.write_u128(self.words_fingerprint(list));
+                hasher.write_u32(lo);
+                hasher.write_u32(hi);
+                hasher.write_u32(depth);
+            }
+            Node::Multiple(m) => {
+                hasher.write_u8(4);
+                hasher.write_u64(m.modulus);
+                hasher.write_u32(m.scale);
+                hasher.write_u64(m.rest);
+                hasher.write_u32(m.fraction.unwrap_or(u32::MAX));
+            }
+            &Node::Concat(a, b) => {
+                hasher.write_u8(5);
+                hasher.write_u128(self.fingerprint(a));
+                hasher.write_u128(self.fingerprint(b));
+            }
+            node @ (Node::Or(parts) | Node::And(parts)) => {
+                hasher.write_u8(if matches!(node, Node::Or(_)) { 6 } else { 7 });
+                // Ids differ from store to store, so does the order of the parts.
+                let mut keys: Vec<u128> = parts.iter().map(|&p| self.fingerprint(p)).collect();
+                keys.sort_unstable();
+                for key in keys {
+                    hasher.write_u128(key);
+                }
+            }
+            &Node::Not(a) => {
+                hasher.write_u8(8);
+                hasher.write_u128(self.fingerprint(a));
+            }
+            &Node::Repeat { body, min, max } => {
+                hasher.write_u8(9);
+                hasher.write_u128(self.fingerprint(body));
+                hasher.write_u32(min);
+                hasher.write_u32(max);
+            }
+        }
+        hasher.finish128().as_u128()
+    }
+}
