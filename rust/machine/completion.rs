@@ -51,6 +51,17 @@ impl Machine {
         None
     }
 
+    /// At least as many bytes as a shortest ending has.
+    pub(crate) fn ending_bound(&self, config: Config) -> u64 {
+        /// What finishes a character or an escape, opens a key, or makes up for a space.
+        const SLACK: u64 = 16;
+        let endings = self.endings(config.stack);
+        let costs = endings
+            .iter()
+            .map(|(asked, after)| add(*after, self.own(config.state, asked)));
+        add(costs.min().unwrap_or(NEVER), SLACK)
+    }
+
     fn endings(&self, stack: StackId) -> &Endings {
         // From the outermost frame that is not known yet, so that deep texts need no recursion.
         let mut unknown = Vec::new();
@@ -197,7 +208,8 @@ impl Machine {
                 let formula = frames.object_demand(member.object, asked);
                 self.key_cost(member.object, formula, member.key)
             }
-            State::Flow { .. } | State::Done { .. } => 0,
+            State::Flow { node, .. } => self.flow_cost(node),
+            State::Done { .. } => 0,
         }
     }
 

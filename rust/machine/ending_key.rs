@@ -44,10 +44,14 @@ impl Machine {
             }
         };
         if let Some(prefix) = prefix {
-            for (rank, rest) in table
+            // Of equal costs the lowest rank wins, as where a key is begun: so the rest of an
+            // ending is the ending of the rest.
+            let allowed = table
                 .declared(prefix)
-                .filter(|&(rank, _)| plan.allows(rank))
-            {
+                .filter(|&(rank, _)| plan.allows(rank));
+            let mut allowed: Vec<(u32, &str)> = allowed.collect();
+            allowed.sort_unstable();
+            for (rank, rest) in allowed {
                 consider(rest, Key::Declared(rank));
             }
         }

@@ -391,6 +391,29 @@ impl Machine {
         self.close(stack, &self.frames.scalar_verdicts(scan))
     }
 
+    /// Whether a string in this state may go on and end in any way.
+    pub(crate) fn is_free(&self, scan: ScanId) -> bool {
+        let scan = self.frames.rules.scanner.scan(scan);
+        scan.asks.is_empty() && scan.must == NodeId::ANY
+    }
+
+    /// Whether the string or key that is being read stands between two characters.
+    pub(crate) fn is_between_characters(&self, state: State) -> bool {
+        matches!(
+            state,
+            State::String {
+                partial: Partial::Nothing,
+                ..
+            } | State::Key {
+                partial: Partial::Nothing,
+                ..
+            } | State::OtherKey {
+                partial: Partial::Nothing,
+                ..
+            }
+        )
+    }
+
     /// Whether a string in this state is free but for its length.
     pub(crate) fn is_length_only(&self, scan: ScanId) -> bool {
         let scanner = &self.frames.rules.scanner;

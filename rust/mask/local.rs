@@ -51,6 +51,7 @@ pub(super) fn local(
 fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Partial) -> Local {
     let trie = vocabulary.trie();
     let mut inside = vec![0_u32; vocabulary.mask_words()];
+    let mut unfinished = Vec::new();
     let mut exits = Vec::new();
     trie.walk(
         (scan, partial, 0_u16),
@@ -75,15 +76,19 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
             }
             Taken::Refused => None,
         },
-        |tokens, _| {
+        |tokens, (_, partial, _)| {
             for &token in tokens {
                 inside[token as usize / 32] |= 1 << (token % 32);
+            }
+            if partial != Partial::Nothing {
+                unfinished.extend_from_slice(tokens);
             }
         },
     );
     let exits = Exits::new(exits, |token| vocabulary.token(token).unwrap_or_default());
     Local {
         inside: inside.into(),
+        unfinished: unfinished.into(),
         exits: Arc::new(exits),
     }
 }
@@ -104,9 +109,12 @@ fn of_length(vocabulary: &Vocabulary, scanner: &Scanner, any: &Local, min: u32, 
             inside[token as usize / 32] &= !(1 << (token % 32));
         }
     }
+    let holds = |&&token: &&u32| inside[token as usize / 32] >> (token % 32) & 1 == 1;
+    let unfinished = any.unfinished.iter().filter(holds).copied().collect();
     if min == 0 && u32::from(lengths.longest_exit) <= max {
         return Local {
             inside,
+            unfinished,
             exits: any.exits.clone(),
         };
     }
@@ -115,6 +123,7 @@ fn of_length(vocabulary: &Vocabulary, scanner: &Scanner, any: &Local, min: u32, 
     let exits = Exits::new(exits, |token| vocabulary.token(token).unwrap_or_default());
     Local {
         inside,
+        unfinished,
         exits: Arc::new(exits),
     }
 }

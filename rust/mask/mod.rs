@@ -8,8 +8,8 @@
 
 mod local;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -24,7 +24,13 @@ use crate::vocab::local::Local;
 
 /// The text tokens that may come next.
 #[derive(Debug)]
-pub(crate) enum Mask {
+pub(crate) struct Mask {
+    tokens: Tokens,
+    costliest: OnceLock<u64>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Tokens {
     /// The tokens themselves.
     Few(Box<[u32]>),
     /// A bit for each token.
@@ -33,26 +39,59 @@ pub(crate) enum Mask {
     Inside(Arc<Local>, Box<[u32]>),
 }
 
-impl Mask {
+impl Tokens {
     /// From any tokens, none twice.
     fn new(tokens: Vec<u32>, words: usize) -> Self {
         if tokens.len() <= words {
-            return Mask::Few(tokens.into());
+            return Tokens::Few(tokens.into());
         }
         let mut bits = vec![0; words];
         set_bits(&mut bits, &tokens);
-        Mask::Many(bits.into())
+        Tokens::Many(bits.into())
+    }
+
+    /// Calls `f` with each token.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(u32)) {
+        let (bits, list): (&[u32], &[u32]) = match self {
+            Tokens::Few(list) => (&[], list),
+            Tokens::Many(bits) => (bits, &[]),
+            Tokens::Inside(local, more) => (&local.inside, more),
+        };
+        for (word, &bits) in (0_u32..).zip(bits) {
+            let mut open = bits;
+            while open != 0 {
+                f(word * 32 + open.trailing_zeros());
+                open &= open - 1;
+            }
+        }
+        list.iter().for_each(|&token| f(token));
+    }
+}
+
+impl Mask {
+    fn new(tokens: Tokens) -> Self {
+        let costliest = OnceLock::new();
+        Mask { tokens, costliest }
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// What finishing the text can cost after one of the tokens; `compute` is called once.
+    pub(crate) fn costliest(&self, compute: impl FnOnce() -> u64) -> u64 {
+        *self.costliest.get_or_init(compute)
     }
 
     /// Writes the mask: one bit for each token, the lowest first.
     pub(crate) fn write(&self, bits: &mut [u32]) {
-        match self {
-            Mask::Few(tokens) => {
+        match &self.tokens {
+            Tokens::Few(tokens) => {
                 bits.fill(0);
                 set_bits(bits, tokens);
             }
-            Mask::Many(all) => bits.copy_from_slice(all),
-            Mask::Inside(local, more) => {
+            Tokens::Many(all) => bits.copy_from_slice(all),
+            Tokens::Inside(local, more) => {
                 bits.copy_from_slice(&local.inside);
                 set_bits(bits, more);
             }
@@ -61,8 +100,8 @@ impl Mask {
 
     fn bytes(&self) -> usize {
         // The shared part of a mask inside a string is counted where it is shared.
-        64 + match self {
-            Mask::Few(list) | Mask::Many(list) | Mask::Inside(_, list) => 4 * list.len(),
+        64 + match &self.tokens {
+            Tokens::Few(list) | Tokens::Many(list) | Tokens::Inside(_, list) => 4 * list.len(),
         }
     }
 }
@@ -102,9 +141,9 @@ impl Masks {
         if names_itself && alike != config {
             // Some token closes the key and goes on to another: whether that is the same key
             // again depends on its text.
-            return Arc::new(walk.mask(config).0);
+            return Arc::new(Mask::new(walk.mask(config).0));
         }
-        let mask = Arc::new(mask);
+        let mask = Arc::new(Mask::new(mask));
         let mut known = self.known.write();
         if self.bytes.fetch_add(mask.bytes(), Ordering::Relaxed) > cap {
             known.clear();
@@ -143,7 +182,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// The mask, and whether some token reads a whole key after leaving an unknown key.
-    fn mask(&self, config: Config) -> (Mask, bool) {
+    fn mask(&self, config: Config) -> (Tokens, bool) {
         match config.state {
             State::String { scan, partial } => (self.string(config, scan, partial), false),
             State::OtherKey {
@@ -156,7 +195,7 @@ impl Walk<'_> {
                     .machine
                     .after_key_config(config, object, Key::Other(text));
                 let (more, names_itself) = self.leave(&local, after);
-                (Mask::Inside(local, more.into()), names_itself)
+                (Tokens::Inside(local, more.into()), names_itself)
             }
             State::Key {
                 object, partial, ..
@@ -166,14 +205,14 @@ impl Walk<'_> {
     }
 
     /// By a walk of the whole trie.
-    fn plain(&self, config: Config) -> Mask {
+    fn plain(&self, config: Config) -> Tokens {
         let mut tokens = Vec::new();
         self.vocabulary.trie().walk(
             config,
             |at, byte, _| self.machine.step(at, byte),
             |found, _| tokens.extend_from_slice(found),
         );
-        Mask::new(tokens, self.vocabulary.mask_words())
+        Tokens::new(tokens, self.vocabulary.mask_words())
     }
 
     fn local(&self, key: ScanKey, partial: Partial) -> Arc<Local> {
@@ -198,7 +237,7 @@ impl Walk<'_> {
         (tokens, reads_key)
     }
 
-    fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Mask {
+    fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Tokens {
         let scanner = &self.machine.frames.rules.scanner;
         let local = self.local(ScanKey::Scan(scan), partial);
         if scanner.scan(scan).asks.is_empty() {
@@ -210,7 +249,7 @@ impl Walk<'_> {
                         .0
                 }
             };
-            return Mask::Inside(local, more.into());
+            return Tokens::Inside(local, more.into());
         }
         let allowed = local
             .exits
@@ -225,12 +264,12 @@ impl Walk<'_> {
                     .is_some()
             });
         let more = allowed.collect();
-        Mask::Inside(local, more)
+        Tokens::Inside(local, more)
     }
 
     /// In a key that the object knows so far, where unknown keys are fine, too: almost every token
     /// leads to an unknown key; those that close the key while it is known are looked at alone.
-    fn known_key(&self, config: Config, partial: Partial) -> Mask {
+    fn known_key(&self, config: Config, partial: Partial) -> Tokens {
         let State::Key { object, .. } = config.state else {
             return self.plain(config);
         };
@@ -276,7 +315,7 @@ impl Walk<'_> {
         );
         tokens.retain(|token| !closed_known.contains(token));
         tokens.extend(allowed);
-        Mask::Inside(local, tokens.into())
+        Tokens::Inside(local, tokens.into())
     }
 }
 

@@ -13,6 +13,8 @@ use crate::vocab::Trie;
 pub(crate) struct Local {
     /// A bit for each token after which the string goes on.
     pub(crate) inside: Box<[u32]>,
+    /// Those of them that end inside a character.
+    pub(crate) unfinished: Box<[u32]>,
     pub(crate) exits: Arc<Exits>,
 }
 
@@ -67,6 +69,7 @@ pub(crate) struct Lengths {
 impl Local {
     fn bytes(&self) -> usize {
         size_of_val(&*self.inside)
+            + size_of_val(&*self.unfinished)
             + size_of_val(&*self.exits.tokens)
             + size_of_val(&*self.exits.closing)
             + self.exits.beyond.bytes()

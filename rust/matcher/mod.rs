@@ -1,15 +1,13 @@
 //! One text that is being generated.
 
-use std::sync::Arc;
+mod budget;
 
-use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
-use crate::json::frames::TextId;
-use crate::json::spelling::Partial;
-use crate::machine::{Config, State};
-use crate::mask::{Mask, forget_text};
+use crate::machine::Config;
+use budget::Plan;
 
 /// Follows one text, token by token, and says which tokens may come next.
 #[derive(Clone, Debug)]
@@ -27,21 +25,8 @@ pub struct Matcher {
 struct Moment {
     config: Config,
     terminated: bool,
-    /// With a budget: tokens that finish the text. They fit in what is left of it.
-    plan: Plan,
-}
-
-/// Some tokens, of which the first ones have come already.
-#[derive(Clone, Debug)]
-struct Plan {
-    tokens: Arc<[u32]>,
-    from: usize,
-}
-
-impl Plan {
-    fn rest(&self) -> &[u32] {
-        &self.tokens[self.from..]
-    }
+    /// Tokens that finish the text within the budget, if there is one and it is nearly spent.
+    plan: Option<Plan>,
 }
 
 fn no_completion(cap: usize) -> Error {
@@ -71,14 +56,10 @@ impl Matcher {
         max_tokens: Option<usize>,
     ) -> Result<Self, Error> {
         let config = engine.machine.start();
-        let plan = Plan {
-            tokens: Arc::new([]),
-            from: 0,
-        };
         let now = Moment {
             config,
             terminated: false,
-            plan,
+            plan: None,
         };
         let mut matcher = Matcher {
             compiled,
@@ -88,24 +69,7 @@ impl Matcher {
             max_tokens,
         };
         if let Some(most) = max_tokens {
-            matcher.completion()?;
-            let plan = matcher.finish(config).ok_or_else(|| {
-                Error::new(
-                    Kind::Vocabulary,
-                    "the vocabulary cannot spell any valid text",
-                )
-            })?;
-            if plan.len() > most {
-                let message = format!(
-                    "the shortest valid text takes {} tokens, more than the budget of {most}",
-                    plan.len()
-                );
-                return Err(Error::new(Kind::Limit, message));
-            }
-            matcher.now.plan = Plan {
-                tokens: plan.into(),
-                from: 0,
-            };
+            matcher.now.plan = Some(matcher.first_plan(most)?);
         }
         Ok(matcher)
     }
@@ -201,12 +165,8 @@ impl Matcher {
         let Some(config) = self.read(self.now.config, bytes) else {
             return Ok(false);
         };
-        let plan = match self.left() {
-            None => self.now.plan.clone(),
-            Some(left) => match self.plan_after(token, config, left) {
-                Some(plan) => plan,
-                None => return Ok(false),
-            },
+        let Ok(plan) = self.plan_after(Some(token), config) else {
+            return Ok(false);
         };
         let next = Moment {
             config,
@@ -225,12 +185,8 @@ impl Matcher {
         let Some(config) = self.read(self.now.config, bytes) else {
             return false;
         };
-        let plan = match self.left() {
-            None => self.now.plan.clone(),
-            Some(left) => match self.fresh_plan(config, left) {
-                Some(plan) => plan,
-                None => return false,
-            },
+        let Ok(plan) = self.plan_after(None, config) else {
+            return false;
         };
         let next = Moment {
             config,
@@ -328,111 +284,5 @@ impl Matcher {
             config = next;
         }
         text
-    }
-
-    /// The tokens that are left of the budget.
-    fn left(&self) -> Option<usize> {
-        self.max_tokens
-            .map(|most| most.saturating_sub(self.before.len()))
-    }
-
-    /// Tokens that finish the text from a configuration.
-    fn finish(&self, config: Config) -> Option<Vec<u32>> {
-        let cap = self.compiled.limits().completion_bytes;
-        let ending = self.engine.machine.completion(forget_text(config), cap)?;
-        self.compiled.vocabulary().tokenize(&ending)
-    }
-
-    /// A plan for after a token, if the text can then be finished with `left - 1` tokens.
-    fn plan_after(&self, token: u32, config: Config, left: usize) -> Option<Plan> {
-        if self.now.plan.rest().first() == Some(&token) {
-            let rest = self.now.plan.clone();
-            return Some(Plan {
-                from: rest.from + 1,
-                ..rest
-            });
-        }
-        self.fresh_plan(config, left)
-    }
-
-    fn fresh_plan(&self, config: Config, left: usize) -> Option<Plan> {
-        let tokens = self.finish(config)?;
-        (tokens.len() < left).then(|| Plan {
-            tokens: tokens.into(),
-            from: 0,
-        })
-    }
-
-    /// Drops the tokens after which the text could not be finished in time.
-    fn keep_affordable(&self, mask: &Mask, bits: &mut [u32], left: usize) {
-        if left == 0 {
-            bits.fill(0);
-            return;
-        }
-        let mut affordable = FxHashMap::default();
-        if let Mask::Inside(_, more) = mask
-            && self.inside_bound().is_some_and(|bound| bound < left)
-        {
-            for &token in more
-                .iter()
-                .filter(|&&t| !self.is_affordable(t, left, &mut affordable))
-            {
-                bits[token as usize / 32] &= !(1 << (token % 32));
-            }
-            return;
-        }
-        for (word, bits) in (0_u32..).zip(bits.iter_mut()) {
-            let mut open = *bits;
-            while open != 0 {
-                let bit = open.trailing_zeros();
-                open &= open - 1;
-                if !self.is_affordable(word * 32 + bit, left, &mut affordable) {
-                    *bits &= !(1 << bit);
-                }
-            }
-        }
-    }
-
-    /// Whether the text can be finished in time after a token that may come. `known` remembers the
-    /// answers by where tokens lead: most lead to few places.
-    fn is_affordable(&self, token: u32, left: usize, known: &mut FxHashMap<Config, bool>) -> bool {
-        if self.now.plan.rest().first() == Some(&token) {
-            return true;
-        }
-        let bytes = self.compiled.vocabulary().token(token).unwrap_or_default();
-        let config = self.read(self.now.config, bytes);
-        config.is_some_and(|config| {
-            let alike = forget_text(config);
-            *known
-                .entry(alike)
-                .or_insert_with(|| self.fresh_plan(config, left).is_some())
-        })
-    }
-
-    /// An upper bound of the tokens that finish the text after any token that stays inside the
-    /// string that is being read; `None` if there is no cheap one.
-    ///
-    /// Where only the length of a string matters, its end is never farther away than now, but for
-    /// what finishes a character or, in a key, makes it differ from the known ones.
-    fn inside_bound(&self) -> Option<usize> {
-        const MARGIN: usize = 64;
-        let Config { state, stack } = self.now.config;
-        let machine = &self.engine.machine;
-        let state = match state {
-            State::String { scan, .. } if machine.is_length_only(scan) => State::String {
-                scan,
-                partial: Partial::Nothing,
-            },
-            State::Key { object, .. } | State::OtherKey { object, .. } => {
-                let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
-                State::OtherKey {
-                    object,
-                    text,
-                    partial,
-                }
-            }
-            _ => return None,
-        };
-        Some(self.finish(Config { state, stack })?.len() + MARGIN)
     }
 }
