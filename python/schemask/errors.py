@@ -1,0 +1,78 @@
+"""Every exception that schemask raises on purpose."""
+
+from __future__ import annotations
+
+
+class Error(ValueError):
+    """Bad input, misuse, or a generation that could not go on.
+
+    Attributes:
+        pointer: JSON pointer of the part of a schema that is at fault, if one is.
+        line: Line of a grammar or data text, counted from 1, if known.
+        column: Column in that line, counted from 1, if known.
+    """
+
+    pointer: str | None
+    line: int | None
+    column: int | None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        pointer: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+        self.line = line
+        self.column = column
+
+
+class SchemaError(Error):
+    """Not a JSON Schema, a reference to nothing, or a schema that nothing satisfies."""
+
+
+class UnsupportedSchemaError(SchemaError):
+    """A valid schema that uses what is not supported exactly; `pointer` names the keyword."""
+
+
+class GrammarError(Error):
+    """A grammar or a pattern that cannot be read."""
+
+
+class VocabularyError(Error):
+    """An inconsistent vocabulary, or a tokenizer whose tokens cannot be read as bytes."""
+
+
+class TokenError(Error):
+    """A token id outside the vocabulary."""
+
+
+class MaskError(Error):
+    """A bitmask or logits array of the wrong shape, type or layout."""
+
+
+class LimitError(Error):
+    """A cap on size or depth was reached."""
+
+
+class ToolError(Error):
+    """A function that cannot be a tool, or arguments that a tool does not take."""
+
+
+class FormatError(Error):
+    """Messages that a chat format cannot write, or text that it cannot read."""
+
+
+class ModelError(Error):
+    """A model that cannot do what is asked of it."""
+
+
+class GenerationError(Error):
+    """A generation that was stopped; the message names the position and the text so far."""
+
+
+class DataError(Error):
+    """A line of training data that is not in the expected shape."""

@@ -1,0 +1,131 @@
+"""What the plug-ins and the models share: the result of a generation, its text as it grows, and
+the errors that stop it."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from schemask._native import Vocabulary
+from schemask.errors import GenerationError, ModelError
+
+Status: TypeAlias = Literal["complete", "max_tokens", "stop"]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a model wrote after a prompt.
+
+    Attributes:
+        text: The text, without stop tokens and stop strings.
+        token_ids: The tokens as generated, without a stop token; empty if the model does not tell.
+        status: Why it ended: "complete" with a stop token of the model, "stop" at a stop string,
+            "max_tokens" at the limit. Under a grammar the text is valid, unless a stop string cut
+            it.
+        prompt_tokens: Number of tokens of the prompt; 0 if the model does not tell.
+        completion_tokens: Number of tokens generated; 0 if the model does not tell.
+    """
+
+    text: str
+    token_ids: list[int]
+    status: Status
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class TextStream:
+    """Turns the bytes of tokens into text, watches for stop strings, and reports what is certain.
+
+    Characters may be spread over tokens, and stop strings over both. Bytes that are no UTF-8 (an
+    unconstrained model can write such) become U+FFFD.
+    """
+
+    def __init__(self, stop: Sequence[str], on_text: Callable[[str], None] | None = None) -> None:
+        if not all(stop):
+            raise ModelError("an empty stop string would stop everything")
+        self.stopped = False
+        self._stop = tuple(stop)
+        self._longest = max(map(len, self._stop), default=0)
+        self._on_text = on_text
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._text = ""
+        self._reported = 0
+
+    def feed(self, data: bytes) -> bool:
+        """Adds the bytes of one token; True once the text holds a stop string."""
+        self._add(self._decoder.decode(data))
+        return self.stopped
+
+    def finish(self) -> str:
+        """The whole text, up to the first stop string."""
+        self._add(self._decoder.decode(b"", final=True))
+        self._report(len(self._text))
+        return self._text
+
+    def _add(self, piece: str) -> None:
+        if self.stopped:
+            return
+        unsearched = max(0, len(self._text) - self._longest + 1)
+        self._text += piece
+        # The stop string that is complete first counts, however the text is cut into pieces.
+        found = [
+            (at + len(stop), at)
+            for stop in self._stop
+            if (at := self._text.find(stop, unsearched)) >= 0
+        ]
+        if found:
+            self.stopped = True
+            self._text = self._text[: min(found)[1]]
+        self._report(len(self._text) - (0 if self.stopped else self._held_back()))
+
+    def _held_back(self) -> int:
+        """Length of the longest end of the text that may be the start of a stop string."""
+        for length in range(min(self._longest - 1, len(self._text)), 0, -1):
+            if any(stop.startswith(self._text[-length:]) for stop in self._stop):
+                return length
+        return 0
+
+    def _report(self, end: int) -> None:
+        if self._on_text is not None and end > self._reported:
+            self._on_text(self._text[self._reported : end])
+            self._reported = end
+
+
+def token_limit(max_tokens: int, prompt_tokens: int, context: int | None) -> int:
+    """`max_tokens`, cut to what a context of so many tokens still holds after the prompt.
+
+    Raises:
+        ModelError: That is nothing.
+    """
+    limit = max_tokens if context is None else min(max_tokens, context - prompt_tokens)
+    if limit <= 0:
+        room = "" if context is None else f" of {context} tokens of context"
+        raise ModelError(
+            f"no room to generate: max_tokens is {max_tokens}, and the prompt takes "
+            f"{prompt_tokens}{room}"
+        )
+    return limit
+
+
+def text_of(vocabulary: Vocabulary, token_ids: Sequence[int]) -> str:
+    """The text of generated tokens; bytes that are not UTF-8 become U+FFFD."""
+    return b"".join(map(vocabulary.token, token_ids)).decode(errors="replace")
+
+
+def refusal(vocabulary: Vocabulary, token_ids: Sequence[int], position: int) -> GenerationError:
+    """The error for a sequence that holds a token the grammar does not allow there.
+
+    Args:
+        vocabulary: The vocabulary of the grammar.
+        token_ids: The generated tokens.
+        position: Index of the refused token in `token_ids`.
+    """
+    token_id = token_ids[position]
+    known = 0 <= token_id < vocabulary.size
+    name = repr(vocabulary.token(token_id)) if known else "outside the vocabulary"
+    return GenerationError(
+        f"token {token_id} ({name}) at position {position} of the generated text "
+        f"is not allowed after {text_of(vocabulary, token_ids[:position])!r}"
+    )

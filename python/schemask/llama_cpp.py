@@ -1,0 +1,247 @@
+"""Constrained decoding with llama-cpp-python.
+
+`complete` is the supported way. Its `SchemaLogitsProcessor` also works with
+`Llama.create_completion` and `Llama.generate`, but llama-cpp-python swallows exceptions raised in a
+logits processor; so after such a call ask `processor.raise_if_failed()` before using the text:
+
+    processor = SchemaLogitsProcessor(compiled, max_tokens=64)
+    result = llama.create_completion(
+        prompt, max_tokens=64, logits_processor=LogitsProcessorList([processor])
+    )
+    processor.raise_if_failed()
+
+Do not combine it with `logit_bias`: llama-cpp-python then drops both, without a word. A processor
+that was never called is an error in `raise_if_failed` for that reason.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llama_cpp import LogitsProcessorList
+
+from schemask._native import CompiledGrammar
+from schemask.errors import GenerationError
+from schemask.generation import Completion, Status, TextStream, refusal, text_of, token_limit
+from schemask.masking import allocate_mask, apply_mask
+
+Logits = npt.NDArray[np.float32]
+
+
+class SchemaLogitsProcessor:
+    """Allows exactly the tokens after which the generated text can still become valid.
+
+    It fails closed: on any exception it allows nothing but stop tokens from then on, and
+    `raise_if_failed` raises the exception to the caller. Use one processor for one generation: the
+    prompt is learned from the first call. Going back to a shorter text of the same prompt is fine.
+
+    Args:
+        compiled: The grammar, compiled for the vocabulary of the model.
+        max_tokens: A budget: the text is finished and valid within it.
+    """
+
+    def __init__(self, compiled: CompiledGrammar, *, max_tokens: int | None = None) -> None:
+        self._vocabulary = compiled.vocabulary
+        self._matcher = compiled.matcher(max_tokens=max_tokens)
+        self._bitmask = allocate_mask(1, self._vocabulary.size)
+        self._prompt: npt.NDArray[np.intc] | None = None
+        self._generated: list[int] = []
+        self._error: BaseException | None = None
+
+    def __call__(self, input_ids: npt.NDArray[np.intc], scores: Logits) -> Logits:
+        """Returns a copy of `scores` (width,) with -inf for what `input_ids` (length,) forbids."""
+        masked = np.array(scores)  # a strided view of the sampler's candidates
+        if self._error is None:
+            try:
+                self._follow(input_ids)
+                self._matcher.fill_mask(self._bitmask)
+                apply_mask(masked, self._bitmask[0])
+                return masked
+            except BaseException as error:  # ctypes would print and drop even a KeyboardInterrupt
+                self._error = error
+        masked[:] = -np.inf
+        masked[self._vocabulary.stop_token_ids] = 0.0
+        return masked
+
+    def raise_if_failed(self) -> None:
+        """Raises what stopped the generation, if anything did.
+
+        Raises:
+            GenerationError: With the position and the text so far; its `__cause__` is the original
+                exception. Also if the processor was never called, as the text is then
+                unconstrained.
+            BaseException: An interrupt, as it was.
+        """
+        error = self._error
+        if error is None:
+            if self._prompt is None:
+                raise GenerationError(
+                    "the logits processor was never called: the text is unconstrained"
+                )
+        elif isinstance(error, GenerationError) or not isinstance(error, Exception):
+            raise error
+        else:
+            raise GenerationError(
+                f"stopped at position {len(self._generated)}, after "
+                f"{text_of(self._vocabulary, self._generated)!r}: {error}"
+            ) from error
+
+    def extend(self, sampled: int, tokenize: Callable[[bytes], list[int]]) -> list[int]:
+        """Accepts a token just sampled, and the text after it that is forced.
+
+        Args:
+            sampled: The token.
+            tokenize: The model's own tokenizer. It writes the forced text as the model would; a
+                model that is made to read other tokens of the same text goes astray.
+
+        Returns:
+            The accepted tokens, the sampled one first.
+        """
+        self._accept(sampled)
+        forced = self._matcher.forced_tokens()
+        text = b"".join(map(self._vocabulary.token, forced))
+        own = tokenize(text) if text else []
+        if b"".join(map(self._vocabulary.token, own)) == text:  # no space was put before it
+            forced = own
+        accepted = [sampled]
+        for token_id in forced:
+            if not self._matcher.accept(token_id):  # more tokens than the budget has left
+                break
+            self._generated.append(token_id)
+            accepted.append(token_id)
+        return accepted
+
+    @property
+    def is_accepting(self) -> bool:
+        """Whether the text may end here."""
+        return self._matcher.is_accepting
+
+    def _follow(self, input_ids: npt.NDArray[np.intc]) -> None:
+        if self._prompt is None:
+            self._prompt = input_ids.copy()
+        length = len(self._prompt)
+        if not np.array_equal(input_ids[:length], self._prompt):
+            raise GenerationError(
+                "the tokens do not begin with the prompt of the first call: "
+                "make a new SchemaLogitsProcessor for each generation"
+            )
+        tokens = input_ids[length:].tolist()
+        shared = 0
+        for ours, theirs in zip(self._generated, tokens, strict=False):
+            if ours != theirs:
+                break
+            shared += 1
+        if back := len(self._generated) - shared:
+            self._matcher.rollback(back)
+            del self._generated[shared:]
+        for token_id in tokens[shared:]:
+            self._accept(token_id)
+
+    def _accept(self, token_id: int) -> None:
+        known = 0 <= token_id < self._vocabulary.size
+        if not known or not self._matcher.accept(token_id):
+            tokens = [*self._generated, token_id]
+            raise refusal(self._vocabulary, tokens, len(self._generated))
+        self._generated.append(token_id)
+
+
+def complete(
+    llama: Any,
+    prompt: str | Sequence[int],
+    compiled: CompiledGrammar,
+    *,
+    max_tokens: int = 256,
+    temperature: float = 0.0,
+    top_k: int = 40,
+    top_p: float = 0.95,
+    min_p: float = 0.05,
+    seed: int = 0,
+    stop: Sequence[str] = (),
+    on_text: Callable[[str], None] | None = None,
+) -> Completion:
+    """Generates a valid text; tokens that the grammar forces are evaluated in one batch, not
+    sampled.
+
+    Args:
+        llama: A `llama_cpp.Llama`.
+        prompt: Text, in which special tokens are recognised and before which the model's BOS token
+            is put if the model wants one; or token ids, taken as they are.
+        compiled: The grammar, compiled for `Vocabulary.from_llama_cpp(llama)`.
+        max_tokens: Budget in tokens, cut to what the context still holds; the text is finished
+            within it.
+        temperature: 0 is greedy.
+        top_k, top_p, min_p: Cuts on the allowed tokens when sampling.
+        seed: Of the sampler; equal seeds give equal texts.
+        stop: Strings that end the generation early, and are not part of the text. Only then is the
+            text not valid, but the beginning of a valid one.
+        on_text: Called with each piece of text once it is certain to be part of the result.
+
+    Raises:
+        ModelError: The prompt fills the context.
+        GenerationError: The generation could not go on; with the position and the text so far.
+        LimitError, or another `Error`: the budget is too small for any valid text.
+    """
+    prompt_ids = encode_prompt(llama, prompt)
+    budget = token_limit(max_tokens, len(prompt_ids), llama.n_ctx())
+    vocabulary = compiled.vocabulary
+    stop_ids = set(vocabulary.stop_token_ids)
+    processor = SchemaLogitsProcessor(compiled, max_tokens=budget)
+    tokenize = functools.partial(llama.tokenize, add_bos=False, special=False)
+    text = TextStream(stop, on_text)
+    generated: list[int] = []
+    status: Status = "max_tokens"
+    if temperature > 0:
+        # Logits after a cached prefix differ a little from those of a prompt read in one go: enough
+        # for the same seed to draw another token.
+        llama.reset()
+    llama.set_seed(seed)
+    sampled = llama.generate(
+        prompt_ids,
+        temp=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        logits_processor=LogitsProcessorList([processor]),
+    )
+    try:
+        # The generator evaluates the prompt, reusing what is cached of it, and sets up a sampler
+        # that `llama.sample` goes on with. Feeding it forced tokens would turn them into drafts.
+        token_id = next(sampled)
+        sampled.close()
+        while True:
+            processor.raise_if_failed()
+            if token_id in stop_ids:
+                status = "complete"
+                break
+            run = processor.extend(token_id, tokenize)
+            generated += run
+            if text.feed(b"".join(map(vocabulary.token, run))):
+                status = "stop"
+                break
+            if len(generated) >= budget:
+                break
+            llama.eval(run)
+            token_id = llama.sample()
+    finally:
+        llama._sampler = None  # a later llama.sample would use it instead of its own arguments
+    if status != "stop" and not processor.is_accepting:
+        raise GenerationError(
+            f"the text ends at position {len(generated)}, unfinished: "
+            f"{text_of(vocabulary, generated)!r}"
+        )
+    return Completion(text.finish(), generated, status, len(prompt_ids), len(generated))
+
+
+def encode_prompt(llama: Any, prompt: str | Sequence[int]) -> list[int]:
+    """The tokens of a prompt, as `complete` reads it."""
+    if not isinstance(prompt, str):
+        return list(prompt)
+    ids = list(llama.tokenize(prompt.encode(), add_bos=False, special=True))
+    bos = llama.token_bos()
+    if not ids or (llama._model.add_bos_token() and ids[0] != bos):
+        ids.insert(0, bos)
+    return ids

@@ -1,0 +1,112 @@
+"""Putting a packed bitmask on logits.
+
+A bitmask is an int32 array of shape `(batch, words)` or `(words,)` with `words = ceil(vocabulary
+size / 32)`: token `t` is allowed where bit `t % 32` (least significant first) of word `t // 32` is
+set.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemask.errors import MaskError
+
+if TYPE_CHECKING:
+    import torch
+
+WORD_BITS = 32
+
+
+def allocate_mask(batch: int, vocab_size: int) -> npt.NDArray[np.int32]:
+    """A bitmask of shape `(batch, ceil(vocab_size / 32))` that allows nothing."""
+    return np.zeros((batch, -(-vocab_size // WORD_BITS)), dtype=np.int32)
+
+
+def apply_mask(logits: Any, bitmask: Any) -> None:
+    """Sets the logits of all tokens that the bitmask does not allow to -inf, in place.
+
+    Args:
+        logits: Shape `(batch, width)` or `(width,)`: a writable numpy array (float16, float32,
+            float64) or a torch tensor on any device (also bfloat16); it need not be contiguous.
+            Columns past the bitmask's tokens become -inf: the heads of models are often wider than
+            their vocabulary.
+        bitmask: Shape `(batch, words)` or `(words,)`, int32: a numpy array or a torch tensor.
+            Without a batch axis it applies to each row of the logits.
+
+    Raises:
+        MaskError: A wrong type or shape, or logits that lack a column for an allowed token. The
+            logits are unchanged then.
+    """
+    if _is_tensor(logits):
+        _apply_to_tensor(logits, bitmask)
+    elif isinstance(logits, np.ndarray):
+        _apply_to_array(logits, bitmask)
+    else:
+        raise MaskError(f"logits are a numpy array or a torch tensor, not {type(logits).__name__}")
+
+
+def _is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")  # nothing is a tensor before torch is imported
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _apply_to_array(logits: npt.NDArray[Any], bitmask: Any) -> None:
+    if not np.issubdtype(logits.dtype, np.floating):
+        raise MaskError(f"logits are floating point numbers, not {logits.dtype}")
+    if not logits.flags.writeable:
+        raise MaskError("the logits are read-only")
+    mask = bitmask.cpu().numpy() if _is_tensor(bitmask) else bitmask
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.int32:
+        raise MaskError(f"a bitmask is an int32 array, not {_describe(bitmask)}")
+    _check_shapes(logits.shape, mask.shape)
+    octets = np.ascontiguousarray(mask).astype("<i4", copy=False).view(np.uint8)
+    allowed = np.unpackbits(octets, axis=-1, bitorder="little").view(np.bool_)
+    width = logits.shape[-1]
+    known = allowed.shape[-1]
+    if known > width:
+        _check_cut(width, bool(allowed[..., width:].any()))
+    np.copyto(logits[..., :known], -np.inf, where=~allowed[..., :width])
+    logits[..., known:] = -np.inf
+
+
+def _apply_to_tensor(logits: torch.Tensor, bitmask: Any) -> None:
+    import torch
+
+    if not logits.dtype.is_floating_point:
+        raise MaskError(f"logits are floating point numbers, not {logits.dtype}")
+    mask = torch.from_numpy(bitmask) if isinstance(bitmask, np.ndarray) else bitmask
+    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.int32:
+        raise MaskError(f"a bitmask is an int32 array, not {_describe(bitmask)}")
+    _check_shapes(logits.shape, mask.shape)
+    octets = mask.contiguous().to(logits.device, non_blocking=True).view(torch.uint8)
+    bits = torch.arange(8, dtype=torch.uint8, device=logits.device)
+    allowed = octets.unsqueeze(-1).bitwise_right_shift(bits).bitwise_and_(1).flatten(-2).bool()
+    width = logits.shape[-1]
+    known = allowed.shape[-1]
+    if known > width:
+        _check_cut(width, bool(allowed[..., width:].any()))
+    with torch.no_grad():
+        logits[..., :known].masked_fill_(~allowed[..., :width], -torch.inf)
+        logits[..., known:] = -torch.inf
+
+
+def _check_shapes(logits: tuple[int, ...], mask: tuple[int, ...]) -> None:
+    if not (1 <= len(mask) <= len(logits) <= 2 and logits[:-1][: len(mask) - 1] == mask[:-1]):
+        raise MaskError(
+            f"the logits' shape {tuple(logits)} and the bitmask's shape {tuple(mask)} do not fit: "
+            "they are (batch, width) and (batch, words), or one row of either"
+        )
+
+
+def _check_cut(width: int, cuts_allowed: bool) -> None:
+    if cuts_allowed:
+        raise MaskError(f"the bitmask allows tokens past the {width} columns of the logits")
+
+
+def _describe(value: Any) -> str:
+    dtype = getattr(value, "dtype", None)
+    return type(value).__name__ if dtype is None else f"{type(value).__name__} of {dtype}"

@@ -1,0 +1,21 @@
+"""Models behind one protocol: `Model` continues prompts, `ChatModel` answers conversations.
+
+Each adapter stands in the module of its library and imports it only when used.
+"""
+
+from schemask.generation import Completion
+from schemask.models.base import CallableModel, ChatModel, ChatTurn, Model
+from schemask.models.llama_cpp import LlamaCppModel
+from schemask.models.openai import OpenAIModel
+from schemask.models.transformers import TransformersModel
+
+__all__ = [
+    "CallableModel",
+    "ChatModel",
+    "ChatTurn",
+    "Completion",
+    "LlamaCppModel",
+    "Model",
+    "OpenAIModel",
+    "TransformersModel",
+]

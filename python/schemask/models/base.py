@@ -1,0 +1,124 @@
+"""The protocol between schemask and whatever generates text.
+
+`Model` continues a prompt; with a vocabulary, it does so under a grammar. `ChatModel` is for remote
+endpoints that take messages and tool definitions and keep the prompt to themselves: nothing can
+constrain them, so callers validate what comes back. A model may be both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from schemask.chat_format import ParsedTurn
+from schemask.errors import ModelError
+from schemask.generation import Completion, Status, TextStream
+from schemask.tools import ToolsLike
+
+if TYPE_CHECKING:
+    from schemask._native import CompiledGrammar
+    from schemask.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class ChatTurn:
+    """The assistant's next turn; fields as in `Completion`."""
+
+    turn: ParsedTurn
+    status: Status
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Continues a prompt."""
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The vocabulary to compile grammars for, or None if the model cannot be constrained."""
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        grammar: CompiledGrammar | None = None,
+        max_tokens: int = 256,
+        stop: Sequence[str] = (),
+        temperature: float = 0.0,
+        seed: int = 0,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Completion:
+        """Continues `prompt`.
+
+        Args:
+            prompt: The text to continue; special tokens may be spelt in it.
+            grammar: What the text must match, compiled for `vocabulary`. The text then ends valid
+                within `max_tokens`.
+            max_tokens: Limit on generated tokens.
+            stop: Texts at which to end; none of them is part of the result.
+            temperature: 0 is greedy.
+            seed: Makes sampling repeatable.
+            on_text: Called with each piece of text once it is certain to be part of the result.
+
+        Raises:
+            ModelError: The model cannot do what is asked: no grammar, prompt too long, no answer.
+            Error: As the grammar's matcher raises.
+        """
+
+
+@runtime_checkable
+class ChatModel(Protocol):
+    """Writes the next turn of a conversation, on its own terms."""
+
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: ToolsLike = (),
+        tool_choice: str = "auto",
+        parallel: bool = True,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> ChatTurn:
+        """The next turn; names and arguments of its calls are not validated.
+
+        Raises:
+            ModelError: No answer, or one that was filtered or refused.
+            FormatError: Calls that are no JSON.
+        """
+
+
+class CallableModel:
+    """Any function from prompt to text as a `Model`, such as `lambda prompt: ...`.
+
+    It cannot be constrained, and it sets limits, temperature and seed itself.
+    """
+
+    vocabulary = None
+
+    def __init__(self, function: Callable[[str], str]) -> None:
+        self._function = function
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        grammar: CompiledGrammar | None = None,
+        max_tokens: int = 256,
+        stop: Sequence[str] = (),
+        temperature: float = 0.0,
+        seed: int = 0,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Completion:
+        """As `Model.generate`; `max_tokens`, `temperature` and `seed` have no effect."""
+        if grammar is not None:
+            raise ModelError("a plain callable cannot be constrained by a grammar")
+        text = self._function(prompt)
+        if not isinstance(text, str):
+            raise ModelError(f"the callable returned {type(text).__name__} instead of text")
+        stream = TextStream(stop, on_text)
+        stream.feed(text.encode("utf-8", "backslashreplace"))
+        return Completion(stream.finish(), [], "stop" if stream.stopped else "complete", 0, 0)

@@ -1,0 +1,92 @@
+"""GGUF models through llama-cpp-python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from schemask.generation import Completion, Status, TextStream, token_limit
+from schemask.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from llama_cpp import Llama
+
+    from schemask._native import CompiledGrammar
+
+
+class LlamaCppModel:
+    """A `llama_cpp.Llama` as a `Model`.
+
+    Args:
+        llama: The model; it should serve one generation at a time.
+        vocabulary: Its vocabulary, if it has been read already.
+    """
+
+    def __init__(self, llama: Llama, vocabulary: Vocabulary | None = None) -> None:
+        self.vocabulary = vocabulary or Vocabulary.from_llama_cpp(llama)
+        self._llama: Any = llama
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        grammar: CompiledGrammar | None = None,
+        max_tokens: int = 256,
+        stop: Sequence[str] = (),
+        temperature: float = 0.0,
+        seed: int = 0,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Completion:
+        """As `Model.generate`. The limit on tokens is cut to what the context still holds."""
+        if grammar is None:
+            return self._continue(prompt, max_tokens, stop, temperature, seed, on_text)
+        from schemask.llama_cpp import complete
+
+        return complete(
+            self._llama,
+            prompt,
+            grammar,
+            max_tokens=max_tokens,
+            stop=stop,
+            temperature=temperature,
+            seed=seed,
+            on_text=on_text,
+        )
+
+    def _continue(
+        self,
+        prompt: str,
+        max_tokens: int,
+        stop: Sequence[str],
+        temperature: float,
+        seed: int,
+        on_text: Callable[[str], None] | None,
+    ) -> Completion:
+        from schemask.llama_cpp import encode_prompt
+
+        prompt_ids = encode_prompt(self._llama, prompt)
+        limit = token_limit(max_tokens, len(prompt_ids), self._llama.n_ctx())
+        stream = TextStream(stop, on_text)
+        stop_ids = set(self.vocabulary.stop_token_ids)
+        token_ids: list[int] = []
+        status: Status = "max_tokens"
+        if temperature > 0:
+            self._llama.reset()  # for the sake of the seed; see schemask.llama_cpp.complete
+        self._llama.set_seed(seed)
+        tokens = self._llama.generate(prompt_ids, temp=temperature)
+        try:
+            for token in tokens:
+                if token in stop_ids:
+                    status = "complete"
+                    break
+                token_ids.append(token)
+                if stream.feed(self.vocabulary.token(token)):
+                    status = "stop"
+                    break
+                if len(token_ids) == limit:
+                    break
+        finally:
+            tokens.close()
+            # A later `Llama.sample` would go on with this sampler, whatever its own arguments say.
+            self._llama._sampler = None
+        return Completion(stream.finish(), token_ids, status, len(prompt_ids), len(token_ids))

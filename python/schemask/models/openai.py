@@ -1,0 +1,181 @@
+"""Models behind an endpoint that speaks OpenAI's chat completions protocol."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from schemask.chat_format import ParsedTurn, check_messages
+from schemask.errors import FormatError, ModelError
+from schemask.generation import Completion, Status, TextStream
+from schemask.models.base import ChatTurn
+from schemask.tools import ToolSet, ToolsLike
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types.chat import ChatCompletion
+
+    from schemask._native import CompiledGrammar
+
+_STATUS: dict[str | None, Status] = {
+    "stop": "complete",
+    "tool_calls": "complete",
+    "length": "max_tokens",
+}
+
+
+class OpenAIModel:
+    """A remote model, as teacher or as agent.
+
+    Args:
+        client: The client, which knows the address and the key.
+        model: Name of the model at that endpoint.
+        options: Sent with each request, over what this class sends; None leaves a key out. Models
+            that want another name for the limit take `max_tokens=None, max_completion_tokens=512`.
+    """
+
+    vocabulary = None
+
+    def __init__(self, client: openai.OpenAI, model: str, **options: Any) -> None:
+        self._client = client
+        self._model = model
+        self._options = options
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        grammar: CompiledGrammar | None = None,
+        max_tokens: int = 256,
+        stop: Sequence[str] = (),
+        temperature: float = 0.0,
+        seed: int = 0,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Completion:
+        """As `Model.generate`: `prompt` is one message of the user, and the answer the text.
+
+        Stop strings are searched here, since endpoints differ in how many they take.
+        """
+        if grammar is not None:
+            raise ModelError("a remote model cannot be constrained by a grammar")
+        answer = self._request(
+            [{"role": "user", "content": prompt}],
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=seed,
+        )
+        stream = TextStream(stop, on_text)
+        stream.feed((answer.choices[0].message.content or "").encode("utf-8", "backslashreplace"))
+        text = stream.finish()
+        status: Status = "stop" if stream.stopped else _status(answer)
+        return Completion(text, [], status, *_usage(answer))
+
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: ToolsLike = (),
+        tool_choice: str = "auto",
+        parallel: bool = True,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> ChatTurn:
+        """As `ChatModel.chat`. A turn cut off inside a call is "max_tokens" and has no calls."""
+        request: dict[str, Any] = {}
+        if definitions := ToolSet.of(tools).definitions:
+            named = {"type": "function", "function": {"name": tool_choice}}
+            request["tools"] = definitions
+            request["tool_choice"] = (
+                tool_choice if tool_choice in ("auto", "required", "none") else named
+            )
+            if not parallel:
+                request["parallel_tool_calls"] = False
+        answer = self._request(
+            _to_openai(messages),
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=seed,
+            **request,
+        )
+        message, status = answer.choices[0].message, _status(answer)
+        calls = [
+            {"function": {"name": call.function.name, "arguments": call.function.arguments}}
+            for call in message.tool_calls or []
+            if call.type == "function"
+        ]
+        content = message.content or ""
+        try:
+            turn = ParsedTurn.from_message(
+                {"role": "assistant", "content": content, "tool_calls": calls}
+            )
+        except FormatError:
+            if status != "max_tokens":
+                raise
+            turn = ParsedTurn(content, [])
+        return ChatTurn(turn, status, *_usage(answer))
+
+    def _request(self, messages: list[dict[str, Any]], **request: Any) -> ChatCompletion:
+        import openai
+
+        request = {"model": self._model, "messages": messages, **request, **self._options}
+        given = {key: value for key, value in request.items() if value is not None}
+        try:
+            answer: ChatCompletion = self._client.chat.completions.create(**given)
+        except openai.OpenAIError as error:
+            raise ModelError(f"{self._model}: {error}") from error
+        if not answer.choices:
+            raise ModelError(f"{self._model} gave no answer")
+        if refusal := answer.choices[0].message.refusal:
+            raise ModelError(f"{self._model} refused: {refusal}")
+        return answer
+
+
+def _status(answer: ChatCompletion) -> Status:
+    reason = answer.choices[0].finish_reason
+    if reason not in _STATUS:
+        raise ModelError(f"the answer ended with {reason!r}")
+    return _STATUS[reason]
+
+
+def _usage(answer: ChatCompletion) -> tuple[int, int]:
+    usage = answer.usage
+    return (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+
+
+def _to_openai(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with arguments as text and with ids that tie results to calls, in order."""
+    converted: list[dict[str, Any]] = []
+    open_ids: list[str] = []
+    count = 0
+    for message in check_messages(messages):
+        if message["role"] == "tool":
+            if not open_ids:
+                raise ModelError("a chat endpoint takes the result of a tool after its call only")
+            message = {
+                "role": "tool",
+                "tool_call_id": open_ids.pop(0),
+                "content": message["content"],
+            }
+        elif calls := message.get("tool_calls"):
+            # Nine letters and digits: the one form of id that every endpoint takes.
+            open_ids = [f"call{count + index:05d}" for index in range(len(calls))]
+            count += len(calls)
+            message = {
+                "role": "assistant",
+                "content": message["content"] or None,
+                "tool_calls": [
+                    {
+                        "id": id,
+                        "type": "function",
+                        "function": {
+                            "name": call["function"]["name"],
+                            "arguments": json.dumps(call["function"]["arguments"]),
+                        },
+                    }
+                    for id, call in zip(open_ids, calls, strict=True)
+                ],
+            }
+        converted.append(message)
+    return converted

@@ -1,0 +1,120 @@
+"""Models through transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from schemask.errors import GenerationError, ModelError
+from schemask.generation import Completion, Status, TextStream, token_limit
+from schemask.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from schemask._native import CompiledGrammar
+
+
+class TransformersModel:
+    """A causal language model and its tokenizer as a `Model`.
+
+    Args:
+        model: The model, on any device.
+        tokenizer: Its tokenizer.
+        vocabulary: Its vocabulary, if it has been read already.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
+        config = model.config.get_text_config()
+        self.vocabulary = vocabulary or Vocabulary.from_transformers(
+            tokenizer, vocab_size=config.vocab_size
+        )
+        self._model: Any = model
+        self._tokenizer: Any = tokenizer
+        self._context: int | None = getattr(config, "max_position_embeddings", None)
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        grammar: CompiledGrammar | None = None,
+        max_tokens: int = 256,
+        stop: Sequence[str] = (),
+        temperature: float = 0.0,
+        seed: int = 0,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Completion:
+        """As `Model.generate`. The limit on tokens is cut to what the context still holds."""
+        import torch
+        from transformers import LogitsProcessorList, StoppingCriteriaList
+
+        from schemask.transformers import SchemaLogitsProcessor
+
+        encoded = self._tokenizer(prompt, return_tensors="pt").to(self._model.device)
+        length = encoded["input_ids"].shape[1]
+        if length == 0:
+            raise ModelError("the prompt has no tokens, and the tokenizer puts none before it")
+        limit = token_limit(max_tokens, length, self._context)
+        stream = TextStream(stop, on_text)
+        follower = _Follower(self.vocabulary, stream, length)
+        processors = [SchemaLogitsProcessor(grammar, max_tokens=limit)] if grammar else []
+        sampling: dict[str, Any] = {"do_sample": False}
+        if temperature > 0:
+            sampling = {"do_sample": True, "temperature": temperature}
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self._model.generate(
+                **encoded,
+                **sampling,
+                num_beams=1,
+                num_return_sequences=1,
+                max_new_tokens=limit,
+                logits_processor=LogitsProcessorList(processors),
+                stopping_criteria=StoppingCriteriaList([follower]),
+                eos_token_id=self.vocabulary.stop_token_ids,
+                pad_token_id=self.vocabulary.stop_token_ids[0],
+            )
+        status: Status = "max_tokens"
+        if stream.stopped:
+            status = "stop"
+        elif follower.is_complete:
+            status = "complete"
+        tokens = follower.token_ids
+        if grammar is not None and not stream.stopped:
+            # The model's own generation config can end a generation in ways unknown here.
+            matcher = grammar.matcher()
+            if not all(map(matcher.accept, tokens)) or not matcher.is_accepting:
+                raise GenerationError(
+                    f"the text ends unfinished at position {len(tokens)}: {stream.finish()!r}"
+                )
+        return Completion(stream.finish(), tokens, status, length, len(tokens))
+
+
+class _Follower:
+    """Stopping criterion that reads each token as it is generated; batch size 1."""
+
+    def __init__(self, vocabulary: Vocabulary, stream: TextStream, prompt_length: int) -> None:
+        self.token_ids: list[int] = []
+        self.is_complete = False
+        self._vocabulary = vocabulary
+        self._stops = set(vocabulary.stop_token_ids)
+        self._stream = stream
+        self._prompt_length = prompt_length
+
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
+        seen = self._prompt_length + len(self.token_ids)
+        for token in input_ids[0, seen:].tolist():
+            if self.is_complete or self._stream.stopped:
+                break
+            if token in self._stops:
+                self.is_complete = True
+            else:
+                self.token_ids.append(token)
+                self._stream.feed(self._vocabulary.token(token))
+        done = self.is_complete or self._stream.stopped
+        return input_ids.new_full((input_ids.shape[0],), done, dtype=bool)

@@ -1,0 +1,382 @@
+"""Synthetic training data: a teacher writes conversations that call given tools.
+
+Line i of a file is a function of the seed, of i, and of the lines before it. So the file itself is
+the only state: a run that was killed goes on where the file ends, and ends with the file that an
+uninterrupted run would have written (if the teacher repeats itself under a seed, as local models
+do).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+from tqdm import tqdm
+
+from ._bytes import byte_vocabulary
+from ._native import CompiledGrammar
+from ._teaching import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
+from .chat_format import FORMATS, Message, call_schema
+from .errors import DataError, Error
+from .grammar import Grammar, PropertyOrder
+from .models.base import Model
+from .tools import Schema, ToolSet, ToolsLike
+from .vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class TeacherRequest:
+    """What a teacher is asked to write: one conversation.
+
+    Attributes:
+        index: The line, from 0.
+        attempt: 0, or how many answers for this line were refused before.
+        seed: A number below 2**31 to sample with; each attempt has its own.
+        kind: "call" for one call, "parallel" for several in one turn, "words" for a question that
+            none of the tools helps with.
+        tools: The tools that the conversation offers.
+        targets: Names of the tools to call, in this order; none for "words".
+        hints: Who asks, how, and what makes it hard or easy.
+        schema: JSON Schema of the answer, an object. For calls: `user` (text), `tool_calls` (list
+            of `{"name", "arguments"}`), `results` (one text per call) and `answer` (text). For
+            "words": `user` and `answer`.
+    """
+
+    index: int
+    attempt: int
+    seed: int
+    kind: Kind
+    tools: ToolSet
+    targets: tuple[str, ...]
+    hints: tuple[str, ...]
+    schema: Schema
+
+    @property
+    def prompt(self) -> str:
+        """The request in words, to be continued with the JSON object; base models can do it too."""
+        return teacher_prompt(self.kind, self.tools, self.targets, self.hints)
+
+
+Teacher: TypeAlias = Model | Callable[[TeacherRequest], Mapping[str, Any]]
+
+
+@dataclass
+class Report:
+    """What a run did.
+
+    Attributes:
+        written: Lines that this run added.
+        found: Lines that were there before.
+        refused: Why answers were not written, with how often: "invalid" (not of the schema, or text
+            that no chat format can write), "cut off" (at the token limit), "duplicate".
+    """
+
+    written: int = 0
+    found: int = 0
+    refused: dict[str, int] = field(
+        default_factory=lambda: {"invalid": 0, "cut off": 0, "duplicate": 0}
+    )
+
+
+def generate(
+    teacher: Teacher,
+    tools: ToolsLike,
+    count: int,
+    path: str | os.PathLike[str],
+    *,
+    seed: int = 0,
+    words: float = 0.1,
+    parallel: float = 0.1,
+    temperature: float = 0.8,
+    max_tokens: int = 512,
+    attempts: int = 16,
+    resume: bool = True,
+    progress: bool = True,
+) -> Report:
+    """Writes `count` conversations to the JSON lines file `path`.
+
+    A line is `{"messages": [...], "tools": [...]}`, as TRL's `SFTTrainer` and transformers'
+    `apply_chat_template(messages, tools=tools)` read it: the user's request, the assistant's calls,
+    their results and the assistant's answer; or, for a question that needs no tool, request and
+    answer.
+
+    No two lines have the same request, apart from case, spaces and punctuation. Every call names a
+    tool that the line offers, and its arguments are valid; a model with a vocabulary is constrained
+    so that they are, and what any other teacher writes is checked. An answer that is refused is
+    asked for again with other hints.
+
+    Args:
+        teacher: A model adapter, or a function from a `TeacherRequest` to an example (a dict as the
+            request's `schema` says).
+        tools: The tools; none of them is run.
+        count: Lines that the file shall have in the end.
+        path: The file. It is continued if it exists; a last line that a kill has torn is removed.
+        seed: Decides about everything that is drawn.
+        words: Share of conversations in which no tool is called.
+        parallel: Share of conversations in which one turn makes two calls.
+        temperature: Of the teacher, if it is a model.
+        max_tokens: Limit per conversation, if the teacher is a model.
+        attempts: How often to ask for a line before giving up.
+        resume: False refuses to touch a file that has content.
+        progress: Show a progress bar on standard error.
+
+    Raises:
+        DataError: A file that cannot be continued (a damaged line, other tools), or a line for
+            which all attempts were refused; lines written so far stay.
+        UnsupportedSchemaError: Parameters of a tool that are not supported exactly.
+        ModelError: As the teacher raises. What a function raises passes through.
+    """
+    tool_set = ToolSet.of(tools)
+    if not len(tool_set):
+        raise DataError("no tools to write conversations for")
+    if not (words >= 0 and parallel >= 0 and words + parallel <= 1):
+        raise DataError("words and parallel are shares of all conversations")
+    if attempts < 1:
+        raise DataError("attempts must be at least 1")
+    plan = _Plan(tool_set, seed, words, parallel)
+    writer = _Writer(teacher, temperature, max_tokens)
+    report = Report()
+    with _open(Path(path), resume) as file:
+        found = [_request_key(request) for request in _existing(file, tool_set)]
+        requests, report.found = set(found), len(found)
+        bar = tqdm(
+            total=count,
+            initial=min(report.found, count),
+            unit="line",
+            disable=not progress,
+        )
+        with bar:
+            for index in range(report.found, count):
+                line = _next_line(plan, writer, index, attempts, requests, report)
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+                report.written += 1
+                bar.update()
+                bar.set_postfix(report.refused, refresh=False)
+    return report
+
+
+class _Refused(Exception):
+    """An answer that must not be written; `reason` is a key of `Report.refused`."""
+
+    def __init__(self, reason: str, problem: str) -> None:
+        super().__init__(problem)
+        self.reason = reason
+
+
+def _next_line(
+    plan: _Plan, writer: _Writer, index: int, attempts: int, requests: set[str], report: Report
+) -> bytes:
+    problem = ""
+    for attempt in range(attempts):
+        request = plan.request(index, attempt)
+        try:
+            example = writer.write(request)
+            key = _request_key(example["user"])
+            if key in requests:
+                raise _Refused("duplicate", "a request that an earlier line has")
+        except _Refused as refused:
+            report.refused[refused.reason] += 1
+            problem = str(refused)
+            continue
+        requests.add(key)
+        line = {"messages": _messages(example), "tools": request.tools.definitions}
+        return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+    raise DataError(
+        f"line {index + 1}: {attempts} answers in a row were refused, the last: {problem}"
+    )
+
+
+class _Plan:
+    """Draws what to ask for."""
+
+    def __init__(self, tools: ToolSet, seed: int, words: float, parallel: float) -> None:
+        self._tools = tools
+        self._seed = seed
+        self._words = words
+        self._parallel = parallel
+
+    def request(self, index: int, attempt: int) -> TeacherRequest:
+        draw = random.Random(f"{self._seed}/{index}/{attempt}")
+        share = draw.random()
+        kind: Kind = "call"
+        if share < self._words:
+            kind = "words"
+        elif share < self._words + self._parallel:
+            kind = "parallel"
+        names = self._tools.names
+        targets = draw.choices(names, k={"words": 0, "call": 1, "parallel": 2}[kind])
+        offered = {*targets, *draw.sample(names, k=draw.randint(1, len(names)))}
+        # A set has no order that a seed decides.
+        order = [name for name in names if name in offered]
+        draw.shuffle(order)
+        tools = ToolSet(self._tools[name] for name in order)
+        traits = (PERSONAS, STYLES, DIFFICULTIES) if targets else (PERSONAS, STYLES)
+        return TeacherRequest(
+            index=index,
+            attempt=attempt,
+            seed=draw.getrandbits(31),
+            kind=kind,
+            tools=tools,
+            targets=tuple(targets),
+            hints=tuple(draw.choice(trait) for trait in traits),
+            schema=_example_schema(tools, targets),
+        )
+
+
+def _example_schema(tools: ToolSet, targets: Sequence[str]) -> Schema:
+    def list_of(items: list[Schema]) -> Schema:
+        return {"type": "array", "prefixItems": items, "minItems": len(items), "items": False}
+
+    # No maximal length: at that length a text would end in the middle, and nobody would see.
+    text: Schema = {"type": "string", "minLength": 1}
+    properties: Schema = {"user": text}
+    definitions: Schema = {}
+    if targets:
+        called = ToolSet(tools[name] for name in dict.fromkeys(targets))
+        calls = call_schema(called)
+        definitions = {"$defs": calls["$defs"]}
+        by_name = dict(zip(called.names, calls["anyOf"], strict=True))
+        properties["tool_calls"] = list_of([by_name[name] for name in targets])
+        properties["results"] = list_of([text] * len(targets))
+    properties["answer"] = text
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+        **definitions,
+    }
+
+
+class _Writer:
+    """Gets one checked example from a teacher."""
+
+    def __init__(self, teacher: Teacher, temperature: float, max_tokens: int) -> None:
+        self._teacher = teacher
+        self._temperature = temperature
+        self._max_tokens = max_tokens
+        self._compiled: dict[tuple[str, str], CompiledGrammar] = {}
+
+    def write(self, request: TeacherRequest) -> dict[str, Any]:
+        teacher = self._teacher
+        if isinstance(teacher, Model):
+            answer = _read_object(self._complete(teacher, request))
+        else:
+            answer = teacher(request)
+        return self._check(answer, request)
+
+    def _complete(self, model: Model, request: TeacherRequest) -> str:
+        constraint: dict[str, Any] = {}
+        if model.vocabulary is not None:
+            constraint["grammar"] = self._compile(request.schema, "schema", model.vocabulary)
+        completion = model.generate(
+            request.prompt,
+            max_tokens=self._max_tokens,
+            temperature=self._temperature,
+            seed=request.seed,
+            **constraint,
+        )
+        # Under a grammar the text is valid even so, but words end in the middle.
+        if completion.status == "max_tokens":
+            raise _Refused("cut off", f"cut off after {self._max_tokens} tokens")
+        return completion.text
+
+    def _check(self, answer: object, request: TeacherRequest) -> dict[str, Any]:
+        try:
+            text = json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise _Refused("invalid", f"not a JSON object: {error}") from error
+        matcher = self._compile(request.schema, "any", byte_vocabulary()).matcher()
+        for position in range(len(text)):
+            if not matcher.accept_bytes(text[position : position + 1]):
+                seen = text[: position + 1].decode(errors="replace")
+                raise _Refused("invalid", f"not as the schema says, from the end of {seen[-80:]!r}")
+        if not matcher.is_accepting:
+            raise _Refused("invalid", "not a whole JSON object")
+        example: dict[str, Any] = json.loads(text)
+        if not _request_key(example["user"]):
+            raise _Refused("invalid", "a request without words")
+        try:
+            for call in example.get("tool_calls", ()):
+                tool = request.tools[call["name"]]
+                if tool.function is not None:
+                    tool.bind(call["arguments"])
+            for form in FORMATS.values():
+                form.render(_messages(example), request.tools)
+        except Error as error:
+            raise _Refused("invalid", str(error)) from error
+        return example
+
+    def _compile(
+        self, schema: Schema, order: PropertyOrder, vocabulary: Vocabulary
+    ) -> CompiledGrammar:
+        key = (order, json.dumps(schema))
+        if key not in self._compiled:
+            grammar = Grammar.from_json_schema(schema, whitespace="spaced", property_order=order)
+            self._compiled[key] = grammar.compile(vocabulary)
+        return self._compiled[key]
+
+
+def _read_object(text: str) -> Any:
+    """The JSON object in a model's text; models put it between fences and pleasantries."""
+    start = text.find("{")
+    try:
+        return json.JSONDecoder().raw_decode(text, max(start, 0))[0]
+    except (ValueError, RecursionError) as error:
+        raise _Refused("invalid", f"no JSON object: {error}") from error
+
+
+def _messages(example: Mapping[str, Any]) -> list[Message]:
+    messages: list[Message] = [{"role": "user", "content": example["user"]}]
+    if "tool_calls" in example:
+        calls = [{"type": "function", "function": call} for call in example["tool_calls"]]
+        messages.append({"role": "assistant", "content": "", "tool_calls": calls})
+        for call, result in zip(example["tool_calls"], example["results"], strict=True):
+            messages.append({"role": "tool", "name": call["name"], "content": result})
+    messages.append({"role": "assistant", "content": example["answer"]})
+    return messages
+
+
+def _request_key(text: str) -> str:
+    """The words of a request, by which duplicates are known."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def _open(path: Path, resume: bool) -> BinaryIO:
+    try:
+        file = path.open("ab+")
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+    if not resume and file.tell():
+        file.close()
+        raise DataError(f"{path} has content already")
+    return file
+
+
+def _existing(file: BinaryIO, tools: ToolSet) -> Iterator[str]:
+    """The requests of the whole lines in the file; what is left of a torn line is cut off."""
+    file.seek(0)
+    known = tools.definitions
+    end = 0
+    for number, line in enumerate(file, start=1):
+        if not line.endswith(b"\n"):
+            break
+        end += len(line)
+        try:
+            example = json.loads(line)
+            request: str = example["messages"][0]["content"]
+            offered = example["tools"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise DataError(f"line {number} is damaged: {error}", line=number) from error
+        if not all(tool in known for tool in offered):
+            raise DataError(f"line {number} offers other tools", line=number)
+        yield request
+    file.truncate(end)

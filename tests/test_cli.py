@@ -1,0 +1,272 @@
+"""The command line, as a user meets it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import schemask
+from schemask.chat_format import HERMES, TOOL_CODE
+from schemask.cli import _parser, main
+
+COMMANDS = ("demo", "synth", "format", "check", "generate")
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+CALL = {"name": "get_stock_price", "arguments": {"symbol": "AAPL"}}
+MESSAGES = [
+    {"role": "user", "content": "What is Apple trading at?"},
+    {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": CALL}]},
+    {"role": "tool", "name": "get_stock_price", "content": "150.0"},
+    {"role": "assistant", "content": "At 150 dollars."},
+]
+TOOLS = """\
+from schemask import tool
+
+@tool
+def get_stock_price(symbol: str) -> float:
+    '''Get the current price of a stock.'''
+    return 150.0
+
+same_again = get_stock_price
+"""
+
+
+def write(path: Path, content: Any) -> str:
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def one_line_error(capsys: pytest.CaptureFixture[str]) -> str:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.fullmatch(r"schemask: [^\n]+\n", captured.err)
+    return captured.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_that_can_be_parsed(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([command, "--help"])
+    assert exit_.value.code == 0
+    text = capsys.readouterr().out
+    example = text.partition("example:\n  ")[2].strip()
+    program, *arguments = shlex.split(example)
+    assert program == "schemask"
+    assert arguments[0] == command
+    assert _parser().parse_args(arguments).run
+
+
+def test_the_module_and_the_command_are_the_same() -> None:
+    for command in (
+        [sys.executable, "-m", "schemask"],
+        [str(Path(sys.executable).parent / "schemask")],
+    ):
+        done = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
+        for name in COMMANDS:
+            assert name in done.stdout
+        assert subprocess.run([*command, "nonsense"], capture_output=True).returncode == 2
+
+
+def test_check_of_a_supported_schema(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", write(tmp_path / "s.json", PERSON)]) == 0
+    assert capsys.readouterr().out == 'supported: yes\nexample: {"name": "", "age": 0}\n'
+
+
+def test_check_lists_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    schema = {"properties": {"a": {"type": "string", "format": "made-up"}}}
+    assert main(["check", write(tmp_path / "s.json", schema)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("supported: yes\nwarning at /properties/a/format: ")
+
+
+def test_check_lists_every_unsupported_keyword(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = {"not": {"const": 1}, "properties": {"a/b": {"type": "array", "uniqueItems": True}}}
+    assert main(["check", write(tmp_path / "s.json", schema)]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("supported: no\n")
+    assert "  /not: " in out
+    assert "  /properties/a~1b/uniqueItems: " in out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"type": "nonsense"}, "/type"),
+        ({"$ref": "#/$defs/missing"}, "/$ref"),
+        (False, "schema"),
+        ('{"a": ', "no JSON"),
+        ("", "no JSON"),
+    ],
+)
+def test_check_of_what_is_no_schema(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: Any, message: str
+) -> None:
+    assert main(["check", write(tmp_path / "s.json", content)]) == 1
+    assert message in one_line_error(capsys)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "latin1").write_bytes(b'"\xe9"')
+    for path in (tmp_path / "missing", tmp_path, tmp_path / "latin1"):
+        assert main(["check", str(path)]) == 1
+        assert str(path) in one_line_error(capsys)
+
+
+def test_a_schema_from_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO('{"const": [1, "é"]}'))
+    assert main(["check", "-"]) == 0
+    assert 'example: [1, "é"]\n' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", [TOOL_CODE, HERMES])
+def test_format(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: Any) -> None:
+    tools = schemask.ToolSet(
+        [{"name": "get_stock_price", "description": "Price.", "parameters": None}]
+    )
+    lines = [
+        {"messages": MESSAGES, "tools": tools.definitions},
+        {"messages": MESSAGES, "tools": json.dumps(tools.definitions)},
+        {"messages": MESSAGES},
+        {"user": "Apple?", "tool_call": CALL},
+    ]
+    data = write(tmp_path / "d.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    whole = form.render(MESSAGES, tools)
+    expected = [whole, whole, form.render(MESSAGES)]
+
+    assert main(["format", data, "--format", form.name]) == 0
+    texts = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
+    assert texts[:3] == expected
+    assert form.render_call(**CALL) in texts[3]
+
+    out = tmp_path / "train.txt"
+    assert main(["format", data, "--format", form.name, "--plain", "--out", str(out)]) == 0
+    assert out.read_text(encoding="utf-8") == "".join(texts)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 2: no JSON"),
+        ("[]", "line 2: not a JSON object"),
+        ('{"text": "a"}', "line 2: "),
+        ('{"messages": [{"role": "robot", "content": ""}]}', "line 2: "),
+        ('{"messages": [{"role": "user", "content": "<|im_end|>"}]}', "line 2: "),
+        ('{"messages": [], "tools": [{"no": "name"}]}', "line 2: "),
+        ('{"messages": [], "tools": "["}', "line 2: no JSON"),
+    ],
+)
+def test_format_of_bad_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, message: str
+) -> None:
+    good = json.dumps({"messages": MESSAGES})
+    out = tmp_path / "out"
+    data = write(tmp_path / "d.jsonl", f"{good}\n{line}\n")
+    assert main(["format", data, "--out", str(out)]) == 1
+    assert message in one_line_error(capsys)
+
+
+def test_output_that_nobody_reads(tmp_path: Path) -> None:
+    """As in `schemask format ... | head -1`: no traceback."""
+    line = json.dumps({"messages": MESSAGES}) + "\n"
+    data = write(tmp_path / "d.jsonl", line * 2000)
+    command = [sys.executable, "-m", "schemask", "format", data]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 1
+
+
+def test_generate(tmp_path: Path, capsys: pytest.CaptureFixture[str], gguf_path: Path) -> None:
+    schema = write(tmp_path / "s.json", PERSON)
+    arguments = ["generate", schema, "A person as JSON:", "--max-tokens", "40"]
+    assert main([*arguments, "--model", str(gguf_path)]) == 0
+    first = capsys.readouterr().out
+    assert json.loads(first).keys() == {"name", "age"}
+    # The same model, found by itself.
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_models_that_cannot_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    schema = write(tmp_path / "s.json", PERSON)
+    missing, broken = tmp_path / "missing.gguf", tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF?")
+    for path in (missing, broken):
+        assert main(["generate", schema, "A person:", "--model", str(path)]) == 1
+        assert str(path) in one_line_error(capsys)
+
+
+def test_synth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "data.jsonl"
+    arguments = ["synth", write(tmp_path / "tools.py", TOOLS), "--out", str(out)]
+    shares = ["--words", "0", "--parallel", "0"]
+    assert main([*arguments, *shares, "--count", "1", "--max-tokens", "160"]) == 0
+    assert capsys.readouterr().out.startswith(f"{out}: 1 lines, 1 of them new\n")
+    [line] = out.read_text(encoding="utf-8").splitlines()
+    [call] = json.loads(line)["messages"][1]["tool_calls"]
+    assert call["function"]["name"] == "get_stock_price"
+    assert isinstance(call["function"]["arguments"]["symbol"], str)
+    assert main(["format", str(out)]) == 0
+
+
+def test_synth_with_bad_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {
+        "none.py": "x = 1\n",
+        "object.json": {"name": "a"},
+        "nameless.json": [{"parameters": {}}],
+        "broken.json": "[",
+    }
+    for name, content in files.items():
+        tools = write(tmp_path / name, content)
+        assert main(["synth", tools, "--out", str(tmp_path / "out"), "--count", "1"]) == 1
+        one_line_error(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_synth_without_a_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    tools = write(tmp_path / "tools.py", TOOLS)
+    arguments = ["synth", tools, "--out", str(tmp_path / "out"), "--openai", "a-model"]
+    assert main(arguments) == 1
+    assert "OPENAI_API_KEY" in one_line_error(capsys)
+
+
+def test_the_demo_calls_the_tool_and_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+    out = capsys.readouterr().out
+    assert "What is Apple trading at?" in out
+    assert (
+        '<tool_code>{"name": "get_stock_price", "arguments": {"symbol": "AAPL"}}</tool_code>' in out
+    )
+    assert '{"symbol": "AAPL", "price": 150.0}' in out
+    assert "Apple" in out.splitlines()[-1]
+
+
+def test_the_demo_fails_if_no_tool_ran(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "Thank you!"]) == 1
+    assert "Result" not in capsys.readouterr().out

@@ -1,0 +1,32 @@
+"""Real schemas with valid and invalid instances, on a real vocabulary."""
+
+from __future__ import annotations
+
+import pytest
+
+import schemask
+from corpus import llama3, maskbench, maskbench_file
+from maskbench import judge
+
+SCHEMAS = 600  # all 7,888 take minutes: `python benches/maskbench.py`
+
+
+@pytest.mark.skipif(
+    not maskbench_file().exists(), reason=f"no data: {maskbench_file()} (see benches/README.md)"
+)
+def test_no_invalid_instance_is_accepted_and_no_valid_one_refused() -> None:
+    entries = {entry.id: entry for entry in maskbench(SCHEMAS, seed=2)}
+    llama = llama3()
+    verdicts = list(judge(entries.values(), llama, "schema"))
+    compiled = [verdict for verdict in verdicts if verdict.error is None]
+    assert len(verdicts) == SCHEMAS
+    for verdict in verdicts:
+        if verdict.error is not None:
+            assert isinstance(verdict.error, schemask.UnsupportedSchemaError), verdict
+    assert len(compiled) >= 0.7 * SCHEMAS
+    assert sum(verdict.passed for verdict in compiled) >= 0.95 * len(compiled)
+    assert [(verdict.id, verdict.accepted) for verdict in compiled if verdict.accepted] == []
+    # Some instances list keys in an order of their own.
+    unordered = [entries[verdict.id] for verdict in compiled if verdict.refused]
+    refused = [(verdict.id, verdict.refused) for verdict in judge(unordered, llama, "any")]
+    assert [(id, texts) for id, texts in refused if texts] == []

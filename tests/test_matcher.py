@@ -1,0 +1,289 @@
+"""The matcher as a plug-in uses it: arrays, ways back, forced text, budgets, misuse."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import schemask
+from schemask._bytes import byte_vocabulary
+from strategies import schemas
+
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+WORDS = 9  # of a row for the 257 tokens of the byte vocabulary
+
+
+def matcher_of(schema: Any, **options: Any) -> schemask.Matcher:
+    max_tokens = options.pop("max_tokens", None)
+    grammar = schemask.Grammar.from_json_schema(schema, **options)
+    return grammar.compile(byte_vocabulary()).matcher(max_tokens)
+
+
+def look(matcher: schemask.Matcher) -> tuple[Any, ...]:
+    """All that can be seen of a matcher's state."""
+    row = np.zeros(WORDS, dtype=np.int32)
+    matcher.fill_mask(row)
+    seen = (matcher.is_accepting, matcher.is_terminated, matcher.token_count)
+    return (row.tobytes(), matcher.completion(), matcher.forced_tokens(), *seen)
+
+
+def test_every_kind_of_bitmask() -> None:
+    matcher = matcher_of(PERSON)
+    one = np.zeros(WORDS, dtype=np.int32)
+    matcher.fill_mask(one)
+    allowed = np.flatnonzero(np.unpackbits(one.view(np.uint8), bitorder="little"))
+    assert bytes(allowed.tolist()) == b"\t\n\r {"
+
+    rows = np.full((3, WORDS), 7, dtype=np.int32)
+    matcher.fill_mask(rows, row=1)
+    assert (rows[1] == one).all()
+    assert (rows[[0, 2]] == 7).all()
+
+    tensor = torch.full((2, WORDS), 7, dtype=torch.int32)
+    matcher.fill_mask(tensor, row=1)
+    assert (tensor[1].numpy() == one).all()
+    assert (tensor[0] == 7).all()
+
+
+def test_a_row_for_a_head_that_is_wider_than_the_vocabulary() -> None:
+    exact, wide = np.zeros(WORDS, dtype=np.int32), np.full(WORDS + 2, -1, dtype=np.int32)
+    matcher_of(PERSON).fill_mask(exact)
+    matcher_of(PERSON).fill_mask(wide)
+    assert (wide[:WORDS] == exact).all()
+    assert not wide[WORDS:].any()
+
+
+@pytest.mark.parametrize(
+    "bitmask",
+    [
+        np.zeros(WORDS - 1, dtype=np.int32),
+        np.zeros((2, WORDS - 1), dtype=np.int32),
+        np.zeros((1, 1, WORDS), dtype=np.int32),
+        np.zeros(WORDS, dtype=np.int64),
+        np.zeros(WORDS, dtype=np.uint32),
+        np.zeros(WORDS, dtype=np.float32),
+        np.zeros(WORDS, dtype=np.int32).byteswap().view(">i4"),
+        np.zeros((WORDS, 2), dtype=np.int32).T,
+        np.zeros(2 * WORDS, dtype=np.int32)[::2],
+        np.frombuffer(bytes(4 * WORDS), dtype=np.int32),
+        torch.zeros(WORDS, dtype=torch.int64),
+        torch.zeros(2 * WORDS, dtype=torch.int32)[::2],
+        torch.zeros(WORDS, dtype=torch.int32, device="meta"),
+        [0] * WORDS,
+        bytes(4 * WORDS),
+        None,
+    ],
+    ids=lambda bitmask: f"{type(bitmask).__name__} {getattr(bitmask, 'dtype', '')}",
+)
+def test_bitmasks_of_a_wrong_kind(bitmask: Any) -> None:
+    with pytest.raises(schemask.MaskError):
+        matcher_of(PERSON).fill_mask(bitmask)
+    with pytest.raises(schemask.MaskError):
+        schemask.fill_masks([matcher_of(PERSON)], bitmask)
+
+
+def test_a_row_that_does_not_exist() -> None:
+    bitmask = np.zeros((2, WORDS), dtype=np.int32)
+    with pytest.raises(schemask.MaskError):
+        matcher_of(PERSON).fill_mask(bitmask, row=2)
+    with pytest.raises(schemask.MaskError):
+        schemask.fill_masks([matcher_of(PERSON)] * 3, bitmask)
+    assert not bitmask.any()
+
+
+def test_many_rows_at_once() -> None:
+    texts = [
+        b"",
+        b"{",
+        b'{"name',
+        b'{"name": "',
+        b'{"name": "a", "age": 1',
+        b'{"name": "", "age":0}',
+    ]
+    matchers = [matcher_of(PERSON) for _ in texts]
+    expected = np.zeros((len(texts), WORDS), dtype=np.int32)
+    for row, (matcher, text) in enumerate(zip(matchers, texts, strict=True)):
+        assert matcher.accept_bytes(text)
+        matcher.fill_mask(expected, row)
+    for bitmask in (np.zeros_like(expected), torch.zeros(expected.shape, dtype=torch.int32)):
+        schemask.fill_masks(matchers, bitmask)
+        assert (np.asarray(bitmask) == expected).all()
+
+
+def test_matchers_of_one_grammar_in_many_threads() -> None:
+    compiled = schemask.Grammar.from_json_schema(PERSON).compile(byte_vocabulary())
+    text = b'{"name": "a name of some length", "age": 12345}'
+    seen: list[list[bytes]] = []
+
+    def follow() -> None:
+        matcher, rows = compiled.matcher(), []
+        for byte in text:
+            row = np.zeros(WORDS, dtype=np.int32)
+            matcher.fill_mask(row)
+            rows.append(row.tobytes())
+            assert matcher.accept(byte)
+        seen.append(rows)
+
+    threads = [threading.Thread(target=follow) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 8
+    assert all(rows == seen[0] for rows in seen)
+
+
+@pytest.mark.parametrize("token", [-1, 257, 2**31, 2**40])
+def test_token_ids_outside_the_vocabulary(token: int) -> None:
+    matcher = matcher_of(PERSON)
+    before = look(matcher)
+    with pytest.raises(schemask.TokenError, match=str(token)):
+        matcher.accept(token)
+    assert look(matcher) == before
+
+
+def test_a_stop_token_comes_exactly_where_the_text_may_end() -> None:
+    matcher = matcher_of({"type": "integer"})
+    stop = 256
+    assert not matcher.accept(stop)
+    assert matcher.accept_bytes(b"-")
+    assert not matcher.accept(stop)
+    assert matcher.accept_bytes(b"7")
+    assert matcher.accept(stop)
+    assert matcher.is_terminated
+    assert not matcher.accept(stop)
+    assert not matcher.accept(ord("1"))
+    assert not matcher.accept_bytes(b" ")
+    assert matcher.completion() == b""
+    assert matcher.forced_tokens() == []
+    matcher.rollback(1)
+    assert not matcher.is_terminated
+    assert matcher.accept_bytes(b"1")
+
+
+@settings(deadline=None, max_examples=200)
+@given(schemas(), st.integers(0, 2**32), st.sampled_from([None, 60]))
+def test_ways_back_lead_where_the_text_was(schema: Any, seed: int, budget: int | None) -> None:
+    try:
+        matcher = matcher_of(schema, max_tokens=budget)
+    except (schemask.SchemaError, schemask.LimitError):
+        assume(False)
+    choose = random.Random(seed)
+    seen = [look(matcher)]
+    tokens: list[int] = []
+    for _ in range(25):
+        if tokens and choose.random() < 0.2:
+            count = choose.randint(0, len(tokens))
+            matcher.rollback(count)
+            del tokens[len(tokens) - count :], seen[len(seen) - count :]
+            assert look(matcher) == seen[-1]
+            continue
+        allowed = [t for t in range(257) if seen[-1][0][t // 8] >> (t % 8) & 1]
+        refused = choose.choice([t for t in range(257) if t not in set(allowed)] or [256])
+        if refused not in allowed:
+            assert not matcher.accept(refused)
+            assert look(matcher) == seen[-1]
+        if matcher.is_terminated or not allowed:
+            break
+        twin = copy.copy(matcher) if choose.random() < 0.5 else matcher.clone()
+        token = choose.choice(allowed)
+        assert matcher.accept(token)
+        assert look(twin) == seen[-1]
+        tokens.append(token)
+        seen.append(look(matcher))
+    with pytest.raises(schemask.TokenError):
+        matcher.rollback(len(tokens) + 1)
+    assert look(matcher) == seen[-1]
+    matcher.reset()
+    assert look(matcher) == seen[0]
+
+
+def test_forced_tokens_spell_what_has_no_choice() -> None:
+    matcher = matcher_of(PERSON, whitespace="spaced")
+    assert bytes(matcher.forced_tokens()) == b'{"name": "'
+    for token in matcher.forced_tokens():
+        assert matcher.accept(token)
+    assert matcher.forced_tokens() == []
+    assert matcher.accept_bytes(b'Ann"')
+    assert bytes(matcher.forced_tokens()) == b', "age": '
+    # Where the text may end, nothing is forced.
+    done = matcher_of({"const": 1}, whitespace="compact")
+    assert done.accept_bytes(b"1")
+    assert done.forced_tokens() == []
+
+
+def test_a_budget_that_is_too_small() -> None:
+    shortest = len('{"name":"","age":0}')
+    matcher = matcher_of(PERSON, max_tokens=shortest)
+    assert json.loads(matcher.completion()) == {"name": "", "age": 0}
+    with pytest.raises(schemask.LimitError, match=str(shortest)):
+        matcher_of(PERSON, max_tokens=shortest - 1)
+    with pytest.raises(schemask.LimitError):
+        matcher_of(PERSON, max_tokens=0)
+
+
+def test_a_budget_leaves_what_fits() -> None:
+    matcher = matcher_of({"type": "string"}, max_tokens=4)
+    assert matcher.accept_bytes(b'"')
+    assert matcher.accept_bytes(b"a")
+    row = np.zeros(WORDS, dtype=np.int32)
+    matcher.fill_mask(row)
+    # One more character fits, but no first byte of several, and no backslash.
+    allowed = np.flatnonzero(np.unpackbits(row.view(np.uint8), bitorder="little"))
+    assert allowed.tolist() == [byte for byte in range(0x20, 0x80) if byte != ord("\\")]
+    assert matcher.accept_bytes(b"b")
+    assert not matcher.accept_bytes(b"c")
+    assert matcher.accept_bytes(b'"')
+    assert matcher.is_accepting
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (([b"a"], [1]), schemask.VocabularyError),
+        (([b"a"], [-1]), schemask.VocabularyError),
+        (([b"a"], []), schemask.VocabularyError),
+        (([], []), schemask.VocabularyError),
+        (([b"a", b""], [1], [2]), schemask.VocabularyError),
+    ],
+)
+def test_vocabularies_that_are_inconsistent(arguments: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        schemask.Vocabulary(*arguments)
+
+
+@pytest.mark.parametrize(
+    "options", [{"whitespace": "loose"}, {"property_order": "sorted"}, {"whitespace": ""}]
+)
+def test_options_that_do_not_exist(options: dict[str, str]) -> None:
+    with pytest.raises(schemask.GrammarError, match="one of"):
+        schemask.Grammar.from_json_schema({}, **options)
+
+
+@pytest.mark.parametrize(
+    "schema", [3, object(), {"const": object()}, "{", "[]", {"a": float("nan")}]
+)
+def test_what_is_no_schema_at_all(schema: Any) -> None:
+    with pytest.raises(schemask.SchemaError):
+        schemask.Grammar.from_json_schema(schema)
+
+
+def test_hostile_schemas_end_in_errors() -> None:
+    nested = "[" * 100_000 + "]" * 100_000
+    for schema in (nested, '{"items":' * 20_000 + "{}" + "}" * 20_000):
+        with pytest.raises(schemask.Error):
+            schemask.Grammar.from_json_schema(schema)

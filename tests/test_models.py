@@ -1,0 +1,372 @@
+"""Model adapters: real models and real clients behind one protocol."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemask.chat_format import ToolCall
+from schemask.errors import FormatError, ModelError
+from schemask.generation import TextStream
+from schemask.grammar import Grammar
+from schemask.models import (
+    CallableModel,
+    ChatModel,
+    LlamaCppModel,
+    Model,
+    OpenAIModel,
+    TransformersModel,
+)
+from schemask.vocabulary import Vocabulary
+
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+
+
+# Text and stop strings of few letters, so that they meet; 'é' and '😀' span several bytes.
+letters = st.text(alphabet="ab<é😀", max_size=30)
+
+
+@given(text=letters, stops=st.lists(letters.filter(bool), max_size=3), data=st.data())
+def test_text_stream_is_as_searching_the_whole_text(
+    text: str, stops: list[str], data: st.DataObject
+) -> None:
+    found = [(at + len(stop), at) for stop in stops if (at := text.find(stop)) >= 0]
+    expected = text[: min(found)[1]] if found else text
+
+    pieces: list[str] = []
+    stream = TextStream(stops, pieces.append)
+    rest = text.encode()
+    while rest and not stream.stopped:
+        size = data.draw(st.integers(1, len(rest)))
+        assert stream.feed(rest[:size]) == stream.stopped
+        rest = rest[size:]
+        assert expected.startswith("".join(pieces))
+    assert stream.finish() == "".join(pieces) == expected
+    assert stream.stopped == bool(found)
+
+
+def test_text_stream_of_broken_bytes() -> None:
+    stream = TextStream(["\ufffd"])
+    assert stream.feed(b"a\xc3") is False
+    assert stream.feed(b"(b") is True
+    assert stream.finish() == "a"
+    with pytest.raises(ModelError, match="empty stop string"):
+        TextStream([""])
+
+
+def test_callable_model() -> None:
+    model = CallableModel(lambda prompt: prompt.upper() + "<end> more")
+    assert isinstance(model, Model) and not isinstance(model, ChatModel)
+    whole = model.generate("a")
+    assert (whole.text, whole.status) == ("A<end> more", "complete")
+    pieces: list[str] = []
+    cut = model.generate("a", stop=["<end>"], on_text=pieces.append)
+    assert (cut.text, cut.status, pieces) == ("A", "stop", ["A"])
+    with pytest.raises(ModelError, match="NoneType"):
+        CallableModel(lambda prompt: None).generate("a")  # type: ignore[arg-type, return-value]
+
+
+@pytest.fixture(scope="module")
+def gemma(llama: Any) -> LlamaCppModel:
+    return LlamaCppModel(llama)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_model: Any, llama3_tokenizer: Any) -> TransformersModel:
+    return TransformersModel(tiny_model, llama3_tokenizer)
+
+
+@pytest.fixture(params=["gemma", "tiny"])
+def local(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(request.param)
+
+
+def test_is_a_model(local: Any) -> None:
+    assert isinstance(local, Model) and not isinstance(local, ChatModel)
+
+
+def test_grammar_holds_within_any_budget(local: Any) -> None:
+    compiled = Grammar.from_json_schema(PERSON, whitespace="spaced").compile(local.vocabulary)
+    for max_tokens in (16, 24, 40):
+        pieces: list[str] = []
+        completion = local.generate(
+            "A person as JSON: ",
+            grammar=compiled,
+            max_tokens=max_tokens,
+            temperature=1.5,
+            seed=max_tokens,
+            on_text=pieces.append,
+        )
+        person = json.loads(completion.text)
+        assert list(person) == ["name", "age"] and isinstance(person["age"], int)
+        assert completion.completion_tokens == len(completion.token_ids) <= max_tokens
+        assert completion.prompt_tokens > 0
+        spelt = b"".join(map(local.vocabulary.token, completion.token_ids))
+        assert "".join(pieces) == completion.text == spelt.decode()
+
+
+def test_words_under_a_grammar_say_when_they_were_cut(local: Any) -> None:
+    string = Grammar.from_json_schema({"type": "string"}, whitespace="compact")
+    compiled = string.compile(local.vocabulary)
+    completion = local.generate("Once upon a time", grammar=compiled, max_tokens=6)
+    assert completion.status == "max_tokens"
+    assert isinstance(json.loads(completion.text), str)
+    fixed = Grammar.from_json_schema({"const": "yes"}, whitespace="compact")
+    completion = local.generate("Say:", grammar=fixed.compile(local.vocabulary), max_tokens=20)
+    # A model without sense may well spell it by escapes.
+    assert (json.loads(completion.text), completion.status) == ("yes", "complete")
+
+
+def test_without_a_grammar(local: Any) -> None:
+    pieces: list[str] = []
+    whole = local.generate("The sky is", max_tokens=12, on_text=pieces.append)
+    assert whole.text == "".join(pieces)
+    assert whole.status == "max_tokens" and len(whole.token_ids) == 12
+
+    middle = whole.text[3:5]
+    cut = local.generate("The sky is", max_tokens=12, stop=["never there", middle])
+    assert cut.status == "stop"
+    assert cut.text == whole.text[: whole.text.index(middle)]
+    assert cut.token_ids == whole.token_ids[: len(cut.token_ids)]
+
+
+def test_seeds(local: Any) -> None:
+    def sample(seed: int) -> list[int]:
+        options = {"max_tokens": 8, "temperature": 1.0, "seed": seed}
+        token_ids: list[int] = local.generate("Today I saw", **options).token_ids
+        return token_ids
+
+    assert sample(1) == sample(1)
+    assert len({tuple(sample(seed)) for seed in range(4)}) > 1
+
+
+def test_prompt_that_fills_the_context(local: Any) -> None:
+    with pytest.raises(ModelError, match="no room"):
+        local.generate("word " * 2000)
+    nearly = "word " * 1015
+    completion = local.generate(nearly, max_tokens=50)
+    assert completion.status == "max_tokens"
+    assert completion.prompt_tokens + completion.completion_tokens <= 1024
+
+
+def test_llama_cpp_is_what_the_library_writes(gemma: LlamaCppModel, llama: Any) -> None:
+    ours = gemma.generate("The capital of France is", max_tokens=8)
+    theirs = llama.create_completion("The capital of France is", max_tokens=8, temperature=0)
+    assert ours.text == theirs["choices"][0]["text"]
+    assert ours.prompt_tokens == theirs["usage"]["prompt_tokens"]
+
+
+def test_llama_cpp_reads_special_tokens_in_the_prompt(gemma: LlamaCppModel) -> None:
+    plain = gemma.generate("a", max_tokens=1).prompt_tokens
+    assert gemma.generate("a<end_of_turn>", max_tokens=1).prompt_tokens == plain + 1
+
+
+def test_llama_cpp_leaves_no_sampler_behind(gemma: LlamaCppModel, llama: Any) -> None:
+    gemma.generate("a", max_tokens=1, temperature=1.0)
+    assert llama._sampler is None
+
+
+def test_transformers_ends_at_any_stop_token(tiny: TransformersModel) -> None:
+    grammar = Grammar.from_json_schema({"enum": [1, 2]}, whitespace="compact")
+    completion = tiny.generate("x", grammar=grammar.compile(tiny.vocabulary), max_tokens=5)
+    assert completion.status == "complete"
+    assert not set(completion.token_ids) & set(tiny.vocabulary.stop_token_ids)
+
+
+def test_transformers_leaves_the_global_generator_alone(tiny: TransformersModel) -> None:
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    tiny.generate("x", max_tokens=3, temperature=1.0, seed=1)
+    assert torch.equal(torch.rand(3), expected)
+
+
+class ChatServer:
+    """Speaks the chat completions protocol on the loopback interface, from prepared answers."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.answers: list[dict[str, Any]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                outer.requests.append(json.loads(self.rfile.read(length)))
+                answer = outer.answers.pop(0)
+                body = json.dumps(answer).encode()
+                self.send_response(400 if "error" in answer else 200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def will_say(self, content: str | None, finish: str = "stop", **message: Any) -> None:
+        self.answers.append(
+            {
+                "id": "1",
+                "object": "chat.completion",
+                "created": 0,
+                "model": "served",
+                "choices": [
+                    {
+                        "index": 0,
+                        "finish_reason": finish,
+                        "message": {"role": "assistant", "content": content, **message},
+                    }
+                ],
+                "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+            }
+        )
+
+    def will_call(self, *calls: tuple[str, str], finish: str = "tool_calls") -> None:
+        made = [
+            {"id": f"x{i}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            for i, (name, arguments) in enumerate(calls)
+        ]
+        self.will_say(None, finish, tool_calls=made)
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    made = ChatServer()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def remote(server: ChatServer) -> OpenAIModel:
+    url = f"http://127.0.0.1:{server.server.server_port}/v1"
+    return OpenAIModel(openai.OpenAI(base_url=url, api_key="none", max_retries=0), "served")
+
+
+TOOL = {
+    "type": "function",
+    "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
+}
+
+
+def test_remote_completion(server: ChatServer, remote: OpenAIModel) -> None:
+    assert isinstance(remote, Model) and isinstance(remote, ChatModel)
+    server.will_say("One. Two.")
+    completion = remote.generate("Count.", max_tokens=9, temperature=0.5, seed=3, stop=[" T"])
+    assert (completion.text, completion.status) == ("One.", "stop")
+    assert (completion.prompt_tokens, completion.completion_tokens) == (7, 3)
+    assert server.requests == [
+        {
+            "model": "served",
+            "messages": [{"role": "user", "content": "Count."}],
+            "max_tokens": 9,
+            "temperature": 0.5,
+            "seed": 3,
+        }
+    ]
+    server.will_say("One", finish="length")
+    assert remote.generate("Count.").status == "max_tokens"
+
+
+def test_remote_conversation(server: ChatServer, remote: OpenAIModel) -> None:
+    server.will_call(("f", '{"a": 1}'), ("g", "{}"))
+    messages = [
+        {"role": "user", "content": "Go."},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [
+                {"type": "function", "function": {"name": "f", "arguments": {"x": "é"}}},
+                {"type": "function", "function": {"name": "g", "arguments": {}}},
+            ],
+        },
+        {"role": "tool", "name": "f", "content": "1"},
+        {"role": "tool", "name": "g", "content": "2"},
+    ]
+    answer = remote.chat(messages, tools=[TOOL], tool_choice="f", parallel=False)
+    assert answer.turn.tool_calls == [ToolCall("f", {"a": 1}), ToolCall("g", {})]
+    assert (answer.turn.content, answer.status, answer.completion_tokens) == ("", "complete", 3)
+
+    (request,) = server.requests
+    assert request["tools"] == [TOOL]
+    assert request["tool_choice"] == {"type": "function", "function": {"name": "f"}}
+    assert request["parallel_tool_calls"] is False
+    user, assistant, first, second = request["messages"]
+    ids = [call["id"] for call in assistant["tool_calls"]]
+    assert len(set(ids)) == 2 and assistant["content"] is None
+    assert [first["tool_call_id"], second["tool_call_id"]] == ids
+    assert (first["content"], second["content"]) == ("1", "2")
+    sent = json.loads(assistant["tool_calls"][0]["function"]["arguments"])
+    assert sent == {"x": "é"} and user == messages[0]
+
+
+def test_remote_without_tools(server: ChatServer, remote: OpenAIModel) -> None:
+    server.will_say("Hi.")
+    answer = remote.chat([{"role": "user", "content": "Hello."}])
+    assert (answer.turn.content, answer.turn.tool_calls) == ("Hi.", [])
+    assert not {"tools", "tool_choice", "parallel_tool_calls"} & set(server.requests[0])
+
+
+def test_remote_options_win(server: ChatServer) -> None:
+    url = f"http://127.0.0.1:{server.server.server_port}/v1"
+    client = openai.OpenAI(base_url=url, api_key="none")
+    model = OpenAIModel(client, "served", max_tokens=None, max_completion_tokens=50)
+    server.will_say("Hi.")
+    model.generate("Hello.")
+    assert "max_tokens" not in server.requests[0]
+    assert server.requests[0]["max_completion_tokens"] == 50
+
+
+def test_remote_calls_that_cannot_be_read(server: ChatServer, remote: OpenAIModel) -> None:
+    server.will_call(("f", '{"a": '))
+    with pytest.raises(FormatError, match="arguments of f"):
+        remote.chat([{"role": "user", "content": "Go."}], tools=[TOOL])
+    server.will_call(("f", '{"a": '), finish="length")
+    cut = remote.chat([{"role": "user", "content": "Go."}], tools=[TOOL])
+    assert (cut.turn.tool_calls, cut.status) == ([], "max_tokens")
+
+
+def test_remote_failures(server: ChatServer, remote: OpenAIModel) -> None:
+    server.answers.append({"error": {"message": "context too long"}})
+    with pytest.raises(ModelError, match="context too long"):
+        remote.generate("a")
+    server.will_say("...", finish="content_filter")
+    with pytest.raises(ModelError, match="content_filter"):
+        remote.generate("a")
+    server.will_say(None, refusal="I would rather not.")
+    with pytest.raises(ModelError, match="rather not"):
+        remote.generate("a")
+    with pytest.raises(ModelError, match="after its call"):
+        remote.chat([{"role": "tool", "name": "f", "content": "1"}])
+    server.server.shutdown()
+    server.server.server_close()
+    with pytest.raises(ModelError, match="served"):
+        remote.generate("a")
+
+
+def test_what_cannot_be_constrained_says_so(remote: OpenAIModel) -> None:
+    vocabulary = Vocabulary([bytes([b]) for b in range(256)] + [b""], stop_token_ids=[256])
+    compiled = Grammar.from_json_schema({"type": "null"}).compile(vocabulary)
+    for model in (CallableModel(str.upper), remote):
+        assert model.vocabulary is None
+        with pytest.raises(ModelError, match="cannot be constrained"):
+            model.generate("a", grammar=compiled)

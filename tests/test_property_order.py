@@ -1,0 +1,217 @@
+"""Arguments in any order are written in the one that the grammar of calls reads."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemask import Grammar, Vocabulary
+from schemask.chat_format import FORMATS, HERMES, TOOL_CODE
+from schemask.property_order import in_schema_order
+from strategies import instances
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+BYTES = Vocabulary([bytes([byte]) for byte in range(256)] + [b""], stop_token_ids=[256])
+KEYS = ["a", "b", "c", "d"]
+
+
+@st.composite
+def object_schemas(draw: Draw, depth: int, keys: list[str]) -> dict[str, Any]:
+    names = draw(st.permutations(keys))[: draw(st.integers(1, len(keys)))]
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: draw(member_schemas(depth - 1)) for name in names},
+        "required": names[:1],
+        "additionalProperties": draw(st.sampled_from([True, False, {"type": "integer"}])),
+    }
+    return schema
+
+
+@st.composite
+def tagged_unions(draw: Draw, depth: int) -> dict[str, Any]:
+    """Branches that a tag tells apart, wherever it stands, as those of a union of models."""
+    branches = []
+    for tag in draw(st.lists(st.sampled_from("xyz"), min_size=1, max_size=3, unique=True)):
+        branch = draw(object_schemas(depth, KEYS))
+        properties = [("tag", {"const": tag}), *branch["properties"].items()]
+        branches.append({**branch, "properties": dict(properties), "required": ["tag"]})
+    return {"anyOf": [*branches, {"type": "null"}]}
+
+
+@st.composite
+def extensions(draw: Draw, depth: int) -> dict[str, Any]:
+    """A model and its base, whose keys come before or after its own."""
+    base, own = draw(object_schemas(depth, ["a", "b"])), draw(object_schemas(depth, ["c", "d"]))
+    for schema in (base, own):
+        del schema["additionalProperties"]
+    parts = draw(st.permutations([("allOf", [base]), *own.items()]))
+    return dict(parts)
+
+
+def member_schemas(depth: int) -> st.SearchStrategy[Any]:
+    scalars = st.sampled_from([{"type": "integer"}, {"type": "string"}, {"enum": [1, "a"]}])
+    if depth <= 0:
+        return scalars
+    inner = st.deferred(lambda: member_schemas(depth - 1))
+    return st.one_of(
+        scalars,
+        object_schemas(depth, KEYS),
+        tagged_unions(depth),
+        extensions(depth),
+        inner.map(lambda items: {"type": "array", "items": items}),
+        inner.map(lambda item: {"type": "array", "prefixItems": [item, item]}),
+        st.just({"$ref": "#/$defs/tree"}),
+    )
+
+
+@st.composite
+def parameters(draw: Draw) -> dict[str, Any]:
+    schema = draw(object_schemas(3, KEYS))
+    tree = draw(object_schemas(1, KEYS))
+    tree["properties"]["kids"] = {"type": "array", "items": {"$ref": "#/$defs/tree"}}
+    return {**schema, "$defs": {"tree": tree}}
+
+
+def shuffled(draw: Draw, value: Any) -> Any:
+    if isinstance(value, list):
+        return [shuffled(draw, item) for item in value]
+    if isinstance(value, dict):
+        return {key: shuffled(draw, value[key]) for key in draw(st.permutations(list(value)))}
+    return value
+
+
+def reads(grammar: Grammar, text: str) -> bool:
+    matcher = grammar.compile(BYTES).matcher()
+    return matcher.accept_bytes(text.encode()) and matcher.is_accepting
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), form=st.sampled_from(list(FORMATS.values())))
+def test_shuffled_arguments_are_written_as_the_grammar_reads_them(data: Any, form: Any) -> None:
+    tool = {"name": "f", "parameters": data.draw(parameters())}
+    strict = Grammar.from_tools([tool], format=form)
+    lax = Grammar.from_tools([tool], format=form, property_order="any")
+    for _ in range(3):
+        arguments = shuffled(data.draw, data.draw(instances(tool["parameters"])))
+        if not isinstance(arguments, dict):
+            continue
+        message = {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": arguments}}],
+        }
+        if reads(lax, form.render_assistant(message)):
+            text = form.render_assistant(message, [tool])
+            assert reads(strict, text)
+            assert form.parse(text).message == message
+
+
+def test_a_branch_that_is_out_leaves_the_order_to_the_others() -> None:
+    point = {"properties": {"x": {"type": "integer"}, "y": {"type": "integer"}}}
+    turned = {"properties": dict(reversed(point["properties"].items()))}
+    circle = {"properties": {"kind": {"const": "circle"}, "at": point}, "required": ["kind"]}
+    square = {"properties": {"kind": {"enum": ["square"]}, "at": turned}, "required": ["kind"]}
+    schema = {"type": "object", "anyOf": [circle, square]}
+    grammar = Grammar.from_json_schema(schema, whitespace="spaced")
+    for kind, text in (("circle", '{"x": 1, "y": 1}'), ("square", '{"y": 1, "x": 1}')):
+        written = json.dumps(in_schema_order({"at": {"x": 1, "y": 1}, "kind": kind}, schema))
+        assert written == f'{{"kind": "{kind}", "at": {text}}}'
+        assert reads(grammar, written)
+
+
+def order(value: Any, schema: Any) -> str:
+    return json.dumps(in_schema_order(value, schema), separators=(",", ":")).replace('"', "")
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"properties": {"c": {}, "a": {}}}, "{c:1,a:1,d:1,b:1}"),
+        ({"properties": {"a": {}}, "required": ["b"]}, "{a:1,d:1,c:1,b:1}"),
+        ({"const": {"b": 1, "a": 1, "c": 1, "d": 1}}, "{b:1,a:1,c:1,d:1}"),
+        ({"enum": [{"b": 1}, {"c": 1, "a": 1}]}, "{b:1,c:1,a:1,d:1}"),
+        (
+            {
+                "allOf": [{"properties": {"b": {}}}, {"properties": {"c": {}}}],
+                "properties": {"a": {}},
+            },
+            "{b:1,c:1,a:1,d:1}",
+        ),
+        (
+            {
+                "properties": {"a": {}},
+                "$ref": "#/$defs/x%20y~1z",
+                "$defs": {"x y/z": {"const": {"c": 1}}},
+            },
+            "{a:1,c:1,d:1,b:1}",
+        ),
+        ({"anyOf": [{"properties": {"b": {}}}, {"$ref": "#/anyOf/0"}]}, "{b:1,d:1,a:1,c:1}"),
+        ({"anyOf": [{"$ref": "#"}], "properties": {"c": {}}}, "{c:1,d:1,a:1,b:1}"),
+    ],
+)
+def test_first_appearance(schema: Any, expected: str) -> None:
+    assert order({"d": 1, "a": 1, "c": 1, "b": 1}, schema) == expected
+
+
+def test_items() -> None:
+    ab, ba = ({"properties": dict.fromkeys(keys, True)} for keys in ("ab", "ba"))
+    value = [{"b": 1, "a": 1}, {"a": 1, "b": 1}]
+    assert order(value, {"items": ab}) == "[{a:1,b:1},{a:1,b:1}]"
+    assert order(value, {"prefixItems": [ba], "items": ab}) == "[{b:1,a:1},{a:1,b:1}]"
+    assert order(value, {"items": [ba], "additionalItems": ab}) == "[{b:1,a:1},{a:1,b:1}]"
+    assert order(value, {"items": [ab]}) == "[{a:1,b:1},{a:1,b:1}]"
+    assert order(value, {"const": [{"b": 1, "a": 1}, {"b": 1}]}) == "[{b:1,a:1},{b:1,a:1}]"
+    assert order([value], {"items": {"items": ba}}) == "[[{b:1,a:1},{b:1,a:1}]]"
+
+
+@given(
+    schema=st.dictionaries(
+        st.sampled_from(
+            ["properties", "anyOf", "$ref", "enum", "const", "items", "prefixItems", "allOf"]
+        ),
+        st.sampled_from(
+            [5, "#/a", "x", "#a", None, True, [], [1], {}, {"a": 5}, {"a": {"$ref": 1}}]
+        ),
+    )
+)
+def test_a_schema_of_wrong_shape_does_no_harm(schema: Any) -> None:
+    value = {"b": [{"d": 1, "c": 2}], "a": {"x": 1}}
+    before = copy.deepcopy((value, schema))
+    assert in_schema_order(value, schema) == value
+    assert in_schema_order([value], schema) == [value]
+    assert (value, schema) == before
+
+
+def test_branches_that_meet_again_do_not_multiply() -> None:
+    branch = {"properties": {"next": {"$ref": "#/$defs/either"}}}
+    either = {"anyOf": [dict(branch), dict(branch)]}
+    value: Any = {}
+    for _ in range(60):
+        value = {"next": value}
+    assert in_schema_order(value, {"$ref": "#/$defs/either", "$defs": {"either": either}}) == value
+
+
+def test_conversations_are_written_in_order() -> None:
+    tool = {
+        "name": "f",
+        "parameters": {"type": "object", "properties": {"a": {"type": "null"}, "b": {}}},
+    }
+    calls = [
+        {"function": {"name": name, "arguments": {"c": 1, "b": 2, "a": None}}}
+        for name in ("f", "unknown")
+    ]
+    message = {"role": "assistant", "content": "", "tool_calls": calls}
+    in_order = '{"name": "f", "arguments": {"a": null, "b": 2, "c": 1}}'
+    as_it_was = '{"name": "unknown", "arguments": {"c": 1, "b": 2, "a": null}}'
+    for form in (TOOL_CODE, HERMES):
+        text = form.render([message], [tool])
+        assert in_order in text and as_it_was in text
+        assert form.render_assistant(message, [tool]) in text
+        assert in_order not in form.render([message])

@@ -1,0 +1,424 @@
+"""Typed functions as tools: the schema that they get, and the values that they are called with."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+import functools
+import json
+from typing import Annotated, Any, Literal, Optional
+
+import jsonschema
+import pydantic
+import pytest
+from typing_extensions import TypedDict
+
+from schemask.errors import ToolError
+from schemask.tools import Tool, ToolSet, map_schema, result_text, tool
+
+
+class Color(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Address(pydantic.BaseModel):
+    """Where someone lives."""
+
+    street: str
+    title: str = pydantic.Field(default="", description="How to address the person.")
+
+
+class Loose(pydantic.BaseModel, extra="allow"):
+    id: int
+
+
+class Node(pydantic.BaseModel):
+    value: int
+    children: list[Node] = []
+
+
+@dataclasses.dataclass
+class Point:
+    x: float
+    y: float
+
+
+class Options(TypedDict):
+    verbose: bool
+
+
+def everything(
+    text: str,
+    count: int = 3,
+    maybe: Optional[int] = None,  # noqa: UP045
+    mode: Literal["fast", "slow"] = "fast",
+    color: Color = Color.RED,
+    home: Address | None = None,
+    loose: Loose | None = None,
+    tree: Node | None = None,
+    point: Point | None = None,
+    options: Options | None = None,
+    tags: list[str] | None = None,
+    table: dict[str, int] | None = None,
+    pair: tuple[int, str] | None = None,
+    unique: set[int] | None = None,
+    when: datetime.datetime | None = None,
+    bounded: Annotated[int, pydantic.Field(ge=1, le=9)] = 1,
+    anything: Any = None,
+) -> dict[str, Any]:
+    """Takes one of each."""
+    return locals()
+
+
+def test_schema_of_a_plain_function() -> None:
+    @tool
+    def book(city: str, nights: int = 1) -> str:
+        """Book a hotel.
+
+        Finds a free room first.
+
+        Args:
+            city: Where to stay,
+                as a full name: not a code.
+            nights (int, optional): How long.
+
+        Returns:
+            city: this line describes the result.
+        """
+        return f"{city} {nights}"
+
+    assert book.name == "book"
+    assert book.description == "Book a hotel.\n\nFinds a free room first."
+    assert book.parameters == {
+        "type": "object",
+        "properties": {
+            "city": {
+                "type": "string",
+                "description": "Where to stay, as a full name: not a code.",
+            },
+            "nights": {"type": "integer", "default": 1, "description": "How long."},
+        },
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    assert book.definition == {
+        "type": "function",
+        "function": {
+            "name": "book",
+            "description": book.description,
+            "parameters": book.parameters,
+        },
+    }
+    assert book("Rome") == "Rome 1"
+    assert book.call({"city": "Rome", "nights": 2}) == "Rome 2"
+
+
+def test_every_kind_of_type() -> None:
+    made = tool(everything)
+    schema = made.parameters
+    json.dumps(schema)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    properties = schema["properties"]
+    assert schema["required"] == ["text"]
+    assert list(properties) == list(everything.__annotations__)[:-1]
+    assert properties["maybe"]["anyOf"] == [{"type": "integer"}, {"type": "null"}]
+    assert properties["mode"]["enum"] == ["fast", "slow"]
+    assert schema["$defs"]["Color"]["enum"] == ["red", "blue"]
+    assert properties["bounded"]["minimum"] == 1
+    assert properties["pair"]["anyOf"][0]["prefixItems"] == [
+        {"type": "integer"},
+        {"type": "string"},
+    ]
+    assert properties["when"]["anyOf"][0]["format"] == "date-time"
+    closed = {name: sub.get("additionalProperties") for name, sub in schema["$defs"].items()}
+    assert closed == {
+        "Address": False,
+        "Color": None,
+        "Loose": True,
+        "Node": False,
+        "Options": False,
+        "Point": False,
+    }
+
+
+def test_titles_go_but_properties_called_title_stay() -> None:
+    schema = tool(everything).parameters
+    assert set(schema["$defs"]["Address"]["properties"]) == {"street", "title"}
+    assert schema["$defs"]["Address"]["properties"]["title"]["type"] == "string"
+
+    found = []
+    map_schema(schema, lambda sub: (found.append(sub.get("title")), sub)[1])
+    assert found and not any(isinstance(title, str) for title in found)
+
+
+def test_arguments_arrive_converted() -> None:
+    got = tool(everything).call(
+        {
+            "text": "hi",
+            "color": "blue",
+            "home": {"street": "Elm"},
+            "tree": {"value": 1, "children": [{"value": 2}]},
+            "point": {"x": 1, "y": 2.5},
+            "options": {"verbose": True},
+            "pair": [1, "a"],
+            "unique": [1, 1],
+            "when": "2024-02-29T12:00:00Z",
+        }
+    )
+    assert got["color"] is Color.BLUE
+    assert got["home"] == Address(street="Elm")
+    assert got["tree"].children == [Node(value=2)]
+    assert got["point"] == Point(1.0, 2.5)
+    assert got["options"] == {"verbose": True}
+    assert got["pair"] == (1, "a")
+    assert got["unique"] == {1}
+    assert got["when"] == datetime.datetime(2024, 2, 29, 12, tzinfo=datetime.timezone.utc)
+    assert got["count"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({}, "text"),
+        ({"text": 1}, "text"),
+        ({"text": "a", "count": "many"}, "count"),
+        ({"text": "a", "invented": 1}, "invented"),
+        ({"text": "a", "color": "green"}, "color"),
+        ({"text": "a", "home": {}}, "home.street"),
+        ({"text": "a", "bounded": 10}, "bounded"),
+        ("text", "object"),
+    ],
+)
+def test_invalid_arguments_are_named(arguments: Any, named: str) -> None:
+    with pytest.raises(ToolError, match=named):
+        tool(everything).call(arguments)
+
+
+def test_defaults_are_the_functions_own() -> None:
+    seen: list[int] = []
+
+    def collect(item: int, into: list[int] = seen) -> None:
+        into.append(item)
+
+    tool(collect).call({"item": 1})
+    assert seen == [1]
+
+
+def test_positional_only_and_keyword_only() -> None:
+    @tool
+    def mixed(a: int, b: int = 2, c: int = 3, /, d: int = 4, *, e: int, f: int = 6) -> list[int]:
+        return [a, b, c, d, e, f]
+
+    assert mixed.call({"e": 50, "a": 10}) == [10, 2, 3, 4, 50, 6]
+    assert mixed.call({"e": 50, "a": 10, "c": 30}) == [10, 2, 30, 4, 50, 6]
+    assert mixed.parameters["required"] == ["a", "e"]
+
+
+def test_names_that_pydantic_reserves() -> None:
+    @tool
+    def awkward(_private: int, model_config: str, schema: str, copy: bool = False) -> list[Any]:
+        """Args:
+        _private: One.
+        """
+        return [_private, model_config, schema, copy]
+
+    assert awkward.call({"_private": 1, "model_config": "m", "schema": "s"}) == [1, "m", "s", False]
+    assert awkward.parameters["properties"]["_private"]["description"] == "One."
+    assert awkward.description == ""
+
+
+def test_a_fields_own_description_wins() -> None:
+    @tool
+    def f(x: Annotated[int, pydantic.Field(description="own", alias="other")]) -> int:
+        """Do.
+
+        Args:
+            x: from the docstring
+        """
+        return x
+
+    assert f.parameters["properties"]["x"]["description"] == "own"
+    assert f.call({"x": 3}) == 3
+
+
+def test_docstring_with_colons_types_and_unknown_names() -> None:
+    @tool
+    def f(url: str, limit: int, depth: int = 0) -> None:
+        """Fetch: a page.
+
+        Args:
+            url (dict[str, tuple(int)]): e.g. https://example.org: the address
+                limit: still about url
+            gone: describes nothing
+            limit:
+                on the next line
+
+        Note:
+            limit: not an argument
+        """
+
+    assert f.description == "Fetch: a page."
+    notes = {k: v.get("description") for k, v in f.parameters["properties"].items()}
+    assert notes == {
+        "url": "e.g. https://example.org: the address limit: still about url",
+        "limit": "on the next line",
+        "depth": None,
+    }
+
+
+def test_methods_partials_and_callable_objects() -> None:
+    class Shop:
+        """A shop."""
+
+        def price(self, item: str) -> str:
+            """Price of an item."""
+            return f"{item}: 5"
+
+        def __call__(self, item: str) -> str:
+            return item.upper()
+
+    def search(query: str, limit: int, key: str) -> list[Any]:
+        """Search."""
+        return [query, limit, key]
+
+    method = tool(Shop().price)
+    assert method.name == "price"
+    assert method.call({"item": "tea"}) == "tea: 5"
+
+    partial = tool(functools.partial(search, key="secret"))
+    assert (partial.name, partial.description) == ("search", "Search.")
+    assert list(partial.parameters["properties"]) == ["query", "limit"]
+    assert partial.call({"query": "q", "limit": 1}) == ["q", 1, "secret"]
+    with pytest.raises(ToolError, match="key"):
+        partial.call({"query": "q", "limit": 1, "key": "stolen"})
+
+    instance = tool(name="shout")(Shop())
+    assert (instance.name, instance.call({"item": "tea"})) == ("shout", "TEA")
+
+
+def test_no_arguments() -> None:
+    @tool(name="clock.now", description="The time.")
+    def now() -> str:
+        """Ignored."""
+        return "noon"
+
+    assert (now.name, now.description) == ("clock.now", "The time.")
+    assert now.parameters == {"type": "object", "properties": {}, "additionalProperties": False}
+    assert now.call({}) == "noon"
+
+
+def _args(*args: int) -> None: ...
+def _kwargs(**kwargs: int) -> None: ...
+def _untyped(x, y: int) -> None: ...  # type: ignore[no-untyped-def]
+async def _async(x: int) -> None: ...
+def _dangling(x: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+def _no_schema(x: object()) -> None: ...  # type: ignore[valid-type]
+def _a_callable(x: type(len)) -> None: ...  # type: ignore[valid-type]
+
+
+class _AsyncCallable:
+    async def __call__(self, x: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (_args, "args"),
+        (_kwargs, "kwargs"),
+        (_untyped, "'x' needs a type annotation"),
+        (_async, "coroutine"),
+        (_AsyncCallable(), "coroutine"),
+        (functools.partial(_async), "coroutine"),
+        (_dangling, "Missing"),
+        (_no_schema, "_no_schema"),
+        (_a_callable, "_a_callable"),
+        (lambda x: x, "lambda"),
+        (3, "not a function"),
+    ],
+)
+def test_what_cannot_be_a_tool(function: Any, message: str) -> None:
+    with pytest.raises(ToolError, match=message):
+        Tool.from_function(function)
+
+
+def test_what_the_function_raises_passes_through() -> None:
+    @tool
+    def broken(x: int) -> None:
+        raise KeyError(x)
+
+    with pytest.raises(KeyError):
+        broken.call({"x": 1})
+
+
+def test_tool_set() -> None:
+    definition = {
+        "type": "function",
+        "function": {
+            "name": "lookup",
+            "parameters": {"type": "object", "properties": {"symbol": {"type": "string"}}},
+        },
+    }
+    tools = ToolSet([tool(everything), _typed, definition])
+    assert tools.names == ["everything", "_typed", "lookup"]
+    assert "lookup" in tools and "other" not in tools and len(tools) == 3
+    assert tools["_typed"].call({"x": 1}) == 1
+    assert tools.definitions[2] == definition
+    assert ToolSet.of(tools) is tools
+    with pytest.raises(ToolError, match="without a Python function"):
+        tools["lookup"].call({"symbol": "A"})
+    with pytest.raises(ToolError, match="no tool is called 'other'"):
+        tools["other"]
+
+
+def _typed(x: int) -> int:
+    return x
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        [_typed, _typed],
+        [{"name": "x", "parameters": {"type": "string"}}],
+        [{"name": "x", "parameters": {"properties": {}}}],
+        [{"name": "bad name"}],
+        [{"description": "nameless"}],
+        [{"name": "x", "description": 3}],
+        ["x"],
+    ],
+)
+def test_bad_tool_sets(tools: Any) -> None:
+    with pytest.raises(ToolError):
+        ToolSet(tools)
+
+
+def test_result_text() -> None:
+    assert result_text("as it is <tag>") == "as it is <tag>"
+    assert result_text(None) == "null"
+    assert result_text({"a": [1, Color.RED, Point(1.5, 2)], "b": "é"}) == (
+        '{"a": [1, "red", {"x": 1.5, "y": 2}], "b": "é"}'
+    )
+    assert json.loads(result_text({"x": float("nan"), "y": b"\xff"})) == {"x": "NaN", "y": "_w=="}
+    assert isinstance(result_text(object()), str)
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(ToolError):
+        result_text(loop)
+
+
+def test_map_schema_leaves_data_alone() -> None:
+    schema = {
+        "properties": {"$ref": {"$ref": "#/x"}, "const": {"const": {"$ref": "#/data"}}},
+        "enum": [{"$ref": "#/data"}],
+        "items": [{"$ref": "#/y"}],
+    }
+
+    def point_elsewhere(sub: dict[str, Any]) -> dict[str, Any]:
+        return {**sub, "$ref": "!"} if "$ref" in sub else sub
+
+    assert map_schema(schema, point_elsewhere) == {
+        "properties": {"$ref": {"$ref": "!"}, "const": {"const": {"$ref": "#/data"}}},
+        "enum": [{"$ref": "#/data"}],
+        "items": [{"$ref": "!"}],
+    }
