@@ -295,7 +295,9 @@ def test_a_bar_shows_progress(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "3/3" in capsys.readouterr().err
 
 
-def test_other_libraries_read_the_lines(tmp_path: Path, llama3_tokenizer: Any) -> None:
+def test_other_libraries_read_the_lines(
+    tmp_path: Path, llama3_tokenizer: Any, qwen_template: str
+) -> None:
     """datasets keeps the lines equal, and a chat template renders them as the format does."""
     import datasets
 
@@ -304,14 +306,13 @@ def test_other_libraries_read_the_lines(tmp_path: Path, llama3_tokenizer: Any) -
     loaded = datasets.load_dataset(
         "json", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache")
     )
-    template = (Path(__file__).parent / "data" / "qwen3.jinja").read_text(encoding="utf-8")
     for line, row in zip(read(path), loaded, strict=True):
         # A column of messages has all keys in every row; transformers drops the empty ones.
         messages = [{k: v for k, v in m.items() if v is not None} for m in row["messages"]]
         assert messages == line["messages"]
         assert row["tools"] == line["tools"]
         rendered = llama3_tokenizer.apply_chat_template(
-            row["messages"], tools=row["tools"], chat_template=template, tokenize=False
+            row["messages"], tools=row["tools"], chat_template=qwen_template, tokenize=False
         )
         for message in line["messages"]:
             for call in message.get("tool_calls", []):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from .vocabulary import Vocabulary
+from schemask.vocabulary import Vocabulary
 
 
 @functools.cache

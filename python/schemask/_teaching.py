@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
-from .tools import ToolSet
+from schemask.tools import ToolSet
 
 Kind: TypeAlias = Literal["call", "parallel", "words"]
 

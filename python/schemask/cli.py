@@ -12,12 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from .chat_format import FORMATS, ChatFormat, chat_format, messages_from_example
-from .errors import DataError, Error, FormatError, ModelError, ToolError, UnsupportedSchemaError
-from .tools import Tool, ToolSet
+from schemask.chat_format import FORMATS, ChatFormat, chat_format, messages_from_example
+from schemask.errors import (
+    DataError,
+    Error,
+    FormatError,
+    ModelError,
+    ToolError,
+    UnsupportedSchemaError,
+)
+from schemask.tools import Tool, ToolSet
 
 if TYPE_CHECKING:
-    from .models.base import Model
+    from schemask.models.base import Model
 
 CONTEXT_TOKENS = 4096
 
@@ -170,7 +177,7 @@ def _add_sampling(parser: argparse.ArgumentParser, *, max_tokens: int, temperatu
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from .demo import QUESTION, run
+    from schemask.demo import QUESTION, run
 
     result = run(_load_model(options.model), options.question or QUESTION)
     ran = any(step.kind == "result" and step.status == "ok" for step in result.steps)
@@ -178,7 +185,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _synth(options: argparse.Namespace) -> int:
-    from .synth import generate
+    from schemask.synth import generate
 
     tools = _load_tools(options.tools)
     teacher = _load_model(options.model) if options.openai is None else _open_endpoint(options)
@@ -231,8 +238,8 @@ def _training_text(line: str, number: int, form: ChatFormat) -> str:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from ._bytes import byte_vocabulary
-    from .grammar import Grammar
+    from schemask._bytes import byte_vocabulary
+    from schemask.grammar import Grammar
 
     schema = _read_json(options.schema)
     try:
@@ -252,7 +259,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from .grammar import Grammar
+    from schemask.grammar import Grammar
 
     grammar = Grammar.from_json_schema(_read_json(options.schema), whitespace=options.whitespace)
     model = _load_model(options.model)
@@ -273,7 +280,7 @@ def _load_model(path: Path | None) -> Model:
         import llama_cpp
     except ImportError as error:
         raise ModelError("llama-cpp-python is missing: pip install 'schemask[demo]'") from error
-    from .models import LlamaCppModel
+    from schemask.models import LlamaCppModel
 
     if path is None:
         try:
@@ -297,7 +304,7 @@ def _open_endpoint(options: argparse.Namespace) -> Model:
         import openai
     except ImportError as error:
         raise ModelError("openai is missing: pip install 'schemask[openai]'") from error
-    from .models import OpenAIModel
+    from schemask.models import OpenAIModel
 
     try:
         client = openai.OpenAI(base_url=options.base_url)

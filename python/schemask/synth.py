@@ -19,15 +19,15 @@ from typing import Any, BinaryIO, TypeAlias
 
 from tqdm import tqdm
 
-from ._bytes import byte_vocabulary
-from ._native import CompiledGrammar
-from ._teaching import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
-from .chat_format import FORMATS, Message, call_schema
-from .errors import DataError, Error
-from .grammar import Grammar, PropertyOrder
-from .models.base import Model
-from .tools import Schema, ToolSet, ToolsLike
-from .vocabulary import Vocabulary
+from schemask._bytes import byte_vocabulary
+from schemask._native import CompiledGrammar
+from schemask._teaching import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
+from schemask.chat_format import FORMATS, Message, call_schema
+from schemask.errors import DataError, Error
+from schemask.grammar import Grammar, PropertyOrder
+from schemask.models.base import Model
+from schemask.tools import Schema, ToolSet, ToolsLike
+from schemask.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
