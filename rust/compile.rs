@@ -142,15 +142,11 @@ impl Grammar {
     }
 }
 
-/// The most states that texts may have made before new texts get a fresh machine. A state takes
-/// some hundred bytes.
-const MANY_STATES: usize = 500_000;
-
 impl Inner {
     /// The machine, or a fresh one if the texts so far have made it large.
     fn machine(&self) -> Arc<Machine> {
         let machine = self.machine.read().clone();
-        if machine.len() < MANY_STATES {
+        if machine.len() < self.options.limits.states {
             return machine;
         }
         let fresh = build(&self.models, self.flow.as_deref(), &self.options);
@@ -206,7 +202,7 @@ pub(crate) struct Engine {
 impl CompiledGrammar {
     pub(crate) fn engine(&self) -> Arc<Engine> {
         let engine = self.0.engine.read().clone();
-        if engine.machine.len() < MANY_STATES {
+        if engine.machine.len() < self.limits().states {
             return engine;
         }
         let machine = self.0.grammar.machine();
@@ -228,5 +224,27 @@ impl CompiledGrammar {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.grammar.options.limits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_make_many_states_do_not_keep_them() {
+        let mut tokens: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
+        tokens.push(Vec::new());
+        let vocabulary = Arc::new(Vocabulary::new(&tokens, &[256], &[]).unwrap());
+        let mut options = Options::default();
+        options.limits.states = 2_000;
+        let grammar = Grammar::from_json_schema(r#"{"type": "object"}"#, options).unwrap();
+        let compiled = grammar.compile(vocabulary);
+        for i in 0..200 {
+            let mut matcher = compiled.matcher(None).unwrap();
+            let text = format!("{{\"key number {i}\": {{\"{i}\": [{i}]}}, \"{i}\": {i}}}");
+            assert!(matcher.accept_bytes(text.as_bytes()) && matcher.is_accepting());
+            assert!(compiled.engine().machine.len() < 3_000);
+        }
     }
 }

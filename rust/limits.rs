@@ -17,12 +17,15 @@ pub struct Limits {
     pub number_digits: usize,
     /// Alternatives that `anyOf` may unfold to at one value. Default 4,096.
     pub alternatives: usize,
-    /// States explored by one search for a witness (is there such a string?). Default 200,000.
+    /// States explored by one search for a witness (is there such a string?). Default 50,000.
     pub witness_states: usize,
     /// Bytes of a completion: a schema can demand more than anybody wants. Default 1 MiB.
     pub completion_bytes: usize,
     /// Consecutive whitespace characters with `whitespace="flexible"`. Default 32.
     pub whitespace_run: u8,
+    /// States that texts may make before new texts start on a fresh machine; a state takes some
+    /// hundred bytes. Default 500,000.
+    pub states: usize,
     /// Bytes of masks that one vocabulary caches for all grammars. Default 64 MiB.
     pub cache_bytes: usize,
 }
@@ -37,9 +40,10 @@ impl Default for Limits {
             pattern_depth: 128,
             number_digits: 1_000,
             alternatives: 4_096,
-            witness_states: 200_000,
+            witness_states: 50_000,
             completion_bytes: 1 << 20,
             whitespace_run: 32,
+            states: 500_000,
             cache_bytes: 64 << 20,
         }
     }

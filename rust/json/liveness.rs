@@ -4,7 +4,7 @@
 //! must contain: what can only be satisfied by an infinite value has no finite cost, and so is
 //! never offered.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::json::formula::{FormulaId, Kind};
 use crate::json::rules::Rules;
@@ -176,14 +176,8 @@ impl Rules {
     }
 
     fn object_way(&self, clause: &[u32]) -> Way {
-        let mut keys: Vec<&str> = Vec::new();
-        for &rule in clause {
-            for key in &self.object(rule).required {
-                if !keys.contains(&&**key) {
-                    keys.push(key);
-                }
-            }
-        }
+        let required = clause.iter().flat_map(|&rule| &self.object(rule).required);
+        let keys: FxHashSet<&str> = required.map(|key| &**key).collect();
         let names: u64 = keys.iter().map(|key| key_bytes(key)).sum();
         // A colon for each key, and a comma for each but the last.
         let separators = (2 * keys.len() as u64).saturating_sub(1);

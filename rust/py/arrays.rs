@@ -50,13 +50,11 @@ impl<'py> Bitmask<'py> {
     }
 
     /// The words of one row.
-    pub(super) fn row(&mut self, row: usize) -> PyResult<&mut [u32]> {
-        if row >= self.rows {
-            return Err(refuse(format!(
-                "the bitmask has {} rows, no row {row}",
-                self.rows
-            )));
-        }
+    pub(super) fn row(&mut self, row: i64) -> PyResult<&mut [u32]> {
+        let rows = self.rows;
+        let row = usize::try_from(row).ok().filter(|&row| row < rows);
+        let row =
+            row.ok_or_else(|| refuse(format!("the bitmask has {rows} rows, not that one")))?;
         let width = self.row_words;
         Ok(&mut self.words()?[row * width..(row + 1) * width])
     }

@@ -205,7 +205,7 @@ pub(super) struct Matcher(matcher::Matcher);
 #[pymethods]
 impl Matcher {
     #[pyo3(signature = (bitmask, row = 0))]
-    fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: usize) -> PyResult<()> {
+    fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: i64) -> PyResult<()> {
         let mut bitmask = Bitmask::borrow(bitmask)?;
         let row = bitmask.row(row)?;
         Ok(py.detach(|| batch::fill_row(&self.0, row))?)
