@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
 use crate::error::{Error, Kind as ErrorKind};
@@ -184,11 +184,30 @@ impl Reader<'_> {
                 &InPlace::Ref(target) => parts.push(self.schema(target, depth + 1)?),
                 InPlace::AnyOf(branches) => {
                     let branches = self.all(branches, depth + 1)?;
-                    parts.push(self.rules.formulas.or(&branches));
+                    match self.rules.formulas.or(&branches) {
+                        FormulaId::TRUE => parts.extend(self.order_of(&branches)),
+                        any => parts.push(any),
+                    }
                 }
             }
         }
         Ok(self.rules.formulas.and(&parts))
+    }
+
+    /// A rule that asserts nothing but declares the keys of some branches, for their order: a
+    /// branch that allows everything makes the others vanish, and their keys with them.
+    fn order_of(&mut self, branches: &[FormulaId]) -> Option<FormulaId> {
+        let formulas = &self.rules.formulas;
+        let objects = branches.iter().map(|&f| formulas.of_kind(f, Kind::Object));
+        let rules = formulas.rules(objects);
+        let properties = rules
+            .iter()
+            .flat_map(|&rule| &self.rules.object(rule).properties);
+        let mut properties: Vec<_> = properties.map(|(key, _)| (key.clone(), ANYTHING)).collect();
+        let mut seen = FxHashSet::default();
+        properties.retain(|(key, _)| seen.insert(key.clone()));
+        let declares = !properties.is_empty();
+        declares.then(|| self.object_rule(properties, Vec::new(), ANYTHING))
     }
 
     fn all(&mut self, ids: &[SchemaId], depth: usize) -> Result<Vec<FormulaId>, Error> {
