@@ -1,6 +1,6 @@
 """A decoding loop of one's own: any source of logits, here random ones, writes valid JSON.
 
-    python examples/decoding_loop.py
+python examples/decoding_loop.py
 """
 
 import json
