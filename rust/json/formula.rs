@@ -154,6 +154,9 @@ impl Formulas {
     }
 
     pub(crate) fn and(&self, parts: &[FormulaId]) -> FormulaId {
+        if let [only] = *parts {
+            return only;
+        }
         let mut flat = Vec::with_capacity(parts.len());
         for &part in parts {
             match self.get(part) {

@@ -43,6 +43,8 @@ pub(crate) type ShapeKey = Box<[u32]>;
 pub(crate) struct Shape {
     /// The declared keys by rank: in the order of their first appearance.
     pub(crate) keys: Vec<Arc<str>>,
+    /// The bytes of each declared key with its quotes.
+    key_bytes: Vec<u64>,
     /// What each rule requires.
     required: FxHashMap<u32, Required>,
     /// The keys that an object of this shape knows before it holds any other.
@@ -179,6 +181,7 @@ impl Frames {
             let wanted = wanted.map(|&text| (self.spell(text), Known::Wanted));
             let table = KeyTable::new(declared.chain(wanted));
             Shape {
+                key_bytes: keys.iter().map(|key| key_bytes(key)).collect(),
                 keys,
                 required,
                 table,
@@ -258,7 +261,7 @@ impl Frames {
                 .collect();
             let value = self.rules.cost(self.rules.formulas.and(&parts));
             let name = match key {
-                Key::Declared(rank) => key_bytes(&self.shape(object.shape).keys[rank as usize]),
+                Key::Declared(rank) => self.shape(object.shape).key_bytes[rank as usize],
                 Key::Other(text) => key_bytes(&self.spell(text)),
             };
             members_cost = add(members_cost, add(value, name + self.rules.separator));

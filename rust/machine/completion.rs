@@ -20,6 +20,9 @@ use crate::regex::scan::ScanId;
 /// then, to the end of the text.
 pub(super) type Endings = Box<[(Box<[u16]>, u64)]>;
 
+/// What finishes a character or an escape, opens a key, or makes up for a space.
+const SLACK: u64 = 16;
+
 /// The next move of a shortest ending.
 enum Move {
     Bytes(Vec<u8>),
@@ -34,6 +37,9 @@ impl Machine {
     /// The bytes of a shortest ending of the text, empty where the text may end; `None` if it is
     /// longer than `cap` bytes, or none is known.
     pub(crate) fn completion(&self, mut config: Config, cap: usize) -> Option<Vec<u8>> {
+        if self.ending_bound(config) > (cap as u64).saturating_add(SLACK) {
+            return None;
+        }
         let mut out = Vec::new();
         while out.len() <= cap {
             match self.next_move(config) {
@@ -53,8 +59,6 @@ impl Machine {
 
     /// At least as many bytes as a shortest ending has.
     pub(crate) fn ending_bound(&self, config: Config) -> u64 {
-        /// What finishes a character or an escape, opens a key, or makes up for a space.
-        const SLACK: u64 = 16;
         let endings = self.endings(config.stack);
         let costs = endings
             .iter()

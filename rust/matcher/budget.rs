@@ -37,8 +37,8 @@ impl Matcher {
 
     /// A plan for the whole text.
     pub(super) fn first_plan(&self, most: usize) -> Result<Plan, Error> {
-        self.completion()?;
         let Some(tokens) = self.finish(self.now.config) else {
+            self.completion()?;
             let message = "the vocabulary cannot spell any valid text";
             return Err(Error::new(Kind::Vocabulary, message));
         };

@@ -267,8 +267,12 @@ impl Matcher {
             out.push(token);
             at += length;
         }
-        if let Some(left) = self.left() {
-            out.truncate(left);
+        if self.max_tokens.is_some() {
+            // The longest tokens need not be the fewest, and the budget may ask for those.
+            let mut follower = self.clone();
+            let refused = |&token: &u32| !matches!(follower.accept(token), Ok(true));
+            let fitting = out.iter().position(refused);
+            out.truncate(fitting.unwrap_or(out.len()));
         }
         out
     }

@@ -128,7 +128,7 @@ impl Regexes {
                 let costs = rests.iter().map(|w| text_cost(w, spelling));
                 (costs.min().unwrap_or(NO_WAY), true)
             }
-            Node::Multiple(_) => (u32::from(!self.nullable(id)), self.nullable(id)),
+            Node::Multiple(multiple) => (multiple.shortest().unwrap_or(NO_WAY), true),
             Node::Concat(..) => self.lower_bound(id, spelling),
             Node::Or(ref parts) => parts.iter().fold((NO_WAY, true), |(best, all), &p| {
                 let (cost, exact) = self.bound_memo(p, spelling);
