@@ -122,10 +122,17 @@ impl Grammar {
         })))
     }
 
-    /// What was not honoured, as (JSON pointer, message).
+    /// What was not honoured or could not be decided, as (JSON pointer, message).
     pub fn warnings(&self) -> impl Iterator<Item = (&str, &str)> {
         let warnings = self.0.models.iter().flat_map(|model| &model.warnings);
-        warnings.map(|(pointer, message)| (&**pointer, &**message))
+        let exhausted = self.0.machine.read().is_exhausted();
+        let undecided = exhausted.then_some((
+            "",
+            "whether some string or number exists could not be decided within the limits; \
+             it is treated as if it did",
+        ));
+        let listed = warnings.map(|(pointer, message)| (&**pointer, &**message));
+        listed.chain(undecided)
     }
 
     /// The grammar on a vocabulary.
@@ -230,6 +237,18 @@ impl CompiledGrammar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_decided_is_a_warning() {
+        let mut options = Options::default();
+        options.limits.witness_states = 50;
+        let schema = r#"{"allOf": [{"pattern": "^(a|b)*a(a|b){9}$"}, {"pattern": "^(a|b)*b(a|b){9}$"}],
+                         "type": "string"}"#;
+        let grammar = Grammar::from_json_schema(schema, options).unwrap();
+        assert_eq!(grammar.warnings().count(), 1);
+        let error = Grammar::from_json_schema(schema, Options::default()).unwrap_err();
+        assert!(error.message().contains("nothing satisfies"), "{error}");
+    }
 
     #[test]
     fn texts_that_make_many_states_do_not_keep_them() {

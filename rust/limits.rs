@@ -17,7 +17,7 @@ pub struct Limits {
     pub number_digits: usize,
     /// Alternatives that `anyOf` may unfold to at one value. Default 4,096.
     pub alternatives: usize,
-    /// States explored by one search for a witness (is there such a string?). Default 50,000.
+    /// States explored by one search for a witness (is there such a string?). Default 20,000.
     pub witness_states: usize,
     /// Bytes of a completion: a schema can demand more than anybody wants. Default 1 MiB.
     pub completion_bytes: usize,
@@ -40,7 +40,7 @@ impl Default for Limits {
             pattern_depth: 128,
             number_digits: 1_000,
             alternatives: 4_096,
-            witness_states: 50_000,
+            witness_states: 20_000,
             completion_bytes: 1 << 20,
             whitespace_run: 32,
             states: 500_000,

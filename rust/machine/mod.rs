@@ -180,6 +180,11 @@ impl Machine {
         self.start
     }
 
+    /// Whether something that no text may satisfy is treated as possible, for want of a proof.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.frames.rules.scanner.regexes.is_exhausted()
+    }
+
     /// How many states there are, of all sorts: a measure of the memory they take.
     pub(crate) fn len(&self) -> usize {
         self.frames.len() + self.stacks.len()

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::atomic::Ordering;
 
 use rustc_hash::FxHashMap;
 
@@ -58,6 +59,12 @@ fn text_cost(text: &str, spelling: Spelling) -> u32 {
 }
 
 impl Regexes {
+    /// Whether some search for a witness ran out of its budget, so that what is only perhaps
+    /// possible counts as possible.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.exhausted.load(Ordering::Relaxed)
+    }
+
     /// Whether some text is in the language.
     pub(crate) fn is_live(&self, id: NodeId) -> bool {
         self.cost(id, Spelling::Json) != NO_WAY
@@ -175,6 +182,7 @@ impl Regexes {
                 return total;
             }
             if best.len() > self.witness_states {
+                self.exhausted.store(true, Ordering::Relaxed);
                 return *self.cost_memo(start, spelling).get_or_init(|| bound);
             }
             for piece in self.pieces(node) {

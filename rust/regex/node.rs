@@ -5,6 +5,7 @@
 //! Equal expressions are the same node, and the constructors simplify, so that states stay few.
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use crate::intern::Interner;
 use crate::limits::Limits;
@@ -78,7 +79,9 @@ pub(crate) enum Spelling {
 pub(crate) struct Regexes {
     nodes: Interner<Node, Memo>,
     words: boxcar::Vec<WordList>,
-    pub(crate) witness_states: usize,
+    pub(super) witness_states: usize,
+    /// Whether some search for a witness ran out of its budget.
+    pub(super) exhausted: AtomicBool,
 }
 
 /// Sorted, without duplicates.
@@ -103,6 +106,7 @@ impl Regexes {
             nodes,
             words: boxcar::Vec::new(),
             witness_states: limits.witness_states,
+            exhausted: AtomicBool::new(false),
         }
     }
 
