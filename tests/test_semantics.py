@@ -39,6 +39,11 @@ class Judges:
         self._second = jsonschema_rs.Draft202012Validator(schema)
 
     def verdict(self, text: str) -> bool | None:
+        literals: list[str] = []
+        json.loads(text, parse_float=literals.append)
+        # A float holds 15 decimal digits, and no more than a certain size.
+        if any(sum(map(str.isdigit, literal)) > 15 for literal in literals):
+            return None
         value = json.loads(text)
         if "Infinity" in json.dumps(value):
             return None
