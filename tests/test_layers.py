@@ -21,7 +21,8 @@ LAYERS = (
     {"grammar"},
     {"machine"},
     {"mask"},
-    {"compile", "matcher"},
+    {"compile"},
+    {"matcher"},
     {"batch"},
     {"py"},
 )
