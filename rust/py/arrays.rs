@@ -51,12 +51,16 @@ impl<'py> Bitmask<'py> {
 
     /// The words of one row.
     pub(super) fn row(&mut self, row: i64) -> PyResult<&mut [u32]> {
-        let rows = self.rows;
-        let row = usize::try_from(row).ok().filter(|&row| row < rows);
-        let row =
-            row.ok_or_else(|| refuse(format!("the bitmask has {rows} rows, not that one")))?;
+        let index = usize::try_from(row).ok().filter(|&index| index < self.rows);
+        let Some(index) = index else {
+            let message = format!(
+                "the bitmask has no row {row}, its rows number {}",
+                self.rows
+            );
+            return Err(refuse(message));
+        };
         let width = self.row_words;
-        Ok(&mut self.words()?[row * width..(row + 1) * width])
+        Ok(&mut self.words()?[index * width..(index + 1) * width])
     }
 }
 
