@@ -55,9 +55,7 @@ impl Partial {
     pub(crate) fn take_json(self, byte: u8) -> Taken {
         match self.spell(byte) {
             // The digits of a lone surrogate, say.
-            Taken::Partial(next) if next.characters().iter().all(|(lo, hi)| lo > hi) => {
-                Taken::Refused
-            }
+            Taken::Partial(next) if next.ranges().next().is_none() => Taken::Refused,
             taken => taken,
         }
     }
@@ -137,7 +135,7 @@ impl Partial {
                     need: need - 1,
                     bits,
                 };
-                if next.characters().iter().all(|(lo, hi)| lo > hi) {
+                if next.ranges().next().is_none() {
                     Taken::Refused
                 } else if need == 1 {
                     Taken::Char(bits)
@@ -185,6 +183,16 @@ impl Partial {
                 [(pair(high, lo & 0x3FF), pair(high, hi & 0x3FF)), NONE, NONE]
             }
         }
+    }
+
+    /// The ranges of [`Partial::characters`] that are not empty.
+    pub(crate) fn ranges(self) -> impl Iterator<Item = (u32, u32)> {
+        self.characters().into_iter().filter(|(lo, hi)| lo <= hi)
+    }
+
+    /// Whether this can become a character.
+    pub(crate) fn may_become(self, c: u32) -> bool {
+        self.ranges().any(|range| in_range(c, range))
     }
 
     /// Tells partials apart in one number.

@@ -428,8 +428,9 @@ fn widen(cost: u32) -> u64 {
 
 /// The bytes that finish a character, whichever.
 fn any_rest(partial: Partial) -> Vec<u8> {
-    let ranges = partial.characters().into_iter().filter(|(lo, hi)| lo <= hi);
-    let rests = ranges.map(|(lo, hi)| partial.rest(easiest(partial, lo, hi)));
+    let rests = partial
+        .ranges()
+        .map(|(lo, hi)| partial.rest(easiest(partial, lo, hi)));
     rests
         .min_by_key(Vec::len)
         .expect("a partial can become some character")

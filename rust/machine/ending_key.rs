@@ -80,11 +80,7 @@ fn spell_rest(rest: &str, partial: Partial) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(rest.len());
     if partial != Partial::Nothing {
         let c = u32::from(chars.next()?);
-        if !partial
-            .characters()
-            .iter()
-            .any(|&(lo, hi)| lo <= c && c <= hi)
-        {
+        if !partial.may_become(c) {
             return None;
         }
         bytes.extend(partial.rest(c));

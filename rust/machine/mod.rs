@@ -226,8 +226,8 @@ impl Machine {
             State::String { scan, partial } => match partial.take_json(byte) {
                 Taken::Partial(partial) => {
                     let scanner = &self.frames.rules.scanner;
-                    let mut ranges = partial.characters().into_iter();
-                    let live = ranges.any(|(lo, hi)| lo <= hi && scanner.can_step(scan, lo, hi));
+                    let mut ranges = partial.ranges();
+                    let live = ranges.any(|(lo, hi)| scanner.can_step(scan, lo, hi));
                     live.then_some(Config {
                         state: State::String { scan, partial },
                         stack,
@@ -400,23 +400,6 @@ impl Machine {
     pub(crate) fn is_free(&self, scan: ScanId) -> bool {
         let scan = self.frames.rules.scanner.scan(scan);
         scan.asks.is_empty() && scan.must == NodeId::ANY
-    }
-
-    /// Whether the string or key that is being read stands between two characters.
-    pub(crate) fn is_between_characters(&self, state: State) -> bool {
-        matches!(
-            state,
-            State::String {
-                partial: Partial::Nothing,
-                ..
-            } | State::Key {
-                partial: Partial::Nothing,
-                ..
-            } | State::OtherKey {
-                partial: Partial::Nothing,
-                ..
-            }
-        )
     }
 
     /// Whether a string in this state is free but for its length.

@@ -64,8 +64,7 @@ impl Machine {
             Taken::Partial(partial) => {
                 let leads = |rest: &str| {
                     let next = rest.chars().next().map(u32::from);
-                    let ranges = partial.characters();
-                    next.is_some_and(|c| ranges.iter().any(|&(lo, hi)| lo <= c && c <= hi))
+                    next.is_some_and(|c| partial.may_become(c))
                 };
                 let live = plan.other
                     || table
@@ -125,10 +124,10 @@ impl Machine {
         let table = self.frames.key_table(object);
         match partial.take_json(byte) {
             Taken::Char(c) => char::from_u32(c).is_none_or(|c| table.step(prefix, c).is_none()),
-            Taken::Partial(partial) => !table.next_chars(prefix).into_iter().any(|c| {
-                let mut ranges = partial.characters().into_iter();
-                ranges.any(|(lo, hi)| (lo..=hi).contains(&u32::from(c)))
-            }),
+            Taken::Partial(partial) => !table
+                .next_chars(prefix)
+                .into_iter()
+                .any(|c| partial.may_become(u32::from(c))),
             Taken::Close | Taken::Refused => false,
         }
     }

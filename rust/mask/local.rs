@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::json::spelling::{Partial, Taken};
 use crate::machine::Machine;
-use crate::mask::ScanKey;
+use crate::mask::{ScanKey, set_bits};
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::{ScanId, Scanner};
 use crate::vocab::Vocabulary;
@@ -58,8 +58,8 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
         |(scan, partial, characters), byte, node| match partial.take_json(byte) {
             Taken::Char(c) => Some((scanner.step(scan, c)?, Partial::Nothing, characters + 1)),
             Taken::Partial(partial) => {
-                let mut ranges = partial.characters().into_iter();
-                let live = ranges.any(|(lo, hi)| lo <= hi && scanner.can_step(scan, lo, hi));
+                let mut ranges = partial.ranges();
+                let live = ranges.any(|(lo, hi)| scanner.can_step(scan, lo, hi));
                 live.then_some((scan, partial, characters))
             }
             Taken::Close => {
@@ -77,9 +77,7 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
             Taken::Refused => None,
         },
         |tokens, (_, partial, _)| {
-            for &token in tokens {
-                inside[token as usize / 32] |= 1 << (token % 32);
-            }
+            set_bits(&mut inside, tokens);
             if partial != Partial::Nothing {
                 unfinished.extend_from_slice(tokens);
             }

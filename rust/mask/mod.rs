@@ -106,7 +106,8 @@ impl Mask {
     }
 }
 
-fn set_bits(bits: &mut [u32], tokens: &[u32]) {
+/// Sets the bits of tokens.
+pub(crate) fn set_bits(bits: &mut [u32], tokens: &[u32]) {
     for &token in tokens {
         bits[token as usize / 32] |= 1 << (token % 32);
     }

@@ -10,6 +10,7 @@ use crate::json::spelling::Partial;
 use crate::machine::{Config, State};
 use crate::mask::{Mask, Tokens, forget_text};
 use crate::matcher::Matcher;
+use crate::regex::scan::ScanId;
 
 /// Tokens that finish the text, of which the first ones have come already.
 #[derive(Clone, Debug)]
@@ -144,20 +145,21 @@ impl Matcher {
     /// Where tokens lead that stay inside the string that is being read and end a character, if
     /// that is one place: the string is free, or the key unknown.
     fn free_inside(&self) -> Option<Config> {
+        self.inside(|scan| self.engine.machine.is_free(scan))
+    }
+
+    /// The string that is being read, between two characters, if it is one that `counts`; of a key,
+    /// an unknown one.
+    fn inside(&self, counts: impl Fn(ScanId) -> bool) -> Option<Config> {
         let Config { state, stack } = self.now.config;
-        let partial = Partial::Nothing;
+        let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
         let state = match state {
-            State::String { scan, .. } if self.engine.machine.is_free(scan) => {
-                State::String { scan, partial }
-            }
-            State::Key { object, .. } | State::OtherKey { object, .. } => {
-                let text = TextId::WHATEVER;
-                State::OtherKey {
-                    object,
-                    text,
-                    partial,
-                }
-            }
+            State::String { scan, .. } if counts(scan) => State::String { scan, partial },
+            State::Key { object, .. } | State::OtherKey { object, .. } => State::OtherKey {
+                object,
+                text,
+                partial,
+            },
             _ => return None,
         };
         Some(Config { state, stack })
@@ -171,8 +173,15 @@ impl Matcher {
             self.compiled.vocabulary().trie().walk(
                 self.now.config,
                 |at, byte, _| {
-                    let goes_on = byte != b'"' || !machine.is_between_characters(at.state);
-                    let stays = goes_on && !machine.loses_key(at.state, byte);
+                    let closes = byte == b'"'
+                        && matches!(
+                            at.state,
+                            State::Key {
+                                partial: Partial::Nothing,
+                                ..
+                            }
+                        );
+                    let stays = !closes && !machine.loses_key(at.state, byte);
                     stays.then(|| machine.step(at, byte)).flatten()
                 },
                 |found, _| tokens.extend_from_slice(found),
@@ -229,23 +238,8 @@ impl Matcher {
     /// what finishes a character or, in a key, makes it differ from the known ones.
     fn inside_bound(&self) -> Option<u64> {
         const MARGIN: u64 = 64;
-        let Config { state, stack } = self.now.config;
-        let state = match state {
-            State::String { scan, .. } if self.engine.machine.is_length_only(scan) => {
-                let partial = Partial::Nothing;
-                State::String { scan, partial }
-            }
-            State::Key { object, .. } | State::OtherKey { object, .. } => {
-                let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
-                State::OtherKey {
-                    object,
-                    text,
-                    partial,
-                }
-            }
-            _ => return None,
-        };
-        let bound = self.ending_bytes(Config { state, stack });
+        let inside = self.inside(|scan| self.engine.machine.is_length_only(scan))?;
+        let bound = self.ending_bytes(inside);
         Some(bound.saturating_add(MARGIN))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
 use crate::machine::Config;
+use crate::mask::set_bits;
 use budget::Plan;
 
 /// Follows one text, token by token, and says which tokens may come next.
@@ -124,9 +125,7 @@ impl Matcher {
             }
         }
         if self.now.terminated || self.is_accepting() {
-            for &stop in vocabulary.stop_token_ids() {
-                bits[stop as usize / 32] |= 1 << (stop % 32);
-            }
+            set_bits(bits, vocabulary.stop_token_ids());
         }
         Ok(())
     }
