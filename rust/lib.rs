@@ -7,6 +7,7 @@
 mod batch;
 mod compile;
 mod error;
+mod format;
 mod grammar;
 mod intern;
 mod json;

@@ -16,6 +16,7 @@ LAYERS = (
     {"intern"},
     {"vocab"},
     {"regex"},
+    {"format"},
     {"schema"},
     {"json"},
     {"grammar"},

@@ -189,6 +189,7 @@ impl Reader<'_> {
                         any => parts.push(any),
                     }
                 }
+                _ => todo!("in place: {part:?}"),
             }
         }
         Ok(self.rules.formulas.and(&parts))

@@ -72,6 +72,7 @@ mod tests {
                 Own => "own".to_owned(),
                 Ref(_) => "ref".to_owned(),
                 AnyOf(schemas) => format!("any{}", schemas.len()),
+                other => format!("{other:?}"),
             };
             model
                 .top()

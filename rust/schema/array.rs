@@ -23,6 +23,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<ArrayKeywords, Fau
         items,
         min_items: reader.fields.count(MinItems)?,
         max_items: reader.fields.count(MaxItems)?,
+        ..ArrayKeywords::default()
     })
 }
 

@@ -51,7 +51,17 @@ fn applied_in_place(schema: &Schema) -> Vec<SchemaId> {
         match in_place {
             InPlace::Own => {}
             InPlace::Ref(id) => applied.push(*id),
-            InPlace::AnyOf(ids) => applied.extend(ids),
+            InPlace::AnyOf(ids) | InPlace::OneOf(ids) => applied.extend(ids),
+            InPlace::Not(id) | InPlace::Dependent(_, id) => applied.push(*id),
+            InPlace::If {
+                condition,
+                then,
+                otherwise,
+            } => {
+                applied.push(*condition);
+                applied.extend(then);
+                applied.extend(otherwise);
+            }
         }
     }
     applied

@@ -1,5 +1,6 @@
 //! What a schema says, resolved and checked, before it becomes obligations on text.
 
+use crate::format::Format;
 use crate::regex::Ast;
 use crate::schema::decimal::Decimal;
 
@@ -52,6 +53,16 @@ pub(crate) enum InPlace {
     /// `$ref`, or one schema of `allOf`: it must hold as well.
     Ref(SchemaId),
     AnyOf(Vec<SchemaId>),
+    OneOf(Vec<SchemaId>),
+    Not(SchemaId),
+    /// `if`, with `then` and `else` as far as they are there.
+    If {
+        condition: SchemaId,
+        then: Option<SchemaId>,
+        otherwise: Option<SchemaId>,
+    },
+    /// `dependentSchemas`, one key of it: the schema must hold for objects that have the key.
+    Dependent(String, SchemaId),
 }
 
 /// A set of JSON types, as bits.
@@ -86,6 +97,8 @@ pub(crate) struct StringKeywords {
     pub(crate) min_length: Option<u64>,
     pub(crate) max_length: Option<u64>,
     pub(crate) pattern: Option<Ast>,
+    /// A format that is asserted.
+    pub(crate) format: Option<Format>,
 }
 
 #[derive(Debug, Default)]
@@ -106,6 +119,21 @@ pub(crate) struct ArrayKeywords {
     pub(crate) items: Option<SchemaId>,
     pub(crate) min_items: Option<u64>,
     pub(crate) max_items: Option<u64>,
+    pub(crate) unique: bool,
+    pub(crate) contains: Option<Contains>,
+    /// Items that nothing in this schema object or applied in place by it looked at.
+    pub(crate) unevaluated: Option<SchemaId>,
+}
+
+/// How many items a schema must hold for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Contains {
+    pub(crate) schema: SchemaId,
+    /// 1 unless `minContains` says otherwise.
+    pub(crate) min: u64,
+    pub(crate) max: Option<u64>,
+    /// Whether `unevaluatedItems` passes over the items for which the schema holds: since 2020-12.
+    pub(crate) evaluates: bool,
 }
 
 #[derive(Debug, Default)]
@@ -114,6 +142,16 @@ pub(crate) struct ObjectKeywords {
     pub(crate) properties: Vec<(String, SchemaId)>,
     /// Without duplicates.
     pub(crate) required: Vec<String>,
-    /// Properties not in `properties`; `None` allows any.
+    /// In document order. Properties with a name in which the pattern is found.
+    pub(crate) patterns: Vec<(Ast, SchemaId)>,
+    /// Properties neither in `properties` nor in `patterns`; `None` allows any.
     pub(crate) additional: Option<SchemaId>,
+    /// Of the names of all properties, as strings.
+    pub(crate) names: Option<SchemaId>,
+    pub(crate) min_properties: Option<u64>,
+    pub(crate) max_properties: Option<u64>,
+    /// Keys that a key demands: `dependentRequired`, and `dependencies` of that form.
+    pub(crate) dependent_required: Vec<(String, Vec<String>)>,
+    /// Properties that nothing in this schema object or applied in place by it looked at.
+    pub(crate) unevaluated: Option<SchemaId>,
 }

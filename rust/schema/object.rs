@@ -21,6 +21,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<ObjectKeywords, Fa
         properties: properties(reader)?,
         required: required(reader)?,
         additional: additional.map(|value| reader.schema(value)).transpose()?,
+        ..ObjectKeywords::default()
     })
 }
 

@@ -12,6 +12,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<StringKeywords, Fa
         min_length: reader.fields.count(Keyword::MinLength)?,
         max_length: reader.fields.count(Keyword::MaxLength)?,
         pattern: pattern(reader)?,
+        format: None,
     })
 }
 
