@@ -2,9 +2,13 @@
 
 use std::sync::OnceLock;
 
-use crate::json::formula::FormulaId;
-use crate::json::frames::{Frames, TaskId, Verdicts, value_task, verdict};
-use crate::json::liveness::{NEVER, add};
+use crate::json::array_ending::{Ending, Question, Read};
+use crate::json::formula::{Clause, FormulaId};
+use crate::json::frames::{Frames, Task, TaskId, Verdicts, value_task, verdict};
+use crate::json::liveness::NEVER;
+
+/// Ways to go on with an item that are tried.
+const WAYS: usize = 256;
 
 /// An array that is being read: an index into [`Frames`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,35 +18,62 @@ pub(crate) struct ArrayId(pub(crate) u32);
 pub(crate) struct Array {
     must: FormulaId,
     asks: Box<[FormulaId]>,
-    /// Items read, saturated where more make no difference.
-    pub(crate) count: u64,
+    read: Read,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct ArrayMemo {
     item: OnceLock<Option<TaskId>>,
+    is_unique: OnceLock<bool>,
 }
 
 /// A way in which an array can be finished.
-pub(crate) struct ArrayWay {
-    clause: Box<[u32]>,
-    /// Items that must still come.
-    pub(crate) missing: u64,
-    /// The fewest bytes to the end, from after an item or `[`, closing bracket included.
-    pub(crate) cost: u64,
+#[derive(Debug)]
+pub(crate) struct ArrayWay<'a> {
+    clause: &'a Clause,
+    pub(crate) ending: Ending,
+}
+
+/// A way in which an array can go on with an item.
+#[derive(Debug)]
+pub(crate) struct ItemWay {
+    /// What the item must satisfy, part by part.
+    pub(crate) demands: Vec<FormulaId>,
+    /// The fewest bytes after the item.
+    pub(crate) end: u64,
+}
+
+/// What an item could do, of which some ways are made.
+#[derive(Clone)]
+struct Draft {
+    demands: Vec<FormulaId>,
+    read: Read,
+    /// The rules of which one must still fail, set by set.
+    nots: Vec<Vec<u32>>,
 }
 
 impl Frames {
     pub(crate) fn new_array(&self, must: FormulaId, asks: Box<[FormulaId]>) -> ArrayId {
-        ArrayId(self.arrays.intern(Array {
-            must,
-            asks,
-            count: 0,
-        }))
+        let tracked = self.tracked(must, &asks);
+        let counting = tracked.iter().filter(|&&rule| self.rules.array(rule).contains.is_some());
+        let read = Read {
+            hits: counting.map(|&rule| (rule, 0)).collect(),
+            ..Read::default()
+        };
+        ArrayId(self.arrays.intern(Array { must, asks, read }))
     }
 
-    pub(crate) fn array(&self, id: ArrayId) -> &Array {
+    fn array(&self, id: ArrayId) -> &Array {
         self.arrays.get(id.0)
+    }
+
+    /// Whether an array's items must be known, since some rule compares them.
+    pub(crate) fn is_unique(&self, id: ArrayId) -> bool {
+        *self.arrays.memo(id.0).is_unique.get_or_init(|| {
+            let array = self.array(id);
+            let tracked = self.tracked(array.must, &array.asks);
+            tracked.iter().any(|&rule| self.rules.array(rule).unique)
+        })
     }
 
     /// The formula of an array together with some of what is asked about it.
@@ -52,90 +83,153 @@ impl Frames {
     }
 
     /// The ways in which an array can still satisfy `formula`.
-    pub(crate) fn array_ways(&self, id: ArrayId, formula: FormulaId) -> Vec<ArrayWay> {
-        let count = self.array(id).count;
-        let clauses = self.rules.formulas.clauses(formula).iter();
-        clauses
-            .filter_map(|clause| self.array_way(clause, count))
-            .collect()
+    pub(crate) fn array_ways(&self, id: ArrayId, formula: FormulaId) -> Vec<ArrayWay<'_>> {
+        let read = &self.array(id).read;
+        let clauses = self.rules.clauses(formula).iter();
+        let ways = clauses.filter_map(|clause| {
+            let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
+            let ending = self.ending_of(read, &clause.rules, &nots)?;
+            Some(ArrayWay { clause, ending })
+        });
+        ways.collect()
     }
 
-    fn array_way(&self, clause: &[u32], count: u64) -> Option<ArrayWay> {
-        let rules = &self.rules;
-        let least = clause
-            .iter()
-            .map(|&r| rules.array(r).min)
-            .max()
-            .unwrap_or(0);
-        let most = clause
-            .iter()
-            .map(|&r| rules.array(r).max)
-            .min()
-            .unwrap_or(u64::MAX);
-        if least > most || count > most {
-            return None;
-        }
-        let alike = clause
-            .iter()
-            .map(|&r| rules.array(r).prefix_length())
-            .max()
-            .unwrap_or(0);
-        let mut cost = 1;
-        for index in count..least.min(alike) {
-            cost = add(cost, rules.cost(rules.clause_item(clause, index)));
-        }
-        let from = count.max(alike);
-        if least > from {
-            let one = rules.cost(rules.clause_item(clause, alike));
-            cost = add(
-                cost,
-                if one == NEVER {
-                    NEVER
-                } else {
-                    one.saturating_mul(least - from)
-                },
-            );
-        }
-        if cost == NEVER {
-            return None;
-        }
-        let missing = least.saturating_sub(count);
-        // The first item of all has no comma before it.
-        let commas = if count == 0 {
-            missing.saturating_sub(1)
-        } else {
-            missing
+    fn ending_of(&self, read: &Read, must: &[u32], nots: &[&[u32]]) -> Option<Ending> {
+        let question = Question {
+            rules: &self.rules,
+            read,
+            must,
+            nots,
+            cost: &|formula| self.rules.cost(formula),
         };
-        let cost = add(cost, rules.separator.saturating_mul(commas));
-        Some(ArrayWay {
-            clause: clause.into(),
-            missing,
-            cost,
-        })
+        question.ending()
     }
 
-    /// What each rule of a way demands of the next item; `None` if no item may come.
-    pub(crate) fn array_values(&self, id: ArrayId, way: &ArrayWay) -> Option<Vec<FormulaId>> {
-        let count = self.array(id).count;
-        let full = way.clause.iter().any(|&r| self.rules.array(r).max <= count);
-        let items: Vec<FormulaId> = way
-            .clause
-            .iter()
-            .map(|&r| self.rules.item(r, count))
-            .collect();
-        let live = || self.rules.cost(self.rules.formulas.and(&items)) != NEVER;
-        (!full && live()).then_some(items)
-    }
-
-    /// The fewest bytes that finish an array on a way, once the next item has been read.
-    pub(crate) fn array_end_cost_after_item(&self, id: ArrayId, way: &ArrayWay) -> u64 {
-        if way.missing == 0 {
-            return 1;
+    /// The ways in which an array can go on with an item.
+    pub(crate) fn item_ways(&self, id: ArrayId, way: &ArrayWay<'_>) -> Vec<ItemWay> {
+        let read = &self.array(id).read;
+        let must = &way.clause.rules;
+        let is_full = |&rule: &u32| self.rules.array(rule).max == Some(read.count);
+        if must.iter().any(is_full) {
+            return Vec::new();
         }
-        let count = self.array(id).count;
-        let item = self.rules.cost(self.rules.clause_item(&way.clause, count));
-        let comma = if count == 0 { 0 } else { self.rules.separator };
-        way.cost - item - comma
+        let demands = must.iter().map(|&rule| read.demand(&self.rules, rule, 0));
+        let nots = way.clause.nots.iter().filter(|not| !not.iter().any(is_full));
+        let mut drafts = vec![Draft {
+            demands: demands.collect(),
+            read: Read {
+                count: read.count + 1,
+                ..read.clone()
+            },
+            nots: nots.map(|not| not.to_vec()).collect(),
+        }];
+        let tracked: Vec<u32> = must.iter().chain(way.clause.nots.iter().flatten()).copied().collect();
+        for &(rule, _) in read.hits.iter().filter(|(rule, _)| tracked.contains(rule)) {
+            drafts = self.with_contains(&drafts, rule, must.contains(&rule));
+        }
+        for not in way.clause.nots.iter() {
+            drafts = self.with_broken(read, &drafts, must, not);
+        }
+        if drafts.len() > WAYS {
+            self.rules.set_exhausted();
+            drafts.truncate(WAYS);
+        }
+        let mut out: Vec<ItemWay> = Vec::new();
+        for draft in drafts {
+            out.extend(self.item_way(must, draft));
+        }
+        out
+    }
+
+    /// With an item that is, or is not, one of those that a rule counts.
+    fn with_contains(&self, drafts: &[Draft], rule: u32, is_must: bool) -> Vec<Draft> {
+        let contains = self.rules.array(rule).contains.expect("the rule counts items");
+        let formula = self.rules.child(contains.child);
+        let mut out = Vec::new();
+        for draft in drafts {
+            let mut hit = draft.clone();
+            hit.demands.push(formula);
+            for (of, hits) in &mut hit.read.hits {
+                *hits += u64::from(*of == rule);
+            }
+            let hits = hit.read.hits(rule);
+            if contains.max.is_some_and(|max| hits > max) {
+                hit.nots.retain(|not| !not.contains(&rule));
+            }
+            let mut miss = draft.clone();
+            // A hit is welcome where a rule must hold and has no upper bound.
+            if contains.max.is_some() || !is_must {
+                miss.demands.push(self.rules.formulas.not(formula));
+            }
+            out.extend([miss, hit]);
+        }
+        self.live(out)
+    }
+
+    /// With an item that breaks one of some rules, or is one that a later one equals, or does not
+    /// care.
+    fn with_broken(
+        &self,
+        read: &Read,
+        drafts: &[Draft],
+        must: &[u32],
+        rules: &[u32],
+    ) -> Vec<Draft> {
+        let formulas = &self.rules.formulas;
+        let demands = rules.iter().map(|&rule| read.demand(&self.rules, rule, 0));
+        let demands: Vec<FormulaId> = demands.collect();
+        let broken = formulas.not(formulas.and(&demands));
+        let is_unique = |&rule: &u32| self.rules.array(rule).unique;
+        let may_repeat = rules.iter().any(is_unique) && !must.iter().any(is_unique);
+        let mut out = Vec::new();
+        for draft in drafts {
+            out.push(draft.clone());
+            if !draft.nots.iter().any(|not| not[..] == *rules) {
+                continue;
+            }
+            if may_repeat {
+                let next = must.iter().map(|&rule| read.demand(&self.rules, rule, 1));
+                let next: Vec<FormulaId> = next.collect();
+                let same = formulas.and(&next);
+                let mut repeated = draft.clone();
+                repeated.demands.push(same);
+                // Stands for the item's value in the question how the array can end.
+                let taken = repeated.read.taken.iter().copied();
+                repeated.read.taken = taken.chain([same]).collect();
+                out.push(repeated);
+            }
+            if broken != FormulaId::FALSE {
+                let mut breaking = draft.clone();
+                breaking.demands.push(broken);
+                breaking.nots.retain(|not| not[..] != *rules);
+                out.push(breaking);
+            }
+        }
+        self.live(out)
+    }
+
+    fn live(&self, mut drafts: Vec<Draft>) -> Vec<Draft> {
+        drafts.retain(|draft| {
+            self.rules.cost(self.rules.formulas.and(&draft.demands)) != NEVER
+        });
+        drafts
+    }
+
+    /// The way that a draft is, if the array can be finished after it.
+    fn item_way(&self, must: &[u32], mut draft: Draft) -> Option<ItemWay> {
+        let nots: Vec<&[u32]> = draft.nots.iter().map(|not| &**not).collect();
+        let ending = self.ending_of(&draft.read, must, &nots)?;
+        if must.iter().any(|&rule| self.rules.array(rule).unique) {
+            for value in self.rules.scarce_values(&ending.items) {
+                let constant = self.rules.constant(&value).ok()?;
+                draft.demands.push(self.rules.formulas.not(constant));
+            }
+        }
+        let value = self.rules.formulas.and(&draft.demands);
+        (self.rules.cost(value) != NEVER).then_some(ItemWay {
+            demands: draft.demands,
+            end: ending.cost,
+        })
     }
 
     /// The task of the next item; `None` if there must be none.
@@ -143,62 +237,106 @@ impl Frames {
         *self.arrays.memo(id.0).item.get_or_init(|| {
             let array = self.array(id);
             let ways = self.array_ways(id, array.must);
-            let ways: Vec<Vec<FormulaId>> = ways
-                .iter()
-                .filter_map(|way| self.array_values(id, way))
-                .collect();
+            let ways = ways.iter().flat_map(|way| self.item_ways(id, way));
+            let ways: Vec<Vec<FormulaId>> = ways.map(|way| way.demands).collect();
             if ways.is_empty() {
                 return None;
             }
-            let tracked = self.tracked(array.must, &array.asks);
-            let all = tracked.iter().map(|&r| self.rules.item(r, array.count));
-            Some(TaskId(self.tasks.intern(value_task(self, &ways, all))))
+            let mut all = self.asked_of_items(array);
+            for &ask in &array.asks {
+                let formula = self.rules.formulas.and(&[array.must, ask]);
+                let ways = self.array_ways(id, formula);
+                let ways = ways.iter().flat_map(|way| self.item_ways(id, way));
+                all.extend(ways.flat_map(|way| way.demands));
+            }
+            let Task { must, asks } = value_task(self, &ways, all);
+            Some(self.task(must, asks))
         })
     }
 
-    /// The array after an item with these verdicts.
-    pub(crate) fn after_item(&self, id: ArrayId, verdicts: &[bool]) -> ArrayId {
+    /// All that the array's rules want to know of the next item.
+    fn asked_of_items(&self, array: &Array) -> Vec<FormulaId> {
+        let tracked = self.tracked(array.must, &array.asks);
+        let mut all = Vec::with_capacity(tracked.len());
+        for rule in tracked {
+            all.push(array.read.demand(&self.rules, rule, 0));
+            let contains = self.rules.array(rule).contains;
+            all.extend(contains.map(|contains| self.rules.child(contains.child)));
+        }
+        all
+    }
+
+    /// The array after an item with these verdicts. `value` is the item as a formula of just that
+    /// value, where it must be known.
+    pub(crate) fn after_item(
+        &self,
+        id: ArrayId,
+        verdicts: &[bool],
+        value: Option<FormulaId>,
+    ) -> ArrayId {
         let array = self.array(id);
         let task = self.task_of(self.item(id).expect("an item was read"));
-        let mut next = array.clone();
-        next.count += 1;
-        let tracked = self.tracked(array.must, &array.asks);
-        let judge = |rule: u32, own: FormulaId| {
-            let fine = verdict(task, verdicts, self.rules.item(rule, array.count));
-            if fine && next.count <= self.rules.array(rule).max {
-                own
-            } else {
-                FormulaId::FALSE
-            }
-        };
-        next.must = self.rules.formulas.substitute(array.must, &judge);
-        for ask in &mut next.asks {
-            *ask = self.rules.formulas.substitute(*ask, &judge);
+        let mut read = array.read.clone();
+        read.count += 1;
+        for (rule, hits) in &mut read.hits {
+            let contains = self.rules.array(*rule).contains.expect("the rule counts items");
+            *hits += u64::from(verdict(task, verdicts, self.rules.child(contains.child)));
         }
-        let rules = tracked.iter().map(|&r| self.rules.array(r));
-        let ends = rules.flat_map(|r| {
-            [
-                r.prefix_length(),
-                r.min,
-                if r.max == u64::MAX {
-                    0
-                } else {
-                    r.max.saturating_add(1)
-                },
-            ]
-        });
-        next.count = next.count.min(ends.max().unwrap_or(0).max(1));
-        ArrayId(self.arrays.intern(next))
+        let judge = |rule: u32, own: FormulaId| {
+            let fine = verdict(task, verdicts, array.read.demand(&self.rules, rule, 0));
+            let most = self.rules.array(rule).max;
+            let contains = self.rules.array(rule).contains;
+            let most_hits = contains.and_then(|contains| contains.max);
+            let fits = most.is_none_or(|max| read.count <= max)
+                && most_hits.is_none_or(|max| read.hits(rule) <= max);
+            if fine && fits { own } else { FormulaId::FALSE }
+        };
+        let substitute = |formula| self.rules.formulas.substitute(formula, &judge);
+        let must = substitute(array.must);
+        let asks: Box<[FormulaId]> = array.asks.iter().map(|&ask| substitute(ask)).collect();
+        let read = self.saturated(read, must, &asks, value);
+        ArrayId(self.arrays.intern(Array { must, asks, read }))
+    }
+
+    /// Forgets what makes no difference to the rules that are left.
+    fn saturated(
+        &self,
+        mut read: Read,
+        must: FormulaId,
+        asks: &[FormulaId],
+        value: Option<FormulaId>,
+    ) -> Read {
+        let tracked = self.tracked(must, asks);
+        let rules = || tracked.iter().map(|&rule| self.rules.array(rule));
+        let beyond = |max: Option<u64>| max.map_or(0, |max| max.saturating_add(1));
+        let ends = rules().flat_map(|rule| [rule.prefix_length(), rule.min, beyond(rule.max)]);
+        read.count = read.count.min(ends.max().unwrap_or(0).max(1));
+        let mut hits = read.hits.into_vec();
+        hits.retain(|(rule, _)| tracked.contains(rule));
+        for (rule, hits) in &mut hits {
+            let contains = self.rules.array(*rule).contains.expect("the rule counts items");
+            *hits = (*hits).min(contains.min.max(beyond(contains.max)));
+        }
+        read.hits = hits.into();
+        if rules().any(|rule| rule.unique) {
+            let mut taken = read.taken.into_vec();
+            if let Some(value) = value
+                && let Err(at) = taken.binary_search(&value)
+            {
+                taken.insert(at, value);
+            }
+            read.taken = taken.into();
+        } else {
+            read.taken = Box::default();
+        }
+        read
     }
 
     /// The verdicts if the array ends here; `None` if it must not.
     pub(crate) fn end_array(&self, id: ArrayId) -> Option<Verdicts> {
         let array = self.array(id);
+        let judge = |rule: u32, _| truth(array.read.holds(&self.rules, rule));
         let holds = |formula: FormulaId| {
-            let judge = |rule: u32, _| {
-                let rule = self.rules.array(rule);
-                truth((rule.min..=rule.max).contains(&array.count))
-            };
             self.rules.formulas.substitute(formula, &judge) == FormulaId::TRUE
         };
         holds(array.must).then(|| array.asks.iter().map(|&ask| holds(ask)).collect())

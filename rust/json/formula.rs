@@ -94,36 +94,41 @@ pub(crate) enum Formula {
     And(Box<[FormulaId]>),
     /// One holds at least.
     Or(Box<[FormulaId]>),
+    /// It does not hold; of no [`Formula::Or`], [`Formula::Not`] or [`Formula::Kinds`].
+    Not(FormulaId),
 }
 
 #[derive(Debug, Default)]
 struct Memo {
     by_kind: [OnceLock<FormulaId>; 7],
-    clauses: OnceLock<Clauses>,
+    clauses: OnceLock<Box<[Clause]>>,
     /// The fewest bytes of a value, which `liveness` fills in.
     cost: OnceLock<u64>,
 }
 
-/// A disjunction of conjunctions of rules.
-pub(crate) type Clauses = Box<[Box<[u32]>]>;
+/// One way in which a formula about objects or arrays can hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Clause {
+    /// All of these rules hold.
+    pub(crate) rules: Box<[u32]>,
+    /// Of each of these sets of rules, one does not hold.
+    pub(crate) nots: Box<[Box<[u32]>]>,
+}
+
+const ALL_KINDS: u8 = 0x7F;
 
 /// A store of formulas.
 #[derive(Debug)]
 pub(crate) struct Formulas {
     formulas: Interner<Formula, Memo>,
-    /// At most so many clauses are looked at.
-    pub(crate) alternatives: usize,
 }
 
 impl Formulas {
-    pub(crate) fn new(alternatives: usize) -> Self {
+    pub(crate) fn new() -> Self {
         let formulas = Interner::new();
         formulas.intern(Formula::False);
         formulas.intern(Formula::True);
-        Formulas {
-            formulas,
-            alternatives,
-        }
+        Formulas { formulas }
     }
 
     pub(crate) fn get(&self, id: FormulaId) -> &Formula {
@@ -138,13 +143,17 @@ impl Formulas {
         &self.formulas.memo(id.0).cost
     }
 
+    /// The memo of the clauses, which `clauses` fills in.
+    pub(crate) fn clauses_memo(&self, id: FormulaId) -> &OnceLock<Box<[Clause]>> {
+        &self.formulas.memo(id.0).clauses
+    }
+
     fn make(&self, formula: Formula) -> FormulaId {
         FormulaId(self.formulas.intern(formula))
     }
 
     /// A single assertion.
     pub(crate) fn assertion(&self, assertion: Formula) -> FormulaId {
-        const ALL_KINDS: u8 = 0x7F;
         match assertion {
             Formula::Kinds(0) => FormulaId::FALSE,
             Formula::Kinds(ALL_KINDS) => FormulaId::TRUE,
@@ -170,7 +179,31 @@ impl Formulas {
         match flat[..] {
             [] => FormulaId::TRUE,
             [one] => one,
+            _ if self.holds_opposites(&flat) => FormulaId::FALSE,
             _ => self.make(Formula::And(flat.into())),
+        }
+    }
+
+    /// Whether one part is the negation of another.
+    fn holds_opposites(&self, parts: &[FormulaId]) -> bool {
+        parts.iter().any(|&part| match self.get(part) {
+            Formula::Not(inner) => parts.contains(inner),
+            _ => false,
+        })
+    }
+
+    /// Whatever `id` does not hold for.
+    pub(crate) fn not(&self, id: FormulaId) -> FormulaId {
+        match self.get(id) {
+            Formula::True => FormulaId::FALSE,
+            Formula::False => FormulaId::TRUE,
+            Formula::Not(inner) => *inner,
+            Formula::Kinds(bits) => self.assertion(Formula::Kinds(!bits & ALL_KINDS)),
+            Formula::Or(parts) => {
+                let parts: Vec<FormulaId> = parts.iter().map(|&part| self.not(part)).collect();
+                self.and(&parts)
+            }
+            _ => self.make(Formula::Not(id)),
         }
     }
 
@@ -209,6 +242,7 @@ impl Formulas {
                 Formula::Array(_) => keep(kind == Kind::Array),
                 Formula::And(parts) => self.and(&self.all_of_kind(parts, kind)),
                 Formula::Or(parts) => self.or(&self.all_of_kind(parts, kind)),
+                &Formula::Not(part) => self.not(self.of_kind(part, kind)),
             }
         })
     }
@@ -217,20 +251,21 @@ impl Formulas {
         parts.iter().map(|&part| self.of_kind(part, kind)).collect()
     }
 
-    /// The language of a formula that is about strings or numbers only; `all` is what it is if
-    /// the formula asserts nothing.
-    pub(crate) fn language(&self, id: FormulaId, all: NodeId, regexes: &Regexes) -> NodeId {
-        let languages = |parts: &[FormulaId]| {
-            parts
-                .iter()
-                .map(|&p| self.language(p, all, regexes))
-                .collect::<Vec<_>>()
-        };
+    /// The language of a formula that is about strings or numbers only. `all` is what it is if the
+    /// formula asserts nothing, and `domain` that within which assertions are negated.
+    pub(crate) fn language(
+        &self,
+        id: FormulaId,
+        (all, domain): (NodeId, NodeId),
+        regexes: &Regexes,
+    ) -> NodeId {
+        let part = |id: FormulaId| self.language(id, (all, domain), regexes);
         match self.get(id) {
             Formula::True => all,
             &(Formula::Text(node) | Formula::Number(node)) => node,
-            Formula::And(parts) => regexes.and(languages(parts)),
-            Formula::Or(parts) => regexes.or(languages(parts)),
+            Formula::And(parts) => regexes.and(parts.iter().map(|&p| part(p)).collect()),
+            Formula::Or(parts) => regexes.or(parts.iter().map(|&p| part(p)).collect()),
+            &Formula::Not(inner) => regexes.and(vec![domain, regexes.not(part(inner))]),
             _ => NodeId::NEVER,
         }
     }
@@ -253,6 +288,7 @@ impl Formulas {
             }
             Formula::And(parts) => self.and(&all(parts)),
             Formula::Or(parts) => self.or(&all(parts)),
+            &Formula::Not(part) => self.not(self.substitute(part, verdict)),
             _ => id,
         }
     }
@@ -270,77 +306,17 @@ impl Formulas {
                 Formula::And(parts) | Formula::Or(parts) => {
                     stack.extend(parts.iter().rev().copied());
                 }
+                &Formula::Not(part) => stack.push(part),
                 _ => {}
             }
         }
         dedup(&mut out);
         out
     }
-
-    /// At least as many clauses as the formula has for values of one kind, and at most
-    /// `usize::MAX`.
-    pub(crate) fn count_clauses(&self, id: FormulaId) -> usize {
-        match self.get(id) {
-            Formula::And(parts) => parts.iter().fold(1_usize, |all, &part| {
-                all.saturating_mul(self.count_clauses(part))
-            }),
-            Formula::Or(parts) => parts.iter().fold(0_usize, |all, &part| {
-                all.saturating_add(self.count_clauses(part))
-            }),
-            _ => 1,
-        }
-    }
-
-    /// The ways in which a formula that is about objects or arrays only can hold: in each, all
-    /// rules of the clause hold. A formula with more ways than the limit shows the first ones.
-    pub(crate) fn clauses(&self, id: FormulaId) -> &[Box<[u32]>] {
-        self.formulas
-            .memo(id.0)
-            .clauses
-            .get_or_init(|| self.unfold(id).into())
-    }
-
-    fn unfold(&self, id: FormulaId) -> Vec<Box<[u32]>> {
-        match self.get(id) {
-            Formula::True => vec![Box::new([])],
-            &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
-                vec![Box::new([rule])]
-            }
-            Formula::Or(parts) => {
-                let mut out: Vec<Box<[u32]>> = Vec::new();
-                for &part in parts {
-                    out.extend(self.clauses(part).iter().cloned());
-                }
-                dedup(&mut out);
-                out.truncate(self.alternatives);
-                out
-            }
-            Formula::And(parts) => {
-                let mut out: Vec<Box<[u32]>> = vec![Box::new([])];
-                for &part in parts {
-                    let mut next = Vec::new();
-                    'product: for left in &out {
-                        for right in self.clauses(part) {
-                            let mut both = [&left[..], right].concat();
-                            dedup(&mut both);
-                            next.push(both.into());
-                            if next.len() >= self.alternatives {
-                                break 'product;
-                            }
-                        }
-                    }
-                    dedup(&mut next);
-                    out = next;
-                }
-                out
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
 /// Drops later duplicates, keeping the order.
-fn dedup<T: Clone + Eq + std::hash::Hash>(list: &mut Vec<T>) {
+pub(crate) fn dedup<T: Clone + Eq + std::hash::Hash>(list: &mut Vec<T>) {
     if list.len() < 2 {
         return;
     }

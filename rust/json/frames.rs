@@ -6,11 +6,13 @@
 
 use std::sync::OnceLock;
 
+use rustc_hash::FxHashSet;
+
 use crate::intern::Interner;
 use crate::json::array::{Array, ArrayId};
 use crate::json::formula::{FormulaId, Kind};
 use crate::json::liveness::NEVER;
-use crate::json::object::{Member, MemberMemo, Object, ObjectId, ObjectMemo, Shape, ShapeKey};
+use crate::json::object::{Member, MemberMemo, Object, ObjectId, ObjectMemo};
 use crate::json::rules::Rules;
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
@@ -44,20 +46,6 @@ pub(crate) struct TaskMemo {
     entries: [OnceLock<Option<Entry>>; 7],
 }
 
-/// A text inside an object that is being read: a chain of characters, so that equal texts are equal
-/// ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct TextId(pub(crate) u32);
-
-/// No character: the one character of [`TextId::WHATEVER`].
-const WHATEVER: u32 = u32::MAX;
-
-impl TextId {
-    pub(crate) const EMPTY: TextId = TextId(0);
-    /// Stands for any text that an object does not know. No token spells it.
-    pub(crate) const WHATEVER: TextId = TextId(1);
-}
-
 /// All states of values under obligations. Shared by all texts of a grammar, and grown by them.
 #[derive(Debug)]
 pub(crate) struct Frames {
@@ -68,15 +56,10 @@ pub(crate) struct Frames {
     pub(crate) arrays: Interner<Array, crate::json::array::ArrayMemo>,
     pub(crate) objects: Interner<Object, ObjectMemo>,
     pub(crate) members: Interner<Member, MemberMemo>,
-    pub(crate) shapes: Interner<ShapeKey, OnceLock<Shape>>,
-    texts: Interner<Option<(TextId, u32)>>,
 }
 
 impl Frames {
     pub(crate) fn new(rules: Rules, ordered: bool) -> Self {
-        let texts = Interner::new();
-        texts.intern(None);
-        texts.intern(Some((TextId::EMPTY, WHATEVER)));
         Frames {
             rules,
             ordered,
@@ -84,20 +67,16 @@ impl Frames {
             arrays: Interner::new(),
             objects: Interner::new(),
             members: Interner::new(),
-            shapes: Interner::new(),
-            texts,
         }
     }
 
     /// How many states there are, of all sorts: a measure of the memory they take.
     pub(crate) fn len(&self) -> usize {
-        self.rules.scanner.len()
-            + self.rules.formulas.len()
+        self.rules.len()
             + self.tasks.len()
             + self.arrays.len()
             + self.objects.len()
             + self.members.len()
-            + self.texts.len()
     }
 
     pub(crate) fn task(&self, must: FormulaId, asks: Box<[FormulaId]>) -> TaskId {
@@ -125,16 +104,14 @@ impl Frames {
             .iter()
             .map(|&ask| rules.formulas.of_kind(ask, kind))
             .collect();
-        let scalar = |all: NodeId| {
-            let regexes = &rules.scanner.regexes;
-            let language = |f: FormulaId| rules.formulas.language(f, all, regexes);
+        let scalar = |language: &dyn Fn(FormulaId) -> NodeId| {
             let asks = asks.iter().map(|&ask| language(ask)).collect();
             rules.scanner.start(language(must), asks).map(Entry::Scalar)
         };
         match kind {
             Kind::Null | Kind::True | Kind::False => Some(Entry::Literal),
-            Kind::Number => scalar(rules.any_number),
-            Kind::String => scalar(NodeId::ANY),
+            Kind::Number => scalar(&|formula| rules.number_language(formula)),
+            Kind::String => scalar(&|formula| rules.string_language(formula)),
             Kind::Array => Some(Entry::Array(self.new_array(must, asks))),
             Kind::Object => Some(Entry::Object(self.new_object(must, asks))),
         }
@@ -153,31 +130,6 @@ impl Frames {
         asks.map(|&ask| self.rules.scanner.regexes.nullable(ask))
             .collect()
     }
-
-    /// The text `before` with one more character.
-    pub(crate) fn longer(&self, before: TextId, c: u32) -> TextId {
-        if before == TextId::WHATEVER {
-            return before;
-        }
-        TextId(self.texts.intern(Some((before, c))))
-    }
-
-    pub(crate) fn text(&self, text: &str) -> TextId {
-        text.chars()
-            .fold(TextId::EMPTY, |before, c| self.longer(before, u32::from(c)))
-    }
-
-    pub(crate) fn spell(&self, mut id: TextId) -> String {
-        let mut reversed = Vec::new();
-        while let &Some((before, c)) = self.texts.get(id.0) {
-            if c == WHATEVER {
-                return String::from_iter(std::iter::repeat_n(char::MAX, 64));
-            }
-            reversed.push(char::from_u32(c).expect("texts are made of scalar values"));
-            id = before;
-        }
-        reversed.into_iter().rev().collect()
-    }
 }
 
 /// What the frame around a value learns from it: the asked formulas that `must` does not imply.
@@ -188,18 +140,20 @@ impl Frames {
 pub(crate) fn value_task(
     frames: &Frames,
     ways: &[Vec<FormulaId>],
-    all: impl Iterator<Item = FormulaId>,
+    all: Vec<FormulaId>,
 ) -> Task {
     let formulas = &frames.rules.formulas;
     let each: Vec<FormulaId> = ways.iter().map(|way| formulas.and(way)).collect();
     let must = formulas.or(&each);
     let mut asks: Vec<FormulaId> = Vec::new();
-    for formula in all {
+    let mut seen = FxHashSet::default();
+    for formula in all.into_iter().chain(ways.iter().flatten().copied()) {
         let decided = formula == FormulaId::TRUE
             || formula == FormulaId::FALSE
             || formula == must
+            || !seen.insert(formula)
             || ways.iter().all(|way| way.contains(&formula));
-        if !decided && !asks.contains(&formula) {
+        if !decided {
             asks.push(formula);
         }
     }

@@ -1,12 +1,14 @@
 //! The keys that an object knows, sorted, so that a prefix is a range of them.
 
+use crate::json::shape::Key;
+
 /// What an object knows of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Known {
     /// It is declared, with this rank.
     Declared(u32),
-    /// It is not declared but required, and has not come.
-    Wanted,
+    /// It is not declared but named by some rule, and has not come.
+    Wanted(Key),
     /// It is not declared, and has come.
     Taken,
 }
@@ -105,14 +107,15 @@ impl KeyTable {
         out
     }
 
-    /// The declared keys that go on from here, as rank and what is left of the text.
-    pub(crate) fn declared(&self, prefix: Prefix) -> impl Iterator<Item = (u32, &str)> {
+    /// The keys that go on from here and have not come, each with what is left of its text.
+    pub(crate) fn open(&self, prefix: Prefix) -> impl Iterator<Item = (Key, &str)> {
         let depth = prefix.depth as usize;
         self.range(prefix)
             .iter()
-            .filter_map(move |(key, known)| match known {
-                Known::Declared(rank) => Some((*rank, &key[depth..])),
-                Known::Wanted | Known::Taken => None,
+            .filter_map(move |(key, known)| match *known {
+                Known::Declared(rank) => Some((Key::Declared(rank), &key[depth..])),
+                Known::Wanted(wanted) => Some((wanted, &key[depth..])),
+                Known::Taken => None,
             })
     }
 }
@@ -135,7 +138,7 @@ mod tests {
         assert_eq!(table.whole(n), Some(Known::Declared(2)));
         let na = table.step(n, 'a').unwrap();
         assert_eq!(table.whole(na), None);
-        assert_eq!(table.declared(na).collect::<Vec<_>>(), [(0, "me")]);
+        assert_eq!(table.open(na).collect::<Vec<_>>(), [(Key::Declared(0), "me")]);
         assert_eq!(table.next_chars(na), ['m', 'p']);
         assert_eq!(
             table.whole(table.step(na, 'p').unwrap()),

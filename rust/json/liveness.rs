@@ -4,29 +4,18 @@
 //! must contain: what can only be satisfied by an infinite value has no finite cost, and so is
 //! never offered.
 
+use std::cell::RefCell;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::json::formula::{FormulaId, Kind};
+use crate::json::formula::{Formula, FormulaId, Kind};
 use crate::json::rules::Rules;
+use crate::json::{array_ending, object_ending};
 use crate::regex::cost::NO_WAY;
-use crate::regex::node::{NodeId, Spelling};
+use crate::regex::node::Spelling;
 
 /// The cost of what cannot be.
 pub(crate) const NEVER: u64 = u64::MAX;
-
-/// One way to write a value: so many bytes, and the values of other formulas so many times.
-struct Way {
-    bytes: u64,
-    parts: Vec<(FormulaId, u64)>,
-}
-
-impl Way {
-    fn cost(&self, cost: impl Fn(FormulaId) -> u64) -> u64 {
-        self.parts.iter().fold(self.bytes, |sum, &(part, times)| {
-            add(sum, multiply(cost(part), times))
-        })
-    }
-}
 
 pub(crate) fn add(a: u64, b: u64) -> u64 {
     if a == NEVER || b == NEVER {
@@ -36,11 +25,43 @@ pub(crate) fn add(a: u64, b: u64) -> u64 {
     }
 }
 
-fn multiply(cost: u64, times: u64) -> u64 {
+pub(crate) fn multiply(cost: u64, times: u64) -> u64 {
     match (cost, times) {
         (_, 0) => 0,
         (NEVER, _) => NEVER,
         _ => cost.saturating_mul(times).min(NEVER - 1),
+    }
+}
+
+/// Formulas that one question about costs may lead to.
+const MOST_FORMULAS: usize = 20_000;
+
+/// Costs as known so far: upper bounds that sink to the least fixpoint.
+#[derive(Default)]
+struct Costs {
+    known: FxHashMap<FormulaId, u64>,
+    /// The formulas whose costs hang on that of another.
+    users: FxHashMap<FormulaId, FxHashSet<FormulaId>>,
+    /// Formulas to be looked at, again or for the first time.
+    open: Vec<FormulaId>,
+    is_open: FxHashSet<FormulaId>,
+}
+
+impl Costs {
+    fn look_at(&mut self, id: FormulaId) {
+        if self.is_open.insert(id) {
+            self.open.push(id);
+        }
+    }
+
+    fn of(&mut self, id: FormulaId, user: FormulaId) -> u64 {
+        self.users.entry(id).or_default().insert(user);
+        if let Some(&known) = self.known.get(&id) {
+            return known;
+        }
+        self.known.insert(id, NEVER);
+        self.look_at(id);
+        NEVER
     }
 }
 
@@ -50,48 +71,34 @@ impl Rules {
         if let Some(&known) = self.formulas.cost_memo(id).get() {
             return known;
         }
-        // All formulas that the answer hangs on and whose cost is not known yet.
-        let mut ways: FxHashMap<FormulaId, Vec<Way>> = FxHashMap::default();
-        let mut order = Vec::new();
-        let mut open = vec![id];
-        while let Some(next) = open.pop() {
-            if self.formulas.cost_memo(next).get().is_some() || ways.contains_key(&next) {
-                continue;
-            }
-            let mine: Vec<Way> = Kind::ALL
-                .iter()
-                .flat_map(|&kind| self.ways(next, kind))
-                .collect();
-            open.extend(
-                mine.iter()
-                    .flat_map(|way| way.parts.iter().map(|part| part.0)),
-            );
-            ways.insert(next, mine);
-            order.push(next);
-        }
-        let mut costs: FxHashMap<FormulaId, u64> = order.iter().map(|&f| (f, NEVER)).collect();
+        let costs = RefCell::new(Costs::default());
+        costs.borrow_mut().known.insert(id, NEVER);
+        costs.borrow_mut().look_at(id);
         loop {
-            let mut changed = false;
-            for formula in order.iter().rev() {
-                let known = |part: FormulaId| match self.formulas.cost_memo(part).get() {
-                    Some(&cost) => cost,
-                    None => costs[&part],
-                };
-                let best = ways[formula]
-                    .iter()
-                    .map(|way| way.cost(known))
-                    .min()
-                    .unwrap_or(NEVER);
-                if best < costs[formula] {
-                    costs.insert(*formula, best);
-                    changed = true;
-                }
+            let next = costs.borrow_mut().open.pop();
+            let Some(next) = next else { break };
+            costs.borrow_mut().is_open.remove(&next);
+            let look_up = |part: FormulaId| match self.formulas.cost_memo(part).get() {
+                Some(&cost) => cost,
+                None => costs.borrow_mut().of(part, next),
+            };
+            let ways = Kind::ALL.iter().map(|&kind| self.look(next, kind, &look_up));
+            let best = ways.min().unwrap_or(NEVER);
+            let costs = &mut *costs.borrow_mut();
+            if best < costs.known[&next] {
+                costs.known.insert(next, best);
+                let users: Vec<_> = costs.users.get(&next).into_iter().flatten().copied().collect();
+                users.into_iter().for_each(|user| costs.look_at(user));
             }
-            if !changed {
-                break;
+            if costs.known.len() > MOST_FORMULAS {
+                // Nobody knows: as if there were a value.
+                self.set_exhausted();
+                let known = costs.known[&id];
+                let guess = if known == NEVER { 1 } else { known };
+                return *self.formulas.cost_memo(id).get_or_init(|| guess);
             }
         }
-        for (formula, cost) in costs {
+        for (formula, cost) in costs.into_inner().known {
             self.formulas.cost_memo(formula).get_or_init(|| cost);
         }
         *self.formulas.cost_memo(id).get().expect("it was just set")
@@ -99,106 +106,61 @@ impl Rules {
 
     /// The fewest bytes of a value of one kind.
     pub(crate) fn cost_of_kind(&self, id: FormulaId, kind: Kind) -> u64 {
-        let ways = self.ways(id, kind);
-        ways.iter()
-            .map(|way| way.cost(|part| self.cost(part)))
-            .min()
-            .unwrap_or(NEVER)
+        let of_kind = self.formulas.of_kind(id, kind);
+        let is_kind = self.formulas.assertion(Formula::Kinds(kind.bit()));
+        self.cost(self.formulas.and(&[is_kind, of_kind]))
     }
 
-    fn ways(&self, id: FormulaId, kind: Kind) -> Vec<Way> {
+    /// The fewest bytes of a value of one kind, if `cost` says what others cost.
+    fn look(&self, id: FormulaId, kind: Kind, cost: &dyn Fn(FormulaId) -> u64) -> u64 {
         let id = self.formulas.of_kind(id, kind);
         if id == FormulaId::FALSE {
-            return Vec::new();
+            return NEVER;
         }
-        let scalar = |bytes: u64| {
-            vec![Way {
-                bytes,
-                parts: Vec::new(),
-            }]
+        let widen = |cost: u32, more: u64| match cost {
+            NO_WAY => NEVER,
+            bytes => u64::from(bytes) + more,
         };
         let regexes = &self.scanner.regexes;
         match kind {
-            Kind::Null | Kind::True | Kind::False => scalar(kind.literal().len() as u64),
-            Kind::Number => {
-                let language = self.formulas.language(id, self.any_number, regexes);
-                match regexes.cost(language, Spelling::Raw) {
-                    NO_WAY => Vec::new(),
-                    bytes => scalar(u64::from(bytes)),
-                }
-            }
-            Kind::String => {
-                let language = self.formulas.language(id, NodeId::ANY, regexes);
-                match regexes.cost(language, Spelling::Json) {
-                    NO_WAY => Vec::new(),
-                    bytes => scalar(u64::from(bytes) + 2),
-                }
-            }
+            Kind::Null | Kind::True | Kind::False => kind.literal().len() as u64,
+            Kind::Number => widen(regexes.cost(self.number_language(id), Spelling::Raw), 0),
+            Kind::String => widen(regexes.cost(self.string_language(id), Spelling::Json), 2),
             Kind::Array => {
-                let clauses = self.formulas.clauses(id).iter();
-                clauses
-                    .filter_map(|clause| self.array_way(clause))
-                    .collect()
+                let read = array_ending::Read::default();
+                let clauses = self.clauses(id).iter();
+                let endings = clauses.filter_map(|clause| {
+                    let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
+                    let question = array_ending::Question {
+                        rules: self,
+                        read: &read,
+                        must: &clause.rules,
+                        nots: &nots,
+                        cost,
+                    };
+                    question.ending()
+                });
+                endings.map(|ending| add(ending.cost, 1)).min().unwrap_or(NEVER)
             }
             Kind::Object => {
-                let clauses = self.formulas.clauses(id).iter();
-                clauses.map(|clause| self.object_way(clause)).collect()
+                let (_, shape) = self.shape(&self.formulas.rules([id]));
+                let read = object_ending::Read::nothing(shape, false);
+                let clauses = self.clauses(id).iter();
+                let endings = clauses.filter_map(|clause| {
+                    let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
+                    let question = object_ending::Question {
+                        rules: self,
+                        shape,
+                        read: &read,
+                        must: &clause.rules,
+                        nots: &nots,
+                        cost,
+                    };
+                    question.ending()
+                });
+                endings.map(|ending| add(ending.cost, 1)).min().unwrap_or(NEVER)
             }
         }
-    }
-
-    fn array_way(&self, clause: &[u32]) -> Option<Way> {
-        let least = clause.iter().map(|&r| self.array(r).min).max().unwrap_or(0);
-        let most = clause
-            .iter()
-            .map(|&r| self.array(r).max)
-            .min()
-            .unwrap_or(u64::MAX);
-        if least > most {
-            return None;
-        }
-        let alike = clause
-            .iter()
-            .map(|&r| self.array(r).prefix_length())
-            .max()
-            .unwrap_or(0);
-        let mut parts: Vec<(FormulaId, u64)> = (0..least.min(alike))
-            .map(|i| (self.clause_item(clause, i), 1))
-            .collect();
-        if least > alike {
-            parts.push((self.clause_item(clause, alike), least - alike));
-        }
-        let commas = multiply(self.separator, least.saturating_sub(1));
-        Some(Way {
-            bytes: add(2, commas),
-            parts,
-        })
-    }
-
-    fn object_way(&self, clause: &[u32]) -> Way {
-        let required = clause.iter().flat_map(|&rule| &self.object(rule).required);
-        let keys: FxHashSet<&str> = required.map(|key| &**key).collect();
-        let names: u64 = keys.iter().map(|key| key_bytes(key)).sum();
-        // A colon for each key, and a comma for each but the last.
-        let separators = (2 * keys.len() as u64).saturating_sub(1);
-        let bytes = 2 + names + self.separator * separators;
-        let parts = keys
-            .iter()
-            .map(|key| (self.clause_property(clause, Some(key)), 1))
-            .collect();
-        Way { bytes, parts }
-    }
-
-    /// What all rules of a clause demand of the value of a key, `None` for one that no rule names.
-    pub(crate) fn clause_property(&self, clause: &[u32], key: Option<&str>) -> FormulaId {
-        let parts: Vec<FormulaId> = clause.iter().map(|&r| self.property(r, key)).collect();
-        self.formulas.and(&parts)
-    }
-
-    /// What all rules of a clause demand of the item at an index.
-    pub(crate) fn clause_item(&self, clause: &[u32], index: u64) -> FormulaId {
-        let parts: Vec<FormulaId> = clause.iter().map(|&r| self.item(r, index)).collect();
-        self.formulas.and(&parts)
     }
 }
 

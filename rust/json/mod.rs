@@ -1,11 +1,20 @@
 //! JSON values under obligations: what a schema says, as states of reading a text.
 
 pub(crate) mod array;
+mod array_ending;
+mod clauses;
+mod constants;
+mod distinct;
 pub(crate) mod formula;
 pub(crate) mod frames;
 pub(crate) mod keys;
 pub(crate) mod liveness;
 mod number;
 pub(crate) mod object;
+mod object_ending;
+mod read;
 pub(crate) mod rules;
+pub(crate) mod shape;
 pub(crate) mod spelling;
+pub(crate) mod texts;
+mod unevaluated;

@@ -66,6 +66,22 @@ impl<'a> Numbers<'a> {
         n.concat(self.plain(), exponent)
     }
 
+    /// The numbers within which assertions about numbers are negated.
+    pub(crate) fn domain(&self) -> NodeId {
+        self.plain()
+    }
+
+    /// Every number in one spelling: without exponent, needless zeros, or a sign before zero.
+    pub(crate) fn plainest(&self) -> NodeId {
+        let n = self.nodes;
+        let nonzero = range(n, b'1', b'9');
+        let fraction = self.chain(&[range(n, b'.', b'.'), self.digits, nonzero]);
+        let positive = n.concat(nonzero, self.digits);
+        let with_fraction = n.concat(self.int, fraction);
+        let negative = n.concat(range(n, b'-', b'-'), n.or(vec![positive, with_fraction]));
+        n.or(vec![self.int, with_fraction, negative])
+    }
+
     /// Every number without exponent.
     pub(crate) fn plain(&self) -> NodeId {
         self.chain(&[self.optional_minus(), self.int, self.fraction])

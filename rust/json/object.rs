@@ -1,14 +1,20 @@
 //! Objects that are being read.
 
-use std::sync::{Arc, OnceLock};
-
-use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
 
 use crate::json::array::{demand, truth};
-use crate::json::formula::FormulaId;
-use crate::json::frames::{Frames, Task, TaskId, TextId, Verdicts, value_task, verdict};
+use crate::json::formula::{Clause, FormulaId};
+use crate::json::frames::{Frames, TaskId, Verdicts, value_task, verdict};
 use crate::json::keys::{KeyTable, Known};
 use crate::json::liveness::{NEVER, add, key_bytes};
+use crate::json::object_ending::{Ending, Question, Read, bit, set_bit};
+use crate::json::shape::{Key, Shape};
+use crate::json::texts::TextId;
+use crate::regex::node::NodeId;
+use crate::regex::scan::ScanId;
+
+/// Sets of rules that a member may have to break at once, which are tried.
+const SETS: usize = 256;
 
 /// An object that is being read: an index into [`Frames`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,53 +22,18 @@ pub(crate) struct ObjectId(pub(crate) u32);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Object {
-    shape: ShapeId,
+    /// The [`Shape`] of the rules that it began with.
+    shape: u32,
     must: FormulaId,
     asks: Box<[FormulaId]>,
-    /// Keys come in order: declared keys of lower rank are past.
-    rank: u32,
-    /// Keys come in any order: a bit for each declared key that was read.
-    used: Box<[u64]>,
-    /// Other keys that were read, sorted.
-    others: Box<[TextId]>,
+    read: Read,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct ObjectMemo {
     plan: OnceLock<Plan>,
     keys: OnceLock<KeyTable>,
-}
-
-/// The rules that an object began with: they fix its declared keys and their ranks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ShapeId(u32);
-
-pub(crate) type ShapeKey = Box<[u32]>;
-
-#[derive(Debug)]
-pub(crate) struct Shape {
-    /// The declared keys by rank: in the order of their first appearance.
-    pub(crate) keys: Vec<Arc<str>>,
-    /// The bytes of each declared key with its quotes.
-    key_bytes: Vec<u64>,
-    /// What each rule requires.
-    required: FxHashMap<u32, Required>,
-    /// The keys that an object of this shape knows before it holds any other.
-    table: KeyTable,
-}
-
-#[derive(Debug, Default)]
-struct Required {
-    /// Ranks of declared keys, rising.
-    declared: Vec<u32>,
-    others: Vec<TextId>,
-}
-
-/// A key: declared in the object's shape, or another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
-    Declared(u32),
-    Other(TextId),
+    scan: OnceLock<Option<ScanId>>,
 }
 
 /// A key in an object, whose value is next: an index into [`Frames`].
@@ -82,25 +53,27 @@ pub(crate) struct MemberMemo {
 
 /// A way in which an object can be finished.
 #[derive(Debug)]
-pub(crate) struct ObjectWay {
-    clause: Box<[u32]>,
-    /// Declared keys that must still come, rising by rank.
-    missing: Vec<u32>,
-    missing_others: Vec<TextId>,
-    /// The fewest bytes of the missing members, without commas.
-    members_cost: u64,
+pub(crate) struct ObjectWay<'a> {
+    clause: &'a Clause,
+    pub(crate) ending: Ending,
 }
 
-impl ObjectWay {
-    fn missing(&self) -> u64 {
-        (self.missing.len() + self.missing_others.len()) as u64
-    }
-
+impl ObjectWay<'_> {
     /// The first key that must still come.
     pub(crate) fn next_missing(&self) -> Option<Key> {
-        let declared = self.missing.first().map(|&rank| Key::Declared(rank));
-        declared.or_else(|| self.missing_others.first().map(|&text| Key::Other(text)))
+        self.ending.members.first().map(|member| member.0)
     }
+}
+
+/// A way in which an object can go on with the value of a member.
+#[derive(Debug)]
+pub(crate) struct MemberWay {
+    /// What the value must satisfy, part by part.
+    pub(crate) demands: Vec<FormulaId>,
+    /// All of it.
+    pub(crate) value: FormulaId,
+    /// The fewest bytes after the value.
+    pub(crate) end: u64,
 }
 
 /// What may come next in an object.
@@ -108,121 +81,88 @@ impl ObjectWay {
 pub(crate) struct Plan {
     /// A bit for each declared key that may come.
     allowed: Box<[u64]>,
-    /// Whether a key that is not declared may come.
-    pub(crate) other: bool,
+    /// For each class of keys, whether one that no rule names may come.
+    classes: Box<[bool]>,
+    /// Undeclared keys that some rule names and that may come. Sorted.
+    wanted: Box<[Key]>,
 }
 
 impl Plan {
-    pub(crate) fn allows(&self, rank: u32) -> bool {
-        bit(&self.allowed, rank)
+    pub(crate) fn allows(&self, key: Key) -> bool {
+        match key {
+            Key::Declared(rank) => bit(&self.allowed, rank),
+            Key::Other(_, class) => {
+                self.wanted.binary_search(&key).is_ok()
+                    || self.classes.get(usize::from(class)).is_some_and(|&may| may)
+            }
+        }
+    }
+
+    /// Whether any key may come that no rule names; of objects that do not tell such keys apart.
+    pub(crate) fn other(&self) -> bool {
+        self.classes.first().is_some_and(|&may| may)
     }
 
     pub(crate) fn allows_any_key(&self) -> bool {
-        self.other || self.allowed.iter().any(|&word| word != 0)
+        let declared = self.allowed.iter().any(|&word| word != 0);
+        declared || !self.wanted.is_empty() || self.classes.contains(&true)
     }
-}
-
-fn bit(bits: &[u64], i: u32) -> bool {
-    bits.get(i as usize / 64)
-        .is_some_and(|word| word >> (i % 64) & 1 != 0)
-}
-
-fn set_bit(bits: &mut [u64], i: u32) {
-    bits[i as usize / 64] |= 1 << (i % 64);
 }
 
 impl Frames {
     pub(crate) fn new_object(&self, must: FormulaId, asks: Box<[FormulaId]>) -> ObjectId {
-        let rules = self.tracked(must, &asks);
-        let shape = ShapeId(self.shapes.intern(rules.into()));
-        let words = if self.ordered {
-            0
-        } else {
-            self.shape(shape).keys.len().div_ceil(64)
-        };
+        let (shape, keys) = self.rules.shape(&self.tracked(must, &asks));
         ObjectId(self.objects.intern(Object {
             shape,
             must,
             asks,
-            rank: 0,
-            used: vec![0; words].into(),
-            others: Box::new([]),
+            read: Read::nothing(keys, self.ordered),
         }))
     }
 
-    fn shape(&self, id: ShapeId) -> &Shape {
-        self.shapes.memo(id.0).get_or_init(|| {
-            let rules = self.shapes.get(id.0);
-            let mut ranks: FxHashMap<Arc<str>, u32> = FxHashMap::default();
-            let mut keys = Vec::new();
-            for &rule in rules {
-                for (key, _) in &self.rules.object(rule).properties {
-                    ranks.entry(key.clone()).or_insert_with(|| {
-                        keys.push(key.clone());
-                        keys.len() as u32 - 1
-                    });
-                }
-            }
-            let mut required = FxHashMap::default();
-            for &rule in rules {
-                let mut mine = Required::default();
-                for key in &self.rules.object(rule).required {
-                    match ranks.get(key) {
-                        Some(&rank) => mine.declared.push(rank),
-                        None => mine.others.push(self.text(key)),
-                    }
-                }
-                mine.declared.sort_unstable();
-                required.insert(rule, mine);
-            }
-            let declared = keys.iter().zip(0..);
-            let declared = declared.map(|(key, rank)| (key.to_string(), Known::Declared(rank)));
-            let wanted = required.values().flat_map(|mine| &mine.others);
-            let wanted = wanted.map(|&text| (self.spell(text), Known::Wanted));
-            let table = KeyTable::new(declared.chain(wanted));
-            Shape {
-                key_bytes: keys.iter().map(|key| key_bytes(key)).collect(),
-                keys,
-                required,
-                table,
-            }
-        })
-    }
-
     pub(crate) fn shape_of(&self, id: ObjectId) -> &Shape {
-        self.shape(self.objects.get(id.0).shape)
+        self.rules.shape_of(self.objects.get(id.0).shape)
     }
 
     /// The keys that an object treats in a way of their own.
     pub(crate) fn key_table(&self, id: ObjectId) -> &KeyTable {
         let object = self.objects.get(id.0);
-        let shape = self.shape(object.shape);
-        if object.others.is_empty() {
+        let shape = self.rules.shape_of(object.shape);
+        if object.read.others.is_empty() {
             return &shape.table;
         }
         self.objects.memo(id.0).keys.get_or_init(|| {
-            let taken = object
-                .others
-                .iter()
-                .map(|&text| (self.spell(text), Known::Taken));
-            shape.table.with(taken)
+            let taken = object.read.others.iter();
+            shape
+                .table
+                .with(taken.map(|&key| (self.key_text(id, key), Known::Taken)))
         })
     }
 
     pub(crate) fn key_text(&self, object: ObjectId, key: Key) -> String {
         match key {
             Key::Declared(rank) => self.shape_of(object).keys[rank as usize].to_string(),
-            Key::Other(text) => self.spell(text),
+            Key::Other(text, _) => self.rules.texts.spell(text),
         }
     }
 
-    /// What a rule demands of the value of a key.
-    fn demand_of(&self, object: &Object, rule: u32, key: Key) -> FormulaId {
-        let name = match key {
-            Key::Declared(rank) => Some(&*self.shape(object.shape).keys[rank as usize]),
-            Key::Other(_) => None,
-        };
-        self.rules.property(rule, name)
+    /// Where a key begins, in an object that tells undeclared keys apart by their text; the keys
+    /// that have come are not in it.
+    pub(crate) fn key_scan(&self, id: ObjectId) -> Option<ScanId> {
+        *self.objects.memo(id.0).scan.get_or_init(|| {
+            let plan = self.plan(id);
+            let shape = self.shape_of(id);
+            let regexes = &self.rules.scanner.regexes;
+            let declared = shape.keys.iter().zip(0..);
+            let declared = declared.filter(|&(_, rank)| plan.allows(Key::Declared(rank)));
+            let mut words: Vec<String> = declared.map(|(key, _)| key.to_string()).collect();
+            words.extend(plan.wanted.iter().map(|&key| self.key_text(id, key)));
+            let classes = 0..shape.classes.len() as u16;
+            let mut all: Vec<NodeId> =
+                classes.filter_map(|class| self.open_keys(id, class)).collect();
+            all.push(regexes.words(words));
+            self.rules.scanner.start(regexes.or(all), Box::new([]))
+        })
     }
 
     /// The formula of an object together with some of what is asked about it.
@@ -232,184 +172,208 @@ impl Frames {
     }
 
     /// The ways in which an object can still satisfy `formula`.
-    pub(crate) fn object_ways(&self, id: ObjectId, formula: FormulaId) -> Vec<ObjectWay> {
+    pub(crate) fn object_ways(&self, id: ObjectId, formula: FormulaId) -> Vec<ObjectWay<'_>> {
         let object = self.objects.get(id.0);
-        let clauses = self.rules.formulas.clauses(formula).iter();
-        clauses
-            .filter_map(|clause| self.object_way(object, clause))
-            .collect()
-    }
-
-    fn object_way(&self, object: &Object, clause: &[u32]) -> Option<ObjectWay> {
-        let mut missing = Vec::new();
-        let mut missing_others = Vec::new();
-        for &rule in clause {
-            let (declared, others) = self.missing_of(object, rule);
-            missing.extend(declared);
-            missing_others.extend(others);
-        }
-        missing.sort_unstable();
-        missing.dedup();
-        missing_others.sort_unstable();
-        missing_others.dedup();
-        let mut members_cost = 0;
-        let declared = missing.iter().map(|&rank| Key::Declared(rank));
-        for key in declared.chain(missing_others.iter().map(|&text| Key::Other(text))) {
-            let parts: Vec<_> = clause
-                .iter()
-                .map(|&r| self.demand_of(object, r, key))
-                .collect();
-            let value = self.rules.cost(self.rules.formulas.and(&parts));
-            let name = match key {
-                Key::Declared(rank) => self.shape(object.shape).key_bytes[rank as usize],
-                Key::Other(text) => key_bytes(&self.spell(text)),
-            };
-            members_cost = add(members_cost, add(value, name + self.rules.separator));
-        }
-        let clause = clause.into();
-        (members_cost != NEVER).then_some(ObjectWay {
-            clause,
-            missing,
-            missing_others,
-            members_cost,
-        })
-    }
-
-    /// The keys that a rule requires and that have not come.
-    fn missing_of<'a>(
-        &'a self,
-        object: &'a Object,
-        rule: u32,
-    ) -> (
-        impl Iterator<Item = u32> + 'a,
-        impl Iterator<Item = TextId> + 'a,
-    ) {
-        let required = &self.shape(object.shape).required[&rule];
-        // In order, a rule whose required key was passed over has been dropped.
-        let declared = required.declared.iter().copied().filter(move |&rank| {
-            if self.ordered {
-                rank >= object.rank
-            } else {
-                !bit(&object.used, rank)
-            }
+        let clauses = self.rules.clauses(formula).iter();
+        let ways = clauses.filter_map(|clause| {
+            let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
+            let ending = self.ending(object, &object.read, &clause.rules, &nots)?;
+            Some(ObjectWay { clause, ending })
         });
-        let others = required.others.iter().copied();
-        (
-            declared,
-            others.filter(|text| object.others.binary_search(text).is_err()),
-        )
+        ways.collect()
     }
 
-    /// Whether a key may come next on a way, and what its value must satisfy then.
-    pub(crate) fn object_value_way(
-        &self,
-        id: ObjectId,
-        way: &ObjectWay,
-        key: Key,
-    ) -> Option<FormulaId> {
+    fn ending(&self, object: &Object, read: &Read, must: &[u32], nots: &[&[u32]]) -> Option<Ending> {
+        let question = Question {
+            rules: &self.rules,
+            shape: self.rules.shape_of(object.shape),
+            read,
+            must,
+            nots,
+            cost: &|formula| self.rules.cost(formula),
+        };
+        question.ending()
+    }
+
+    /// Whether a key may come next on a way.
+    fn allows(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> bool {
+        match self.is_simple(id, way) {
+            true => self.simple_value(id, way, key).is_some(),
+            false => !self.member_ways(id, way, key).is_empty(),
+        }
+    }
+
+    /// Whether the ending of a way changes with a member by no more than that member.
+    fn is_simple(&self, id: ObjectId, way: &ObjectWay<'_>) -> bool {
+        let shape = self.shape_of(id);
+        way.clause.nots.is_empty() && shape.counted == 0 && !shape.has_dependent
+    }
+
+    /// What the value of a key must satisfy on a simple way; `None` if the key must not come.
+    fn simple_value(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> Option<FormulaId> {
         let object = self.objects.get(id.0);
-        let in_place = match key {
-            Key::Declared(rank) if self.ordered => {
-                rank >= object.rank && way.missing.first().is_none_or(|&next| rank <= next)
-            }
-            Key::Declared(rank) => !bit(&object.used, rank),
-            Key::Other(_) => !self.ordered || way.missing.is_empty(),
+        let in_place = match (key, way.next_missing()) {
+            _ if !object.read.is_open(key) => false,
+            (Key::Declared(rank), Some(Key::Declared(next))) => !self.ordered || rank <= next,
+            (Key::Other(..), Some(Key::Declared(_))) => !self.ordered,
+            _ => true,
         };
         if !in_place {
             return None;
         }
-        let value = self.rules.formulas.and(&self.demands_of(object, way, key));
+        let shape = self.rules.shape_of(object.shape);
+        let demands = shape.demands(&self.rules, &way.clause.rules, key);
+        let value = self.rules.formulas.and(&demands);
         (self.rules.cost(value) != NEVER).then_some(value)
     }
 
-    /// What each rule of a way demands of the value of a key; `None` if the key must not come.
-    pub(crate) fn object_values(
+    /// The ways in which an object can go on with a key and its value.
+    pub(crate) fn member_ways(
         &self,
         id: ObjectId,
-        way: &ObjectWay,
+        way: &ObjectWay<'_>,
         key: Key,
-    ) -> Option<Vec<FormulaId>> {
-        self.object_value_way(id, way, key)?;
-        Some(self.demands_of(self.objects.get(id.0), way, key))
-    }
-
-    fn demands_of(&self, object: &Object, way: &ObjectWay, key: Key) -> Vec<FormulaId> {
-        way.clause
-            .iter()
-            .map(|&rule| self.demand_of(object, rule, key))
-            .collect()
-    }
-
-    /// The fewest bytes that finish an object, from right after `{` or a member's value on a way,
-    /// or, with a member that is chosen, after that member's value.
-    pub(crate) fn object_end_cost(
-        &self,
-        id: ObjectId,
-        way: &ObjectWay,
-        chosen: Option<Key>,
-    ) -> u64 {
-        let mut missing = way.missing();
-        let mut cost = way.members_cost;
-        if let Some(key) = chosen
-            && self.is_missing(way, key)
-        {
-            missing -= 1;
-            let value = self.object_value_way(id, way, key);
-            let value = value.map_or(NEVER, |value| self.rules.cost(value));
-            let name = key_bytes(&self.key_text(id, key));
-            cost -= add(value, name + self.rules.separator).min(cost);
-        }
-        let commas = if chosen.is_none() && self.is_fresh(id) {
-            missing.saturating_sub(1)
-        } else {
-            missing
-        };
-        add(add(cost, 1), commas * self.rules.separator)
-    }
-
-    fn is_missing(&self, way: &ObjectWay, key: Key) -> bool {
-        match key {
-            Key::Declared(rank) => way.missing.contains(&rank),
-            Key::Other(text) => way.missing_others.contains(&text),
-        }
-    }
-
-    /// Whether no member has come yet.
-    fn is_fresh(&self, id: ObjectId) -> bool {
+    ) -> Vec<MemberWay> {
         let object = self.objects.get(id.0);
-        object.rank == 0 && object.others.is_empty() && object.used.iter().all(|&word| word == 0)
+        let shape = self.rules.shape_of(object.shape);
+        let demands = shape.demands(&self.rules, &way.clause.rules, key);
+        if self.is_simple(id, way) {
+            let simple = self.simple_value(id, way, key).map(|value| MemberWay {
+                demands,
+                value,
+                end: self.simple_end(id, way, key),
+            });
+            return simple.into_iter().collect();
+        }
+        let breaks = |&rule: &u32| object.read.breaks(&self.rules, shape, self.ordered, rule, key);
+        if !object.read.is_open(key) || way.clause.rules.iter().any(breaks) {
+            return Vec::new();
+        }
+        let nots = way.clause.nots.iter().map(|not| &**not);
+        let nots: Vec<&[u32]> = nots.filter(|not| !not.iter().any(breaks)).collect();
+        let read = object.read.with(shape, self.ordered, key);
+        let mut out = Vec::new();
+        let mut broken_sets: Vec<Vec<usize>> = Vec::new();
+        let mut sets = vec![Vec::new()];
+        let mut tried = 0;
+        // Sets of what the value breaks, small ones first; one that does needs no larger one.
+        while !sets.is_empty() {
+            let mut larger = Vec::new();
+            for set in sets {
+                if broken_sets.iter().any(|known| known.iter().all(|i| set.contains(i))) {
+                    continue;
+                }
+                tried += 1;
+                if tried > SETS {
+                    self.rules.set_exhausted();
+                    return out;
+                }
+                let mut demands = demands.clone();
+                demands.extend(set.iter().map(|&i| self.breaking(shape, nots[i], key)));
+                let value = self.rules.formulas.and(&demands);
+                if self.rules.cost(value) == NEVER {
+                    continue;
+                }
+                let open = nots.iter().enumerate().filter(|(i, _)| !set.contains(i));
+                let open: Vec<&[u32]> = open.map(|(_, not)| *not).collect();
+                match self.ending(object, &read, &way.clause.rules, &open) {
+                    Some(ending) => {
+                        out.push(MemberWay {
+                            demands,
+                            value,
+                            end: ending.cost,
+                        });
+                        broken_sets.push(set);
+                    }
+                    None => {
+                        let next = set.last().map_or(0, |last| last + 1);
+                        larger.extend((next..nots.len()).map(|i| [&set[..], &[i]].concat()));
+                    }
+                }
+            }
+            sets = larger;
+        }
+        out
+    }
+
+    /// What the value of a key satisfies if it breaks one of some rules.
+    fn breaking(&self, shape: &Shape, rules: &[u32], key: Key) -> FormulaId {
+        let formulas = &self.rules.formulas;
+        let demands = shape.demands(&self.rules, rules, key);
+        formulas.not(formulas.and(&demands))
+    }
+
+    /// The fewest bytes after a member on a simple way.
+    fn simple_end(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> u64 {
+        let members = &way.ending.members;
+        let mut cost = way.ending.cost;
+        // The first member of all has no comma before it, but now `key` is the first.
+        if self.objects.get(id.0).read.is_nothing() && !members.is_empty() {
+            cost += self.rules.separator;
+        }
+        if let Ok(at) = members.binary_search_by_key(&key, |member| member.0) {
+            let name = key_bytes(&self.key_text(id, key));
+            let value = self.rules.cost(members[at].1);
+            cost -= add(value, name + 2 * self.rules.separator).min(cost);
+        }
+        cost
     }
 
     /// What may come next.
     pub(crate) fn plan(&self, id: ObjectId) -> &Plan {
         self.objects.memo(id.0).plan.get_or_init(|| {
             let object = self.objects.get(id.0);
-            let keys = self.shape(object.shape).keys.len() as u32;
+            let shape = self.rules.shape_of(object.shape);
+            let keys = shape.keys.len() as u32;
             let mut allowed = vec![0; keys.div_ceil(64) as usize];
-            let mut other = false;
+            let mut classes = vec![false; shape.classes.len()];
+            let mut wanted = Vec::new();
             for way in self.object_ways(id, object.must) {
-                for rank in object.rank..keys {
-                    if self.ordered && way.missing.first().is_some_and(|&next| rank > next) {
-                        break;
-                    }
-                    if !bit(&allowed, rank)
-                        && self
-                            .object_value_way(id, &way, Key::Declared(rank))
-                            .is_some()
-                    {
+                for rank in object.read.rank()..keys {
+                    if !bit(&allowed, rank) && self.allows(id, &way, Key::Declared(rank)) {
                         set_bit(&mut allowed, rank);
                     }
                 }
-                // All other keys are alike, so that any text stands for them.
-                other |= self
-                    .object_value_way(id, &way, Key::Other(TextId::EMPTY))
-                    .is_some();
+                for (class, may) in (0..).zip(&mut classes) {
+                    // All of them that no rule names are alike, so that any text stands for them.
+                    let any = Key::Other(TextId::WHATEVER, class);
+                    let language = shape.classes[usize::from(class)].language;
+                    let regexes = &self.rules.scanner.regexes;
+                    let more =
+                        || language == NodeId::ANY || regexes.is_live(self.left_of(id, class));
+                    *may = *may || more() && self.allows(id, &way, any);
+                }
+                for &key in &shape.wanted {
+                    if !wanted.contains(&key) && self.allows(id, &way, key) {
+                        wanted.push(key);
+                    }
+                }
             }
+            wanted.sort_unstable();
             Plan {
                 allowed: allowed.into(),
-                other,
+                classes: classes.into(),
+                wanted: wanted.into(),
             }
         })
+    }
+
+    /// The keys of a class that may come, and have not, if the plan allows any of them.
+    pub(crate) fn open_keys(&self, id: ObjectId, class: u16) -> Option<NodeId> {
+        self.plan(id).classes[usize::from(class)].then(|| self.left_of(id, class))
+    }
+
+    /// The keys of a class that have not come.
+    fn left_of(&self, id: ObjectId, class: u16) -> NodeId {
+        let language = self.shape_of(id).classes[usize::from(class)].language;
+        let others = self.objects.get(id.0).read.others.iter();
+        let taken = others.filter(|key| matches!(key, Key::Other(_, c) if *c == class));
+        let taken: Vec<String> = taken.map(|&key| self.key_text(id, key)).collect();
+        let regexes = &self.rules.scanner.regexes;
+        match taken.is_empty() {
+            true => language,
+            false => regexes.and(vec![language, regexes.not(regexes.words(taken))]),
+        }
     }
 
     /// A key in an object; it must be one that the plan allows.
@@ -430,14 +394,19 @@ impl Frames {
             } = self.member_of(id);
             let object = self.objects.get(object_id.0);
             let ways = self.object_ways(object_id, object.must);
-            let ways: Vec<Vec<FormulaId>> = ways
-                .iter()
-                .filter_map(|way| self.object_values(object_id, way, key))
-                .collect();
+            let ways = ways.iter().flat_map(|way| self.member_ways(object_id, way, key));
+            let ways: Vec<Vec<FormulaId>> = ways.map(|way| way.demands).collect();
             let tracked = self.tracked(object.must, &object.asks);
-            let all = tracked.iter().map(|&r| self.demand_of(object, r, key));
-            let Task { must, asks } = value_task(self, &ways, all);
-            self.task(must, asks)
+            let shape = self.rules.shape_of(object.shape);
+            let mut all = shape.demands(&self.rules, &tracked, key);
+            for &ask in &object.asks {
+                let formula = self.rules.formulas.and(&[object.must, ask]);
+                let ways = self.object_ways(object_id, formula);
+                let ways = ways.iter().flat_map(|way| self.member_ways(object_id, way, key));
+                all.extend(ways.flat_map(|way| way.demands));
+            }
+            let task = value_task(self, &ways, all);
+            self.task(task.must, task.asks)
         })
     }
 
@@ -448,56 +417,31 @@ impl Frames {
             key,
         } = self.member_of(id);
         let object = self.objects.get(object_id.0);
+        let shape = self.rules.shape_of(object.shape);
         let task = self.task_of(self.member_task(id));
         let judge = |rule: u32, own: FormulaId| {
-            let fine = verdict(task, verdicts, self.demand_of(object, rule, key));
-            if fine && !self.passes_over(object, rule, key) {
+            let fine = verdict(task, verdicts, shape.demand(&self.rules, rule, key));
+            if fine && !object.read.breaks(&self.rules, shape, self.ordered, rule, key) {
                 own
             } else {
                 FormulaId::FALSE
             }
         };
-        let mut next = object.clone();
-        next.must = self.rules.formulas.substitute(object.must, &judge);
-        for ask in &mut next.asks {
-            *ask = self.rules.formulas.substitute(*ask, &judge);
-        }
-        match key {
-            Key::Declared(rank) if self.ordered => next.rank = rank + 1,
-            Key::Declared(rank) => set_bit(&mut next.used, rank),
-            Key::Other(text) => {
-                if self.ordered {
-                    next.rank = self.shape(object.shape).keys.len() as u32;
-                }
-                let mut others = next.others.into_vec();
-                let at = others.partition_point(|&other| other < text);
-                others.insert(at, text);
-                next.others = others.into();
-            }
-        }
-        ObjectId(self.objects.intern(next))
-    }
-
-    /// Whether, in order, a key comes after one that a rule requires and that has not come.
-    fn passes_over(&self, object: &Object, rule: u32, key: Key) -> bool {
-        if !self.ordered {
-            return false;
-        }
-        let next = self.missing_of(object, rule).0.min();
-        match key {
-            Key::Declared(rank) => next.is_some_and(|next| next < rank),
-            Key::Other(_) => next.is_some(),
-        }
+        let substitute = |formula| self.rules.formulas.substitute(formula, &judge);
+        ObjectId(self.objects.intern(Object {
+            shape: object.shape,
+            must: substitute(object.must),
+            asks: object.asks.iter().map(|&ask| substitute(ask)).collect(),
+            read: object.read.with(shape, self.ordered, key),
+        }))
     }
 
     /// The verdicts if the object ends here; `None` if it must not.
     pub(crate) fn end_object(&self, id: ObjectId) -> Option<Verdicts> {
         let object = self.objects.get(id.0);
+        let shape = self.rules.shape_of(object.shape);
+        let judge = |rule: u32, _| truth(object.read.holds(&self.rules, shape, rule));
         let holds = |formula: FormulaId| {
-            let judge = |rule: u32, _| {
-                let (mut declared, mut others) = self.missing_of(object, rule);
-                truth(declared.next().is_none() && others.next().is_none())
-            };
             self.rules.formulas.substitute(formula, &judge) == FormulaId::TRUE
         };
         holds(object.must).then(|| object.asks.iter().map(|&ask| holds(ask)).collect())

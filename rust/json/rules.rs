@@ -1,42 +1,93 @@
-//! From the schema model to formulas, and rules for what is inside objects and arrays.
+//! What schemas say about the inside of objects and arrays.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use rustc_hash::{FxHashMap, FxHashSet};
-use serde_json::Value;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 
-use crate::error::{Error, Kind as ErrorKind};
+use crate::intern::Interner;
 use crate::json::formula::{ArrayRuleId, Formula, FormulaId, Formulas, Kind, ObjectRuleId};
-use crate::json::number::{Numbers, Side};
+use crate::json::shape::{Shape, ShapeKey};
+use crate::json::texts::Texts;
 use crate::limits::Limits;
-use crate::regex::lower;
-use crate::regex::node::{NodeId, UNBOUNDED};
+use crate::regex::node::NodeId;
 use crate::regex::scan::Scanner;
-use crate::schema::decimal::Decimal;
-use crate::schema::model::{
-    ArrayKeywords, InPlace, Keywords, Model, NumberKeywords, ObjectKeywords, Schema, SchemaId,
-    StringKeywords, TypeSet,
-};
 
 /// A value inside an object or array: an index into [`Rules`], resolved once all are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ChildId(u32);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ChildId(pub(super) u32);
 
-#[derive(Debug)]
+impl ChildId {
+    /// Any value.
+    pub(crate) const ANYTHING: ChildId = ChildId(0);
+    /// No value.
+    pub(crate) const NOTHING: ChildId = ChildId(1);
+}
+
+/// What one schema object says about objects.
+#[derive(Debug, Default)]
 pub(crate) struct ObjectRule {
     /// In order of appearance.
     pub(crate) properties: Vec<(Arc<str>, ChildId)>,
-    by_name: FxHashMap<Arc<str>, ChildId>,
+    pub(super) by_name: FxHashMap<Arc<str>, ChildId>,
+    /// Keys in these languages, whether in `properties` or not.
+    pub(crate) patterns: Vec<(NodeId, ChildId)>,
+    /// Keys neither in `properties` nor in `patterns`.
+    pub(crate) additional: ChildId,
+    /// What all keys must be, as strings.
+    pub(crate) names: Option<ChildId>,
     pub(crate) required: Vec<Arc<str>>,
-    additional: ChildId,
+    /// What a key requires.
+    pub(crate) dependent: Vec<(Arc<str>, Vec<Arc<str>>)>,
+    pub(crate) min: u64,
+    pub(crate) max: Option<u64>,
 }
 
-#[derive(Debug)]
+impl Default for ChildId {
+    fn default() -> Self {
+        ChildId::ANYTHING
+    }
+}
+
+impl ObjectRule {
+    /// Whether it says something about keys that are told apart by their text only.
+    pub(crate) fn has_patterns(&self) -> bool {
+        !self.patterns.is_empty() || self.names.is_some()
+    }
+
+    pub(crate) fn has_counts(&self) -> bool {
+        self.min > 0 || self.max.is_some()
+    }
+}
+
+/// What one schema object says about arrays.
+#[derive(Debug, Default)]
 pub(crate) struct ArrayRule {
-    prefix: Vec<ChildId>,
-    items: ChildId,
+    pub(crate) prefix: Vec<ChildId>,
+    pub(crate) items: ChildId,
+    /// What items after the prefix may satisfy instead.
+    pub(crate) or_items: Vec<ChildId>,
     pub(crate) min: u64,
-    pub(crate) max: u64,
+    pub(crate) max: Option<u64>,
+    pub(crate) unique: bool,
+    pub(crate) contains: Option<ContainsRule>,
+}
+
+/// Tells the numbers of rules about arrays from those about objects.
+const ARRAY: u32 = 1 << 31;
+
+/// Whether a rule is about arrays.
+pub(crate) fn is_array_rule(rule: u32) -> bool {
+    rule & ARRAY != 0
+}
+
+/// How many items satisfy a formula.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContainsRule {
+    pub(crate) child: ChildId,
+    pub(crate) min: u64,
+    pub(crate) max: Option<u64>,
 }
 
 impl ArrayRule {
@@ -51,55 +102,100 @@ impl ArrayRule {
 pub(crate) struct Rules {
     pub(crate) scanner: Scanner,
     pub(crate) formulas: Formulas,
-    objects: Vec<ObjectRule>,
-    arrays: Vec<ArrayRule>,
-    children: Vec<FormulaId>,
+    pub(crate) texts: Texts,
+    objects: boxcar::Vec<ObjectRule>,
+    arrays: boxcar::Vec<ArrayRule>,
+    children: boxcar::Vec<OnceLock<FormulaId>>,
+    shapes: Interner<ShapeKey, OnceLock<Shape>>,
+    /// Values as formulas, by their canonical text.
+    pub(super) constants: Mutex<FxHashMap<String, FormulaId>>,
+    /// Pairs of formulas that are known to exclude each other, or not.
+    pub(super) exclusions: Mutex<FxHashMap<(FormulaId, FormulaId), bool>>,
     /// All JSON numbers: what a formula without assertions about numbers allows.
     pub(crate) any_number: NodeId,
+    /// The numbers within which assertions about numbers are negated.
+    pub(crate) number_domain: NodeId,
     /// The bytes of `,` and of `:`, with the whitespace that must follow them.
     pub(crate) separator: u64,
+    pub(crate) limits: Limits,
+    exhausted: AtomicBool,
 }
 
 impl Rules {
-    /// Reads `models`; the formulas of their roots come back in the same order.
-    pub(crate) fn new(
-        models: &[&Model],
-        separator: u64,
-        limits: &Limits,
-    ) -> Result<(Self, Vec<FormulaId>), Error> {
+    pub(super) fn empty(separator: u64, limits: &Limits) -> Self {
         let scanner = Scanner::new(limits);
-        let any_number = Numbers::new(&scanner.regexes).any();
-        let mut rules = Rules {
+        let numbers = super::number::Numbers::new(&scanner.regexes);
+        let (any_number, number_domain) = (numbers.any(), numbers.domain());
+        let rules = Rules {
             scanner,
-            formulas: Formulas::new(limits.alternatives),
-            objects: Vec::new(),
-            arrays: Vec::new(),
-            children: vec![FormulaId::TRUE],
+            formulas: Formulas::new(),
+            texts: Texts::new(),
+            objects: boxcar::Vec::new(),
+            arrays: boxcar::Vec::new(),
+            children: boxcar::Vec::new(),
+            shapes: Interner::new(),
+            constants: Mutex::default(),
+            exclusions: Mutex::default(),
             any_number,
+            number_domain,
             separator,
+            limits: limits.clone(),
+            exhausted: AtomicBool::new(false),
         };
-        let mut roots = Vec::with_capacity(models.len());
-        for model in models {
-            let first = rules.children.len() as u32;
-            rules
-                .children
-                .resize(first as usize + model.schemas.len(), FormulaId::FALSE);
-            let known = vec![None; model.schemas.len()];
-            let mut reader = Reader {
-                rules: &mut rules,
-                model,
-                limits,
-                first,
-                known,
-            };
-            for id in 0..model.schemas.len() as u32 {
-                let formula = reader.schema(SchemaId(id), 0)?;
-                reader.check_alternatives(formula)?;
-                reader.rules.children[(first + id) as usize] = formula;
-            }
-            roots.push(rules.children[(first + model.root.0) as usize]);
+        rules.new_child(FormulaId::TRUE);
+        rules.new_child(FormulaId::FALSE);
+        rules
+    }
+
+    /// Notes that a search ran out of its budget.
+    pub(crate) fn set_exhausted(&self) {
+        self.exhausted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something could not be decided within the limits.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.exhausted.load(Ordering::Relaxed) || self.scanner.regexes.is_exhausted()
+    }
+
+    /// How many states there are: a measure of the memory they take.
+    pub(crate) fn len(&self) -> usize {
+        self.scanner.len() + self.formulas.len() + self.texts.len() + self.shapes.len()
+    }
+
+    pub(super) fn new_child(&self, formula: FormulaId) -> ChildId {
+        let id = self.new_children(1);
+        self.set_child(id, formula);
+        id
+    }
+
+    /// Places for so many more children; the first of them.
+    pub(super) fn new_children(&self, count: usize) -> ChildId {
+        let first = self.children.count() as u32;
+        for _ in 0..count {
+            self.children.push(OnceLock::new());
         }
-        Ok((rules, roots))
+        ChildId(first)
+    }
+
+    pub(super) fn set_child(&self, id: ChildId, formula: FormulaId) {
+        self.children[id.0 as usize].get_or_init(|| formula);
+    }
+
+    pub(crate) fn child(&self, id: ChildId) -> FormulaId {
+        *self.children[id.0 as usize]
+            .get()
+            .expect("children are used once all are read")
+    }
+
+    pub(super) fn new_object_rule(&self, mut rule: ObjectRule) -> FormulaId {
+        rule.by_name = rule.properties.iter().cloned().collect();
+        let id = ObjectRuleId(self.objects.push(rule) as u32);
+        self.formulas.assertion(Formula::Object(id))
+    }
+
+    pub(super) fn new_array_rule(&self, rule: ArrayRule) -> FormulaId {
+        let id = ArrayRuleId(self.arrays.push(rule) as u32 | ARRAY);
+        self.formulas.assertion(Formula::Array(id))
     }
 
     pub(crate) fn object(&self, rule: u32) -> &ObjectRule {
@@ -107,365 +203,74 @@ impl Rules {
     }
 
     pub(crate) fn array(&self, rule: u32) -> &ArrayRule {
-        &self.arrays[rule as usize]
+        &self.arrays[(rule & !ARRAY) as usize]
     }
 
-    fn child(&self, id: ChildId) -> FormulaId {
-        self.children[id.0 as usize]
+    /// What an object whose keys these rules tell apart knows of its keys.
+    pub(crate) fn shape(&self, rules: &[u32]) -> (u32, &Shape) {
+        let id = self.shapes.intern(rules.into());
+        (id, self.shape_of(id))
     }
 
-    /// What a rule demands of the value of a key that is named in `properties`, or of any other.
-    pub(crate) fn property(&self, rule: u32, key: Option<&str>) -> FormulaId {
+    pub(crate) fn shape_of(&self, id: u32) -> &Shape {
+        let shape = self.shapes.memo(id);
+        shape.get_or_init(|| Shape::new(self, self.shapes.get(id)))
+    }
+
+    /// The keys that a rule allows, by its `names`.
+    pub(crate) fn names(&self, rule: &ObjectRule) -> NodeId {
+        match rule.names {
+            Some(names) => self.string_language(self.child(names)),
+            None => NodeId::ANY,
+        }
+    }
+
+    /// What a rule demands of the value of a key.
+    pub(crate) fn property(&self, rule: u32, key: &str) -> FormulaId {
         let rule = self.object(rule);
-        let declared = key.and_then(|key| rule.by_name.get(key));
-        self.child(*declared.unwrap_or(&rule.additional))
+        let declared = rule.by_name.get(key).map(|&child| self.child(child));
+        if !rule.has_patterns() {
+            return declared.unwrap_or_else(|| self.child(rule.additional));
+        }
+        let regexes = &self.scanner.regexes;
+        if !regexes.matches(self.names(rule), key) {
+            return FormulaId::FALSE;
+        }
+        let patterns = rule.patterns.iter();
+        let matching = patterns.filter(|(language, _)| regexes.matches(*language, key));
+        let mut parts: Vec<FormulaId> = declared.into_iter().collect();
+        parts.extend(matching.map(|&(_, child)| self.child(child)));
+        if parts.is_empty() {
+            return self.child(rule.additional);
+        }
+        self.formulas.and(&parts)
     }
 
-    /// What a rule demands of the item at an index.
+    /// What a rule demands of the item at an index, whatever the other items are.
     pub(crate) fn item(&self, rule: u32, index: u64) -> FormulaId {
         let rule = self.array(rule);
-        let prefix = usize::try_from(index).ok().and_then(|i| rule.prefix.get(i));
-        self.child(*prefix.unwrap_or(&rule.items))
-    }
-}
-
-/// Any value.
-const ANYTHING: ChildId = ChildId(0);
-
-struct Reader<'a> {
-    rules: &'a mut Rules,
-    model: &'a Model,
-    limits: &'a Limits,
-    /// The child that is the model's first schema.
-    first: u32,
-    known: Vec<Option<FormulaId>>,
-}
-
-impl Reader<'_> {
-    /// A formula that unfolds to too many clauses could not be followed exactly.
-    fn check_alternatives(&self, formula: FormulaId) -> Result<(), Error> {
-        let formulas = &self.rules.formulas;
-        let most = formulas.alternatives;
-        let compound = [Kind::Array, Kind::Object].map(|kind| formulas.of_kind(formula, kind));
-        if compound
-            .into_iter()
-            .any(|formula| formulas.count_clauses(formula) > most)
-        {
-            let message = format!("the branches of a schema combine in more than {most} ways");
-            return Err(Error::new(ErrorKind::Limit, message));
+        if let Some(&child) = usize::try_from(index).ok().and_then(|i| rule.prefix.get(i)) {
+            return self.child(child);
         }
-        Ok(())
-    }
-
-    /// The formula of a schema. Schemas in place are followed; the model has no cycles of them.
-    fn schema(&mut self, id: SchemaId, depth: usize) -> Result<FormulaId, Error> {
-        if let Some(known) = self.known[id.0 as usize] {
-            return Ok(known);
+        if rule.or_items.is_empty() {
+            return self.child(rule.items);
         }
-        if depth > self.limits.schema_depth {
-            let message = format!("more than {} schemas in place of each other", depth - 1);
-            return Err(Error::new(ErrorKind::Limit, message));
-        }
-        let model = self.model;
-        let formula = match &model[id] {
-            Schema::Bool(true) => FormulaId::TRUE,
-            Schema::Bool(false) => FormulaId::FALSE,
-            Schema::Keywords(keywords) => self.keywords(keywords, depth)?,
-        };
-        self.known[id.0 as usize] = Some(formula);
-        Ok(formula)
+        let all = std::iter::once(&rule.items).chain(&rule.or_items);
+        let all: Vec<FormulaId> = all.map(|&child| self.child(child)).collect();
+        self.formulas.or(&all)
     }
 
-    fn keywords(&mut self, keywords: &Keywords, depth: usize) -> Result<FormulaId, Error> {
-        let mut parts = Vec::new();
-        for part in &keywords.in_place {
-            match part {
-                InPlace::Own => self.own(keywords, &mut parts)?,
-                &InPlace::Ref(target) => parts.push(self.schema(target, depth + 1)?),
-                InPlace::AnyOf(branches) => {
-                    let branches = self.all(branches, depth + 1)?;
-                    match self.rules.formulas.or(&branches) {
-                        FormulaId::TRUE => parts.extend(self.order_of(&branches)),
-                        any => parts.push(any),
-                    }
-                }
-                _ => todo!("in place: {part:?}"),
-            }
-        }
-        Ok(self.rules.formulas.and(&parts))
+    /// The strings that satisfy a formula.
+    pub(crate) fn string_language(&self, id: FormulaId) -> NodeId {
+        let id = self.formulas.of_kind(id, Kind::String);
+        let all = (NodeId::ANY, NodeId::ANY);
+        self.formulas.language(id, all, &self.scanner.regexes)
     }
 
-    /// A rule that asserts nothing but declares the keys of some branches, for their order: a
-    /// branch that allows everything makes the others vanish, and their keys with them.
-    fn order_of(&mut self, branches: &[FormulaId]) -> Option<FormulaId> {
-        let formulas = &self.rules.formulas;
-        let objects = branches.iter().map(|&f| formulas.of_kind(f, Kind::Object));
-        let rules = formulas.rules(objects);
-        let properties = rules
-            .iter()
-            .flat_map(|&rule| &self.rules.object(rule).properties);
-        let mut properties: Vec<_> = properties.map(|(key, _)| (key.clone(), ANYTHING)).collect();
-        let mut seen = FxHashSet::default();
-        properties.retain(|(key, _)| seen.insert(key.clone()));
-        let declares = !properties.is_empty();
-        declares.then(|| self.object_rule(properties, Vec::new(), ANYTHING))
+    /// The numbers that satisfy a formula, as text.
+    pub(crate) fn number_language(&self, id: FormulaId) -> NodeId {
+        let id = self.formulas.of_kind(id, Kind::Number);
+        let all = (self.any_number, self.number_domain);
+        self.formulas.language(id, all, &self.scanner.regexes)
     }
-
-    fn all(&mut self, ids: &[SchemaId], depth: usize) -> Result<Vec<FormulaId>, Error> {
-        ids.iter().map(|&id| self.schema(id, depth)).collect()
-    }
-
-    /// What a schema object asserts itself.
-    fn own(&mut self, keywords: &Keywords, parts: &mut Vec<FormulaId>) -> Result<(), Error> {
-        if let Some(types) = keywords.types {
-            parts.push(self.assertion(Formula::Kinds(kinds(types))));
-            if types.has(ANY_NUMBER) && !types.has(TypeSet::NUMBER) {
-                let integer = match types.has(TypeSet::INTEGER) {
-                    true => self.numbers().integer(),
-                    false => self.numbers().plain_integer(),
-                };
-                parts.push(self.assertion(Formula::Number(integer)));
-            }
-        }
-        if let Some(values) = &keywords.values {
-            parts.push(self.values(values)?);
-        }
-        self.string(&keywords.string, parts)?;
-        self.number(&keywords.number, parts)?;
-        self.array(&keywords.array, parts);
-        self.object(&keywords.object, parts);
-        Ok(())
-    }
-
-    fn assertion(&self, assertion: Formula) -> FormulaId {
-        self.rules.formulas.assertion(assertion)
-    }
-
-    fn numbers(&self) -> Numbers<'_> {
-        Numbers::new(&self.rules.scanner.regexes)
-    }
-
-    fn string(&self, string: &StringKeywords, parts: &mut Vec<FormulaId>) -> Result<(), Error> {
-        let regexes = &self.rules.scanner.regexes;
-        let cap = |n: u64| u32::try_from(n).unwrap_or(UNBOUNDED - 1);
-        let min = string.min_length.map_or(0, cap);
-        let max = string.max_length.map_or(UNBOUNDED, cap);
-        let length = if min > max {
-            NodeId::NEVER
-        } else {
-            regexes.repeat(NodeId::CHAR, min, max)
-        };
-        let pattern = match &string.pattern {
-            Some(ast) => lower::search(ast, regexes)?,
-            None => NodeId::ANY,
-        };
-        parts.push(self.assertion(Formula::Text(regexes.and(vec![length, pattern]))));
-        Ok(())
-    }
-
-    fn number(&self, number: &NumberKeywords, parts: &mut Vec<FormulaId>) -> Result<(), Error> {
-        let cap = self.limits.number_digits;
-        let too_long = |what: &str| {
-            Error::new(
-                ErrorKind::Limit,
-                format!("{what} has more than {cap} digits"),
-            )
-        };
-        let numbers = self.numbers();
-        let mut languages = Vec::new();
-        for (bound, side, name) in [
-            (&number.lower, Side::AtLeast, "a lower bound"),
-            (&number.upper, Side::AtMost, "an upper bound"),
-        ] {
-            if let Some((value, exclusive)) = bound {
-                let bounded = numbers.bound(value, *exclusive, side, cap);
-                languages.push(bounded.ok_or_else(|| too_long(name))?);
-            }
-        }
-        if let Some(divisor) = &number.multiple_of {
-            let multiple = numbers.multiple_of(divisor).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Limit,
-                    "a multipleOf of more than 18 digits".to_owned(),
-                )
-            })?;
-            languages.push(multiple);
-        }
-        if !languages.is_empty() {
-            let language = self.rules.scanner.regexes.and(languages);
-            parts.push(self.assertion(Formula::Number(language)));
-        }
-        Ok(())
-    }
-
-    fn child(&self, id: SchemaId) -> ChildId {
-        ChildId(self.first + id.0)
-    }
-
-    fn array(&mut self, array: &ArrayKeywords, parts: &mut Vec<FormulaId>) {
-        let rule = ArrayRule {
-            prefix: array.prefix.iter().map(|&id| self.child(id)).collect(),
-            items: array.items.map_or(ANYTHING, |id| self.child(id)),
-            min: array.min_items.unwrap_or(0),
-            max: array.max_items.unwrap_or(u64::MAX),
-        };
-        if array.prefix.is_empty() && array.items.is_none() && (rule.min, rule.max) == (0, u64::MAX)
-        {
-            return;
-        }
-        parts.push(self.array_rule(rule));
-    }
-
-    fn array_rule(&mut self, rule: ArrayRule) -> FormulaId {
-        let id = ArrayRuleId(self.rules.arrays.len() as u32);
-        self.rules.arrays.push(rule);
-        self.assertion(Formula::Array(id))
-    }
-
-    fn object(&mut self, object: &ObjectKeywords, parts: &mut Vec<FormulaId>) {
-        let nothing = object.properties.is_empty() && object.required.is_empty();
-        if nothing && object.additional.is_none() {
-            return;
-        }
-        let properties = object.properties.iter();
-        let properties = properties
-            .map(|(key, id)| (Arc::from(&**key), self.child(*id)))
-            .collect();
-        let additional = object.additional.map_or(ANYTHING, |id| self.child(id));
-        let required = object
-            .required
-            .iter()
-            .map(|key| Arc::from(&**key))
-            .collect();
-        parts.push(self.object_rule(properties, required, additional));
-    }
-
-    fn object_rule(
-        &mut self,
-        properties: Vec<(Arc<str>, ChildId)>,
-        required: Vec<Arc<str>>,
-        additional: ChildId,
-    ) -> FormulaId {
-        let by_name = properties.iter().cloned().collect();
-        let id = ObjectRuleId(self.rules.objects.len() as u32);
-        self.rules.objects.push(ObjectRule {
-            properties,
-            by_name,
-            required,
-            additional,
-        });
-        self.assertion(Formula::Object(id))
-    }
-
-    /// One of `values`, by JSON equality: the kind, and for each kind the values of that kind.
-    fn values(&mut self, values: &[Value]) -> Result<FormulaId, Error> {
-        let mut kinds = 0;
-        let mut strings = Vec::new();
-        let mut numbers = Vec::new();
-        let mut arrays = Vec::new();
-        let mut objects = Vec::new();
-        for value in values {
-            kinds |= kind_of(value).bit();
-            match value {
-                Value::String(text) => strings.push(&**text),
-                Value::Number(number) => numbers.push(self.number_value(number)?),
-                Value::Array(items) => arrays.push(self.array_value(items)?),
-                Value::Object(members) => objects.push(self.object_value(members)?),
-                Value::Null | Value::Bool(_) => {}
-            }
-        }
-        let mut parts = vec![self.assertion(Formula::Kinds(kinds))];
-        let regexes = &self.rules.scanner.regexes;
-        if !strings.is_empty() {
-            parts.push(self.assertion(Formula::Text(regexes.words(strings))));
-        }
-        if !numbers.is_empty() {
-            parts.push(self.assertion(Formula::Number(regexes.or(numbers))));
-        }
-        for same_kind in [arrays, objects] {
-            if !same_kind.is_empty() {
-                parts.push(self.rules.formulas.or(&same_kind));
-            }
-        }
-        Ok(self.rules.formulas.and(&parts))
-    }
-
-    fn number_value(&self, number: &serde_json::Number) -> Result<NodeId, Error> {
-        let value = Decimal::parse(number.as_str());
-        let node = value.and_then(|v| self.numbers().equal(&v, self.limits.number_digits));
-        node.ok_or_else(|| {
-            let cap = self.limits.number_digits;
-            Error::new(
-                ErrorKind::Limit,
-                format!("the value {number} has more than {cap} digits"),
-            )
-        })
-    }
-
-    /// A child that must equal a value.
-    fn value_child(&mut self, value: &Value) -> Result<ChildId, Error> {
-        let formula = self.values(std::slice::from_ref(value))?;
-        self.rules.children.push(formula);
-        Ok(ChildId(self.rules.children.len() as u32 - 1))
-    }
-
-    fn array_value(&mut self, items: &[Value]) -> Result<FormulaId, Error> {
-        let prefix = items
-            .iter()
-            .map(|item| self.value_child(item))
-            .collect::<Result<_, _>>()?;
-        let length = items.len() as u64;
-        Ok(self.array_rule(ArrayRule {
-            prefix,
-            items: ANYTHING,
-            min: length,
-            max: length,
-        }))
-    }
-
-    fn object_value(
-        &mut self,
-        members: &serde_json::Map<String, Value>,
-    ) -> Result<FormulaId, Error> {
-        let mut properties: Vec<(Arc<str>, ChildId)> = Vec::with_capacity(members.len());
-        for (key, value) in members {
-            properties.push((Arc::from(&**key), self.value_child(value)?));
-        }
-        let required = properties.iter().map(|(key, _)| key.clone()).collect();
-        self.rules.children.push(FormulaId::FALSE);
-        let nothing_else = ChildId(self.rules.children.len() as u32 - 1);
-        Ok(self.object_rule(properties, required, nothing_else))
-    }
-}
-
-fn kind_of(value: &Value) -> Kind {
-    match value {
-        Value::Null => Kind::Null,
-        Value::Bool(true) => Kind::True,
-        Value::Bool(false) => Kind::False,
-        Value::Number(_) => Kind::Number,
-        Value::String(_) => Kind::String,
-        Value::Array(_) => Kind::Array,
-        Value::Object(_) => Kind::Object,
-    }
-}
-
-const ANY_NUMBER: TypeSet =
-    TypeSet(TypeSet::NUMBER.0 | TypeSet::INTEGER.0 | TypeSet::PLAIN_INTEGER.0);
-
-/// The kinds of the values of some JSON types.
-fn kinds(types: TypeSet) -> u8 {
-    let table = [
-        (TypeSet::NULL, Kind::Null.bit()),
-        (TypeSet::BOOLEAN, Kind::True.bit() | Kind::False.bit()),
-        (ANY_NUMBER, Kind::Number.bit()),
-        (TypeSet::STRING, Kind::String.bit()),
-        (TypeSet::ARRAY, Kind::Array.bit()),
-        (TypeSet::OBJECT, Kind::Object.bit()),
-    ];
-    let bits = table
-        .iter()
-        .filter(|(kind, _)| types.has(*kind))
-        .map(|(_, bits)| bits);
-    bits.fold(0, |all, bits| all | bits)
 }

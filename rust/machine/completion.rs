@@ -9,7 +9,8 @@ use crate::json::array::ArrayId;
 use crate::json::formula::{FormulaId, Kind};
 use crate::json::frames::{Entry, Task};
 use crate::json::liveness::{NEVER, add};
-use crate::json::object::{Key, ObjectId};
+use crate::json::object::ObjectId;
+use crate::json::shape::Key;
 use crate::json::spelling::{Partial, spell_json};
 use crate::machine::{Config, Frame, Gap, Machine, Place, StackId, State};
 use crate::regex::cost::{NO_WAY, cheapest};
@@ -104,22 +105,20 @@ impl Machine {
                     let member = self.frames.member_of(member);
                     let formula = self.frames.object_demand(member.object, asked);
                     for way in self.frames.object_ways(member.object, formula) {
-                        let values = self.frames.object_values(member.object, &way, member.key);
-                        if let Some(values) = values {
-                            let key = Some(member.key);
-                            let end = self.frames.object_end_cost(member.object, &way, key);
-                            keep_cheapest(&mut out, demands(task, &values), add(*after, end));
+                        for way in self.frames.member_ways(member.object, &way, member.key) {
+                            let asked = demands(task, &way.demands);
+                            keep_cheapest(&mut out, asked, add(*after, way.end));
                         }
                     }
                 }
-                Frame::Item(array) => {
+                Frame::Item { array, .. } => {
                     let item = self.frames.item(array).expect("an item is being read");
                     let task = self.frames.task_of(item);
                     let formula = self.frames.array_demand(array, asked);
                     for way in self.frames.array_ways(array, formula) {
-                        if let Some(values) = self.frames.array_values(array, &way) {
-                            let end = self.frames.array_end_cost_after_item(array, &way);
-                            keep_cheapest(&mut out, demands(task, &values), add(*after, end));
+                        for way in self.frames.item_ways(array, &way) {
+                            let asked = demands(task, &way.demands);
+                            keep_cheapest(&mut out, asked, add(*after, way.end));
                         }
                     }
                 }
@@ -177,7 +176,8 @@ impl Machine {
             }
             State::Array { array, .. } => {
                 let ways = frames.array_ways(array, frames.array_demand(array, asked));
-                ways.iter().map(|way| way.cost).min().unwrap_or(NEVER)
+                let costs = ways.iter().map(|way| way.ending.cost);
+                costs.min().unwrap_or(NEVER)
             }
             State::Object {
                 object,
@@ -185,27 +185,16 @@ impl Machine {
                 ..
             } => {
                 let ways = frames.object_ways(object, frames.object_demand(object, asked));
-                let costs = ways
-                    .iter()
-                    .map(|way| frames.object_end_cost(object, way, None));
+                let costs = ways.iter().map(|way| way.ending.cost);
                 costs.min().unwrap_or(NEVER)
             }
-            State::Object { object, .. } => {
-                let start = frames.key_table(object).start();
-                self.best_key(object, asked, start, Partial::Nothing)
-                    .map_or(NEVER, |best| best.1)
+            State::Object { .. } | State::Key { .. } | State::ScannedKey { .. } => {
+                self.best_key(state, asked).map_or(NEVER, |best| best.1)
             }
-            State::Key {
-                object,
-                prefix,
-                partial,
-            } => self
-                .best_key(object, asked, Some(prefix), partial)
-                .map_or(NEVER, |best| best.1),
             State::OtherKey { object, text, .. } => self.key_cost(
                 object,
                 frames.object_demand(object, asked),
-                Key::Other(text),
+                Key::Other(text, 0),
             ),
             State::Colon { member, .. } => {
                 let member = frames.member_of(member);
@@ -232,7 +221,7 @@ impl Machine {
     }
 
     /// The character with which a string ends soonest, and the bytes from the partial to the end.
-    fn best_char(&self, node: NodeId, partial: Partial) -> Option<(u32, u64)> {
+    pub(super) fn best_char(&self, node: NodeId, partial: Partial) -> Option<(u32, u64)> {
         let regexes = &self.frames.rules.scanner.regexes;
         let mut best: Option<(u32, u64)> = None;
         for piece in regexes.pieces(node) {
@@ -253,7 +242,7 @@ impl Machine {
     }
 
     fn next_move(&self, config: Config) -> Move {
-        let Config { state, stack } = config;
+        let state = config.state;
         let frames = &self.frames;
         if let State::Flow { node, at, partial } = state {
             return self.flow_move(node, at, partial);
@@ -277,7 +266,7 @@ impl Machine {
                     Kind::Number => match frames.enter(task, Kind::Number) {
                         Some(Entry::Scalar(scan)) => Move::Goto(Config {
                             state: State::Number(scan),
-                            stack,
+                            ..config
                         }),
                         _ => Move::End,
                     },
@@ -304,14 +293,19 @@ impl Machine {
                 }
                 self.char_move(node, partial)
             }
-            State::Array { array, opened, .. } => self.array_move(array, opened, asked, stack),
-            State::Object { object, place, .. } => self.object_move(object, place, asked),
-            State::Key {
-                object,
-                prefix,
-                partial,
+            State::Array { array, opened, .. } => self.array_move(array, opened, asked, config),
+            State::Object {
+                place: Place::AfterComma,
+                ..
             } => {
-                let key = self.best_key(object, asked, Some(prefix), partial);
+                let key = self.best_key(state, asked);
+                key.map_or(Move::Unknown, |(rest, _)| {
+                    Move::Bytes([b"\"", &rest[..], b"\""].concat())
+                })
+            }
+            State::Object { object, place, .. } => self.object_move(object, place, asked),
+            State::Key { .. } | State::ScannedKey { .. } => {
+                let key = self.best_key(state, asked);
                 key.map_or(Move::Unknown, |(rest, _)| {
                     Move::Bytes([&rest[..], b"\""].concat())
                 })
@@ -331,25 +325,25 @@ impl Machine {
         best.map_or(Move::Unknown, |(c, _)| Move::Bytes(partial.rest(c)))
     }
 
-    fn array_move(&self, array: ArrayId, opened: bool, asked: &[u16], stack: StackId) -> Move {
+    fn array_move(&self, array: ArrayId, opened: bool, asked: &[u16], config: Config) -> Move {
         let ways = self
             .frames
             .array_ways(array, self.frames.array_demand(array, asked));
-        let Some(way) = ways.iter().min_by_key(|way| way.cost) else {
+        let Some(way) = ways.iter().min_by_key(|way| way.ending.cost) else {
             return Move::Unknown;
         };
-        match (way.missing, opened) {
+        match (way.ending.missing(), opened) {
             (0, _) => Move::Bytes(vec![b']']),
             (_, false) => Move::Bytes(vec![b',']),
             (_, true) => {
                 let task = self.frames.item(array).expect("an item is missing");
-                let stack = self.push(Frame::Item(array), stack);
+                let (stack, record) = self.begin_item(array, config.stack, config.record);
+                let gap = Gap::NONE;
+                let state = State::Value { task, gap };
                 Move::Goto(Config {
-                    state: State::Value {
-                        task,
-                        gap: Gap::NONE,
-                    },
+                    state,
                     stack,
+                    record,
                 })
             }
         }
@@ -357,17 +351,8 @@ impl Machine {
 
     fn object_move(&self, object: ObjectId, place: Place, asked: &[u16]) -> Move {
         let frames = &self.frames;
-        if place == Place::AfterComma {
-            let start = frames.key_table(object).start();
-            let key = self.best_key(object, asked, start, Partial::Nothing);
-            return key.map_or(Move::Unknown, |(rest, _)| {
-                Move::Bytes([b"\"", &rest[..], b"\""].concat())
-            });
-        }
         let ways = frames.object_ways(object, frames.object_demand(object, asked));
-        let way = ways
-            .iter()
-            .min_by_key(|way| frames.object_end_cost(object, way, None));
+        let way = ways.iter().min_by_key(|way| way.ending.cost);
         let Some(way) = way else {
             return Move::Unknown;
         };

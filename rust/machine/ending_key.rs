@@ -3,74 +3,135 @@
 use crate::json::formula::FormulaId;
 use crate::json::keys::{KeyTable, Prefix};
 use crate::json::liveness::{NEVER, add};
-use crate::json::object::{Key, ObjectId};
+use crate::json::object::ObjectId;
+use crate::json::shape::Key;
 use crate::json::spelling::{Partial, spell_json};
-use crate::machine::Machine;
+use crate::json::texts::TextId;
+use crate::machine::{Machine, State};
+use crate::regex::node::{NodeId, Spelling};
+
+/// The rest of a key, and the bytes from there to the end of the object.
+type Best = Option<(Vec<u8>, u64)>;
 
 impl Machine {
     /// The bytes after a key's closing quote: colon, value, and the rest of the object.
     pub(super) fn key_cost(&self, object: ObjectId, formula: FormulaId, key: Key) -> u64 {
         let frames = &self.frames;
         let ways = frames.object_ways(object, formula);
-        let costs = ways.iter().filter_map(|way| {
-            let value = frames.object_value_way(object, way, key)?;
-            let value = add(frames.rules.cost(value), frames.rules.separator);
-            Some(add(value, frames.object_end_cost(object, way, Some(key))))
+        let ways = ways.iter().flat_map(|way| frames.member_ways(object, way, key));
+        let costs = ways.map(|way| {
+            let value = add(frames.rules.cost(way.value), frames.rules.separator);
+            add(value, way.end)
         });
         costs.min().unwrap_or(NEVER)
     }
 
-    /// The rest of the key, without the closing quote, with which the object ends soonest, and the
-    /// bytes to the end of the object.
-    pub(super) fn best_key(
-        &self,
-        object: ObjectId,
-        asked: &[u16],
-        prefix: Option<Prefix>,
-        partial: Partial,
-    ) -> Option<(Vec<u8>, u64)> {
-        let frames = &self.frames;
-        let plan = frames.plan(object);
-        let table = frames.key_table(object);
-        let formula = frames.object_demand(object, asked);
-        let mut best: Option<(Vec<u8>, u64)> = None;
-        let mut consider = |rest: &str, key: Key| {
-            let Some(bytes) = spell_rest(rest, partial) else {
-                return;
+    /// The rest of the key that is being read or to come, without quotes, with which the object
+    /// ends soonest, and the bytes to the end of the object, closing quote included.
+    pub(super) fn best_key(&self, state: State, asked: &[u16]) -> Best {
+        let (object, prefix, text, partial) = match state {
+            State::Object { object, .. } => {
+                let start = self.frames.key_table(object).start();
+                (object, start, TextId::EMPTY, Partial::Nothing)
+            }
+            State::Key {
+                object,
+                prefix,
+                partial,
+            } => (object, Some(prefix), TextId::EMPTY, partial),
+            State::ScannedKey {
+                object,
+                text,
+                partial,
+                ..
+            } => (object, None, text, partial),
+            _ => return None,
+        };
+        let formula = self.frames.object_demand(object, asked);
+        let candidates = match self.frames.shape_of(object).is_scanned() {
+            true => self.scanned_candidates(object, text, partial),
+            false => self.known_candidates(object, prefix, partial),
+        };
+        let mut best: Best = None;
+        for (rest, key) in candidates {
+            let Some(bytes) = spell_rest(&rest, partial) else {
+                continue;
             };
             let cost = add(bytes.len() as u64 + 1, self.key_cost(object, formula, key));
             if cost != NEVER && best.as_ref().is_none_or(|&(_, least)| cost < least) {
                 best = Some((bytes, cost));
             }
-        };
-        if let Some(prefix) = prefix {
-            // Of equal costs the lowest rank wins, as where a key is begun: so the rest of an
-            // ending is the ending of the rest.
-            let allowed = table
-                .declared(prefix)
-                .filter(|&(rank, _)| plan.allows(rank));
-            let mut allowed: Vec<(u32, &str)> = allowed.collect();
-            allowed.sort_unstable();
-            for (rank, rest) in allowed {
-                consider(rest, Key::Declared(rank));
-            }
-        }
-        for way in frames.object_ways(object, formula) {
-            if let Some(Key::Other(text)) = way.next_missing() {
-                let whole = frames.spell(text);
-                let read = prefix.map_or("", |prefix| table.text(prefix));
-                if let Some(rest) = whole.strip_prefix(read) {
-                    consider(rest, Key::Other(text));
-                }
-            }
-        }
-        if plan.other {
-            let rest = shortest_other(table, prefix, partial);
-            let read = prefix.map_or("", |prefix| table.text(prefix));
-            let text = frames.text(&format!("{read}{rest}"));
-            consider(&rest, Key::Other(text));
         }
         best
+    }
+
+    /// The keys that can be the best, each with its rest. Of equal costs the first wins, as where
+    /// a key is begun: so the rest of an ending is the ending of the rest.
+    fn known_candidates(
+        &self,
+        object: ObjectId,
+        prefix: Option<Prefix>,
+        partial: Partial,
+    ) -> Vec<(String, Key)> {
+        let plan = self.frames.plan(object);
+        let table = self.frames.key_table(object);
+        let mut out = Vec::new();
+        if let Some(prefix) = prefix {
+            let open = table.open(prefix).filter(|&(key, _)| plan.allows(key));
+            out.extend(open.map(|(key, rest)| (rest.to_owned(), key)));
+            out.sort_unstable_by_key(|&(_, key)| key);
+        }
+        if plan.other() {
+            let rest = shortest_other(table, prefix, partial);
+            let read = prefix.map_or("", |prefix| table.text(prefix));
+            let text = self.frames.rules.texts.text(&format!("{read}{rest}"));
+            out.push((rest, Key::Other(text, 0)));
+        }
+        out
+    }
+
+    /// As [`Machine::known_candidates`], where keys are told apart by more than a table.
+    fn scanned_candidates(
+        &self,
+        object: ObjectId,
+        text: TextId,
+        partial: Partial,
+    ) -> Vec<(String, Key)> {
+        let frames = &self.frames;
+        let (plan, shape) = (frames.plan(object), frames.shape_of(object));
+        let read = frames.rules.texts.spell(text);
+        let declared = (0..shape.keys.len() as u32).map(Key::Declared);
+        let named = declared.chain(shape.wanted.iter().copied());
+        let mut out = Vec::new();
+        for key in named.filter(|&key| plan.allows(key)) {
+            if let Some(rest) = frames.key_text(object, key).strip_prefix(&read) {
+                out.push((rest.to_owned(), key));
+            }
+        }
+        for class in 0..shape.classes.len() as u16 {
+            let rest = frames.open_keys(object, class).and_then(|keys| {
+                let regexes = &frames.rules.scanner.regexes;
+                let keys = read.chars().fold(keys, |node, c| regexes.step(node, u32::from(c)));
+                self.cheapest_rest(keys, partial)
+            });
+            if let Some(rest) = rest {
+                let text = frames.rules.texts.text(&format!("{read}{rest}"));
+                out.push((rest, Key::Other(text, class)));
+            }
+        }
+        out
+    }
+
+    /// The cheapest text of a language that begins with a character that a partial can become.
+    fn cheapest_rest(&self, node: NodeId, partial: Partial) -> Option<String> {
+        let regexes = &self.frames.rules.scanner.regexes;
+        let cheapest = |node| regexes.cheapest_words(node, 1, Spelling::Json).pop();
+        if partial == Partial::Nothing {
+            return cheapest(node);
+        }
+        let (c, _) = self.best_char(node, partial)?;
+        let rest = cheapest(regexes.step(node, c))?;
+        Some(format!("{}{rest}", char::from_u32(c)?))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::grammar::flow::{FlowId, FlowNode, Stops};
 use crate::json::liveness::{NEVER, add};
 use crate::json::spelling::{Partial, Taken};
+use crate::json::texts::TextId;
 use crate::machine::{Config, Frame, Gap, Machine, StackId, State};
 
 impl Machine {
@@ -24,6 +25,7 @@ impl Machine {
                 Config {
                     state,
                     stack: self.push(Frame::Flow(next), stack),
+                    record: TextId::EMPTY,
                 }
             }
             _ => Config {
@@ -33,6 +35,7 @@ impl Machine {
                     partial: Partial::Nothing,
                 },
                 stack,
+                record: TextId::EMPTY,
             },
         }
     }
@@ -55,6 +58,7 @@ impl Machine {
             Some(Config {
                 state: State::Flow { node, at, partial },
                 stack,
+                record: TextId::EMPTY,
             })
         };
         match self.flow_node(node) {
@@ -77,6 +81,7 @@ impl Machine {
                     live.then_some(Config {
                         state: State::Flow { node, at, partial },
                         stack,
+                        record: TextId::EMPTY,
                     })
                 }
             },

@@ -33,6 +33,11 @@ impl Machine {
             State::String {
                 scan,
                 partial: Partial::Nothing,
+            }
+            | State::ScannedKey {
+                scan,
+                partial: Partial::Nothing,
+                ..
             } => {
                 let scanner = &self.frames.rules.scanner;
                 match scanner.moves(scan) {
@@ -46,12 +51,12 @@ impl Machine {
                 partial: Partial::Nothing,
             } => {
                 let plan = self.frames.plan(object);
-                let keys = self.frames.key_table(object).declared(prefix);
+                let keys = self.frames.key_table(object).open(prefix);
                 let mut rests = keys
-                    .filter(|&(rank, _)| plan.allows(rank))
+                    .filter(|&(key, _)| plan.allows(key))
                     .map(|(_, rest)| rest);
                 let first = rests.next()?.chars().next()?;
-                let alone = !plan.other && rests.all(|rest| rest.starts_with(first));
+                let alone = !plan.other() && rests.all(|rest| rest.starts_with(first));
                 alone.then_some(u32::from(first))
             }
             _ => None,

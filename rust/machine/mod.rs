@@ -13,11 +13,13 @@ use crate::grammar::flow::{Flow, FlowId, FlowNode};
 use crate::intern::Interner;
 use crate::json::array::ArrayId;
 use crate::json::formula::{FormulaId, Kind};
-use crate::json::frames::{Entry, Frames, TaskId, TextId};
+use crate::json::frames::{Entry, Frames, TaskId};
 use crate::json::keys::Prefix;
 use crate::json::liveness::NEVER;
-use crate::json::object::{Key, MemberId, ObjectId};
+use crate::json::object::{MemberId, ObjectId};
+use crate::json::shape::Key;
 use crate::json::spelling::{Partial, Taken};
+use crate::json::texts::TextId;
 use crate::regex::node::{Node, NodeId};
 use crate::regex::scan::ScanId;
 
@@ -65,6 +67,13 @@ pub(crate) enum State {
         text: TextId,
         partial: Partial,
     },
+    /// In a key of an object that tells keys apart by more than a table of them.
+    ScannedKey {
+        object: ObjectId,
+        scan: ScanId,
+        text: TextId,
+        partial: Partial,
+    },
     /// After a key.
     Colon {
         member: MemberId,
@@ -97,7 +106,11 @@ pub(crate) enum Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Frame {
     Member(MemberId),
-    Item(ArrayId),
+    /// `mark` is the record before the item, if the array compares its items.
+    Item {
+        array: ArrayId,
+        mark: TextId,
+    },
     Flow(FlowId),
 }
 
@@ -114,6 +127,9 @@ impl StackId {
 pub(crate) struct Config {
     pub(crate) state: State,
     pub(crate) stack: StackId,
+    /// The bytes of the outermost item that is compared with others, without whitespace;
+    /// [`TextId::EMPTY`] outside such items.
+    pub(crate) record: TextId,
 }
 
 /// The states of all texts of a grammar, made as texts reach them.
@@ -164,6 +180,7 @@ impl Machine {
         let start = Config {
             state,
             stack: StackId::BOTTOM,
+            record: TextId::EMPTY,
         };
         Machine {
             frames,
@@ -182,7 +199,7 @@ impl Machine {
 
     /// Whether something that no text may satisfy is treated as possible, for want of a proof.
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.frames.rules.scanner.regexes.is_exhausted()
+        self.frames.rules.is_exhausted()
     }
 
     /// How many states there are, of all sorts: a measure of the memory they take.
@@ -196,111 +213,107 @@ impl Machine {
 
     /// The configuration after one more byte; `None` if no valid text goes on like that.
     pub(crate) fn step(&self, config: Config, byte: u8) -> Option<Config> {
-        let Config { state, stack } = config;
-        let stay = |state: State| Some(Config { state, stack });
+        let Config { state, stack, record } = config;
+        let wait = |state: State| Some(Config { state, ..config });
+        let stay = |state: State| {
+            let record = self.recorded(record, byte);
+            Some(Config { state, stack, record })
+        };
+        let close = |verdicts: &[bool]| self.close(stack, self.recorded(record, byte), verdicts);
+        let scanner = &self.frames.rules.scanner;
         match state {
             State::Value { task, gap } => match self.whitespace.take(gap, byte)? {
-                Some(gap) => stay(State::Value { task, gap }),
-                None => self.begin_value(task, stack, byte),
+                Some(gap) => wait(State::Value { task, gap }),
+                None => self.begin_value(task, stack, record, byte),
             },
             State::Literal { task, kind, at } => {
                 if kind.literal()[usize::from(at)] != byte {
                     return None;
                 }
                 if usize::from(at) + 1 < kind.literal().len() {
-                    return stay(State::Literal {
-                        task,
-                        kind,
-                        at: at + 1,
-                    });
+                    let at = at + 1;
+                    return stay(State::Literal { task, kind, at });
                 }
-                Some(self.close(stack, &self.frames.literal_verdicts(task, kind)))
+                close(&self.frames.literal_verdicts(task, kind))
             }
-            State::Number(scan) => {
-                match self.frames.rules.scanner.step(scan, u32::from(byte)) {
-                    Some(next) => stay(State::Number(next)),
-                    // A number ends before a byte that is not its own.
-                    None => self.step(self.close_number(config)?, byte),
-                }
-            }
-            State::String { scan, partial } => match partial.take_json(byte) {
-                Taken::Partial(partial) => {
-                    let scanner = &self.frames.rules.scanner;
-                    let mut ranges = partial.ranges();
-                    let live = ranges.any(|(lo, hi)| scanner.can_step(scan, lo, hi));
-                    live.then_some(Config {
-                        state: State::String { scan, partial },
-                        stack,
-                    })
-                }
-                Taken::Char(c) => {
-                    let scan = self.frames.rules.scanner.step(scan, c)?;
-                    stay(State::String {
-                        scan,
-                        partial: Partial::Nothing,
-                    })
-                }
-                Taken::Close if self.frames.rules.scanner.can_end(scan) => {
-                    Some(self.close(stack, &self.frames.scalar_verdicts(scan)))
-                }
-                Taken::Close | Taken::Refused => None,
+            State::Number(scan) => match scanner.step(scan, u32::from(byte)) {
+                Some(next) => stay(State::Number(next)),
+                // A number ends before a byte that is not its own.
+                None => self.step(self.close_number(config)?, byte),
+            },
+            State::String { scan, partial } => match self.scan_string(scan, partial, byte)? {
+                Some((scan, partial, _)) => stay(State::String { scan, partial }),
+                None => close(&self.frames.scalar_verdicts(scan)),
             },
             State::Array { array, opened, gap } => match self.whitespace.take(gap, byte)? {
-                Some(gap) => stay(State::Array { array, opened, gap }),
-                None => self.step_array(array, opened, stack, byte),
+                Some(gap) => wait(State::Array { array, opened, gap }),
+                None => self.step_array(array, opened, config, byte),
             },
             State::Object { object, place, gap } => match self.whitespace.take(gap, byte)? {
-                Some(gap) => stay(State::Object { object, place, gap }),
-                None => self.step_object(object, place, stack, byte),
+                Some(gap) => wait(State::Object { object, place, gap }),
+                None => self.step_object(object, place, config, byte),
             },
-            State::Key {
-                object,
-                prefix,
-                partial,
-            } => stay(self.step_key(object, prefix, partial, byte)?),
-            State::OtherKey {
-                object,
-                text,
-                partial,
-            } => stay(match partial.take_json(byte) {
-                Taken::Partial(partial) => State::OtherKey {
-                    object,
-                    text,
-                    partial,
-                },
-                Taken::Char(c) => {
-                    let text = self.frames.longer(text, c);
-                    State::OtherKey {
-                        object,
-                        text,
-                        partial: Partial::Nothing,
-                    }
-                }
-                Taken::Close => self.after_key(object, Key::Other(text)),
-                Taken::Refused => return None,
-            }),
+            State::Key { .. } | State::OtherKey { .. } | State::ScannedKey { .. } => {
+                stay(self.step_key(state, byte)?)
+            }
             State::Colon { member, gap } => match self.whitespace.take(gap, byte)? {
-                Some(gap) => stay(State::Colon { member, gap }),
+                Some(gap) => wait(State::Colon { member, gap }),
                 None if byte == b':' => {
                     let task = self.frames.member_task(member);
                     let gap = self.whitespace.after_separator();
-                    let stack = self.push(Frame::Member(member), stack);
                     Some(Config {
                         state: State::Value { task, gap },
-                        stack,
+                        stack: self.push(Frame::Member(member), stack),
+                        record: self.recorded(record, byte),
                     })
                 }
                 None => None,
             },
             State::Flow { node, at, partial } => self.step_flow(node, at, partial, stack, byte),
             State::Done { gap } => match self.whitespace.take(gap, byte)? {
-                Some(gap) => stay(State::Done { gap }),
+                Some(gap) => wait(State::Done { gap }),
                 None => None,
             },
         }
     }
 
-    fn begin_value(&self, task: TaskId, stack: StackId, byte: u8) -> Option<Config> {
+    /// A record with one more byte, if there is one.
+    fn recorded(&self, record: TextId, byte: u8) -> TextId {
+        match record {
+            TextId::EMPTY => record,
+            _ => self.frames.rules.texts.longer(record, u32::from(byte)),
+        }
+    }
+
+    /// What a byte makes of a string: `None` if it must not come, `Some(None)` if it ends the
+    /// string, else the next state, and the character that it ends.
+    #[allow(clippy::option_option, clippy::type_complexity)]
+    fn scan_string(
+        &self,
+        scan: ScanId,
+        partial: Partial,
+        byte: u8,
+    ) -> Option<Option<(ScanId, Partial, Option<u32>)>> {
+        let scanner = &self.frames.rules.scanner;
+        match partial.take_json(byte) {
+            Taken::Partial(partial) => {
+                let mut ranges = partial.ranges();
+                let live = ranges.any(|(lo, hi)| scanner.can_step(scan, lo, hi));
+                live.then_some(Some((scan, partial, None)))
+            }
+            Taken::Char(c) => Some(Some((scanner.step(scan, c)?, Partial::Nothing, Some(c)))),
+            Taken::Close if scanner.can_end(scan) => Some(None),
+            Taken::Close | Taken::Refused => None,
+        }
+    }
+
+    fn begin_value(
+        &self,
+        task: TaskId,
+        stack: StackId,
+        record: TextId,
+        byte: u8,
+    ) -> Option<Config> {
         let kind = Kind::of_first_byte(byte)?;
         let gap = self.whitespace.inside();
         let state = match self.frames.enter(task, kind)? {
@@ -323,64 +336,79 @@ impl Machine {
                 gap,
             },
         };
-        Some(Config { state, stack })
+        let record = self.recorded(record, byte);
+        Some(Config { state, stack, record })
     }
 
-    /// The configuration after the value above `stack` has ended with these verdicts.
-    fn close(&self, stack: StackId, verdicts: &[bool]) -> Config {
+    /// The configuration after the value above `stack` has ended with these verdicts; `None` if the
+    /// value cannot be compared with others for its size.
+    fn close(&self, stack: StackId, record: TextId, verdicts: &[bool]) -> Option<Config> {
         let gap = self.whitespace.inside();
         let Some((frame, stack)) = *self.stacks.get(stack.0) else {
-            return Config {
-                state: State::Done { gap },
-                stack,
-            };
+            let state = State::Done { gap };
+            return Some(Config { state, stack, record });
         };
-        let state = match frame {
+        match frame {
             Frame::Member(member) => {
                 let object = self.frames.after_member(member, verdicts);
-                State::Object {
-                    object,
-                    place: Place::AfterMember,
-                    gap,
-                }
+                let place = Place::AfterMember;
+                let state = State::Object { object, place, gap };
+                Some(Config { state, stack, record })
             }
-            Frame::Item(array) => {
-                let array = self.frames.after_item(array, verdicts);
-                State::Array {
-                    array,
-                    opened: false,
-                    gap,
-                }
+            Frame::Item { array, mark } => {
+                let rules = &self.frames.rules;
+                let value = match mark {
+                    TextId::EMPTY => None,
+                    _ => Some(rules.constant(&rules.texts.value_since(mark, record)?).ok()?),
+                };
+                let array = self.frames.after_item(array, verdicts, value);
+                let opened = false;
+                let state = State::Array { array, opened, gap };
+                let record = if mark == TextId::START { TextId::EMPTY } else { record };
+                Some(Config { state, stack, record })
             }
-            Frame::Flow(next) => return self.enter_flow(next, stack),
-        };
-        Config { state, stack }
+            Frame::Flow(next) => Some(self.enter_flow(next, stack)),
+        }
     }
 
     /// The configuration if the number that is being read ends here.
     fn close_number(&self, config: Config) -> Option<Config> {
         match config.state {
             State::Number(scan) if self.frames.rules.scanner.can_end(scan) => {
-                Some(self.close(config.stack, &self.frames.scalar_verdicts(scan)))
+                let verdicts = self.frames.scalar_verdicts(scan);
+                self.close(config.stack, config.record, &verdicts)
             }
             _ => None,
         }
     }
 
-    fn step_array(&self, array: ArrayId, opened: bool, stack: StackId, byte: u8) -> Option<Config> {
+    fn step_array(&self, array: ArrayId, opened: bool, config: Config, byte: u8) -> Option<Config> {
+        let record = self.recorded(config.record, byte);
         if byte == b']' {
-            return Some(self.close(stack, &self.frames.end_array(array)?));
+            return self.close(config.stack, record, &self.frames.end_array(array)?);
         }
         let task = self.frames.item(array)?;
-        let above = || self.push(Frame::Item(array), stack);
         if opened {
-            return self.begin_value(task, above(), byte);
+            let (stack, record) = self.begin_item(array, config.stack, config.record);
+            return self.begin_value(task, stack, record, byte);
         }
+        if byte != b',' {
+            return None;
+        }
+        let (stack, record) = self.begin_item(array, config.stack, record);
         let gap = self.whitespace.after_separator();
-        (byte == b',').then(|| Config {
-            state: State::Value { task, gap },
-            stack: above(),
-        })
+        let state = State::Value { task, gap };
+        Some(Config { state, stack, record })
+    }
+
+    /// The stack and the record for the next item of an array.
+    fn begin_item(&self, array: ArrayId, stack: StackId, record: TextId) -> (StackId, TextId) {
+        let (mark, record) = match (self.frames.is_unique(array), record) {
+            (false, _) => (TextId::EMPTY, record),
+            (true, TextId::EMPTY) => (TextId::START, TextId::START),
+            (true, _) => (record, record),
+        };
+        (self.push(Frame::Item { array, mark }, stack), record)
     }
 
     /// The configuration after the key that is being read has ended as `key`.
@@ -391,9 +419,9 @@ impl Machine {
         }
     }
 
-    /// The configuration after a string has ended in a state.
-    pub(crate) fn close_string(&self, stack: StackId, scan: ScanId) -> Config {
-        self.close(stack, &self.frames.scalar_verdicts(scan))
+    /// The configuration after a string has ended in a state, outside of records.
+    pub(crate) fn close_string(&self, stack: StackId, scan: ScanId) -> Option<Config> {
+        self.close(stack, TextId::EMPTY, &self.frames.scalar_verdicts(scan))
     }
 
     /// Whether a string in this state may go on and end in any way.

@@ -1,21 +1,23 @@
 //! Objects and their keys.
 
-use crate::json::frames::TextId;
 use crate::json::keys::{Known, Prefix};
-use crate::json::object::{Key, ObjectId};
+use crate::json::object::ObjectId;
+use crate::json::shape::Key;
 use crate::json::spelling::{Partial, Taken};
-use crate::machine::{Config, Machine, Place, StackId, State};
+use crate::json::texts::TextId;
+use crate::machine::{Config, Machine, Place, State};
 
 impl Machine {
     pub(super) fn step_object(
         &self,
         object: ObjectId,
         place: Place,
-        stack: StackId,
+        config: Config,
         byte: u8,
     ) -> Option<Config> {
+        let record = self.recorded(config.record, byte);
         if byte == b'}' && place != Place::AfterComma {
-            return Some(self.close(stack, &self.frames.end_object(object)?));
+            return self.close(config.stack, record, &self.frames.end_object(object)?);
         }
         if !self.frames.plan(object).allows_any_key() {
             return None;
@@ -29,15 +31,27 @@ impl Machine {
                     gap,
                 }
             }
-            (Place::Opened | Place::AfterComma, b'"') => self.begin_key(object),
+            (Place::Opened | Place::AfterComma, b'"') => self.begin_key(object)?,
             _ => return None,
         };
-        Some(Config { state, stack })
+        Some(Config {
+            state,
+            record,
+            ..config
+        })
     }
 
-    fn begin_key(&self, object: ObjectId) -> State {
-        let partial = Partial::Nothing;
-        match self.frames.key_table(object).start() {
+    fn begin_key(&self, object: ObjectId) -> Option<State> {
+        let (partial, text) = (Partial::Nothing, TextId::EMPTY);
+        if self.frames.shape_of(object).is_scanned() {
+            return Some(State::ScannedKey {
+                object,
+                scan: self.frames.key_scan(object)?,
+                text,
+                partial,
+            });
+        }
+        Some(match self.frames.key_table(object).start() {
             Some(prefix) => State::Key {
                 object,
                 prefix,
@@ -45,13 +59,61 @@ impl Machine {
             },
             None => State::OtherKey {
                 object,
-                text: TextId::EMPTY,
+                text,
                 partial,
             },
+        })
+    }
+
+    /// What a byte makes of a key.
+    pub(super) fn step_key(&self, state: State, byte: u8) -> Option<State> {
+        let texts = &self.frames.rules.texts;
+        match state {
+            State::Key {
+                object,
+                prefix,
+                partial,
+            } => self.step_known_key(object, prefix, partial, byte),
+            State::OtherKey {
+                object,
+                text,
+                partial,
+            } => {
+                let (text, partial) = match partial.take_json(byte) {
+                    Taken::Partial(partial) => (text, partial),
+                    Taken::Char(c) => (texts.longer(text, c), Partial::Nothing),
+                    Taken::Close => return Some(self.after_key(object, Key::Other(text, 0))),
+                    Taken::Refused => return None,
+                };
+                Some(State::OtherKey {
+                    object,
+                    text,
+                    partial,
+                })
+            }
+            State::ScannedKey {
+                object,
+                scan,
+                text,
+                partial,
+            } => match self.scan_string(scan, partial, byte)? {
+                Some((scan, partial, c)) => Some(State::ScannedKey {
+                    object,
+                    scan,
+                    text: c.map_or(text, |c| texts.longer(text, c)),
+                    partial,
+                }),
+                None => {
+                    let shape = self.frames.shape_of(object);
+                    let key = shape.key(&self.frames.rules, &texts.spell(text));
+                    Some(self.after_key(object, key))
+                }
+            },
+            _ => None,
         }
     }
 
-    pub(super) fn step_key(
+    fn step_known_key(
         &self,
         object: ObjectId,
         prefix: Prefix,
@@ -60,16 +122,15 @@ impl Machine {
     ) -> Option<State> {
         let plan = self.frames.plan(object);
         let table = self.frames.key_table(object);
+        let texts = &self.frames.rules.texts;
         match partial.take_json(byte) {
             Taken::Partial(partial) => {
                 let leads = |rest: &str| {
                     let next = rest.chars().next().map(u32::from);
                     next.is_some_and(|c| partial.may_become(c))
                 };
-                let live = plan.other
-                    || table
-                        .declared(prefix)
-                        .any(|(rank, rest)| plan.allows(rank) && leads(rest));
+                let mut open = table.open(prefix);
+                let live = plan.other() || open.any(|(key, rest)| plan.allows(key) && leads(rest));
                 live.then_some(State::Key {
                     object,
                     prefix,
@@ -78,8 +139,8 @@ impl Machine {
             }
             Taken::Char(c) => match table.step(prefix, char::from_u32(c)?) {
                 Some(prefix) => {
-                    let live =
-                        plan.other || table.declared(prefix).any(|(rank, _)| plan.allows(rank));
+                    let mut open = table.open(prefix);
+                    let live = plan.other() || open.any(|(key, _)| plan.allows(key));
                     let partial = Partial::Nothing;
                     live.then_some(State::Key {
                         object,
@@ -87,25 +148,21 @@ impl Machine {
                         partial,
                     })
                 }
-                None if plan.other => {
-                    let text = self.frames.longer(self.frames.text(table.text(prefix)), c);
-                    Some(State::OtherKey {
-                        object,
-                        text,
-                        partial: Partial::Nothing,
-                    })
-                }
+                None if plan.other() => Some(State::OtherKey {
+                    object,
+                    text: texts.longer(texts.text(table.text(prefix)), c),
+                    partial: Partial::Nothing,
+                }),
                 None => None,
             },
             Taken::Close => {
                 let key = match table.whole(prefix) {
-                    Some(Known::Declared(rank)) if plan.allows(rank) => Key::Declared(rank),
-                    None | Some(Known::Wanted) if plan.other => {
-                        Key::Other(self.frames.text(table.text(prefix)))
-                    }
-                    _ => return None,
+                    Some(Known::Declared(rank)) => Key::Declared(rank),
+                    Some(Known::Wanted(key)) => key,
+                    None => Key::Other(texts.text(table.text(prefix)), 0),
+                    Some(Known::Taken) => return None,
                 };
-                Some(self.after_key(object, key))
+                plan.allows(key).then(|| self.after_key(object, key))
             }
             Taken::Refused => None,
         }

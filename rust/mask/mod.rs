@@ -14,9 +14,9 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RwLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::json::frames::TextId;
-use crate::json::object::Key;
+use crate::json::shape::Key;
 use crate::json::spelling::Partial;
+use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::regex::scan::ScanId;
 use crate::vocab::Vocabulary;
@@ -184,8 +184,24 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// The mask, and whether some token reads a whole key after leaving an unknown key.
     fn mask(&self, config: Config) -> (Tokens, bool) {
+        // Inside a record, what closes a string depends on its text.
+        let is_recorded = config.record != TextId::EMPTY;
         match config.state {
             State::String { scan, partial } => (self.string(config, scan, partial), false),
+            State::ScannedKey { scan, partial, .. } => {
+                let local = self.local(ScanKey::Scan(scan), partial);
+                (self.one_by_one(config, local), false)
+            }
+            State::OtherKey { partial, .. } if is_recorded => {
+                let local = self.local(ScanKey::Anything, partial);
+                (self.one_by_one(config, local), false)
+            }
+            State::Key {
+                object, partial, ..
+            } if is_recorded && self.machine.frames.plan(object).other() => {
+                let local = self.local(ScanKey::Anything, partial);
+                (self.one_by_one(config, local), false)
+            }
             State::OtherKey {
                 object,
                 text,
@@ -194,13 +210,13 @@ impl Walk<'_> {
                 let local = self.local(ScanKey::Anything, partial);
                 let after = self
                     .machine
-                    .after_key_config(config, object, Key::Other(text));
+                    .after_key_config(config, object, Key::Other(text, 0));
                 let (more, names_itself) = self.leave(&local, after);
                 (Tokens::Inside(local, more.into()), names_itself)
             }
             State::Key {
                 object, partial, ..
-            } if self.machine.frames.plan(object).other => (self.known_key(config, partial), false),
+            } if self.machine.frames.plan(object).other() => (self.known_key(config, partial), false),
             _ => (self.plain(config), false),
         }
     }
@@ -241,17 +257,20 @@ impl Walk<'_> {
     fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Tokens {
         let scanner = &self.machine.frames.rules.scanner;
         let local = self.local(ScanKey::Scan(scan), partial);
-        if scanner.scan(scan).asks.is_empty() {
+        if scanner.scan(scan).asks.is_empty() && config.record == TextId::EMPTY {
             // All ways to close the string are one.
-            let more = match local.exits.tokens.is_empty() {
-                true => Vec::new(),
-                false => {
-                    self.leave(&local, self.machine.close_string(config.stack, scan))
-                        .0
-                }
+            let closed = match local.exits.tokens.is_empty() {
+                true => None,
+                false => self.machine.close_string(config.stack, scan),
             };
+            let more = closed.map_or_else(Vec::new, |after| self.leave(&local, after).0);
             return Tokens::Inside(local, more.into());
         }
+        self.one_by_one(config, local)
+    }
+
+    /// Tries each token that closes the string.
+    fn one_by_one(&self, config: Config, local: Arc<Local>) -> Tokens {
         let allowed = local
             .exits
             .tokens
@@ -277,7 +296,7 @@ impl Walk<'_> {
         let local = self.local(ScanKey::Anything, partial);
         let unknown = self
             .machine
-            .after_key_config(config, object, Key::Other(TextId::WHATEVER));
+            .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
         let (mut tokens, _) = self.leave(&local, unknown);
         // Still in this key, and not in a later one.
         let in_key = |at: Config| {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::error::{Error, Kind};
-use crate::json::frames::TextId;
 use crate::json::spelling::Partial;
+use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::{Mask, Tokens, forget_text};
 use crate::matcher::Matcher;
@@ -151,9 +151,9 @@ impl Matcher {
     /// The string that is being read, between two characters, if it is one that `counts`; of a key,
     /// an unknown one.
     fn inside(&self, counts: impl Fn(ScanId) -> bool) -> Option<Config> {
-        let Config { state, stack } = self.now.config;
+        let config = self.now.config;
         let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
-        let state = match state {
+        let state = match config.state {
             State::String { scan, .. } if counts(scan) => State::String { scan, partial },
             State::Key { object, .. } | State::OtherKey { object, .. } => State::OtherKey {
                 object,
@@ -162,7 +162,7 @@ impl Matcher {
             },
             _ => return None,
         };
-        Some(Config { state, stack })
+        Some(Config { state, ..config })
     }
 
     /// The tokens after which the key that is being read is still one that the object knows.

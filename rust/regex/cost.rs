@@ -40,15 +40,42 @@ const RAW_COSTS: &[(u32, u32, u32)] = &[
 
 /// The cheapest character of `lo..=hi` and its bytes.
 pub(crate) fn cheapest(lo: u32, hi: u32, spelling: Spelling) -> (u32, u32) {
-    let costs = match spelling {
-        Spelling::Json => JSON_COSTS,
-        Spelling::Raw => RAW_COSTS,
-    };
-    costs
+    costs(spelling)
         .iter()
         .find(|&&(first, last, _)| lo <= last && hi >= first)
         .map(|&(first, _, bytes)| (lo.max(first), bytes))
         .expect("every scalar value has a cost, and pieces hold no others")
+}
+
+/// The `most` cheapest characters of `lo..=hi` and their bytes.
+fn cheapest_of(
+    lo: u32,
+    hi: u32,
+    most: usize,
+    spelling: Spelling,
+) -> impl Iterator<Item = (char, u32)> {
+    let kinds = costs(spelling).iter().flat_map(move |&(first, last, bytes)| {
+        let chars = (lo.max(first)..=hi.min(last)).filter_map(char::from_u32);
+        chars.map(move |c| (c, bytes))
+    });
+    let mut seen = Vec::new();
+    kinds
+        .filter(move |&(c, _)| {
+            // The kinds of raw text overlap.
+            let is_new = spelling == Spelling::Json || !seen.contains(&c);
+            if is_new && spelling == Spelling::Raw {
+                seen.push(c);
+            }
+            is_new
+        })
+        .take(most)
+}
+
+fn costs(spelling: Spelling) -> &'static [(u32, u32, u32)] {
+    match spelling {
+        Spelling::Json => JSON_COSTS,
+        Spelling::Raw => RAW_COSTS,
+    }
 }
 
 /// The bytes that spell `text`.
@@ -209,6 +236,50 @@ impl Regexes {
             self.cost_memo(node, spelling).get_or_init(|| NO_WAY);
         }
         NO_WAY
+    }
+
+    /// The `most` cheapest texts of a language, the cheapest first; fewer if it has no more, or the
+    /// search runs out of its budget.
+    pub(crate) fn cheapest_words(
+        &self,
+        id: NodeId,
+        most: usize,
+        spelling: Spelling,
+    ) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut open = BinaryHeap::new();
+        // Whole texts carry `NEVER`, so that of equal costs they come first.
+        open.push(Reverse((0, 0, String::new(), id)));
+        let mut visited = 0;
+        while let Some(Reverse((_, spent, text, node))) = open.pop() {
+            if node == NodeId::NEVER {
+                out.push(text);
+                if out.len() == most {
+                    break;
+                }
+                continue;
+            }
+            visited += 1;
+            if visited > self.witness_states {
+                self.exhausted.store(true, Ordering::Relaxed);
+                break;
+            }
+            if self.nullable(node) {
+                open.push(Reverse((spent, spent, text.clone(), NodeId::NEVER)));
+            }
+            for piece in self.pieces(node) {
+                let rest = self.cost(piece.to, spelling);
+                if rest == NO_WAY {
+                    continue;
+                }
+                for (c, bytes) in cheapest_of(piece.lo, piece.hi, most - out.len(), spelling) {
+                    let spent = spent + bytes;
+                    let longer = format!("{text}{c}");
+                    open.push(Reverse((spent.saturating_add(rest), spent, longer, piece.to)));
+                }
+            }
+        }
+        out
     }
 
     /// The states on the way to the witness have their cost now, too.

@@ -1,0 +1,371 @@
+//! How an array can be finished: which items must still come.
+//!
+//! Rules that must fail are made to fail in one way or another: by a length, by an item, by how
+//! many items satisfy something. So a question becomes one about lengths and counters, which a
+//! search for the cheapest sequence of items answers.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rustc_hash::FxHashMap;
+
+use crate::json::formula::FormulaId;
+use crate::json::liveness::{NEVER, add, multiply};
+use crate::json::rules::Rules;
+
+/// Steps of the search for one ending.
+const BUDGET: usize = 4_000;
+/// Ways to make rules fail that are tried for one ending.
+const MODES: usize = 256;
+
+/// What has been read of an array.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Read {
+    /// Items, saturated where more make no difference.
+    pub(crate) count: u64,
+    /// For rules that count items: how many satisfied what they count, saturated.
+    pub(crate) hits: Box<[(u32, u64)]>,
+    /// The items, as formulas of just that value, where no two may be equal. Sorted.
+    pub(crate) taken: Box<[FormulaId]>,
+}
+
+impl Read {
+    pub(crate) fn hits(&self, rule: u32) -> u64 {
+        let found = self.hits.iter().find(|(of, _)| *of == rule);
+        found.map_or(0, |(_, hits)| *hits)
+    }
+
+    /// What a rule demands of the next item but `ahead`.
+    pub(crate) fn demand(&self, rules: &Rules, rule: u32, ahead: u64) -> FormulaId {
+        let item = rules.item(rule, self.count + ahead);
+        if !rules.array(rule).unique || self.taken.is_empty() {
+            return item;
+        }
+        let nots = self.taken.iter().map(|&value| rules.formulas.not(value));
+        let parts: Vec<FormulaId> = std::iter::once(item).chain(nots).collect();
+        rules.formulas.and(&parts)
+    }
+
+    /// Whether a rule that holds so far holds if the array ends here.
+    pub(crate) fn holds(&self, rules: &Rules, rule: u32) -> bool {
+        let hits = self.hits(rule);
+        let rule = rules.array(rule);
+        let contains = |contains: crate::json::rules::ContainsRule| {
+            contains.min <= hits && contains.max.is_none_or(|max| hits <= max)
+        };
+        rule.min <= self.count
+            && rule.max.is_none_or(|max| self.count <= max)
+            && rule.contains.is_none_or(contains)
+    }
+}
+
+/// A way to finish an array.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    /// From after an item or the opening bracket, closing bracket included.
+    pub(crate) cost: u64,
+    /// The items to come, each so many times.
+    pub(crate) items: Vec<(FormulaId, u64)>,
+}
+
+impl Ending {
+    pub(crate) fn missing(&self) -> u64 {
+        self.items.iter().map(|item| item.1).sum()
+    }
+}
+
+/// What an ending has to satisfy.
+pub(crate) struct Question<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) read: &'a Read,
+    /// These hold.
+    pub(crate) must: &'a [u32],
+    /// Of each of these sets, one fails.
+    pub(crate) nots: &'a [&'a [u32]],
+    /// The bytes of a value.
+    pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
+}
+
+/// How many of the items to come satisfy something.
+#[derive(Clone, Debug)]
+struct Counter {
+    of: Of,
+    min: u64,
+    max: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    /// A formula.
+    Formula(FormulaId),
+    /// What a rule does not demand of the item.
+    NotDemanded(u32),
+}
+
+/// A question without rules that must fail.
+#[derive(Clone, Debug)]
+struct Plain {
+    least: u64,
+    most: Option<u64>,
+    counters: Vec<Counter>,
+}
+
+impl Question<'_> {
+    /// The cheapest ending.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        let mut plain = Plain {
+            least: 0,
+            most: None,
+            counters: Vec::new(),
+        };
+        for &rule in self.must {
+            let hits = self.read.hits(rule);
+            let rule = self.rules.array(rule);
+            plain.least = plain.least.max(rule.min);
+            plain.most = [plain.most, rule.max].into_iter().flatten().min();
+            if let Some(contains) = rule.contains {
+                plain.counters.push(Counter {
+                    of: Of::Formula(self.rules.child(contains.child)),
+                    min: contains.min.saturating_sub(hits),
+                    max: match contains.max {
+                        Some(max) => Some(max.checked_sub(hits)?),
+                        None => None,
+                    },
+                });
+            }
+        }
+        let mut best = None;
+        let mut budget = MODES;
+        self.visit(plain, self.nots, &mut best, &mut budget);
+        if budget == 0 && best.is_none() {
+            self.rules.set_exhausted();
+        }
+        best
+    }
+
+    fn visit(&self, plain: Plain, nots: &[&[u32]], best: &mut Option<Ending>, budget: &mut usize) {
+        if *budget == 0 {
+            return;
+        }
+        let Some((not, rest)) = nots.split_first() else {
+            *budget -= 1;
+            let ending = self.plain_ending(&plain);
+            if let Some(ending) = ending
+                && best.as_ref().is_none_or(|known| ending.cost < known.cost)
+            {
+                *best = Some(ending);
+            }
+            return;
+        };
+        for &rule in *not {
+            for mode in self.modes(&plain, rule) {
+                self.visit(mode, rest, best, budget);
+            }
+        }
+    }
+
+    /// The ways to make a rule fail.
+    fn modes(&self, plain: &Plain, id: u32) -> Vec<Plain> {
+        let rule = self.rules.array(id);
+        let with = |change: &dyn Fn(&mut Plain)| {
+            let mut plain = plain.clone();
+            change(&mut plain);
+            plain
+        };
+        let count = |of: Of, min: u64, max: Option<u64>| {
+            with(&|plain| plain.counters.push(Counter { of, min, max }))
+        };
+        let mut out = Vec::new();
+        if let Some(shorter) = rule.min.checked_sub(1) {
+            let most = plain.most.map_or(shorter, |most| most.min(shorter));
+            out.push(with(&|plain| plain.most = Some(most)));
+        }
+        if let Some(max) = rule.max {
+            out.push(with(&|plain| plain.least = plain.least.max(max + 1)));
+        }
+        if let Some(contains) = rule.contains {
+            let of = Of::Formula(self.rules.child(contains.child));
+            let hits = self.read.hits(id);
+            if let Some(fewer) = contains.min.checked_sub(1 + hits) {
+                out.push(count(of, 0, Some(fewer)));
+            }
+            if let Some(max) = contains.max {
+                out.push(count(of, (max + 1).saturating_sub(hits), None));
+            }
+        }
+        let is_vacuous = rule.prefix.is_empty()
+            && self.rules.item(id, 0) == FormulaId::TRUE
+            && self.read.taken.is_empty();
+        if !is_vacuous {
+            out.push(count(Of::NotDemanded(id), 1, None));
+        }
+        if rule.unique && !self.must.iter().any(|&rule| self.rules.array(rule).unique) {
+            // Two items that can be equal.
+            let alike = self.alike(plain).max(self.read.count) - self.read.count;
+            let both = self.value(alike);
+            out.push(with(&|plain| {
+                plain.counters.push(Counter {
+                    of: Of::Formula(both),
+                    min: 2,
+                    max: None,
+                });
+            }));
+        }
+        out
+    }
+
+    /// From this index on, all items are alike.
+    fn alike(&self, plain: &Plain) -> u64 {
+        let failing = plain.counters.iter().filter_map(|counter| match counter.of {
+            Of::NotDemanded(rule) => Some(rule),
+            Of::Formula(_) => None,
+        });
+        let rules = self.must.iter().copied().chain(failing);
+        let lengths = rules.map(|rule| self.rules.array(rule).prefix_length());
+        lengths.max().unwrap_or(0)
+    }
+
+    /// What the rules that hold demand of the next item but `ahead`.
+    fn value(&self, ahead: u64) -> FormulaId {
+        let demands = self.must.iter();
+        let demands = demands.map(|&rule| self.read.demand(self.rules, rule, ahead));
+        let demands: Vec<FormulaId> = demands.collect();
+        self.rules.formulas.and(&demands)
+    }
+
+    fn plain_ending(&self, plain: &Plain) -> Option<Ending> {
+        let count = self.read.count;
+        if plain.most.is_some_and(|most| plain.least.max(count) > most) {
+            return None;
+        }
+        let items = match plain.counters.iter().all(|c| c.min == 0 && c.max.is_none()) {
+            true => self.uncounted(plain)?,
+            false => self.counted(plain)?,
+        };
+        let unique = self.must.iter().any(|&rule| self.rules.array(rule).unique);
+        let bytes = match unique {
+            true => self.rules.distinct_bytes(&items, self.cost)?,
+            false => items.iter().fold(0, |sum, &(item, times)| {
+                add(sum, multiply((self.cost)(item), times))
+            }),
+        };
+        let missing: u64 = items.iter().map(|item| item.1).sum();
+        // The first item of all has no comma before it.
+        let commas = match count {
+            0 => missing.saturating_sub(1),
+            _ => missing,
+        };
+        let cost = add(add(bytes, 1), multiply(self.rules.separator, commas));
+        (cost != NEVER).then_some(Ending { cost, items })
+    }
+
+    /// The items to come, if only their number matters.
+    fn uncounted(&self, plain: &Plain) -> Option<Vec<(FormulaId, u64)>> {
+        let (count, alike) = (self.read.count, self.alike(plain));
+        let mut items = Vec::new();
+        for index in count..plain.least.min(alike) {
+            items.push((self.value(index - count), 1));
+        }
+        let from = count.max(alike);
+        if plain.least > from {
+            items.push((self.value(from - count), plain.least - from));
+        }
+        let live = items.iter().all(|&(item, _)| (self.cost)(item) != NEVER);
+        live.then_some(items)
+    }
+
+    /// The cheapest items to come that satisfy the counters.
+    fn counted(&self, plain: &Plain) -> Option<Vec<(FormulaId, u64)>> {
+        type Node = (u64, Vec<u64>, Vec<Option<u64>>);
+        let counters = &plain.counters;
+        let start: Node = (
+            0,
+            counters.iter().map(|c| c.min).collect(),
+            counters.iter().map(|c| c.max).collect(),
+        );
+        let mut best: FxHashMap<Node, (u64, Option<(Node, FormulaId)>)> = FxHashMap::default();
+        let mut open = BinaryHeap::from([Reverse((0, start.clone()))]);
+        best.insert(start, (0, None));
+        let mut visited = 0;
+        while let Some(Reverse((spent, node))) = open.pop() {
+            if best[&node].0 < spent {
+                continue;
+            }
+            visited += 1;
+            if visited > BUDGET {
+                self.rules.set_exhausted();
+                return None;
+            }
+            let length = self.read.count + node.0;
+            if node.1.iter().all(|&min| min == 0) && length >= plain.least {
+                return Some(path(&best, node));
+            }
+            if plain.most.is_some_and(|most| length >= most) {
+                continue;
+            }
+            for (value, mins, maxes) in self.choices(counters, &node.1, &node.2, node.0) {
+                let next = (node.0 + 1, mins, maxes);
+                let spent = add(spent, add((self.cost)(value), self.rules.separator));
+                if best.get(&next).is_none_or(|(known, _)| spent < *known) {
+                    best.insert(next.clone(), (spent, Some((node.clone(), value))));
+                    open.push(Reverse((spent, next)));
+                }
+            }
+        }
+        None
+    }
+
+    /// What the next item but `ahead` can be, and what is left of the counters after it.
+    fn choices(
+        &self,
+        counters: &[Counter],
+        mins: &[u64],
+        maxes: &[Option<u64>],
+        ahead: u64,
+    ) -> Vec<(FormulaId, Vec<u64>, Vec<Option<u64>>)> {
+        let formulas = &self.rules.formulas;
+        let mut out = vec![(self.value(ahead), mins.to_vec(), maxes.to_vec())];
+        for (i, counter) in counters.iter().enumerate() {
+            let of = match counter.of {
+                Of::Formula(formula) => formula,
+                Of::NotDemanded(rule) => {
+                    formulas.not(self.read.demand(self.rules, rule, ahead))
+                }
+            };
+            let mut next = Vec::new();
+            for (value, mins, maxes) in out {
+                // More than enough hits make no difference where there is no upper bound.
+                if maxes[i] != Some(0) && (mins[i] > 0 || maxes[i].is_some()) {
+                    let (mut mins, mut maxes) = (mins.clone(), maxes.clone());
+                    mins[i] = mins[i].saturating_sub(1);
+                    maxes[i] = maxes[i].map(|max| max - 1);
+                    next.push((formulas.and(&[value, of]), mins, maxes));
+                }
+                let missed = match maxes[i] {
+                    Some(_) => formulas.and(&[value, formulas.not(of)]),
+                    None => value,
+                };
+                next.push((missed, mins, maxes));
+            }
+            next.retain(|choice| (self.cost)(choice.0) != NEVER);
+            out = next;
+        }
+        out.retain(|choice| (self.cost)(choice.0) != NEVER);
+        out
+    }
+}
+
+/// The items on the way to a node.
+fn path<N: Clone + Eq + std::hash::Hash>(
+    best: &FxHashMap<N, (u64, Option<(N, FormulaId)>)>,
+    end: N,
+) -> Vec<(FormulaId, u64)> {
+    let mut items = Vec::new();
+    let mut at = end;
+    while let Some((before, item)) = &best[&at].1 {
+        items.push((*item, 1));
+        at = before.clone();
+    }
+    items.reverse();
+    items
+}

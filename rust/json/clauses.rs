@@ -1,0 +1,239 @@
+//! The ways in which a formula about objects or arrays can hold.
+//!
+//! What is negated stays together: a clause says of a set of rules that one of them fails, not
+//! which. Clauses that contradict themselves at a glance are left out, so that conditions on one
+//! key (`if` its value is this, `if` it is that) do not multiply.
+
+use crate::error::{Error, Kind as ErrorKind};
+use crate::json::formula::{
+    ArrayRuleId, Clause, Formula, FormulaId, Kind, ObjectRuleId, dedup,
+};
+use crate::json::rules::{Rules, is_array_rule};
+use crate::regex::cost::NO_WAY;
+use crate::regex::node::{NodeId, Spelling};
+
+/// How deep [`Rules::excludes`] looks into values.
+const GLANCE: u32 = 3;
+
+impl Rules {
+    /// The ways in which a formula that is about objects only, or arrays only, can hold. A formula
+    /// with more ways than the limit shows the first ones.
+    pub(crate) fn clauses(&self, id: FormulaId) -> &[Clause] {
+        self.formulas
+            .clauses_memo(id)
+            .get_or_init(|| self.unfold(id).into())
+    }
+
+    /// A formula that unfolds to too many clauses could not be followed exactly.
+    pub(super) fn check_alternatives(&self, formula: FormulaId) -> Result<(), Error> {
+        let most = self.limits.alternatives;
+        for kind in [Kind::Array, Kind::Object] {
+            let formula = self.formulas.of_kind(formula, kind);
+            if self.count_clauses(formula) > most && self.clauses(formula).len() >= most {
+                let message = format!("the branches of a schema combine in more than {most} ways");
+                return Err(Error::new(ErrorKind::Limit, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// At least as many clauses as a formula has, and at most `usize::MAX`.
+    fn count_clauses(&self, id: FormulaId) -> usize {
+        let product = |parts: &[FormulaId], not: bool| {
+            parts.iter().fold(1_usize, |all, &part| {
+                all.saturating_mul(match not {
+                    true => self.count_nots(part),
+                    false => self.count_clauses(part),
+                })
+            })
+        };
+        match self.formulas.get(id) {
+            Formula::And(parts) => product(parts, false),
+            Formula::Or(parts) => self.sum(parts),
+            &Formula::Not(part) => self.count_nots(part),
+            _ => 1,
+        }
+    }
+
+    fn sum(&self, parts: &[FormulaId]) -> usize {
+        parts.iter().fold(0_usize, |all, &part| {
+            all.saturating_add(self.count_clauses(part))
+        })
+    }
+
+    /// As [`Rules::count_clauses`], of the negation.
+    fn count_nots(&self, id: FormulaId) -> usize {
+        match self.formulas.get(id) {
+            Formula::And(parts) => {
+                let others = parts.iter().filter(|&&part| !self.is_rule(part));
+                others.fold(1_usize, |all, &part| {
+                    all.saturating_add(self.count_clauses(self.formulas.not(part)))
+                })
+            }
+            _ => 1,
+        }
+    }
+
+    fn is_rule(&self, id: FormulaId) -> bool {
+        matches!(self.formulas.get(id), Formula::Object(_) | Formula::Array(_))
+    }
+
+    fn unfold(&self, id: FormulaId) -> Vec<Clause> {
+        match self.formulas.get(id) {
+            Formula::True => vec![Clause::default()],
+            &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
+                vec![Clause {
+                    rules: [rule].into(),
+                    nots: [].into(),
+                }]
+            }
+            Formula::Or(parts) => self.union(parts),
+            Formula::And(parts) => self.product(parts),
+            &Formula::Not(part) => self.unfold_not(part),
+            _ => Vec::new(),
+        }
+    }
+
+    fn union(&self, parts: &[FormulaId]) -> Vec<Clause> {
+        let mut out: Vec<Clause> = Vec::new();
+        for &part in parts {
+            out.extend(self.clauses(part).iter().cloned());
+        }
+        dedup(&mut out);
+        out.truncate(self.limits.alternatives);
+        out
+    }
+
+    fn product(&self, parts: &[FormulaId]) -> Vec<Clause> {
+        let mut out = vec![Clause::default()];
+        for &part in parts {
+            let mut next = Vec::new();
+            'product: for left in &out {
+                for right in self.clauses(part) {
+                    next.extend(self.both(left, right));
+                    if next.len() >= self.limits.alternatives {
+                        break 'product;
+                    }
+                }
+            }
+            dedup(&mut next);
+            out = next;
+        }
+        out
+    }
+
+    fn unfold_not(&self, id: FormulaId) -> Vec<Clause> {
+        let not_all = |rules: &[FormulaId]| Clause {
+            rules: [].into(),
+            nots: [self.formulas.rules(rules.iter().copied()).into()].into(),
+        };
+        match self.formulas.get(id) {
+            Formula::And(parts) => {
+                let (rules, others): (Vec<FormulaId>, Vec<FormulaId>) =
+                    parts.iter().partition(|&&part| self.is_rule(part));
+                let mut out = Vec::new();
+                if !rules.is_empty() {
+                    out.push(not_all(&rules));
+                }
+                for part in others {
+                    out.extend(self.clauses(self.formulas.not(part)).iter().cloned());
+                }
+                dedup(&mut out);
+                out.truncate(self.limits.alternatives);
+                out
+            }
+            _ if self.is_rule(id) => vec![not_all(&[id])],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Both of two clauses, unless they contradict each other at a glance.
+    fn both(&self, left: &Clause, right: &Clause) -> Option<Clause> {
+        let mut rules = [&left.rules[..], &right.rules].concat();
+        dedup(&mut rules);
+        let is_new = rules.len() > left.rules.len().max(right.rules.len());
+        if is_new && self.contradict(&left.rules, &right.rules) {
+            return None;
+        }
+        let mut nots: Vec<Box<[u32]>> = Vec::new();
+        for not in left.nots.iter().chain(&right.nots) {
+            let open: Box<[u32]> = not.iter().copied().filter(|r| !rules.contains(r)).collect();
+            if open.is_empty() {
+                return None;
+            }
+            // A rule that cannot hold beside the others fails for sure.
+            if open.iter().any(|&rule| self.contradict(&rules, &[rule])) {
+                continue;
+            }
+            let implied = nots.iter().any(|known| known.iter().all(|r| open.contains(r)));
+            if !implied {
+                nots.retain(|known| !open.iter().all(|r| known.contains(r)));
+                nots.push(open);
+            }
+        }
+        nots.sort_unstable();
+        Some(Clause {
+            rules: rules.into(),
+            nots: nots.into(),
+        })
+    }
+
+    /// Whether some key that `left` or `right` requires has no value that suits both, at a glance.
+    fn contradict(&self, left: &[u32], right: &[u32]) -> bool {
+        left.iter().any(|&a| right.iter().any(|&b| self.rules_exclude(a, b, GLANCE)))
+    }
+
+    fn rules_exclude(&self, a: u32, b: u32, depth: u32) -> bool {
+        if is_array_rule(a) || is_array_rule(b) {
+            return false;
+        }
+        let required = self.object(a).required.iter().chain(&self.object(b).required);
+        let mut required = required.map(|key| (self.property(a, key), self.property(b, key)));
+        required.any(|(a, b)| {
+            a == FormulaId::FALSE
+                || b == FormulaId::FALSE
+                || a != FormulaId::TRUE && b != FormulaId::TRUE && self.excludes(a, b, depth)
+        })
+    }
+
+    /// Whether no value satisfies both formulas, as far as a glance tells.
+    pub(crate) fn excludes(&self, a: FormulaId, b: FormulaId, depth: u32) -> bool {
+        let key = (a.min(b), a.max(b));
+        if let Some(&known) = self.exclusions.lock().get(&key) {
+            return known;
+        }
+        let excludes = Kind::ALL.into_iter().all(|kind| {
+            let (a, b) = (self.formulas.of_kind(a, kind), self.formulas.of_kind(b, kind));
+            let asserts = a != FormulaId::TRUE && b != FormulaId::TRUE;
+            a == FormulaId::FALSE
+                || b == FormulaId::FALSE
+                || asserts && self.kind_excludes(a, b, kind, depth)
+        });
+        self.exclusions.lock().insert(key, excludes);
+        excludes
+    }
+
+    fn kind_excludes(&self, a: FormulaId, b: FormulaId, kind: Kind, depth: u32) -> bool {
+        let regexes = &self.scanner.regexes;
+        match kind {
+            Kind::Null | Kind::True | Kind::False => false,
+            Kind::String => {
+                let languages = vec![self.string_language(a), self.string_language(b)];
+                regexes.and(languages) == NodeId::NEVER
+            }
+            Kind::Number => {
+                let languages = vec![self.number_language(a), self.number_language(b)];
+                regexes.cost(regexes.and(languages), Spelling::Raw) == NO_WAY
+            }
+            Kind::Array => false,
+            Kind::Object => {
+                let rule = |id: FormulaId| match *self.formulas.get(id) {
+                    Formula::Object(ObjectRuleId(rule)) => Some(rule),
+                    _ => None,
+                };
+                let pair = rule(a).zip(rule(b));
+                depth > 0 && pair.is_some_and(|(a, b)| self.rules_exclude(a, b, depth - 1))
+            }
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! How an object can be finished: which members must still come.
+//!
+//! Rules that must hold ask for keys; rules that must fail ask for something that breaks them: a
+//! key that does not come, a member with a value that it forbids, or one member too many. What is
+//! missing already breaks most of them. For the others the members that could do it are tried, the
+//! cheapest ending first.
+
+use crate::json::formula::FormulaId;
+use crate::json::liveness::{NEVER, add, key_bytes};
+use crate::json::rules::Rules;
+use crate::json::shape::{Key, Shape};
+use crate::json::texts::TextId;
+use crate::regex::node::{NodeId, Spelling};
+
+/// Endings that are looked at for one object.
+const BUDGET: usize = 2_000;
+
+/// What has been read of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Read {
+    /// Keys come in order: declared keys of lower rank are past.
+    rank: u32,
+    /// A bit for each declared key that was read, where that matters.
+    used: Box<[u64]>,
+    /// Other keys that were read, sorted.
+    pub(crate) others: Box<[Key]>,
+    /// Members that were read, as far as their number matters.
+    count: u64,
+}
+
+pub(crate) fn bit(bits: &[u64], i: u32) -> bool {
+    bits.get(i as usize / 64)
+        .is_some_and(|word| word >> (i % 64) & 1 != 0)
+}
+
+pub(crate) fn set_bit(bits: &mut [u64], i: u32) {
+    bits[i as usize / 64] |= 1 << (i % 64);
+}
+
+impl Read {
+    pub(crate) fn nothing(shape: &Shape, ordered: bool) -> Read {
+        let words = match ordered && !shape.has_dependent {
+            true => 0,
+            false => shape.keys.len().div_ceil(64),
+        };
+        Read {
+            used: vec![0; words].into(),
+            ..Read::default()
+        }
+    }
+
+    /// What has been read after one more member.
+    pub(crate) fn with(&self, shape: &Shape, ordered: bool, key: Key) -> Read {
+        let mut next = self.clone();
+        next.count = (self.count + 1).min(shape.counted);
+        match key {
+            Key::Declared(rank) => {
+                if ordered {
+                    next.rank = rank + 1;
+                }
+                if !next.used.is_empty() {
+                    set_bit(&mut next.used, rank);
+                }
+            }
+            Key::Other(..) => {
+                if ordered {
+                    next.rank = shape.keys.len() as u32;
+                }
+                let mut others = next.others.into_vec();
+                let at = others.partition_point(|&other| other < key);
+                others.insert(at, key);
+                next.others = others.into();
+            }
+        }
+        next
+    }
+
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.rank == 0 && self.others.is_empty() && self.used.iter().all(|&word| word == 0)
+    }
+
+    pub(crate) fn rank(&self) -> u32 {
+        self.rank
+    }
+
+    /// Whether a key may come, as far as the order of keys and their number go.
+    pub(crate) fn is_open(&self, key: Key) -> bool {
+        match key {
+            Key::Declared(rank) => rank >= self.rank && !bit(&self.used, rank),
+            // Some key that has not come.
+            Key::Other(TextId::WHATEVER, _) => true,
+            Key::Other(..) => self.others.binary_search(&key).is_err(),
+        }
+    }
+
+    /// Whether a key has come. In order, and where nothing depends on keys, one that was passed
+    /// over counts as if it had: rules that require it are dropped when that happens.
+    pub(crate) fn has(&self, key: Key) -> bool {
+        match key {
+            Key::Declared(rank) if self.used.is_empty() => rank < self.rank,
+            Key::Declared(rank) => bit(&self.used, rank),
+            Key::Other(..) => self.others.binary_search(&key).is_ok(),
+        }
+    }
+
+    /// The keys that a rule requires and that have not come.
+    pub(crate) fn missing(&self, shape: &Shape, rule: u32) -> impl Iterator<Item = Key> {
+        let required = shape.required(rule);
+        let declared = required.declared.iter().map(|&rank| Key::Declared(rank));
+        let all = declared.chain(required.others.iter().copied());
+        all.filter(|&key| !self.has(key))
+    }
+
+    /// Whether a rule that holds so far cannot hold any more if `key` comes next, whatever its
+    /// value.
+    pub(crate) fn breaks(&self, rules: &Rules, shape: &Shape, ordered: bool, rule: u32, key: Key) -> bool {
+        let most = rules.object(rule).max;
+        if most.is_some_and(|max| self.count + 1 > max) {
+            return true;
+        }
+        if !ordered {
+            return false;
+        }
+        let passes = |other: Key| match (other, key) {
+            (Key::Declared(rank), Key::Declared(next)) => rank < next && !self.has(other),
+            (Key::Declared(_), Key::Other(..)) => !self.has(other),
+            _ => false,
+        };
+        let required = shape.required(rule);
+        required.declared.iter().any(|&rank| passes(Key::Declared(rank)))
+            || required.dependent.iter().any(|(of, needs)| {
+                (*of == key || self.has(*of)) && needs.iter().any(|&need| passes(need))
+            })
+    }
+
+    /// Whether a rule that holds so far holds if the object ends here.
+    pub(crate) fn holds(&self, rules: &Rules, shape: &Shape, rule: u32) -> bool {
+        let counts = rules.object(rule);
+        let dependent = &shape.required(rule).dependent;
+        self.missing(shape, rule).next().is_none()
+            && counts.min <= self.count
+            && counts.max.is_none_or(|max| self.count <= max)
+            && dependent
+                .iter()
+                .all(|(of, needs)| !self.has(*of) || needs.iter().all(|&need| self.has(need)))
+    }
+}
+
+/// A way to finish an object.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    /// From after a member or the opening brace, closing brace included.
+    pub(crate) cost: u64,
+    /// The members to come, in order.
+    pub(crate) members: Vec<(Key, FormulaId)>,
+}
+
+/// What an ending has to satisfy.
+pub(crate) struct Question<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) shape: &'a Shape,
+    pub(crate) read: &'a Read,
+    /// These hold.
+    pub(crate) must: &'a [u32],
+    /// Of each of these sets, one fails.
+    pub(crate) nots: &'a [&'a [u32]],
+    /// The bytes of a value.
+    pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
+}
+
+/// Members to come, and what has been decided about them.
+#[derive(Clone)]
+struct Draft {
+    /// Sorted.
+    members: Vec<(Key, FormulaId)>,
+    /// The members' bytes, without commas.
+    bytes: u64,
+    /// Which of the `nots` the value of a member breaks.
+    broken: Vec<bool>,
+    /// Members in all.
+    least: u64,
+    most: Option<u64>,
+}
+
+struct Search<'q, 'a> {
+    question: &'q Question<'a>,
+    best: Option<(u64, Draft)>,
+    budget: usize,
+}
+
+impl Question<'_> {
+    /// The cheapest ending.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        let mut draft = Draft {
+            members: Vec::new(),
+            bytes: 0,
+            broken: vec![false; self.nots.len()],
+            least: 0,
+            most: None,
+        };
+        for &rule in self.must {
+            let counts = self.rules.object(rule);
+            draft.least = draft.least.max(counts.min);
+            draft.most = [draft.most, counts.max].into_iter().flatten().min();
+            for key in self.read.missing(self.shape, rule) {
+                self.require(&mut draft, key)?;
+            }
+        }
+        let mut search = Search {
+            question: self,
+            best: None,
+            budget: BUDGET,
+        };
+        search.visit(draft);
+        if search.budget == 0 && search.best.is_none() {
+            self.rules.set_exhausted();
+        }
+        let (_, draft) = search.best?;
+        Some(Ending {
+            cost: self.total(&draft),
+            members: draft.members,
+        })
+    }
+
+    fn value(&self, key: Key) -> FormulaId {
+        let demands = self.shape.demands(self.rules, self.must, key);
+        self.rules.formulas.and(&demands)
+    }
+
+    fn name_bytes(&self, key: Key) -> u64 {
+        match key {
+            Key::Declared(rank) => self.shape.key_bytes[rank as usize],
+            Key::Other(text, _) => key_bytes(&self.rules.texts.spell(text)),
+        }
+    }
+
+    /// Adds a member, unless it is there; `None` if it cannot come.
+    fn require(&self, draft: &mut Draft, key: Key) -> Option<()> {
+        if draft.has(key) {
+            return Some(());
+        }
+        self.set(draft, key, self.value(key))
+    }
+
+    /// Adds a member with a value, or gives the one that is there another value.
+    fn set(&self, draft: &mut Draft, key: Key, value: FormulaId) -> Option<()> {
+        let cost = (self.cost)(value);
+        if cost == NEVER || !self.read.is_open(key) {
+            return None;
+        }
+        let at = draft.members.binary_search_by_key(&key, |member| member.0);
+        match at {
+            Ok(at) => {
+                let before = (self.cost)(draft.members[at].1);
+                draft.members[at].1 = value;
+                draft.bytes = add(draft.bytes - before.min(draft.bytes), cost);
+            }
+            Err(at) => {
+                draft.members.insert(at, (key, value));
+                let name = self.name_bytes(key) + self.rules.separator;
+                draft.bytes = add(draft.bytes, add(cost, name));
+            }
+        }
+        Some(())
+    }
+
+    fn total(&self, draft: &Draft) -> u64 {
+        let members = draft.members.len() as u64;
+        let commas = match self.read.is_nothing() {
+            true => members.saturating_sub(1),
+            false => members,
+        };
+        add(add(draft.bytes, 1), commas * self.rules.separator)
+    }
+
+    fn count(&self, draft: &Draft) -> u64 {
+        self.read.count + draft.members.len() as u64
+    }
+
+    /// Whether a rule fails if the object ends after the draft's members.
+    fn fails(&self, draft: &Draft, rule: u32) -> bool {
+        let has = |key: Key| self.read.has(key) || draft.has(key);
+        let counts = self.rules.object(rule);
+        let count = self.count(draft);
+        let dependent = &self.shape.required(rule).dependent;
+        let mut missing = self.read.missing(self.shape, rule);
+        missing.any(|key| !draft.has(key))
+            || counts.min > count
+            || counts.max.is_some_and(|max| count > max)
+            || dependent
+                .iter()
+                .any(|(of, needs)| has(*of) && !needs.iter().all(|&need| has(need)))
+    }
+
+    /// Adds what the members that are there require; `None` if that cannot come.
+    fn close(&self, draft: &mut Draft) -> Option<()> {
+        if !self.shape.has_dependent {
+            return Some(());
+        }
+        loop {
+            let before = draft.members.len();
+            for &rule in self.must {
+                for (of, needs) in &self.shape.required(rule).dependent {
+                    if self.read.has(*of) || draft.has(*of) {
+                        for &need in needs.iter().filter(|&&need| !self.read.has(need)) {
+                            self.require(draft, need)?;
+                        }
+                    }
+                }
+            }
+            if draft.members.len() == before {
+                return Some(());
+            }
+        }
+    }
+
+    /// The cheapest key of a class that is not there yet.
+    fn fresh(&self, draft: &Draft, class: u16) -> Option<Key> {
+        let is_here = |key: &&Key| matches!(key, Key::Other(_, c) if *c == class);
+        let read = self.read.others.iter().filter(is_here);
+        // A key that has come but is not known may be any: so one word less is left.
+        let unknown = Key::Other(TextId::WHATEVER, class);
+        let skip = self.read.others.iter().filter(|&&key| key == unknown).count();
+        let drafted = draft.members.iter().filter(|(key, _)| is_here(&key)).count();
+        let most = read.count() + drafted + self.shape.wanted.len() + 2;
+        let language = self.shape.classes.get(usize::from(class))?.language;
+        let regexes = &self.rules.scanner.regexes;
+        let words = match language {
+            // Declared keys are told apart from those that are not by a table.
+            NodeId::ANY => {
+                let declared = regexes.not(regexes.words(&self.shape.keys));
+                regexes.cheapest_words(declared, most, Spelling::Json)
+            }
+            _ => regexes.cheapest_words(language, most, Spelling::Json),
+        };
+        let keys = words.iter().map(|word| Key::Other(self.rules.texts.text(word), class));
+        let mut free = keys.filter(|&key| self.read.is_open(key) && !draft.has(key));
+        free.nth(skip)
+    }
+}
+
+impl Draft {
+    fn has(&self, key: Key) -> bool {
+        self.members.binary_search_by_key(&key, |member| member.0).is_ok()
+    }
+}
+
+impl Search<'_, '_> {
+    fn visit(&mut self, mut draft: Draft) {
+        let question = self.question;
+        if self.budget == 0 || question.close(&mut draft).is_none() {
+            return;
+        }
+        self.budget -= 1;
+        let total = question.total(&draft);
+        let too_many = draft.most.is_some_and(|most| question.count(&draft).max(draft.least) > most);
+        if too_many || self.best.as_ref().is_some_and(|(least, _)| total >= *least) {
+            return;
+        }
+        let nots = question.nots.iter().enumerate();
+        let mut open = nots.filter(|&(i, rules)| {
+            !draft.broken[i] && !rules.iter().any(|&rule| question.fails(&draft, rule))
+        });
+        if let Some((i, rules)) = open.next() {
+            for &rule in *rules {
+                self.break_rule(&draft, i, rule);
+            }
+        } else if question.count(&draft) < draft.least {
+            self.fill(&draft);
+        } else {
+            self.best = Some((total, draft));
+        }
+    }
+
+    /// Tries all ways to make a rule fail.
+    fn break_rule(&mut self, draft: &Draft, i: usize, rule: u32) {
+        let question = self.question;
+        let formulas = &question.rules.formulas;
+        if let Some(max) = question.rules.object(rule).max {
+            let least = draft.least.max(max + 1);
+            self.visit(Draft { least, ..draft.clone() });
+        }
+        for (of, needs) in &question.shape.required(rule).dependent {
+            let open = needs.iter().any(|&need| !question.read.has(need) && !draft.has(need));
+            let mut next = draft.clone();
+            if open && !draft.has(*of) && question.require(&mut next, *of).is_some() {
+                self.visit(next);
+            }
+        }
+        for key in self.candidates(draft) {
+            let demand = question.shape.demand(question.rules, rule, key);
+            if demand == FormulaId::TRUE {
+                continue;
+            }
+            let mut next = draft.clone();
+            let known = draft.members.binary_search_by_key(&key, |member| member.0);
+            let value = known.map_or_else(|_| question.value(key), |at| draft.members[at].1);
+            let value = formulas.and(&[value, formulas.not(demand)]);
+            if question.set(&mut next, key, value).is_some() {
+                next.broken[i] = true;
+                self.visit(next);
+            }
+        }
+    }
+
+    /// The keys that can come: those in the draft, the declared ones, and one of each class.
+    fn candidates(&self, draft: &Draft) -> Vec<Key> {
+        let question = self.question;
+        let drafted = draft.members.iter().map(|member| member.0);
+        let shape = question.shape;
+        let declared = (question.read.rank..shape.keys.len() as u32).map(Key::Declared);
+        let wanted = shape.wanted.iter().copied();
+        let fresh = (0..shape.classes.len()).filter_map(|c| question.fresh(draft, c as u16));
+        let others = declared.chain(wanted).chain(fresh);
+        let open = others.filter(|&key| question.read.is_open(key) && !draft.has(key));
+        drafted.chain(open).collect()
+    }
+
+    /// Adds one more member, whichever.
+    fn fill(&mut self, draft: &Draft) {
+        let question = self.question;
+        let mut keys: Vec<(u64, Key)> = Vec::new();
+        for key in self.candidates(draft) {
+            let cost = (question.cost)(question.value(key));
+            if !draft.has(key) && cost != NEVER {
+                keys.push((add(cost, question.name_bytes(key)), key));
+            }
+        }
+        keys.sort_unstable();
+        let Some(&(cheapest, _)) = keys.first() else {
+            return;
+        };
+        let missing = draft.least - question.count(draft);
+        let bound = add(question.total(draft), cheapest.saturating_mul(missing));
+        if self.best.as_ref().is_some_and(|&(least, _)| bound >= least) {
+            return;
+        }
+        for (_, key) in keys {
+            let mut next = draft.clone();
+            if question.require(&mut next, key).is_some() {
+                self.visit(next);
+            }
+        }
+    }
+}
