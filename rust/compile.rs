@@ -35,6 +35,9 @@ pub struct Options {
     /// Whether what is not supported exactly is an error; if not, it is ignored and listed in the
     /// warnings.
     pub strict: bool,
+    /// Documents that references of a schema may lead to: their URIs and their JSON texts. Those of
+    /// the official meta-schemas are always at hand; nothing is ever fetched.
+    pub resources: Vec<(String, String)>,
     /// Caps.
     pub limits: Limits,
 }
@@ -48,6 +51,7 @@ impl Default for Options {
             },
             property_order: PropertyOrder::Schema,
             strict: true,
+            resources: Vec::new(),
             limits,
         }
     }
@@ -107,7 +111,9 @@ impl Grammar {
         Grammar::new(models, Some(description.to_owned()), options)
     }
 
-    fn new(models: Vec<Model>, flow: Option<String>, options: Options) -> Result<Self, Error> {
+    fn new(models: Vec<Model>, flow: Option<String>, mut options: Options) -> Result<Self, Error> {
+        // Read by now.
+        options.resources = Vec::new();
         let machine = build(&models, flow.as_deref(), &options)?;
         if !machine.is_live() {
             let message = "nothing satisfies this schema: no JSON value is valid";
@@ -172,6 +178,7 @@ fn load_model(schema: &str, options: &Options) -> Result<Model, Error> {
         schema,
         LoadOptions {
             strict: options.strict,
+            resources: &options.resources,
         },
         &options.limits,
     )

@@ -31,7 +31,11 @@ class Vocabulary:
 class Grammar:
     @staticmethod
     def from_json_schema(
-        schema: str, whitespace: str, property_order: str, strict: bool
+        schema: str,
+        whitespace: str,
+        property_order: str,
+        strict: bool,
+        resources: list[tuple[str, str]],
     ) -> Grammar: ...
     @staticmethod
     def from_flow(

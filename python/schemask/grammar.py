@@ -11,6 +11,8 @@ from schemask import _native
 from schemask.errors import SchemaError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from schemask._native import CompiledGrammar, Vocabulary
     from schemask.chat_format import ChatFormat
     from schemask.tools import ToolsLike
@@ -42,6 +44,7 @@ class Grammar:
         whitespace: Whitespace = "flexible",
         property_order: PropertyOrder = "schema",
         strict: bool = True,
+        resources: Mapping[str, Any] | None = None,
     ) -> Grammar:
         """All JSON texts that a schema accepts.
 
@@ -51,6 +54,9 @@ class Grammar:
             whitespace: See the class.
             property_order: See the class.
             strict: See the class.
+            resources: Documents that the schema may refer to, by URI; each like `schema`. An `$id`
+                in them counts as well. The official meta-schemas are always at hand, and nothing is
+                ever fetched. Places in these documents are given as their URI, `#` and the pointer.
 
         Raises:
             UnsupportedSchemaError: The schema uses what is not supported exactly; `pointer` names
@@ -59,7 +65,10 @@ class Grammar:
             LimitError: It is too large or too deep.
         """
         text = _schema_text(schema)
-        return cls(_native.Grammar.from_json_schema(text, whitespace, property_order, strict))
+        others = [(uri, _schema_text(other)) for uri, other in (resources or {}).items()]
+        return cls(
+            _native.Grammar.from_json_schema(text, whitespace, property_order, strict, others)
+        )
 
     @classmethod
     def from_tools(

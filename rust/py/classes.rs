@@ -111,8 +111,12 @@ impl Grammar {
         whitespace: &str,
         property_order: &str,
         strict: bool,
+        resources: Vec<(String, String)>,
     ) -> PyResult<Self> {
-        let options = options(whitespace, property_order, strict)?;
+        let options = compile::Options {
+            resources,
+            ..options(whitespace, property_order, strict)?
+        };
         Ok(Grammar(py.detach(|| {
             compile::Grammar::from_json_schema(schema, options)
         })?))

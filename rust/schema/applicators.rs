@@ -1,4 +1,5 @@
-//! Keywords that apply schemas to the same value: `$ref`, `allOf`, `anyOf`, `oneOf` of one schema.
+//! Keywords that apply schemas to the same value: references, `allOf`, `anyOf`, `oneOf`, `not`, `if`,
+//! `dependentSchemas`.
 
 use serde_json::{Map, Value};
 
@@ -7,14 +8,30 @@ use crate::schema::keyword::Keyword;
 use crate::schema::load::Reader;
 use crate::schema::model::InPlace;
 
+const APPLICATORS: [Keyword; 10] = {
+    use Keyword::*;
+    [
+        Ref,
+        RecursiveRef,
+        DynamicRef,
+        AllOf,
+        AnyOf,
+        OneOf,
+        Not,
+        If,
+        Dependencies,
+        DependentSchemas,
+    ]
+};
+
 /// The applicators of a schema `object`, in its order, with [`InPlace::Own`] once among them: where
 /// `properties` stands, else the first keyword that tells names of properties, else first.
 pub(super) fn read<'a>(
     reader: &mut Reader<'_, 'a>,
     object: &'a Map<String, Value>,
 ) -> Result<Vec<InPlace>, Fault<'a>> {
-    use Keyword::{AllOf, AnyOf, Const, Enum, OneOf, Properties, Ref, Required};
-    if !reader.fields.has_any(&[Ref, AllOf, AnyOf, OneOf]) {
+    use Keyword::{Const, Enum, Properties, Required};
+    if !reader.fields.has_any(&APPLICATORS) {
         return Ok(vec![InPlace::Own]);
     }
     let has_properties = reader.fields.has_any(&[Properties]);
@@ -23,39 +40,66 @@ pub(super) fn read<'a>(
     for name in object.keys() {
         let keyword = Keyword::named(name).filter(|&keyword| reader.fields.has_any(&[keyword]));
         match keyword {
-            Some(Ref) => in_place.extend(reference(reader)?),
-            Some(AllOf) => {
-                let schemas = reader.schemas(reader.fields.schemas(AllOf)?)?;
-                in_place.extend(schemas.into_iter().map(InPlace::Ref));
-            }
-            Some(AnyOf) => {
-                in_place.push(InPlace::AnyOf(
-                    reader.schemas(reader.fields.schemas(AnyOf)?)?,
-                ));
-            }
-            // Exactly one of one schema.
-            Some(OneOf) => {
-                if let [schema] = reader.fields.schemas(OneOf)? {
-                    in_place.push(InPlace::Ref(reader.schema(schema)?));
-                }
-            }
             Some(Properties) => own = Some(in_place.len()),
             Some(Required | Enum | Const) if !has_properties => {
                 own = own.or(Some(in_place.len()));
             }
-            _ => {}
+            Some(keyword) => applicator(reader, keyword, &mut in_place)?,
+            None => {}
         }
     }
     in_place.insert(own.unwrap_or(0), InPlace::Own);
     Ok(in_place)
 }
 
-fn reference<'a>(reader: &mut Reader<'_, 'a>) -> Result<Option<InPlace>, Fault<'a>> {
-    let reference = reader.fields.string(Keyword::Ref)?;
-    let Some((reference, at)) = reference.zip(reader.fields.get(Keyword::Ref)) else {
-        return Ok(None);
-    };
-    Ok(Some(InPlace::Ref(reader.referred(reference, at)?)))
+fn applicator<'a>(
+    reader: &mut Reader<'_, 'a>,
+    keyword: Keyword,
+    in_place: &mut Vec<InPlace>,
+) -> Result<(), Fault<'a>> {
+    use Keyword::*;
+    match keyword {
+        Ref | RecursiveRef | DynamicRef => {
+            in_place.extend(reader.referred(keyword)?.map(InPlace::Ref));
+        }
+        AllOf => {
+            let schemas = reader.schemas(reader.fields.schemas(AllOf)?)?;
+            in_place.extend(schemas.into_iter().map(InPlace::Ref));
+        }
+        AnyOf => in_place.push(InPlace::AnyOf(
+            reader.schemas(reader.fields.schemas(AnyOf)?)?,
+        )),
+        OneOf => {
+            let schemas = reader.schemas(reader.fields.schemas(OneOf)?)?;
+            // Exactly one of one schema.
+            in_place.push(match schemas[..] {
+                [schema] => InPlace::Ref(schema),
+                _ => InPlace::OneOf(schemas),
+            });
+        }
+        Not => in_place.extend(reader.inner(Not)?.map(InPlace::Not)),
+        // `then` and `else` say nothing without it. Without them it is still looked at: what it
+        // holds for counts as evaluated.
+        If => {
+            if let Some(condition) = reader.inner(If)? {
+                in_place.push(InPlace::If {
+                    condition,
+                    then: reader.inner(Then)?,
+                    otherwise: reader.inner(Else)?,
+                });
+            }
+        }
+        Dependencies | DependentSchemas => {
+            for (name, value) in reader.fields.object(keyword)?.into_iter().flatten() {
+                // The form of `dependencies` that lists names is read with the keywords for objects.
+                if keyword == DependentSchemas || !value.is_array() {
+                    in_place.push(InPlace::Dependent(name.clone(), reader.schema(value)?));
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -65,14 +109,22 @@ mod tests {
 
     #[test]
     fn order_is_that_of_the_document() {
-        use InPlace::{AnyOf, Own, Ref};
+        use InPlace::{AnyOf, Dependent, If, Not, OneOf, Own, Ref};
         let shape = |text: &str| {
             let model = loaded(text);
             let letter = |in_place: &InPlace| match in_place {
                 Own => "own".to_owned(),
                 Ref(_) => "ref".to_owned(),
                 AnyOf(schemas) => format!("any{}", schemas.len()),
-                other => format!("{other:?}"),
+                OneOf(schemas) => format!("one{}", schemas.len()),
+                Not(_) => "not".to_owned(),
+                If {
+                    then, otherwise, ..
+                } => {
+                    let then = then.map_or("", |_| "+then");
+                    format!("if{then}{}", otherwise.map_or("", |_| "+else"))
+                }
+                Dependent(key, _) => format!("{key}→"),
             };
             model
                 .top()
@@ -99,6 +151,27 @@ mod tests {
             ),
             (r#"{"anyOf": [{}], "minLength": 1}"#, "own any1"),
             (r#"{"properties": {}, "oneOf": [{}]}"#, "own ref"),
+            (r#"{"oneOf": [{}, {}], "not": false}"#, "own one2 not"),
+            // `if` stands for all three; they say nothing without it.
+            (
+                r#"{"then": {}, "not": {}, "else": {}, "if": {}, "properties": {}}"#,
+                "not if+then+else own",
+            ),
+            (r#"{"if": {}, "else": false}"#, "own if+else"),
+            (r#"{"if": {}}"#, "own if"),
+            (r#"{"then": 5, "else": false}"#, "own"),
+            (
+                r#"{"dependentSchemas": {"a": {}, "b": true}, "allOf": [{}], "properties": {}}"#,
+                "a→ b→ ref own",
+            ),
+            (
+                r#"{"properties": {}, "dependencies": {"a": ["b"], "c": {}, "d": false}}"#,
+                "own c→ d→",
+            ),
+            (
+                r##"{"$dynamicRef": "#/$defs/a", "$recursiveRef": "#/$defs/a", "$defs": {"a": {}}}"##,
+                "own ref ref",
+            ),
         ] {
             assert_eq!(shape(text), expected, "{text}");
         }
@@ -116,6 +189,33 @@ mod tests {
                 "an object or a boolean",
             ),
             (r#"{"$ref": {"a": 1}}"#, "/$ref", "must be a string"),
+            (r#"{"$dynamicRef": 1}"#, "/$dynamicRef", "must be a string"),
+            (
+                r##"{"$recursiveRef": "#a"}"##,
+                "/$recursiveRef",
+                "`$recursiveRef` \"#a\" names",
+            ),
+            (r#"{"not": 5}"#, "/not", "an object or a boolean"),
+            (
+                r#"{"if": {}, "then": []}"#,
+                "/then",
+                "an object or a boolean",
+            ),
+            (
+                r#"{"dependentSchemas": []}"#,
+                "/dependentSchemas",
+                "must be an object",
+            ),
+            (
+                r#"{"dependentSchemas": {"a": ["b"]}}"#,
+                "/dependentSchemas/a",
+                "boolean",
+            ),
+            (
+                r#"{"dependencies": {"a": "b"}}"#,
+                "/dependencies/a",
+                "boolean",
+            ),
         ]);
     }
 }

@@ -1,4 +1,5 @@
-//! Keywords for arrays: `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`.
+//! Keywords for arrays: `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`,
+//! `uniqueItems`, `contains`, `unevaluatedItems`.
 
 use serde_json::Value;
 
@@ -7,14 +8,24 @@ use crate::schema::fault::Fault;
 use crate::schema::fields::wrong;
 use crate::schema::keyword::Keyword;
 use crate::schema::load::Reader;
-use crate::schema::model::{ArrayKeywords, SchemaId};
+use crate::schema::model::{ArrayKeywords, Contains, SchemaId};
+
+const KEYWORDS: [Keyword; 7] = {
+    use Keyword::*;
+    [
+        Items,
+        PrefixItems,
+        MinItems,
+        MaxItems,
+        UniqueItems,
+        Contains,
+        UnevaluatedItems,
+    ]
+};
 
 pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<ArrayKeywords, Fault<'a>> {
-    use Keyword::{Items, MaxItems, MinItems, PrefixItems};
-    if !reader
-        .fields
-        .has_any(&[Items, PrefixItems, MinItems, MaxItems])
-    {
+    use Keyword::{MaxItems, MinItems, UnevaluatedItems};
+    if !reader.fields.has_any(&KEYWORDS) {
         return Ok(ArrayKeywords::default());
     }
     let (prefix, items) = items(reader)?;
@@ -23,8 +34,31 @@ pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<ArrayKeywords, Fau
         items,
         min_items: reader.fields.count(MinItems)?,
         max_items: reader.fields.count(MaxItems)?,
-        ..ArrayKeywords::default()
+        unique: unique(reader)?,
+        contains: contains(reader)?,
+        unevaluated: reader.inner(UnevaluatedItems)?,
     })
+}
+
+fn unique<'a>(reader: &Reader<'_, 'a>) -> Result<bool, Fault<'a>> {
+    match reader.fields.get(Keyword::UniqueItems) {
+        None => Ok(false),
+        Some(Value::Bool(unique)) => Ok(*unique),
+        Some(value) => Err(wrong(value, Keyword::UniqueItems, "a boolean")),
+    }
+}
+
+/// `contains`, without which `minContains` and `maxContains` say nothing.
+fn contains<'a>(reader: &mut Reader<'_, 'a>) -> Result<Option<Contains>, Fault<'a>> {
+    let Some(schema) = reader.inner(Keyword::Contains)? else {
+        return Ok(None);
+    };
+    Ok(Some(Contains {
+        schema,
+        min: reader.fields.count(Keyword::MinContains)?.unwrap_or(1),
+        max: reader.fields.count(Keyword::MaxContains)?,
+        evaluates: reader.draft() != Some(Draft::V2019),
+    }))
 }
 
 /// Schemas for the first items, one each, and for all others.
@@ -126,6 +160,59 @@ mod tests {
                 r#"{"items": [{}], "additionalItems": 5}"#,
                 "/additionalItems",
                 "boolean",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn contains_and_unique() {
+        let draft =
+            |name: &str| format!(r#""$schema": "https://json-schema.org/draft/{name}/schema","#);
+        for (draft, text, expected) in [
+            ("".to_owned(), r#""contains": {}"#, Some((1, None, true))),
+            (
+                "".to_owned(),
+                r#""contains": {}, "minContains": 0"#,
+                Some((0, None, true)),
+            ),
+            (
+                draft("2020-12"),
+                r#""contains": {}, "minContains": 2, "maxContains": 3"#,
+                Some((2, Some(3), true)),
+            ),
+            (
+                draft("2019-09"),
+                r#""contains": {}, "maxContains": 0"#,
+                Some((1, Some(0), false)),
+            ),
+            (
+                format!("{DRAFT_7},"),
+                r#""contains": {}, "minContains": 2"#,
+                Some((1, None, true)),
+            ),
+            ("".to_owned(), r#""minContains": 2, "maxContains": 1"#, None),
+        ] {
+            let model = loaded(&format!("{{{draft} {text}}}"));
+            let contains = model.top().array.contains;
+            let contains = contains.map(|c| (c.min, c.max, c.evaluates));
+            assert_eq!(contains, expected, "{draft} {text}");
+        }
+        assert!(loaded(r#"{"uniqueItems": true}"#).top().array.unique);
+        assert!(!loaded(r#"{"uniqueItems": false}"#).top().array.unique);
+        let model = loaded(r#"{"unevaluatedItems": {"type": "null"}}"#);
+        assert!(model.top().array.unevaluated.is_some());
+        assert_invalid(&[
+            (r#"{"uniqueItems": "true"}"#, "/uniqueItems", "a boolean"),
+            (r#"{"contains": 1}"#, "/contains", "an object or a boolean"),
+            (
+                r#"{"contains": {}, "minContains": -1}"#,
+                "/minContains",
+                "non-negative",
+            ),
+            (
+                r#"{"unevaluatedItems": 1}"#,
+                "/unevaluatedItems",
+                "an object or a boolean",
             ),
         ]);
     }

@@ -4,12 +4,17 @@ use rustc_hash::FxHashSet;
 use serde_json::Value;
 
 use crate::schema::fault::Fault;
+use crate::schema::keyword::Keyword;
 use crate::schema::model::{InPlace, Schema, SchemaId};
-use crate::schema::resolver::Place;
 
 /// Refuses a schema that applies itself to the same value, at once or through others: whether a
 /// value is valid would depend on itself, which the specification leaves undefined.
-pub(super) fn check<'a>(schemas: &[Schema], places: &[Place<'a>]) -> Result<(), Fault<'a>> {
+///
+/// `value_of` is where a schema was read.
+pub(super) fn check<'a>(
+    schemas: &[Schema],
+    value_of: impl Fn(SchemaId) -> &'a Value,
+) -> Result<(), Fault<'a>> {
     let mut done = vec![false; schemas.len()];
     let mut path: Vec<(SchemaId, Vec<SchemaId>)> = Vec::new();
     let mut on_path = FxHashSet::default();
@@ -18,7 +23,7 @@ pub(super) fn check<'a>(schemas: &[Schema], places: &[Place<'a>]) -> Result<(), 
         loop {
             if let Some(id) = next.filter(|id| !done[id.0 as usize]) {
                 if on_path.contains(&id) {
-                    return Err(fault(&path, id, places));
+                    return Err(fault(&path, id, &value_of));
                 }
                 let applied = applied_in_place(&schemas[id.0 as usize]);
                 if applied.is_empty() {
@@ -67,11 +72,21 @@ fn applied_in_place(schema: &Schema) -> Vec<SchemaId> {
     applied
 }
 
-/// The fault at the first `$ref` of the cycle that ends at `id` again.
-fn fault<'a>(path: &[(SchemaId, Vec<SchemaId>)], id: SchemaId, places: &[Place<'a>]) -> Fault<'a> {
+/// The fault at the first reference of the cycle that ends at `id` again.
+fn fault<'a>(
+    path: &[(SchemaId, Vec<SchemaId>)],
+    id: SchemaId,
+    value_of: &impl Fn(SchemaId) -> &'a Value,
+) -> Fault<'a> {
+    let reference = |value: &'a Value| {
+        let keywords = [Keyword::Ref, Keyword::DynamicRef, Keyword::RecursiveRef];
+        keywords
+            .iter()
+            .find_map(|keyword| value.get(keyword.name()))
+    };
     let start = path.iter().position(|&(other, _)| other == id).unwrap_or(0);
-    let values = path[start..].iter().map(|(id, _)| places[id.0 as usize].0);
-    let references: Vec<&Value> = values.filter_map(|value| value.get("$ref")).collect();
+    let values = path[start..].iter().map(|&(id, _)| value_of(id));
+    let references: Vec<&Value> = values.filter_map(reference).collect();
     let names: Vec<_> = references
         .iter()
         .take(8)
@@ -87,10 +102,7 @@ fn fault<'a>(path: &[(SchemaId, Vec<SchemaId>)], id: SchemaId, places: &[Place<'
         names.join(" → "),
     );
     Fault::schema(
-        references
-            .first()
-            .copied()
-            .unwrap_or(places[id.0 as usize].0),
+        references.first().copied().unwrap_or_else(|| value_of(id)),
         message,
     )
 }

@@ -1,9 +1,4 @@
-//! Which draft of the specification a document follows.
-
-use serde_json::Value;
-
-use crate::error::Kind;
-use crate::schema::fault::Fault;
+//! The drafts of the specification.
 
 /// A draft of JSON Schema, in the order of publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,7 +10,22 @@ pub(super) enum Draft {
     V2020,
 }
 
+/// What the URI in `$schema` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Draft(Draft),
+    /// Whatever is the latest.
+    Latest,
+    /// A draft before 4.
+    Old,
+    /// No draft: perhaps a meta-schema of somebody's own.
+    Other,
+}
+
 impl Draft {
+    pub(super) const ALL: [Draft; 5] =
+        [Draft::V4, Draft::V6, Draft::V7, Draft::V2019, Draft::V2020];
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Draft::V4 => "draft 4",
@@ -25,89 +35,68 @@ impl Draft {
             Draft::V2020 => "draft 2020-12",
         }
     }
+
+    pub(super) fn named(uri: &str) -> Named {
+        match official(uri) {
+            Some("draft-04/schema") => Named::Draft(Draft::V4),
+            Some("draft-06/schema") => Named::Draft(Draft::V6),
+            Some("draft-07/schema") => Named::Draft(Draft::V7),
+            Some("draft/2019-09/schema") => Named::Draft(Draft::V2019),
+            Some("draft/2020-12/schema") => Named::Draft(Draft::V2020),
+            Some("schema") => Named::Latest,
+            Some("draft-00/schema" | "draft-01/schema" | "draft-02/schema" | "draft-03/schema") => {
+                Named::Old
+            }
+            _ => Named::Other,
+        }
+    }
 }
 
-/// The draft that `$schema` declares. `None` reads as 2020-12 with the spellings of older drafts
-/// understood as well. A `$schema` further inside is not read: one draft holds for the document.
-///
-/// A `$schema` that names no draft declares nothing; the fault, if any, is a warning about that, and
-/// of kind [`Kind::Unsupported`] for drafts before 4.
-pub(super) fn declared(document: &Value) -> Result<(Option<Draft>, Option<Fault<'_>>), Fault<'_>> {
-    let Some(value) = document.get("$schema") else {
-        return Ok((None, None));
-    };
-    let Some(uri) = value.as_str() else {
-        return Err(Fault::schema(value, "`$schema` must be a string"));
-    };
-    let name = uri.strip_suffix('#').unwrap_or(uri);
-    let name = name
-        .strip_prefix("http://")
-        .or_else(|| name.strip_prefix("https://"));
-    let draft = match name.and_then(|name| name.strip_prefix("json-schema.org/")) {
-        Some("draft-04/schema") => Draft::V4,
-        Some("draft-06/schema") => Draft::V6,
-        Some("draft-07/schema") => Draft::V7,
-        Some("draft/2019-09/schema") => Draft::V2019,
-        Some("draft/2020-12/schema") => Draft::V2020,
-        // The alias for whatever is the latest.
-        Some("schema") => return Ok((None, None)),
-        Some("draft-00/schema" | "draft-01/schema" | "draft-02/schema" | "draft-03/schema") => {
-            let message = format!("drafts before 4 are not supported: {uri}");
-            return Ok((None, Some(Fault::new(Kind::Unsupported, value, message))));
-        }
-        _ => {
-            let message = format!("`$schema` names no known draft, read as draft 2020-12: {uri}");
-            return Ok((None, Some(Fault::schema(value, message))));
-        }
-    };
-    Ok((Some(draft), None))
+/// What stands after the host of the specification, of `http` and of `https`, without an empty fragment.
+pub(super) fn official(uri: &str) -> Option<&str> {
+    let uri = uri.strip_suffix('#').unwrap_or(uri);
+    let rest = uri.strip_prefix("http")?;
+    let rest = rest.strip_prefix('s').unwrap_or(rest);
+    rest.strip_prefix("://json-schema.org/")
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::error::Kind;
-    use crate::schema::testing::{assert_errors, assert_invalid, leniently, loaded};
-
-    /// `const` came with draft 6 and siblings of `$ref` count since 2019-09: two probes for the draft.
-    fn probe(schema: &str) -> (bool, bool) {
-        let text = format!(
-            r##"{{"$schema": {schema}, "definitions": {{"a": {{}}}},
-                "properties": {{"p": {{"const": 1}}, "q": {{"$ref": "#/definitions/a", "minLength": 1}}}}}}"##
-        );
-        let model = loaded(&text);
-        let values = model.keywords(model.property("p")).values.is_some();
-        let sibling = model
-            .keywords(model.property("q"))
-            .string
-            .min_length
-            .is_some();
-        (values, sibling)
-    }
+    use super::*;
 
     #[test]
-    fn declared_by_schema() {
-        for (schema, expected) in [
-            ("http://json-schema.org/draft-04/schema#", (false, false)),
-            ("http://json-schema.org/draft-04/schema", (false, false)),
-            ("https://json-schema.org/draft-06/schema#", (true, false)),
-            ("http://json-schema.org/draft-07/schema#", (true, false)),
-            ("https://json-schema.org/draft/2019-09/schema", (true, true)),
-            ("https://json-schema.org/draft/2020-12/schema", (true, true)),
-            ("http://json-schema.org/schema#", (true, true)),
-            ("http://example.com/mine", (true, true)),
+    fn named_by_uri() {
+        for (uri, expected) in [
+            (
+                "http://json-schema.org/draft-04/schema#",
+                Named::Draft(Draft::V4),
+            ),
+            (
+                "http://json-schema.org/draft-04/schema",
+                Named::Draft(Draft::V4),
+            ),
+            (
+                "https://json-schema.org/draft-06/schema#",
+                Named::Draft(Draft::V6),
+            ),
+            (
+                "http://json-schema.org/draft-07/schema#",
+                Named::Draft(Draft::V7),
+            ),
+            (
+                "https://json-schema.org/draft/2019-09/schema",
+                Named::Draft(Draft::V2019),
+            ),
+            (
+                "https://json-schema.org/draft/2020-12/schema",
+                Named::Draft(Draft::V2020),
+            ),
+            ("http://json-schema.org/schema#", Named::Latest),
+            ("http://json-schema.org/draft-03/schema#", Named::Old),
+            ("http://json-schema.org/draft-05/schema#", Named::Other),
+            ("http://example.com/draft-04/schema#", Named::Other),
         ] {
-            assert_eq!(probe(&format!("{schema:?}")), expected, "{schema}");
+            assert_eq!(Draft::named(uri), expected, "{uri}");
         }
-    }
-
-    #[test]
-    fn unknown_and_old_drafts_are_told() {
-        let model = loaded(r#"{"$schema": "http://example.com/mine#"}"#);
-        assert_eq!(model.warnings.len(), 1);
-        assert_eq!(model.warnings[0].0, "/$schema");
-        let old = r#"{"$schema": "http://json-schema.org/draft-03/schema#"}"#;
-        assert_errors(Kind::Unsupported, &[(old, "/$schema", "draft-03")]);
-        assert_eq!(leniently(old).warnings.len(), 1);
-        assert_invalid(&[(r#"{"$schema": 7}"#, "/$schema", "string")]);
     }
 }

@@ -4,9 +4,9 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::error::{Error, Kind};
-use crate::schema::document;
+use crate::schema::documents::Documents;
 
-/// An [`Error`] whose place is still a part of the document.
+/// An [`Error`] whose place is still a part of a document.
 ///
 /// Only when it is reported does the place become a JSON pointer, so that reading a good schema
 /// keeps no paths.
@@ -32,9 +32,8 @@ impl<'a> Fault<'a> {
         Fault::new(Kind::Schema, at, message)
     }
 
-    pub(super) fn into_error(self, document: &Value) -> Error {
-        let pointers = document::locate(document, [self.at]);
-        match pointers.first() {
+    pub(super) fn into_error(self, documents: &Documents<'_>) -> Error {
+        match documents.locate(&[self.at]).first() {
             Some((_, pointer)) => Error::at_pointer(self.kind, pointer, self.message),
             None => Error::new(self.kind, self.message),
         }
@@ -42,17 +41,27 @@ impl<'a> Fault<'a> {
 }
 
 /// Faults as (JSON pointer, message), in document order.
-pub(super) fn into_warnings(faults: Vec<Fault<'_>>, document: &Value) -> Vec<(String, String)> {
+pub(super) fn into_warnings(
+    faults: Vec<Fault<'_>>,
+    documents: &Documents<'_>,
+) -> Vec<(String, String)> {
     if faults.is_empty() {
         return Vec::new();
     }
-    let pointers = document::locate(document, faults.iter().map(|fault| fault.at));
     let mut messages: FxHashMap<*const Value, Vec<String>> = FxHashMap::default();
+    let mut parts = Vec::new();
     for fault in faults {
-        messages.entry(fault.at).or_default().push(fault.message);
+        let here = messages.entry(fault.at).or_default();
+        if here.is_empty() {
+            parts.push(fault.at);
+        }
+        // A schema is read once for each dynamic scope.
+        if !here.contains(&fault.message) {
+            here.push(fault.message);
+        }
     }
     let mut warnings = Vec::new();
-    for (at, pointer) in pointers {
+    for (at, pointer) in documents.locate(&parts) {
         for message in messages.remove(&at).unwrap_or_default() {
             warnings.push((pointer.clone(), message));
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Kind;
 use crate::schema::decimal::Decimal;
-use crate::schema::draft::Draft;
+use crate::schema::dialect::Dialect;
 use crate::schema::fault::Fault;
 use crate::schema::keyword::Keyword;
 
@@ -18,41 +18,28 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads a schema object. What the declared draft tells to ignore is left out, and told to
-    /// `ignored` with the reason.
+    /// Reads a schema object. What its dialect tells to ignore is left out, and told to `ignored`
+    /// with the reason.
     pub(super) fn gather(
         object: &'a Map<String, Value>,
-        draft: Option<Draft>,
+        dialect: Dialect,
         mut ignored: impl FnMut(Fault<'a>),
     ) -> Self {
         let mut fields = Fields {
             values: [None; Keyword::COUNT],
             present: 0,
         };
-        // Up to draft 7, "all other properties in a `$ref` object MUST be ignored". Later drafts, and
-        // so documents that declare none, apply them as well.
-        let alone = match draft {
-            Some(draft) if draft <= Draft::V7 => object.contains_key("$ref"),
-            _ => false,
-        };
+        let alone = dialect.ignores_beside_ref() && object.contains_key("$ref");
         for (name, value) in object {
             let Some(keyword) = Keyword::named(name) else {
                 continue;
             };
-            let reason = if !keyword.is_in(draft) {
-                "is not a keyword of"
-            } else if alone && keyword != Keyword::Ref {
-                "beside `$ref` is ignored by"
-            } else {
+            if dialect.has(keyword) && (!alone || keyword == Keyword::Ref) {
                 fields.values[keyword as usize] = Some(value);
                 fields.present |= 1 << keyword as u8;
-                continue;
-            };
-            if let Some(draft) = draft.filter(|_| keyword.asserts()) {
-                ignored(Fault::schema(
-                    value,
-                    format!("`{name}` {reason} {}", draft.name()),
-                ));
+            } else if keyword.asserts() {
+                let reason = dialect.why_ignored(keyword);
+                ignored(Fault::schema(value, format!("`{name}` {reason}")));
             }
         }
         fields

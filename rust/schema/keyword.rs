@@ -101,10 +101,12 @@ keywords! {
     Else                  "else"                  V7    V2020 Schema
 
     // What names schemas and keeps them, but says nothing about a value.
+    Schema                "$schema"               V4    V2020 Data
     Id                    "$id"                   V6    V2020 Data
     OldId                 "id"                    V4    V4    Data
     Anchor                "$anchor"               V2019 V2020 Data
     DynamicAnchor         "$dynamicAnchor"        V2020 V2020 Data
+    RecursiveAnchor       "$recursiveAnchor"      V2019 V2019 Data
     Defs                  "$defs"                 V2019 V2020 Map
     Definitions           "definitions"           V4    V2020 Map
     ContentSchema         "contentSchema"         V2019 V2020 Schema
@@ -134,17 +136,17 @@ impl Keyword {
 
     /// Whether the draft has this keyword. Where none is declared, all are understood, but for `id`,
     /// which is an ordinary word in documents that do not say otherwise.
-    pub(super) fn is_in(self, draft: Option<Draft>) -> bool {
+    pub(super) const fn is_in(self, draft: Option<Draft>) -> bool {
         let facts = &FACTS[self as usize];
         match draft {
-            Some(draft) => facts.first <= draft && draft <= facts.last,
-            None => self != Keyword::OldId,
+            Some(draft) => facts.first as u8 <= draft as u8 && draft as u8 <= facts.last as u8,
+            None => !matches!(self, Keyword::OldId),
         }
     }
 
     /// Whether the keyword can make a value invalid.
     pub(super) fn asserts(self) -> bool {
-        (self as u8) < (Keyword::Id as u8)
+        (self as u8) < (Keyword::Schema as u8)
     }
 }
 

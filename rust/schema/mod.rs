@@ -1,29 +1,33 @@
 //! JSON Schema, draft 4 to 2020-12, read into a resolved and checked [`Model`](model::Model).
 //!
 //! [`load`](load::load) parses the document, reads every schema that the root can reach, once each,
-//! and follows `$ref`. A keyword belongs to one file: `values` has those for every type, `string`,
-//! `number`, `array` and `object` those for one, `applicators` those that apply schemas in place,
-//! `unsupported` those that are known but not read yet. The table of all of them is in `keyword`.
+//! and follows references. A keyword belongs to one file: `values` has those for every type,
+//! `string`, `number`, `array` and `object` those for one, `applicators` those that apply schemas in
+//! place. The table of all of them is in `keyword`; `dialect` says which a document has.
 
 mod applicators;
 mod array;
 mod cycles;
 pub(crate) mod decimal;
+mod dialect;
 mod document;
+mod documents;
 mod draft;
 mod equality;
 mod fault;
 mod fields;
 mod keyword;
 mod load;
+mod meta_schemas;
 pub(crate) mod model;
 mod number;
 mod object;
 mod resolver;
+mod scope;
 mod string;
-mod unsupported;
 mod uri;
 mod values;
+mod vocabulary;
 
 #[cfg(test)]
 mod testing;

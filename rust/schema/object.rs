@@ -1,27 +1,52 @@
-//! Keywords for objects: `properties`, `required`, `additionalProperties`.
+//! Keywords for objects: `properties`, `patternProperties`, `additionalProperties`, `propertyNames`,
+//! `required`, `dependentRequired`, `minProperties`, `maxProperties`, `unevaluatedProperties`.
 
 use std::collections::HashSet;
 
+use serde_json::Value;
+
+use crate::regex::Ast;
 use crate::schema::fault::Fault;
 use crate::schema::fields::wrong;
 use crate::schema::keyword::Keyword;
 use crate::schema::load::Reader;
 use crate::schema::model::{ObjectKeywords, SchemaId};
+use crate::schema::string;
+
+const KEYWORDS: [Keyword; 10] = {
+    use Keyword::*;
+    [
+        Properties,
+        Required,
+        AdditionalProperties,
+        PatternProperties,
+        PropertyNames,
+        MinProperties,
+        MaxProperties,
+        Dependencies,
+        DependentRequired,
+        UnevaluatedProperties,
+    ]
+};
 
 pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<ObjectKeywords, Fault<'a>> {
-    use Keyword::{AdditionalProperties, Properties, Required};
-    if !reader
-        .fields
-        .has_any(&[Properties, Required, AdditionalProperties])
-    {
+    use Keyword::*;
+    if !reader.fields.has_any(&KEYWORDS) {
         return Ok(ObjectKeywords::default());
     }
-    let additional = reader.fields.get(AdditionalProperties);
     Ok(ObjectKeywords {
         properties: properties(reader)?,
-        required: required(reader)?,
-        additional: additional.map(|value| reader.schema(value)).transpose()?,
-        ..ObjectKeywords::default()
+        required: match reader.fields.array(Required)? {
+            Some(listed) => names(listed, Required)?,
+            None => Vec::new(),
+        },
+        patterns: patterns(reader)?,
+        additional: reader.inner(AdditionalProperties)?,
+        names: reader.inner(PropertyNames)?,
+        min_properties: reader.fields.count(MinProperties)?,
+        max_properties: reader.fields.count(MaxProperties)?,
+        dependent_required: dependent_required(reader)?,
+        unevaluated: reader.inner(UnevaluatedProperties)?,
     })
 }
 
@@ -33,25 +58,63 @@ fn properties<'a>(reader: &mut Reader<'_, 'a>) -> Result<Vec<(String, SchemaId)>
     properties.iter().map(read).collect()
 }
 
-fn required<'a>(reader: &Reader<'_, 'a>) -> Result<Vec<String>, Fault<'a>> {
-    let names = reader.fields.array(Keyword::Required)?.unwrap_or_default();
-    let mut seen = HashSet::new();
-    let mut required = Vec::with_capacity(names.len());
-    for value in names {
-        let Some(name) = value.as_str() else {
-            return Err(wrong(value, Keyword::Required, "an array of strings"));
-        };
-        if seen.insert(name) {
-            required.push(name.to_owned());
+fn patterns<'a>(reader: &mut Reader<'_, 'a>) -> Result<Vec<(Ast, SchemaId)>, Fault<'a>> {
+    static ANYTHING: Value = Value::Bool(true);
+    let keyword = Keyword::PatternProperties;
+    let mut patterns = Vec::new();
+    for (pattern, value) in reader.fields.object(keyword)?.into_iter().flatten() {
+        match string::pattern(reader, keyword, pattern, value)? {
+            Some(ast) => patterns.push((ast, reader.schema(value)?)),
+            // It may hold for any name: then `additionalProperties` must say nothing about any.
+            None => {
+                if let Some(all) = string::pattern(reader, keyword, "", value)? {
+                    patterns.push((all, reader.schema(&ANYTHING)?));
+                }
+            }
         }
     }
-    Ok(required)
+    Ok(patterns)
+}
+
+/// `dependentRequired`, and the form of `dependencies` that lists names.
+fn dependent_required<'a>(
+    reader: &Reader<'_, 'a>,
+) -> Result<Vec<(String, Vec<String>)>, Fault<'a>> {
+    let mut dependent = Vec::new();
+    for keyword in [Keyword::Dependencies, Keyword::DependentRequired] {
+        for (key, value) in reader.fields.object(keyword)?.into_iter().flatten() {
+            match value {
+                Value::Array(listed) if listed.is_empty() => {}
+                Value::Array(listed) => dependent.push((key.clone(), names(listed, keyword)?)),
+                _ if keyword == Keyword::Dependencies => {}
+                _ => return Err(wrong(value, keyword, "an object of arrays")),
+            }
+        }
+    }
+    Ok(dependent)
+}
+
+/// The names that an array lists, once each.
+fn names(listed: &[Value], keyword: Keyword) -> Result<Vec<String>, Fault<'_>> {
+    let mut seen = HashSet::new();
+    let mut names = Vec::with_capacity(listed.len());
+    for value in listed {
+        let Some(name) = value.as_str() else {
+            return Err(wrong(value, keyword, "an array of strings"));
+        };
+        if seen.insert(name) {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::error::Kind;
+    use crate::limits::Limits;
     use crate::schema::model::Schema;
-    use crate::schema::testing::{assert_invalid, loaded};
+    use crate::schema::testing::{assert_errors, assert_invalid, leniently, loaded};
 
     #[test]
     fn properties_keep_their_order() {
@@ -86,6 +149,64 @@ mod tests {
     }
 
     #[test]
+    fn patterns_names_and_counts() {
+        let model = loaded(
+            r#"{"patternProperties": {"^b": {"minLength": 1}, "^a": true, "": {}}, "propertyNames": {"maxLength": 3},
+                "minProperties": 1, "maxProperties": 2.0, "unevaluatedProperties": false}"#,
+        );
+        let object = &model.top().object;
+        let patterns: Vec<_> = object.patterns.iter().map(|(ast, _)| ast.clone()).collect();
+        let expected =
+            ["^b", "^a", ""].map(|p| crate::regex::parse(p, &Limits::default()).unwrap());
+        assert_eq!(patterns, expected);
+        assert_eq!(
+            model.keywords(object.patterns[0].1).string.min_length,
+            Some(1)
+        );
+        let names = model.keywords(object.names.unwrap());
+        assert_eq!(names.string.max_length, Some(3));
+        assert_eq!(
+            (object.min_properties, object.max_properties),
+            (Some(1), Some(2))
+        );
+        assert!(matches!(
+            model[object.unevaluated.unwrap()],
+            Schema::Bool(false)
+        ));
+    }
+
+    #[test]
+    fn a_pattern_that_is_left_out_may_hold_for_any_name() {
+        let text = r#"{"patternProperties": {"(a)\\1": 5}, "additionalProperties": false}"#;
+        assert_errors(
+            Kind::Unsupported,
+            &[(text, "/patternProperties/(a)\\1", "`patternProperties`")],
+        );
+        let model = leniently(text);
+        assert_eq!(model.warnings[0].0, "/patternProperties/(a)\\1");
+        let [(ast, schema)] = &model.top().object.patterns[..] else {
+            panic!("{model:?}");
+        };
+        assert_eq!(*ast, crate::regex::parse("", &Limits::default()).unwrap());
+        assert!(matches!(model[*schema], Schema::Bool(true)));
+    }
+
+    #[test]
+    fn names_that_a_name_demands() {
+        for text in [
+            r#"{"dependentRequired": {"a": ["b", "c", "b"], "d": []}}"#,
+            r#"{"dependencies": {"x": {}, "a": ["b", "c"], "d": []}}"#,
+            r#"{"dependencies": {"a": ["b", "c"]}, "dependentRequired": {}}"#,
+        ] {
+            let model = loaded(text);
+            let expected = [("a".to_owned(), vec!["b".to_owned(), "c".to_owned()])];
+            assert_eq!(model.top().object.dependent_required, expected, "{text}");
+        }
+        let both = r#"{"dependentRequired": {"a": ["b"]}, "dependencies": {"a": ["c"]}}"#;
+        assert_eq!(loaded(both).top().object.dependent_required.len(), 2);
+    }
+
+    #[test]
     fn malformed() {
         assert_invalid(&[
             (
@@ -107,6 +228,43 @@ mod tests {
             (
                 r#"{"additionalProperties": "false"}"#,
                 "/additionalProperties",
+                "boolean",
+            ),
+            (
+                r#"{"patternProperties": {"a": {}, "b/(": {}}}"#,
+                "/patternProperties/b~1(",
+                "character",
+            ),
+            (
+                r#"{"patternProperties": {"a": 5}}"#,
+                "/patternProperties/a",
+                "boolean",
+            ),
+            (r#"{"propertyNames": "a"}"#, "/propertyNames", "boolean"),
+            (
+                r#"{"minProperties": -1}"#,
+                "/minProperties",
+                "non-negative integer",
+            ),
+            (r#"{"maxProperties": "1"}"#, "/maxProperties", "number"),
+            (
+                r#"{"dependentRequired": {"a": {}}}"#,
+                "/dependentRequired/a",
+                "arrays",
+            ),
+            (
+                r#"{"dependentRequired": {"a": [1]}}"#,
+                "/dependentRequired/a/0",
+                "strings",
+            ),
+            (
+                r#"{"dependencies": {"a": [1]}}"#,
+                "/dependencies/a/0",
+                "strings",
+            ),
+            (
+                r#"{"unevaluatedProperties": 1}"#,
+                "/unevaluatedProperties",
                 "boolean",
             ),
         ]);

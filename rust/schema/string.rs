@@ -1,31 +1,52 @@
-//! Keywords for strings: `minLength`, `maxLength`, `pattern`.
+//! Keywords for strings: `minLength`, `maxLength`, `pattern`, `format`.
+
+use serde_json::Value;
 
 use crate::error::Kind;
+use crate::format::Format;
 use crate::regex;
 use crate::schema::fault::Fault;
 use crate::schema::keyword::Keyword;
 use crate::schema::load::Reader;
-use crate::schema::model::StringKeywords;
+use crate::schema::model::{StringKeywords, TypeSet};
 
-pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<StringKeywords, Fault<'a>> {
+/// Reads a schema whose `type` is `types`.
+pub(super) fn read<'a>(
+    reader: &mut Reader<'_, 'a>,
+    types: Option<TypeSet>,
+) -> Result<StringKeywords, Fault<'a>> {
+    use Keyword::{MaxLength, MinLength, Pattern};
+    if !reader
+        .fields
+        .has_any(&[MinLength, MaxLength, Pattern, Keyword::Format])
+    {
+        return Ok(StringKeywords::default());
+    }
+    let text = reader.fields.string(Pattern)?;
+    let pattern = match reader.fields.get(Pattern).zip(text) {
+        Some((at, text)) => pattern(reader, Pattern, text, at)?,
+        None => None,
+    };
     Ok(StringKeywords {
-        min_length: reader.fields.count(Keyword::MinLength)?,
-        max_length: reader.fields.count(Keyword::MaxLength)?,
-        pattern: pattern(reader)?,
-        format: None,
+        min_length: reader.fields.count(MinLength)?,
+        max_length: reader.fields.count(MaxLength)?,
+        pattern,
+        format: format(reader, types)?,
     })
 }
 
-fn pattern<'a>(reader: &mut Reader<'_, 'a>) -> Result<Option<regex::Ast>, Fault<'a>> {
-    let at = reader.fields.get(Keyword::Pattern);
-    let (Some(at), Some(pattern)) = (at, reader.fields.string(Keyword::Pattern)?) else {
-        return Ok(None);
-    };
-    let error = match regex::parse(pattern, reader.loader.limits) {
+/// A pattern that `keyword` has at `at`; `None` if it is not supported and left out.
+pub(super) fn pattern<'a>(
+    reader: &mut Reader<'_, 'a>,
+    keyword: Keyword,
+    text: &str,
+    at: &'a Value,
+) -> Result<Option<regex::Ast>, Fault<'a>> {
+    let error = match regex::parse(text, reader.loader.limits) {
         Ok(ast) => return Ok(Some(ast)),
         Err(error) => error,
     };
-    let mut message = format!("`pattern`: {}", error.message());
+    let mut message = format!("`{}`: {}", keyword.name(), error.message());
     if let Some((line, column)) = error.position() {
         message += &match line {
             1 => format!(", at its character {column}"),
@@ -37,6 +58,25 @@ fn pattern<'a>(reader: &mut Reader<'_, 'a>) -> Result<Option<regex::Ast>, Fault<
         Kind::Limit => Err(Fault::new(Kind::Limit, at, message)),
         _ => Err(Fault::schema(at, message)),
     }
+}
+
+/// The format, if it is one that is asserted. All others are annotations, by the specification.
+fn format<'a>(
+    reader: &mut Reader<'_, 'a>,
+    types: Option<TypeSet>,
+) -> Result<Option<Format>, Fault<'a>> {
+    let name = reader.fields.string(Keyword::Format)?;
+    let Some((at, name)) = reader.fields.get(Keyword::Format).zip(name) else {
+        return Ok(None);
+    };
+    let format = Format::named(name);
+    // Of a number, `int32` and the like say nothing that anybody could miss here.
+    let concerns_strings = types.is_none_or(|types| types.has(TypeSet::STRING));
+    if format.is_none() && concerns_strings {
+        let message = format!("`format` {name:?} is not one of JSON Schema: ignored");
+        reader.warn(at, message);
+    }
+    Ok(format)
 }
 
 #[cfg(test)]
@@ -51,6 +91,22 @@ mod tests {
         assert_eq!((string.min_length, string.max_length), (Some(1), Some(5)));
         assert!(string.pattern.is_some());
         assert!(loaded("{}").top().string.pattern.is_none());
+    }
+
+    #[test]
+    fn formats() {
+        use crate::format::Format;
+        let format = |text: &str| loaded(text).top().string.format;
+        assert_eq!(format(r#"{"format": "ipv4"}"#), Some(Format::Ipv4));
+        assert_eq!(format(r#"{"type": "number", "format": "int32"}"#), None);
+        assert_invalid(&[(r#"{"format": 5}"#, "/format", "must be a string")]);
+        let model = loaded(
+            r#"{"items": {"format": "int32"}, "format": "a/b",
+                "contains": {"format": "int32", "type": "integer"}}"#,
+        );
+        let pointers: Vec<_> = model.warnings.iter().map(|(pointer, _)| pointer).collect();
+        assert_eq!(pointers, ["/items/format", "/format"]);
+        assert!(model.warnings[0].1.contains("int32"));
     }
 
     #[test]

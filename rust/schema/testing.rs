@@ -10,20 +10,37 @@ use crate::schema::keyword::{Holds, Keyword};
 use crate::schema::load::{LoadOptions, load};
 use crate::schema::model::{Keywords, Model, Schema, SchemaId};
 
-fn try_load(text: &str, strict: bool) -> Result<Model, Error> {
-    load(text, LoadOptions { strict }, &Limits::default())
+fn try_load(text: &str, strict: bool, resources: &[(&str, &str)]) -> Result<Model, Error> {
+    let resources = resources
+        .iter()
+        .map(|&(uri, text)| (uri.into(), text.into()));
+    let resources: Vec<_> = resources.collect();
+    let options = LoadOptions {
+        strict,
+        resources: &resources,
+    };
+    load(text, options, &Limits::default())
 }
 
 pub(super) fn loaded(text: &str) -> Model {
-    try_load(text, true).unwrap_or_else(|error| panic!("{text}: {error}"))
+    loaded_with(text, &[])
+}
+
+/// With documents to refer to, as (URI, text).
+pub(super) fn loaded_with(text: &str, resources: &[(&str, &str)]) -> Model {
+    try_load(text, true, resources).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 pub(super) fn leniently(text: &str) -> Model {
-    try_load(text, false).unwrap_or_else(|error| panic!("{text}: {error}"))
+    try_load(text, false, &[]).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 pub(super) fn error(text: &str) -> Error {
-    match try_load(text, true) {
+    error_with(text, &[])
+}
+
+pub(super) fn error_with(text: &str, resources: &[(&str, &str)]) -> Error {
+    match try_load(text, true, resources) {
         Ok(model) => panic!("{text} was accepted: {model:?}"),
         Err(error) => error,
     }
@@ -70,6 +87,9 @@ pub(super) fn assert_invalid(cases: &[(&str, &str, &str)]) {
     assert_errors(Kind::Schema, cases);
 }
 
+/// The URI of another document that [`documents`] refer to.
+pub(super) const OTHER: &str = "http://x.org/other";
+
 /// Documents that resemble schemas: keywords, most with values of the right shape.
 pub(super) fn documents() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![any::<bool>().prop_map(Value::from), Just(json!({})), data()];
@@ -95,13 +115,13 @@ pub(super) fn documents() -> impl Strategy<Value = Value> {
 }
 
 fn name() -> impl Strategy<Value = String> {
-    select(&["a", "b", "$ref", "items", "title", "a/b~"][..]).prop_map(str::to_owned)
+    select(&["a", "b", "$ref", "items", "title", "a/b~", "(a)\\1"][..]).prop_map(str::to_owned)
 }
 
 fn plausible(keyword: Keyword) -> BoxedStrategy<Value> {
     let words: &[&str] = match keyword {
         Keyword::Type => &["string", "object", "array", "integer", "null"],
-        Keyword::Ref => &[
+        Keyword::Ref | Keyword::DynamicRef => &[
             "#",
             "#/$defs/a",
             "#/properties/b",
@@ -109,18 +129,34 @@ fn plausible(keyword: Keyword) -> BoxedStrategy<Value> {
             "#a",
             "x",
             "x#/$defs/a",
+            "x#a",
+            OTHER,
+            "http://x.org/y",
+            "https://json-schema.org/draft/2020-12/schema",
         ],
+        Keyword::RecursiveRef => &["#", "x"],
         Keyword::Id | Keyword::OldId => &["x", "#a", "http://x.org/y"],
         Keyword::Anchor | Keyword::DynamicAnchor => &["a"],
         Keyword::Pattern => &["^a", "[b-d]+$", "(", "(a)\\1"],
-        Keyword::Format => &["date", "int32"],
+        Keyword::Format => &["ipv4", "int32"],
+        Keyword::Schema => &[
+            "http://json-schema.org/draft-04/schema#",
+            "http://json-schema.org/draft-07/schema#",
+            "https://json-schema.org/draft/2019-09/schema",
+            "https://json-schema.org/draft/2020-12/schema",
+            "http://json-schema.org/draft-03/schema#",
+            OTHER,
+        ],
         Keyword::Enum => {
             return prop::collection::vec(data(), 0..3)
                 .prop_map(Value::from)
                 .boxed();
         }
         Keyword::Required => return Just(json!(["a", "b"])).boxed(),
-        Keyword::Nullable => return any::<bool>().prop_map(Value::from).boxed(),
+        Keyword::DependentRequired => return Just(json!({"a": ["b"]})).boxed(),
+        Keyword::Nullable | Keyword::UniqueItems | Keyword::RecursiveAnchor => {
+            return any::<bool>().prop_map(Value::from).boxed();
+        }
         Keyword::Const => return data().boxed(),
         _ => return (0..4u64).prop_map(Value::from).boxed(),
     };
