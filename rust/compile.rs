@@ -35,8 +35,21 @@ pub struct Options {
     /// Whether what is not supported exactly is an error; if not, it is ignored and listed in the
     /// warnings.
     pub strict: bool,
-    /// Documents that references of a schema may lead to: their URIs and their JSON texts. Those of
-    /// the official meta-schemas are always at hand; nothing is ever fetched.
+    /// Documents that references of a schema may lead to: their URIs and their JSON texts. The
+    /// official meta-schemas are always at hand; nothing is ever fetched.
+    ///
+    /// ```
+    /// use schemask::{Grammar, Options};
+    ///
+    /// let age = ("https://example.com/age", r#"{"type": "integer", "minimum": 0}"#);
+    /// let options = Options {
+    ///     resources: vec![(age.0.to_owned(), age.1.to_owned())],
+    ///     ..Options::default()
+    /// };
+    /// let schema = r#"{"type": "array", "items": {"$ref": "https://example.com/age"}}"#;
+    /// assert!(Grammar::from_json_schema(schema, options).is_ok());
+    /// assert!(Grammar::from_json_schema(schema, Options::default()).is_err());
+    /// ```
     pub resources: Vec<(String, String)>,
     /// Caps.
     pub limits: Limits,
@@ -128,7 +141,8 @@ impl Grammar {
         })))
     }
 
-    /// What was not honoured or could not be decided, as (JSON pointer, message).
+    /// What was not honoured or could not be decided, as (JSON pointer, message); the pointers are
+    /// those of [`Error::pointer`].
     pub fn warnings(&self) -> impl Iterator<Item = (&str, &str)> {
         let warnings = self.0.models.iter().flat_map(|model| &model.warnings);
         let exhausted = self.0.machine.read().is_exhausted();

@@ -75,7 +75,8 @@ impl Error {
         &self.0.message
     }
 
-    /// The JSON pointer of the part of the schema that is at fault, if it is one part.
+    /// The JSON pointer of the part of the schema that is at fault, if it is one part. In another
+    /// document than the schema's own, it comes after the document's URI and `#`.
     pub fn pointer(&self) -> Option<&str> {
         self.0.pointer.as_deref()
     }

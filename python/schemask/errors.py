@@ -7,7 +7,8 @@ class Error(ValueError):
     """Bad input, misuse, or a generation that could not go on.
 
     Attributes:
-        pointer: JSON pointer of the part of a schema that is at fault, if one is.
+        pointer: JSON pointer of the part of a schema that is at fault, if one is; in another
+            document than the schema itself, after the document's URI and `#`.
         line: Line of a grammar or data text, counted from 1, if known.
         column: Column in that line, counted from 1, if known.
     """

@@ -91,7 +91,9 @@ impl<'a> Resolver<'a> {
         let told = &mut self.told;
         let dialect = Dialect::declared(root, otherwise, self.documents, |fault| told.push(fault));
         let own = identifier(root, dialect).map_or("", without_fragment);
-        let uri = if own.is_empty() {
+        let uri = if at.is_empty() {
+            own.to_owned()
+        } else if own.is_empty() {
             at.to_owned()
         } else {
             uri::resolve(at, own)
