@@ -1,7 +1,7 @@
 """Two independent validators, made exact about numbers, that judge what schemask accepts.
 
 jsonschema-rs reads numbers as `Decimal`, jsonschema as `Fraction`; floats would lose digits. They
-share neither code nor regular expressions (Python's `re` is not ECMA-262, which shows now and then).
+share neither code nor regular expressions (Python's `re` is not ECMA-262, which shows at times).
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def _translated(schema: Any, old: bool) -> Any:
 def _modernise(schema: dict[str, Any]) -> None:
     for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if isinstance(schema.get(exclusive), bool):
-            if schema.pop(exclusive) and bound in schema:
-                schema[exclusive] = schema.pop(bound)
+            holds = schema.pop(exclusive) and bound in schema
+            schema.update({exclusive: schema.pop(bound)} if holds else {})
     if isinstance(schema.get("items"), list):
         prefix = schema.pop("items")
         rest = schema.pop("additionalItems", True)
