@@ -64,12 +64,17 @@ def schemas(draw: Draw) -> Any:
     """
     names = draw(st.lists(st.sampled_from(["d", "e/f"]), unique=True, max_size=2))
     dynamic = draw(st.integers(0, 9)) == 9
-    scope = _Scope([f"#/$defs/{name}".replace("e/f", "e~1f") for name in names], dynamic, "root")
+    references = {"d": ["#/$defs/d", "#d"], "e/f": ["#/$defs/e~1f"]}
+    scope = _Scope([reference for name in names for reference in references[name]], dynamic, "root")
     schema = draw(_schema(3, scope, None))
     if not isinstance(schema, dict):
         return schema
     inner = _Scope(scope.references, dynamic, "definition")
     definitions = {name: draw(_schema(2, inner, None)) for name in names}
+    if "d" in definitions:
+        named = definitions["d"]
+        named = named if isinstance(named, dict) else {"allOf": [named]}
+        definitions["d"] = {"$anchor": "d", **named}
     if dynamic:
         schema = {"$id": "https://test.example/root", "$dynamicAnchor": "node", **schema}
         definitions["list"] = {
@@ -328,6 +333,33 @@ _KEYWORDS = {
 }
 
 
+def in_old_words(schema: Any) -> Any:
+    """The schema in the words of old drafts: array `items`, `dependencies`, the bounds of draft 4.
+
+    It declares no draft, so what is newer keeps its meaning beside them.
+    """
+    if not isinstance(schema, dict):
+        return schema
+    out = dict(schema)
+    for keyword, value in schema.items():
+        if keyword in ("properties", "patternProperties", "dependentSchemas", "$defs"):
+            out[keyword] = {name: in_old_words(sub) for name, sub in value.items()}
+        elif keyword in ("allOf", "anyOf", "oneOf", "prefixItems"):
+            out[keyword] = [in_old_words(sub) for sub in value]
+        elif keyword not in ("const", "enum"):
+            out[keyword] = in_old_words(value)
+    if "prefixItems" in out:
+        rest = out.pop("items", True)
+        out.update(items=out.pop("prefixItems"), additionalItems=rest)
+    needs = {**out.pop("dependentRequired", {}), **out.pop("dependentSchemas", {})}
+    out.update({"dependencies": needs} if needs else {})
+    for bound in ("minimum", "maximum"):
+        exclusive = bound.replace("m", "exclusiveM", 1)
+        if exclusive in out and bound not in out:
+            out.update({bound: out[exclusive], exclusive: True})
+    return out
+
+
 @st.composite
 def instances(draw: Draw, schema: Any) -> Any:
     """A value drawn along the schema, now and then changed: an instance or a near miss."""
@@ -437,7 +469,7 @@ def _guide(draw: Draw, schema: dict[str, Any], root: Any, depth: int) -> dict[st
 def _target(reference: str, root: Any) -> Any:
     if reference == "#node":
         return root
-    name = reference.removeprefix("#/$defs/").replace("~1", "/")
+    name = reference.removeprefix("#/$defs/").removeprefix("#").replace("~1", "/")
     return root["$defs"][name]
 
 

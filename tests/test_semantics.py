@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import schemask
-from judges import Judges, draft_of
+from judges import Judges, draft_of, translated
 from pairs import Findings, is_accepted, schemas_with_texts
 from schemask._bytes import byte_vocabulary
 from strategies import schemas
@@ -105,7 +105,7 @@ def test_compact_and_spaced_texts() -> None:
     @given(schemas_with_texts())
     def holds(drawn: tuple[Any, list[str]]) -> None:
         schema, texts = drawn
-        judges = Judges(schema)
+        judges = Judges(translated(schema))
         for mode in separators:
             undecided = tally["undecided"]
             compiled = tally.compiled(
@@ -161,7 +161,7 @@ def test_random_walks_end_as_instances() -> None:
         compiled = tally.compiled(schema, vocabulary, property_order=order)
         if compiled is None:
             return
-        judges = Judges(schema)
+        judges = Judges(translated(schema))
         for steps in (0, 3, 12, 40):
             text = walk(compiled.matcher(), vocabulary, seed, steps).decode()
             assert judges.verdict(text) is not False, text
