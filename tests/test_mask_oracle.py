@@ -296,7 +296,7 @@ WHITESPACE = st.sampled_from(["flexible", "compact", "spaced"])
 ORDER = st.sampled_from(["schema", "any"])
 
 
-@settings(SETTINGS, max_examples=300)
+@settings(SETTINGS, max_examples=200)
 @given(schemas(), vocabularies(), WHITESPACE, ORDER, st.integers(0, 2**32))
 def test_small_vocabularies(
     schema: Any, vocabulary: schemask.Vocabulary, whitespace: Any, order: Any, seed: int
@@ -322,7 +322,7 @@ def test_small_vocabularies(
         text += vocabulary.token(token)
 
 
-@settings(SETTINGS, max_examples=150)
+@settings(SETTINGS, max_examples=100)
 @given(schemas(), ORDER, st.integers(0, 2**32))
 def test_random_texts_lead_to_one_state_however_they_are_tokenized(
     schema: Any, order: Any, seed: int
