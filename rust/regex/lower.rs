@@ -22,7 +22,6 @@ pub(crate) fn search(ast: &Ast, nodes: &Regexes) -> Result<NodeId, Error> {
 }
 
 /// The texts that the pattern matches as a whole. Errors: as [`search`].
-#[cfg(test)]
 pub(crate) fn full(ast: &Ast, nodes: &Regexes) -> Result<NodeId, Error> {
     lower(ast, nodes, NodeId::EMPTY)
 }

@@ -16,4 +16,5 @@ mod system;
 mod track;
 
 pub(crate) use ast::Ast;
+pub(crate) use classes::property;
 pub(crate) use parse::parse;

@@ -1,0 +1,110 @@
+//! Names of hosts in ASCII.
+
+use crate::format::build::Build;
+use crate::regex::node::NodeId;
+
+/// Octets of a name, without a final dot: RFC 1123, section 2.1, and RFC 1035, section 2.3.4.
+pub(super) const NAME_OCTETS: u32 = 253;
+
+/// Octets of a label: RFC 1035, section 2.3.4.
+pub(super) const LABEL_OCTETS: u32 = 63;
+
+/// A host name of RFC 1123, section 2.1: labels of letters, digits and inner hyphens.
+///
+/// Labels with hyphens in the third and fourth position are reserved (RFC 5891, section 4.2.3.1).
+/// Of those, the standard knows the A-labels, `xn--` and Punycode. Whether one decodes to a valid
+/// label is no question for a small automaton, so they are refused.
+pub(super) fn hostname(build: Build) -> NodeId {
+    let names = build.list(label(build), build.text("."));
+    build.at_most(NAME_OCTETS, names)
+}
+
+/// A label of letters, digits and inner hyphens, without hyphens in third and fourth position.
+pub(super) fn label(build: Build) -> NodeId {
+    let edge = build.pattern("[A-Za-z0-9]");
+    let hyphen = build.text("-");
+    // Of at most `max` characters, the last no hyphen.
+    let some = |max: u32| {
+        let inner = build.pattern("[A-Za-z0-9-]");
+        build.concat(&[build.0.repeat_between(inner, 0, Some(max - 1)), edge])
+    };
+    let maybe_some = |max| build.optional(some(max));
+    let from_third = build.or([
+        build.concat(&[edge, maybe_some(LABEL_OCTETS - 3)]),
+        build.concat(&[hyphen, edge, maybe_some(LABEL_OCTETS - 4)]),
+    ]);
+    let from_second = build.or([
+        build.concat(&[edge, build.optional(from_third)]),
+        build.concat(&[hyphen, from_third]),
+    ]);
+    build.concat(&[edge, build.optional(from_second)])
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::format::Format;
+    use crate::format::testing::{check, reader};
+
+    /// All names of up to six characters, by the definition.
+    #[test]
+    fn labels_are_letters_digits_and_inner_hyphens() {
+        let is_name = reader(Format::Hostname);
+        let mut names = vec![String::new()];
+        for _ in 0..6 {
+            let longer = names
+                .iter()
+                .flat_map(|name| ["a", "-", "."].map(|c| format!("{name}{c}")));
+            names = longer.collect();
+            for name in &names {
+                let expected = name.split('.').all(|label| {
+                    let reserved = label.len() > 3 && &label[2..4] == "--";
+                    !label.is_empty()
+                        && !label.starts_with('-')
+                        && !label.ends_with('-')
+                        && !reserved
+                });
+                assert_eq!(is_name(name), expected, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn labels_and_names_are_bounded() {
+        let (label, longer) = ("a".repeat(63), "a".repeat(64));
+        let name = format!("{label}.{label}.{label}.{}", &label[..61]);
+        let too_long = format!("{name}a");
+        let hyphens = format!("a-{}-a", "-a".repeat(29));
+        check(
+            Format::Hostname,
+            &[&label, &name, &hyphens],
+            &[&longer, &too_long],
+        );
+    }
+
+    #[test]
+    fn names_are_ascii() {
+        let valid = [
+            "www.example.com",
+            "1host",
+            "h0stn4me",
+            "XN-a",
+            "A.B",
+            "1.2.3.4",
+        ];
+        let invalid = [
+            "",
+            "example.",
+            "host_name",
+            "a b",
+            "ex\u{E4}mple",
+            "\u{212A}elvin",
+            "a\u{FF0E}b",
+            "a\n",
+            "xn--X",
+            "xn--p1ai",
+            "XN--p1ai",
+            "ab--c",
+        ];
+        check(Format::Hostname, &valid, &invalid);
+    }
+}
