@@ -27,7 +27,7 @@ use crate::regex::node::{NodeId, Regexes};
 
 /// A format that is asserted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(dead_code)]
+
 pub(crate) enum Format {
     DateTime,
     Date,
@@ -50,7 +50,7 @@ pub(crate) enum Format {
     Regex,
 }
 
-#[allow(dead_code)]
+
 impl Format {
     /// The format of a name; `None` for names that JSON Schema does not define.
     pub(crate) fn named(name: &str) -> Option<Format> {

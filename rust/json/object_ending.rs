@@ -281,7 +281,7 @@ impl Question<'_> {
     fn fails(&self, draft: &Draft, rule: u32) -> bool {
         let has = |key: Key| self.read.has(key) || draft.has(key);
         let counts = self.rules.object(rule);
-        let count = self.count(draft);
+        let count = self.count(draft).max(draft.least);
         let dependent = &self.shape.required(rule).dependent;
         let mut missing = self.read.missing(self.shape, rule);
         missing.any(|key| !draft.has(key))

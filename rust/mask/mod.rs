@@ -161,6 +161,8 @@ impl Masks {
 /// the same completion.
 pub(crate) fn forget_text(config: Config) -> Config {
     match config.state {
+        // What is recorded is compared later, text and all.
+        _ if config.record != TextId::EMPTY => config,
         State::OtherKey {
             object, partial, ..
         } => {

@@ -59,16 +59,12 @@ fn cheapest_of(
         chars.map(move |c| (c, bytes))
     });
     let mut seen = Vec::new();
-    kinds
-        .filter(move |&(c, _)| {
-            // The kinds of raw text overlap.
-            let is_new = spelling == Spelling::Json || !seen.contains(&c);
-            if is_new && spelling == Spelling::Raw {
-                seen.push(c);
-            }
-            is_new
-        })
-        .take(most)
+    // The kinds overlap.
+    let new = kinds.filter(move |&(c, _)| !seen.contains(&c) && {
+        seen.push(c);
+        true
+    });
+    new.take(most)
 }
 
 fn costs(spelling: Spelling) -> &'static [(u32, u32, u32)] {
