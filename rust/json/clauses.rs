@@ -4,6 +4,8 @@
 //! which. Clauses that contradict themselves at a glance are left out, so that conditions on one
 //! key (`if` its value is this, `if` it is that) do not multiply.
 
+use rustc_hash::FxHashSet;
+
 use crate::error::{Error, Kind as ErrorKind};
 use crate::json::formula::{
     ArrayRuleId, Clause, Formula, FormulaId, Kind, ObjectRuleId, dedup,
@@ -180,20 +182,35 @@ impl Rules {
 
     /// Whether some key that `left` or `right` requires has no value that suits both, at a glance.
     fn contradict(&self, left: &[u32], right: &[u32]) -> bool {
-        left.iter().any(|&a| right.iter().any(|&b| self.rules_exclude(a, b, GLANCE)))
+        self.rules_exclude(left, right, GLANCE)
     }
 
-    fn rules_exclude(&self, a: u32, b: u32, depth: u32) -> bool {
-        if is_array_rule(a) || is_array_rule(b) {
+    fn rules_exclude(&self, left: &[u32], right: &[u32], depth: u32) -> bool {
+        let mut all = left.iter().chain(right);
+        if all.clone().any(|&rule| is_array_rule(rule)) {
             return false;
         }
-        let required = self.object(a).required.iter().chain(&self.object(b).required);
-        let mut required = required.map(|key| (self.property(a, key), self.property(b, key)));
-        required.any(|(a, b)| {
-            a == FormulaId::FALSE
-                || b == FormulaId::FALSE
-                || a != FormulaId::TRUE && b != FormulaId::TRUE && self.excludes(a, b, depth)
+        let mut seen = FxHashSet::default();
+        all.any(|&rule| {
+            let required = self.object(rule).required.iter();
+            let mut new = required.filter(|key| seen.insert(&***key));
+            new.any(|key| self.values_exclude(left, right, key, depth))
         })
+    }
+
+    /// Whether no value of a key suits both `left` and `right`.
+    fn values_exclude(&self, left: &[u32], right: &[u32], key: &str, depth: u32) -> bool {
+        let demands = |rules: &[u32]| {
+            let demands = rules.iter().map(|&rule| self.property(rule, key));
+            demands.filter(|&demand| demand != FormulaId::TRUE).collect()
+        };
+        let (left, right): (Vec<FormulaId>, Vec<FormulaId>) = (demands(left), demands(right));
+        let is_false = |demands: &[FormulaId]| demands.contains(&FormulaId::FALSE);
+        is_false(&left)
+            || is_false(&right)
+            || left
+                .iter()
+                .any(|&a| right.iter().any(|&b| self.excludes(a, b, depth)))
     }
 
     /// Whether no value satisfies both formulas, as far as a glance tells.
@@ -232,7 +249,7 @@ impl Rules {
                     _ => None,
                 };
                 let pair = rule(a).zip(rule(b));
-                depth > 0 && pair.is_some_and(|(a, b)| self.rules_exclude(a, b, depth - 1))
+                depth > 0 && pair.is_some_and(|(a, b)| self.rules_exclude(&[a], &[b], depth - 1))
             }
         }
     }

@@ -12,8 +12,8 @@ use crate::json::shape::{Key, Shape};
 use crate::json::texts::TextId;
 use crate::regex::node::{NodeId, Spelling};
 
-/// Endings that are looked at for one object.
-const BUDGET: usize = 2_000;
+/// Drafts that are looked at for one ending.
+const BUDGET: usize = 1_000;
 
 /// What has been read of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -175,7 +175,7 @@ struct Draft {
     members: Vec<(Key, FormulaId)>,
     /// The members' bytes, without commas.
     bytes: u64,
-    /// Which of the `nots` the value of a member breaks.
+    /// Which of the `nots` the value of a member breaks, as far as that is known.
     broken: Vec<bool>,
     /// Members in all.
     least: u64,
@@ -247,6 +247,14 @@ impl Question<'_> {
         let cost = (self.cost)(value);
         if cost == NEVER || !self.read.is_open(key) {
             return None;
+        }
+        for (not, broken) in self.nots.iter().zip(&mut draft.broken) {
+            *broken = *broken
+                || not.iter().any(|&rule| {
+                    let demand = self.shape.demand(self.rules, rule, key);
+                    demand == FormulaId::FALSE
+                        || demand != FormulaId::TRUE && self.rules.excludes(value, demand, 1)
+                });
         }
         let at = draft.members.binary_search_by_key(&key, |member| member.0);
         match at {
@@ -354,7 +362,7 @@ impl Search<'_, '_> {
         self.budget -= 1;
         let total = question.total(&draft);
         let too_many = draft.most.is_some_and(|most| question.count(&draft).max(draft.least) > most);
-        if too_many || self.best.as_ref().is_some_and(|(least, _)| total >= *least) {
+        if too_many || self.is_beaten(total) {
             return;
         }
         let nots = question.nots.iter().enumerate();
@@ -362,9 +370,7 @@ impl Search<'_, '_> {
             !draft.broken[i] && !rules.iter().any(|&rule| question.fails(&draft, rule))
         });
         if let Some((i, rules)) = open.next() {
-            for &rule in *rules {
-                self.break_rule(&draft, i, rule);
-            }
+            self.break_one(&draft, i, rules);
         } else if question.count(&draft) < draft.least {
             self.fill(&draft);
         } else {
@@ -372,55 +378,84 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Tries all ways to make a rule fail.
-    fn break_rule(&mut self, draft: &Draft, i: usize, rule: u32) {
+    /// Tries all ways to make one of some rules fail, the cheapest first.
+    fn break_one(&mut self, draft: &Draft, i: usize, rules: &[u32]) {
+        let mut ways: Vec<(u64, Draft)> = Vec::new();
+        for &rule in rules {
+            self.ways_to_break(draft, i, rule, &mut ways);
+        }
+        ways.sort_by_key(|(total, _)| *total);
+        for (total, way) in ways {
+            if self.is_beaten(total) {
+                break;
+            }
+            self.visit(way);
+        }
+    }
+
+    fn ways_to_break(&self, draft: &Draft, i: usize, rule: u32, out: &mut Vec<(u64, Draft)>) {
         let question = self.question;
         let formulas = &question.rules.formulas;
         if let Some(max) = question.rules.object(rule).max {
             let least = draft.least.max(max + 1);
-            self.visit(Draft { least, ..draft.clone() });
+            let next = Draft {
+                least,
+                ..draft.clone()
+            };
+            out.push((question.total(&next), next));
         }
         for (of, needs) in &question.shape.required(rule).dependent {
             let open = needs.iter().any(|&need| !question.read.has(need) && !draft.has(need));
             let mut next = draft.clone();
             if open && !draft.has(*of) && question.require(&mut next, *of).is_some() {
-                self.visit(next);
+                out.push((question.total(&next), next));
             }
         }
-        for key in self.candidates(draft) {
-            let demand = question.shape.demand(question.rules, rule, key);
-            if demand == FormulaId::TRUE {
-                continue;
-            }
-            let mut next = draft.clone();
+        let is_free = |key| question.shape.demand(question.rules, rule, key) == FormulaId::TRUE;
+        for key in self.candidates(draft, is_free) {
             let known = draft.members.binary_search_by_key(&key, |member| member.0);
             let value = known.map_or_else(|_| question.value(key), |at| draft.members[at].1);
+            if value == FormulaId::FALSE {
+                continue;
+            }
+            let demand = question.shape.demand(question.rules, rule, key);
             let value = formulas.and(&[value, formulas.not(demand)]);
+            let mut next = draft.clone();
             if question.set(&mut next, key, value).is_some() {
                 next.broken[i] = true;
-                self.visit(next);
+                out.push((question.total(&next), next));
             }
         }
     }
 
-    /// The keys that can come: those in the draft, the declared ones, and one of each class.
-    fn candidates(&self, draft: &Draft) -> Vec<Key> {
+    fn is_beaten(&self, total: u64) -> bool {
+        self.best.as_ref().is_some_and(|(least, _)| total >= *least)
+    }
+
+    /// The keys that can come: those in the draft, the declared ones, and one of each class; but
+    /// for those that are `free`.
+    fn candidates(&self, draft: &Draft, free: impl Fn(Key) -> bool) -> Vec<Key> {
         let question = self.question;
-        let drafted = draft.members.iter().map(|member| member.0);
         let shape = question.shape;
+        let drafted = draft.members.iter().map(|member| member.0);
         let declared = (question.read.rank..shape.keys.len() as u32).map(Key::Declared);
-        let wanted = shape.wanted.iter().copied();
-        let fresh = (0..shape.classes.len()).filter_map(|c| question.fresh(draft, c as u16));
-        let others = declared.chain(wanted).chain(fresh);
+        let others = declared.chain(shape.wanted.iter().copied());
         let open = others.filter(|&key| question.read.is_open(key) && !draft.has(key));
-        drafted.chain(open).collect()
+        let mut all: Vec<Key> = drafted.chain(open).filter(|&key| !free(key)).collect();
+        for class in 0..shape.classes.len() as u16 {
+            let any = Key::Other(TextId::WHATEVER, class);
+            if !free(any) && question.value(any) != FormulaId::FALSE {
+                all.extend(question.fresh(draft, class));
+            }
+        }
+        all
     }
 
     /// Adds one more member, whichever.
     fn fill(&mut self, draft: &Draft) {
         let question = self.question;
         let mut keys: Vec<(u64, Key)> = Vec::new();
-        for key in self.candidates(draft) {
+        for key in self.candidates(draft, |_| false) {
             let cost = (question.cost)(question.value(key));
             if !draft.has(key) && cost != NEVER {
                 keys.push((add(cost, question.name_bytes(key)), key));
@@ -432,7 +467,7 @@ impl Search<'_, '_> {
         };
         let missing = draft.least - question.count(draft);
         let bound = add(question.total(draft), cheapest.saturating_mul(missing));
-        if self.best.as_ref().is_some_and(|&(least, _)| bound >= least) {
+        if self.is_beaten(bound) {
             return;
         }
         for (_, key) in keys {
