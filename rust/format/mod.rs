@@ -50,7 +50,6 @@ pub(crate) enum Format {
     Regex,
 }
 
-
 impl Format {
     /// The format of a name; `None` for names that JSON Schema does not define.
     pub(crate) fn named(name: &str) -> Option<Format> {

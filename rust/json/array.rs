@@ -55,7 +55,9 @@ struct Draft {
 impl Frames {
     pub(crate) fn new_array(&self, must: FormulaId, asks: Box<[FormulaId]>) -> ArrayId {
         let tracked = self.tracked(must, &asks);
-        let counting = tracked.iter().filter(|&&rule| self.rules.array(rule).contains.is_some());
+        let counting = tracked
+            .iter()
+            .filter(|&&rule| self.rules.array(rule).contains.is_some());
         let read = Read {
             hits: counting.map(|&rule| (rule, 0)).collect(),
             ..Read::default()
@@ -114,7 +116,11 @@ impl Frames {
             return Vec::new();
         }
         let demands = must.iter().map(|&rule| read.demand(&self.rules, rule, 0));
-        let nots = way.clause.nots.iter().filter(|not| !not.iter().any(is_full));
+        let nots = way
+            .clause
+            .nots
+            .iter()
+            .filter(|not| !not.iter().any(is_full));
         let mut drafts = vec![Draft {
             demands: demands.collect(),
             read: Read {
@@ -123,7 +129,11 @@ impl Frames {
             },
             nots: nots.map(|not| not.to_vec()).collect(),
         }];
-        let tracked: Vec<u32> = must.iter().chain(way.clause.nots.iter().flatten()).copied().collect();
+        let tracked: Vec<u32> = must
+            .iter()
+            .chain(way.clause.nots.iter().flatten())
+            .copied()
+            .collect();
         for &(rule, _) in read.hits.iter().filter(|(rule, _)| tracked.contains(rule)) {
             drafts = self.with_contains(&drafts, rule, must.contains(&rule));
         }
@@ -143,7 +153,11 @@ impl Frames {
 
     /// With an item that is, or is not, one of those that a rule counts.
     fn with_contains(&self, drafts: &[Draft], rule: u32, is_must: bool) -> Vec<Draft> {
-        let contains = self.rules.array(rule).contains.expect("the rule counts items");
+        let contains = self
+            .rules
+            .array(rule)
+            .contains
+            .expect("the rule counts items");
         let formula = self.rules.child(contains.child);
         let mut out = Vec::new();
         for draft in drafts {
@@ -209,9 +223,7 @@ impl Frames {
     }
 
     fn live(&self, mut drafts: Vec<Draft>) -> Vec<Draft> {
-        drafts.retain(|draft| {
-            self.rules.cost(self.rules.formulas.and(&draft.demands)) != NEVER
-        });
+        drafts.retain(|draft| self.rules.cost(self.rules.formulas.and(&draft.demands)) != NEVER);
         drafts
     }
 
@@ -279,7 +291,11 @@ impl Frames {
         let mut read = array.read.clone();
         read.count += 1;
         for (rule, hits) in &mut read.hits {
-            let contains = self.rules.array(*rule).contains.expect("the rule counts items");
+            let contains = self
+                .rules
+                .array(*rule)
+                .contains
+                .expect("the rule counts items");
             *hits += u64::from(verdict(task, verdicts, self.rules.child(contains.child)));
         }
         let judge = |rule: u32, own: FormulaId| {
@@ -314,7 +330,11 @@ impl Frames {
         let mut hits = read.hits.into_vec();
         hits.retain(|(rule, _)| tracked.contains(rule));
         for (rule, hits) in &mut hits {
-            let contains = self.rules.array(*rule).contains.expect("the rule counts items");
+            let contains = self
+                .rules
+                .array(*rule)
+                .contains
+                .expect("the rule counts items");
             *hits = (*hits).min(contains.min.max(beyond(contains.max)));
         }
         read.hits = hits.into();
@@ -336,9 +356,8 @@ impl Frames {
     pub(crate) fn end_array(&self, id: ArrayId) -> Option<Verdicts> {
         let array = self.array(id);
         let judge = |rule: u32, _| truth(array.read.holds(&self.rules, rule));
-        let holds = |formula: FormulaId| {
-            self.rules.formulas.substitute(formula, &judge) == FormulaId::TRUE
-        };
+        let holds =
+            |formula: FormulaId| self.rules.formulas.substitute(formula, &judge) == FormulaId::TRUE;
         holds(array.must).then(|| array.asks.iter().map(|&ask| holds(ask)).collect())
     }
 

@@ -216,10 +216,13 @@ impl Question<'_> {
 
     /// From this index on, all items are alike.
     fn alike(&self, plain: &Plain) -> u64 {
-        let failing = plain.counters.iter().filter_map(|counter| match counter.of {
-            Of::NotDemanded(rule) => Some(rule),
-            Of::Formula(_) => None,
-        });
+        let failing = plain
+            .counters
+            .iter()
+            .filter_map(|counter| match counter.of {
+                Of::NotDemanded(rule) => Some(rule),
+                Of::Formula(_) => None,
+            });
         let rules = self.must.iter().copied().chain(failing);
         let lengths = rules.map(|rule| self.rules.array(rule).prefix_length());
         lengths.max().unwrap_or(0)
@@ -328,9 +331,7 @@ impl Question<'_> {
         for (i, counter) in counters.iter().enumerate() {
             let of = match counter.of {
                 Of::Formula(formula) => formula,
-                Of::NotDemanded(rule) => {
-                    formulas.not(self.read.demand(self.rules, rule, ahead))
-                }
+                Of::NotDemanded(rule) => formulas.not(self.read.demand(self.rules, rule, ahead)),
             };
             let mut next = Vec::new();
             for (value, mins, maxes) in out {

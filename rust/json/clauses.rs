@@ -7,12 +7,13 @@
 use rustc_hash::FxHashSet;
 
 use crate::error::{Error, Kind as ErrorKind};
-use crate::json::formula::{
-    ArrayRuleId, Clause, Formula, FormulaId, Kind, ObjectRuleId, dedup,
-};
+use crate::json::formula::{ArrayRuleId, Clause, Formula, FormulaId, Kind, ObjectRuleId, dedup};
 use crate::json::rules::{Rules, is_array_rule};
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::{NodeId, Spelling};
+
+/// Clauses that a conjunction is multiplied out to. What comes on top stays a choice inside them.
+const MULTIPLIED: usize = 32;
 
 /// How deep [`Rules::excludes`] looks into values.
 const GLANCE: u32 = 3;
@@ -77,7 +78,10 @@ impl Rules {
     }
 
     fn is_rule(&self, id: FormulaId) -> bool {
-        matches!(self.formulas.get(id), Formula::Object(_) | Formula::Array(_))
+        matches!(
+            self.formulas.get(id),
+            Formula::Object(_) | Formula::Array(_)
+        )
     }
 
     fn unfold(&self, id: FormulaId) -> Vec<Clause> {
@@ -86,7 +90,7 @@ impl Rules {
             &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
                 vec![Clause {
                     rules: [rule].into(),
-                    nots: [].into(),
+                    ..Clause::default()
                 }]
             }
             Formula::Or(parts) => self.union(parts),
@@ -109,9 +113,17 @@ impl Rules {
     fn product(&self, parts: &[FormulaId]) -> Vec<Clause> {
         let mut out = vec![Clause::default()];
         for &part in parts {
+            let more = self.clauses(part);
+            if out.len() * more.len() > MULTIPLIED && !more.iter().any(is_about_arrays) {
+                out = out
+                    .iter()
+                    .filter_map(|left| self.with_or(left, more))
+                    .collect();
+                continue;
+            }
             let mut next = Vec::new();
             'product: for left in &out {
-                for right in self.clauses(part) {
+                for right in more {
                     next.extend(self.both(left, right));
                     if next.len() >= self.limits.alternatives {
                         break 'product;
@@ -126,8 +138,8 @@ impl Rules {
 
     fn unfold_not(&self, id: FormulaId) -> Vec<Clause> {
         let not_all = |rules: &[FormulaId]| Clause {
-            rules: [].into(),
             nots: [self.formulas.rules(rules.iter().copied()).into()].into(),
+            ..Clause::default()
         };
         match self.formulas.get(id) {
             Formula::And(parts) => {
@@ -149,6 +161,16 @@ impl Rules {
         }
     }
 
+    /// Each of some clauses with each of others.
+    pub(super) fn all_of(&self, left: &[Clause], right: &[Clause]) -> Vec<Clause> {
+        let mut out = Vec::new();
+        for left in left {
+            out.extend(right.iter().filter_map(|right| self.both(left, right)));
+        }
+        dedup(&mut out);
+        out
+    }
+
     /// Both of two clauses, unless they contradict each other at a glance.
     fn both(&self, left: &Clause, right: &Clause) -> Option<Clause> {
         let mut rules = [&left.rules[..], &right.rules].concat();
@@ -167,17 +189,42 @@ impl Rules {
             if open.iter().any(|&rule| self.contradict(&rules, &[rule])) {
                 continue;
             }
-            let implied = nots.iter().any(|known| known.iter().all(|r| open.contains(r)));
+            let implied = nots
+                .iter()
+                .any(|known| known.iter().all(|r| open.contains(r)));
             if !implied {
                 nots.retain(|known| !open.iter().all(|r| known.contains(r)));
                 nots.push(open);
             }
         }
         nots.sort_unstable();
-        Some(Clause {
+        let mut both = Clause {
             rules: rules.into(),
             nots: nots.into(),
-        })
+            ors: Box::default(),
+        };
+        for or in left.ors.iter().chain(&right.ors) {
+            both = self.with_or(&both, or)?;
+        }
+        Some(both)
+    }
+
+    /// A clause and one of some others, unless they contradict each other at a glance.
+    fn with_or(&self, left: &Clause, or: &[Clause]) -> Option<Clause> {
+        let fits = |right: &&Clause| !self.contradict(&left.rules, &right.rules);
+        let fitting: Vec<Clause> = or.iter().filter(fits).cloned().collect();
+        match &fitting[..] {
+            [] => None,
+            [only] => self.both(left, only),
+            _ if fitting.iter().any(|or| implies(left, or)) => Some(left.clone()),
+            _ => {
+                let mut left = left.clone();
+                let mut ors = left.ors.into_vec();
+                ors.push(fitting.into());
+                left.ors = ors.into();
+                Some(left)
+            }
+        }
     }
 
     /// Whether some key that `left` or `right` requires has no value that suits both, at a glance.
@@ -202,7 +249,9 @@ impl Rules {
     fn values_exclude(&self, left: &[u32], right: &[u32], key: &str, depth: u32) -> bool {
         let demands = |rules: &[u32]| {
             let demands = rules.iter().map(|&rule| self.property(rule, key));
-            demands.filter(|&demand| demand != FormulaId::TRUE).collect()
+            demands
+                .filter(|&demand| demand != FormulaId::TRUE)
+                .collect()
         };
         let (left, right): (Vec<FormulaId>, Vec<FormulaId>) = (demands(left), demands(right));
         let is_false = |demands: &[FormulaId]| demands.contains(&FormulaId::FALSE);
@@ -220,7 +269,10 @@ impl Rules {
             return known;
         }
         let excludes = Kind::ALL.into_iter().all(|kind| {
-            let (a, b) = (self.formulas.of_kind(a, kind), self.formulas.of_kind(b, kind));
+            let (a, b) = (
+                self.formulas.of_kind(a, kind),
+                self.formulas.of_kind(b, kind),
+            );
             let asserts = a != FormulaId::TRUE && b != FormulaId::TRUE;
             a == FormulaId::FALSE
                 || b == FormulaId::FALSE
@@ -253,4 +305,16 @@ impl Rules {
             }
         }
     }
+}
+
+fn is_about_arrays(clause: &Clause) -> bool {
+    let mut rules = clause.rules.iter().chain(clause.nots.iter().flatten());
+    rules.any(|&rule| is_array_rule(rule))
+}
+
+/// Whether what one clause says is among what another says.
+fn implies(all: &Clause, some: &Clause) -> bool {
+    some.ors.is_empty()
+        && some.rules.iter().all(|rule| all.rules.contains(rule))
+        && some.nots.iter().all(|not| all.nots.contains(not))
 }

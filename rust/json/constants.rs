@@ -33,10 +33,16 @@ impl Rules {
         let mut parts = vec![self.formulas.assertion(Formula::Kinds(kinds))];
         let regexes = &self.scanner.regexes;
         if !strings.is_empty() {
-            parts.push(self.formulas.assertion(Formula::Text(regexes.words(strings))));
+            parts.push(
+                self.formulas
+                    .assertion(Formula::Text(regexes.words(strings))),
+            );
         }
         if !numbers.is_empty() {
-            parts.push(self.formulas.assertion(Formula::Number(regexes.or(numbers))));
+            parts.push(
+                self.formulas
+                    .assertion(Formula::Number(regexes.or(numbers))),
+            );
         }
         for same_kind in [arrays, objects] {
             if !same_kind.is_empty() {
@@ -87,10 +93,7 @@ impl Rules {
         }))
     }
 
-    fn object_value(
-        &self,
-        members: &serde_json::Map<String, Value>,
-    ) -> Result<FormulaId, Error> {
+    fn object_value(&self, members: &serde_json::Map<String, Value>) -> Result<FormulaId, Error> {
         let mut properties: Vec<(Arc<str>, ChildId)> = Vec::with_capacity(members.len());
         for (key, value) in members {
             properties.push((Arc::from(&**key), self.value_child(value)?));

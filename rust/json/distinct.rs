@@ -127,7 +127,9 @@ impl Rules {
             let values = known[&slots[slot]].iter();
             out[slot] = values.clone().find(|(other, _)| other == text);
         }
-        out.into_iter().map(|found| found.map(|(_, value)| value.clone())).collect()
+        out.into_iter()
+            .map(|found| found.map(|(_, value)| value.clone()))
+            .collect()
     }
 
     /// Up to `most` values of a formula, cheap ones first; fewer only if there are no more.
@@ -244,13 +246,12 @@ impl Rules {
         let (_, shape) = self.shape(&self.formulas.rules([formula]));
         let read = object_ending::Read::nothing(shape, false);
         let endings = self.clauses(formula).iter().filter_map(|clause| {
-            let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
             let question = Question {
                 rules: self,
                 shape,
                 read: &read,
-                must: &clause.rules,
-                nots: &nots,
+                clause,
+
                 cost: &cost,
             };
             question.ending()

@@ -113,6 +113,8 @@ pub(crate) struct Clause {
     pub(crate) rules: Box<[u32]>,
     /// Of each of these sets of rules, one does not hold.
     pub(crate) nots: Box<[Box<[u32]>]>,
+    /// Of each of these lists of clauses, one holds: what would multiply to too many clauses.
+    pub(crate) ors: Box<[Box<[Clause]>]>,
 }
 
 const ALL_KINDS: u8 = 0x7F;
@@ -184,10 +186,13 @@ impl Formulas {
         }
     }
 
-    /// Whether one part is the negation of another.
+    /// Whether one part denies others.
     fn holds_opposites(&self, parts: &[FormulaId]) -> bool {
-        parts.iter().any(|&part| match self.get(part) {
-            Formula::Not(inner) => parts.contains(inner),
+        parts.iter().any(|&part| match *self.get(part) {
+            Formula::Not(inner) => match self.get(inner) {
+                Formula::And(inner) => inner.iter().all(|one| parts.contains(one)),
+                _ => parts.contains(&inner),
+            },
             _ => false,
         })
     }

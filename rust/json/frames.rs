@@ -137,11 +137,7 @@ impl Frames {
 /// `demands` are, for each way in which the frame can go on, the formulas that the value must
 /// satisfy for it. The value must satisfy those of one way; what it need not satisfy in every way
 /// is asked.
-pub(crate) fn value_task(
-    frames: &Frames,
-    ways: &[Vec<FormulaId>],
-    all: Vec<FormulaId>,
-) -> Task {
+pub(crate) fn value_task(frames: &Frames, ways: &[Vec<FormulaId>], all: Vec<FormulaId>) -> Task {
     let formulas = &frames.rules.formulas;
     let each: Vec<FormulaId> = ways.iter().map(|way| formulas.and(way)).collect();
     let must = formulas.or(&each);

@@ -138,7 +138,10 @@ mod tests {
         assert_eq!(table.whole(n), Some(Known::Declared(2)));
         let na = table.step(n, 'a').unwrap();
         assert_eq!(table.whole(na), None);
-        assert_eq!(table.open(na).collect::<Vec<_>>(), [(Key::Declared(0), "me")]);
+        assert_eq!(
+            table.open(na).collect::<Vec<_>>(),
+            [(Key::Declared(0), "me")]
+        );
         assert_eq!(table.next_chars(na), ['m', 'p']);
         assert_eq!(
             table.whole(table.step(na, 'p').unwrap()),

@@ -82,12 +82,20 @@ impl Rules {
                 Some(&cost) => cost,
                 None => costs.borrow_mut().of(part, next),
             };
-            let ways = Kind::ALL.iter().map(|&kind| self.look(next, kind, &look_up));
+            let ways = Kind::ALL
+                .iter()
+                .map(|&kind| self.look(next, kind, &look_up));
             let best = ways.min().unwrap_or(NEVER);
             let costs = &mut *costs.borrow_mut();
             if best < costs.known[&next] {
                 costs.known.insert(next, best);
-                let users: Vec<_> = costs.users.get(&next).into_iter().flatten().copied().collect();
+                let users: Vec<_> = costs
+                    .users
+                    .get(&next)
+                    .into_iter()
+                    .flatten()
+                    .copied()
+                    .collect();
                 users.into_iter().for_each(|user| costs.look_at(user));
             }
             if costs.known.len() > MOST_FORMULAS {
@@ -140,25 +148,30 @@ impl Rules {
                     };
                     question.ending()
                 });
-                endings.map(|ending| add(ending.cost, 1)).min().unwrap_or(NEVER)
+                endings
+                    .map(|ending| add(ending.cost, 1))
+                    .min()
+                    .unwrap_or(NEVER)
             }
             Kind::Object => {
                 let (_, shape) = self.shape(&self.formulas.rules([id]));
                 let read = object_ending::Read::nothing(shape, false);
                 let clauses = self.clauses(id).iter();
                 let endings = clauses.filter_map(|clause| {
-                    let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
                     let question = object_ending::Question {
                         rules: self,
                         shape,
                         read: &read,
-                        must: &clause.rules,
-                        nots: &nots,
+                        clause,
+
                         cost,
                     };
                     question.ending()
                 });
-                endings.map(|ending| add(ending.cost, 1)).min().unwrap_or(NEVER)
+                endings
+                    .map(|ending| add(ending.cost, 1))
+                    .min()
+                    .unwrap_or(NEVER)
             }
         }
     }

@@ -158,8 +158,9 @@ impl Frames {
             let mut words: Vec<String> = declared.map(|(key, _)| key.to_string()).collect();
             words.extend(plan.wanted.iter().map(|&key| self.key_text(id, key)));
             let classes = 0..shape.classes.len() as u16;
-            let mut all: Vec<NodeId> =
-                classes.filter_map(|class| self.open_keys(id, class)).collect();
+            let mut all: Vec<NodeId> = classes
+                .filter_map(|class| self.open_keys(id, class))
+                .collect();
             all.push(regexes.words(words));
             self.rules.scanner.start(regexes.or(all), Box::new([]))
         })
@@ -176,20 +177,18 @@ impl Frames {
         let object = self.objects.get(id.0);
         let clauses = self.rules.clauses(formula).iter();
         let ways = clauses.filter_map(|clause| {
-            let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
-            let ending = self.ending(object, &object.read, &clause.rules, &nots)?;
+            let ending = self.ending(object, &object.read, clause)?;
             Some(ObjectWay { clause, ending })
         });
         ways.collect()
     }
 
-    fn ending(&self, object: &Object, read: &Read, must: &[u32], nots: &[&[u32]]) -> Option<Ending> {
+    fn ending(&self, object: &Object, read: &Read, clause: &Clause) -> Option<Ending> {
         let question = Question {
             rules: &self.rules,
             shape: self.rules.shape_of(object.shape),
             read,
-            must,
-            nots,
+            clause,
             cost: &|formula| self.rules.cost(formula),
         };
         question.ending()
@@ -206,7 +205,8 @@ impl Frames {
     /// Whether the ending of a way changes with a member by no more than that member.
     fn is_simple(&self, id: ObjectId, way: &ObjectWay<'_>) -> bool {
         let shape = self.shape_of(id);
-        way.clause.nots.is_empty() && shape.counted == 0 && !shape.has_dependent
+        let decided = way.clause.nots.is_empty() && way.clause.ors.is_empty();
+        decided && shape.counted == 0 && !shape.has_dependent
     }
 
     /// What the value of a key must satisfy on a simple way; `None` if the key must not come.
@@ -236,23 +236,64 @@ impl Frames {
     ) -> Vec<MemberWay> {
         let object = self.objects.get(id.0);
         let shape = self.rules.shape_of(object.shape);
-        let demands = shape.demands(&self.rules, &way.clause.rules, key);
         if self.is_simple(id, way) {
             let simple = self.simple_value(id, way, key).map(|value| MemberWay {
-                demands,
+                demands: shape.demands(&self.rules, &way.clause.rules, key),
                 value,
                 end: self.simple_end(id, way, key),
             });
             return simple.into_iter().collect();
         }
-        let breaks = |&rule: &u32| object.read.breaks(&self.rules, shape, self.ordered, rule, key);
-        if !object.read.is_open(key) || way.clause.rules.iter().any(breaks) {
+        let breaks = |rule: u32| {
+            object
+                .read
+                .breaks(&self.rules, shape, self.ordered, rule, key)
+        };
+        let Some(clause) = unbroken(way.clause, &breaks).filter(|_| object.read.is_open(key))
+        else {
             return Vec::new();
-        }
-        let nots = way.clause.nots.iter().map(|not| &**not);
-        let nots: Vec<&[u32]> = nots.filter(|not| !not.iter().any(breaks)).collect();
+        };
         let read = object.read.with(shape, self.ordered, key);
         let mut out = Vec::new();
+        for clause in self.decided(shape, &clause, key) {
+            self.ways_of_clause(object, &read, &clause, key, &mut out);
+        }
+        out
+    }
+
+    /// A clause with the choices made that concern a key: in all ways.
+    fn decided(&self, shape: &Shape, clause: &Clause, key: Key) -> Vec<Clause> {
+        let concerns = |rule: u32| shape.demand(&self.rules, rule, key) != FormulaId::TRUE;
+        let (open, free): (Vec<_>, Vec<_>) = clause
+            .ors
+            .iter()
+            .partition(|or| or.iter().any(|clause| mentions(clause, &concerns)));
+        let mut out = vec![Clause {
+            ors: free.into_iter().cloned().collect(),
+            ..clause.clone()
+        }];
+        for or in open {
+            out = self.rules.all_of(&out, or);
+            if out.len() > SETS {
+                self.rules.set_exhausted();
+                out.truncate(SETS);
+            }
+        }
+        out
+    }
+
+    /// The ways in which an object can go on with a key under a clause.
+    fn ways_of_clause(
+        &self,
+        object: &Object,
+        read: &Read,
+        clause: &Clause,
+        key: Key,
+        out: &mut Vec<MemberWay>,
+    ) {
+        let shape = self.rules.shape_of(object.shape);
+        let demands = shape.demands(&self.rules, &clause.rules, key);
+        let nots = &clause.nots;
         let mut broken_sets: Vec<Vec<usize>> = Vec::new();
         let mut sets = vec![Vec::new()];
         let mut tried = 0;
@@ -260,23 +301,29 @@ impl Frames {
         while !sets.is_empty() {
             let mut larger = Vec::new();
             for set in sets {
-                if broken_sets.iter().any(|known| known.iter().all(|i| set.contains(i))) {
+                if broken_sets
+                    .iter()
+                    .any(|known| known.iter().all(|i| set.contains(i)))
+                {
                     continue;
                 }
                 tried += 1;
                 if tried > SETS {
                     self.rules.set_exhausted();
-                    return out;
+                    return;
                 }
                 let mut demands = demands.clone();
-                demands.extend(set.iter().map(|&i| self.breaking(shape, nots[i], key)));
+                demands.extend(set.iter().map(|&i| self.breaking(shape, &nots[i], key)));
                 let value = self.rules.formulas.and(&demands);
                 if self.rules.cost(value) == NEVER {
                     continue;
                 }
                 let open = nots.iter().enumerate().filter(|(i, _)| !set.contains(i));
-                let open: Vec<&[u32]> = open.map(|(_, not)| *not).collect();
-                match self.ending(object, &read, &way.clause.rules, &open) {
+                let rest = Clause {
+                    nots: open.map(|(_, not)| not.clone()).collect(),
+                    ..clause.clone()
+                };
+                match self.ending(object, read, &rest) {
                     Some(ending) => {
                         out.push(MemberWay {
                             demands,
@@ -293,7 +340,6 @@ impl Frames {
             }
             sets = larger;
         }
-        out
     }
 
     /// What the value of a key satisfies if it breaks one of some rules.
@@ -394,7 +440,9 @@ impl Frames {
             } = self.member_of(id);
             let object = self.objects.get(object_id.0);
             let ways = self.object_ways(object_id, object.must);
-            let ways = ways.iter().flat_map(|way| self.member_ways(object_id, way, key));
+            let ways = ways
+                .iter()
+                .flat_map(|way| self.member_ways(object_id, way, key));
             let ways: Vec<Vec<FormulaId>> = ways.map(|way| way.demands).collect();
             let tracked = self.tracked(object.must, &object.asks);
             let shape = self.rules.shape_of(object.shape);
@@ -402,7 +450,9 @@ impl Frames {
             for &ask in &object.asks {
                 let formula = self.rules.formulas.and(&[object.must, ask]);
                 let ways = self.object_ways(object_id, formula);
-                let ways = ways.iter().flat_map(|way| self.member_ways(object_id, way, key));
+                let ways = ways
+                    .iter()
+                    .flat_map(|way| self.member_ways(object_id, way, key));
                 all.extend(ways.flat_map(|way| way.demands));
             }
             let task = value_task(self, &ways, all);
@@ -421,7 +471,11 @@ impl Frames {
         let task = self.task_of(self.member_task(id));
         let judge = |rule: u32, own: FormulaId| {
             let fine = verdict(task, verdicts, shape.demand(&self.rules, rule, key));
-            if fine && !object.read.breaks(&self.rules, shape, self.ordered, rule, key) {
+            if fine
+                && !object
+                    .read
+                    .breaks(&self.rules, shape, self.ordered, rule, key)
+            {
                 own
             } else {
                 FormulaId::FALSE
@@ -441,9 +495,43 @@ impl Frames {
         let object = self.objects.get(id.0);
         let shape = self.rules.shape_of(object.shape);
         let judge = |rule: u32, _| truth(object.read.holds(&self.rules, shape, rule));
-        let holds = |formula: FormulaId| {
-            self.rules.formulas.substitute(formula, &judge) == FormulaId::TRUE
-        };
+        let holds =
+            |formula: FormulaId| self.rules.formulas.substitute(formula, &judge) == FormulaId::TRUE;
         holds(object.must).then(|| object.asks.iter().map(|&ask| holds(ask)).collect())
     }
+}
+
+/// What is left of a clause once some rules are broken; `None` if it cannot hold.
+fn unbroken(clause: &Clause, breaks: &impl Fn(u32) -> bool) -> Option<Clause> {
+    if clause.rules.iter().any(|&rule| breaks(rule)) {
+        return None;
+    }
+    let nots = clause.nots.iter();
+    let nots = nots.filter(|not| !not.iter().any(|&rule| breaks(rule)));
+    let mut ors = Vec::with_capacity(clause.ors.len());
+    for or in &clause.ors {
+        let left = or.iter().filter_map(|clause| unbroken(clause, breaks));
+        let left: Vec<Clause> = left.collect();
+        match left[..] {
+            [] => return None,
+            _ if left.contains(&Clause::default()) => {}
+            _ => ors.push(left.into()),
+        }
+    }
+    Some(Clause {
+        rules: clause.rules.clone(),
+        nots: nots.cloned().collect(),
+        ors: ors.into(),
+    })
+}
+
+/// Whether a clause speaks of a rule that `concerns` says yes to.
+fn mentions(clause: &Clause, concerns: &impl Fn(u32) -> bool) -> bool {
+    let mut rules = clause.rules.iter().chain(clause.nots.iter().flatten());
+    rules.any(|&rule| concerns(rule))
+        || clause
+            .ors
+            .iter()
+            .flatten()
+            .any(|clause| mentions(clause, concerns))
 }

@@ -5,7 +5,7 @@
 //! missing already breaks most of them. For the others the members that could do it are tried, the
 //! cheapest ending first.
 
-use crate::json::formula::FormulaId;
+use crate::json::formula::{Clause, FormulaId};
 use crate::json::liveness::{NEVER, add, key_bytes};
 use crate::json::rules::Rules;
 use crate::json::shape::{Key, Shape};
@@ -113,7 +113,14 @@ impl Read {
 
     /// Whether a rule that holds so far cannot hold any more if `key` comes next, whatever its
     /// value.
-    pub(crate) fn breaks(&self, rules: &Rules, shape: &Shape, ordered: bool, rule: u32, key: Key) -> bool {
+    pub(crate) fn breaks(
+        &self,
+        rules: &Rules,
+        shape: &Shape,
+        ordered: bool,
+        rule: u32,
+        key: Key,
+    ) -> bool {
         let most = rules.object(rule).max;
         if most.is_some_and(|max| self.count + 1 > max) {
             return true;
@@ -127,7 +134,10 @@ impl Read {
             _ => false,
         };
         let required = shape.required(rule);
-        required.declared.iter().any(|&rank| passes(Key::Declared(rank)))
+        required
+            .declared
+            .iter()
+            .any(|&rank| passes(Key::Declared(rank)))
             || required.dependent.iter().any(|(of, needs)| {
                 (*of == key || self.has(*of)) && needs.iter().any(|&need| passes(need))
             })
@@ -160,23 +170,26 @@ pub(crate) struct Question<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) shape: &'a Shape,
     pub(crate) read: &'a Read,
-    /// These hold.
-    pub(crate) must: &'a [u32],
-    /// Of each of these sets, one fails.
-    pub(crate) nots: &'a [&'a [u32]],
+    pub(crate) clause: &'a Clause,
     /// The bytes of a value.
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
 }
 
 /// Members to come, and what has been decided about them.
 #[derive(Clone)]
-struct Draft {
+struct Draft<'a> {
     /// Sorted.
     members: Vec<(Key, FormulaId)>,
     /// The members' bytes, without commas.
     bytes: u64,
-    /// Which of the `nots` the value of a member breaks, as far as that is known.
+    /// These rules hold.
+    must: Vec<u32>,
+    /// Of each of these sets of rules, one fails.
+    nots: Vec<&'a [u32]>,
+    /// Which of them the value of a member breaks, as far as that is known.
     broken: Vec<bool>,
+    /// Of each of these lists, one clause holds.
+    ors: Vec<&'a [Clause]>,
     /// Members in all.
     least: u64,
     most: Option<u64>,
@@ -184,28 +197,24 @@ struct Draft {
 
 struct Search<'q, 'a> {
     question: &'q Question<'a>,
-    best: Option<(u64, Draft)>,
+    best: Option<(u64, Draft<'a>)>,
     budget: usize,
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
     /// The cheapest ending.
     pub(crate) fn ending(&self) -> Option<Ending> {
         let mut draft = Draft {
             members: Vec::new(),
             bytes: 0,
-            broken: vec![false; self.nots.len()],
+            must: Vec::new(),
+            nots: Vec::new(),
+            broken: Vec::new(),
+            ors: Vec::new(),
             least: 0,
             most: None,
         };
-        for &rule in self.must {
-            let counts = self.rules.object(rule);
-            draft.least = draft.least.max(counts.min);
-            draft.most = [draft.most, counts.max].into_iter().flatten().min();
-            for key in self.read.missing(self.shape, rule) {
-                self.require(&mut draft, key)?;
-            }
-        }
+        self.commit(&mut draft, self.clause)?;
         let mut search = Search {
             question: self,
             best: None,
@@ -222,8 +231,49 @@ impl Question<'_> {
         })
     }
 
-    fn value(&self, key: Key) -> FormulaId {
-        let demands = self.shape.demands(self.rules, self.must, key);
+    /// Adds what a clause asks for; `None` if that cannot be.
+    fn commit(&self, draft: &mut Draft<'a>, clause: &'a Clause) -> Option<()> {
+        for &rule in &clause.rules {
+            if draft.must.contains(&rule) {
+                continue;
+            }
+            draft.must.push(rule);
+            let counts = self.rules.object(rule);
+            draft.least = draft.least.max(counts.min);
+            draft.most = [draft.most, counts.max].into_iter().flatten().min();
+            for i in 0..draft.members.len() {
+                let (key, value) = draft.members[i];
+                let demand = self.shape.demand(self.rules, rule, key);
+                self.set(draft, key, self.rules.formulas.and(&[value, demand]))?;
+            }
+        }
+        for &rule in &clause.rules {
+            for key in self.read.missing(self.shape, rule) {
+                self.require(draft, key)?;
+            }
+        }
+        for not in &clause.nots {
+            let mut members = draft.members.iter();
+            draft
+                .broken
+                .push(members.any(|&(key, value)| self.breaks(not, key, value)));
+            draft.nots.push(not);
+        }
+        draft.ors.extend(clause.ors.iter().map(|or| &**or));
+        Some(())
+    }
+
+    /// Whether a member breaks one of some rules for sure.
+    fn breaks(&self, not: &[u32], key: Key, value: FormulaId) -> bool {
+        not.iter().any(|&rule| {
+            let demand = self.shape.demand(self.rules, rule, key);
+            demand == FormulaId::FALSE
+                || demand != FormulaId::TRUE && self.rules.excludes(value, demand, 1)
+        })
+    }
+
+    fn value(&self, draft: &Draft, key: Key) -> FormulaId {
+        let demands = self.shape.demands(self.rules, &draft.must, key);
         self.rules.formulas.and(&demands)
     }
 
@@ -239,7 +289,7 @@ impl Question<'_> {
         if draft.has(key) {
             return Some(());
         }
-        self.set(draft, key, self.value(key))
+        self.set(draft, key, self.value(draft, key))
     }
 
     /// Adds a member with a value, or gives the one that is there another value.
@@ -248,13 +298,8 @@ impl Question<'_> {
         if cost == NEVER || !self.read.is_open(key) {
             return None;
         }
-        for (not, broken) in self.nots.iter().zip(&mut draft.broken) {
-            *broken = *broken
-                || not.iter().any(|&rule| {
-                    let demand = self.shape.demand(self.rules, rule, key);
-                    demand == FormulaId::FALSE
-                        || demand != FormulaId::TRUE && self.rules.excludes(value, demand, 1)
-                });
+        for (not, broken) in draft.nots.iter().zip(&mut draft.broken) {
+            *broken = *broken || self.breaks(not, key, value);
         }
         let at = draft.members.binary_search_by_key(&key, |member| member.0);
         match at {
@@ -300,6 +345,16 @@ impl Question<'_> {
                 .any(|(of, needs)| has(*of) && !needs.iter().all(|&need| has(need)))
     }
 
+    /// Whether a clause holds without anything more.
+    fn is_met(&self, draft: &Draft, clause: &Clause) -> bool {
+        clause.ors.is_empty()
+            && clause.rules.iter().all(|rule| draft.must.contains(rule))
+            && clause
+                .nots
+                .iter()
+                .all(|not| not.iter().any(|&rule| self.fails(draft, rule)))
+    }
+
     /// Adds what the members that are there require; `None` if that cannot come.
     fn close(&self, draft: &mut Draft) -> Option<()> {
         if !self.shape.has_dependent {
@@ -307,8 +362,8 @@ impl Question<'_> {
         }
         loop {
             let before = draft.members.len();
-            for &rule in self.must {
-                for (of, needs) in &self.shape.required(rule).dependent {
+            for i in 0..draft.must.len() {
+                for (of, needs) in &self.shape.required(draft.must[i]).dependent {
                     if self.read.has(*of) || draft.has(*of) {
                         for &need in needs.iter().filter(|&&need| !self.read.has(need)) {
                             self.require(draft, need)?;
@@ -328,8 +383,17 @@ impl Question<'_> {
         let read = self.read.others.iter().filter(is_here);
         // A key that has come but is not known may be any: so one word less is left.
         let unknown = Key::Other(TextId::WHATEVER, class);
-        let skip = self.read.others.iter().filter(|&&key| key == unknown).count();
-        let drafted = draft.members.iter().filter(|(key, _)| is_here(&key)).count();
+        let skip = self
+            .read
+            .others
+            .iter()
+            .filter(|&&key| key == unknown)
+            .count();
+        let drafted = draft
+            .members
+            .iter()
+            .filter(|(key, _)| is_here(&key))
+            .count();
         let most = read.count() + drafted + self.shape.wanted.len() + 2;
         let language = self.shape.classes.get(usize::from(class))?.language;
         let regexes = &self.rules.scanner.regexes;
@@ -341,36 +405,49 @@ impl Question<'_> {
             }
             _ => regexes.cheapest_words(language, most, Spelling::Json),
         };
-        let keys = words.iter().map(|word| Key::Other(self.rules.texts.text(word), class));
+        let keys = words
+            .iter()
+            .map(|word| Key::Other(self.rules.texts.text(word), class));
         let mut free = keys.filter(|&key| self.read.is_open(key) && !draft.has(key));
         free.nth(skip)
     }
 }
 
-impl Draft {
+impl Draft<'_> {
     fn has(&self, key: Key) -> bool {
-        self.members.binary_search_by_key(&key, |member| member.0).is_ok()
+        self.members
+            .binary_search_by_key(&key, |member| member.0)
+            .is_ok()
     }
 }
 
-impl Search<'_, '_> {
-    fn visit(&mut self, mut draft: Draft) {
+impl<'a> Search<'_, 'a> {
+    fn visit(&mut self, mut draft: Draft<'a>) {
         let question = self.question;
         if self.budget == 0 || question.close(&mut draft).is_none() {
             return;
         }
         self.budget -= 1;
         let total = question.total(&draft);
-        let too_many = draft.most.is_some_and(|most| question.count(&draft).max(draft.least) > most);
+        let too_many = draft
+            .most
+            .is_some_and(|most| question.count(&draft).max(draft.least) > most);
         if too_many || self.is_beaten(total) {
             return;
         }
-        let nots = question.nots.iter().enumerate();
-        let mut open = nots.filter(|&(i, rules)| {
-            !draft.broken[i] && !rules.iter().any(|&rule| question.fails(&draft, rule))
+        let nots = draft.nots.iter().zip(&draft.broken);
+        let mut nots = nots.enumerate();
+        let open = nots.find(|(_, (rules, broken))| {
+            !**broken && !rules.iter().any(|&rule| question.fails(&draft, rule))
         });
-        if let Some((i, rules)) = open.next() {
+        if let Some((i, (&rules, _))) = open {
             self.break_one(&draft, i, rules);
+            return;
+        }
+        let met = |or: &&[Clause]| or.iter().any(|clause| question.is_met(&draft, clause));
+        if let Some(at) = draft.ors.iter().position(|or| !met(or)) {
+            let or = draft.ors.swap_remove(at);
+            self.meet_one(&draft, or);
         } else if question.count(&draft) < draft.least {
             self.fill(&draft);
         } else {
@@ -378,12 +455,18 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Tries all ways to make one of some rules fail, the cheapest first.
-    fn break_one(&mut self, draft: &Draft, i: usize, rules: &[u32]) {
-        let mut ways: Vec<(u64, Draft)> = Vec::new();
-        for &rule in rules {
-            self.ways_to_break(draft, i, rule, &mut ways);
-        }
+    /// Tries all of some clauses, the one that costs the least first.
+    fn meet_one(&mut self, draft: &Draft<'a>, or: &'a [Clause]) {
+        let ways = or.iter().filter_map(|clause| {
+            let mut next = draft.clone();
+            self.question.commit(&mut next, clause)?;
+            Some((self.question.total(&next), next))
+        });
+        let ways = ways.collect();
+        self.visit_all(ways);
+    }
+
+    fn visit_all(&mut self, mut ways: Vec<(u64, Draft<'a>)>) {
         ways.sort_by_key(|(total, _)| *total);
         for (total, way) in ways {
             if self.is_beaten(total) {
@@ -393,7 +476,22 @@ impl Search<'_, '_> {
         }
     }
 
-    fn ways_to_break(&self, draft: &Draft, i: usize, rule: u32, out: &mut Vec<(u64, Draft)>) {
+    /// Tries all ways to make one of some rules fail, the cheapest first.
+    fn break_one(&mut self, draft: &Draft<'a>, i: usize, rules: &[u32]) {
+        let mut ways: Vec<(u64, Draft<'a>)> = Vec::new();
+        for &rule in rules {
+            self.ways_to_break(draft, i, rule, &mut ways);
+        }
+        self.visit_all(ways);
+    }
+
+    fn ways_to_break(
+        &self,
+        draft: &Draft<'a>,
+        i: usize,
+        rule: u32,
+        out: &mut Vec<(u64, Draft<'a>)>,
+    ) {
         let question = self.question;
         let formulas = &question.rules.formulas;
         if let Some(max) = question.rules.object(rule).max {
@@ -405,7 +503,9 @@ impl Search<'_, '_> {
             out.push((question.total(&next), next));
         }
         for (of, needs) in &question.shape.required(rule).dependent {
-            let open = needs.iter().any(|&need| !question.read.has(need) && !draft.has(need));
+            let open = needs
+                .iter()
+                .any(|&need| !question.read.has(need) && !draft.has(need));
             let mut next = draft.clone();
             if open && !draft.has(*of) && question.require(&mut next, *of).is_some() {
                 out.push((question.total(&next), next));
@@ -414,7 +514,7 @@ impl Search<'_, '_> {
         let is_free = |key| question.shape.demand(question.rules, rule, key) == FormulaId::TRUE;
         for key in self.candidates(draft, is_free) {
             let known = draft.members.binary_search_by_key(&key, |member| member.0);
-            let value = known.map_or_else(|_| question.value(key), |at| draft.members[at].1);
+            let value = known.map_or_else(|_| question.value(draft, key), |at| draft.members[at].1);
             if value == FormulaId::FALSE {
                 continue;
             }
@@ -444,7 +544,7 @@ impl Search<'_, '_> {
         let mut all: Vec<Key> = drafted.chain(open).filter(|&key| !free(key)).collect();
         for class in 0..shape.classes.len() as u16 {
             let any = Key::Other(TextId::WHATEVER, class);
-            if !free(any) && question.value(any) != FormulaId::FALSE {
+            if !free(any) && question.value(draft, any) != FormulaId::FALSE {
                 all.extend(question.fresh(draft, class));
             }
         }
@@ -452,11 +552,11 @@ impl Search<'_, '_> {
     }
 
     /// Adds one more member, whichever.
-    fn fill(&mut self, draft: &Draft) {
+    fn fill(&mut self, draft: &Draft<'a>) {
         let question = self.question;
         let mut keys: Vec<(u64, Key)> = Vec::new();
         for key in self.candidates(draft, |_| false) {
-            let cost = (question.cost)(question.value(key));
+            let cost = (question.cost)(question.value(draft, key));
             if !draft.has(key) && cost != NEVER {
                 keys.push((add(cost, question.name_bytes(key)), key));
             }

@@ -189,11 +189,7 @@ impl Reader<'_> {
         (!rule.properties.is_empty()).then(|| self.rules.new_object_rule(rule))
     }
 
-    pub(super) fn all(
-        &mut self,
-        ids: &[SchemaId],
-        depth: usize,
-    ) -> Result<Vec<FormulaId>, Error> {
+    pub(super) fn all(&mut self, ids: &[SchemaId], depth: usize) -> Result<Vec<FormulaId>, Error> {
         ids.iter().map(|&id| self.schema(id, depth)).collect()
     }
 
@@ -340,7 +336,6 @@ impl Reader<'_> {
         }
         Ok(())
     }
-
 }
 
 fn arcs(keys: &[String]) -> Vec<Arc<str>> {

@@ -153,7 +153,11 @@ impl Shape {
         let is_in = |class: &KeyClass| regexes.matches(class.language, text);
         let class = match self.is_scanned() {
             false => 0,
-            true => self.classes.iter().position(is_in).unwrap_or(self.classes.len()),
+            true => self
+                .classes
+                .iter()
+                .position(is_in)
+                .unwrap_or(self.classes.len()),
         };
         Key::Other(rules.texts.text(text), class as u16)
     }
@@ -183,7 +187,9 @@ impl Shape {
 
     /// What some rules demand of the value of a key.
     pub(crate) fn demands(&self, rules: &Rules, of: &[u32], key: Key) -> Vec<FormulaId> {
-        of.iter().map(|&rule| self.demand(rules, rule, key)).collect()
+        of.iter()
+            .map(|&rule| self.demand(rules, rule, key))
+            .collect()
     }
 }
 

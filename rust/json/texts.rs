@@ -81,7 +81,10 @@ impl Texts {
     /// The JSON value that was recorded, byte by byte, after `before`.
     pub(crate) fn value_since(&self, before: TextId, id: TextId) -> Option<serde_json::Value> {
         let bytes = self.since(before, id);
-        let bytes: Vec<u8> = bytes.into_iter().filter_map(|b| u8::try_from(b).ok()).collect();
+        let bytes: Vec<u8> = bytes
+            .into_iter()
+            .filter_map(|b| u8::try_from(b).ok())
+            .collect();
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         reader.disable_recursion_limit();
         serde::Deserialize::deserialize(&mut reader).ok()

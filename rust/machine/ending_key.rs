@@ -18,7 +18,9 @@ impl Machine {
     pub(super) fn key_cost(&self, object: ObjectId, formula: FormulaId, key: Key) -> u64 {
         let frames = &self.frames;
         let ways = frames.object_ways(object, formula);
-        let ways = ways.iter().flat_map(|way| frames.member_ways(object, way, key));
+        let ways = ways
+            .iter()
+            .flat_map(|way| frames.member_ways(object, way, key));
         let costs = ways.map(|way| {
             let value = add(frames.rules.cost(way.value), frames.rules.separator);
             add(value, way.end)
@@ -111,7 +113,9 @@ impl Machine {
         for class in 0..shape.classes.len() as u16 {
             let rest = frames.open_keys(object, class).and_then(|keys| {
                 let regexes = &frames.rules.scanner.regexes;
-                let keys = read.chars().fold(keys, |node, c| regexes.step(node, u32::from(c)));
+                let keys = read
+                    .chars()
+                    .fold(keys, |node, c| regexes.step(node, u32::from(c)));
                 self.cheapest_rest(keys, partial)
             });
             if let Some(rest) = rest {

@@ -213,11 +213,19 @@ impl Machine {
 
     /// The configuration after one more byte; `None` if no valid text goes on like that.
     pub(crate) fn step(&self, config: Config, byte: u8) -> Option<Config> {
-        let Config { state, stack, record } = config;
+        let Config {
+            state,
+            stack,
+            record,
+        } = config;
         let wait = |state: State| Some(Config { state, ..config });
         let stay = |state: State| {
             let record = self.recorded(record, byte);
-            Some(Config { state, stack, record })
+            Some(Config {
+                state,
+                stack,
+                record,
+            })
         };
         let close = |verdicts: &[bool]| self.close(stack, self.recorded(record, byte), verdicts);
         let scanner = &self.frames.rules.scanner;
@@ -337,7 +345,11 @@ impl Machine {
             },
         };
         let record = self.recorded(record, byte);
-        Some(Config { state, stack, record })
+        Some(Config {
+            state,
+            stack,
+            record,
+        })
     }
 
     /// The configuration after the value above `stack` has ended with these verdicts; `None` if the
@@ -346,26 +358,46 @@ impl Machine {
         let gap = self.whitespace.inside();
         let Some((frame, stack)) = *self.stacks.get(stack.0) else {
             let state = State::Done { gap };
-            return Some(Config { state, stack, record });
+            return Some(Config {
+                state,
+                stack,
+                record,
+            });
         };
         match frame {
             Frame::Member(member) => {
                 let object = self.frames.after_member(member, verdicts);
                 let place = Place::AfterMember;
                 let state = State::Object { object, place, gap };
-                Some(Config { state, stack, record })
+                Some(Config {
+                    state,
+                    stack,
+                    record,
+                })
             }
             Frame::Item { array, mark } => {
                 let rules = &self.frames.rules;
                 let value = match mark {
                     TextId::EMPTY => None,
-                    _ => Some(rules.constant(&rules.texts.value_since(mark, record)?).ok()?),
+                    _ => Some(
+                        rules
+                            .constant(&rules.texts.value_since(mark, record)?)
+                            .ok()?,
+                    ),
                 };
                 let array = self.frames.after_item(array, verdicts, value);
                 let opened = false;
                 let state = State::Array { array, opened, gap };
-                let record = if mark == TextId::START { TextId::EMPTY } else { record };
-                Some(Config { state, stack, record })
+                let record = if mark == TextId::START {
+                    TextId::EMPTY
+                } else {
+                    record
+                };
+                Some(Config {
+                    state,
+                    stack,
+                    record,
+                })
             }
             Frame::Flow(next) => Some(self.enter_flow(next, stack)),
         }
@@ -398,7 +430,11 @@ impl Machine {
         let (stack, record) = self.begin_item(array, config.stack, record);
         let gap = self.whitespace.after_separator();
         let state = State::Value { task, gap };
-        Some(Config { state, stack, record })
+        Some(Config {
+            state,
+            stack,
+            record,
+        })
     }
 
     /// The stack and the record for the next item of an array.

@@ -218,7 +218,9 @@ impl Walk<'_> {
             }
             State::Key {
                 object, partial, ..
-            } if self.machine.frames.plan(object).other() => (self.known_key(config, partial), false),
+            } if self.machine.frames.plan(object).other() => {
+                (self.known_key(config, partial), false)
+            }
             _ => (self.plain(config), false),
         }
     }
@@ -296,9 +298,9 @@ impl Walk<'_> {
             return self.plain(config);
         };
         let local = self.local(ScanKey::Anything, partial);
-        let unknown = self
-            .machine
-            .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
+        let unknown =
+            self.machine
+                .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
         let (mut tokens, _) = self.leave(&local, unknown);
         // Still in this key, and not in a later one.
         let in_key = |at: Config| {

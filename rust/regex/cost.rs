@@ -54,15 +54,19 @@ fn cheapest_of(
     most: usize,
     spelling: Spelling,
 ) -> impl Iterator<Item = (char, u32)> {
-    let kinds = costs(spelling).iter().flat_map(move |&(first, last, bytes)| {
-        let chars = (lo.max(first)..=hi.min(last)).filter_map(char::from_u32);
-        chars.map(move |c| (c, bytes))
-    });
+    let kinds = costs(spelling)
+        .iter()
+        .flat_map(move |&(first, last, bytes)| {
+            let chars = (lo.max(first)..=hi.min(last)).filter_map(char::from_u32);
+            chars.map(move |c| (c, bytes))
+        });
     let mut seen = Vec::new();
     // The kinds overlap.
-    let new = kinds.filter(move |&(c, _)| !seen.contains(&c) && {
-        seen.push(c);
-        true
+    let new = kinds.filter(move |&(c, _)| {
+        !seen.contains(&c) && {
+            seen.push(c);
+            true
+        }
     });
     new.take(most)
 }
@@ -271,7 +275,12 @@ impl Regexes {
                 for (c, bytes) in cheapest_of(piece.lo, piece.hi, most - out.len(), spelling) {
                     let spent = spent + bytes;
                     let longer = format!("{text}{c}");
-                    open.push(Reverse((spent.saturating_add(rest), spent, longer, piece.to)));
+                    open.push(Reverse((
+                        spent.saturating_add(rest),
+                        spent,
+                        longer,
+                        piece.to,
+                    )));
                 }
             }
         }

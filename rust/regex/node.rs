@@ -340,11 +340,23 @@ impl Regexes {
             [one] => one,
             [NodeId::EMPTY, ..] if flat.iter().all(|&n| self.nullable(n)) => NodeId::EMPTY,
             [NodeId::EMPTY, ..] => NodeId::NEVER,
+            _ if self.holds_opposites(&flat) => NodeId::NEVER,
             _ => match self.filter_words(&flat) {
                 Some(node) => node,
                 None => self.make(Node::And(flat.into())),
             },
         }
+    }
+
+    /// Whether one part denies others.
+    fn holds_opposites(&self, parts: &[NodeId]) -> bool {
+        parts.iter().any(|&part| match *self.node(part) {
+            Node::Not(inner) => match self.node(inner) {
+                Node::And(inner) => inner.iter().all(|one| parts.contains(one)),
+                _ => parts.contains(&inner),
+            },
+            _ => false,
+        })
     }
 
     /// A conjunction with a word list is the words that the others accept.
