@@ -8,7 +8,7 @@
 mod applicators;
 mod array;
 mod cycles;
-pub(crate) mod decimal;
+pub(crate) use crate::decimal;
 mod document;
 mod draft;
 mod equality;
