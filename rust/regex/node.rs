@@ -47,7 +47,7 @@ pub(crate) enum Node {
     /// The numbers of a set.
     Numbers(u32),
     /// What completes a number whose digits have begun.
-    Reading(Reading),
+    Reading(Box<Reading>),
     Concat(NodeId, NodeId),
     Or(Box<[NodeId]>),
     And(Box<[NodeId]>),

@@ -58,6 +58,18 @@ impl Divisor {
         (core < 10_u128.pow(MAX_DIGITS)).then_some(Divisor { core, scale })
     }
 
+    pub(super) fn divides(self, value: &Decimal) -> bool {
+        let (_, rest, exact) = self.units(value);
+        rest == 0 && exact
+    }
+
+    /// The value in units of another's scale, if it is a whole number of not too many digits.
+    pub(super) fn in_units_of(self, other: Divisor) -> Option<u128> {
+        let zeros = u32::try_from(self.scale - other.scale).ok()?;
+        let core = self.core.checked_mul(10_u128.checked_pow(zeros)?)?;
+        (core < 10_u128.pow(MAX_DIGITS)).then_some(core)
+    }
+
     /// The smallest multiple that is at least `value`, or greater if it must not be equal.
     pub(super) fn round_up(self, value: &Decimal, open: bool) -> Decimal {
         if value.negative {
@@ -98,110 +110,21 @@ impl Divisor {
         if !value.is_zero() {
             digits.resize(length.max(0) as usize, b'0');
         }
-        let rest = digits
-            .iter()
-            .fold(0, |rest, digit| self.step(rest, digit - b'0'));
+        let step = |rest, digit: &u8| (rest * 10 + u128::from(digit - b'0')) % self.core;
+        let rest = digits.iter().fold(0, step);
         (digits, rest, exact)
-    }
-
-    /// The rest modulo the core after one more digit.
-    fn step(self, rest: u128, digit: u8) -> u128 {
-        (rest * 10 + u128::from(digit)) % self.core
-    }
-}
-
-/// What has been read of a number's digits, modulo the core of a divisor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Residue {
-    pub(super) core: u128,
-    /// The digits read, modulo the core.
-    pub(super) rest: u128,
-    /// The exponent that gives the last digit read the divisor's scale. Before the point that is
-    /// the scale itself; it grows with each digit after.
-    pub(super) grid: i32,
-    /// The least exponent that makes what was read a multiple. `None` if no exponent does, or if
-    /// only zeros were read, which are multiples with any.
-    pub(super) need: Option<i32>,
-}
-
-impl Residue {
-    pub(super) fn new(divisor: Divisor) -> Self {
-        Residue {
-            core: divisor.core,
-            rest: 0,
-            grid: divisor.scale,
-            need: None,
-        }
-    }
-
-    /// After one more digit.
-    pub(super) fn read(self, digit: u8, in_fraction: bool) -> Self {
-        let rest = (self.rest * 10 + u128::from(digit)) % self.core;
-        let grid = self.grid + i32::from(in_fraction);
-        let need = if digit == 0 {
-            // A zero before the point is an exponent of one.
-            self.need.map(|need| need - i32::from(!in_fraction))
-        } else {
-            zeros_needed(self.core, rest).map(|zeros| grid + zeros as i32)
-        };
-        Residue {
-            core: self.core,
-            rest,
-            grid,
-            need,
-        }
-    }
-
-    /// Whether some digits behind those read can make a multiple, if `exponent` is that of the
-    /// last digit read.
-    pub(super) fn reaches(self, exponent: i32) -> bool {
-        if self.need.is_some_and(|need| exponent >= need) {
-            return true;
-        }
-        let Ok(free) = u32::try_from(exponent - self.grid) else {
-            return false;
-        };
-        self.reaches_with(free, 0)
-    }
-
-    /// The fewest digits behind those read that make a multiple, if `exponent` is that of the last
-    /// digit read; `None` if so many as `limit` are needed.
-    pub(super) fn digits(self, exponent: i32, limit: u32) -> Option<u32> {
-        if self.need.is_some_and(|need| exponent >= need) {
-            return Some(0);
-        }
-        let free = u32::try_from(exponent - self.grid).ok()?;
-        (1..limit.min(free + 1)).find(|&digits| self.reaches_with(digits, free - digits))
-    }
-
-    /// Whether some `digits` digits, and `zeros` zeros after them, make a multiple of the core.
-    fn reaches_with(self, digits: u32, zeros: u32) -> bool {
-        // A value and the zeros are a multiple of the core if the value is one of what the zeros
-        // leave of it.
-        let left = without_tens(self.core, zeros);
-        let Some(room) = 10_u128.checked_pow(digits) else {
-            return true;
-        };
-        let start = (0..digits).fold(self.rest % left, |rest, _| rest * 10 % left);
-        (left - start) % left < room
-    }
-
-    /// So many digits more than the scale has say nothing new: any rest can be reached.
-    pub(super) fn horizon(self) -> i32 {
-        let bits = 128 - self.core.leading_zeros() as i32;
-        self.grid.saturating_add(bits + bits / 3 + 1)
     }
 }
 
 /// The zeros behind `rest` that make it a multiple of `core`, if any do.
-fn zeros_needed(core: u128, rest: u128) -> Option<u32> {
+pub(super) fn zeros_needed(core: u128, rest: u128) -> Option<u32> {
     let (left, twos) = strip(core / gcd(core, rest), 2);
     let (left, fives) = strip(left, 5);
     (left == 1).then_some(twos.max(fives))
 }
 
 /// `value` without as many twos and fives, as far as it has them.
-fn without_tens(mut value: u128, times: u32) -> u128 {
+pub(super) fn without_tens(mut value: u128, times: u32) -> u128 {
     for factor in [2, 5] {
         for _ in 0..times {
             if value % factor != 0 {

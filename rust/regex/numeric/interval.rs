@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 
 use crate::decimal::Decimal;
-use crate::regex::numeric::divisor::Divisor;
 
 /// An end of an interval; it belongs to the interval unless it is open.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +56,7 @@ impl Interval {
         self.lower.is_some() && self.lower == self.upper
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         match (&self.lower, &self.upper) {
             (Some(lower), Some(upper)) => match lower.value.cmp(&upper.value) {
                 Ordering::Less => false,
@@ -72,17 +71,6 @@ impl Interval {
         Interval {
             lower: self.upper.as_ref().map(End::negated),
             upper: self.lower.as_ref().map(End::negated),
-        }
-    }
-
-    /// The same multiples, between ends that are multiples themselves.
-    fn narrowed(&self, divisor: Divisor) -> Self {
-        let closed = |value| End { value, open: false };
-        let up = |end: &End| closed(divisor.round_up(&end.value, end.open));
-        let down = |end: &End| closed(divisor.round_down(&end.value, end.open));
-        Interval {
-            lower: self.lower.as_ref().map(up),
-            upper: self.upper.as_ref().map(down),
         }
     }
 }
@@ -177,10 +165,4 @@ pub(super) fn complement(list: &[Interval]) -> Vec<Interval> {
     }
     out.push(rest);
     out
-}
-
-/// The intervals that hold multiples, each between two of them.
-pub(super) fn narrowed(list: &[Interval], divisor: Divisor) -> Vec<Interval> {
-    let narrow = list.iter().map(|interval| interval.narrowed(divisor));
-    narrow.filter(|interval| !interval.is_empty()).collect()
 }

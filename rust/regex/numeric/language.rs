@@ -45,7 +45,9 @@ impl Regexes {
     }
 
     fn reading(&self, reading: Option<Reading>) -> NodeId {
-        reading.map_or(NodeId::NEVER, |reading| self.make(Node::Reading(reading)))
+        reading.map_or(NodeId::NEVER, |reading| {
+            self.make(Node::Reading(Box::new(reading)))
+        })
     }
 
     /// The states before the digits of the set's numbers of one sign.
@@ -55,9 +57,9 @@ impl Regexes {
         for clause in &self.numeric().set(set).clauses {
             for interval in &clause.intervals {
                 let start = if negative {
-                    Reading::start(clause.how, &interval.negated(), digits)
+                    Reading::start(&clause.how, &interval.negated(), digits)
                 } else {
-                    Reading::start(clause.how, interval, digits)
+                    Reading::start(&clause.how, interval, digits)
                 };
                 out.push(self.reading(start));
             }
@@ -82,9 +84,9 @@ impl Regexes {
             hi: c as u32,
             to,
         };
-        let mut all = vec![at('.', self.reading(reading.point()))];
+        let mut all = vec![at('.', self.reading(reading.clone().point()))];
         for digit in 0..10 {
-            let next = reading.digit(digit, self.numeric().digits());
+            let next = reading.clone().digit(digit, self.numeric().digits());
             all.push(at(char::from(b'0' + digit), self.reading(next)));
         }
         if !reading.plain
@@ -129,7 +131,9 @@ impl Regexes {
         if sets.clone().nth(1).is_none() {
             return;
         }
-        let union = Set::union(sets);
+        let Some(union) = Set::union(sets) else {
+            return;
+        };
         parts.retain(|&part| self.set_of(part).is_none());
         parts.push(self.numbers(union));
     }

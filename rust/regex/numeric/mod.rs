@@ -6,8 +6,10 @@
 mod bound;
 mod divisor;
 mod exponent;
+mod how;
 mod interval;
 mod language;
+mod multiples;
 mod reach;
 mod reading;
 mod set;

@@ -5,7 +5,6 @@
 //! exponent as well, so there it has no cap.
 
 use crate::regex::numeric::bound::{Bound, Digits};
-use crate::regex::numeric::divisor::MAX_DIGITS;
 use crate::regex::numeric::reading::{Phase, Reading};
 
 impl Reading {
@@ -31,22 +30,14 @@ impl Reading {
         if lo > hi {
             return false;
         }
-        let Some(residue) = self.residue else {
-            return true;
-        };
         // Bounds are multiples themselves, so a cell with a bound in it will do.
         if (self.lower.is_matching() && self.lower.in_reach() == Some(lo))
             || (self.upper.is_matching() && self.upper.in_reach() == Some(hi))
         {
             return true;
         }
-        if residue.need.is_some_and(|need| need <= hi) {
-            return true;
-        }
-        // A cell that is wider than the divisor has a multiple.
-        let last = hi.min(lo.max(residue.grid).saturating_add(MAX_DIGITS as i32 + 1));
-        let is_saturated = self.is_in_fraction() && residue.grid >= self.cap();
-        !is_saturated && (lo.max(residue.grid)..=last).any(|at| residue.reaches(at))
+        let is_full = self.multiples.is_full(self.cap(), self.is_in_fraction());
+        self.multiples.reach(lo, hi, is_full)
     }
 
     /// At least so many characters finish the number, and whether so few do.
@@ -66,9 +57,9 @@ impl Reading {
             return (self.spelled(at, forced).max(1), false);
         }
         let mut best = u32::MAX;
-        for at in self.candidates(lo, hi) {
+        for at in self.multiples.candidates(lo, hi) {
             if self.spelled(at, 0) < best
-                && let Some(more) = self.residue.map_or(Some(0), |r| r.digits(at, best))
+                && let Some(more) = self.multiples.digits(at, best)
             {
                 best = best.min(self.spelled(at, more));
             }
@@ -96,20 +87,6 @@ impl Reading {
             _ => 0,
         };
         count as u32
-    }
-
-    /// Exponents among which is that of a shortest number.
-    fn candidates(&self, lo: i32, hi: i32) -> impl Iterator<Item = i32> + use<> {
-        let (from, to) = match self.residue {
-            None => (lo, lo - 1),
-            Some(residue) => (lo.max(residue.grid), hi.min(residue.horizon().max(lo))),
-        };
-        let need = self.residue.and_then(|residue| residue.need);
-        let near = 0_i32.clamp(need.unwrap_or(lo).clamp(lo, hi), hi);
-        // Past the horizon all cells are alike, but for what their exponents take.
-        let far = 0_i32.clamp(lo, hi).max(to.clamp(lo, hi));
-        let small = lo.max(0)..=(MAX_DIGITS as i32 + 1).min(hi);
-        [near, far].into_iter().chain(from..=to).chain(small)
     }
 
     /// The fewest characters that finish the number with at least so many more digits, if the

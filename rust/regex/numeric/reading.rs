@@ -9,9 +9,9 @@ use std::hash::{Hash, Hasher};
 
 use crate::regex::numeric::MAX_EXPONENT;
 use crate::regex::numeric::bound::{Bound, Digits, Side};
-use crate::regex::numeric::divisor::Residue;
+use crate::regex::numeric::how::How;
 use crate::regex::numeric::interval::Interval;
-use crate::regex::numeric::set::How;
+use crate::regex::numeric::multiples::Multiples;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
@@ -27,7 +27,7 @@ pub(super) enum Phase {
     Fraction,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Reading {
     pub(super) phase: Phase,
     /// Neither a point nor an exponent may come.
@@ -38,12 +38,12 @@ pub(crate) struct Reading {
     pub(super) zero: bool,
     pub(super) lower: Bound,
     pub(super) upper: Bound,
-    pub(super) residue: Option<Residue>,
+    pub(super) multiples: Multiples,
 }
 
 impl Reading {
     /// Before the digits of what is in the interval and not negative; `None` if nothing is.
-    pub(super) fn start(how: How, interval: &Interval, digits: &Digits) -> Option<Self> {
+    pub(super) fn start(how: &How, interval: &Interval, digits: &Digits) -> Option<Self> {
         let mut start = Reading {
             phase: Phase::Start,
             plain: how.plain,
@@ -51,7 +51,7 @@ impl Reading {
             zero: true,
             lower: Bound::Free,
             upper: Bound::Free,
-            residue: how.divisor.map(Residue::new),
+            multiples: Multiples::new(how),
         };
         if let Some(end) = &interval.lower
             && !end.value.negative
@@ -96,9 +96,7 @@ impl Reading {
             let shift = i32::from(in_fraction);
             self.lower = self.lower.shifted(shift);
             self.upper = self.upper.shifted(shift);
-            if let Some(residue) = &mut self.residue {
-                residue.grid += shift;
-            }
+            self.multiples.read_leading_zero(in_fraction);
             return self.settled();
         }
         if self.upper == Bound::ZERO {
@@ -110,7 +108,7 @@ impl Reading {
         let (lower, upper) = (self.lower.shifted(shift), self.upper.shifted(shift));
         self.lower = lower.read(digit, Side::AtLeast, digits);
         self.upper = upper.read(digit, Side::AtMost, digits);
-        self.residue = self.residue.map(|r| r.read(digit, in_fraction));
+        self.multiples.read(digit, in_fraction);
         self.settled()
     }
 
@@ -133,11 +131,8 @@ impl Reading {
         }
         let least = self.lower.at_end(Side::AtLeast).unwrap_or(-cap);
         let most = self.upper.at_end(Side::AtMost).unwrap_or(cap);
-        let need = match self.residue {
-            Some(residue) => residue.need?,
-            None => -cap,
-        };
-        let (lo, hi) = (least.max(need).max(-cap), most.min(cap));
+        let (from, to) = self.multiples.exponents()?;
+        let (lo, hi) = (least.max(from).max(-cap), most.min(to).min(cap));
         (lo <= hi).then_some((lo, hi))
     }
 
@@ -152,7 +147,7 @@ impl Reading {
             self.settle_leading();
         } else {
             self.settle_bounds();
-            self.settle_residue();
+            self.multiples.settle(self.cap(), self.is_in_fraction());
         }
         self.is_live().then_some(self)
     }
@@ -164,7 +159,8 @@ impl Reading {
         }
         let cap = self.cap();
         let too_high = |bound: Bound| bound.in_reach().is_some_and(|gap| gap > cap);
-        let too_fine = self.residue.is_some_and(|residue| residue.grid >= cap);
+        self.multiples.settle(cap, self.is_in_fraction());
+        let too_fine = self.multiples.is_full(cap, self.is_in_fraction());
         if self.plain || too_high(self.lower) || too_fine {
             self.upper = Bound::ZERO;
         } else if too_high(self.upper) {
@@ -172,7 +168,7 @@ impl Reading {
         }
         if self.upper == Bound::ZERO {
             self.lower = Bound::Free;
-            self.residue = None;
+            self.multiples = Multiples::default();
         }
     }
 
@@ -180,12 +176,8 @@ impl Reading {
     fn settle_bounds(&mut self) {
         let cap = self.cap();
         if let Some(at) = self.lower.at_end(Side::AtLeast) {
-            // The least exponent of any multiple is the grid, or what the zeros just read allow;
-            // both fall together with that of the bound.
-            let implied = self.residue.is_some_and(|residue| {
-                at <= residue.grid && residue.need.is_none_or(|need| at <= need)
-            });
-            if at <= -cap || implied {
+            // What multiples imply falls together with the bound's exponent.
+            if at <= -cap || self.multiples.imply(at) {
                 self.lower = Bound::Free;
             }
         }
@@ -200,21 +192,6 @@ impl Reading {
         }
     }
 
-    fn settle_residue(&mut self) {
-        let (cap, in_fraction) = (self.cap(), self.is_in_fraction());
-        if let Some(residue) = &mut self.residue {
-            residue.need = residue.need.map(|need| need.max(-cap));
-            if in_fraction {
-                residue.need = residue.need.filter(|&need| need <= cap);
-                if residue.grid >= cap {
-                    // Only zeros may follow.
-                    residue.grid = cap;
-                    residue.rest = 0;
-                }
-            }
-        }
-    }
-
     /// Hashes the state in the same way in all stores.
     pub(crate) fn fingerprint(&self, digits: &Digits, hasher: &mut impl Hasher) {
         let Reading {
@@ -224,9 +201,9 @@ impl Reading {
             zero,
             lower,
             upper,
-            residue,
+            multiples,
         } = self;
-        (phase, plain, leading, zero, residue).hash(hasher);
+        (phase, plain, leading, zero, multiples).hash(hasher);
         for &bound in [lower, upper] {
             match bound {
                 Bound::Free => hasher.write_u8(0),
