@@ -72,9 +72,8 @@ impl<'a> Numbers<'a> {
         Some(self.nodes.numbers(set))
     }
 
-    /// Every multiple of a positive number; `None` if it has more than [`MAX_DIGITS`] digits.
-    ///
-    /// [`MAX_DIGITS`]: crate::regex::numeric::MAX_DIGITS
+    /// Every multiple of a positive number; `None` if it has more than 37 digits, zeros at either
+    /// end aside.
     pub(crate) fn multiple_of(&self, divisor: &Decimal) -> Option<NodeId> {
         let set = Set::multiples(Divisor::new(divisor)?);
         Some(self.nodes.numbers(set))

@@ -3,7 +3,7 @@
 use crate::decimal::Decimal;
 
 /// So many digits fit, with one more behind them, into 128 bits.
-pub(crate) const MAX_DIGITS: u32 = 37;
+pub(super) const MAX_DIGITS: u32 = 37;
 
 /// No divisor is smaller or greater than what such exponents write.
 const MAX_SCALE: i64 = 10_000;
@@ -114,6 +114,12 @@ impl Divisor {
         let rest = digits.iter().fold(0, step);
         (digits, rest, exact)
     }
+}
+
+/// The digits of the least multiple of `core`, whatever the zeros behind it.
+pub(super) fn least_digits(core: u128) -> u32 {
+    let (rest, _) = strip(strip(core, 2).0, 5);
+    rest.ilog10() + 1
 }
 
 /// The zeros behind `rest` that make it a multiple of `core`, if any do.

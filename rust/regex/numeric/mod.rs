@@ -17,7 +17,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use divisor::{Divisor, MAX_DIGITS};
+pub(crate) use divisor::Divisor;
 pub(crate) use exponent::MAX_EXPONENT;
 pub(crate) use interval::{End, Interval};
 pub(super) use language::Store;

@@ -182,6 +182,12 @@ impl Multiples {
         (1..limit.min(finest + 1)).find(|&digits| self.reach_with(digits, exponent))
     }
 
+    /// At least so many digits make a multiple, if only zeros were read.
+    pub(super) fn least_digits(&self) -> u32 {
+        self.of
+            .map_or(1, |residue| divisor::least_digits(residue.core))
+    }
+
     /// Whether some `digits` digits behind those read make such a multiple.
     fn reach_with(&self, digits: u32, exponent: i32) -> bool {
         let last = exponent - digits as i32;

@@ -23,14 +23,14 @@ impl Reading {
     /// Whether the number can be finished.
     pub(super) fn is_live(&self) -> bool {
         if self.leading {
-            // With a divisor there is a lower bound, or zero is allowed.
+            // States from which no other digit leads anywhere allow zero only.
             return self.zero || self.upper != Bound::ZERO;
         }
         let (lo, hi) = self.cells();
         if lo > hi {
             return false;
         }
-        // Bounds are multiples themselves, so a cell with a bound in it will do.
+        // Closed bounds are allowed themselves, so a cell with a bound in it will do.
         if (self.lower.is_matching() && self.lower.in_reach() == Some(lo))
             || (self.upper.is_matching() && self.upper.in_reach() == Some(hi))
         {
@@ -46,29 +46,30 @@ impl Reading {
             return (0, true);
         }
         if self.leading {
-            let before_zero = matches!(self.phase, Phase::Start | Phase::Point);
-            return (1, self.zero && before_zero);
+            // A zero is all that a state before one may need.
+            return match self.zero {
+                true => (1, true),
+                false => (self.multiples.least_digits(), false),
+            };
         }
         let (lo, hi) = self.cells();
-        if self.lower.is_matching() || self.upper.is_matching() {
-            // Where only the bounds' own places are left, their common digits must come.
-            let forced = if lo == hi { self.forced(digits) } else { 0 };
-            let at = 0_i32.clamp(lo, hi);
-            return (self.spelled(at, forced).max(1), false);
-        }
+        let is_matching = self.lower.is_matching() || self.upper.is_matching();
+        // Where only the bounds' own places are left, their common digits must come. Else bounds
+        // that match are taken to be no bounds, for a search to find out.
+        let forced = if lo == hi { self.forced(digits) } else { 0 };
         let mut best = u32::MAX;
         for at in self.multiples.candidates(lo, hi) {
-            if self.spelled(at, 0) < best
+            if self.spelled(at, forced) < best
                 && let Some(more) = self.multiples.digits(at, best)
             {
-                best = best.min(self.spelled(at, more));
+                best = best.min(self.spelled(at, more.max(forced)));
             }
         }
         debug_assert!(
             best < u32::MAX,
             "states that cannot be finished are not made"
         );
-        (best, true)
+        (best.max(u32::from(is_matching)), !is_matching)
     }
 
     /// At least so many digits must come if only one cell is left.
@@ -105,8 +106,13 @@ impl Reading {
             }
             _ if self.plain => at.max(0),
             _ => {
-                let exponent_after = digits.max(at - cap);
-                let with_exponent = exponent_after + exponent_length(at - exponent_after);
+                let whole = digits.max(at - cap);
+                let with_exponent = if at - whole < -cap {
+                    // Beyond the cap, a point before the digits does what the exponent cannot.
+                    digits + 1 + exponent_length(at)
+                } else {
+                    whole + exponent_length(at - whole)
+                };
                 match at {
                     ..0 => with_exponent,
                     _ if digits <= at => at.min(with_exponent),
