@@ -133,7 +133,7 @@ pub(super) fn zeros_needed(core: u128, rest: u128) -> Option<u32> {
 pub(super) fn without_tens(mut value: u128, times: u32) -> u128 {
     for factor in [2, 5] {
         for _ in 0..times {
-            if value % factor != 0 {
+            if !value.is_multiple_of(factor) {
                 break;
             }
             value /= factor;
