@@ -6,6 +6,7 @@
 
 mod batch;
 mod compile;
+mod decimal;
 mod error;
 mod format;
 mod grammar;

@@ -14,6 +14,7 @@ LAYERS = (
     {"error"},
     {"limits"},
     {"intern"},
+    {"decimal"},
     {"vocab"},
     {"regex"},
     {"format"},

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::decimal::Decimal;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::json::formula::{Formula, FormulaId, Kind};
 use crate::json::number::Numbers;
 use crate::json::rules::{ArrayRule, ChildId, ObjectRule, Rules};
 use crate::regex::node::NodeId;
-use crate::schema::decimal::Decimal;
 
 impl Rules {
     /// One of `values`: the kind, and for each kind the values of that kind.

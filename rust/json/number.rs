@@ -1,22 +1,19 @@
-//! Numbers: bounds and multiples as languages of decimal text.
+//! Numbers: the languages of what schemas say about them.
 //!
-//! A number that a schema constrains is written without exponent; an unconstrained one may have
-//! one. The languages compare text with text, so no digit is lost whatever the length.
+//! An unconstrained number is any that JSON knows. A constrained one is the decimal text of a value
+//! in a set, exactly and whatever its length, with an exponent of at most [`MAX_EXPONENT`]. So is a
+//! number that must *not* be in such a set: both are relative to [`Numbers::domain`].
+//!
+//! [`MAX_EXPONENT`]: crate::regex::numeric::MAX_EXPONENT
 
+use crate::decimal::Decimal;
 use crate::regex::codeset::CodeSet;
-use crate::regex::multiple::Multiple;
 use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
-use crate::schema::decimal::Decimal;
+use crate::regex::numeric::{Divisor, End, Interval, Set};
 
 /// Builds the languages of numbers.
 pub(crate) struct Numbers<'a> {
     nodes: &'a Regexes,
-    digit: NodeId,
-    digits: NodeId,
-    /// An optional fraction.
-    fraction: NodeId,
-    /// An integer part: no leading zeros.
-    int: NodeId,
 }
 
 /// Which side of a bound.
@@ -26,132 +23,78 @@ pub(crate) enum Side {
     AtMost,
 }
 
-impl Side {
-    fn other(self) -> Side {
-        match self {
-            Side::AtLeast => Side::AtMost,
-            Side::AtMost => Side::AtLeast,
-        }
-    }
-}
-
 impl<'a> Numbers<'a> {
     pub(crate) fn new(nodes: &'a Regexes) -> Self {
-        let digit = range(nodes, b'0', b'9');
-        let digits = nodes.repeat(digit, 0, UNBOUNDED);
-        let some_digits = nodes.repeat(digit, 1, UNBOUNDED);
-        let fraction = nodes.concat(range(nodes, b'.', b'.'), some_digits);
-        let fraction = nodes.or(vec![NodeId::EMPTY, fraction]);
-        let positive = nodes.concat(range(nodes, b'1', b'9'), digits);
-        let int = nodes.or(vec![range(nodes, b'0', b'0'), positive]);
-        Numbers {
-            nodes,
-            digit,
-            digits,
-            fraction,
-            int,
-        }
+        Numbers { nodes }
     }
 
     /// Every JSON number.
     pub(crate) fn any(&self) -> NodeId {
         let n = self.nodes;
-        let sign = n.or(vec![
-            NodeId::EMPTY,
-            n.class(CodeSet::new([(43, 43), (45, 45)])),
-        ]);
-        let e = n.class(CodeSet::new([(69, 69), (101, 101)]));
-        let exponent = self.chain(&[e, sign, n.repeat(self.digit, 1, UNBOUNDED)]);
-        let exponent = n.or(vec![NodeId::EMPTY, exponent]);
-        n.concat(self.plain(), exponent)
-    }
-
-    /// The numbers within which assertions about numbers are negated.
-    pub(crate) fn domain(&self) -> NodeId {
-        self.plain()
+        let class = |set: &[(u8, u8)]| {
+            let ranges = set.iter().map(|&(lo, hi)| (lo.into(), hi.into()));
+            n.class(CodeSet::new(ranges))
+        };
+        let digit = class(&[(b'0', b'9')]);
+        let digits = n.repeat(digit, 1, UNBOUNDED);
+        let optional = |node| n.or(vec![NodeId::EMPTY, node]);
+        let minus = optional(class(&[(b'-', b'-')]));
+        let positive = n.concat(class(&[(b'1', b'9')]), n.repeat(digit, 0, UNBOUNDED));
+        let int = n.or(vec![class(&[(b'0', b'0')]), positive]);
+        let fraction = optional(n.concat(class(&[(b'.', b'.')]), digits));
+        let sign = optional(class(&[(b'+', b'+'), (b'-', b'-')]));
+        let exponent = n.concat(class(&[(b'E', b'E'), (b'e', b'e')]), n.concat(sign, digits));
+        let parts = [minus, int, fraction, optional(exponent)];
+        let chain = |rest, &part: &NodeId| n.concat(part, rest);
+        parts.iter().rev().fold(NodeId::EMPTY, chain)
     }
 
     /// Every number in one spelling: without exponent, needless zeros, or a sign before zero.
     pub(crate) fn plainest(&self) -> NodeId {
         let n = self.nodes;
-        let nonzero = range(n, b'1', b'9');
-        let fraction = self.chain(&[range(n, b'.', b'.'), self.digits, nonzero]);
-        let positive = n.concat(nonzero, self.digits);
-        let with_fraction = n.concat(self.int, fraction);
-        let negative = n.concat(range(n, b'-', b'-'), n.or(vec![positive, with_fraction]));
-        n.or(vec![self.int, with_fraction, negative])
+        let class = |lo: u8, hi: u8| n.class(CodeSet::new([(lo.into(), hi.into())]));
+        let nonzero = class(b'1', b'9');
+        let digits = n.repeat(class(b'0', b'9'), 0, UNBOUNDED);
+        let positive = n.concat(nonzero, digits);
+        let int = n.or(vec![class(b'0', b'0'), positive]);
+        let fraction = n.concat(class(b'.', b'.'), n.concat(digits, nonzero));
+        let with_fraction = n.concat(int, fraction);
+        let negative = n.concat(class(b'-', b'-'), n.or(vec![positive, with_fraction]));
+        n.or(vec![int, with_fraction, negative])
     }
 
-    /// Every number without exponent.
-    pub(crate) fn plain(&self) -> NodeId {
-        self.chain(&[self.optional_minus(), self.int, self.fraction])
+    /// Every number that a constrained one can be. What is not in a language of the others is
+    /// `domain ∧ ¬language`.
+    pub(crate) fn domain(&self) -> NodeId {
+        self.nodes.numbers(Set::interval(Interval::ALL))
     }
 
-    /// Every number without exponent and fraction.
+    /// Every whole number, written without exponent and fraction.
     pub(crate) fn plain_integer(&self) -> NodeId {
-        self.nodes.concat(self.optional_minus(), self.int)
+        self.nodes.numbers(Set::plain_integers())
     }
 
-    /// Every number without exponent whose fraction, if it has one, is zero.
+    /// Every whole number.
     pub(crate) fn integer(&self) -> NodeId {
-        self.chain(&[self.optional_minus(), self.int, self.zero_fraction(0)])
+        self.nodes.numbers(Set::multiples(Divisor::ONE))
     }
 
-    /// Every number without exponent that equals `value`; `None` if it is longer than `cap` digits.
+    /// Every number that equals `value`; `None` if it is longer than `cap` digits.
     pub(crate) fn equal(&self, value: &Decimal, cap: usize) -> Option<NodeId> {
-        let n = self.nodes;
-        if value.is_zero() {
-            return Some(n.concat(self.optional_minus(), self.zero()));
-        }
-        let size = Size::new(value, cap)?;
-        let literal = |digits: &[u8], rest: NodeId| {
-            digits
-                .iter()
-                .rev()
-                .fold(rest, |rest, &d| n.concat(range(n, d, d), rest))
-        };
-        let fraction = if size.fraction.is_empty() {
-            self.zero_fraction(0)
-        } else {
-            let digits = literal(&size.fraction, self.zero_fraction(1));
-            n.concat(range(n, b'.', b'.'), digits)
-        };
-        let int: &[u8] = if size.int.is_empty() { b"0" } else { &size.int };
-        let unsigned = literal(int, fraction);
-        let minus = range(n, b'-', b'-');
-        Some(if value.negative {
-            n.concat(minus, unsigned)
-        } else {
-            unsigned
-        })
+        value.plain(cap)?;
+        let set = Set::interval(Interval::point(value));
+        Some(self.nodes.numbers(set))
     }
 
-    /// Every multiple of a positive number, without exponent; `None` if it has too many digits.
+    /// Every multiple of a positive number; `None` if it has more than 37 digits, zeros at either
+    /// end aside.
     pub(crate) fn multiple_of(&self, divisor: &Decimal) -> Option<NodeId> {
-        let scale = u32::try_from((-divisor.exponent).max(0)).ok()?;
-        let zeros = usize::try_from(divisor.exponent.max(0)).ok()?;
-        if divisor.digits.len() + zeros > 18 || scale > 1_000 {
-            return None;
-        }
-        let digits = divisor
-            .digits
-            .iter()
-            .chain(std::iter::repeat_n(&b'0', zeros));
-        let modulus = digits.fold(0, |value, digit| value * 10 + u64::from(digit - b'0'));
-        let multiple = Multiple {
-            modulus,
-            scale,
-            rest: 0,
-            fraction: None,
-        };
-        let multiple = self.nodes.multiple(multiple);
-        let shape = self.nodes.concat(self.int, self.fraction);
-        let unsigned = self.nodes.and(vec![shape, multiple]);
-        Some(self.nodes.concat(self.optional_minus(), unsigned))
+        let set = Set::multiples(Divisor::new(divisor)?);
+        Some(self.nodes.numbers(set))
     }
 
-    /// Every number without exponent on one side of a bound; `None` if the bound, written without
-    /// exponent, is longer than `cap` digits.
+    /// Every number on one side of a bound; `None` if the bound, written without exponent, is
+    /// longer than `cap` digits.
     pub(crate) fn bound(
         &self,
         bound: &Decimal,
@@ -159,201 +102,23 @@ impl<'a> Numbers<'a> {
         side: Side,
         cap: usize,
     ) -> Option<NodeId> {
-        let size = Size::new(bound, cap)?;
-        // The other sign of the bound mirrors the question: x ≥ -2 is -x ≤ 2.
-        let side = if bound.negative { side.other() } else { side };
-        let unsigned = match side {
-            Side::AtLeast => self.at_least(&size, exclusive),
-            Side::AtMost => self.at_most(&size, exclusive),
-        };
-        let minus = range(self.nodes, b'-', b'-');
-        let all = self.nodes.concat(self.int, self.fraction);
-        // Numbers of the bound's own sign compare by size. Those of the other sign are all on the
-        // far side of zero, and a zero may carry either sign.
-        let far = match side {
-            Side::AtMost if !(bound.is_zero() && exclusive) => all,
-            Side::AtMost => {
-                let zero = Size {
-                    int: Vec::new(),
-                    fraction: Vec::new(),
-                };
-                self.at_least(&zero, true)
-            }
-            Side::AtLeast if bound.is_zero() && !exclusive => self.zero(),
-            Side::AtLeast => NodeId::NEVER,
-        };
-        let (positive, negative) = if bound.negative {
-            (far, unsigned)
-        } else {
-            (unsigned, far)
-        };
-        Some(
-            self.nodes
-                .or(vec![positive, self.nodes.concat(minus, negative)]),
-        )
-    }
-
-    fn zero(&self) -> NodeId {
-        self.nodes
-            .concat(range(self.nodes, b'0', b'0'), self.zero_fraction(0))
-    }
-
-    /// An optional fraction of zeros; with `read` digits read already, more zeros.
-    fn zero_fraction(&self, read: usize) -> NodeId {
-        let n = self.nodes;
-        let zero = range(n, b'0', b'0');
-        if read > 0 {
-            return n.repeat(zero, 0, UNBOUNDED);
-        }
-        let fraction = n.concat(range(n, b'.', b'.'), n.repeat(zero, 1, UNBOUNDED));
-        n.or(vec![NodeId::EMPTY, fraction])
-    }
-
-    fn optional_minus(&self) -> NodeId {
-        self.nodes
-            .or(vec![NodeId::EMPTY, range(self.nodes, b'-', b'-')])
-    }
-
-    /// Unsigned numbers of at most a size.
-    fn at_most(&self, size: &Size, exclusive: bool) -> NodeId {
-        let n = self.nodes;
-        // After the same integer part: the fraction decides, from its last digit back.
-        let mut tail = if exclusive {
-            NodeId::NEVER
-        } else {
-            self.zero_fraction(1)
-        };
-        for (i, &digit) in size.fraction.iter().enumerate().rev() {
-            let lower = self.below(digit, b'0', self.digits);
-            // The fraction may end early: what is missing is zeros, and the last digit is not.
-            let may_end = if i > 0 { NodeId::EMPTY } else { NodeId::NEVER };
-            tail = n.or(vec![may_end, lower, n.concat(range(n, digit, digit), tail)]);
-        }
-        let no_fraction = if exclusive && size.fraction.is_empty() {
-            NodeId::NEVER
-        } else {
-            NodeId::EMPTY
-        };
-        let point = range(n, b'.', b'.');
-        if size.fraction.is_empty() && !exclusive {
-            tail = n.repeat(range(n, b'0', b'0'), 1, UNBOUNDED);
-        }
-        let mut rest = n.or(vec![no_fraction, n.concat(point, tail)]);
-        self.same_length(size, &mut rest, |numbers, digit, least, digits_left| {
-            numbers.below(digit, least, numbers.rest_of_int(digits_left))
+        bound.plain(cap)?;
+        let end = Some(End {
+            value: bound.clone(),
+            open: exclusive,
         });
-        let shorter = match size.int.len() {
-            0 => return n.concat(range(n, b'0', b'0'), rest),
-            1 => NodeId::NEVER,
-            length => {
-                let more = n.repeat(self.digit, 0, length as u32 - 2);
-                let positive = n.concat(range(n, b'1', b'9'), more);
-                let int = n.or(vec![range(n, b'0', b'0'), positive]);
-                n.concat(int, self.fraction)
-            }
+        let interval = match side {
+            Side::AtLeast => Interval {
+                lower: end,
+                upper: None,
+            },
+            Side::AtMost => Interval {
+                lower: None,
+                upper: end,
+            },
         };
-        // 0 is shorter than a one-digit number in value, not in length.
-        n.or(vec![shorter, rest])
+        Some(self.nodes.numbers(Set::interval(interval)))
     }
-
-    /// Unsigned numbers of at least a size.
-    fn at_least(&self, size: &Size, exclusive: bool) -> NodeId {
-        let n = self.nodes;
-        let zeros = n.repeat(range(n, b'0', b'0'), 0, UNBOUNDED);
-        let something = n.concat(range(n, b'1', b'9'), self.digits);
-        let mut tail = if exclusive {
-            n.concat(zeros, something)
-        } else {
-            self.digits
-        };
-        if size.fraction.is_empty() && !exclusive {
-            tail = n.repeat(self.digit, 1, UNBOUNDED);
-        }
-        for &digit in size.fraction.iter().rev() {
-            let higher = self.above(digit, self.digits);
-            tail = n.or(vec![higher, n.concat(range(n, digit, digit), tail)]);
-        }
-        let no_fraction = if !exclusive && size.fraction.is_empty() {
-            NodeId::EMPTY
-        } else {
-            NodeId::NEVER
-        };
-        let mut rest = n.or(vec![no_fraction, n.concat(range(n, b'.', b'.'), tail)]);
-        self.same_length(size, &mut rest, |numbers, digit, _, digits_left| {
-            numbers.above(digit, numbers.rest_of_int(digits_left))
-        });
-        if size.int.is_empty() {
-            let positive = self.chain(&[range(n, b'1', b'9'), self.digits, self.fraction]);
-            return n.or(vec![n.concat(range(n, b'0', b'0'), rest), positive]);
-        }
-        let more = n.repeat(self.digit, size.int.len() as u32, UNBOUNDED);
-        let longer = self.chain(&[range(n, b'1', b'9'), more, self.fraction]);
-        n.or(vec![longer, rest])
-    }
-
-    /// Puts the integer digits before `rest`: each the same, or different and then free.
-    fn same_length(
-        &self,
-        size: &Size,
-        rest: &mut NodeId,
-        different: impl Fn(&Self, u8, u8, usize) -> NodeId,
-    ) {
-        let n = self.nodes;
-        for (i, &digit) in size.int.iter().enumerate().rev() {
-            let least = if i == 0 && size.int.len() > 1 {
-                b'1'
-            } else {
-                b'0'
-            };
-            let other = different(self, digit, least, size.int.len() - 1 - i);
-            *rest = n.or(vec![other, n.concat(range(n, digit, digit), *rest)]);
-        }
-    }
-
-    /// So many more digits and an optional fraction.
-    fn rest_of_int(&self, digits: usize) -> NodeId {
-        let digits = digits as u32;
-        self.nodes
-            .concat(self.nodes.repeat(self.digit, digits, digits), self.fraction)
-    }
-
-    fn below(&self, digit: u8, least: u8, rest: NodeId) -> NodeId {
-        if digit <= least {
-            return NodeId::NEVER;
-        }
-        self.nodes.concat(range(self.nodes, least, digit - 1), rest)
-    }
-
-    fn above(&self, digit: u8, rest: NodeId) -> NodeId {
-        if digit == b'9' {
-            return NodeId::NEVER;
-        }
-        self.nodes.concat(range(self.nodes, digit + 1, b'9'), rest)
-    }
-
-    fn chain(&self, parts: &[NodeId]) -> NodeId {
-        parts
-            .iter()
-            .rev()
-            .fold(NodeId::EMPTY, |rest, &part| self.nodes.concat(part, rest))
-    }
-}
-
-/// The digits of an absolute value, before and after the point, without needless zeros.
-struct Size {
-    int: Vec<u8>,
-    fraction: Vec<u8>,
-}
-
-impl Size {
-    fn new(value: &Decimal, cap: usize) -> Option<Size> {
-        let (int, fraction) = value.plain(cap)?;
-        Some(Size { int, fraction })
-    }
-}
-
-fn range(nodes: &Regexes, lo: u8, hi: u8) -> NodeId {
-    nodes.class(CodeSet::new([(u32::from(lo), u32::from(hi))]))
 }
 
 #[cfg(test)]
@@ -453,7 +218,7 @@ mod tests {
                         "{text} <= {bound} {exclusive}"
                     );
                 }
-                for junk in ["", "-", "01", "1.", ".5", "+1", "1e1", "00", "-01"] {
+                for junk in ["", "-", "01", "1.", ".5", "+1", "1e", "00", "-01", "1e1000"] {
                     assert!(
                         !nodes.matches(least, junk) && !nodes.matches(most, junk),
                         "{junk}"
@@ -508,8 +273,11 @@ mod tests {
             ("-0", true, true),
             ("1.0", true, true),
             ("1.5", false, true),
-            ("1e5", false, true),
-            ("1E+05", false, true),
+            ("1e5", true, true),
+            ("1E+05", true, true),
+            ("125e-2", false, true),
+            ("12.50e+1", true, true),
+            ("1e1000", false, true),
             ("1.e5", false, false),
             ("007", false, false),
             ("", false, false),

@@ -94,7 +94,12 @@ impl Regexes {
 
     /// Whether some text is in the language.
     pub(crate) fn is_live(&self, id: NodeId) -> bool {
-        self.cost(id, Spelling::Json) != NO_WAY
+        match self.node(id) {
+            // There are none that cannot be finished.
+            Node::Numbers(_) | Node::Reading(_) => true,
+            Node::Or(parts) => parts.iter().any(|&part| self.is_live(part)),
+            _ => self.cost(id, Spelling::Json) != NO_WAY,
+        }
     }
 
     /// The fewest bytes that spell a text of the language; [`NO_WAY`] if it is empty.
@@ -162,7 +167,8 @@ impl Regexes {
                 let costs = rests.iter().map(|w| text_cost(w, spelling));
                 (costs.min().unwrap_or(NO_WAY), true)
             }
-            Node::Multiple(multiple) => (multiple.shortest().unwrap_or(NO_WAY), true),
+            Node::Numbers(_) => (1, false),
+            Node::Reading(ref reading) => reading.shortest(self.numeric().digits()),
             Node::Concat(..) => self.lower_bound(id, spelling),
             Node::Or(ref parts) => parts.iter().fold((NO_WAY, true), |(best, all), &p| {
                 let (cost, exact) = self.bound_memo(p, spelling);

@@ -1,6 +1,6 @@
 //! Names of languages that mean the same in all stores of a process.
 
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -78,12 +78,13 @@ impl Regexes {
                 hasher.write_u32(hi);
                 hasher.write_u32(depth);
             }
-            Node::Multiple(m) => {
+            &Node::Numbers(set) => {
                 hasher.write_u8(4);
-                hasher.write_u64(m.modulus);
-                hasher.write_u32(m.scale);
-                hasher.write_u64(m.rest);
-                hasher.write_u32(m.fraction.unwrap_or(u32::MAX));
+                self.numeric().set(set).hash(&mut hasher);
+            }
+            Node::Reading(reading) => {
+                hasher.write_u8(10);
+                reading.fingerprint(self.numeric().digits(), &mut hasher);
             }
             &Node::Concat(a, b) => {
                 hasher.write_u8(5);

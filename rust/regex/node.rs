@@ -11,7 +11,7 @@ use crate::intern::Interner;
 use crate::limits::Limits;
 use crate::regex::codeset::{CodeSet, SCALARS};
 use crate::regex::fingerprint;
-use crate::regex::multiple::Multiple;
+use crate::regex::numeric::{self, Reading};
 use crate::regex::pieces::{self, Piece};
 
 /// A language: an index into [`Regexes`].
@@ -44,8 +44,10 @@ pub(crate) enum Node {
         hi: u32,
         depth: u32,
     },
-    /// Plain decimal digits with an optional fraction whose value is a multiple of a decimal.
-    Multiple(Multiple),
+    /// The numbers of a set.
+    Numbers(u32),
+    /// What completes a number whose digits have begun.
+    Reading(Box<Reading>),
     Concat(NodeId, NodeId),
     Or(Box<[NodeId]>),
     And(Box<[NodeId]>),
@@ -79,6 +81,7 @@ pub(crate) enum Spelling {
 pub(crate) struct Regexes {
     nodes: Interner<Node, Memo>,
     words: boxcar::Vec<WordList>,
+    numeric: numeric::Store,
     pub(super) witness_states: usize,
     /// Whether some search for a witness ran out of its budget.
     pub(super) exhausted: AtomicBool,
@@ -105,6 +108,7 @@ impl Regexes {
         Regexes {
             nodes,
             words: boxcar::Vec::new(),
+            numeric: numeric::Store::default(),
             witness_states: limits.witness_states,
             exhausted: AtomicBool::new(false),
         }
@@ -119,7 +123,11 @@ impl Regexes {
         self.nodes.len()
     }
 
-    fn make(&self, node: Node) -> NodeId {
+    pub(super) fn numeric(&self) -> &numeric::Store {
+        &self.numeric
+    }
+
+    pub(super) fn make(&self, node: Node) -> NodeId {
         NodeId(self.nodes.intern(node))
     }
 
@@ -171,10 +179,6 @@ impl Regexes {
             .iter()
             .map(|w| w[depth as usize..].to_owned())
             .collect()
-    }
-
-    pub(crate) fn multiple(&self, multiple: Multiple) -> NodeId {
-        self.make(Node::Multiple(multiple))
     }
 
     /// `a` and then `b`.
@@ -284,6 +288,7 @@ impl Regexes {
         if let Some(set) = class {
             flat.push(self.class(set));
         }
+        self.unite_numbers(&mut flat);
         flat.sort_unstable();
         flat.dedup();
         if flat.first() == Some(&NodeId::EMPTY) && flat[1..].iter().any(|&n| self.nullable(n)) {
@@ -332,6 +337,7 @@ impl Regexes {
                 node => flat.push(node),
             }
         }
+        self.join_numbers(&mut flat);
         flat.sort_unstable();
         flat.dedup();
         match flat[..] {
@@ -414,7 +420,8 @@ impl Regexes {
             Node::Words {
                 list, lo, depth, ..
             } => self.word_list(list)[lo as usize].len() == depth as usize,
-            Node::Multiple(m) => m.holds(),
+            Node::Numbers(_) => false,
+            Node::Reading(ref reading) => reading.holds(),
             Node::Concat(..) => unreachable!("the loop above ends after the last concatenation"),
             Node::Or(ref parts) => parts.iter().any(|&p| self.nullable(p)),
             Node::And(ref parts) => parts.iter().all(|&p| self.nullable(p)),
@@ -442,15 +449,8 @@ impl Regexes {
                 hi,
                 depth,
             } => self.derive_words(list, lo, hi, depth),
-            Node::Multiple(m) => m
-                .derive()
-                .into_iter()
-                .map(|(c, next)| Piece {
-                    lo: c,
-                    hi: c,
-                    to: self.multiple(next),
-                })
-                .collect(),
+            Node::Numbers(set) => self.derive_numbers(set),
+            Node::Reading(ref reading) => self.derive_reading(reading),
             Node::Concat(..) => self.derive_concat(id),
             Node::Or(ref parts) => {
                 let all: Vec<&[Piece]> = parts.iter().map(|&p| self.pieces(p)).collect();

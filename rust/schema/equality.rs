@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::schema::decimal::Decimal;
+use crate::decimal::Decimal;
 
 /// Numbers are equal by value (`1` and `1.0`), objects regardless of the order of their keys.
 pub(super) fn equal(a: &Value, b: &Value) -> bool {

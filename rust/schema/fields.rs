@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::decimal::Decimal;
 use crate::error::Kind;
-use crate::schema::decimal::Decimal;
 use crate::schema::dialect::Dialect;
 use crate::schema::fault::Fault;
 use crate::schema::keyword::Keyword;

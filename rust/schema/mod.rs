@@ -8,7 +8,6 @@
 mod applicators;
 mod array;
 mod cycles;
-pub(crate) mod decimal;
 mod dialect;
 mod document;
 mod documents;

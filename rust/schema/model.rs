@@ -1,8 +1,8 @@
 //! What a schema says, resolved and checked, before it becomes obligations on text.
 
+use crate::decimal::Decimal;
 use crate::format::Format;
 use crate::regex::Ast;
-use crate::schema::decimal::Decimal;
 
 /// A schema of a [`Model`]: an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

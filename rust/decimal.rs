@@ -26,33 +26,41 @@ impl Decimal {
             None => (text, 0),
         };
         let (int, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let mut digits: Vec<u8> = int.bytes().chain(fraction.bytes()).collect();
+        let digits: Vec<u8> = int.bytes().chain(fraction.bytes()).collect();
         if int.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        let mut exponent = i64::from(exponent) - fraction.len() as i64;
+        let exponent = i64::from(exponent) - fraction.len() as i64;
+        Some(Decimal::new(negative, digits, exponent))
+    }
+
+    /// The normal form of `digits` × 10^`exponent`.
+    pub(crate) fn new(negative: bool, mut digits: Vec<u8>, mut exponent: i64) -> Self {
         while digits.last() == Some(&b'0') {
             digits.pop();
             exponent += 1;
         }
         let zeros = digits.iter().take_while(|&&d| d == b'0').count();
         digits.drain(..zeros);
-        if digits.is_empty() {
-            return Some(Decimal {
-                negative: false,
-                digits,
-                exponent: 0,
-            });
-        }
-        Some(Decimal {
-            negative,
+        let is_zero = digits.is_empty();
+        Decimal {
+            negative: negative && !is_zero,
             digits,
-            exponent,
-        })
+            exponent: if is_zero { 0 } else { exponent },
+        }
     }
 
     pub(crate) fn is_zero(&self) -> bool {
         self.digits.is_empty()
+    }
+
+    pub(crate) fn negated(&self) -> Self {
+        Decimal::new(!self.negative, self.digits.clone(), self.exponent)
+    }
+
+    /// Where the point stands, counted from before the first digit: 3 for 123, -1 for 0.05.
+    pub(crate) fn point(&self) -> i64 {
+        self.digits.len() as i64 + self.exponent
     }
 
     /// Whether the value is a whole number.
@@ -64,7 +72,7 @@ impl Decimal {
     /// The integer part has no leading zeros (zero is empty), the fraction no trailing ones.
     /// `None` if either would be longer than `cap`.
     pub(crate) fn plain(&self, cap: usize) -> Option<(Vec<u8>, Vec<u8>)> {
-        let point = self.digits.len() as i64 + self.exponent;
+        let point = self.point();
         if point > cap as i64 || -self.exponent > cap as i64 {
             return None;
         }
@@ -90,9 +98,8 @@ impl Decimal {
         if self.is_zero() || other.is_zero() {
             return other.is_zero().cmp(&self.is_zero());
         }
-        let point = |d: &Decimal| d.digits.len() as i64 + d.exponent;
-        point(self)
-            .cmp(&point(other))
+        self.point()
+            .cmp(&other.point())
             .then_with(|| self.digits.cmp(&other.digits))
     }
 }

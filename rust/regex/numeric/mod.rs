@@ -1,0 +1,25 @@
+//! Numbers: the decimal texts, exponents included, of the values in a set.
+//!
+//! A [`Set`] says which values, a [`Reading`] is a state of reading the digits of one. All compares
+//! digits with digits, so no digit is lost whatever the length.
+
+mod bound;
+mod divisor;
+mod exponent;
+mod how;
+mod interval;
+mod language;
+mod multiples;
+mod reach;
+mod reading;
+mod set;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use divisor::Divisor;
+pub(crate) use exponent::MAX_EXPONENT;
+pub(crate) use interval::{End, Interval};
+pub(super) use language::Store;
+pub(crate) use reading::Reading;
+pub(crate) use set::Set;
