@@ -294,14 +294,48 @@ impl Frames {
         let shape = self.rules.shape_of(object.shape);
         let demands = shape.demands(&self.rules, &clause.rules, key);
         let nots = &clause.nots;
-        let mut broken_sets: Vec<Vec<usize>> = Vec::new();
+        let value = self.rules.formulas.and(&demands);
+        // What every such value breaks is broken for free.
+        let is_free = |not: &[u32]| {
+            not.iter().any(|&rule| {
+                let demand = shape.demand(&self.rules, rule, key);
+                demand == FormulaId::FALSE
+                    || demand != FormulaId::TRUE && self.rules.excludes(value, demand, 1)
+            })
+        };
+        let free: Vec<usize> = (0..nots.len()).filter(|&i| is_free(&nots[i])).collect();
+        let others: Vec<usize> = (0..nots.len()).filter(|i| !free.contains(i)).collect();
+        let mut way = |set: &[usize]| {
+            let mut demands = demands.clone();
+            let breaking = set.iter().map(|&i| self.breaking(shape, &nots[i], key));
+            demands.extend(breaking.filter(|&formula| formula != FormulaId::TRUE));
+            let value = self.rules.formulas.and(&demands);
+            if self.rules.cost(value) == NEVER {
+                return None;
+            }
+            let open = (0..nots.len()).filter(|i| !free.contains(i) && !set.contains(i));
+            let rest = Clause {
+                nots: open.map(|i| nots[i].clone()).collect(),
+                ..clause.clone()
+            };
+            let ending = self.ending(object, read, &rest);
+            if let Some(ending) = &ending {
+                out.push(MemberWay {
+                    demands,
+                    value,
+                    end: ending.cost,
+                });
+            }
+            Some(ending.is_some())
+        };
+        // Sets of what the value breaks, small ones first; one that does needs no larger one.
+        let mut enough: Vec<Vec<usize>> = Vec::new();
         let mut sets = vec![Vec::new()];
         let mut tried = 0;
-        // Sets of what the value breaks, small ones first; one that does needs no larger one.
         while !sets.is_empty() {
             let mut larger = Vec::new();
             for set in sets {
-                if broken_sets
+                if enough
                     .iter()
                     .any(|known| known.iter().all(|i| set.contains(i)))
                 {
@@ -310,32 +344,17 @@ impl Frames {
                 tried += 1;
                 if tried > SETS {
                     self.rules.set_exhausted();
+                    way(&others);
                     return;
                 }
-                let mut demands = demands.clone();
-                demands.extend(set.iter().map(|&i| self.breaking(shape, &nots[i], key)));
-                let value = self.rules.formulas.and(&demands);
-                if self.rules.cost(value) == NEVER {
-                    continue;
-                }
-                let open = nots.iter().enumerate().filter(|(i, _)| !set.contains(i));
-                let rest = Clause {
-                    nots: open.map(|(_, not)| not.clone()).collect(),
-                    ..clause.clone()
-                };
-                match self.ending(object, read, &rest) {
-                    Some(ending) => {
-                        out.push(MemberWay {
-                            demands,
-                            value,
-                            end: ending.cost,
-                        });
-                        broken_sets.push(set);
+                match way(&set) {
+                    Some(true) => enough.push(set),
+                    Some(false) => {
+                        let last = set.last().copied();
+                        let next = others.iter().filter(|&&i| last.is_none_or(|last| i > last));
+                        larger.extend(next.map(|&i| [&set[..], &[i]].concat()));
                     }
-                    None => {
-                        let next = set.last().map_or(0, |last| last + 1);
-                        larger.extend((next..nots.len()).map(|i| [&set[..], &[i]].concat()));
-                    }
+                    None => {}
                 }
             }
             sets = larger;
