@@ -287,6 +287,10 @@ impl Question<'_> {
             counters.iter().map(|c| c.max).collect(),
         );
         let mut best: FxHashMap<Node, (u64, Option<(Node, FormulaId)>)> = FxHashMap::default();
+        // More items than those that something asks for help nothing.
+        let hits: u64 = counters.iter().fold(0, |sum, c| sum.saturating_add(c.min));
+        let asked = plain.least.max(self.alike(plain)).max(self.read.count);
+        let longest = asked.saturating_add(hits).min(plain.most.unwrap_or(u64::MAX));
         let mut open = BinaryHeap::from([Reverse((0, start.clone()))]);
         best.insert(start, (0, None));
         let mut visited = 0;
@@ -303,7 +307,7 @@ impl Question<'_> {
             if node.1.iter().all(|&min| min == 0) && length >= plain.least {
                 return Some(path(&best, node));
             }
-            if plain.most.is_some_and(|most| length >= most) {
+            if length >= longest {
                 continue;
             }
             for (value, mins, maxes) in self.choices(counters, &node.1, &node.2, node.0) {
