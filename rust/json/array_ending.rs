@@ -290,7 +290,9 @@ impl Question<'_> {
         // More items than those that something asks for help nothing.
         let hits: u64 = counters.iter().fold(0, |sum, c| sum.saturating_add(c.min));
         let asked = plain.least.max(self.alike(plain)).max(self.read.count);
-        let longest = asked.saturating_add(hits).min(plain.most.unwrap_or(u64::MAX));
+        let longest = asked
+            .saturating_add(hits)
+            .min(plain.most.unwrap_or(u64::MAX));
         let mut open = BinaryHeap::from([Reverse((0, start.clone()))]);
         best.insert(start, (0, None));
         let mut visited = 0;

@@ -288,7 +288,8 @@ impl Rules {
             Kind::Null | Kind::True | Kind::False => false,
             Kind::String => {
                 let languages = vec![self.string_language(a), self.string_language(b)];
-                regexes.and(languages) == NodeId::NEVER
+                let both = regexes.and(languages);
+                both == NodeId::NEVER || !regexes.nullable(both) && regexes.pieces(both).is_empty()
             }
             Kind::Number => {
                 let languages = vec![self.number_language(a), self.number_language(b)];

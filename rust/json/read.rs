@@ -48,6 +48,9 @@ impl Rules {
     }
 }
 
+/// Patterns of no more words are read as lists of them.
+const LISTED: usize = 64;
+
 pub(super) struct Reader<'a> {
     pub(super) rules: &'a Rules,
     pub(super) model: &'a Model,
@@ -232,7 +235,7 @@ impl Reader<'_> {
             false => regexes.repeat(NodeId::CHAR, min, max),
         }];
         if let Some(pattern) = &string.pattern {
-            languages.push(lower::search(pattern, regexes)?);
+            languages.push(regexes.listed(lower::search(pattern, regexes)?, LISTED));
         }
         languages.extend(string.format.map(|format| format.language(regexes)));
         parts.push(self.assertion(Formula::Text(regexes.and(languages))));

@@ -406,6 +406,46 @@ impl Regexes {
         }
     }
 
+    /// The same language, as a list of words if it holds no more than `most` and is written as a
+    /// sequence of choices. Word lists exclude each other at a glance.
+    pub(crate) fn listed(&self, id: NodeId, most: usize) -> NodeId {
+        match self.enumerate(id, most) {
+            Some(words) => self.words(words),
+            None => id,
+        }
+    }
+
+    fn enumerate(&self, id: NodeId, most: usize) -> Option<Vec<String>> {
+        let product = |a: Vec<String>, b: Vec<String>| {
+            let all = a
+                .iter()
+                .flat_map(|a| b.iter().map(move |b| format!("{a}{b}")));
+            (a.len() * b.len() <= most).then(|| all.collect())
+        };
+        match *self.node(id) {
+            Node::Empty => Some(vec![String::new()]),
+            Node::Class(ref set) => {
+                let count = set
+                    .ranges()
+                    .iter()
+                    .map(|&(lo, hi)| (hi - lo) as usize + 1)
+                    .sum::<usize>();
+                let chars = set.ranges().iter().flat_map(|&(lo, hi)| lo..=hi);
+                let words = chars.map(|c| char::from_u32(c).map(String::from));
+                (count <= most).then(|| words.collect())?
+            }
+            Node::Concat(a, b) => product(self.enumerate(a, most)?, self.enumerate(b, most)?),
+            Node::Or(ref parts) => {
+                let mut all = Vec::new();
+                for &part in parts {
+                    all.extend(self.enumerate(part, most)?);
+                }
+                (all.len() <= most).then_some(all)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the empty text is in the language.
     pub(crate) fn nullable(&self, mut id: NodeId) -> bool {
         while let Node::Concat(a, b) = *self.node(id) {
