@@ -158,12 +158,41 @@ impl Frames {
             let mut words: Vec<String> = declared.map(|(key, _)| key.to_string()).collect();
             words.extend(plan.wanted.iter().map(|&key| self.key_text(id, key)));
             let classes = 0..shape.classes.len() as u16;
-            let mut all: Vec<NodeId> = classes
+            let open: Vec<NodeId> = classes
                 .filter_map(|class| self.open_keys(id, class))
                 .collect();
-            all.push(regexes.words(words));
-            self.rules.scanner.start(regexes.or(all), Box::new([]))
+            // The one class of keys, if there is nothing else, is what must be read anyway.
+            let asks = match open[..] {
+                [_] if words.is_empty() => Box::default(),
+                _ => open.as_slice().into(),
+            };
+            let all = regexes.or([&open[..], &[regexes.words(words)]].concat());
+            self.rules.scanner.start(all, asks)
         })
+    }
+
+    /// The classes of keys that may come, each with what is left of its language after what has
+    /// been read of a key, up to a state from [`Frames::key_scan`].
+    pub(crate) fn classes_left(
+        &self,
+        id: ObjectId,
+        scan: ScanId,
+    ) -> impl Iterator<Item = (u16, NodeId)> {
+        let open = self.plan(id).classes.iter();
+        let open = (0..).zip(open).filter(|(_, may)| **may);
+        let scan = self.rules.scanner.scan(scan);
+        let left = match scan.asks.is_empty() {
+            true => std::slice::from_ref(&scan.must),
+            false => &scan.asks,
+        };
+        open.map(|(class, _)| class).zip(left.iter().copied())
+    }
+
+    /// The class of an undeclared key that ends in a state.
+    pub(crate) fn key_class(&self, id: ObjectId, scan: ScanId) -> u16 {
+        let mut classes = self.classes_left(id, scan);
+        let ended = classes.find(|&(_, left)| self.rules.scanner.regexes.nullable(left));
+        ended.map_or(u16::MAX, |(class, _)| class)
     }
 
     /// The formula of an object together with some of what is asked about it.
@@ -240,7 +269,7 @@ impl Frames {
             let simple = self.simple_value(id, way, key).map(|value| MemberWay {
                 demands: shape.demands(&self.rules, &way.clause.rules, key),
                 value,
-                end: self.simple_end(id, way, key),
+                end: self.end_without(id, way, key),
             });
             return simple.into_iter().collect();
         }
@@ -259,6 +288,33 @@ impl Frames {
             self.ways_of_clause(object, &read, &clause, key, &mut out);
         }
         out
+    }
+
+    /// As [`Frames::member_ways`], and the way that the cheapest ending takes: its value may break
+    /// more than it must.
+    pub(crate) fn ending_ways(
+        &self,
+        id: ObjectId,
+        way: &ObjectWay<'_>,
+        key: Key,
+    ) -> Vec<MemberWay> {
+        let mut ways = self.member_ways(id, way, key);
+        ways.extend(self.planned_way(id, way, key));
+        ways
+    }
+
+    fn planned_way(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> Option<MemberWay> {
+        if self.is_simple(id, way) {
+            return None;
+        }
+        let members = &way.ending.members;
+        let at = members.binary_search_by_key(&key, |member| member.0).ok()?;
+        let value = members[at].1;
+        Some(MemberWay {
+            demands: vec![value],
+            value,
+            end: self.end_without(id, way, key),
+        })
     }
 
     /// A clause with the choices made that concern a key: in all ways.
@@ -368,8 +424,8 @@ impl Frames {
         formulas.not(formulas.and(&demands))
     }
 
-    /// The fewest bytes after a member on a simple way.
-    fn simple_end(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> u64 {
+    /// The fewest bytes after a member, if the ending of a way changes by no more than it.
+    fn end_without(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> u64 {
         let members = &way.ending.members;
         let mut cost = way.ending.cost;
         // The first member of all has no comma before it, but now `key` is the first.
@@ -424,7 +480,7 @@ impl Frames {
     }
 
     /// The keys of a class that may come, and have not, if the plan allows any of them.
-    pub(crate) fn open_keys(&self, id: ObjectId, class: u16) -> Option<NodeId> {
+    fn open_keys(&self, id: ObjectId, class: u16) -> Option<NodeId> {
         self.plan(id).classes[usize::from(class)].then(|| self.left_of(id, class))
     }
 
@@ -458,20 +514,23 @@ impl Frames {
                 key,
             } = self.member_of(id);
             let object = self.objects.get(object_id.0);
-            let ways = self.object_ways(object_id, object.must);
-            let ways = ways
+            let all_ways = self.object_ways(object_id, object.must);
+            let ways = all_ways
                 .iter()
                 .flat_map(|way| self.member_ways(object_id, way, key));
             let ways: Vec<Vec<FormulaId>> = ways.map(|way| way.demands).collect();
             let tracked = self.tracked(object.must, &object.asks);
             let shape = self.rules.shape_of(object.shape);
             let mut all = shape.demands(&self.rules, &tracked, key);
+            let planned = all_ways.iter();
+            let planned = planned.filter_map(|way| self.planned_way(object_id, way, key));
+            all.extend(planned.map(|way| way.value));
             for &ask in &object.asks {
                 let formula = self.rules.formulas.and(&[object.must, ask]);
                 let ways = self.object_ways(object_id, formula);
                 let ways = ways
                     .iter()
-                    .flat_map(|way| self.member_ways(object_id, way, key));
+                    .flat_map(|way| self.ending_ways(object_id, way, key));
                 all.extend(ways.flat_map(|way| way.demands));
             }
             let task = value_task(self, &ways, all);

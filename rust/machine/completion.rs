@@ -38,11 +38,12 @@ impl Machine {
     /// The bytes of a shortest ending of the text, empty where the text may end; `None` if it is
     /// longer than `cap` bytes, or none is known.
     pub(crate) fn completion(&self, mut config: Config, cap: usize) -> Option<Vec<u8>> {
-        if self.ending_bound(config) > (cap as u64).saturating_add(SLACK) {
+        let bound = self.ending_bound(config);
+        if bound > (cap as u64).saturating_add(SLACK) {
             return None;
         }
         let mut out = Vec::new();
-        while out.len() <= cap {
+        while out.len() as u64 <= bound {
             match self.next_move(config) {
                 Move::End => return Some(out),
                 Move::Unknown => return None,
@@ -105,7 +106,7 @@ impl Machine {
                     let member = self.frames.member_of(member);
                     let formula = self.frames.object_demand(member.object, asked);
                     for way in self.frames.object_ways(member.object, formula) {
-                        for way in self.frames.member_ways(member.object, &way, member.key) {
+                        for way in self.frames.ending_ways(member.object, &way, member.key) {
                             let asked = demands(task, &way.demands);
                             keep_cheapest(&mut out, asked, add(*after, way.end));
                         }

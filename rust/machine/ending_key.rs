@@ -9,6 +9,7 @@ use crate::json::spelling::{Partial, spell_json};
 use crate::json::texts::TextId;
 use crate::machine::{Machine, State};
 use crate::regex::node::{NodeId, Spelling};
+use crate::regex::scan::ScanId;
 
 /// The rest of a key, and the bytes from there to the end of the object.
 type Best = Option<(Vec<u8>, u64)>;
@@ -20,7 +21,7 @@ impl Machine {
         let ways = frames.object_ways(object, formula);
         let ways = ways
             .iter()
-            .flat_map(|way| frames.member_ways(object, way, key));
+            .flat_map(|way| frames.ending_ways(object, way, key));
         let costs = ways.map(|way| {
             let value = add(frames.rules.cost(way.value), frames.rules.separator);
             add(value, way.end)
@@ -31,29 +32,40 @@ impl Machine {
     /// The rest of the key that is being read or to come, without quotes, with which the object
     /// ends soonest, and the bytes to the end of the object, closing quote included.
     pub(super) fn best_key(&self, state: State, asked: &[u16]) -> Best {
-        let (object, prefix, text, partial) = match state {
+        let (object, candidates, partial) = match state {
+            State::Object { object, .. } if self.frames.shape_of(object).is_scanned() => {
+                let scan = self.frames.key_scan(object)?;
+                let start = self.frames.key_table(object).start();
+                let read = (start, TextId::EMPTY, Partial::Nothing);
+                let candidates = self.scanned_candidates(object, scan, read);
+                (object, candidates, Partial::Nothing)
+            }
             State::Object { object, .. } => {
                 let start = self.frames.key_table(object).start();
-                (object, start, TextId::EMPTY, Partial::Nothing)
+                let candidates = self.known_candidates(object, start, Partial::Nothing);
+                (object, candidates, Partial::Nothing)
             }
             State::Key {
                 object,
                 prefix,
                 partial,
-            } => (object, Some(prefix), TextId::EMPTY, partial),
+            } => {
+                let candidates = self.known_candidates(object, Some(prefix), partial);
+                (object, candidates, partial)
+            }
             State::ScannedKey {
                 object,
+                scan,
+                prefix,
                 text,
                 partial,
-                ..
-            } => (object, None, text, partial),
+            } => {
+                let read = (prefix, text, partial);
+                (object, self.scanned_candidates(object, scan, read), partial)
+            }
             _ => return None,
         };
         let formula = self.frames.object_demand(object, asked);
-        let candidates = match self.frames.shape_of(object).is_scanned() {
-            true => self.scanned_candidates(object, text, partial),
-            false => self.known_candidates(object, prefix, partial),
-        };
         let mut best: Best = None;
         for (rest, key) in candidates {
             let Some(bytes) = spell_rest(&rest, partial) else {
@@ -96,30 +108,21 @@ impl Machine {
     fn scanned_candidates(
         &self,
         object: ObjectId,
-        text: TextId,
-        partial: Partial,
+        scan: ScanId,
+        (prefix, text, partial): (Option<Prefix>, TextId, Partial),
     ) -> Vec<(String, Key)> {
         let frames = &self.frames;
-        let (plan, shape) = (frames.plan(object), frames.shape_of(object));
-        let read = frames.rules.texts.spell(text);
-        let declared = (0..shape.keys.len() as u32).map(Key::Declared);
-        let named = declared.chain(shape.wanted.iter().copied());
-        let mut out = Vec::new();
-        for key in named.filter(|&key| plan.allows(key)) {
-            if let Some(rest) = frames.key_text(object, key).strip_prefix(&read) {
-                out.push((rest.to_owned(), key));
-            }
+        let (plan, table) = (frames.plan(object), frames.key_table(object));
+        let mut out: Vec<(String, Key)> = Vec::new();
+        if let Some(prefix) = prefix {
+            let open = table.open(prefix).filter(|&(key, _)| plan.allows(key));
+            out.extend(open.map(|(key, rest)| (rest.to_owned(), key)));
+            out.sort_unstable_by_key(|&(_, key)| key);
         }
-        for class in 0..shape.classes.len() as u16 {
-            let rest = frames.open_keys(object, class).and_then(|keys| {
-                let regexes = &frames.rules.scanner.regexes;
-                let keys = read
-                    .chars()
-                    .fold(keys, |node, c| regexes.step(node, u32::from(c)));
-                self.cheapest_rest(keys, partial)
-            });
-            if let Some(rest) = rest {
-                let text = frames.rules.texts.text(&format!("{read}{rest}"));
+        for (class, left) in frames.classes_left(object, scan) {
+            if let Some(rest) = self.cheapest_rest(left, partial) {
+                let longer = |text, c| frames.rules.texts.longer(text, u32::from(c));
+                let text = rest.chars().fold(text, longer);
                 out.push((rest, Key::Other(text, class)));
             }
         }

@@ -71,6 +71,8 @@ pub(crate) enum State {
     ScannedKey {
         object: ObjectId,
         scan: ScanId,
+        /// The keys of the table that begin like this one, if any do.
+        prefix: Option<Prefix>,
         text: TextId,
         partial: Partial,
     },

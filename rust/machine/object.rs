@@ -47,6 +47,7 @@ impl Machine {
             return Some(State::ScannedKey {
                 object,
                 scan: self.frames.key_scan(object)?,
+                prefix: self.frames.key_table(object).start(),
                 text,
                 partial,
             });
@@ -94,18 +95,36 @@ impl Machine {
             State::ScannedKey {
                 object,
                 scan,
+                prefix,
                 text,
                 partial,
             } => match self.scan_string(scan, partial, byte)? {
-                Some((scan, partial, c)) => Some(State::ScannedKey {
+                Some((scan, partial, None)) => Some(State::ScannedKey {
                     object,
                     scan,
-                    text: c.map_or(text, |c| texts.longer(text, c)),
+                    prefix,
+                    text,
                     partial,
                 }),
+                Some((scan, partial, Some(c))) => {
+                    let table = self.frames.key_table(object);
+                    let next = |prefix| table.step(prefix, char::from_u32(c)?);
+                    Some(State::ScannedKey {
+                        object,
+                        scan,
+                        prefix: prefix.and_then(next),
+                        text: texts.longer(text, c),
+                        partial,
+                    })
+                }
                 None => {
-                    let shape = self.frames.shape_of(object);
-                    let key = shape.key(&self.frames.rules, &texts.spell(text));
+                    let known = prefix.and_then(|p| self.frames.key_table(object).whole(p));
+                    let key = match known {
+                        Some(Known::Declared(rank)) => Key::Declared(rank),
+                        Some(Known::Wanted(key)) => key,
+                        Some(Known::Taken) => return None,
+                        None => Key::Other(text, self.frames.key_class(object, scan)),
+                    };
                     Some(self.after_key(object, key))
                 }
             },

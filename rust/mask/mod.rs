@@ -173,6 +173,22 @@ pub(crate) fn forget_text(config: Config) -> Config {
             };
             Config { state, ..config }
         }
+        State::ScannedKey {
+            object,
+            scan,
+            prefix,
+            partial,
+            ..
+        } => {
+            let state = State::ScannedKey {
+                object,
+                scan,
+                prefix,
+                text: TextId::WHATEVER,
+                partial,
+            };
+            Config { state, ..config }
+        }
         _ => config,
     }
 }
@@ -192,7 +208,7 @@ impl Walk<'_> {
             State::String { scan, partial } => (self.string(config, scan, partial), false),
             State::ScannedKey { scan, partial, .. } => {
                 let local = self.local(ScanKey::Scan(scan), partial);
-                (self.one_by_one(config, local), false)
+                self.grouped(config, local)
             }
             State::OtherKey { partial, .. } if is_recorded => {
                 let local = self.local(ScanKey::Anything, partial);
@@ -249,7 +265,10 @@ impl Walk<'_> {
             after,
             |at, byte, _| {
                 let next = self.machine.step(at, byte)?;
-                let was_key = matches!(at.state, State::Key { .. } | State::OtherKey { .. });
+                let was_key = matches!(
+                    at.state,
+                    State::Key { .. } | State::OtherKey { .. } | State::ScannedKey { .. }
+                );
                 reads_key |= was_key && matches!(next.state, State::Colon { .. });
                 Some(next)
             },
@@ -270,7 +289,31 @@ impl Walk<'_> {
             let more = closed.map_or_else(Vec::new, |after| self.leave(&local, after).0);
             return Tokens::Inside(local, more.into());
         }
-        self.one_by_one(config, local)
+        match config.record {
+            TextId::EMPTY => self.grouped(config, local).0,
+            _ => self.one_by_one(config, local),
+        }
+    }
+
+    /// The tokens inside a string, and of those that close it the ones that may, group by group:
+    /// most lead to few places after the quote. Also whether some token reads a whole key after it.
+    fn grouped(&self, config: Config, local: Arc<Local>) -> (Tokens, bool) {
+        let mut groups: FxHashMap<Config, FxHashSet<u32>> = FxHashMap::default();
+        for exit in &local.exits.tokens {
+            let bytes = self.vocabulary.token(exit.token).unwrap_or_default();
+            let mut closed = bytes[..=usize::from(exit.before)].iter();
+            if let Some(after) = closed.try_fold(config, |at, &byte| self.machine.step(at, byte)) {
+                groups.entry(after).or_default().insert(exit.token);
+            }
+        }
+        let mut more = Vec::new();
+        let mut reads_key = false;
+        for (after, group) in groups {
+            let (allowed, reads) = self.leave(&local, after);
+            reads_key |= reads;
+            more.extend(allowed.into_iter().filter(|token| group.contains(token)));
+        }
+        (Tokens::Inside(local, more.into()), reads_key)
     }
 
     /// Tries each token that closes the string.
