@@ -87,7 +87,7 @@ impl Regexes {
                 reading.fingerprint(self.numeric().digits(), &mut hasher);
             }
             Node::Told(told) => {
-                hasher.write_u8(10);
+                hasher.write_u8(11);
                 hasher.write_usize(told.rule.name.len());
                 hasher.write(told.rule.name.as_bytes());
                 hasher.write(told.state.as_bytes());
