@@ -1,6 +1,8 @@
 //! Names of hosts in ASCII.
 
+use crate::format::a_label::a_label;
 use crate::format::build::Build;
+use crate::format::idna::Direction;
 use crate::regex::node::NodeId;
 
 /// Octets of a name, without a final dot: RFC 1123, section 2.1, and RFC 1035, section 2.3.4.
@@ -12,15 +14,41 @@ pub(super) const LABEL_OCTETS: u32 = 63;
 /// A host name of RFC 1123, section 2.1: labels of letters, digits and inner hyphens.
 ///
 /// Labels with hyphens in the third and fourth position are reserved (RFC 5891, section 4.2.3.1).
-/// Of those, the standard knows the A-labels, `xn--` and Punycode. Whether one decodes to a valid
-/// label is no question for a small automaton, so they are refused.
+/// Of those, the standard knows the A-labels, which are valid here, too.
 pub(super) fn hostname(build: Build) -> NodeId {
-    let names = build.list(label(build), build.text("."));
-    build.at_most(NAME_OCTETS, names)
+    name(build, build.text("."))
+}
+
+/// A name in ASCII with labels between separators.
+///
+/// RFC 5893, section 2: if one label is written from right to left, all obey its rules. Of labels
+/// from left to right, those that begin with a letter do. A-labels among them, which begin with
+/// one mostly, are nevertheless not read together with such ones, so that they need no telling
+/// apart. As long as all labels begin with a letter, any may follow.
+pub(super) fn name(build: Build, separator: NodeId) -> NodeId {
+    let letter_first = label_from(build, "[A-Za-z]");
+    let left_to_right = build.or([
+        label_from(build, "[0-9]"),
+        a_label(build, Direction::LeftToRight),
+    ]);
+    let right_to_left = a_label(build, Direction::RightToLeft);
+    let more = |label| build.star(build.concat(&[separator, label]));
+    let decided = build.or([
+        build.concat(&[left_to_right, more(build.or([letter_first, left_to_right]))]),
+        build.concat(&[right_to_left, more(build.or([letter_first, right_to_left]))]),
+    ]);
+    let then_decided = build.optional(build.concat(&[separator, decided]));
+    let undecided = build.concat(&[letter_first, more(letter_first), then_decided]);
+    build.at_most(NAME_OCTETS, build.or([undecided, decided]))
 }
 
 /// A label of letters, digits and inner hyphens, without hyphens in third and fourth position.
 pub(super) fn label(build: Build) -> NodeId {
+    label_from(build, "[A-Za-z0-9]")
+}
+
+/// Such a label with a `first` character.
+fn label_from(build: Build, first: &str) -> NodeId {
     let edge = build.pattern("[A-Za-z0-9]");
     let hyphen = build.text("-");
     // Of at most `max` characters, the last no hyphen.
@@ -37,7 +65,7 @@ pub(super) fn label(build: Build) -> NodeId {
         build.concat(&[edge, build.optional(from_third)]),
         build.concat(&[hyphen, from_third]),
     ]);
-    build.concat(&[edge, build.optional(from_second)])
+    build.concat(&[build.pattern(first), build.optional(from_second)])
 }
 
 #[cfg(test)]
@@ -101,8 +129,6 @@ mod tests {
             "a\u{FF0E}b",
             "a\n",
             "xn--X",
-            "xn--p1ai",
-            "XN--p1ai",
             "ab--c",
         ];
         check(Format::Hostname, &valid, &invalid);

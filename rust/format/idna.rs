@@ -1,11 +1,11 @@
 //! Internationalised names of hosts: IDNA2008, which is RFC 5890 to RFC 5893.
 //!
-//! A label is ASCII, as in `hostname`, or a U-label. Of the rules for those, these are exact: the
+//! A name is one of `hostname`, or has U-labels. Of the rules for those, these are exact: the
 //! letters and digits (RFC 5892), hyphens (RFC 5891, section 4.2.3.1), the contexts of joiners and
 //! punctuation (RFC 5892, appendix A) and directions (RFC 5893). What is left out of the language:
 //!
 //! - Modifier letters without a direction, and the digits of Hanifi Rohingya.
-//! - A-labels (`xn--`), as in `hostname`.
+//! - Names with both A-labels (`xn--`) and U-labels.
 //! - The form in Punycode must not be longer than 63 octets. Labels are bounded by what the least
 //!   favourable characters would take, see [`U_LABEL`].
 //! - A name with U-labels has at most [`NAME_CHARS`] characters and [`U_LABELS`] such labels, which
@@ -64,20 +64,58 @@ fn name(build: Build, marks: &CodeSet) -> NodeId {
     let labels = Labels::new(build, marks);
     let separator = build.pattern(SEPARATORS);
     let ascii = hostname::label(build);
-    let ascii_name = build.at_most(hostname::NAME_OCTETS, build.list(ascii, separator));
+    let ascii_name = hostname::name(build, separator);
+    let left_to_right = labels.fitting(labels.left_to_right());
+    let right_to_left = labels.fitting(labels.right_to_left());
     // RFC 5893, section 2: if one label is written from right to left, all obey its rules.
-    let left_to_right = build.list(build.or([ascii, labels.left_to_right()]), separator);
+    let left_to_right_name = build.list(build.or([ascii, left_to_right]), separator);
     let any_direction = [
         labels.begins_with_letter(ascii),
-        labels.begins_with_letter(labels.left_to_right()),
-        labels.right_to_left(),
+        labels.begins_with_letter(left_to_right),
+        right_to_left,
     ];
     let any_direction = build.list(build.or(any_direction), separator);
     let unicode_name = build.at_most(
         NAME_CHARS,
-        build.and([build.or([left_to_right, any_direction]), u_labels(build)]),
+        build.and([
+            build.or([left_to_right_name, any_direction]),
+            u_labels(build),
+        ]),
     );
     build.or([ascii_name, unicode_name])
+}
+
+/// How a label is written.
+#[derive(Clone, Copy)]
+pub(super) enum Direction {
+    LeftToRight,
+    RightToLeft,
+}
+
+/// U-labels without a bound of their length, and the characters beyond ASCII that some may hold.
+/// Among the labels from left to right are those of ASCII.
+pub(super) fn u_labels_of_any_length(build: Build, direction: Direction) -> (NodeId, CodeSet) {
+    let labels = Labels::new(build, &CodeSet::default());
+    let sets = &labels.sets;
+    let beyond = CodeSet::new([(0x80, MAX)]);
+    let (labels, chars) = match direction {
+        Direction::LeftToRight => {
+            let letters = sets.left.union(&sets.digits).union(&labels.marks);
+            let marks = sets.all_marks.intersection(&CodeSet::new(BRAHMIC));
+            let others = [0xB7, 0x375, 0x200C, 0x200D, KATAKANA_MIDDLE_DOT].map(|c| (c, c));
+            let others = CodeSet::new(others.into_iter().chain([EXTENDED_ARABIC_DIGITS]));
+            (labels.left_to_right(), letters.union(&marks).union(&others))
+        }
+        Direction::RightToLeft => {
+            let digits = [ARABIC_DIGITS, EXTENDED_ARABIC_DIGITS];
+            let others = [(0x5F3, 0x5F4), (0x200C, 0x200C)].into_iter().chain(digits);
+            (
+                labels.right_to_left(),
+                sets.right.union(&CodeSet::new(others)),
+            )
+        }
+    };
+    (labels, chars.intersection(&beyond))
 }
 
 /// The texts with at most [`U_LABELS`] labels that are not ASCII.
@@ -264,7 +302,7 @@ impl<'a> Labels<'a> {
         self.shaped(build.concat(&[letters, rest]))
     }
 
-    /// Of these labels, those whose edges, hyphens and length are right.
+    /// Of these labels, those whose edges and hyphens are right.
     fn shaped(&self, labels: NodeId) -> NodeId {
         let build = self.build;
         let hyphen = CodeSet::single('-'.into());
@@ -283,12 +321,18 @@ impl<'a> Labels<'a> {
             NodeId::ANY,
         ]);
         let short = build.0.repeat_between(NodeId::CHAR, 0, Some(3));
+        build.and([labels, edges, build.or([hyphens, short])])
+    }
+
+    /// Of these labels, those that are certainly short enough.
+    fn fitting(&self, labels: NodeId) -> NodeId {
+        let build = self.build;
         let ascii = build.pattern(r"[\x00-\x7F]");
         let lengths = U_LABEL.map(|(largest, weight, sum)| {
             let beyond = self.class(&CodeSet::new([(0x80, largest)]));
             build.weighing(&[(ascii, 1), (beyond, weight)], sum)
         });
-        build.and([labels, edges, build.or([hyphens, short]), build.or(lengths)])
+        build.and([labels, build.or(lengths)])
     }
 
     /// Of these labels, those whose first character is a letter, as rule 1 of RFC 5893 asks.
@@ -343,7 +387,6 @@ mod tests {
             "ﬁ",
             "ａ",
             "\u{1100}\u{1161}",
-            "xn--p1ai",
             "\u{640}\u{7FA}",
             "\u{302E}한",
             "한\u{302E}국",

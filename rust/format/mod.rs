@@ -4,6 +4,7 @@
 //! not regular, or too large as an automaton, what cannot be told to be valid is left out, and the
 //! format's function says so.
 
+mod a_label;
 mod address;
 mod build;
 mod char_class;
@@ -15,6 +16,7 @@ mod ordered;
 mod pattern;
 mod pointer;
 mod property_names;
+mod punycode;
 mod template;
 #[cfg(test)]
 mod testing;

@@ -38,6 +38,8 @@ const RAW_COSTS: &[(u32, u32, u32)] = &[
     (0x1_0000, 0x10_FFFF, 4),
 ];
 
+const CHAR_COSTS: &[(u32, u32, u32)] = &[(0x61, 0x7A, 1), (0, 0x10_FFFF, 1)];
+
 /// The cheapest character of `lo..=hi` and its bytes.
 pub(crate) fn cheapest(lo: u32, hi: u32, spelling: Spelling) -> (u32, u32) {
     costs(spelling)
@@ -75,6 +77,7 @@ fn costs(spelling: Spelling) -> &'static [(u32, u32, u32)] {
     match spelling {
         Spelling::Json => JSON_COSTS,
         Spelling::Raw => RAW_COSTS,
+        Spelling::Chars => CHAR_COSTS,
     }
 }
 
@@ -169,6 +172,7 @@ impl Regexes {
             }
             Node::Numbers(_) => (1, false),
             Node::Reading(ref reading) => reading.shortest(self.numeric().digits()),
+            Node::Told(ref told) => ((told.rule.distance)(&told.state).unwrap_or(NO_WAY), true),
             Node::Concat(..) => self.lower_bound(id, spelling),
             Node::Or(ref parts) => parts.iter().fold((NO_WAY, true), |(best, all), &p| {
                 let (cost, exact) = self.bound_memo(p, spelling);
@@ -177,7 +181,11 @@ impl Regexes {
             Node::And(ref parts) => {
                 let bounds = parts.iter().map(|&p| self.bound_memo(p, spelling).0);
                 let bound = bounds.max().unwrap_or(0);
-                (bound, bound == NO_WAY || self.nullable(id))
+                if bound == NO_WAY || self.nullable(id) {
+                    return (bound, true);
+                }
+                self.cost_within_length(parts, spelling)
+                    .map_or((bound, false), |cost| (cost, true))
             }
             Node::Not(_) => (u32::from(!self.nullable(id)), self.nullable(id)),
             Node::Repeat { body, min, .. } => {
@@ -189,6 +197,30 @@ impl Regexes {
                 }
             }
         }
+    }
+
+    /// The exact cost of a conjunction with a length, where lengths decide it.
+    fn cost_within_length(&self, parts: &[NodeId], spelling: Spelling) -> Option<u32> {
+        let (length, min, max) = parts.iter().find_map(|&p| match *self.node(p) {
+            Node::Repeat {
+                body: NodeId::CHAR,
+                min,
+                max,
+            } => Some((p, min, max)),
+            _ => None,
+        })?;
+        let others = || parts.iter().copied().filter(|&p| p != length);
+        let fewest = others().map(|p| self.bound_memo(p, Spelling::Chars).0);
+        let fewest = fewest.max().unwrap_or(0);
+        if fewest > max {
+            return Some(NO_WAY);
+        }
+        let (cost, exact) = match parts {
+            [_, _] => self.bound_memo(others().next()?, spelling),
+            _ => return None,
+        };
+        // A character takes a byte or more: the cheapest text has no more characters than bytes.
+        (exact && cost <= max && fewest >= min).then_some(cost)
     }
 
     /// A search for the cheapest text, the most promising state first.

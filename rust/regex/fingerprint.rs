@@ -86,6 +86,12 @@ impl Regexes {
                 hasher.write_u8(10);
                 reading.fingerprint(self.numeric().digits(), &mut hasher);
             }
+            Node::Told(told) => {
+                hasher.write_u8(11);
+                hasher.write_usize(told.rule.name.len());
+                hasher.write(told.rule.name.as_bytes());
+                hasher.write(told.state.as_bytes());
+            }
             &Node::Concat(a, b) => {
                 hasher.write_u8(5);
                 hasher.write_u128(self.fingerprint(a));

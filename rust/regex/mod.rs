@@ -13,6 +13,7 @@ mod parts;
 mod pieces;
 pub(crate) mod scan;
 mod system;
+pub(crate) mod told;
 mod track;
 
 pub(crate) use ast::Ast;

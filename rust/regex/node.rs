@@ -13,6 +13,7 @@ use crate::regex::codeset::{CodeSet, SCALARS};
 use crate::regex::fingerprint;
 use crate::regex::numeric::{self, Reading};
 use crate::regex::pieces::{self, Piece};
+use crate::regex::told::Told;
 
 /// A language: an index into [`Regexes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,6 +49,7 @@ pub(crate) enum Node {
     Numbers(u32),
     /// What completes a number whose digits have begun.
     Reading(Box<Reading>),
+    Told(Told),
     Concat(NodeId, NodeId),
     Or(Box<[NodeId]>),
     And(Box<[NodeId]>),
@@ -65,6 +67,7 @@ struct Memo {
     fingerprint: OnceLock<u128>,
     json_cost: OnceLock<u32>,
     raw_cost: OnceLock<u32>,
+    char_cost: OnceLock<u32>,
 }
 
 /// How text is spelled out, which decides what a character costs in bytes.
@@ -74,6 +77,8 @@ pub(crate) enum Spelling {
     Json,
     /// As it is, in UTF-8.
     Raw,
+    /// Of no interest: what counts is the number of characters.
+    Chars,
 }
 
 /// A store of languages, closed under concatenation, repetition and the boolean operations.
@@ -462,6 +467,7 @@ impl Regexes {
             } => self.word_list(list)[lo as usize].len() == depth as usize,
             Node::Numbers(_) => false,
             Node::Reading(ref reading) => reading.holds(),
+            Node::Told(_) => self.cost(id, Spelling::Raw) == 0,
             Node::Concat(..) => unreachable!("the loop above ends after the last concatenation"),
             Node::Or(ref parts) => parts.iter().any(|&p| self.nullable(p)),
             Node::And(ref parts) => parts.iter().all(|&p| self.nullable(p)),
@@ -491,6 +497,7 @@ impl Regexes {
             } => self.derive_words(list, lo, hi, depth),
             Node::Numbers(set) => self.derive_numbers(set),
             Node::Reading(ref reading) => self.derive_reading(reading),
+            Node::Told(ref told) => self.derive_told(told),
             Node::Concat(..) => self.derive_concat(id),
             Node::Or(ref parts) => {
                 let all: Vec<&[Piece]> = parts.iter().map(|&p| self.pieces(p)).collect();
@@ -555,7 +562,10 @@ impl Regexes {
 
     /// The language after one character, `NEVER` if there is none.
     pub(crate) fn step(&self, id: NodeId, c: u32) -> NodeId {
-        pieces::find(self.pieces(id), c)
+        match self.nodes.memo(id.0).pieces.get() {
+            None if self.is_told(id) => self.step_alone(id, c),
+            _ => pieces::find(self.pieces(id), c),
+        }
     }
 
     /// Whether `text` as a whole is in the language.
@@ -570,6 +580,7 @@ impl Regexes {
         match spelling {
             Spelling::Json => &memo.json_cost,
             Spelling::Raw => &memo.raw_cost,
+            Spelling::Chars => &memo.char_cost,
         }
     }
 
