@@ -83,18 +83,18 @@ pub(crate) struct Plan {
     allowed: Box<[u64]>,
     /// For each class of keys, whether one that no rule names may come.
     classes: Box<[bool]>,
-    /// Undeclared keys that some rule names and that may come. Sorted.
-    wanted: Box<[Key]>,
+    /// For each undeclared key that some rule names, whether it may come. Sorted.
+    wanted: Box<[(Key, bool)]>,
 }
 
 impl Plan {
     pub(crate) fn allows(&self, key: Key) -> bool {
         match key {
             Key::Declared(rank) => bit(&self.allowed, rank),
-            Key::Other(_, class) => {
-                self.wanted.binary_search(&key).is_ok()
-                    || self.classes.get(usize::from(class)).is_some_and(|&may| may)
-            }
+            Key::Other(_, class) => match self.wanted.binary_search_by_key(&key, |w| w.0) {
+                Ok(at) => self.wanted[at].1,
+                Err(_) => self.classes.get(usize::from(class)) == Some(&true),
+            },
         }
     }
 
@@ -105,7 +105,8 @@ impl Plan {
 
     pub(crate) fn allows_any_key(&self) -> bool {
         let declared = self.allowed.iter().any(|&word| word != 0);
-        declared || !self.wanted.is_empty() || self.classes.contains(&true)
+        let wanted = self.wanted.iter().any(|(_, may)| *may);
+        declared || wanted || self.classes.contains(&true)
     }
 }
 
@@ -122,6 +123,12 @@ impl Frames {
 
     pub(crate) fn shape_of(&self, id: ObjectId) -> &Shape {
         self.rules.shape_of(self.objects.get(id.0).shape)
+    }
+
+    /// Whether an object has so many keys to choose from that it makes no difference which comes.
+    pub(crate) fn is_plentiful(&self, id: ObjectId) -> bool {
+        let others = self.objects.get(id.0).read.others.len();
+        self.shape_of(id).is_plentiful(&self.rules, others)
     }
 
     /// The keys that an object treats in a way of their own.
@@ -156,7 +163,8 @@ impl Frames {
             let declared = shape.keys.iter().zip(0..);
             let declared = declared.filter(|&(_, rank)| plan.allows(Key::Declared(rank)));
             let mut words: Vec<String> = declared.map(|(key, _)| key.to_string()).collect();
-            words.extend(plan.wanted.iter().map(|&key| self.key_text(id, key)));
+            let wanted = plan.wanted.iter().filter(|(_, may)| *may);
+            words.extend(wanted.map(|&(key, _)| self.key_text(id, key)));
             let classes = 0..shape.classes.len() as u16;
             let open: Vec<NodeId> = classes
                 .filter_map(|class| self.open_keys(id, class))
@@ -448,7 +456,8 @@ impl Frames {
             let keys = shape.keys.len() as u32;
             let mut allowed = vec![0; keys.div_ceil(64) as usize];
             let mut classes = vec![false; shape.classes.len()];
-            let mut wanted = Vec::new();
+            let mut wanted: Vec<(Key, bool)> =
+                shape.wanted.iter().map(|&key| (key, false)).collect();
             for way in self.object_ways(id, object.must) {
                 for rank in object.read.rank()..keys {
                     if !bit(&allowed, rank) && self.allows(id, &way, Key::Declared(rank)) {
@@ -464,13 +473,10 @@ impl Frames {
                         || language == NodeId::ANY || regexes.is_live(self.left_of(id, class));
                     *may = *may || more() && self.allows(id, &way, any);
                 }
-                for &key in &shape.wanted {
-                    if !wanted.contains(&key) && self.allows(id, &way, key) {
-                        wanted.push(key);
-                    }
+                for (key, may) in &mut wanted {
+                    *may = *may || self.allows(id, &way, *key);
                 }
             }
-            wanted.sort_unstable();
             Plan {
                 allowed: allowed.into(),
                 classes: classes.into(),
@@ -484,16 +490,18 @@ impl Frames {
         self.plan(id).classes[usize::from(class)].then(|| self.left_of(id, class))
     }
 
-    /// The keys of a class that have not come.
+    /// The keys of a class that no rule names and that have not come.
     fn left_of(&self, id: ObjectId, class: u16) -> NodeId {
-        let language = self.shape_of(id).classes[usize::from(class)].language;
+        let shape = self.shape_of(id);
+        let language = shape.classes[usize::from(class)].language;
         let others = self.objects.get(id.0).read.others.iter();
-        let taken = others.filter(|key| matches!(key, Key::Other(_, c) if *c == class));
-        let taken: Vec<String> = taken.map(|&key| self.key_text(id, key)).collect();
+        let named = others.chain(&shape.wanted);
+        let named = named.filter(|key| matches!(key, Key::Other(_, c) if *c == class));
+        let named: Vec<String> = named.map(|&key| self.key_text(id, key)).collect();
         let regexes = &self.rules.scanner.regexes;
-        match taken.is_empty() {
+        match named.is_empty() {
             true => language,
-            false => regexes.and(vec![language, regexes.not(regexes.words(taken))]),
+            false => regexes.and(vec![language, regexes.not(regexes.words(named))]),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What an object whose value must answer to some rules knows of its keys.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 
@@ -9,7 +9,7 @@ use crate::json::keys::{KeyTable, Known};
 use crate::json::liveness::key_bytes;
 use crate::json::rules::Rules;
 use crate::json::texts::TextId;
-use crate::regex::node::NodeId;
+use crate::regex::node::{NodeId, Spelling};
 
 /// The rules that an object began with: they fix its declared keys and their ranks.
 pub(crate) type ShapeKey = Box<[u32]>;
@@ -47,6 +47,8 @@ pub(crate) struct Shape {
     pub(crate) wanted: Vec<Key>,
     /// One class of all undeclared keys, if nothing looks at their text.
     pub(crate) classes: Vec<KeyClass>,
+    /// Whether each class has so many keys that one more or less makes no difference.
+    plentiful: OnceLock<bool>,
     /// What rules with patterns demand of declared keys, by rank.
     demands: FxHashMap<u32, Box<[FormulaId]>>,
     /// Members beyond so many make no difference; 0 if their number never does.
@@ -86,9 +88,11 @@ impl Shape {
                 });
             }
         }
+        let classes = classes(rules, ids, &keys);
         let mut shape = Shape {
             key_bytes: keys.iter().map(|key| key_bytes(key)).collect(),
-            classes: classes(rules, ids, &keys),
+            plentiful: OnceLock::new(),
+            classes,
             demands: FxHashMap::default(),
             required: FxHashMap::default(),
             table: KeyTable::new([]),
@@ -167,6 +171,17 @@ impl Shape {
         self.classes.len() != 1 || self.classes[0].language != NodeId::ANY
     }
 
+    /// Whether the text of an undeclared key makes no difference to which keys may follow, but that
+    /// it must not come again, in an object with so many of them.
+    pub(crate) fn is_plentiful(&self, rules: &Rules, others: usize) -> bool {
+        let all = || {
+            self.classes
+                .iter()
+                .all(|class| is_plentiful(rules, class.language))
+        };
+        !self.is_scanned() || others < PLENTY / 2 && *self.plentiful.get_or_init(all)
+    }
+
     pub(crate) fn required(&self, rule: u32) -> &Required {
         &self.required[&rule]
     }
@@ -191,6 +206,19 @@ impl Shape {
             .map(|&rule| self.demand(rules, rule, key))
             .collect()
     }
+}
+
+/// Keys that are plenty.
+const PLENTY: usize = 256;
+
+fn is_plentiful(rules: &Rules, language: NodeId) -> bool {
+    let regexes = &rules.scanner.regexes;
+    let count = || {
+        regexes
+            .cheapest_words(language, PLENTY, Spelling::Json)
+            .len()
+    };
+    language == NodeId::ANY || count() == PLENTY
 }
 
 /// The classes of undeclared keys: those that are in the same languages of all rules.

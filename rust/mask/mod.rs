@@ -129,7 +129,7 @@ impl Masks {
         config: Config,
         cap: usize,
     ) -> Arc<Mask> {
-        let alike = forget_text(config);
+        let alike = forget_text(machine, config);
         if let Some(known) = self.known.read().get(&alike) {
             return known.clone();
         }
@@ -159,7 +159,7 @@ impl Masks {
 
 /// The same configuration, but for the text of an unknown key: all of them have the same mask, and
 /// the same completion.
-pub(crate) fn forget_text(config: Config) -> Config {
+pub(crate) fn forget_text(machine: &Machine, config: Config) -> Config {
     match config.state {
         // What is recorded is compared later, text and all.
         _ if config.record != TextId::EMPTY => config,
@@ -179,7 +179,7 @@ pub(crate) fn forget_text(config: Config) -> Config {
             prefix,
             partial,
             ..
-        } => {
+        } if machine.frames.is_plentiful(object) => {
             let state = State::ScannedKey {
                 object,
                 scan,

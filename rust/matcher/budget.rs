@@ -98,7 +98,10 @@ impl Matcher {
     /// Tokens that finish the text from a configuration.
     fn finish(&self, config: Config) -> Option<Vec<u32>> {
         let cap = self.compiled.limits().completion_bytes;
-        let ending = self.engine.machine.completion(forget_text(config), cap)?;
+        let ending = self
+            .engine
+            .machine
+            .completion(forget_text(&self.engine.machine, config), cap)?;
         self.compiled.vocabulary().tokenize(&ending)
     }
 
@@ -205,8 +208,9 @@ impl Matcher {
     /// Where a token leads, texts of unknown keys forgotten.
     fn after(&self, token: u32) -> Option<Config> {
         let bytes = self.compiled.vocabulary().token(token)?;
-        let start = forget_text(self.now.config);
-        self.read(start, bytes).map(forget_text)
+        let start = forget_text(&self.engine.machine, self.now.config);
+        let after = self.read(start, bytes)?;
+        Some(forget_text(&self.engine.machine, after))
     }
 
     /// An upper bound of the tokens that finish the text after any token of a mask.

@@ -285,6 +285,9 @@ impl Regexes {
         spelling: Spelling,
     ) -> Vec<String> {
         let mut out = Vec::new();
+        if !self.is_live(id) {
+            return out;
+        }
         let mut open = BinaryHeap::new();
         // Whole texts carry `NEVER`, so that of equal costs they come first.
         open.push(Reverse((0, 0, String::new(), id)));
