@@ -279,14 +279,13 @@ impl Question<'_> {
 
     /// The cheapest items to come that satisfy the counters.
     fn counted(&self, plain: &Plain) -> Option<Vec<(FormulaId, u64)>> {
-        type Node = (u64, Vec<u64>, Vec<Option<u64>>);
         let counters = &plain.counters;
         let start: Node = (
             0,
             counters.iter().map(|c| c.min).collect(),
             counters.iter().map(|c| c.max).collect(),
         );
-        let mut best: FxHashMap<Node, (u64, Option<(Node, FormulaId)>)> = FxHashMap::default();
+        let mut best = Best::default();
         // More items than those that something asks for help nothing.
         let hits: u64 = counters.iter().fold(0, |sum, c| sum.saturating_add(c.min));
         let asked = plain.least.max(self.alike(plain)).max(self.read.count);
@@ -362,11 +361,14 @@ impl Question<'_> {
     }
 }
 
+/// How many items have come, and what is left of the counters.
+type Node = (u64, Vec<u64>, Vec<Option<u64>>);
+
+/// The cheapest way to each node: its bytes, the node before and the item between them.
+type Best = FxHashMap<Node, (u64, Option<(Node, FormulaId)>)>;
+
 /// The items on the way to a node.
-fn path<N: Clone + Eq + std::hash::Hash>(
-    best: &FxHashMap<N, (u64, Option<(N, FormulaId)>)>,
-    end: N,
-) -> Vec<(FormulaId, u64)> {
+fn path(best: &Best, end: Node) -> Vec<(FormulaId, u64)> {
     let mut items = Vec::new();
     let mut at = end;
     while let Some((before, item)) = &best[&at].1 {

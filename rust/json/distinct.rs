@@ -8,7 +8,8 @@ use crate::json::constants::canonical;
 use crate::json::formula::{FormulaId, Kind};
 use crate::json::liveness::{NEVER, add};
 use crate::json::number::Numbers;
-use crate::json::object_ending::{self, Question};
+use crate::json::object_ending::Question;
+use crate::json::object_read;
 use crate::json::rules::Rules;
 use crate::json::shape::Key;
 use crate::regex::node::Spelling;
@@ -244,7 +245,7 @@ impl Rules {
             return Some(Value::Array(items));
         }
         let (_, shape) = self.shape(&self.formulas.rules([formula]));
-        let read = object_ending::Read::nothing(shape, false);
+        let read = object_read::Read::nothing(shape, false);
         let endings = self.clauses(formula).iter().filter_map(|clause| {
             let question = Question {
                 rules: self,

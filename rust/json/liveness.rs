@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::json::formula::{Formula, FormulaId, Kind};
 use crate::json::rules::Rules;
-use crate::json::{array_ending, object_ending};
+use crate::json::{array_ending, object_ending, object_read};
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::Spelling;
 
@@ -155,7 +155,7 @@ impl Rules {
             }
             Kind::Object => {
                 let (_, shape) = self.shape(&self.formulas.rules([id]));
-                let read = object_ending::Read::nothing(shape, false);
+                let read = object_read::Read::nothing(shape, false);
                 let clauses = self.clauses(id).iter();
                 let endings = clauses.filter_map(|clause| {
                     let question = object_ending::Question {

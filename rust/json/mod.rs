@@ -12,6 +12,8 @@ pub(crate) mod liveness;
 mod number;
 pub(crate) mod object;
 mod object_ending;
+mod object_read;
+mod object_ways;
 mod read;
 pub(crate) mod rules;
 pub(crate) mod shape;
