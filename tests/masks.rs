@@ -77,58 +77,150 @@ fn vocabulary() -> Arc<Vocabulary> {
     Arc::new(Vocabulary::new(&tokens, &[0], &[1]).unwrap())
 }
 
+const KEYS: [&str; 4] = ["a", "ab", "b", "\u{e9}"];
+
+fn key() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(&KEYS[..])
+}
+
+/// Some keys, none of them twice.
+fn keys() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::sample::subsequence(&KEYS[..], 0..3).prop_shuffle()
+}
+
+/// An object whose members are drawn from `names` and `schemas`.
+fn members(
+    names: impl Strategy<Value = &'static str>,
+    schemas: impl Strategy<Value = Value>,
+    count: std::ops::Range<usize>,
+) -> impl Strategy<Value = serde_json::Map<String, Value>> {
+    let members = prop::collection::vec((names, schemas), count);
+    members.prop_map(|all| all.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+}
+
+fn count() -> impl Strategy<Value = u8> {
+    0..4_u8
+}
+
+/// What some schema objects say, in one; of a keyword that comes twice, the last counts.
+fn merged(parts: Vec<Value>) -> Value {
+    let objects = parts.into_iter().filter_map(|part| match part {
+        Value::Object(object) => Some(object),
+        _ => None,
+    });
+    Value::Object(objects.flatten().collect())
+}
+
 fn schema() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(json!(true)),
-        Just(json!({"type": "integer"})),
-        Just(json!({"type": "number", "minimum": -1, "exclusiveMaximum": 12.5})),
-        Just(json!({"type": "integer", "multipleOf": 3})),
-        Just(json!({"type": "string"})),
-        Just(json!({"type": "string", "minLength": 1, "maxLength": 3})),
-        Just(json!({"type": "string", "pattern": "^a+b?$"})),
-        Just(json!({"type": "string", "pattern": "b"})),
-        Just(json!({"enum": ["a", "ab", "\u{1f600}", 1, 1.5, null, {"a": [1]}]})),
-        Just(json!({"const": "a\"b"})),
-        Just(json!({"type": ["null", "boolean"]})),
-    ];
-    leaf.prop_recursive(3, 24, 4, |inner| {
-        let key = prop_oneof![Just("a"), Just("ab"), Just("b"), Just("\u{e9}")];
-        let properties = prop::collection::vec((key, inner.clone()), 0..4);
-        let object = (properties, 0..3_usize, prop::option::of(inner.clone())).prop_map(
-            |(properties, required, additional)| {
-                let mut names: Vec<&str> = properties.iter().map(|(name, _)| *name).collect();
-                names.truncate(required);
-                names.dedup();
-                let properties: serde_json::Map<String, Value> = properties
-                    .into_iter()
-                    .map(|(k, v)| (k.to_owned(), v))
-                    .collect();
-                let mut schema = json!({"type": "object", "properties": properties});
-                schema["required"] = json!(names);
-                if let Some(additional) = additional {
-                    schema["additionalProperties"] = additional;
-                }
-                schema
-            },
-        );
-        let array = (
-            inner.clone(),
-            prop::collection::vec(inner.clone(), 0..3),
-            0..3_u8,
-        )
-            .prop_map(|(items, prefix, min)| {
-                json!({"type": "array", "items": items, "prefixItems": prefix,
-                       "minItems": min, "maxItems": min + 2})
-            });
-        let any_of = prop::collection::vec(inner.clone(), 1..4);
-        let all_of = prop::collection::vec(inner, 1..3);
+    scalar().prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
-            3 => object,
-            1 => array,
-            2 => any_of.prop_map(|branches| json!({"anyOf": branches})),
-            1 => all_of.prop_map(|branches| json!({"allOf": branches})),
+            3 => about("object", on_objects(inner.clone()), "unevaluatedProperties", inner.clone()),
+            2 => about("array", on_arrays(inner.clone()), "unevaluatedItems", inner.clone()),
+            2 => in_place(inner),
         ]
     })
+}
+
+fn scalar() -> impl Strategy<Value = Value> {
+    let format = prop::sample::select(vec!["date", "ipv4", "time", "uuid", "email", "hostname"]);
+    prop_oneof![
+        10 => prop::sample::select(vec![
+            json!(true),
+            json!({"type": "integer"}),
+            json!({"type": "number", "minimum": -1, "exclusiveMaximum": 12.5}),
+            json!({"type": "integer", "multipleOf": 3}),
+            json!({"maximum": 1e2, "type": ["number", "null"]}),
+            json!({"multipleOf": 1e-1, "type": "number", "not": {"type": "integer"}}),
+            json!({"enum": [1e2, -1.5e-1, 0, [1e1]]}),
+            json!({"type": "string"}),
+            json!({"type": "string", "minLength": 1, "maxLength": 3}),
+            json!({"type": "string", "pattern": "^a+b?$"}),
+            json!({"type": "string", "pattern": "b"}),
+            json!({"enum": ["a", "ab", "\u{1f600}", 1, 1.5, null, {"a": [1]}]}),
+            json!({"const": "a\"b"}),
+            json!({"type": ["null", "boolean"]}),
+        ]),
+        1 => format.prop_map(|format| json!({"type": "string", "format": format})),
+    ]
+}
+
+/// Some keywords about values of a type, beside the type itself or in branches.
+fn about(
+    kind: &'static str,
+    keywords: BoxedStrategy<Value>,
+    unevaluated: &'static str,
+    inner: BoxedStrategy<Value>,
+) -> BoxedStrategy<Value> {
+    let own = prop::collection::vec(keywords.clone(), 0..4).prop_map(merged);
+    let branch = prop_oneof![3 => own.clone(), 1 => inner.clone()].boxed();
+    let applied = prop_oneof![2 => Just(json!({})), 3 => in_place(branch)];
+    let others = prop_oneof![Just(json!(false)), inner];
+    let others = others.prop_map(move |schema| json!({ (unevaluated): schema }));
+    let others = prop_oneof![5 => Just(json!({})), 1 => others];
+    let parts = (Just(json!({"type": kind})), own, applied, others);
+    parts
+        .prop_map(|(kind, own, applied, others)| merged(vec![kind, own, applied, others]))
+        .boxed()
+}
+
+fn on_objects(inner: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
+    let properties = || members(key(), inner.clone(), 0..4);
+    let pattern = || prop::sample::select(vec!["^a", "b$", "^.$", "^[^a]*$"]);
+    let names = prop_oneof![
+        pattern().prop_map(|pattern| json!({ "pattern": pattern })),
+        count().prop_map(|most| json!({ "maxLength": most })),
+        keys().prop_map(|keys| json!({ "enum": keys })),
+        inner.clone(),
+    ];
+    let needs = members(key(), keys().prop_map(|keys| json!(keys)), 1..3);
+    let patterns = members(pattern(), inner.clone(), 1..3);
+    prop_oneof![
+        4 => (properties(), keys())
+            .prop_map(|(p, r)| json!({"properties": p, "required": r})),
+        2 => properties().prop_map(|p| json!({ "properties": p })),
+        1 => keys().prop_map(|r| json!({ "required": r })),
+        2 => prop_oneof![Just(json!(false)), inner.clone()]
+            .prop_map(|s| json!({ "additionalProperties": s })),
+        1 => patterns.prop_map(|p| json!({ "patternProperties": p })),
+        1 => names.prop_map(|s| json!({ "propertyNames": s })),
+        1 => count().prop_map(|n| json!({ "minProperties": n })),
+        1 => count().prop_map(|n| json!({ "maxProperties": n })),
+        1 => needs.prop_map(|n| json!({ "dependentRequired": n })),
+        1 => members(key(), inner.clone(), 1..3).prop_map(|s| json!({ "dependentSchemas": s })),
+    ]
+    .boxed()
+}
+
+fn on_arrays(inner: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
+    let contains = (inner.clone(), count(), count());
+    prop_oneof![
+        3 => inner.clone().prop_map(|s| json!({ "items": s })),
+        2 => prop::collection::vec(inner.clone(), 1..3)
+            .prop_map(|s| json!({ "prefixItems": s })),
+        1 => count().prop_map(|n| json!({ "minItems": n })),
+        1 => count().prop_map(|n| json!({ "maxItems": n })),
+        1 => Just(json!({"uniqueItems": true})),
+        1 => inner.prop_map(|s| json!({ "contains": s })),
+        1 => contains
+            .prop_map(|(s, min, more)| json!({"contains": s, "minContains": min, "maxContains": min + more})),
+    ]
+    .boxed()
+}
+
+/// An applicator of some branches.
+fn in_place(branch: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
+    let branches = || prop::collection::vec(branch.clone(), 1..4);
+    let condition = prop::collection::vec(branch.clone(), 3);
+    prop_oneof![
+        2 => branches().prop_map(|schemas| json!({ "anyOf": schemas })),
+        2 => branches().prop_map(|schemas| json!({ "oneOf": schemas })),
+        1 => branches().prop_map(|schemas| json!({ "allOf": schemas })),
+        1 => branch.clone().prop_map(|schema| json!({ "not": schema })),
+        1 => condition.prop_map(|s| json!({"if": s[0], "then": s[1], "else": s[2]})),
+        1 => (branch.clone(), branch)
+            .prop_map(|(condition, then)| json!({"if": condition, "then": then})),
+    ]
+    .boxed()
 }
 
 fn options() -> impl Strategy<Value = Options> {

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemask import Grammar, Vocabulary
+from schemask import Grammar, LimitError, SchemaError, Vocabulary
 from schemask.chat_format import FORMATS, HERMES, TOOL_CODE
 from schemask.property_order import in_schema_order
-from strategies import instances
+from strategies import instances, schemas
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -113,6 +113,74 @@ def test_shuffled_arguments_are_written_as_the_grammar_reads_them(data: Any, for
             assert form.parse(text).message == message
 
 
+@st.composite
+def branchings(draw: Draw, depth: int) -> Any:
+    """Schemas that hardly restrict anything, but name keys in many places and orders."""
+    small = [{"const": 0}, {"enum": [0, 1]}, {"type": "string"}, True, {"const": {"b": 0, "a": 1}}]
+    if depth == 0 or draw(st.integers(0, 5)) == 0:
+        return draw(st.sampled_from(small))
+    inner, key = branchings(depth - 1), st.sampled_from(KEYS)
+    members = st.lists(key, min_size=1, unique=True).flatmap(
+        lambda keys: st.fixed_dictionaries(dict.fromkeys(keys, inner))
+    )
+    branches = st.lists(inner, min_size=1, max_size=3)
+    keywords: dict[str, st.SearchStrategy[Any]] = {
+        "properties": members,
+        "required": st.lists(key, max_size=2, unique=True),
+        "type": st.sampled_from(["object", "array"]),
+        "allOf": branches,
+        "anyOf": branches,
+        "oneOf": branches,
+        "not": inner,
+        "if": inner,
+        "dependentSchemas": st.dictionaries(key, inner, max_size=1),
+        "patternProperties": st.fixed_dictionaries({"^[ab]$": inner}),
+        "additionalProperties": inner,
+        "items": inner,
+        "prefixItems": branches,
+        "contains": inner,
+        "$ref": st.just("#/$defs/shared"),
+    }
+    names = st.sampled_from(["properties", "properties", *keywords])
+    schema = {name: draw(keywords[name]) for name in draw(st.lists(names, min_size=1, max_size=4))}
+    if "if" in schema:
+        schema.update({"else": draw(inner), "then": draw(inner)})
+    return schema
+
+
+@st.composite
+def shared_branchings(draw: Draw) -> dict[str, Any]:
+    shared = draw(st.fixed_dictionaries({"properties": st.just(dict.fromkeys("dbca", True))}))
+    return {"allOf": [draw(branchings(3))], "$defs": {"shared": shared}}
+
+
+def dicts(members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.dictionaries(st.sampled_from(KEYS), members, min_size=2)
+
+
+LEAVES = st.sampled_from([0, 1, "x"])
+FLAT = dicts(LEAVES)
+NESTED = st.one_of(FLAT, dicts(st.one_of(LEAVES, FLAT)), dicts(FLAT), st.lists(FLAT, max_size=2))
+
+
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), drawn=st.one_of(schemas(), shared_branchings(), shared_branchings()))
+def test_instances_of_any_schema_are_written_as_the_grammar_reads_them(
+    data: Any, drawn: Any
+) -> None:
+    try:
+        strict, lax = (
+            Grammar.from_json_schema(drawn, property_order=order) for order in ("schema", "any")
+        )
+    except (SchemaError, LimitError):
+        return
+    for _ in range(3):
+        value = shuffled(data.draw, data.draw(st.one_of(NESTED, instances(drawn))))
+        if reads(lax, json.dumps(value)):
+            text = json.dumps(in_schema_order(value, drawn))
+            assert reads(strict, text), text
+
+
 def test_a_branch_that_is_out_leaves_the_order_to_the_others() -> None:
     point = {"properties": {"x": {"type": "integer"}, "y": {"type": "integer"}}}
     turned = {"properties": dict(reversed(point["properties"].items()))}
@@ -154,10 +222,64 @@ def order(value: Any, schema: Any) -> str:
         ),
         ({"anyOf": [{"properties": {"b": {}}}, {"$ref": "#/anyOf/0"}]}, "{b:1,d:1,a:1,c:1}"),
         ({"anyOf": [{"$ref": "#"}], "properties": {"c": {}}}, "{c:1,d:1,a:1,b:1}"),
+        (
+            {
+                "oneOf": [{"properties": {"c": {}}}, {"properties": {"a": {}}}],
+                "not": {"const": {"b": 2}},
+            },
+            "{c:1,a:1,b:1,d:1}",
+        ),
+        (
+            {
+                "else": {"properties": {"d": {}}},
+                "then": {"properties": {"b": {}}},
+                "if": {"properties": {"c": {}}},
+                "properties": {"a": {}},
+            },
+            "{c:1,b:1,d:1,a:1}",
+        ),
+        (
+            {"dependentSchemas": {"a": {"properties": {"c": {}, "b": {}}}}, "required": ["d"]},
+            "{c:1,b:1,d:1,a:1}",
+        ),
+        (
+            {"anyOf": [{"type": "array", "properties": {"c": {}}}, {"properties": {"b": {}}}]},
+            "{b:1,d:1,a:1,c:1}",
+        ),
+        (
+            {
+                "allOf": [{"properties": {"b": {}}}],
+                "enum": [{"a": 1}],
+                "anyOf": [{"properties": {"d": {}}}],
+            },
+            "{b:1,a:1,d:1,c:1}",
+        ),
     ],
 )
 def test_first_appearance(schema: Any, expected: str) -> None:
     assert order({"d": 1, "a": 1, "c": 1, "b": 1}, schema) == expected
+
+
+def test_a_tag_chooses_what_is_left_of_a_condition() -> None:
+    ab, ba = (
+        {"properties": {"at": {"properties": dict.fromkeys(keys, True)}}} for keys in ("ab", "ba")
+    )
+    tag = {"properties": {"tag": {"const": 1}}, "required": ["tag"]}
+    schema = {"properties": {"tag": True, "at": True}, "if": tag, "then": ab, "else": ba}
+    at = {"a": 1, "b": 1}
+    assert order({"at": at, "tag": 1}, schema) == "{tag:1,at:{a:1,b:1}}"
+    assert order({"at": at, "tag": 2}, schema) == "{tag:2,at:{b:1,a:1}}"
+    assert order({"at": at}, schema) == "{at:{b:1,a:1}}"
+    assert order({"at": at, "tag": True}, schema) == "{tag:true,at:{b:1,a:1}}"
+
+
+def test_members_of_patterns_and_others() -> None:
+    ab, ba = ({"properties": dict.fromkeys(keys, True)} for keys in ("ab", "ba"))
+    value = {"x": {"a": 1, "b": 1}, "y": {"b": 1, "a": 1}}
+    schema = {"patternProperties": {"^x": ba}, "additionalProperties": ab}
+    assert order(value, schema) == "{x:{b:1,a:1},y:{a:1,b:1}}"
+    schema = {"allOf": [{"patternProperties": {"^x": ba}}], "unevaluatedProperties": ab}
+    assert order(value, schema) == "{x:{b:1,a:1},y:{a:1,b:1}}"
 
 
 def test_items() -> None:
@@ -168,13 +290,19 @@ def test_items() -> None:
     assert order(value, {"items": [ba], "additionalItems": ab}) == "[{b:1,a:1},{a:1,b:1}]"
     assert order(value, {"items": [ab]}) == "[{a:1,b:1},{a:1,b:1}]"
     assert order(value, {"const": [{"b": 1, "a": 1}, {"b": 1}]}) == "[{b:1,a:1},{b:1,a:1}]"
+    assert order(value, {"contains": ba}) == "[{b:1,a:1},{b:1,a:1}]"
+    assert order(value, {"prefixItems": [ba], "unevaluatedItems": ab}) == "[{b:1,a:1},{a:1,b:1}]"
     assert order([value], {"items": {"items": ba}}) == "[[{b:1,a:1},{b:1,a:1}]]"
 
 
 @given(
     schema=st.dictionaries(
         st.sampled_from(
-            ["properties", "anyOf", "$ref", "enum", "const", "items", "prefixItems", "allOf"]
+            [
+                *("properties", "patternProperties", "additionalProperties", "required", "type"),
+                *("items", "prefixItems", "contains", "enum", "const", "$ref", "dependentSchemas"),
+                *("allOf", "anyOf", "oneOf", "not", "if", "then"),
+            ]
         ),
         st.sampled_from(
             [5, "#/a", "x", "#a", None, True, [], [1], {}, {"a": 5}, {"a": {"$ref": 1}}]
