@@ -12,9 +12,13 @@ use crate::json::number::Numbers;
 use crate::json::rules::{ArrayRule, ChildId, ObjectRule, Rules};
 use crate::regex::node::NodeId;
 
+/// For values that were read: they are as long as they are.
+const ANY_DIGITS: usize = 1 << 40;
+
 impl Rules {
-    /// One of `values`: the kind, and for each kind the values of that kind.
-    pub(crate) fn values(&self, values: &[Value]) -> Result<FormulaId, Error> {
+    /// One of `values`: the kind, and for each kind the values of that kind. No number may have more
+    /// than `cap` digits.
+    pub(crate) fn values(&self, values: &[Value], cap: usize) -> Result<FormulaId, Error> {
         let mut kinds = 0;
         let mut strings = Vec::new();
         let mut numbers = Vec::new();
@@ -24,9 +28,9 @@ impl Rules {
             kinds |= kind_of(value).bit();
             match value {
                 Value::String(text) => strings.push(&**text),
-                Value::Number(number) => numbers.push(self.number_value(number)?),
-                Value::Array(items) => arrays.push(self.array_value(items)?),
-                Value::Object(members) => objects.push(self.object_value(members)?),
+                Value::Number(number) => numbers.push(self.number_value(number, cap)?),
+                Value::Array(items) => arrays.push(self.array_value(items, cap)?),
+                Value::Object(members) => objects.push(self.object_value(members, cap)?),
                 Value::Null | Value::Bool(_) => {}
             }
         }
@@ -58,13 +62,12 @@ impl Rules {
         if let Some(&known) = self.constants.lock().get(&text) {
             return Ok(known);
         }
-        let formula = self.values(std::slice::from_ref(value))?;
+        let formula = self.values(std::slice::from_ref(value), ANY_DIGITS)?;
         self.constants.lock().insert(text, formula);
         Ok(formula)
     }
 
-    fn number_value(&self, number: &serde_json::Number) -> Result<NodeId, Error> {
-        let cap = self.limits.number_digits;
+    fn number_value(&self, number: &serde_json::Number, cap: usize) -> Result<NodeId, Error> {
         let value = Decimal::parse(number.as_str());
         let numbers = Numbers::new(&self.scanner.regexes);
         let node = value.and_then(|v| numbers.equal(&v, cap));
@@ -77,13 +80,13 @@ impl Rules {
     }
 
     /// A child that must equal a value.
-    fn value_child(&self, value: &Value) -> Result<ChildId, Error> {
-        let formula = self.values(std::slice::from_ref(value))?;
+    fn value_child(&self, value: &Value, cap: usize) -> Result<ChildId, Error> {
+        let formula = self.values(std::slice::from_ref(value), cap)?;
         Ok(self.new_child(formula))
     }
 
-    fn array_value(&self, items: &[Value]) -> Result<FormulaId, Error> {
-        let prefix = items.iter().map(|item| self.value_child(item));
+    fn array_value(&self, items: &[Value], cap: usize) -> Result<FormulaId, Error> {
+        let prefix = items.iter().map(|item| self.value_child(item, cap));
         let length = items.len() as u64;
         Ok(self.new_array_rule(ArrayRule {
             prefix: prefix.collect::<Result<_, _>>()?,
@@ -93,10 +96,14 @@ impl Rules {
         }))
     }
 
-    fn object_value(&self, members: &serde_json::Map<String, Value>) -> Result<FormulaId, Error> {
+    fn object_value(
+        &self,
+        members: &serde_json::Map<String, Value>,
+        cap: usize,
+    ) -> Result<FormulaId, Error> {
         let mut properties: Vec<(Arc<str>, ChildId)> = Vec::with_capacity(members.len());
         for (key, value) in members {
-            properties.push((Arc::from(&**key), self.value_child(value)?));
+            properties.push((Arc::from(&**key), self.value_child(value, cap)?));
         }
         let required = properties.iter().map(|(key, _)| key.clone()).collect();
         Ok(self.new_object_rule(ObjectRule {

@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 
 use crate::intern::Interner;
 use crate::json::array::{Array, ArrayId};
-use crate::json::formula::{FormulaId, Kind};
+use crate::json::formula::{Formula, FormulaId, Kind};
 use crate::json::liveness::NEVER;
 use crate::json::object::{Member, MemberMemo, Object, ObjectId, ObjectMemo};
 use crate::json::rules::Rules;
@@ -85,6 +85,14 @@ impl Frames {
 
     pub(crate) fn task_of(&self, id: TaskId) -> &Task {
         self.tasks.get(id.0)
+    }
+
+    /// The task with numbers that can be compared with others.
+    pub(crate) fn comparable(&self, id: TaskId) -> TaskId {
+        let task = self.task_of(id);
+        let formulas = &self.rules.formulas;
+        let domain = formulas.assertion(Formula::Number(self.rules.number_domain));
+        self.task(formulas.and(&[task.must, domain]), task.asks.clone())
     }
 
     /// Where a value of a kind begins; `None` if no such value satisfies the task.

@@ -262,9 +262,9 @@ impl Frames {
             let tracked = self.tracked(object.must, &object.asks);
             let shape = self.rules.shape_of(object.shape);
             let mut all = shape.demands(&self.rules, &tracked, key);
-            let planned = all_ways.iter();
-            let planned = planned.filter_map(|way| self.planned_way(object_id, way, key));
-            all.extend(planned.map(|way| way.value));
+            let endings = all_ways.iter();
+            let endings = endings.flat_map(|way| self.ending_ways(object_id, way, key));
+            all.extend(endings.flat_map(|way| way.demands));
             for &ask in &object.asks {
                 let formula = self.rules.formulas.and(&[object.must, ask]);
                 let ways = self.object_ways(object_id, formula);

@@ -102,6 +102,16 @@ impl Frames {
         way: &ObjectWay<'_>,
         key: Key,
     ) -> Vec<MemberWay> {
+        self.ways_with(id, way, key, false)
+    }
+
+    fn ways_with(
+        &self,
+        id: ObjectId,
+        way: &ObjectWay<'_>,
+        key: Key,
+        is_generous: bool,
+    ) -> Vec<MemberWay> {
         let object = self.objects.get(id.0);
         let shape = self.rules.shape_of(object.shape);
         if self.is_simple(id, way) {
@@ -124,20 +134,20 @@ impl Frames {
         let read = object.read.with(shape, self.ordered, key);
         let mut out = Vec::new();
         for clause in self.decided(shape, &clause, key) {
-            self.ways_of_clause(object, &read, &clause, key, &mut out);
+            self.ways_of_clause(object, &read, &clause, key, is_generous, &mut out);
         }
         out
     }
 
-    /// As [`Frames::member_ways`], and the way that the cheapest ending takes: its value may break
-    /// more than it must.
+    /// As [`Frames::member_ways`], and those with values that break more than they must, which can
+    /// be the cheapest: among them the one that the cheapest ending plans.
     pub(crate) fn ending_ways(
         &self,
         id: ObjectId,
         way: &ObjectWay<'_>,
         key: Key,
     ) -> Vec<MemberWay> {
-        let mut ways = self.member_ways(id, way, key);
+        let mut ways = self.ways_with(id, way, key, true);
         ways.extend(self.planned_way(id, way, key));
         ways
     }
@@ -189,6 +199,7 @@ impl Frames {
         read: &Read,
         clause: &Clause,
         key: Key,
+        is_generous: bool,
         out: &mut Vec<MemberWay>,
     ) {
         let shape = self.rules.shape_of(object.shape);
@@ -258,6 +269,13 @@ impl Frames {
                 }
             }
             sets = larger;
+        }
+        if is_generous {
+            let singles = others.iter().map(|&i| vec![i]);
+            let all = (others.len() > 1).then(|| others.clone());
+            for set in singles.chain(all).filter(|set| !enough.contains(set)) {
+                way(&set);
+            }
         }
     }
 

@@ -130,11 +130,11 @@ impl Reader<'_> {
                 let held = formulas.and(&[condition, then]);
                 let failed = formulas.and(&[formulas.not(condition), otherwise]);
                 match (then, otherwise) {
-                    (FormulaId::TRUE, FormulaId::TRUE) => {}
+                    (FormulaId::TRUE, FormulaId::TRUE) => parts.extend(self.order_of(&[condition])),
                     // A smaller formula that says the same.
                     (FormulaId::TRUE, _) => parts.push(formulas.or(&[condition, otherwise])),
                     (_, FormulaId::TRUE) => {
-                        parts.push(formulas.or(&[then, formulas.not(condition)]));
+                        parts.push(formulas.or(&[formulas.not(condition), then]));
                     }
                     _ => parts.push(formulas.or(&[held, failed])),
                 }
@@ -209,7 +209,7 @@ impl Reader<'_> {
             }
         }
         if let Some(values) = &keywords.values {
-            parts.push(self.rules.values(values)?);
+            parts.push(self.rules.values(values, self.rules.limits.number_digits)?);
         }
         self.string(&keywords.string, parts)?;
         self.number(&keywords.number, parts)?;

@@ -326,6 +326,10 @@ impl Machine {
     ) -> Option<Config> {
         let kind = Kind::of_first_byte(byte)?;
         let gap = self.whitespace.inside();
+        let task = match record {
+            TextId::EMPTY => task,
+            _ => self.frames.comparable(task),
+        };
         let state = match self.frames.enter(task, kind)? {
             Entry::Literal => State::Literal { task, kind, at: 1 },
             Entry::Scalar(scan) if kind == Kind::String => State::String {

@@ -155,6 +155,9 @@ impl Matcher {
     /// an unknown one.
     fn inside(&self, counts: impl Fn(ScanId) -> bool) -> Option<Config> {
         let config = self.now.config;
+        if config.record != TextId::EMPTY {
+            return None;
+        }
         let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
         let state = match config.state {
             State::String { scan, .. } if counts(scan) => State::String { scan, partial },
