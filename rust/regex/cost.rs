@@ -289,10 +289,10 @@ impl Regexes {
             return out;
         }
         let mut open = BinaryHeap::new();
-        // Whole texts carry `NEVER`, so that of equal costs they come first.
-        open.push(Reverse((0, 0, String::new(), id)));
+        // Of equal costs the longest text comes first, and whole ones, which carry `NEVER`.
+        open.push(Reverse((0, Reverse(0), String::new(), id)));
         let mut visited = 0;
-        while let Some(Reverse((_, spent, text, node))) = open.pop() {
+        while let Some(Reverse((_, Reverse(spent), text, node))) = open.pop() {
             if node == NodeId::NEVER {
                 out.push(text);
                 if out.len() == most {
@@ -306,7 +306,12 @@ impl Regexes {
                 break;
             }
             if self.nullable(node) {
-                open.push(Reverse((spent, spent, text.clone(), NodeId::NEVER)));
+                open.push(Reverse((
+                    spent,
+                    Reverse(spent),
+                    text.clone(),
+                    NodeId::NEVER,
+                )));
             }
             for piece in self.pieces(node) {
                 let rest = self.cost(piece.to, spelling);
@@ -315,11 +320,11 @@ impl Regexes {
                 }
                 for (c, bytes) in cheapest_of(piece.lo, piece.hi, most - out.len(), spelling) {
                     let spent = spent + bytes;
-                    let longer = format!("{text}{c}");
+                    let bound = spent.saturating_add(rest);
                     open.push(Reverse((
-                        spent.saturating_add(rest),
-                        spent,
-                        longer,
+                        bound,
+                        Reverse(spent),
+                        format!("{text}{c}"),
                         piece.to,
                     )));
                 }
