@@ -166,7 +166,7 @@ impl Rules {
         // One spelling for each value.
         let plainest = Numbers::new(regexes).plainest();
         let language = regexes.and(vec![self.number_language(formula), plainest]);
-        let texts = regexes.cheapest_words(language, most, Spelling::Raw);
+        let texts = regexes.cheap_words(language, most, Spelling::Raw);
         let values = texts.iter().filter_map(|text| {
             let value = serde_json::from_str(text).ok()?;
             Some((text.len() as u64, value))

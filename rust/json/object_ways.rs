@@ -163,6 +163,10 @@ impl Frames {
         }
         let members = &way.ending.members;
         let at = members.binary_search_by_key(&key, |member| member.0).ok()?;
+        // In order, the members before it would be passed over.
+        if self.ordered && at > 0 {
+            return None;
+        }
         let value = members[at].1;
         Some(MemberWay {
             demands: vec![value],

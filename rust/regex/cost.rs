@@ -284,6 +284,24 @@ impl Regexes {
         most: usize,
         spelling: Spelling,
     ) -> Vec<String> {
+        self.words_by(id, most, spelling, |node| self.cost(node, spelling))
+    }
+
+    /// As [`Regexes::cheapest_words`], without settling what each rest of a text costs: for languages
+    /// in which that is a search of its own.
+    pub(crate) fn cheap_words(&self, id: NodeId, most: usize, spelling: Spelling) -> Vec<String> {
+        self.words_by(id, most, spelling, |node| {
+            self.lower_bound(node, spelling).0
+        })
+    }
+
+    fn words_by(
+        &self,
+        id: NodeId,
+        most: usize,
+        spelling: Spelling,
+        bound: impl Fn(NodeId) -> u32,
+    ) -> Vec<String> {
         let mut out = Vec::new();
         if !self.is_live(id) {
             return out;
@@ -314,7 +332,7 @@ impl Regexes {
                 )));
             }
             for piece in self.pieces(node) {
-                let rest = self.cost(piece.to, spelling);
+                let rest = bound(piece.to);
                 if rest == NO_WAY {
                     continue;
                 }
