@@ -268,7 +268,10 @@ impl<'a> Question<'a> {
         let keys = words
             .iter()
             .map(|word| Key::Other(self.rules.texts.text(word), class));
-        let mut free = keys.filter(|&key| self.read.is_open(key) && !draft.has(key));
+        // Keys that some rule names are told apart from these.
+        let is_named = |key: &Key| self.shape.wanted.binary_search(key).is_ok();
+        let mut free =
+            keys.filter(|&key| self.read.is_open(key) && !draft.has(key) && !is_named(&key));
         free.nth(skip)
     }
 }
