@@ -262,16 +262,13 @@ impl Frames {
             let tracked = self.tracked(object.must, &object.asks);
             let shape = self.rules.shape_of(object.shape);
             let mut all = shape.demands(&self.rules, &tracked, key);
-            let endings = all_ways.iter();
-            let endings = endings.flat_map(|way| self.ending_ways(object_id, way, key));
-            all.extend(endings.flat_map(|way| way.demands));
+            let endings = self.ending_ways(object_id, &all_ways, key);
+            all.extend(endings.into_iter().flat_map(|way| way.demands));
             for &ask in &object.asks {
                 let formula = self.rules.formulas.and(&[object.must, ask]);
                 let ways = self.object_ways(object_id, formula);
-                let ways = ways
-                    .iter()
-                    .flat_map(|way| self.ending_ways(object_id, way, key));
-                all.extend(ways.flat_map(|way| way.demands));
+                let endings = self.ending_ways(object_id, &ways, key);
+                all.extend(endings.into_iter().flat_map(|way| way.demands));
             }
             let task = value_task(self, &ways, all);
             self.task(task.must, task.asks)

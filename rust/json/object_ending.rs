@@ -25,6 +25,9 @@ pub(crate) struct Ending {
     pub(crate) members: Vec<(Key, FormulaId)>,
 }
 
+/// Drafts that are looked at once an ending is known, for a cheaper one.
+const REFINED: usize = 64;
+
 /// What an ending has to satisfy.
 pub(crate) struct Question<'a> {
     pub(crate) rules: &'a Rules,
@@ -315,6 +318,7 @@ impl<'a> Search<'_, 'a> {
             self.fill(&draft);
         } else {
             self.best = Some((total, draft));
+            self.budget = self.budget.min(REFINED);
         }
     }
 
@@ -330,7 +334,8 @@ impl<'a> Search<'_, 'a> {
     }
 
     fn visit_all(&mut self, mut ways: Vec<(u64, Draft<'a>)>) {
-        ways.sort_by_key(|(total, _)| *total);
+        // What must hold is soon decided, what must fail takes a search.
+        ways.sort_by_key(|(total, draft)| (*total, draft.nots.len()));
         for (total, way) in ways {
             if self.is_beaten(total) {
                 break;

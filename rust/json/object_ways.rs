@@ -14,6 +14,9 @@ use crate::json::shape::{Key, Shape};
 /// Sets of rules that a member may have to break at once, which are tried.
 const SETS: usize = 256;
 
+/// With more rules to break, or more choices, endings are not looked for beyond what they must break.
+const GENEROUS: usize = 8;
+
 /// A way in which an object can be finished.
 #[derive(Debug)]
 pub(crate) struct ObjectWay<'a> {
@@ -133,7 +136,9 @@ impl Frames {
         };
         let read = object.read.with(shape, self.ordered, key);
         let mut out = Vec::new();
-        for clause in self.decided(shape, &clause, key) {
+        let clauses = self.decided(shape, &clause, key);
+        let is_generous = is_generous && clauses.len() <= GENEROUS;
+        for clause in clauses {
             self.ways_of_clause(object, &read, &clause, key, is_generous, &mut out);
         }
         out
@@ -144,12 +149,15 @@ impl Frames {
     pub(crate) fn ending_ways(
         &self,
         id: ObjectId,
-        way: &ObjectWay<'_>,
+        ways: &[ObjectWay<'_>],
         key: Key,
     ) -> Vec<MemberWay> {
-        let mut ways = self.ways_with(id, way, key, true);
-        ways.extend(self.planned_way(id, way, key));
-        ways
+        let mut out = Vec::new();
+        for way in ways {
+            out.extend(self.ways_with(id, way, key, ways.len() <= GENEROUS));
+            out.extend(self.planned_way(id, way, key));
+        }
+        out
     }
 
     pub(super) fn planned_way(
@@ -188,6 +196,11 @@ impl Frames {
         }];
         for or in open {
             out = self.rules.all_of(&out, or);
+            // Conditions on one key mostly exclude each other once the key is there.
+            out.retain(|clause| {
+                let demands = shape.demands(&self.rules, &clause.rules, key);
+                self.rules.cost(self.rules.formulas.and(&demands)) != NEVER
+            });
             if out.len() > SETS {
                 self.rules.set_exhausted();
                 out.truncate(SETS);
@@ -274,7 +287,7 @@ impl Frames {
             }
             sets = larger;
         }
-        if is_generous {
+        if is_generous && others.len() <= GENEROUS {
             let singles = others.iter().map(|&i| vec![i]);
             let all = (others.len() > 1).then(|| others.clone());
             for set in singles.chain(all).filter(|set| !enough.contains(set)) {

@@ -105,11 +105,10 @@ impl Machine {
                     let task = self.frames.task_of(self.frames.member_task(member));
                     let member = self.frames.member_of(member);
                     let formula = self.frames.object_demand(member.object, asked);
-                    for way in self.frames.object_ways(member.object, formula) {
-                        for way in self.frames.ending_ways(member.object, &way, member.key) {
-                            let asked = demands(task, &way.demands);
-                            keep_cheapest(&mut out, asked, add(*after, way.end));
-                        }
+                    let ways = self.frames.object_ways(member.object, formula);
+                    for way in self.frames.ending_ways(member.object, &ways, member.key) {
+                        let asked = demands(task, &way.demands);
+                        keep_cheapest(&mut out, asked, add(*after, way.end));
                     }
                 }
                 Frame::Item { array, .. } => {

@@ -19,10 +19,8 @@ impl Machine {
     pub(super) fn key_cost(&self, object: ObjectId, formula: FormulaId, key: Key) -> u64 {
         let frames = &self.frames;
         let ways = frames.object_ways(object, formula);
-        let ways = ways
-            .iter()
-            .flat_map(|way| frames.ending_ways(object, way, key));
-        let costs = ways.map(|way| {
+        let endings = frames.ending_ways(object, &ways, key);
+        let costs = endings.iter().map(|way| {
             let value = add(frames.rules.cost(way.value), frames.rules.separator);
             add(value, way.end)
         });
