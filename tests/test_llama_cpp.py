@@ -19,9 +19,9 @@ SCHEMA = {
     "properties": {
         "name": {"type": "string", "minLength": 1, "maxLength": 20},
         "continent": {"enum": ["Africa", "America", "Asia", "Europe", "Oceania"]},
-        "population": {"type": "integer", "minimum": 0, "maximum": 100000000},
+        "capital": {"type": "boolean"},
     },
-    "required": ["name", "continent", "population"],
+    "required": ["name", "continent", "capital"],
     "additionalProperties": False,
 }
 PROMPT = "A large city, described in JSON:\n"

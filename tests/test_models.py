@@ -180,7 +180,7 @@ def test_llama_cpp_leaves_no_sampler_behind(gemma: LlamaCppModel, llama: Any) ->
 
 
 def test_transformers_ends_at_any_stop_token(tiny: TransformersModel) -> None:
-    grammar = Grammar.from_json_schema({"enum": [1, 2]}, whitespace="compact")
+    grammar = Grammar.from_json_schema({"enum": ["a", "b"]}, whitespace="compact")
     completion = tiny.generate("x", grammar=grammar.compile(tiny.vocabulary), max_tokens=5)
     assert completion.status == "complete"
     assert not set(completion.token_ids) & set(tiny.vocabulary.stop_token_ids)
