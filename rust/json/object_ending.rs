@@ -119,20 +119,11 @@ impl<'a> Question<'a> {
             let mut members = draft.members.iter();
             draft
                 .broken
-                .push(members.any(|&(key, value)| self.breaks(not, key, value)));
+                .push(members.any(|&(key, value)| self.shape.breaks(self.rules, not, key, value)));
             draft.nots.push(not);
         }
         draft.ors.extend(clause.ors.iter().map(|or| &**or));
         Some(())
-    }
-
-    /// Whether a member breaks one of some rules for sure.
-    fn breaks(&self, not: &[u32], key: Key, value: FormulaId) -> bool {
-        not.iter().any(|&rule| {
-            let demand = self.shape.demand(self.rules, rule, key);
-            demand == FormulaId::FALSE
-                || demand != FormulaId::TRUE && self.rules.excludes(value, demand, 1)
-        })
     }
 
     fn value(&self, draft: &Draft, key: Key) -> FormulaId {
@@ -162,7 +153,7 @@ impl<'a> Question<'a> {
             return None;
         }
         for (not, broken) in draft.nots.iter().zip(&mut draft.broken) {
-            *broken = *broken || self.breaks(not, key, value);
+            *broken = *broken || self.shape.breaks(self.rules, not, key, value);
         }
         let at = draft.members.binary_search_by_key(&key, |member| member.0);
         match at {

@@ -224,13 +224,7 @@ impl Frames {
         let nots = &clause.nots;
         let value = self.rules.formulas.and(&demands);
         // What every such value breaks is broken for free.
-        let is_free = |not: &[u32]| {
-            not.iter().any(|&rule| {
-                let demand = shape.demand(&self.rules, rule, key);
-                demand == FormulaId::FALSE
-                    || demand != FormulaId::TRUE && self.rules.excludes(value, demand, 1)
-            })
-        };
+        let is_free = |not: &[u32]| shape.breaks(&self.rules, not, key, value);
         let free: Vec<usize> = (0..nots.len()).filter(|&i| is_free(&nots[i])).collect();
         let others: Vec<usize> = (0..nots.len()).filter(|i| !free.contains(i)).collect();
         let mut way = |set: &[usize]| {

@@ -200,6 +200,15 @@ impl Shape {
         }
     }
 
+    /// Whether a member breaks one of some rules for sure: its value excludes what the rule demands.
+    pub(crate) fn breaks(&self, rules: &Rules, of: &[u32], key: Key, value: FormulaId) -> bool {
+        of.iter().any(|&rule| {
+            let demand = self.demand(rules, rule, key);
+            demand == FormulaId::FALSE
+                || demand != FormulaId::TRUE && rules.excludes(value, demand, 1)
+        })
+    }
+
     /// What some rules demand of the value of a key.
     pub(crate) fn demands(&self, rules: &Rules, of: &[u32], key: Key) -> Vec<FormulaId> {
         of.iter()
