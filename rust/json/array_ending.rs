@@ -110,6 +110,31 @@ struct Plain {
     counters: Vec<Counter>,
 }
 
+impl Rules {
+    /// The cheapest array of a formula about arrays, and whether its items must differ, if `cost`
+    /// says what values cost.
+    pub(crate) fn cheapest_array(
+        &self,
+        formula: FormulaId,
+        cost: &dyn Fn(FormulaId) -> u64,
+    ) -> Option<(Ending, bool)> {
+        let read = Read::default();
+        let endings = self.clauses(formula).iter().filter_map(|clause| {
+            let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
+            let question = Question {
+                rules: self,
+                read: &read,
+                must: &clause.rules,
+                nots: &nots,
+                cost,
+            };
+            let unique = clause.rules.iter().any(|&rule| self.array(rule).unique);
+            Some((question.ending()?, unique))
+        });
+        endings.min_by_key(|(ending, _)| ending.cost)
+    }
+}
+
 impl Question<'_> {
     /// The cheapest ending.
     pub(crate) fn ending(&self) -> Option<Ending> {

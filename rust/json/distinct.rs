@@ -3,13 +3,10 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
-use crate::json::array_ending;
 use crate::json::constants::canonical;
 use crate::json::formula::{FormulaId, Kind};
 use crate::json::liveness::{NEVER, add};
 use crate::json::number::Numbers;
-use crate::json::object_ending::Question;
-use crate::json::object_read;
 use crate::json::rules::Rules;
 use crate::json::shape::Key;
 use crate::regex::node::Spelling;
@@ -58,10 +55,7 @@ impl Rules {
             self.set_exhausted();
             return None;
         }
-        let slots: Vec<FormulaId> = items
-            .iter()
-            .flat_map(|&(item, times)| std::iter::repeat_n(item, times as usize))
-            .collect();
+        let slots = slots(items);
         match nested(|| self.matching(&slots)) {
             Some(values) => Some(values?.iter().map(|(bytes, _)| *bytes).fold(0, add)),
             // Deep inside: as if there were enough.
@@ -76,10 +70,7 @@ impl Rules {
         if total == 0 || total > MOST {
             return Vec::new();
         }
-        let slots: Vec<FormulaId> = others
-            .iter()
-            .flat_map(|&(item, times)| std::iter::repeat_n(item, times as usize))
-            .collect();
+        let slots = slots(others);
         let mut values: FxHashMap<String, Value> = FxHashMap::default();
         for &(item, _) in others {
             let all = self.some_values(item, total as usize + 1);
@@ -218,23 +209,9 @@ impl Rules {
     fn find_witness(&self, formula: FormulaId, kind: Kind) -> Option<Value> {
         let cost = |formula| self.cost(formula);
         if kind == Kind::Array {
-            let read = array_ending::Read::default();
-            let endings = self.clauses(formula).iter().filter_map(|clause| {
-                let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
-                let question = array_ending::Question {
-                    rules: self,
-                    read: &read,
-                    must: &clause.rules,
-                    nots: &nots,
-                    cost: &cost,
-                };
-                let unique = clause.rules.iter().any(|&rule| self.array(rule).unique);
-                Some((question.ending()?, unique))
-            });
-            let (ending, unique) = endings.min_by_key(|(ending, _)| ending.cost)?;
-            let slots = ending.items.iter();
-            let slots = slots.flat_map(|&(item, n)| std::iter::repeat_n(item, n as usize));
-            let slots: Vec<FormulaId> = slots.take(MOST as usize).collect();
+            let (ending, unique) = self.cheapest_array(formula, &cost)?;
+            let mut slots = slots(&ending.items);
+            slots.truncate(MOST as usize);
             let items = match unique {
                 true => self.matching(&slots)?.into_iter().map(|v| v.1).collect(),
                 false => slots
@@ -244,20 +221,7 @@ impl Rules {
             };
             return Some(Value::Array(items));
         }
-        let (_, shape) = self.shape(&self.formulas.rules([formula]));
-        let read = object_read::Read::nothing(shape, false);
-        let endings = self.clauses(formula).iter().filter_map(|clause| {
-            let question = Question {
-                rules: self,
-                shape,
-                read: &read,
-                clause,
-
-                cost: &cost,
-            };
-            question.ending()
-        });
-        let ending = endings.min_by_key(|ending| ending.cost)?;
+        let (ending, shape) = self.cheapest_object(formula, &cost)?;
         let members = ending.members.iter().map(|&(key, value)| {
             let name = match key {
                 Key::Declared(rank) => shape.keys[rank as usize].to_string(),
@@ -267,6 +231,13 @@ impl Rules {
         });
         Some(Value::Object(members.collect::<Option<_>>()?))
     }
+}
+
+/// A slot for each of some items, which come so many times.
+fn slots(items: &[(FormulaId, u64)]) -> Vec<FormulaId> {
+    let most = items.iter().map(|&(item, times)| (item, times.min(MOST)));
+    most.flat_map(|(item, times)| std::iter::repeat_n(item, times as usize))
+        .collect()
 }
 
 /// Finds a value for a slot, moving other slots to other values where that helps.

@@ -10,7 +10,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::json::formula::{Formula, FormulaId, Kind};
 use crate::json::rules::Rules;
-use crate::json::{array_ending, object_ending, object_read};
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::Spelling;
 
@@ -135,43 +134,12 @@ impl Rules {
             Kind::Number => widen(regexes.cost(self.number_language(id), Spelling::Raw), 0),
             Kind::String => widen(regexes.cost(self.string_language(id), Spelling::Json), 2),
             Kind::Array => {
-                let read = array_ending::Read::default();
-                let clauses = self.clauses(id).iter();
-                let endings = clauses.filter_map(|clause| {
-                    let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
-                    let question = array_ending::Question {
-                        rules: self,
-                        read: &read,
-                        must: &clause.rules,
-                        nots: &nots,
-                        cost,
-                    };
-                    question.ending()
-                });
-                endings
-                    .map(|ending| add(ending.cost, 1))
-                    .min()
-                    .unwrap_or(NEVER)
+                let cheapest = self.cheapest_array(id, cost);
+                cheapest.map_or(NEVER, |(ending, _)| add(ending.cost, 1))
             }
             Kind::Object => {
-                let (_, shape) = self.shape(&self.formulas.rules([id]));
-                let read = object_read::Read::nothing(shape, false);
-                let clauses = self.clauses(id).iter();
-                let endings = clauses.filter_map(|clause| {
-                    let question = object_ending::Question {
-                        rules: self,
-                        shape,
-                        read: &read,
-                        clause,
-
-                        cost,
-                    };
-                    question.ending()
-                });
-                endings
-                    .map(|ending| add(ending.cost, 1))
-                    .min()
-                    .unwrap_or(NEVER)
+                let cheapest = self.cheapest_object(id, cost);
+                cheapest.map_or(NEVER, |(ending, _)| add(ending.cost, 1))
             }
         }
     }

@@ -64,6 +64,31 @@ struct Search<'q, 'a> {
     budget: usize,
 }
 
+impl Rules {
+    /// The cheapest object of a formula about objects, and its shape, if `cost` says what values
+    /// cost.
+    pub(crate) fn cheapest_object(
+        &self,
+        formula: FormulaId,
+        cost: &dyn Fn(FormulaId) -> u64,
+    ) -> Option<(Ending, &Shape)> {
+        let (_, shape) = self.shape(&self.formulas.rules([formula]));
+        let read = Read::nothing(shape, false);
+        let endings = self.clauses(formula).iter().filter_map(|clause| {
+            let question = Question {
+                rules: self,
+                shape,
+                read: &read,
+                clause,
+                cost,
+            };
+            question.ending()
+        });
+        let ending = endings.min_by_key(|ending| ending.cost)?;
+        Some((ending, shape))
+    }
+}
+
 impl<'a> Question<'a> {
     /// The cheapest ending.
     pub(crate) fn ending(&self) -> Option<Ending> {
