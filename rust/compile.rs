@@ -10,7 +10,7 @@ use crate::json::frames::Frames;
 use crate::json::rules::Rules;
 use crate::limits::Limits;
 use crate::machine::{Machine, Whitespace};
-use crate::mask::Masks;
+use crate::mask::{Masks, Tails};
 use crate::schema::model::Model;
 use crate::schema::{LoadOptions, load};
 use crate::vocab::Vocabulary;
@@ -160,6 +160,7 @@ impl Grammar {
         let engine = Engine {
             machine: self.0.machine(),
             masks: Masks::default(),
+            tails: Tails::default(),
         };
         CompiledGrammar(Arc::new(Compiled {
             grammar: self.0.clone(),
@@ -220,11 +221,12 @@ struct Compiled {
     engine: RwLock<Arc<Engine>>,
 }
 
-/// A machine and the masks of its configurations.
+/// A machine, and the masks and endings of its configurations.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) machine: Arc<Machine>,
     pub(crate) masks: Masks,
+    pub(crate) tails: Tails,
 }
 
 impl CompiledGrammar {
@@ -240,6 +242,7 @@ impl CompiledGrammar {
         let fresh = Arc::new(Engine {
             machine,
             masks: Masks::default(),
+            tails: Tails::default(),
         });
         *self.0.engine.write() = fresh.clone();
         fresh

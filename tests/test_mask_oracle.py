@@ -69,6 +69,7 @@ class Walks:
         self.vocabulary = vocabulary_of(llama)
         # A choice among all tokens would hardly ever leave a string.
         self.short = np.array([len(token) == 1 for token in llama.tokens])
+        self.quoting = np.array([b'"' in token or token.isalpha() for token in llama.tokens])
 
     def along(
         self, compiled: schemask.CompiledGrammar, text: str, count: int, choose: random.Random
@@ -136,6 +137,40 @@ def test_all_tokens_of_a_real_vocabulary_at_states_of_real_schemas(walks: Walks)
                 states += walks.along(compiled, text, 2, choose)
         states += sum(1 for _ in walks.astray(compiled, 1, choose))
     assert states >= 100
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "pattern": r"^(\w+ ){2,4}\w+$"},
+        {"type": "array", "items": {"type": "string"}, "uniqueItems": True, "minItems": 3},
+        {"type": "object", "propertyNames": {"pattern": "^[a-z]{2,9}$"}, "minProperties": 2},
+        {"properties": {"name": {"minLength": 3}}, "required": ["name", "nature"]},
+        {"oneOf": [{"pattern": "a.*b"}, {"minLength": 4}], "type": "string"},
+    ],
+    ids=["pattern", "unique", "keys", "known keys", "asked"],
+)
+def test_all_tokens_of_a_real_vocabulary_near_the_end_of_a_budget(
+    schema: Any, walks: Walks
+) -> None:
+    compiled = schemask.Grammar.from_json_schema(schema).compile(walks.vocabulary)
+    shortest = len(walks.vocabulary.tokenize(compiled.matcher().completion()))
+    choose = random.Random(2)
+    for budget in (shortest, shortest + 2, 2 * shortest + 3):
+        matcher, text = compiled.matcher(max_tokens=budget), b""
+        for step in range(budget):
+            allowed = mask_of(matcher, walks.vocabulary)
+            if step % 3 == choose.randrange(3):
+                check(matcher, walks.vocabulary, text)
+            quoting = allowed & walks.quoting
+            [options] = np.nonzero(quoting if quoting.any() else allowed)
+            token = int(choose.choice(options))
+            assert matcher.accept(token)
+            if matcher.is_terminated:
+                break
+            text += walks.vocabulary.token(token)
+        assert matcher.is_terminated or matcher.is_accepting
+        json.loads(text)
 
 
 # Besides single characters, tokens that cross the borders of keys, strings, numbers and values.

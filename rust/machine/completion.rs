@@ -22,10 +22,11 @@ use crate::regex::scan::ScanId;
 pub(super) type Endings = Box<[(Box<[u16]>, u64)]>;
 
 /// What finishes a character or an escape, opens a key, or makes up for a space.
-const SLACK: u64 = 16;
+pub(crate) const SLACK: u64 = 16;
 
 /// The next move of a shortest ending.
-enum Move {
+#[derive(Debug)]
+pub(crate) enum Move {
     Bytes(Vec<u8>),
     /// The same text, seen as another configuration.
     Goto(Config),
@@ -241,7 +242,7 @@ impl Machine {
         best
     }
 
-    fn next_move(&self, config: Config) -> Move {
+    pub(crate) fn next_move(&self, config: Config) -> Move {
         let state = config.state;
         let frames = &self.frames;
         if let State::Flow { node, at, partial } = state {

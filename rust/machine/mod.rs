@@ -20,9 +20,9 @@ use crate::json::object::{MemberId, ObjectId};
 use crate::json::shape::Key;
 use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
-use crate::regex::node::{Node, NodeId};
 use crate::regex::scan::ScanId;
 
+pub(crate) use completion::{Move, SLACK};
 pub(crate) use gap::Gap;
 pub use gap::Whitespace;
 
@@ -464,23 +464,6 @@ impl Machine {
     /// The configuration after a string has ended in a state, outside of records.
     pub(crate) fn close_string(&self, stack: StackId, scan: ScanId) -> Option<Config> {
         self.close(stack, TextId::EMPTY, &self.frames.scalar_verdicts(scan))
-    }
-
-    /// Whether a string in this state may go on and end in any way.
-    pub(crate) fn is_free(&self, scan: ScanId) -> bool {
-        let scan = self.frames.rules.scanner.scan(scan);
-        scan.asks.is_empty() && scan.must == NodeId::ANY
-    }
-
-    /// Whether a string in this state is free but for its length.
-    pub(crate) fn is_length_only(&self, scan: ScanId) -> bool {
-        let scanner = &self.frames.rules.scanner;
-        let scan = scanner.scan(scan);
-        let body = match *scanner.regexes.node(scan.must) {
-            Node::Repeat { body, .. } => body,
-            _ => scan.must,
-        };
-        scan.asks.is_empty() && matches!(body, NodeId::CHAR | NodeId::EMPTY)
     }
 
     /// Whether the text may end here.

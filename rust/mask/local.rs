@@ -6,9 +6,9 @@ use crate::json::spelling::{Partial, Taken};
 use crate::machine::Machine;
 use crate::mask::{ScanKey, set_bits};
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
-use crate::regex::scan::{ScanId, Scanner};
+use crate::regex::scan::{Scan, ScanId, Scanner};
 use crate::vocab::Vocabulary;
-use crate::vocab::local::{Exit, Exits, Lengths, Local};
+use crate::vocab::local::{Exit, Exits, Groups, Lengths, Local};
 
 /// The local of a string's state, from the vocabulary's cache or made anew.
 pub(super) fn local(
@@ -26,6 +26,7 @@ pub(super) fn local(
     let key = (scanner.regexes.fingerprint(must), partial.code());
     vocabulary
         .locals()
+        .locals
         .get(key, cap, || match *scanner.regexes.node(must) {
             Node::Repeat {
                 body: NodeId::CHAR,
@@ -33,7 +34,8 @@ pub(super) fn local(
                 max,
             } if must != NodeId::ANY && partial == Partial::Nothing => {
                 let any = local(machine, vocabulary, ScanKey::Anything, partial, cap);
-                of_length(vocabulary, scanner, &any, min, max)
+                let lengths = lengths(machine, vocabulary, cap);
+                of_length(vocabulary, lengths, &any, min, max)
             }
             _ => {
                 let scan = scanner.start(must, Box::new([]));
@@ -92,18 +94,13 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
 }
 
 /// Of a string that is free but for its length, from the local of a free one.
-fn of_length(vocabulary: &Vocabulary, scanner: &Scanner, any: &Local, min: u32, max: u32) -> Local {
-    let lengths = vocabulary
-        .locals()
-        .lengths
-        .get_or_init(|| measure(vocabulary, scanner, any));
+fn of_length(vocabulary: &Vocabulary, lengths: &Lengths, any: &Local, min: u32, max: u32) -> Local {
     let mut inside = any.inside.clone();
     if max != UNBOUNDED {
         let too_long = lengths
-            .inside
-            .iter()
-            .take_while(|(length, _)| u32::from(*length) > max);
-        for &(_, token) in too_long {
+            .characters
+            .partition_point(|&characters| u32::from(characters) > max);
+        for &token in lengths.inside.iter().take(too_long).flatten() {
             inside[token as usize / 32] &= !(1 << (token % 32));
         }
     }
@@ -126,25 +123,49 @@ fn of_length(vocabulary: &Vocabulary, scanner: &Scanner, any: &Local, min: u32, 
     }
 }
 
+/// Whether a string in this state is free but for its length.
+pub(crate) fn is_length_only(scanner: &Scanner, scan: &Scan) -> bool {
+    let body = match *scanner.regexes.node(scan.must) {
+        Node::Repeat { body, .. } => body,
+        _ => scan.must,
+    };
+    scan.asks.is_empty() && matches!(body, NodeId::CHAR | NodeId::EMPTY)
+}
+
 /// How many characters each token adds to a free string.
-fn measure(vocabulary: &Vocabulary, scanner: &Scanner, any: &Local) -> Lengths {
+pub(super) fn lengths<'a>(
+    machine: &Machine,
+    vocabulary: &'a Vocabulary,
+    cap: usize,
+) -> &'a Lengths {
+    vocabulary.locals().lengths.get_or_init(|| {
+        let any = local(
+            machine,
+            vocabulary,
+            ScanKey::Anything,
+            Partial::Nothing,
+            cap,
+        );
+        measure(vocabulary, &any)
+    })
+}
+
+fn measure(vocabulary: &Vocabulary, any: &Local) -> Lengths {
     let mut inside = Vec::new();
-    let start = scanner
-        .start(NodeId::ANY, Box::new([]))
-        .expect("any text is a text");
     vocabulary.trie().walk(
-        (start, Partial::Nothing, 0_u16),
-        |(scan, partial, characters), byte, _| match partial.take_json(byte) {
-            Taken::Char(_) => Some((scan, Partial::Nothing, characters + 1)),
-            Taken::Partial(partial) => Some((scan, partial, characters)),
+        (Partial::Nothing, 0_u16),
+        |(partial, characters), byte, _| match partial.take_json(byte) {
+            Taken::Char(_) => Some((Partial::Nothing, characters + 1)),
+            Taken::Partial(partial) => Some((partial, characters)),
             Taken::Close | Taken::Refused => None,
         },
-        |tokens, (_, partial, characters)| {
+        |tokens, (partial, characters)| {
             let begun = u16::from(partial != Partial::Nothing);
             inside.extend(tokens.iter().map(|&token| (characters + begun, token)));
         },
     );
     inside.sort_unstable_by(|a, b| b.cmp(a));
+    let groups = || inside.chunk_by(|a, b| a.0 == b.0);
     let longest_exit = any
         .exits
         .tokens
@@ -153,7 +174,8 @@ fn measure(vocabulary: &Vocabulary, scanner: &Scanner, any: &Local) -> Lengths {
         .max()
         .unwrap_or(0);
     Lengths {
-        inside: inside.into(),
+        characters: groups().map(|group| group[0].0).collect(),
+        inside: Groups::new(groups().map(|group| group.iter().map(|&(_, token)| token))),
         longest_exit,
     }
 }

@@ -6,7 +6,9 @@
 //! other state has few tokens, found by a walk of the vocabulary's trie that gives up wherever no
 //! valid text goes on.
 
+mod groups;
 mod local;
+mod tails;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -21,6 +23,10 @@ use crate::machine::{Config, Machine, State};
 use crate::regex::scan::ScanId;
 use crate::vocab::Vocabulary;
 use crate::vocab::local::Local;
+
+pub(crate) use groups::groups;
+pub(crate) use local::is_length_only;
+pub(crate) use tails::Tails;
 
 /// The text tokens that may come next.
 #[derive(Debug)]
@@ -48,23 +54,6 @@ impl Tokens {
         let mut bits = vec![0; words];
         set_bits(&mut bits, &tokens);
         Tokens::Many(bits.into())
-    }
-
-    /// Calls `f` with each token.
-    pub(crate) fn for_each(&self, mut f: impl FnMut(u32)) {
-        let (bits, list): (&[u32], &[u32]) = match self {
-            Tokens::Few(list) => (&[], list),
-            Tokens::Many(bits) => (bits, &[]),
-            Tokens::Inside(local, more) => (&local.inside, more),
-        };
-        for (word, &bits) in (0_u32..).zip(bits) {
-            let mut open = bits;
-            while open != 0 {
-                f(word * 32 + open.trailing_zeros());
-                open &= open - 1;
-            }
-        }
-        list.iter().for_each(|&token| f(token));
     }
 }
 

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use crate::error::{Error, Kind};
 use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::{Mask, Tokens, forget_text};
+use crate::mask::{Mask, Tokens, forget_text, groups, is_length_only};
 use crate::matcher::Matcher;
-use crate::regex::scan::ScanId;
 
 /// Tokens that finish the text, of which the first ones have come already.
 #[derive(Clone, Debug)]
@@ -24,6 +21,12 @@ impl Plan {
         self.tokens.get(self.from).copied()
     }
 }
+
+/// So many tokens before bytes could bound no more, a plan is made.
+const MARGIN: usize = 16;
+
+/// The bytes that finish a character, or a key so that it differs from the known ones.
+const UNFINISHED: u64 = 64;
 
 /// After this token the text could not be finished in time.
 #[derive(Debug)]
@@ -63,20 +66,28 @@ impl Matcher {
         let Some(left) = self.left() else {
             return Ok(None);
         };
-        if self.is_far(config, left) {
+        if self.is_far(config, left.saturating_sub(MARGIN)) {
             return Ok(None);
         }
-        match &self.now.plan {
-            Some(plan) if token.is_some() && plan.next() == token => {
-                let tokens = plan.tokens.clone();
-                let from = plan.from + 1;
-                Ok(Some(Plan { tokens, from }))
-            }
-            _ => {
-                let tokens = self.finish(config).filter(|tokens| tokens.len() < left);
-                let tokens = tokens.ok_or(TooLate)?.into();
-                Ok(Some(Plan { tokens, from: 0 }))
-            }
+        if let Some(plan) = &self.now.plan
+            && token.is_some()
+            && plan.next() == token
+        {
+            let tokens = plan.tokens.clone();
+            let from = plan.from + 1;
+            return Ok(Some(Plan { tokens, from }));
+        }
+        let is_far = self.is_far(config, left);
+        if is_compared(config) && !is_far {
+            return Err(TooLate);
+        }
+        match self.finish(config).filter(|tokens| tokens.len() < left) {
+            Some(tokens) => Ok(Some(Plan {
+                tokens: tokens.into(),
+                from: 0,
+            })),
+            None if is_far => Ok(None),
+            None => Err(TooLate),
         }
     }
 
@@ -97,12 +108,20 @@ impl Matcher {
 
     /// Tokens that finish the text from a configuration.
     fn finish(&self, config: Config) -> Option<Vec<u32>> {
-        let cap = self.compiled.limits().completion_bytes;
-        let ending = self
-            .engine
-            .machine
-            .completion(forget_text(&self.engine.machine, config), cap)?;
-        self.compiled.vocabulary().tokenize(&ending)
+        let (engine, vocabulary) = (&self.engine, self.compiled.vocabulary());
+        let tails = &engine.tails;
+        tails.tokens(&engine.machine, vocabulary, config, self.compiled.limits())
+    }
+
+    /// Whether the text can be finished in fewer tokens than `left`.
+    fn fits(&self, config: Config, left: usize) -> bool {
+        if self.is_far(config, left) || is_compared(config) {
+            return self.is_far(config, left);
+        }
+        let (engine, vocabulary) = (&self.engine, self.compiled.vocabulary());
+        let tails = &engine.tails;
+        let fewest = tails.fewest(&engine.machine, vocabulary, config, self.compiled.limits());
+        fewest.is_some_and(|fewest| fewest < left)
     }
 
     /// Drops the tokens after which the text could not be finished in time.
@@ -114,128 +133,44 @@ impl Matcher {
         if mask.costliest(|| self.costliest(mask)) < left as u64 {
             return;
         }
-        let mut known = FxHashMap::default();
-        let mut dropped = Vec::new();
-        let mut look = |token: u32| {
-            if !self.is_affordable(token, &mut known) {
-                dropped.push(token);
+        let planned = self.now.plan.as_ref().and_then(Plan::next);
+        let planned = planned.filter(|&token| has(bits, token));
+        for (config, tokens) in self.groups(mask) {
+            if !self.fits(config, left) {
+                tokens.iter().for_each(|&token| set(bits, token, false));
             }
-        };
-        match (mask.tokens(), self.free_inside()) {
-            (Tokens::Inside(local, more), Some(inside)) => {
-                // All tokens that stay inside and end a character lead to one place, but for
-                // those that stay in a key that the object knows.
-                let known_keys = self.known_key_tokens();
-                let alone = [&local.unfinished[..], more, &known_keys].concat();
-                alone.iter().for_each(|&token| look(token));
-                if self.plan_after(None, inside).is_err() {
-                    let kept: Vec<u32> = alone.iter().copied().filter(|&t| has(bits, t)).collect();
-                    let planned = self.now.plan.as_ref().and_then(Plan::next);
-                    let planned = planned.filter(|&token| has(bits, token));
-                    bits.fill(0);
-                    kept.into_iter()
-                        .chain(planned)
-                        .for_each(|token| set(bits, token, true));
-                }
-            }
-            (tokens, _) => tokens.for_each(look),
         }
-        dropped
-            .into_iter()
-            .for_each(|token| set(bits, token, false));
-    }
-
-    /// Where tokens lead that stay inside the string that is being read and end a character, if
-    /// that is one place: the string is free, or the key unknown.
-    fn free_inside(&self) -> Option<Config> {
-        self.inside(|scan| self.engine.machine.is_free(scan))
-    }
-
-    /// The string that is being read, between two characters, if it is one that `counts`; of a key,
-    /// an unknown one.
-    fn inside(&self, counts: impl Fn(ScanId) -> bool) -> Option<Config> {
-        let config = self.now.config;
-        if config.record != TextId::EMPTY {
-            return None;
+        if let Some(token) = planned {
+            set(bits, token, true);
         }
-        let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
-        let state = match config.state {
-            State::String { scan, .. } if counts(scan) => State::String { scan, partial },
-            State::Key { object, .. } | State::OtherKey { object, .. } => State::OtherKey {
-                object,
-                text,
-                partial,
-            },
-            _ => return None,
-        };
-        Some(Config { state, ..config })
     }
 
-    /// The tokens after which the key that is being read is still one that the object knows.
-    fn known_key_tokens(&self) -> Vec<u32> {
-        let machine = &self.engine.machine;
-        let mut tokens = Vec::new();
-        if matches!(self.now.config.state, State::Key { .. }) {
-            self.compiled.vocabulary().trie().walk(
-                self.now.config,
-                |at, byte, _| {
-                    let closes = byte == b'"'
-                        && matches!(
-                            at.state,
-                            State::Key {
-                                partial: Partial::Nothing,
-                                ..
-                            }
-                        );
-                    let stays = !closes && !machine.loses_key(at.state, byte);
-                    stays.then(|| machine.step(at, byte)).flatten()
-                },
-                |found, _| tokens.extend_from_slice(found),
-            );
-        }
-        tokens
-    }
-
-    /// Whether the text can be finished in time after a token that may come. `known` remembers
-    /// the answers by where tokens lead: most lead to few places.
-    fn is_affordable(&self, token: u32, known: &mut FxHashMap<Config, bool>) -> bool {
-        if self.now.plan.as_ref().and_then(Plan::next) == Some(token) {
-            return true;
-        }
-        self.after(token).is_some_and(|config| {
-            let fits = || self.plan_after(None, config).is_ok();
-            *known.entry(config).or_insert_with(fits)
-        })
-    }
-
-    /// Where a token leads, texts of unknown keys forgotten.
-    fn after(&self, token: u32) -> Option<Config> {
-        let bytes = self.compiled.vocabulary().token(token)?;
-        let start = forget_text(&self.engine.machine, self.now.config);
-        let after = self.read(start, bytes)?;
-        Some(forget_text(&self.engine.machine, after))
+    fn groups(&self, mask: &Mask) -> Vec<(Config, Vec<u32>)> {
+        let vocabulary = self.compiled.vocabulary();
+        let cap = self.compiled.limits().cache_bytes;
+        groups(&self.engine.machine, vocabulary, self.now.config, mask, cap)
     }
 
     /// An upper bound of the tokens that finish the text after any token of a mask.
     fn costliest(&self, mask: &Mask) -> u64 {
-        let mut known: FxHashMap<Config, u64> = FxHashMap::default();
-        let mut most = 0;
-        let mut look = |token: u32| {
-            let bound = self.after(token).map_or(0, |config| {
-                *known
-                    .entry(config)
-                    .or_insert_with(|| self.ending_bytes(config))
-            });
-            most = bound.max(most);
+        let most = |groups: &mut dyn Iterator<Item = Config>| {
+            let costs = groups.map(|config| self.ending_bytes(config));
+            costs.max().unwrap_or(0)
         };
         match (mask.tokens(), self.inside_bound()) {
             (Tokens::Inside(_, more), Some(inside)) => {
-                more.iter().for_each(|&token| look(token));
-                most = inside.max(most);
+                let mut after = more.iter().filter_map(|&token| self.after(token));
+                most(&mut after).max(inside)
             }
-            (tokens, _) => tokens.for_each(look),
+            _ => most(&mut self.groups(mask).into_iter().map(|(config, _)| config)),
         }
-        most
+    }
+
+    /// Where a token leads.
+    fn after(&self, token: u32) -> Option<Config> {
+        let bytes = self.compiled.vocabulary().token(token)?;
+        let start = forget_text(&self.engine.machine, self.now.config);
+        self.read(start, bytes)
     }
 
     /// An upper bound of the tokens that finish the text after any token that stays inside the
@@ -244,11 +179,29 @@ impl Matcher {
     /// Where only the length of a string matters, its end is never farther away than now, but for
     /// what finishes a character or, in a key, makes it differ from the known ones.
     fn inside_bound(&self) -> Option<u64> {
-        const MARGIN: u64 = 64;
-        let inside = self.inside(|scan| self.engine.machine.is_length_only(scan))?;
-        let bound = self.ending_bytes(inside);
-        Some(bound.saturating_add(MARGIN))
+        let config = self.now.config;
+        let scanner = &self.engine.machine.frames.rules.scanner;
+        let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
+        let state = match config.state {
+            State::String { scan, .. } if is_length_only(scanner, scanner.scan(scan)) => {
+                State::String { scan, partial }
+            }
+            State::Key { object, .. } | State::OtherKey { object, .. } => State::OtherKey {
+                object,
+                text,
+                partial,
+            },
+            _ => return None,
+        };
+        let bound = self.ending_bytes(Config { state, ..config });
+        Some(bound.saturating_add(UNFINISHED))
     }
+}
+
+/// Whether the text is inside an item that is compared with others. Then each text has an ending of
+/// its own, and only the bytes of all of them are bounded cheaply.
+fn is_compared(config: Config) -> bool {
+    config.record != TextId::EMPTY
 }
 
 fn has(bits: &[u32], token: u32) -> bool {

@@ -54,6 +54,15 @@ impl Regexes {
         self.fingerprint(id)
     }
 
+    /// The same for several expressions, in their order.
+    pub(crate) fn fingerprint_of_all(&self, ids: impl Iterator<Item = NodeId>) -> u128 {
+        let mut hasher = hasher();
+        for id in ids {
+            hasher.write_u128(self.fingerprint(id));
+        }
+        hasher.finish128().as_u128()
+    }
+
     fn compute_fingerprint(&self, id: NodeId) -> u128 {
         let mut hasher = hasher();
         match self.node(id) {

@@ -18,6 +18,16 @@ pub(crate) struct Local {
     pub(crate) exits: Arc<Exits>,
 }
 
+impl Local {
+    /// The tokens after which the string goes on.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = u32> {
+        (0_u32..).zip(&self.inside).flat_map(|(word, &bits)| {
+            let holds = move |bit: &u32| bits >> bit & 1 == 1;
+            (0..32).filter(holds).map(move |bit| word * 32 + bit)
+        })
+    }
+}
+
 /// The tokens that hold a string's closing quote.
 #[derive(Debug)]
 pub(crate) struct Exits {
@@ -60,13 +70,49 @@ impl Exits {
 /// The tokens inside an unconstrained string, by how long they are.
 #[derive(Debug)]
 pub(crate) struct Lengths {
-    /// Characters, one that a token only begins included, and the token; the longest first.
-    pub(crate) inside: Box<[(u16, u32)]>,
+    /// Those that add equally many characters, one that a token only begins included; the longest
+    /// first.
+    pub(crate) inside: Groups,
+    /// The characters that each group adds.
+    pub(crate) characters: Box<[u16]>,
     /// The characters of the longest part of a token before a closing quote.
     pub(crate) longest_exit: u16,
 }
 
-impl Local {
+/// Tokens in groups.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    tokens: Box<[u32]>,
+    /// Where each group ends.
+    ends: Box<[u32]>,
+}
+
+impl Groups {
+    pub(crate) fn new(groups: impl Iterator<Item = impl Iterator<Item = u32>>) -> Self {
+        let (mut tokens, mut ends) = (Vec::new(), Vec::new());
+        for group in groups {
+            tokens.extend(group);
+            ends.push(tokens.len() as u32);
+        }
+        Groups {
+            tokens: tokens.into(),
+            ends: ends.into(),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let group = |(start, &end): (u32, &u32)| &self.tokens[start as usize..end as usize];
+        starts.zip(&self.ends).map(group)
+    }
+}
+
+/// The memory that something takes.
+pub(crate) trait Bytes {
+    fn bytes(&self) -> usize;
+}
+
+impl Bytes for Local {
     fn bytes(&self) -> usize {
         size_of_val(&*self.inside)
             + size_of_val(&*self.unfinished)
@@ -76,38 +122,56 @@ impl Local {
     }
 }
 
+impl Bytes for Groups {
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.tokens) + size_of_val(&*self.ends)
+    }
+}
+
 /// Which language, and what has been read of the next character.
 pub(crate) type LocalKey = (u128, u64);
 
-/// The locals of one vocabulary, shared by all grammars.
+/// What is known about the strings of one vocabulary, shared by all grammars.
 #[derive(Debug, Default)]
 pub(crate) struct LocalCache {
-    locals: RwLock<FxHashMap<LocalKey, Arc<Local>>>,
-    bytes: AtomicUsize,
+    pub(crate) locals: Cache<Local>,
+    /// The tokens inside a string by the state that they lead to.
+    pub(crate) groups: Cache<Groups>,
     pub(crate) lengths: OnceLock<Lengths>,
 }
 
-impl LocalCache {
-    /// The local of `key`, which `compute` makes if it is new.
+/// A cache of bounded size.
+#[derive(Debug)]
+pub(crate) struct Cache<T> {
+    known: RwLock<FxHashMap<LocalKey, Arc<T>>>,
+    bytes: AtomicUsize,
+}
+
+impl<T> Default for Cache<T> {
+    fn default() -> Self {
+        Cache {
+            known: RwLock::default(),
+            bytes: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl<T: Bytes> Cache<T> {
+    /// The entry of `key`, which `compute` makes if it is new.
     ///
     /// Two threads may compute the same one; they find the same. Above `cap` bytes the cache
     /// starts anew.
-    pub(crate) fn get(
-        &self,
-        key: LocalKey,
-        cap: usize,
-        compute: impl FnOnce() -> Local,
-    ) -> Arc<Local> {
-        if let Some(known) = self.locals.read().get(&key) {
+    pub(crate) fn get(&self, key: LocalKey, cap: usize, compute: impl FnOnce() -> T) -> Arc<T> {
+        if let Some(known) = self.known.read().get(&key) {
             return known.clone();
         }
-        let local = Arc::new(compute());
-        let mut locals = self.locals.write();
-        if self.bytes.load(Ordering::Relaxed) + local.bytes() > cap {
-            locals.clear();
+        let made = Arc::new(compute());
+        let mut known = self.known.write();
+        if self.bytes.load(Ordering::Relaxed) + made.bytes() > cap {
+            known.clear();
             self.bytes.store(0, Ordering::Relaxed);
         }
-        self.bytes.fetch_add(local.bytes(), Ordering::Relaxed);
-        locals.entry(key).or_insert(local).clone()
+        self.bytes.fetch_add(made.bytes(), Ordering::Relaxed);
+        known.entry(key).or_insert(made).clone()
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Trie {
     nodes: Box<[Node]>,
     /// Token ids, sorted by their bytes; equal ones side by side.
     tokens: Box<[u32]>,
+    /// The bytes of the longest token.
+    depth: usize,
 }
 
 impl Trie {
@@ -59,9 +61,15 @@ impl Trie {
         nodes.push(end);
         nodes.shrink_to_fit();
         Trie {
+            depth: ids.iter().map(|&id| bytes(id).len()).max().unwrap_or(0),
             nodes: nodes.into(),
             tokens: ids.into(),
         }
+    }
+
+    /// The bytes of the longest token.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
     }
 
     /// The memory that the nodes and tokens take.
