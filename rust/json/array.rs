@@ -1,8 +1,11 @@
 //! Arrays that are being read.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use crate::json::array_ending::{Ending, Question, Read};
+use parking_lot::RwLock;
+use rustc_hash::FxHashMap;
+
+use crate::json::array_ending::{Budget, Ending, Question, Read};
 use crate::json::formula::{Clause, FormulaId};
 use crate::json::frames::{Frames, Task, TaskId, Verdicts, value_task, verdict};
 use crate::json::liveness::NEVER;
@@ -23,14 +26,16 @@ pub(crate) struct Array {
 
 #[derive(Debug, Default)]
 pub(crate) struct ArrayMemo {
+    ways: RwLock<FxHashMap<FormulaId, Arc<[ArrayWay]>>>,
     item: OnceLock<Option<TaskId>>,
     is_unique: OnceLock<bool>,
 }
 
 /// A way in which an array can be finished.
 #[derive(Debug)]
-pub(crate) struct ArrayWay<'a> {
-    clause: &'a Clause,
+pub(crate) struct ArrayWay {
+    /// Which of the formula's clauses.
+    clause: (FormulaId, usize),
     pub(crate) ending: Ending,
 }
 
@@ -85,15 +90,26 @@ impl Frames {
     }
 
     /// The ways in which an array can still satisfy `formula`.
-    pub(crate) fn array_ways(&self, id: ArrayId, formula: FormulaId) -> Vec<ArrayWay<'_>> {
+    pub(crate) fn array_ways(&self, id: ArrayId, formula: FormulaId) -> Arc<[ArrayWay]> {
+        let memo = &self.arrays.memo(id.0).ways;
+        if let Some(known) = memo.read().get(&formula) {
+            return known.clone();
+        }
         let read = &self.array(id).read;
-        let clauses = self.rules.clauses(formula).iter();
-        let ways = clauses.filter_map(|clause| {
+        let clauses = self.rules.clauses(formula).iter().enumerate();
+        let ways = clauses.filter_map(|(i, clause)| {
             let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
             let ending = self.ending_of(read, &clause.rules, &nots)?;
+            let clause = (formula, i);
             Some(ArrayWay { clause, ending })
         });
-        ways.collect()
+        let ways: Arc<[ArrayWay]> = ways.collect();
+        memo.write().entry(formula).or_insert(ways).clone()
+    }
+
+    fn clause_of(&self, way: &ArrayWay) -> &Clause {
+        let (formula, i) = way.clause;
+        &self.rules.clauses(formula)[i]
     }
 
     fn ending_of(&self, read: &Read, must: &[u32], nots: &[&[u32]]) -> Option<Ending> {
@@ -103,21 +119,22 @@ impl Frames {
             must,
             nots,
             cost: &|formula| self.rules.cost(formula),
+            budget: Budget::default(),
         };
         question.ending()
     }
 
     /// The ways in which an array can go on with an item.
-    pub(crate) fn item_ways(&self, id: ArrayId, way: &ArrayWay<'_>) -> Vec<ItemWay> {
+    pub(crate) fn item_ways(&self, id: ArrayId, way: &ArrayWay) -> Vec<ItemWay> {
         let read = &self.array(id).read;
-        let must = &way.clause.rules;
+        let must = &self.clause_of(way).rules;
         let is_full = |&rule: &u32| self.rules.array(rule).max == Some(read.count);
         if must.iter().any(is_full) {
             return Vec::new();
         }
         let demands = must.iter().map(|&rule| read.demand(&self.rules, rule, 0));
-        let nots = way
-            .clause
+        let nots = self
+            .clause_of(way)
             .nots
             .iter()
             .filter(|not| !not.iter().any(is_full));
@@ -131,13 +148,13 @@ impl Frames {
         }];
         let tracked: Vec<u32> = must
             .iter()
-            .chain(way.clause.nots.iter().flatten())
+            .chain(self.clause_of(way).nots.iter().flatten())
             .copied()
             .collect();
         for &(rule, _) in read.hits.iter().filter(|(rule, _)| tracked.contains(rule)) {
             drafts = self.with_contains(&drafts, rule, must.contains(&rule));
         }
-        for not in way.clause.nots.iter() {
+        for not in self.clause_of(way).nots.iter() {
             drafts = self.with_broken(read, &drafts, must, not);
         }
         if drafts.len() > WAYS {

@@ -4,17 +4,19 @@
 //! many items satisfy something. So a question becomes one about lengths and counters, which a
 //! search for the cheapest sequence of items answers.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
+use crate::json::distinct::share;
 use crate::json::formula::FormulaId;
 use crate::json::liveness::{NEVER, add, multiply};
 use crate::json::rules::Rules;
 
-/// Steps of the search for one ending.
-const BUDGET: usize = 4_000;
+/// Items that are tried for one ending, whichever way rules are made to fail.
+const BUDGET: usize = 20_000;
 /// Ways to make rules fail that are tried for one ending.
 const MODES: usize = 256;
 
@@ -84,6 +86,23 @@ pub(crate) struct Question<'a> {
     pub(crate) nots: &'a [&'a [u32]],
     /// The bytes of a value.
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
+    pub(crate) budget: Budget,
+}
+
+/// What a search for an ending may still spend.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    items: Cell<usize>,
+    modes: Cell<usize>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget {
+            items: Cell::new(share(BUDGET)),
+            modes: Cell::new(share(MODES)),
+        }
+    }
 }
 
 /// How many of the items to come satisfy something.
@@ -127,6 +146,7 @@ impl Rules {
                 must: &clause.rules,
                 nots: &nots,
                 cost,
+                budget: Budget::default(),
             };
             let unique = clause.rules.iter().any(|&rule| self.array(rule).unique);
             Some((question.ending()?, unique))
@@ -160,31 +180,28 @@ impl Question<'_> {
             }
         }
         let mut best = None;
-        let mut budget = MODES;
-        self.visit(plain, self.nots, &mut best, &mut budget);
-        if budget == 0 && best.is_none() {
+        self.visit(plain, self.nots, &mut best);
+        if best.is_none() && self.budget.modes.get() == 0 {
             self.rules.set_exhausted();
         }
         best
     }
 
-    fn visit(&self, plain: Plain, nots: &[&[u32]], best: &mut Option<Ending>, budget: &mut usize) {
-        if *budget == 0 {
+    fn visit(&self, plain: Plain, nots: &[&[u32]], best: &mut Option<Ending>) {
+        let Some(modes) = self.budget.modes.get().checked_sub(1) else {
             return;
-        }
+        };
         let Some((not, rest)) = nots.split_first() else {
-            *budget -= 1;
-            let ending = self.plain_ending(&plain);
-            if let Some(ending) = ending
-                && best.as_ref().is_none_or(|known| ending.cost < known.cost)
-            {
+            self.budget.modes.set(modes);
+            let most = best.as_ref().map_or(NEVER, |known| known.cost);
+            if let Some(ending) = self.plain_ending(&plain, most) {
                 *best = Some(ending);
             }
             return;
         };
         for &rule in *not {
             for mode in self.modes(&plain, rule) {
-                self.visit(mode, rest, best, budget);
+                self.visit(mode, rest, best);
             }
         }
     }
@@ -261,7 +278,8 @@ impl Question<'_> {
         self.rules.formulas.and(&demands)
     }
 
-    fn plain_ending(&self, plain: &Plain) -> Option<Ending> {
+    /// The cheapest ending, if it costs less than `most`.
+    fn plain_ending(&self, plain: &Plain, most: u64) -> Option<Ending> {
         let count = self.read.count;
         if plain.most.is_some_and(|most| plain.least.max(count) > most) {
             return None;
@@ -270,21 +288,27 @@ impl Question<'_> {
             true => self.uncounted(plain)?,
             false => self.counted(plain)?,
         };
-        let unique = self.must.iter().any(|&rule| self.rules.array(rule).unique);
-        let bytes = match unique {
-            true => self.rules.distinct_bytes(&items, self.cost)?,
-            false => items.iter().fold(0, |sum, &(item, times)| {
-                add(sum, multiply((self.cost)(item), times))
-            }),
-        };
         let missing: u64 = items.iter().map(|item| item.1).sum();
         // The first item of all has no comma before it.
         let commas = match count {
             0 => missing.saturating_sub(1),
             _ => missing,
         };
-        let cost = add(add(bytes, 1), multiply(self.rules.separator, commas));
-        (cost != NEVER).then_some(Ending { cost, items })
+        let price = |bytes| add(add(bytes, 1), multiply(self.rules.separator, commas));
+        let alike = items.iter().fold(0, |sum, &(item, times)| {
+            add(sum, multiply((self.cost)(item), times))
+        });
+        // That they differ makes them no cheaper.
+        if price(alike) >= most {
+            return None;
+        }
+        let unique = self.must.iter().any(|&rule| self.rules.array(rule).unique);
+        let bytes = match unique {
+            true => self.rules.distinct_bytes(&items, self.cost)?,
+            false => alike,
+        };
+        let cost = price(bytes);
+        (cost < most).then_some(Ending { cost, items })
     }
 
     /// The items to come, if only their number matters.
@@ -319,15 +343,9 @@ impl Question<'_> {
             .min(plain.most.unwrap_or(u64::MAX));
         let mut open = BinaryHeap::from([Reverse((0, start.clone()))]);
         best.insert(start, (0, None));
-        let mut visited = 0;
         while let Some(Reverse((spent, node))) = open.pop() {
             if best[&node].0 < spent {
                 continue;
-            }
-            visited += 1;
-            if visited > BUDGET {
-                self.rules.set_exhausted();
-                return None;
             }
             let length = self.read.count + node.0;
             if node.1.iter().all(|&min| min == 0) && length >= plain.least {
@@ -336,7 +354,11 @@ impl Question<'_> {
             if length >= longest {
                 continue;
             }
-            for (value, mins, maxes) in self.choices(counters, &node.1, &node.2, node.0) {
+            let Some(choices) = self.choices(counters, &node.1, &node.2, node.0) else {
+                self.rules.set_exhausted();
+                return None;
+            };
+            for (value, mins, maxes) in choices {
                 let next = (node.0 + 1, mins, maxes);
                 let spent = add(spent, add((self.cost)(value), self.rules.separator));
                 if best.get(&next).is_none_or(|(known, _)| spent < *known) {
@@ -348,17 +370,20 @@ impl Question<'_> {
         None
     }
 
-    /// What the next item but `ahead` can be, and what is left of the counters after it.
+    /// What the next item but `ahead` can be, and what is left of the counters after it; `None` if
+    /// the budget is spent.
     fn choices(
         &self,
         counters: &[Counter],
         mins: &[u64],
         maxes: &[Option<u64>],
         ahead: u64,
-    ) -> Vec<(FormulaId, Vec<u64>, Vec<Option<u64>>)> {
+    ) -> Option<Vec<Choice>> {
         let formulas = &self.rules.formulas;
         let mut out = vec![(self.value(ahead), mins.to_vec(), maxes.to_vec())];
         for (i, counter) in counters.iter().enumerate() {
+            let items = &self.budget.items;
+            items.set(items.get().checked_sub(out.len())?);
             let of = match counter.of {
                 Of::Formula(formula) => formula,
                 Of::NotDemanded(rule) => formulas.not(self.read.demand(self.rules, rule, ahead)),
@@ -382,9 +407,12 @@ impl Question<'_> {
             out = next;
         }
         out.retain(|choice| (self.cost)(choice.0) != NEVER);
-        out
+        Some(out)
     }
 }
+
+/// An item, and what is left of the counters after it.
+type Choice = (FormulaId, Vec<u64>, Vec<Option<u64>>);
 
 /// How many items have come, and what is left of the counters.
 type Node = (u64, Vec<u64>, Vec<Option<u64>>);

@@ -24,6 +24,11 @@ thread_local! {
     static DEPTH_NOW: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
+/// A share of a budget: questions inside others must be smaller ones.
+pub(crate) fn share(budget: usize) -> usize {
+    budget >> (2 * DEPTH_NOW.get())
+}
+
 /// Asks a question inside others; `None` if they are too many.
 fn nested<T>(ask: impl FnOnce() -> T) -> Option<T> {
     let depth = DEPTH_NOW.get();

@@ -96,10 +96,15 @@ impl Frames {
         self.rules.shape_of(self.objects.get(id.0).shape)
     }
 
-    /// Whether an object has so many keys to choose from that it makes no difference which comes.
-    pub(crate) fn is_plentiful(&self, id: ObjectId) -> bool {
+    /// Whether it makes no difference which undeclared key is being read, but that it must not come
+    /// again: whichever it becomes, there are plenty like it.
+    pub(crate) fn is_plentiful(&self, id: ObjectId, scan: ScanId) -> bool {
         let others = self.objects.get(id.0).read.others.len();
-        self.shape_of(id).is_plentiful(&self.rules, others)
+        let shape = self.shape_of(id);
+        let regexes = &self.rules.scanner.regexes;
+        self.classes_left(id, scan).all(|(class, left)| {
+            shape.is_plentiful(&self.rules, class, others) || !regexes.is_live(left)
+        })
     }
 
     /// The keys that an object treats in a way of their own.

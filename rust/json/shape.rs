@@ -48,7 +48,7 @@ pub(crate) struct Shape {
     /// One class of all undeclared keys, if nothing looks at their text.
     pub(crate) classes: Vec<KeyClass>,
     /// Whether each class has so many keys that one more or less makes no difference.
-    plentiful: OnceLock<bool>,
+    plentiful: OnceLock<Box<[bool]>>,
     /// What rules with patterns demand of declared keys, by rank.
     demands: FxHashMap<u32, Box<[FormulaId]>>,
     /// Members beyond so many make no difference; 0 if their number never does.
@@ -171,15 +171,14 @@ impl Shape {
         self.classes.len() != 1 || self.classes[0].language != NodeId::ANY
     }
 
-    /// Whether the text of an undeclared key makes no difference to which keys may follow, but that
-    /// it must not come again, in an object with so many of them.
-    pub(crate) fn is_plentiful(&self, rules: &Rules, others: usize) -> bool {
-        let all = || {
-            self.classes
-                .iter()
-                .all(|class| is_plentiful(rules, class.language))
+    /// Whether a class has so many keys that it makes no difference which of them has come, in an
+    /// object with so many undeclared ones.
+    pub(crate) fn is_plentiful(&self, rules: &Rules, class: u16, others: usize) -> bool {
+        let find = || {
+            let classes = self.classes.iter();
+            classes.map(|c| is_plentiful(rules, c.language)).collect()
         };
-        !self.is_scanned() || others < PLENTY / 2 && *self.plentiful.get_or_init(all)
+        others < PLENTY / 2 && self.plentiful.get_or_init(find)[usize::from(class)]
     }
 
     pub(crate) fn required(&self, rule: u32) -> &Required {

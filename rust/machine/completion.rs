@@ -116,8 +116,8 @@ impl Machine {
                     let item = self.frames.item(array).expect("an item is being read");
                     let task = self.frames.task_of(item);
                     let formula = self.frames.array_demand(array, asked);
-                    for way in self.frames.array_ways(array, formula) {
-                        for way in self.frames.item_ways(array, &way) {
+                    for way in self.frames.array_ways(array, formula).iter() {
+                        for way in self.frames.item_ways(array, way) {
                             let asked = demands(task, &way.demands);
                             keep_cheapest(&mut out, asked, add(*after, way.end));
                         }

@@ -61,7 +61,13 @@ pub(crate) fn groups(
     }
     alike.extend(alone.into_iter().map(|token| vec![token]));
     for tokens in alike {
-        if let Some(after) = tokens.first().and_then(|&token| read(token)) {
+        let Some(after) = tokens.first().and_then(|&token| read(token)) else {
+            continue;
+        };
+        if tells_texts(after) {
+            let each = tokens.iter();
+            out.extend(each.filter_map(|&token| Some((read(token)?, vec![token]))));
+        } else {
             out.push((after, tokens));
         }
     }
@@ -123,10 +129,15 @@ fn inside<'a>(
     Together::ByState(vocabulary.locals().groups.get(key, cap, compute))
 }
 
-/// How the string that is being read is read, if where a token leads depends on that alone, but
-/// for tokens that stay in a known key.
+/// Whether it matters which of the keys that are read alike is being read.
+fn tells_texts(config: Config) -> bool {
+    let known = |text| text != TextId::WHATEVER && config.record == TextId::EMPTY;
+    matches!(config.state, State::ScannedKey { text, .. } if known(text))
+}
+
+/// How the string that is being read is read. Where a token leads depends on that alone, but for
+/// tokens that stay in a known key, and texts of keys that are scarce.
 fn uniform(machine: &Machine, config: Config) -> Option<(Scan, Partial)> {
-    let is_recorded = config.record != TextId::EMPTY;
     let scanner = &machine.frames.rules.scanner;
     let any = || Scan {
         must: NodeId::ANY,
@@ -135,12 +146,7 @@ fn uniform(machine: &Machine, config: Config) -> Option<(Scan, Partial)> {
     match config.state {
         State::String { scan, partial } => Some((scanner.scan(scan).clone(), partial)),
         State::Key { partial, .. } | State::OtherKey { partial, .. } => Some((any(), partial)),
-        State::ScannedKey {
-            scan,
-            text,
-            partial,
-            ..
-        } if is_recorded || text == TextId::WHATEVER => Some((scanner.scan(scan).clone(), partial)),
+        State::ScannedKey { scan, partial, .. } => Some((scanner.scan(scan).clone(), partial)),
         _ => None,
     }
 }

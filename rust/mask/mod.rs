@@ -168,7 +168,7 @@ pub(crate) fn forget_text(machine: &Machine, config: Config) -> Config {
             prefix,
             partial,
             ..
-        } if machine.frames.is_plentiful(object) => {
+        } if machine.frames.is_plentiful(object, scan) => {
             let state = State::ScannedKey {
                 object,
                 scan,
