@@ -44,6 +44,9 @@ struct Costs {
     /// Formulas to be looked at, again or for the first time.
     open: Vec<FormulaId>,
     is_open: FxHashSet<FormulaId>,
+    /// Whether what is being looked at now waits for a formula that was not known. What it would
+    /// do without that one's cost is mostly in vain, so it asks for no others.
+    is_waiting: bool,
 }
 
 impl Costs {
@@ -58,8 +61,12 @@ impl Costs {
         if let Some(&known) = self.known.get(&id) {
             return known;
         }
-        self.known.insert(id, NEVER);
-        self.look_at(id);
+        if !self.is_waiting {
+            self.is_waiting = true;
+            self.look_at(user);
+            self.known.insert(id, NEVER);
+            self.look_at(id);
+        }
         NEVER
     }
 }
@@ -77,6 +84,7 @@ impl Rules {
             let next = costs.borrow_mut().open.pop();
             let Some(next) = next else { break };
             costs.borrow_mut().is_open.remove(&next);
+            costs.borrow_mut().is_waiting = false;
             let look_up = |part: FormulaId| match self.formulas.cost_memo(part).get() {
                 Some(&cost) => cost,
                 None => costs.borrow_mut().of(part, next),

@@ -11,6 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod liveness;
 mod number;
 pub(crate) mod object;
+mod object_choices;
 mod object_ending;
 mod object_read;
 mod object_ways;

@@ -7,14 +7,12 @@ use crate::json::formula::{Clause, FormulaId};
 use crate::json::frames::Frames;
 use crate::json::liveness::{NEVER, add, key_bytes};
 use crate::json::object::{Object, ObjectId};
+use crate::json::object_choices::Going;
 use crate::json::object_ending::{Ending, Question};
 use crate::json::object_read::Read;
-use crate::json::shape::{Key, Shape};
+use crate::json::shape::Key;
 
-/// Sets of rules that a member may have to break at once, which are tried.
-const SETS: usize = 256;
-
-/// With more rules to break, or more choices, endings are not looked for beyond what they must break.
+/// With more ways, endings are not looked for beyond what their values must do.
 const GENEROUS: usize = 8;
 
 /// A way in which an object can be finished.
@@ -54,7 +52,7 @@ impl Frames {
         ways.collect()
     }
 
-    fn ending(&self, object: &Object, read: &Read, clause: &Clause) -> Option<Ending> {
+    pub(super) fn ending(&self, object: &Object, read: &Read, clause: &Clause) -> Option<Ending> {
         let question = Question {
             rules: &self.rules,
             shape: self.rules.shape_of(object.shape),
@@ -130,18 +128,23 @@ impl Frames {
                 .read
                 .breaks(&self.rules, shape, self.ordered, rule, key)
         };
-        let Some(clause) = unbroken(way.clause, &breaks).filter(|_| object.read.is_open(key))
-        else {
+        let break_one = |not: &[u32]| not.iter().any(|&rule| breaks(rule));
+        let clause = unbroken(way.clause, &breaks, &break_one);
+        let Some(clause) = clause.filter(|_| object.read.is_open(key)) else {
             return Vec::new();
         };
-        let read = object.read.with(shape, self.ordered, key);
-        let mut out = Vec::new();
-        let clauses = self.decided(shape, &clause, key);
+        let going = Going {
+            frames: self,
+            object,
+            read: &object.read.with(shape, self.ordered, key),
+            shape,
+            key,
+        };
+        let clauses = going.decided(&clause);
         let is_generous = is_generous && clauses.len() <= GENEROUS;
-        for clause in clauses {
-            self.ways_of_clause(object, &read, &clause, key, is_generous, &mut out);
-        }
-        out
+        let ways = clauses.iter();
+        ways.flat_map(|clause| going.ways(clause, is_generous))
+            .collect()
     }
 
     /// As [`Frames::member_ways`], and those with values that break more than they must, which can
@@ -183,120 +186,6 @@ impl Frames {
         })
     }
 
-    /// A clause with the choices made that concern a key: in all ways.
-    fn decided(&self, shape: &Shape, clause: &Clause, key: Key) -> Vec<Clause> {
-        let concerns = |rule: u32| shape.demand(&self.rules, rule, key) != FormulaId::TRUE;
-        let (open, free): (Vec<_>, Vec<_>) = clause
-            .ors
-            .iter()
-            .partition(|or| or.iter().any(|clause| mentions(clause, &concerns)));
-        let mut out = vec![Clause {
-            ors: free.into_iter().cloned().collect(),
-            ..clause.clone()
-        }];
-        for or in open {
-            out = self.rules.all_of(&out, or);
-            // Conditions on one key mostly exclude each other once the key is there.
-            out.retain(|clause| {
-                let demands = shape.demands(&self.rules, &clause.rules, key);
-                self.rules.cost(self.rules.formulas.and(&demands)) != NEVER
-            });
-            if out.len() > SETS {
-                self.rules.set_exhausted();
-                out.truncate(SETS);
-            }
-        }
-        out
-    }
-
-    /// The ways in which an object can go on with a key under a clause.
-    fn ways_of_clause(
-        &self,
-        object: &Object,
-        read: &Read,
-        clause: &Clause,
-        key: Key,
-        is_generous: bool,
-        out: &mut Vec<MemberWay>,
-    ) {
-        let shape = self.rules.shape_of(object.shape);
-        let demands = shape.demands(&self.rules, &clause.rules, key);
-        let nots = &clause.nots;
-        let value = self.rules.formulas.and(&demands);
-        // What every such value breaks is broken for free.
-        let is_free = |not: &[u32]| shape.breaks(&self.rules, not, key, value);
-        let free: Vec<usize> = (0..nots.len()).filter(|&i| is_free(&nots[i])).collect();
-        let others: Vec<usize> = (0..nots.len()).filter(|i| !free.contains(i)).collect();
-        let mut way = |set: &[usize]| {
-            let mut demands = demands.clone();
-            let breaking = set.iter().map(|&i| self.breaking(shape, &nots[i], key));
-            demands.extend(breaking.filter(|&formula| formula != FormulaId::TRUE));
-            let value = self.rules.formulas.and(&demands);
-            if self.rules.cost(value) == NEVER {
-                return None;
-            }
-            let open = (0..nots.len()).filter(|i| !free.contains(i) && !set.contains(i));
-            let rest = Clause {
-                nots: open.map(|i| nots[i].clone()).collect(),
-                ..clause.clone()
-            };
-            let ending = self.ending(object, read, &rest);
-            if let Some(ending) = &ending {
-                out.push(MemberWay {
-                    demands,
-                    value,
-                    end: ending.cost,
-                });
-            }
-            Some(ending.is_some())
-        };
-        // Sets of what the value breaks, small ones first; one that does needs no larger one.
-        let mut enough: Vec<Vec<usize>> = Vec::new();
-        let mut sets = vec![Vec::new()];
-        let mut tried = 0;
-        while !sets.is_empty() {
-            let mut larger = Vec::new();
-            for set in sets {
-                if enough
-                    .iter()
-                    .any(|known| known.iter().all(|i| set.contains(i)))
-                {
-                    continue;
-                }
-                tried += 1;
-                if tried > SETS {
-                    self.rules.set_exhausted();
-                    way(&others);
-                    return;
-                }
-                match way(&set) {
-                    Some(true) => enough.push(set),
-                    Some(false) => {
-                        let last = set.last().copied();
-                        let next = others.iter().filter(|&&i| last.is_none_or(|last| i > last));
-                        larger.extend(next.map(|&i| [&set[..], &[i]].concat()));
-                    }
-                    None => {}
-                }
-            }
-            sets = larger;
-        }
-        if is_generous && others.len() <= GENEROUS {
-            let singles = others.iter().map(|&i| vec![i]);
-            let all = (others.len() > 1).then(|| others.clone());
-            for set in singles.chain(all).filter(|set| !enough.contains(set)) {
-                way(&set);
-            }
-        }
-    }
-
-    /// What the value of a key satisfies if it breaks one of some rules.
-    fn breaking(&self, shape: &Shape, rules: &[u32], key: Key) -> FormulaId {
-        let formulas = &self.rules.formulas;
-        let demands = shape.demands(&self.rules, rules, key);
-        formulas.not(formulas.and(&demands))
-    }
-
     /// The fewest bytes after a member, if the ending of a way changes by no more than it.
     fn end_without(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> u64 {
         let members = &way.ending.members;
@@ -314,16 +203,21 @@ impl Frames {
     }
 }
 
-/// What is left of a clause once some rules are broken; `None` if it cannot hold.
-fn unbroken(clause: &Clause, breaks: &impl Fn(u32) -> bool) -> Option<Clause> {
-    if clause.rules.iter().any(|&rule| breaks(rule)) {
+/// What is left of a clause once some rules fail and some sets of rules are broken; `None` if it
+/// cannot hold.
+pub(super) fn unbroken(
+    clause: &Clause,
+    fails: &impl Fn(u32) -> bool,
+    breaks: &impl Fn(&[u32]) -> bool,
+) -> Option<Clause> {
+    if clause.rules.iter().any(|&rule| fails(rule)) {
         return None;
     }
-    let nots = clause.nots.iter();
-    let nots = nots.filter(|not| !not.iter().any(|&rule| breaks(rule)));
+    let nots = clause.nots.iter().filter(|not| !breaks(not));
     let mut ors = Vec::with_capacity(clause.ors.len());
     for or in &clause.ors {
-        let left = or.iter().filter_map(|clause| unbroken(clause, breaks));
+        let left = or.iter();
+        let left = left.filter_map(|clause| unbroken(clause, fails, breaks));
         let left: Vec<Clause> = left.collect();
         match left[..] {
             [] => return None,
@@ -338,13 +232,11 @@ fn unbroken(clause: &Clause, breaks: &impl Fn(u32) -> bool) -> Option<Clause> {
     })
 }
 
-/// Whether a clause speaks of a rule that `concerns` says yes to.
-fn mentions(clause: &Clause, concerns: &impl Fn(u32) -> bool) -> bool {
-    let mut rules = clause.rules.iter().chain(clause.nots.iter().flatten());
-    rules.any(|&rule| concerns(rule))
+/// Whether a clause asks for a rule that `concerns` says yes to.
+pub(super) fn mentions(clause: &Clause, concerns: &impl Fn(u32) -> bool) -> bool {
+    clause.rules.iter().any(|&rule| concerns(rule))
         || clause
             .ors
             .iter()
-            .flatten()
-            .any(|clause| mentions(clause, concerns))
+            .any(|or| or.iter().all(|clause| mentions(clause, concerns)))
 }

@@ -1,0 +1,232 @@
+//! What the value of a member can do for a clause, beyond what it must.
+//!
+//! A value can satisfy what a rule demands that holds in some alternative, and it can break rules of
+//! which one must fail. Each such choice makes the value harder to find and leaves less to the
+//! members after it. So if a set of choices is enough, larger ones add no values; and a choice
+//! without which not even all others are enough must be made.
+
+use crate::json::formula::{Clause, FormulaId};
+use crate::json::frames::Frames;
+use crate::json::liveness::NEVER;
+use crate::json::object::Object;
+use crate::json::object_read::Read;
+use crate::json::object_ways::{MemberWay, mentions, unbroken};
+use crate::json::shape::{Key, Shape};
+
+/// Sets of choices that are looked at.
+const SETS: usize = 256;
+
+/// Sets of choices that are looked at for cheaper endings only.
+const CHEAPER: usize = 32;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice<'c> {
+    /// The value satisfies what a rule demands.
+    Keep(u32),
+    /// It breaks one of these.
+    Break(&'c [u32]),
+}
+
+/// An object that goes on with a member under a clause.
+#[derive(Clone, Copy)]
+pub(super) struct Going<'a> {
+    pub(super) frames: &'a Frames,
+    pub(super) object: &'a Object,
+    /// What has been read once the member has come.
+    pub(super) read: &'a Read,
+    pub(super) shape: &'a Shape,
+    pub(super) key: Key,
+}
+
+struct Search<'a, 'c> {
+    going: Going<'a>,
+    clause: &'c Clause,
+    /// What the value must satisfy anyway.
+    demands: Vec<FormulaId>,
+    choices: Vec<Choice<'c>>,
+    /// Whether sets that are larger than need be are looked at, for cheaper endings.
+    is_generous: bool,
+    tried: usize,
+    /// Sets that are enough.
+    enough: Vec<Vec<usize>>,
+    out: Vec<MemberWay>,
+}
+
+impl Going<'_> {
+    fn demand(&self, rule: u32) -> FormulaId {
+        self.shape.demand(&self.frames.rules, rule, self.key)
+    }
+
+    fn demands(&self, rules: &[u32]) -> Vec<FormulaId> {
+        self.shape.demands(&self.frames.rules, rules, self.key)
+    }
+
+    /// The ways to go on; with `is_generous`, also some with values that do more than they must.
+    pub(super) fn ways(&self, clause: &Clause, is_generous: bool) -> Vec<MemberWay> {
+        let demands = self.demands(&clause.rules);
+        let value = self.frames.rules.formulas.and(&demands);
+        // What every such value does is no choice.
+        let breaks = |rules: &[u32]| {
+            let rules_of = &self.frames.rules;
+            self.shape.breaks(rules_of, rules, self.key, value)
+        };
+        let fails = |rule| !clause.rules.contains(&rule) && breaks(&[rule]);
+        let Some(clause) = unbroken(clause, &fails, &breaks) else {
+            return Vec::new();
+        };
+        let mut choices = Vec::new();
+        let given = |demand| demand == FormulaId::TRUE || demands.contains(&demand);
+        self.find_choices(&clause, &given, &mut choices);
+        let open = (0..choices.len()).collect();
+        let mut search = Search {
+            going: *self,
+            clause: &clause,
+            demands,
+            choices,
+            is_generous,
+            tried: 0,
+            enough: Vec::new(),
+            out: Vec::new(),
+        };
+        search.visit(Vec::new(), open);
+        search.out
+    }
+
+    fn find_choices<'c>(
+        &self,
+        clause: &'c Clause,
+        given: &impl Fn(FormulaId) -> bool,
+        out: &mut Vec<Choice<'c>>,
+    ) {
+        let can_break = |not: &&[u32]| not.iter().any(|&rule| self.demand(rule) != FormulaId::TRUE);
+        let nots = clause.nots.iter().map(|not| &**not).filter(can_break);
+        let mut new: Vec<Choice> = nots.map(Choice::Break).collect();
+        for inner in clause.ors.iter().flatten() {
+            let rules = inner.rules.iter().copied();
+            let rules = rules.filter(|&rule| !given(self.demand(rule)));
+            new.extend(rules.map(Choice::Keep));
+        }
+        for choice in new {
+            if !out.contains(&choice) {
+                out.push(choice);
+            }
+        }
+        for inner in clause.ors.iter().flatten() {
+            self.find_choices(inner, given, out);
+        }
+    }
+
+    /// A clause with the choices made that concern the member and cannot be left: in all ways.
+    pub(super) fn decided(&self, clause: &Clause) -> Vec<Clause> {
+        let rules = &self.frames.rules;
+        let concerns = |rule: u32| self.demand(rule) != FormulaId::TRUE;
+        let is_forced = |or: &&Box<[Clause]>| or.iter().all(|inner| mentions(inner, &concerns));
+        let (forced, free): (Vec<_>, Vec<_>) = clause.ors.iter().partition(is_forced);
+        let mut out = vec![Clause {
+            ors: free.into_iter().cloned().collect(),
+            ..clause.clone()
+        }];
+        for or in forced {
+            out = rules.all_of(&out, or);
+            // Conditions on one key mostly exclude each other once the key is there.
+            out.retain(|clause| {
+                rules.cost(rules.formulas.and(&self.demands(&clause.rules))) != NEVER
+            });
+            if out.len() > SETS {
+                rules.set_exhausted();
+                out.truncate(SETS);
+            }
+        }
+        out
+    }
+}
+
+impl Search<'_, '_> {
+    fn demands(&self, set: &[usize]) -> Vec<FormulaId> {
+        let formulas = &self.going.frames.rules.formulas;
+        let mut demands = self.demands.clone();
+        for &i in set {
+            let demand = match self.choices[i] {
+                Choice::Keep(rule) => self.going.demand(rule),
+                Choice::Break(rules) => formulas.not(formulas.and(&self.going.demands(rules))),
+            };
+            if demand != FormulaId::TRUE {
+                demands.push(demand);
+            }
+        }
+        demands
+    }
+
+    /// The fewest bytes after a value with these choices.
+    fn end(&self, set: &[usize]) -> Option<u64> {
+        let chosen = |choice| set.iter().any(|&i| self.choices[i] == choice);
+        let fails =
+            |rule| self.choices.contains(&Choice::Keep(rule)) && !chosen(Choice::Keep(rule));
+        let breaks = |not: &[u32]| set.iter().any(|&i| self.choices[i] == Choice::Break(not));
+        let clause = unbroken(self.clause, &fails, &breaks)?;
+        let Going {
+            frames,
+            object,
+            read,
+            ..
+        } = self.going;
+        frames
+            .ending(object, read, &clause)
+            .map(|ending| ending.cost)
+    }
+
+    /// Looks for sets of choices that are enough: those in `made`, and some of those in `open`.
+    fn visit(&mut self, mut made: Vec<usize>, mut open: Vec<usize>) {
+        let rules = &self.going.frames.rules;
+        let is_known = |set: &Vec<usize>| set.iter().all(|i| made.contains(i));
+        if !self.is_generous && self.enough.iter().any(is_known) {
+            return;
+        }
+        let with = |made: &[usize], open: &[usize]| [made, open].concat();
+        self.tried += 1;
+        self.is_generous &= self.tried < CHEAPER;
+        if self.tried == SETS {
+            rules.set_exhausted();
+            made = (0..self.choices.len()).collect();
+            open.clear();
+        } else if self.tried > SETS {
+            return;
+        }
+        loop {
+            let demands = self.demands(&made);
+            let value = rules.formulas.and(&demands);
+            if rules.cost(value) == NEVER {
+                return;
+            }
+            if let Some(end) = self.end(&made) {
+                self.enough.push(made.clone());
+                self.out.push(MemberWay {
+                    demands,
+                    value,
+                    end,
+                });
+                if !self.is_generous || self.end(&with(&made, &open)) == Some(end) {
+                    return;
+                }
+                break;
+            }
+            if self.end(&with(&made, &open)).is_none() {
+                return;
+            }
+            let is_needed = |&i: &usize| {
+                let others: Vec<usize> = open.iter().copied().filter(|&other| other != i).collect();
+                self.end(&with(&made, &others)).is_none()
+            };
+            let (needed, others): (Vec<usize>, Vec<usize>) =
+                open.iter().partition(|i| is_needed(i));
+            if needed.is_empty() {
+                break;
+            }
+            made.extend(needed);
+            open = others;
+        }
+        for at in 0..open.len() {
+            self.visit(with(&made, &[open[at]]), open[..at].to_vec());
+        }
+    }
+}
