@@ -120,8 +120,10 @@ impl Going<'_> {
     pub(super) fn decided(&self, clause: &Clause) -> Vec<Clause> {
         let rules = &self.frames.rules;
         let concerns = |rule: u32| self.demand(rule) != FormulaId::TRUE;
-        let is_forced = |or: &&Box<[Clause]>| or.iter().all(|inner| mentions(inner, &concerns));
-        let (forced, free): (Vec<_>, Vec<_>) = clause.ors.iter().partition(is_forced);
+        let (forced, free): (Vec<_>, Vec<_>) = clause
+            .ors
+            .iter()
+            .partition(|or| or.iter().all(|inner| mentions(inner, &concerns)));
         let mut out = vec![Clause {
             ors: free.into_iter().cloned().collect(),
             ..clause.clone()

@@ -58,6 +58,16 @@ struct Draft<'a> {
     most: Option<u64>,
 }
 
+/// What makes a rule fail.
+enum Change {
+    /// So many members.
+    Least(u64),
+    /// A member that requires another.
+    Add(Key),
+    /// A member with a value that the rule forbids.
+    Break(Key, FormulaId),
+}
+
 struct Search<'q, 'a> {
     question: &'q Question<'a>,
     best: Option<(u64, Draft<'a>)>,
@@ -171,38 +181,47 @@ impl<'a> Question<'a> {
         self.set(draft, key, self.value(draft, key))
     }
 
-    /// Adds a member with a value, or gives the one that is there another value.
-    fn set(&self, draft: &mut Draft, key: Key, value: FormulaId) -> Option<()> {
+    /// The members' bytes if one has this value; `None` if it cannot.
+    fn bytes_with(&self, draft: &Draft, key: Key, value: FormulaId) -> Option<u64> {
         let cost = (self.cost)(value);
         if cost == NEVER || !self.read.is_open(key) {
             return None;
         }
+        Some(match draft.value(key) {
+            Some(known) => {
+                let before = (self.cost)(known);
+                add(draft.bytes - before.min(draft.bytes), cost)
+            }
+            None => {
+                let name = self.name_bytes(key) + self.rules.separator;
+                add(draft.bytes, add(cost, name))
+            }
+        })
+    }
+
+    /// Adds a member with a value, or gives the one that is there another value.
+    fn set(&self, draft: &mut Draft, key: Key, value: FormulaId) -> Option<()> {
+        draft.bytes = self.bytes_with(draft, key, value)?;
         for (not, broken) in draft.nots.iter().zip(&mut draft.broken) {
             *broken = *broken || self.shape.breaks(self.rules, not, key, value);
         }
-        let at = draft.members.binary_search_by_key(&key, |member| member.0);
-        match at {
-            Ok(at) => {
-                let before = (self.cost)(draft.members[at].1);
-                draft.members[at].1 = value;
-                draft.bytes = add(draft.bytes - before.min(draft.bytes), cost);
-            }
-            Err(at) => {
-                draft.members.insert(at, (key, value));
-                let name = self.name_bytes(key) + self.rules.separator;
-                draft.bytes = add(draft.bytes, add(cost, name));
-            }
+        match draft.find(key) {
+            Ok(at) => draft.members[at].1 = value,
+            Err(at) => draft.members.insert(at, (key, value)),
         }
         Some(())
     }
 
     fn total(&self, draft: &Draft) -> u64 {
-        let members = draft.members.len() as u64;
+        self.total_of(draft.bytes, draft.members.len() as u64)
+    }
+
+    fn total_of(&self, bytes: u64, members: u64) -> u64 {
         let commas = match self.read.is_nothing() {
             true => members.saturating_sub(1),
             false => members,
         };
-        add(add(draft.bytes, 1), commas * self.rules.separator)
+        add(add(bytes, 1), commas * self.rules.separator)
     }
 
     fn count(&self, draft: &Draft) -> u64 {
@@ -296,10 +315,16 @@ impl<'a> Question<'a> {
 }
 
 impl Draft<'_> {
+    fn find(&self, key: Key) -> Result<usize, usize> {
+        self.members.binary_search_by_key(&key, |member| member.0)
+    }
+
     fn has(&self, key: Key) -> bool {
-        self.members
-            .binary_search_by_key(&key, |member| member.0)
-            .is_ok()
+        self.find(key).is_ok()
+    }
+
+    fn value(&self, key: Key) -> Option<FormulaId> {
+        self.find(key).ok().map(|at| self.members[at].1)
     }
 }
 
@@ -345,11 +370,7 @@ impl<'a> Search<'_, 'a> {
             self.question.commit(&mut next, clause)?;
             Some((self.question.total(&next), next))
         });
-        let ways = ways.collect();
-        self.visit_all(ways);
-    }
-
-    fn visit_all(&mut self, mut ways: Vec<(u64, Draft<'a>)>) {
+        let mut ways: Vec<(u64, Draft<'a>)> = ways.collect();
         // What must hold is soon decided, what must fail takes a search.
         ways.sort_by_key(|(total, draft)| (*total, draft.nots.len()));
         for (total, way) in ways {
@@ -362,53 +383,65 @@ impl<'a> Search<'_, 'a> {
 
     /// Tries all ways to make one of some rules fail, the cheapest first.
     fn break_one(&mut self, draft: &Draft<'a>, i: usize, rules: &[u32]) {
-        let mut ways: Vec<(u64, Draft<'a>)> = Vec::new();
+        let mut ways = Vec::new();
         for &rule in rules {
-            self.ways_to_break(draft, i, rule, &mut ways);
+            self.ways_to_break(draft, rule, &mut ways);
         }
-        self.visit_all(ways);
+        ways.sort_by_key(|(total, _)| *total);
+        for (total, change) in ways {
+            if self.is_beaten(total) {
+                break;
+            }
+            let mut next = draft.clone();
+            let set = match change {
+                Change::Least(least) => {
+                    next.least = least;
+                    Some(())
+                }
+                Change::Add(key) => self.question.require(&mut next, key),
+                Change::Break(key, value) => {
+                    next.broken[i] = true;
+                    self.question.set(&mut next, key, value)
+                }
+            };
+            if set.is_some() {
+                self.visit(next);
+            }
+        }
     }
 
-    fn ways_to_break(
-        &self,
-        draft: &Draft<'a>,
-        i: usize,
-        rule: u32,
-        out: &mut Vec<(u64, Draft<'a>)>,
-    ) {
+    fn ways_to_break(&self, draft: &Draft<'a>, rule: u32, out: &mut Vec<(u64, Change)>) {
         let question = self.question;
         let formulas = &question.rules.formulas;
+        let members = draft.members.len() as u64;
         if let Some(max) = question.rules.object(rule).max {
             let least = draft.least.max(max + 1);
-            let next = Draft {
-                least,
-                ..draft.clone()
-            };
-            out.push((question.total(&next), next));
+            out.push((question.total(draft), Change::Least(least)));
         }
+        let mut push = |key: Key, value: FormulaId, change: Change| {
+            if let Some(bytes) = question.bytes_with(draft, key, value) {
+                let members = members + u64::from(!draft.has(key));
+                out.push((question.total_of(bytes, members), change));
+            }
+        };
         for (of, needs) in &question.shape.required(rule).dependent {
             let open = needs
                 .iter()
                 .any(|&need| !question.read.has(need) && !draft.has(need));
-            let mut next = draft.clone();
-            if open && !draft.has(*of) && question.require(&mut next, *of).is_some() {
-                out.push((question.total(&next), next));
+            if open && !draft.has(*of) {
+                push(*of, question.value(draft, *of), Change::Add(*of));
             }
         }
         let is_free = |key| question.shape.demand(question.rules, rule, key) == FormulaId::TRUE;
         for key in self.candidates(draft, is_free) {
-            let known = draft.members.binary_search_by_key(&key, |member| member.0);
-            let value = known.map_or_else(|_| question.value(draft, key), |at| draft.members[at].1);
+            let known = draft.value(key);
+            let value = known.unwrap_or_else(|| question.value(draft, key));
             if value == FormulaId::FALSE {
                 continue;
             }
             let demand = question.shape.demand(question.rules, rule, key);
             let value = formulas.and(&[value, formulas.not(demand)]);
-            let mut next = draft.clone();
-            if question.set(&mut next, key, value).is_some() {
-                next.broken[i] = true;
-                out.push((question.total(&next), next));
-            }
+            push(key, value, Change::Break(key, value));
         }
     }
 
