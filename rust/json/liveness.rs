@@ -35,6 +35,9 @@ pub(crate) fn multiply(cost: u64, times: u64) -> u64 {
 /// Formulas that one question about costs may lead to.
 const MOST_FORMULAS: usize = 20_000;
 
+/// Formulas that a look at another waits for before it is repeated.
+const AT_ONCE: usize = 4;
+
 /// Costs as known so far: upper bounds that sink to the least fixpoint.
 #[derive(Default)]
 struct Costs {
@@ -44,9 +47,9 @@ struct Costs {
     /// Formulas to be looked at, again or for the first time.
     open: Vec<FormulaId>,
     is_open: FxHashSet<FormulaId>,
-    /// Whether what is being looked at now waits for a formula that was not known. What it would
-    /// do without that one's cost is mostly in vain, so it asks for no others.
-    is_waiting: bool,
+    /// How many formulas that were not known the present look waits for. What it does without
+    /// their costs is mostly in vain, so it soon asks for no others.
+    waiting: usize,
 }
 
 impl Costs {
@@ -61,8 +64,8 @@ impl Costs {
         if let Some(&known) = self.known.get(&id) {
             return known;
         }
-        if !self.is_waiting {
-            self.is_waiting = true;
+        if self.waiting < AT_ONCE {
+            self.waiting += 1;
             self.look_at(user);
             self.known.insert(id, NEVER);
             self.look_at(id);
@@ -84,7 +87,7 @@ impl Rules {
             let next = costs.borrow_mut().open.pop();
             let Some(next) = next else { break };
             costs.borrow_mut().is_open.remove(&next);
-            costs.borrow_mut().is_waiting = false;
+            costs.borrow_mut().waiting = 0;
             let look_up = |part: FormulaId| match self.formulas.cost_memo(part).get() {
                 Some(&cost) => cost,
                 None => costs.borrow_mut().of(part, next),
