@@ -13,7 +13,7 @@ use crate::json::object_read::Read;
 use crate::json::shape::Key;
 
 /// With more ways, endings are not looked for beyond what their values must do.
-const GENEROUS: usize = 8;
+const GENEROUS: usize = 32;
 
 /// A way in which an object can be finished.
 #[derive(Debug)]
