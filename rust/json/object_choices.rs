@@ -16,9 +16,6 @@ use crate::json::shape::{Key, Shape};
 /// Sets of choices that are looked at.
 const SETS: usize = 256;
 
-/// Sets of choices that are looked at for cheaper endings only.
-const CHEAPER: usize = 32;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Choice<'c> {
     /// The value satisfies what a rule demands.
@@ -44,8 +41,8 @@ struct Search<'a, 'c> {
     /// What the value must satisfy anyway.
     demands: Vec<FormulaId>,
     choices: Vec<Choice<'c>>,
-    /// Whether sets that are larger than need be are looked at, for cheaper endings.
-    is_generous: bool,
+    /// Among so many sets, those that are larger than need be are looked at for cheaper endings.
+    cheaper: usize,
     tried: usize,
     /// Sets that are enough.
     enough: Vec<Vec<usize>>,
@@ -61,8 +58,9 @@ impl Going<'_> {
         self.shape.demands(&self.frames.rules, rules, self.key)
     }
 
-    /// The ways to go on; with `is_generous`, also some with values that do more than they must.
-    pub(super) fn ways(&self, clause: &Clause, is_generous: bool) -> Vec<MemberWay> {
+    /// The ways to go on. So many sets of choices are looked at for cheaper endings, after values
+    /// that do more than they must.
+    pub(super) fn ways(&self, clause: &Clause, cheaper: usize) -> Vec<MemberWay> {
         let demands = self.demands(&clause.rules);
         let value = self.frames.rules.formulas.and(&demands);
         // What every such value does is no choice.
@@ -83,7 +81,7 @@ impl Going<'_> {
             clause: &clause,
             demands,
             choices,
-            is_generous,
+            cheaper,
             tried: 0,
             enough: Vec::new(),
             out: Vec::new(),
@@ -181,12 +179,12 @@ impl Search<'_, '_> {
     fn visit(&mut self, mut made: Vec<usize>, mut open: Vec<usize>) {
         let rules = &self.going.frames.rules;
         let is_known = |set: &Vec<usize>| set.iter().all(|i| made.contains(i));
-        if !self.is_generous && self.enough.iter().any(is_known) {
+        let is_generous = self.tried < self.cheaper;
+        if !is_generous && self.enough.iter().any(is_known) {
             return;
         }
         let with = |made: &[usize], open: &[usize]| [made, open].concat();
         self.tried += 1;
-        self.is_generous &= self.tried < CHEAPER;
         if self.tried == SETS {
             rules.set_exhausted();
             made = (0..self.choices.len()).collect();
@@ -207,7 +205,7 @@ impl Search<'_, '_> {
                     value,
                     end,
                 });
-                if !self.is_generous || self.end(&with(&made, &open)) == Some(end) {
+                if !is_generous || self.end(&with(&made, &open)) == Some(end) {
                     return;
                 }
                 break;

@@ -12,8 +12,8 @@ use crate::json::object_ending::{Ending, Question};
 use crate::json::object_read::Read;
 use crate::json::shape::Key;
 
-/// With more ways, endings are not looked for beyond what their values must do.
-const GENEROUS: usize = 32;
+/// Sets of choices that are looked at for endings that are cheaper, over all ways.
+const CHEAPER: usize = 256;
 
 /// A way in which an object can be finished.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Frames {
         way: &ObjectWay<'_>,
         key: Key,
     ) -> Vec<MemberWay> {
-        self.ways_with(id, way, key, false)
+        self.ways_with(id, way, key, 0)
     }
 
     fn ways_with(
@@ -111,7 +111,7 @@ impl Frames {
         id: ObjectId,
         way: &ObjectWay<'_>,
         key: Key,
-        is_generous: bool,
+        cheaper: usize,
     ) -> Vec<MemberWay> {
         let object = self.objects.get(id.0);
         let shape = self.rules.shape_of(object.shape);
@@ -141,9 +141,9 @@ impl Frames {
             key,
         };
         let clauses = going.decided(&clause);
-        let is_generous = is_generous && clauses.len() <= GENEROUS;
+        let cheaper = cheaper / clauses.len().max(1);
         let ways = clauses.iter();
-        ways.flat_map(|clause| going.ways(clause, is_generous))
+        ways.flat_map(|clause| going.ways(clause, cheaper))
             .collect()
     }
 
@@ -157,7 +157,7 @@ impl Frames {
     ) -> Vec<MemberWay> {
         let mut out = Vec::new();
         for way in ways {
-            out.extend(self.ways_with(id, way, key, ways.len() <= GENEROUS));
+            out.extend(self.ways_with(id, way, key, CHEAPER / ways.len()));
             out.extend(self.planned_way(id, way, key));
         }
         out
