@@ -9,7 +9,7 @@ use crate::json::keys::{KeyTable, Known};
 use crate::json::liveness::key_bytes;
 use crate::json::rules::Rules;
 use crate::json::texts::TextId;
-use crate::regex::node::{NodeId, Spelling};
+use crate::regex::node::NodeId;
 
 /// The rules that an object began with: they fix its declared keys and their ranks.
 pub(crate) type ShapeKey = Box<[u32]>;
@@ -178,7 +178,7 @@ impl Shape {
             let classes = self.classes.iter();
             classes.map(|c| is_plentiful(rules, c.language)).collect()
         };
-        others < PLENTY / 2 && self.plentiful.get_or_init(find)[usize::from(class)]
+        (others as u64) < PLENTY / 2 && self.plentiful.get_or_init(find)[usize::from(class)]
     }
 
     pub(crate) fn required(&self, rule: u32) -> &Required {
@@ -217,16 +217,10 @@ impl Shape {
 }
 
 /// Keys that are plenty.
-const PLENTY: usize = 256;
+const PLENTY: u64 = 256;
 
 fn is_plentiful(rules: &Rules, language: NodeId) -> bool {
-    let regexes = &rules.scanner.regexes;
-    let count = || {
-        regexes
-            .cheapest_words(language, PLENTY, Spelling::Json)
-            .len()
-    };
-    language == NodeId::ANY || count() == PLENTY
+    language == NodeId::ANY || rules.scanner.regexes.has_words(language, PLENTY)
 }
 
 /// The classes of undeclared keys: those that are in the same languages of all rules.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
-use crate::mask::local::{is_length_only, lengths};
+use crate::mask::local::is_length_only;
 use crate::mask::{Mask, Tokens, forget_text};
 use crate::regex::node::NodeId;
 use crate::regex::scan::Scan;
@@ -43,15 +43,19 @@ pub(crate) fn groups(
     let mut alike = Vec::new();
     match uniform(machine, start) {
         Some((scan, partial)) => {
-            let mut rest = local.inside.clone();
-            alone.extend(known_key_tokens(machine, vocabulary, start));
+            let mut rest = local.inside.to_vec();
             let together = inside(machine, vocabulary, &scan, partial, cap);
+            let mut single = known_key_tokens(machine, vocabulary, start);
             if let Together::ByLength(_) = together {
-                alone.extend(&local.unfinished);
+                single.extend(&vocabulary.strings().unfinished);
             }
-            for &token in &alone {
-                rest[token as usize / 32] &= !(1 << (token % 32));
-            }
+            single.retain(|&token| {
+                let (word, bit) = (&mut rest[token as usize / 32], 1 << (token % 32));
+                let held = *word & bit != 0;
+                *word &= !bit;
+                held
+            });
+            alone.extend(single);
             let holds = |&&token: &&u32| rest[token as usize / 32] >> (token % 32) & 1 == 1;
             let groups = together.groups().iter();
             alike.extend(groups.map(|group| group.iter().filter(holds).copied().collect()));
@@ -99,7 +103,7 @@ fn inside<'a>(
 ) -> Together<'a> {
     let scanner = &machine.frames.rules.scanner;
     if partial == Partial::Nothing && is_length_only(scanner, scan) {
-        return Together::ByLength(&lengths(machine, vocabulary, cap).inside);
+        return Together::ByLength(&vocabulary.strings().lengths);
     }
     let parts = std::iter::once(scan.must).chain(scan.asks.iter().copied());
     let key = (scanner.regexes.fingerprint_of_all(parts), partial.code());
@@ -120,11 +124,10 @@ fn inside<'a>(
             },
         );
         places.sort_unstable();
-        Groups::new(
-            places
-                .chunk_by(|a, b| (a.0, a.1) == (b.0, b.1))
-                .map(|group| group.iter().map(|&(.., token)| token)),
-        )
+        let groups = places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+        let groups = Groups::new(groups.map(|group| group.iter().map(|&(.., token)| token)));
+        let bytes = groups.bytes();
+        (groups, bytes)
     };
     Together::ByState(vocabulary.locals().groups.get(key, cap, compute))
 }

@@ -7,8 +7,10 @@ use crate::machine::Machine;
 use crate::mask::{ScanKey, set_bits};
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::{Scan, ScanId, Scanner};
+use crate::regex::sketch::Sketch;
 use crate::vocab::Vocabulary;
-use crate::vocab::local::{Exit, Exits, Groups, Lengths, Local};
+use crate::vocab::local::{Exit, Exits, Local};
+use crate::vocab::strings::Found;
 
 /// The local of a string's state, from the vocabulary's cache or made anew.
 pub(super) fn local(
@@ -23,37 +25,191 @@ pub(super) fn local(
         ScanKey::Anything => NodeId::ANY,
         ScanKey::Scan(scan) => scanner.scan(scan).must,
     };
+    // No token tells greater lengths apart.
+    let longest = vocabulary.strings().longest + 1;
+    let must = match *scanner.regexes.node(must) {
+        Node::Repeat {
+            body: NodeId::CHAR,
+            min,
+            max,
+        } => {
+            let max = if max < longest { max } else { UNBOUNDED };
+            scanner.regexes.repeat(NodeId::CHAR, min.min(longest), max)
+        }
+        _ => must,
+    };
     let key = (scanner.regexes.fingerprint(must), partial.code());
-    vocabulary
-        .locals()
-        .locals
-        .get(key, cap, || match *scanner.regexes.node(must) {
-            Node::Repeat {
-                body: NodeId::CHAR,
-                min,
-                max,
-            } if must != NodeId::ANY && partial == Partial::Nothing => {
-                let any = local(machine, vocabulary, ScanKey::Anything, partial, cap);
-                let lengths = lengths(machine, vocabulary, cap);
-                of_length(vocabulary, lengths, &any, min, max)
-            }
-            _ => {
-                let scan = scanner.start(must, Box::new([]));
-                walk(
-                    scanner,
-                    vocabulary,
-                    scan.expect("a state that was reached is live"),
-                    partial,
-                )
-            }
-        })
+    vocabulary.locals().locals.get(key, cap, || {
+        let local = compute(scanner, vocabulary, must, partial);
+        let bytes = local.own_bytes(&vocabulary.strings().inside);
+        (local, bytes)
+    })
 }
 
-/// By a walk of the vocabulary's trie.
+fn compute(scanner: &Scanner, vocabulary: &Vocabulary, must: NodeId, partial: Partial) -> Local {
+    let start = || {
+        let scan = scanner.start(must, Box::new([]));
+        scan.expect("a state that was reached is live")
+    };
+    match *scanner.regexes.node(must) {
+        _ if partial != Partial::Nothing => walk(scanner, vocabulary, start(), partial),
+        Node::Repeat {
+            body: NodeId::CHAR,
+            min,
+            max,
+        } => of_length(vocabulary, min, max),
+        _ => match scanner.regexes.split_length(must) {
+            Some((rest, most)) => within_length(scanner, vocabulary, start(), rest, most),
+            None => sweep(scanner, vocabulary, start()),
+        },
+    }
+}
+
+/// Of a string of at most `most` characters, whose language without that limit is `rest`.
+fn within_length(
+    scanner: &Scanner,
+    vocabulary: &Vocabulary,
+    start: ScanId,
+    rest: NodeId,
+    most: u32,
+) -> Local {
+    /// Tokens of more characters are few.
+    const SHORT: u32 = 24;
+    let strings = vocabulary.strings();
+    let free = scanner.start(rest, Box::new([]));
+    let free = free.expect("a language is live if a part of it is");
+    let Some(longest) = scanner
+        .longest_rest(free)
+        .filter(|rest| SHORT + rest <= most)
+    else {
+        return sweep(scanner, vocabulary, start);
+    };
+    let free = sweep(scanner, vocabulary, free);
+    // Whatever the tokens of at most so many characters lead to can be finished.
+    let certain = most - longest;
+    let is_doubtful = |&characters: &u16| u32::from(characters) > certain;
+    let doubtful = strings.characters.partition_point(is_doubtful);
+    let mut inside = free.inside;
+    if doubtful > 0 {
+        let mut fewer = inside.to_vec();
+        for &token in strings.lengths.iter().take(doubtful).flatten() {
+            if !goes_on(scanner, start, vocabulary.token(token).unwrap_or_default()) {
+                fewer[token as usize / 32] &= !(1 << (token % 32));
+            }
+        }
+        inside = fewer.into();
+    }
+    let exits = &strings.exits.tokens;
+    let too_long = |exit: &Exit| u32::from(exit.characters) > most;
+    let mut open = free.open;
+    if exits.iter().any(too_long) {
+        let words = exits.len().div_ceil(64);
+        let open = open.get_or_insert_with(|| vec![u64::MAX; words].into());
+        for (i, _) in exits.iter().enumerate().filter(|(_, exit)| too_long(exit)) {
+            open[i / 64] &= !(1 << (i % 64));
+        }
+    }
+    Local {
+        inside,
+        exits: free.exits,
+        open,
+    }
+}
+
+/// Whether a string goes on with these bytes and can be finished after them.
+fn goes_on(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> bool {
+    let mut at = (start, Partial::Nothing);
+    for &byte in bytes {
+        let next = match at.1.take_json(byte) {
+            Taken::Char(c) => scanner.step(at.0, c).map(|scan| (scan, Partial::Nothing)),
+            Taken::Partial(partial) => Some((at.0, partial)),
+            Taken::Close | Taken::Refused => None,
+        };
+        match next {
+            Some(next) => at = next,
+            None => return false,
+        }
+    }
+    at.1 == Partial::Nothing || {
+        let mut ranges = at.1.ranges();
+        ranges.any(|(lo, hi)| scanner.can_step(at.0, lo, hi))
+    }
+}
+
+/// From between two characters, by a walk that passes what is calm.
+fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
+    /// Subtrees of fewer characters are walked.
+    const SMALL: u32 = 2;
+    let strings = vocabulary.strings();
+    scanner.find_calm_around(start);
+    let step = |state, c, below: &Sketch, height| match scanner.step(state, c) {
+        None => Found::Nothing,
+        Some(next) if height >= SMALL && scanner.calm(next).allows(*below, height) => Found::All,
+        Some(next) => Found::More(next),
+    };
+    let begun = |state, partial: Partial| {
+        let mut ranges = partial.ranges();
+        ranges.any(|(lo, hi)| scanner.can_step(state, lo, hi))
+    };
+    let mut wanted: Vec<(u32, u32)> = Vec::new();
+    let mut count = 0;
+    strings.tokens.walk(start, step, begun, |from, to, _| {
+        count += (to - from) as usize;
+        match wanted.last_mut() {
+            Some(last) if last.1 == from => last.1 = to,
+            _ => wanted.push((from, to)),
+        }
+    });
+    let total = strings.tokens.len();
+    let inside = if count == total {
+        strings.inside.clone()
+    } else if count > total / 2 {
+        let mut inside = strings.inside.to_vec();
+        let starts = std::iter::once(0).chain(wanted.iter().map(|range| range.1));
+        let ends = wanted.iter().map(|range| range.0);
+        let ends = ends.chain(std::iter::once(total as u32));
+        for (from, to) in starts.zip(ends) {
+            for &token in strings.tokens.items(from, to) {
+                inside[token as usize / 32] &= !(1 << (token % 32));
+            }
+        }
+        inside.into()
+    } else {
+        let mut inside = vec![0; vocabulary.mask_words()];
+        for (from, to) in wanted {
+            set_bits(&mut inside, strings.tokens.items(from, to));
+        }
+        inside.into()
+    };
+    let mut open = vec![0_u64; strings.exits.tokens.len().div_ceil(64)];
+    let mut count = 0;
+    let mut allow = |exits: &[u32]| {
+        count += exits.len();
+        for &exit in exits {
+            open[exit as usize / 64] |= 1 << (exit % 64);
+        }
+    };
+    if scanner.can_end(start) {
+        allow(strings.before.bare());
+    }
+    let step = |state, c, _: &_, _| scanner.step(state, c).map_or(Found::Nothing, Found::More);
+    let never = |_, _| false;
+    strings.before.walk(start, step, never, |from, to, state| {
+        if state.is_some_and(|state| scanner.can_end(state)) {
+            allow(strings.before.items(from, to));
+        }
+    });
+    Local {
+        inside,
+        exits: strings.exits.clone(),
+        open: (count < strings.exits.tokens.len()).then(|| open.into()),
+    }
+}
+
+/// From inside a character, by a walk of the vocabulary's trie.
 fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Partial) -> Local {
     let trie = vocabulary.trie();
     let mut inside = vec![0_u32; vocabulary.mask_words()];
-    let mut unfinished = Vec::new();
     let mut exits = Vec::new();
     trie.walk(
         (scan, partial, 0_u16),
@@ -78,48 +234,44 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
             }
             Taken::Refused => None,
         },
-        |tokens, (_, partial, _)| {
-            set_bits(&mut inside, tokens);
-            if partial != Partial::Nothing {
-                unfinished.extend_from_slice(tokens);
-            }
-        },
+        |tokens, _| set_bits(&mut inside, tokens),
     );
     let exits = Exits::new(exits, |token| vocabulary.token(token).unwrap_or_default());
     Local {
         inside: inside.into(),
-        unfinished: unfinished.into(),
         exits: Arc::new(exits),
+        open: None,
     }
 }
 
-/// Of a string that is free but for its length, from the local of a free one.
-fn of_length(vocabulary: &Vocabulary, lengths: &Lengths, any: &Local, min: u32, max: u32) -> Local {
-    let mut inside = any.inside.clone();
-    if max != UNBOUNDED {
-        let too_long = lengths
-            .characters
-            .partition_point(|&characters| u32::from(characters) > max);
-        for &token in lengths.inside.iter().take(too_long).flatten() {
-            inside[token as usize / 32] &= !(1 << (token % 32));
+/// Of a string that is free but for its length.
+fn of_length(vocabulary: &Vocabulary, min: u32, max: u32) -> Local {
+    let strings = vocabulary.strings();
+    let too_long = strings
+        .characters
+        .partition_point(|&characters| max != UNBOUNDED && u32::from(characters) > max);
+    let mut inside = strings.inside.clone();
+    if too_long > 0 {
+        let mut fewer = inside.to_vec();
+        for &token in strings.lengths.iter().take(too_long).flatten() {
+            fewer[token as usize / 32] &= !(1 << (token % 32));
         }
+        inside = fewer.into();
     }
-    let holds = |&&token: &&u32| inside[token as usize / 32] >> (token % 32) & 1 == 1;
-    let unfinished = any.unfinished.iter().filter(holds).copied().collect();
-    if min == 0 && u32::from(lengths.longest_exit) <= max {
-        return Local {
-            inside,
-            unfinished,
-            exits: any.exits.clone(),
-        };
-    }
-    let fitting = |exit: &&Exit| (min..=max).contains(&u32::from(exit.characters));
-    let exits = any.exits.tokens.iter().filter(fitting).copied().collect();
-    let exits = Exits::new(exits, |token| vocabulary.token(token).unwrap_or_default());
+    let fits = |exit: &Exit| (min..=max).contains(&u32::from(exit.characters));
+    let open = if strings.exits.tokens.iter().all(fits) {
+        None
+    } else {
+        let words = strings.exits.tokens.chunks(64).map(|exits| {
+            let bits = exits.iter().enumerate();
+            bits.fold(0, |word, (i, exit)| word | u64::from(fits(exit)) << i)
+        });
+        Some(words.collect())
+    };
     Local {
         inside,
-        unfinished,
-        exits: Arc::new(exits),
+        exits: strings.exits.clone(),
+        open,
     }
 }
 
@@ -132,50 +284,97 @@ pub(crate) fn is_length_only(scanner: &Scanner, scan: &Scan) -> bool {
     scan.asks.is_empty() && matches!(body, NodeId::CHAR | NodeId::EMPTY)
 }
 
-/// How many characters each token adds to a free string.
-pub(super) fn lengths<'a>(
-    machine: &Machine,
-    vocabulary: &'a Vocabulary,
-    cap: usize,
-) -> &'a Lengths {
-    vocabulary.locals().lengths.get_or_init(|| {
-        let any = local(
-            machine,
-            vocabulary,
-            ScanKey::Anything,
-            Partial::Nothing,
-            cap,
-        );
-        measure(vocabulary, &any)
-    })
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-fn measure(vocabulary: &Vocabulary, any: &Local) -> Lengths {
-    let mut inside = Vec::new();
-    vocabulary.trie().walk(
-        (Partial::Nothing, 0_u16),
-        |(partial, characters), byte, _| match partial.take_json(byte) {
-            Taken::Char(_) => Some((Partial::Nothing, characters + 1)),
-            Taken::Partial(partial) => Some((partial, characters)),
-            Taken::Close | Taken::Refused => None,
-        },
-        |tokens, (partial, characters)| {
-            let begun = u16::from(partial != Partial::Nothing);
-            inside.extend(tokens.iter().map(|&token| (characters + begun, token)));
-        },
-    );
-    inside.sort_unstable_by(|a, b| b.cmp(a));
-    let groups = || inside.chunk_by(|a, b| a.0 == b.0);
-    let longest_exit = any
-        .exits
-        .tokens
-        .iter()
-        .map(|exit| exit.characters)
-        .max()
-        .unwrap_or(0);
-    Lengths {
-        characters: groups().map(|group| group[0].0).collect(),
-        inside: Groups::new(groups().map(|group| group.iter().map(|&(_, token)| token))),
-        longest_exit,
+    use super::*;
+    use crate::limits::Limits;
+    use crate::regex::{lower, parse};
+
+    const PATTERNS: &[&str] = &[
+        "^(\\S+\\s+){0,9}\\S+$",
+        "^(a|b)*$",
+        "^[ab]{3,30}$",
+        "^(a[a-c]){2,12}$",
+        "^[a-z]{2,9}-[0-9]*$",
+        "^(ab?c ?){1,40}$",
+        "foo",
+        "^(?!ab)[^\\s]*$",
+        "^\\p{L}+( \\p{L}+)*$",
+        "^(.*a){1,20}$",
+        "^[a-z]+@[a-z]+\\.[a-z]{2,}$",
+        "^.{0,300}é",
+        "^(?=.*[0-9])(?=.*[a-z]).{4,}$",
+    ];
+
+    fn token() -> impl Strategy<Value = String> {
+        let words = prop::sample::select(vec![
+            "a",
+            "b",
+            "c",
+            "ab",
+            " ",
+            "  ",
+            "-",
+            "0",
+            "é",
+            "中",
+            "\\n",
+            "\\u00e9",
+            "\\u",
+            "\\",
+            "\"",
+            ",",
+            "@",
+            ".",
+            "foo",
+            "\u{a0}",
+            "\u{2003}",
+            "\u{10400}",
+            "z",
+        ]);
+        prop::collection::vec(words, 1..9).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn locals_are_what_their_tokens_do(
+            pattern in prop::sample::select(PATTERNS),
+            lengths in prop_oneof![Just(None), (0..3_u32, 3..60_u32).prop_map(Some)],
+            read in prop::collection::vec(prop::sample::select(
+                vec!['a', 'b', 'c', ' ', '-', '0', 'é', 'f', 'o', '@', '.']), 0..12),
+            texts in prop::collection::vec(token(), 1..80),
+        ) {
+            let mut tokens: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
+            tokens.extend((1..6).map(|i| b"a".repeat(7 * i)));
+            // Tokens that begin or end inside a character, and the stop token.
+            tokens.extend([vec![0xC3], vec![0xA9, b'a'], vec![b'a', 0xE4, 0xB8], vec![]]);
+            let stop = tokens.len() as u32 - 1;
+            let vocabulary = Vocabulary::new(&tokens, &[stop], &[]).unwrap();
+            let scanner = Scanner::new(&Limits::default());
+            let parsed = parse(pattern, &Limits::default()).unwrap();
+            let mut must = vec![lower::search(&parsed, &scanner.regexes).unwrap()];
+            must.extend(lengths.map(|(min, max)| scanner.regexes.repeat(NodeId::CHAR, min, max)));
+            let must = scanner.regexes.and(must);
+            let start = scanner.start(must, Box::new([]));
+            let step = |at: Option<ScanId>, c: &char| at.and_then(|at| scanner.step(at, u32::from(*c)));
+            let Some(at) = read.iter().fold(start, step) else {
+                return Ok(());
+            };
+            let found = compute(&scanner, &vocabulary, scanner.scan(at).must, Partial::Nothing);
+            for token in 0..stop {
+                let bytes = vocabulary.token(token).unwrap();
+                let inside = found.inside[token as usize / 32] >> (token % 32) & 1 == 1;
+                prop_assert_eq!(inside, goes_on(&scanner, at, bytes), "{:?}", bytes);
+            }
+            for (exit, of) in (0..).zip(&found.exits.tokens) {
+                let before = &vocabulary.token(of.token).unwrap()[..usize::from(of.before)];
+                let text: String = serde_json::from_slice(&[b"\"", before, b"\""].concat()).unwrap();
+                let end = text.chars().try_fold(at, |at, c| scanner.step(at, u32::from(c)));
+                let ends = end.is_some_and(|end| scanner.can_end(end));
+                prop_assert_eq!(found.is_open(exit), ends, "{:?}", text);
+            }
+        }
     }
 }

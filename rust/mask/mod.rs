@@ -22,7 +22,7 @@ use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::regex::scan::ScanId;
 use crate::vocab::Vocabulary;
-use crate::vocab::local::Local;
+use crate::vocab::local::{Exit, Local};
 
 pub(crate) use groups::groups;
 pub(crate) use local::is_length_only;
@@ -218,8 +218,9 @@ impl Walk<'_> {
                 let after = self
                     .machine
                     .after_key_config(config, object, Key::Other(text, 0));
-                let (more, names_itself) = self.leave(&local, after);
-                (Tokens::Inside(local, more.into()), names_itself)
+                let (exits, names_itself) = self.leave(&local, after);
+                let more = tokens_of(&local, exits);
+                (Tokens::Inside(local, more), names_itself)
             }
             State::Key {
                 object, partial, ..
@@ -245,10 +246,10 @@ impl Walk<'_> {
         local::local(self.machine, self.vocabulary, key, partial, self.cap)
     }
 
-    /// The tokens that close a string and go on from `after`, and whether one of them reads a
-    /// whole key.
+    /// The exits that go on from `after` once the string is closed, as indices, and whether one of
+    /// them reads a whole key.
     fn leave(&self, local: &Local, after: Config) -> (Vec<u32>, bool) {
-        let mut tokens = local.exits.closing.to_vec();
+        let mut exits = local.exits.closing.to_vec();
         let mut reads_key = false;
         local.exits.beyond.walk(
             after,
@@ -261,9 +262,10 @@ impl Walk<'_> {
                 reads_key |= was_key && matches!(next.state, State::Colon { .. });
                 Some(next)
             },
-            |found, _| tokens.extend_from_slice(found),
+            |found, _| exits.extend_from_slice(found),
         );
-        (tokens, reads_key)
+        exits.retain(|&exit| local.is_open(exit));
+        (exits, reads_key)
     }
 
     fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Tokens {
@@ -271,12 +273,10 @@ impl Walk<'_> {
         let local = self.local(ScanKey::Scan(scan), partial);
         if scanner.scan(scan).asks.is_empty() && config.record == TextId::EMPTY {
             // All ways to close the string are one.
-            let closed = match local.exits.tokens.is_empty() {
-                true => None,
-                false => self.machine.close_string(config.stack, scan),
-            };
-            let more = closed.map_or_else(Vec::new, |after| self.leave(&local, after).0);
-            return Tokens::Inside(local, more.into());
+            let closed = self.machine.close_string(config.stack, scan);
+            let exits = closed.map_or_else(Vec::new, |after| self.leave(&local, after).0);
+            let more = tokens_of(&local, exits);
+            return Tokens::Inside(local, more);
         }
         match config.record {
             TextId::EMPTY => self.grouped(config, local).0,
@@ -284,42 +284,66 @@ impl Walk<'_> {
         }
     }
 
+    /// Calls `f` with each place where open exits stand before their quote, and those exits.
+    fn before_quotes(&self, config: Config, local: &Local, mut f: impl FnMut(Config, &[u32])) {
+        let exits = &local.exits;
+        let mut visit = |at, found: &[u32]| {
+            let open: Vec<u32> = found
+                .iter()
+                .copied()
+                .filter(|&e| local.is_open(e))
+                .collect();
+            if !open.is_empty() {
+                f(at, &open);
+            }
+        };
+        visit(config, &exits.bare);
+        let step = |at, byte, _| self.machine.step(at, byte);
+        exits
+            .before
+            .walk(config, step, |found, at| visit(at, found));
+    }
+
     /// The tokens inside a string, and of those that close it the ones that may, group by group:
     /// most lead to few places after the quote. Also whether some token reads a whole key after it.
     fn grouped(&self, config: Config, local: Arc<Local>) -> (Tokens, bool) {
         let mut groups: FxHashMap<Config, FxHashSet<u32>> = FxHashMap::default();
-        for exit in &local.exits.tokens {
-            let bytes = self.vocabulary.token(exit.token).unwrap_or_default();
-            let mut closed = bytes[..=usize::from(exit.before)].iter();
-            if let Some(after) = closed.try_fold(config, |at, &byte| self.machine.step(at, byte)) {
-                groups.entry(after).or_default().insert(exit.token);
+        self.before_quotes(config, &local, |at, exits| {
+            if let Some(after) = self.machine.step(at, b'"') {
+                groups.entry(after).or_default().extend(exits);
             }
-        }
+        });
         let mut more = Vec::new();
         let mut reads_key = false;
         for (after, group) in groups {
-            let (allowed, reads) = self.leave(&local, after);
+            let (exits, reads) = self.leave(&local, after);
             reads_key |= reads;
-            more.extend(allowed.into_iter().filter(|token| group.contains(token)));
+            more.extend(exits.into_iter().filter(|exit| group.contains(exit)));
         }
-        (Tokens::Inside(local, more.into()), reads_key)
+        let more = tokens_of(&local, more);
+        (Tokens::Inside(local, more), reads_key)
     }
 
     /// Tries each token that closes the string.
     fn one_by_one(&self, config: Config, local: Arc<Local>) -> Tokens {
-        let allowed = local
-            .exits
-            .tokens
-            .iter()
-            .map(|exit| exit.token)
-            .filter(|&token| {
+        let mut more = Vec::new();
+        self.before_quotes(config, &local, |at, exits| {
+            let Some(closed) = self.machine.step(at, b'"') else {
+                return;
+            };
+            for &exit in exits {
+                let Exit { token, before, .. } = local.exits.tokens[exit as usize];
                 let bytes = self.vocabulary.token(token).unwrap_or_default();
-                bytes
-                    .iter()
-                    .try_fold(config, |at, &byte| self.machine.step(at, byte))
+                let mut beyond = bytes[usize::from(before) + 1..].iter();
+                if beyond
+                    .try_fold(closed, |at, &b| self.machine.step(at, b))
                     .is_some()
-            });
-        let more = allowed.collect();
+                {
+                    more.push(exit);
+                }
+            }
+        });
+        let more = tokens_of(&local, more);
         Tokens::Inside(local, more)
     }
 
@@ -333,7 +357,8 @@ impl Walk<'_> {
         let unknown =
             self.machine
                 .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
-        let (mut tokens, _) = self.leave(&local, unknown);
+        let (exits, _) = self.leave(&local, unknown);
+        let mut tokens = tokens_of(&local, exits).into_vec();
         // Still in this key, and not in a later one.
         let in_key = |at: Config| {
             matches!(at.state, State::Key { object: o, .. } if o == object)
@@ -373,6 +398,15 @@ impl Walk<'_> {
         tokens.extend(allowed);
         Tokens::Inside(local, tokens.into())
     }
+}
+
+/// The tokens of exits.
+fn tokens_of(local: &Local, exits: Vec<u32>) -> Box<[u32]> {
+    let tokens = &local.exits.tokens;
+    exits
+        .iter()
+        .map(|&exit| tokens[exit as usize].token)
+        .collect()
 }
 
 /// Which strings are read.

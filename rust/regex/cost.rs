@@ -276,6 +276,35 @@ impl Regexes {
         NO_WAY
     }
 
+    /// Whether a language has at least `least` texts, unless they are too far to be seen.
+    pub(crate) fn has_words(&self, id: NodeId, least: u64) -> bool {
+        const LOOKS: usize = 4_096;
+        let mut found = 0_u64;
+        let mut looks = 0;
+        // The rests of texts of one length, and of how many texts each.
+        let mut level = FxHashMap::from_iter([(id, 1_u64)]);
+        while !level.is_empty() && looks < LOOKS {
+            looks += level.len();
+            let mut next: FxHashMap<NodeId, u64> = FxHashMap::default();
+            for (node, texts) in level {
+                if self.nullable(node) {
+                    found = found.saturating_add(texts);
+                }
+                for piece in self.pieces(node).iter().filter(|p| self.is_live(p.to)) {
+                    let characters = u64::from(piece.hi - piece.lo) + 1;
+                    let more = texts.saturating_mul(characters);
+                    let known = next.entry(piece.to).or_default();
+                    *known = known.saturating_add(more);
+                }
+            }
+            if found >= least {
+                return true;
+            }
+            level = next;
+        }
+        false
+    }
+
     /// The `most` cheapest texts of a language, the cheapest first; fewer if it has no more, or the
     /// search runs out of its budget.
     pub(crate) fn cheapest_words(

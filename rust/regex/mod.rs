@@ -12,6 +12,7 @@ mod parse;
 mod parts;
 mod pieces;
 pub(crate) mod scan;
+pub(crate) mod sketch;
 mod system;
 pub(crate) mod told;
 mod track;

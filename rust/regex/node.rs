@@ -243,6 +243,24 @@ impl Regexes {
         self.repeat(body, min, max.unwrap_or(UNBOUNDED))
     }
 
+    /// A language as one without a greatest length, and that length, if it is so limited.
+    pub(crate) fn split_length(&self, id: NodeId) -> Option<(NodeId, u32)> {
+        let Node::And(parts) = self.node(id) else {
+            return None;
+        };
+        let limit = |&part: &NodeId| match *self.node(part) {
+            Node::Repeat {
+                body: NodeId::CHAR,
+                min: 0,
+                max,
+            } if max != UNBOUNDED => Some(max),
+            _ => None,
+        };
+        let max = parts.iter().find_map(limit)?;
+        let rest = parts.iter().filter(|part| limit(part).is_none());
+        Some((self.and(rest.copied().collect()), max))
+    }
+
     /// As [`Regexes::repeat_between`], with [`UNBOUNDED`] for no upper bound.
     pub(crate) fn repeat(&self, body: NodeId, min: u32, max: u32) -> NodeId {
         debug_assert!(min <= max);

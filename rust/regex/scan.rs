@@ -4,10 +4,14 @@
 
 use std::sync::OnceLock;
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use crate::intern::Interner;
 use crate::limits::Limits;
-use crate::regex::node::{NodeId, Regexes};
+use crate::regex::cost::NO_WAY;
+use crate::regex::node::{NodeId, Regexes, Spelling};
 use crate::regex::pieces::{self, Piece};
+use crate::regex::sketch::Sketch;
 
 /// A state of reading: an index into [`Scanner`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,7 +27,45 @@ pub(crate) struct Scan {
 #[derive(Debug, Default)]
 struct Memo {
     moves: OnceLock<Moves>,
+    turns: OnceLock<Turns>,
+    longest_rest: OnceLock<Option<u32>>,
+    calm: OnceLock<Calm>,
 }
+
+/// The moves of a state, by where they lead.
+#[derive(Debug)]
+struct Turns {
+    /// All characters that lead to a state, and some more.
+    around: Box<[(ScanId, Sketch)]>,
+    /// Characters that lead anywhere; none that does not.
+    live: Sketch,
+    /// Those that lead back to the state.
+    stays: Sketch,
+}
+
+/// Characters that need not be looked at one by one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Calm {
+    /// They lead back to the state.
+    stays: Sketch,
+    /// Any text of them, of at most `reach` characters, leads to some state.
+    roams: Sketch,
+    reach: u32,
+}
+
+impl Calm {
+    /// Whether all texts of these characters, of at most so many, lead to some state.
+    pub(crate) fn allows(&self, characters: Sketch, length: u32) -> bool {
+        characters.is_in(self.stays) || length <= self.reach && characters.is_in(self.roams)
+    }
+}
+
+/// States that are looked at to find what is calm.
+const NEIGHBOURS: usize = 48;
+/// The same where many states share what is found.
+const SURROUNDINGS: usize = 512;
+/// Characters that are looked ahead.
+const AHEAD: u32 = 24;
 
 #[derive(Debug)]
 struct Moves {
@@ -117,6 +159,125 @@ impl Scanner {
         let moves = self.moves(id);
         let i = moves.partition_point(|m| m.hi < lo);
         moves.get(i).is_some_and(|m| m.lo <= hi)
+    }
+
+    /// What need not be looked at character by character.
+    pub(crate) fn calm(&self, id: ScanId) -> &Calm {
+        let memo = &self.scans.memo(id.0).calm;
+        memo.get_or_init(|| self.find_calm(id, NEIGHBOURS).0)
+    }
+
+    /// Looks farther than [`Scanner::calm`], for all states on the way.
+    pub(crate) fn find_calm_around(&self, id: ScanId) {
+        if self.scans.memo(id.0).calm.get().is_some() {
+            return;
+        }
+        let (calm, seen) = self.find_calm(id, SURROUNDINGS);
+        for (state, ahead) in seen {
+            let reach = match calm.reach {
+                u32::MAX => u32::MAX,
+                reach => reach.saturating_sub(ahead),
+            };
+            if reach >= AHEAD || ahead == 0 {
+                let stays = self.turns(state).stays;
+                let memo = &self.scans.memo(state.0).calm;
+                memo.get_or_init(|| Calm {
+                    stays,
+                    reach,
+                    ..calm
+                });
+            }
+        }
+    }
+
+    /// At least the bytes of a shortest rest after any text that may begin like that; `None` if
+    /// there are too many states to look at.
+    pub(crate) fn longest_rest(&self, id: ScanId) -> Option<u32> {
+        *self.scans.memo(id.0).longest_rest.get_or_init(|| {
+            let mut seen = FxHashSet::from_iter([id]);
+            let mut open = vec![id];
+            let mut most = 0;
+            while let Some(state) = open.pop() {
+                let must = self.scan(state).must;
+                if seen.len() > SURROUNDINGS || self.regexes.is_told(must) {
+                    return None;
+                }
+                most = most.max(self.regexes.cost(must, Spelling::Json));
+                let around = self.turns(state).around.iter();
+                open.extend(around.map(|turn| turn.0).filter(|&to| seen.insert(to)));
+            }
+            (most < NO_WAY).then_some(most)
+        })
+    }
+
+    fn turns(&self, id: ScanId) -> &Turns {
+        self.scans.memo(id.0).turns.get_or_init(|| {
+            let moves = self.moves(id);
+            let mut around: Vec<(ScanId, Sketch)> = Vec::new();
+            for step in moves {
+                let range = Sketch::around(step.lo, step.hi);
+                match around.iter_mut().find(|(to, _)| *to == step.to) {
+                    Some((_, sketch)) => *sketch = sketch.or(range),
+                    None => around.push((step.to, range)),
+                }
+            }
+            let range = |step: &Move| (step.lo, step.hi);
+            let home = moves.iter().filter(|step| step.to == id);
+            Turns {
+                around: around.into(),
+                live: Sketch::within(moves.iter().map(range)),
+                stays: Sketch::within(home.map(range)),
+            }
+        })
+    }
+
+    /// What is calm, as far as so many states show, and those states with how many characters
+    /// lead to them.
+    fn find_calm(&self, id: ScanId, most: usize) -> (Calm, FxHashMap<ScanId, u32>) {
+        let mut seen = FxHashMap::default();
+        let is_told = |state: ScanId| self.regexes.is_told(self.scan(state).must);
+        if is_told(id) {
+            return (Calm::default(), seen);
+        }
+        seen.insert(id, 0);
+        let stays = self.turns(id).stays;
+        let mut roams = self.turns(id).live;
+        let mut level = vec![id];
+        let mut reach = 0;
+        while reach < AHEAD || most > NEIGHBOURS {
+            let fewer = level
+                .iter()
+                .fold(roams, |roams, &state| roams.and(self.turns(state).live));
+            // What is farther than tokens usually go must not spoil what is near.
+            if fewer == Sketch::default() || reach >= AHEAD && fewer != roams {
+                break;
+            }
+            roams = fewer;
+            reach += 1;
+            let mut next = Vec::new();
+            for &state in &level {
+                for &(to, around) in &self.turns(state).around {
+                    if !roams.misses(around) && !seen.contains_key(&to) {
+                        seen.insert(to, reach);
+                        next.push(to);
+                    }
+                }
+            }
+            if next.is_empty() {
+                reach = u32::MAX;
+                break;
+            }
+            if seen.len() > most || next.iter().any(|&state| is_told(state)) {
+                break;
+            }
+            level = next;
+        }
+        let calm = Calm {
+            stays,
+            roams,
+            reach,
+        };
+        (calm, seen)
     }
 
     fn compute_moves(&self, id: ScanId) -> Box<[Move]> {

@@ -1,7 +1,7 @@
 //! What the tokens of a vocabulary do inside a JSON string, whatever is around it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
@@ -12,31 +12,50 @@ use crate::vocab::Trie;
 #[derive(Debug)]
 pub(crate) struct Local {
     /// A bit for each token after which the string goes on.
-    pub(crate) inside: Box<[u32]>,
-    /// Those of them that end inside a character.
-    pub(crate) unfinished: Box<[u32]>,
+    pub(crate) inside: Arc<[u32]>,
     pub(crate) exits: Arc<Exits>,
+    /// A bit for each exit that may come, if not all may.
+    pub(crate) open: Option<Box<[u64]>>,
 }
 
 impl Local {
     /// The tokens after which the string goes on.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = u32> {
-        (0_u32..).zip(&self.inside).flat_map(|(word, &bits)| {
+        (0_u32..).zip(&*self.inside).flat_map(|(word, &bits)| {
             let holds = move |bit: &u32| bits >> bit & 1 == 1;
             (0..32).filter(holds).map(move |bit| word * 32 + bit)
         })
+    }
+
+    /// Whether an exit may come.
+    pub(crate) fn is_open(&self, exit: u32) -> bool {
+        let open = self.open.as_ref();
+        open.is_none_or(|open| open[exit as usize / 64] >> (exit % 64) & 1 == 1)
+    }
+
+    /// The memory that it does not share with a free string.
+    pub(crate) fn own_bytes(&self, free: &Arc<[u32]>) -> usize {
+        let inside = match Arc::ptr_eq(&self.inside, free) {
+            true => 0,
+            false => size_of_val(&*self.inside),
+        };
+        let open = self.open.as_ref().map_or(0, |open| size_of_val(&**open));
+        64 + inside + open
     }
 }
 
 /// The tokens that hold a string's closing quote.
 #[derive(Debug)]
 pub(crate) struct Exits {
-    /// Those that end with it.
-    pub(crate) closing: Box<[u32]>,
-    /// Those that go on, by what they go on with.
-    pub(crate) beyond: Trie,
-    /// All of them.
     pub(crate) tokens: Box<[Exit]>,
+    /// Those that end with it, as indices.
+    pub(crate) closing: Box<[u32]>,
+    /// Those that go on, as indices, by what they go on with.
+    pub(crate) beyond: Trie,
+    /// Those that begin with it, as indices.
+    pub(crate) bare: Box<[u32]>,
+    /// The others, as indices, by what comes before it.
+    pub(crate) before: Trie,
 }
 
 /// A token that holds a string's closing quote.
@@ -52,31 +71,24 @@ pub(crate) struct Exit {
 impl Exits {
     /// `bytes` are those of a token.
     pub(crate) fn new<'a>(tokens: Vec<Exit>, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
-        let before: FxHashMap<u32, u16> = tokens.iter().map(|e| (e.token, e.before)).collect();
-        let beyond = |token: u32| &bytes(token)[usize::from(before[&token]) + 1..];
-        let (closing, going_on): (Vec<u32>, Vec<u32>) = tokens
-            .iter()
-            .map(|exit| exit.token)
-            .partition(|&token| beyond(token).is_empty());
-        let beyond = Trie::new(going_on, beyond);
+        let parts = |exit: u32| {
+            let exit = tokens[exit as usize];
+            let (before, rest) = bytes(exit.token).split_at(usize::from(exit.before));
+            (before, &rest[1..])
+        };
+        let all = || 0..tokens.len() as u32;
+        let (closing, going_on): (Vec<u32>, Vec<u32>) =
+            all().partition(|&exit| parts(exit).1.is_empty());
+        let (bare, others): (Vec<u32>, Vec<u32>) =
+            all().partition(|&exit| parts(exit).0.is_empty());
         Exits {
             closing: closing.into(),
-            beyond,
+            beyond: Trie::new(going_on, |exit| parts(exit).1),
+            bare: bare.into(),
+            before: Trie::new(others, |exit| parts(exit).0),
             tokens: tokens.into(),
         }
     }
-}
-
-/// The tokens inside an unconstrained string, by how long they are.
-#[derive(Debug)]
-pub(crate) struct Lengths {
-    /// Those that add equally many characters, one that a token only begins included; the longest
-    /// first.
-    pub(crate) inside: Groups,
-    /// The characters that each group adds.
-    pub(crate) characters: Box<[u16]>,
-    /// The characters of the longest part of a token before a closing quote.
-    pub(crate) longest_exit: u16,
 }
 
 /// Tokens in groups.
@@ -100,31 +112,15 @@ impl Groups {
         }
     }
 
+    /// The memory that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.tokens) + size_of_val(&*self.ends)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u32]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let group = |(start, &end): (u32, &u32)| &self.tokens[start as usize..end as usize];
         starts.zip(&self.ends).map(group)
-    }
-}
-
-/// The memory that something takes.
-pub(crate) trait Bytes {
-    fn bytes(&self) -> usize;
-}
-
-impl Bytes for Local {
-    fn bytes(&self) -> usize {
-        size_of_val(&*self.inside)
-            + size_of_val(&*self.unfinished)
-            + size_of_val(&*self.exits.tokens)
-            + size_of_val(&*self.exits.closing)
-            + self.exits.beyond.bytes()
-    }
-}
-
-impl Bytes for Groups {
-    fn bytes(&self) -> usize {
-        size_of_val(&*self.tokens) + size_of_val(&*self.ends)
     }
 }
 
@@ -137,7 +133,6 @@ pub(crate) struct LocalCache {
     pub(crate) locals: Cache<Local>,
     /// The tokens inside a string by the state that they lead to.
     pub(crate) groups: Cache<Groups>,
-    pub(crate) lengths: OnceLock<Lengths>,
 }
 
 /// A cache of bounded size.
@@ -156,22 +151,27 @@ impl<T> Default for Cache<T> {
     }
 }
 
-impl<T: Bytes> Cache<T> {
-    /// The entry of `key`, which `compute` makes if it is new.
+impl<T> Cache<T> {
+    /// The entry of `key`, which `compute` makes if it is new, and says how many bytes it takes.
     ///
     /// Two threads may compute the same one; they find the same. Above `cap` bytes the cache
     /// starts anew.
-    pub(crate) fn get(&self, key: LocalKey, cap: usize, compute: impl FnOnce() -> T) -> Arc<T> {
+    pub(crate) fn get(
+        &self,
+        key: LocalKey,
+        cap: usize,
+        compute: impl FnOnce() -> (T, usize),
+    ) -> Arc<T> {
         if let Some(known) = self.known.read().get(&key) {
             return known.clone();
         }
-        let made = Arc::new(compute());
+        let (made, bytes) = compute();
         let mut known = self.known.write();
-        if self.bytes.load(Ordering::Relaxed) + made.bytes() > cap {
+        if self.bytes.load(Ordering::Relaxed) + bytes > cap {
             known.clear();
             self.bytes.store(0, Ordering::Relaxed);
         }
-        self.bytes.fetch_add(made.bytes(), Ordering::Relaxed);
-        known.entry(key).or_insert(made).clone()
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        known.entry(key).or_insert_with(|| Arc::new(made)).clone()
     }
 }

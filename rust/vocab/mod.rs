@@ -1,11 +1,13 @@
 //! A model's vocabulary: what each token spells, which tokens end a text, and their prefix trie.
 
 pub(crate) mod local;
+pub(crate) mod strings;
 mod trie;
 
 use crate::error::{Error, Kind};
 
 use local::LocalCache;
+use strings::Strings;
 pub(crate) use trie::Trie;
 
 /// A model's tokens as bytes, its stop tokens, and its special tokens.
@@ -24,6 +26,7 @@ pub struct Vocabulary {
     special: Box<[u32]>,
     unreachable_bytes: Box<[u8]>,
     trie: Trie,
+    strings: Strings,
     locals: LocalCache,
 }
 
@@ -84,26 +87,33 @@ impl Vocabulary {
                 spelled[usize::from(*byte)] = true;
             }
         }
-        let mut vocabulary = Vocabulary {
-            bytes: bytes.into(),
-            starts: starts.into(),
+        let bytes: Box<[u8]> = bytes.into();
+        let starts: Box<[u32]> = starts.into();
+        let token = |id: u32| {
+            let (start, end) = (starts[id as usize], starts[id as usize + 1]);
+            &bytes[start as usize..end as usize]
+        };
+        let mut text: Vec<u32> = (0..tokens.len() as u32)
+            .filter(|&id| is_text[id as usize])
+            .collect();
+        // Where a byte fallback and a piece spell the same, models know the piece.
+        let fallback = byte_run(tokens);
+        text.sort_by_key(|id| fallback.contains(id));
+        let trie = Trie::new(text, token);
+        let strings = Strings::new(&trie, tokens.len().div_ceil(32), token);
+        Ok(Vocabulary {
             is_text: is_text.into(),
             stop: sorted(stop_token_ids),
             special: sorted(special_token_ids),
             unreachable_bytes: (0..=255)
                 .filter(|&b| !spelled[usize::from(b)] && can_occur(b))
                 .collect(),
-            trie: Trie::default(),
+            trie,
+            strings,
             locals: LocalCache::default(),
-        };
-        let mut text: Vec<u32> = (0..tokens.len() as u32)
-            .filter(|&id| vocabulary.is_text[id as usize])
-            .collect();
-        // Where a byte fallback and a piece spell the same, models know the piece.
-        let fallback = byte_run(tokens);
-        text.sort_by_key(|id| fallback.contains(id));
-        vocabulary.trie = Trie::new(text, |id| vocabulary.token(id).unwrap_or_default());
-        Ok(vocabulary)
+            bytes,
+            starts,
+        })
     }
 
     /// The number of tokens, special ones included; valid ids are below it.
@@ -147,6 +157,11 @@ impl Vocabulary {
     /// What tokens do inside JSON strings, as far as it has been asked for.
     pub(crate) fn locals(&self) -> &LocalCache {
         &self.locals
+    }
+
+    /// The tokens inside strings.
+    pub(crate) fn strings(&self) -> &Strings {
+        &self.strings
     }
 
     pub(crate) fn trie(&self) -> &Trie {

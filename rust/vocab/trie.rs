@@ -67,14 +67,14 @@ impl Trie {
         }
     }
 
+    /// All tokens, sorted by their bytes.
+    pub(crate) fn all(&self) -> &[u32] {
+        &self.tokens
+    }
+
     /// The bytes of the longest token.
     pub(crate) fn depth(&self) -> usize {
         self.depth
-    }
-
-    /// The memory that the nodes and tokens take.
-    pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.nodes) + size_of_val(&*self.tokens)
     }
 
     /// The tokens of the whole subtree of node `i`, its own included.

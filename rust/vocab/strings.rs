@@ -1,0 +1,273 @@
+//! What tokens are inside a JSON string: the characters that they spell.
+
+use std::sync::Arc;
+
+use crate::json::spelling::{Partial, Taken};
+use crate::regex::sketch::Sketch;
+use crate::vocab::Trie;
+use crate::vocab::local::{Exit, Exits, Groups};
+
+/// The tokens inside strings, as read from between two characters.
+#[derive(Debug)]
+pub(crate) struct Strings {
+    /// Those after which the string goes on, by their characters.
+    pub(crate) tokens: Characters,
+    /// A bit for each of them.
+    pub(crate) inside: Arc<[u32]>,
+    /// Those of them that end inside a character.
+    pub(crate) unfinished: Box<[u32]>,
+    /// All of them, by how many characters they add, one that a token only begins included; the
+    /// longest first.
+    pub(crate) lengths: Groups,
+    /// The characters that the tokens of each group add.
+    pub(crate) characters: Box<[u16]>,
+    /// Those that hold the closing quote.
+    pub(crate) exits: Arc<Exits>,
+    /// Indices of exits, by their characters before the quote.
+    pub(crate) before: Characters,
+    /// The most characters that a token adds.
+    pub(crate) longest: u32,
+}
+
+/// A prefix trie of texts, in pre-order, with what helps to pass whole subtrees.
+#[derive(Debug)]
+pub(crate) struct Characters {
+    /// The nodes, then one that only marks the end.
+    nodes: Box<[Node]>,
+    /// For each node, the characters that its subtree adds to it.
+    below: Box<[Sketch]>,
+    /// What the texts belong to, in their order.
+    items: Box<[u32]>,
+    /// What has been read of a last character.
+    partials: Box<[Partial]>,
+}
+
+/// A node: one character, or the beginning of one, after its parent's text.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    /// The character; from [`BEGUN`] on, the index of a partial.
+    what: u32,
+    /// The first node after this one's subtree.
+    skip: u32,
+    /// Where the items of this text begin; those of the whole subtree follow.
+    first: u32,
+    depth: u16,
+    /// The most characters that the subtree adds.
+    height: u16,
+}
+
+const BEGUN: u32 = 1 << 31;
+
+/// What a walk of [`Characters`] finds in a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found<S> {
+    /// Nothing in the subtree is wanted.
+    Nothing,
+    /// All of the subtree is.
+    All,
+    /// The text of the node itself is, and the walk goes on below.
+    More(S),
+}
+
+impl Characters {
+    /// Of texts: their characters and what has been read of one more.
+    fn new(texts: Vec<(Vec<u32>, Partial, u32)>) -> Self {
+        let mut partials: Vec<Partial> = Vec::new();
+        let mut index = |partial: Partial| match partials.iter().position(|&p| p == partial) {
+            Some(i) => i as u32,
+            None => {
+                partials.push(partial);
+                partials.len() as u32 - 1
+            }
+        };
+        let mut texts: Vec<(Vec<u32>, u32)> = texts
+            .into_iter()
+            .map(|(mut text, partial, item)| {
+                if partial != Partial::Nothing {
+                    text.push(BEGUN | index(partial));
+                }
+                (text, item)
+            })
+            .collect();
+        texts.sort_unstable();
+        let mut nodes: Vec<Node> = Vec::with_capacity(texts.len() * 2);
+        let mut path: Vec<u32> = Vec::new();
+        let mut before: &[u32] = &[];
+        for (i, (text, _)) in texts.iter().enumerate() {
+            let shared = before.iter().zip(text).take_while(|(a, b)| a == b).count();
+            for node in path.drain(shared..) {
+                nodes[node as usize].skip = nodes.len() as u32;
+            }
+            for (depth, &what) in text.iter().enumerate().skip(shared) {
+                path.push(nodes.len() as u32);
+                nodes.push(Node {
+                    what,
+                    skip: 0,
+                    first: i as u32,
+                    depth: depth as u16 + 1,
+                    height: 0,
+                });
+            }
+            before = text;
+        }
+        for node in path {
+            nodes[node as usize].skip = nodes.len() as u32;
+        }
+        let mut below = vec![Sketch::default(); nodes.len()];
+        let mut parents: Vec<usize> = Vec::new();
+        let parent_of: Vec<Option<usize>> = (0..nodes.len())
+            .map(|i| {
+                parents.truncate(usize::from(nodes[i].depth) - 1);
+                parents.push(i);
+                parents.len().checked_sub(2).map(|above| parents[above])
+            })
+            .collect();
+        for i in (0..nodes.len()).rev() {
+            if let Some(parent) = parent_of[i] {
+                let own = match nodes[i].what.checked_sub(BEGUN) {
+                    None => Sketch::of(nodes[i].what),
+                    Some(partial) => {
+                        let ranges = partials[partial as usize].ranges();
+                        ranges.fold(Sketch::default(), |sketch, (lo, hi)| {
+                            sketch.or(Sketch::around(lo, hi))
+                        })
+                    }
+                };
+                below[parent] = below[parent].or(below[i]).or(own);
+                nodes[parent].height = nodes[parent].height.max(nodes[i].height + 1);
+            }
+        }
+        nodes.push(Node {
+            what: 0,
+            skip: nodes.len() as u32,
+            first: texts.len() as u32,
+            depth: 0,
+            height: 0,
+        });
+        Characters {
+            nodes: nodes.into(),
+            below: below.into(),
+            items: texts.into_iter().map(|text| text.1).collect(),
+            partials: partials.into(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(crate) fn items(&self, from: u32, to: u32) -> &[u32] {
+        &self.items[from as usize..to as usize]
+    }
+
+    /// The items of no characters.
+    pub(crate) fn bare(&self) -> &[u32] {
+        self.items(0, self.nodes[0].first)
+    }
+
+    /// Walks with a state that each character changes. `step` gets the state before a character,
+    /// the character, the characters that the subtree adds and how many at most; `begun` says
+    /// whether the beginning of a character is wanted. `wanted` gets ranges of items, in order.
+    pub(crate) fn walk<S: Copy>(
+        &self,
+        start: S,
+        mut step: impl FnMut(S, u32, &Sketch, u32) -> Found<S>,
+        mut begun: impl FnMut(S, Partial) -> bool,
+        mut wanted: impl FnMut(u32, u32, Option<S>),
+    ) {
+        let mut path = vec![start];
+        let mut i = 0;
+        while i + 1 < self.nodes.len() {
+            let node = self.nodes[i];
+            path.truncate(usize::from(node.depth));
+            let state = path[path.len() - 1];
+            let end = self.nodes[node.skip as usize].first;
+            if let Some(partial) = node.what.checked_sub(BEGUN) {
+                if begun(state, self.partials[partial as usize]) {
+                    wanted(node.first, end, None);
+                }
+                i += 1;
+                continue;
+            }
+            match step(state, node.what, &self.below[i], u32::from(node.height)) {
+                Found::Nothing => i = node.skip as usize,
+                Found::All => {
+                    wanted(node.first, end, None);
+                    i = node.skip as usize;
+                }
+                Found::More(next) => {
+                    let own = self.nodes[i + 1].first;
+                    if node.first < own {
+                        wanted(node.first, own, Some(next));
+                    }
+                    path.push(next);
+                    i += 1;
+                }
+            }
+        }
+    }
+}
+
+impl Strings {
+    /// Of the tokens of a vocabulary's trie.
+    pub(crate) fn new<'a>(trie: &Trie, words: usize, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
+        let mut inside = vec![0; words];
+        let (mut texts, mut unfinished) = (Vec::new(), Vec::new());
+        let (mut exits, mut before) = (Vec::new(), Vec::new());
+        for &token in trie.all() {
+            let mut partial = Partial::Nothing;
+            let mut text = Vec::new();
+            let mut taken = None;
+            for (at, &byte) in bytes(token).iter().enumerate() {
+                match partial.take_json(byte) {
+                    Taken::Char(c) => {
+                        text.push(c);
+                        partial = Partial::Nothing;
+                    }
+                    Taken::Partial(next) => partial = next,
+                    other => {
+                        taken = Some((at, other));
+                        break;
+                    }
+                }
+            }
+            match taken {
+                None => {
+                    inside[token as usize / 32] |= 1 << (token % 32);
+                    if partial != Partial::Nothing {
+                        unfinished.push(token);
+                    }
+                    texts.push((text, partial, token));
+                }
+                Some((at, Taken::Close)) => {
+                    let exit = exits.len() as u32;
+                    exits.push(Exit {
+                        token,
+                        before: at as u16,
+                        characters: text.len() as u16,
+                    });
+                    before.push((text, Partial::Nothing, exit));
+                }
+                Some(_) => {}
+            }
+        }
+        let length = |(text, partial, _): &(Vec<u32>, Partial, u32)| {
+            text.len() as u16 + u16::from(*partial != Partial::Nothing)
+        };
+        let mut lengths: Vec<(u16, u32)> = texts.iter().map(|t| (length(t), t.2)).collect();
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        let longest = exits.iter().map(|exit: &Exit| exit.characters);
+        let longest = longest.chain(lengths.first().map(|length| length.0)).max();
+        let groups = || lengths.chunk_by(|a, b| a.0 == b.0);
+        Strings {
+            lengths: Groups::new(groups().map(|group| group.iter().map(|&(_, token)| token))),
+            characters: groups().map(|group| group[0].0).collect(),
+            tokens: Characters::new(texts),
+            inside: inside.into(),
+            unfinished: unfinished.into(),
+            exits: Arc::new(Exits::new(exits, bytes)),
+            before: Characters::new(before),
+            longest: u32::from(longest.unwrap_or(0)),
+        }
+    }
+}
