@@ -51,6 +51,14 @@ impl Whitespace {
         }
     }
 
+    /// How many more characters of whitespace may come, where they may come freely.
+    pub(crate) fn left(self, gap: Gap) -> Option<u8> {
+        match self {
+            Whitespace::Flexible { run } if gap.0 < run => Some(run - gap.0),
+            _ => None,
+        }
+    }
+
     /// Reads a byte: `None` if it must not come here, `Some(None)` if it is no whitespace, else the
     /// gap after it.
     #[allow(clippy::option_option)]

@@ -21,6 +21,7 @@ use crate::json::shape::Key;
 use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
 use crate::regex::scan::ScanId;
+use crate::vocab::ByteSet;
 
 pub(crate) use completion::{Move, SLACK};
 pub(crate) use gap::Gap;
@@ -410,7 +411,7 @@ impl Machine {
     }
 
     /// The configuration if the number that is being read ends here.
-    fn close_number(&self, config: Config) -> Option<Config> {
+    pub(crate) fn close_number(&self, config: Config) -> Option<Config> {
         match config.state {
             State::Number(scan) if self.frames.rules.scanner.can_end(scan) => {
                 let verdicts = self.frames.scalar_verdicts(scan);
@@ -464,6 +465,52 @@ impl Machine {
     /// The configuration after a string has ended in a state, outside of records.
     pub(crate) fn close_string(&self, stack: StackId, scan: ScanId) -> Option<Config> {
         self.close(stack, TextId::EMPTY, &self.frames.scalar_verdicts(scan))
+    }
+
+    /// How many more characters of whitespace may come, where they may come freely.
+    pub(crate) fn gap_left(&self, state: State) -> Option<u8> {
+        match state {
+            State::Value { gap, .. }
+            | State::Array { gap, .. }
+            | State::Object { gap, .. }
+            | State::Colon { gap, .. }
+            | State::Done { gap } => self.whitespace.left(gap),
+            _ => None,
+        }
+    }
+
+    /// Bytes among which are all that may come next.
+    pub(crate) fn next_bytes(&self, config: Config) -> ByteSet {
+        let mut bytes = match config.state {
+            State::Value { .. } => ByteSet::of(b"\"[{-0123456789tfn"),
+            State::Literal { kind, at, .. } => {
+                ByteSet::of(&kind.literal()[usize::from(at)..=usize::from(at)])
+            }
+            State::Array { opened: true, .. } => ByteSet::of(b"]\"[{-0123456789tfn"),
+            State::Array { .. } => ByteSet::of(b"],"),
+            State::Object { .. } => ByteSet::of(b"\"},"),
+            State::Colon { .. } => ByteSet::of(b":"),
+            State::Key {
+                object,
+                prefix,
+                partial: Partial::Nothing,
+            } if !self.frames.plan(object).other() => self.next_key_bytes(object, prefix),
+            State::Done { .. } => ByteSet::NONE,
+            _ => return ByteSet::ALL,
+        };
+        for &byte in b" \t\n\r" {
+            bytes.insert(byte);
+        }
+        bytes
+    }
+
+    /// Bytes among which are all that go on with a key that the object knows.
+    pub(crate) fn next_key_bytes(&self, object: ObjectId, prefix: Prefix) -> ByteSet {
+        let mut bytes = ByteSet::of(b"\"\\");
+        for c in self.frames.key_table(object).next_chars(prefix) {
+            bytes.insert(c.encode_utf8(&mut [0; 4]).as_bytes()[0]);
+        }
+        bytes
     }
 
     /// Whether the text may end here.

@@ -8,6 +8,7 @@
 
 mod groups;
 mod local;
+mod plain;
 mod tails;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,8 +22,8 @@ use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::regex::scan::ScanId;
-use crate::vocab::Vocabulary;
-use crate::vocab::local::{Exit, Local};
+use crate::vocab::local::{Exit, Exits, Local};
+use crate::vocab::{ByteSet, Vocabulary};
 
 pub(crate) use groups::groups;
 pub(crate) use local::is_length_only;
@@ -87,10 +88,12 @@ impl Mask {
         }
     }
 
-    fn bytes(&self) -> usize {
-        // The shared part of a mask inside a string is counted where it is shared.
+    /// The memory that it takes; `free` is what all free strings share.
+    fn bytes(&self, free: &Arc<[u32]>) -> usize {
         64 + match &self.tokens {
-            Tokens::Few(list) | Tokens::Many(list) | Tokens::Inside(_, list) => 4 * list.len(),
+            Tokens::Few(list) | Tokens::Many(list) => 4 * list.len(),
+            // Other masks may share the local, and the vocabulary may have forgotten it.
+            Tokens::Inside(local, list) => local.own_bytes(free) + 4 * list.len(),
         }
     }
 }
@@ -102,10 +105,20 @@ pub(crate) fn set_bits(bits: &mut [u32], tokens: &[u32]) {
     }
 }
 
+/// The exits of any string that go on from one place after it.
+#[derive(Debug)]
+struct Left {
+    exits: Box<[u32]>,
+    /// Whether one of them reads a whole key.
+    reads_key: bool,
+}
+
 /// The masks of one grammar on one vocabulary.
 #[derive(Debug, Default)]
 pub(crate) struct Masks {
     known: RwLock<FxHashMap<Config, Arc<Mask>>>,
+    /// What the exits of strings lead to from where the string is closed.
+    left: RwLock<FxHashMap<Config, Arc<Left>>>,
     bytes: AtomicUsize,
 }
 
@@ -125,6 +138,7 @@ impl Masks {
         let walk = Walk {
             machine,
             vocabulary,
+            masks: self,
             cap,
         };
         let (mask, names_itself) = walk.mask(alike);
@@ -134,15 +148,21 @@ impl Masks {
             return Arc::new(Mask::new(walk.mask(config).0));
         }
         let mask = Arc::new(Mask::new(mask));
-        let mut known = self.known.write();
-        if self.bytes.fetch_add(mask.bytes(), Ordering::Relaxed) > cap {
-            known.clear();
-            self.bytes.store(mask.bytes(), Ordering::Relaxed);
-        }
         if !names_itself {
-            known.insert(alike, mask.clone());
+            let own = mask.bytes(&vocabulary.strings().inside);
+            self.make_room(own, cap);
+            self.known.write().insert(alike, mask.clone());
         }
         mask
+    }
+
+    /// Counts bytes that are about to be kept; above `cap` the masks start anew.
+    fn make_room(&self, bytes: usize, cap: usize) {
+        if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > cap {
+            self.known.write().clear();
+            self.left.write().clear();
+            self.bytes.store(bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -185,6 +205,7 @@ pub(crate) fn forget_text(machine: &Machine, config: Config) -> Config {
 struct Walk<'a> {
     machine: &'a Machine,
     vocabulary: &'a Vocabulary,
+    masks: &'a Masks,
     cap: usize,
 }
 
@@ -231,17 +252,6 @@ impl Walk<'_> {
         }
     }
 
-    /// By a walk of the whole trie.
-    fn plain(&self, config: Config) -> Tokens {
-        let mut tokens = Vec::new();
-        self.vocabulary.trie().walk(
-            config,
-            |at, byte, _| self.machine.step(at, byte),
-            |found, _| tokens.extend_from_slice(found),
-        );
-        Tokens::new(tokens, self.vocabulary.mask_words())
-    }
-
     fn local(&self, key: ScanKey, partial: Partial) -> Arc<Local> {
         local::local(self.machine, self.vocabulary, key, partial, self.cap)
     }
@@ -249,10 +259,30 @@ impl Walk<'_> {
     /// The exits that go on from `after` once the string is closed, as indices, and whether one of
     /// them reads a whole key.
     fn leave(&self, local: &Local, after: Config) -> (Vec<u32>, bool) {
-        let mut exits = local.exits.closing.to_vec();
+        let shared = Arc::ptr_eq(&local.exits, &self.vocabulary.strings().exits);
+        let known = shared.then(|| self.masks.left.read().get(&after).cloned());
+        let left = known.flatten().unwrap_or_else(|| {
+            let left = Arc::new(self.find_left(&local.exits, after));
+            if shared {
+                self.masks.make_room(64 + 4 * left.exits.len(), self.cap);
+                self.masks.left.write().insert(after, left.clone());
+            }
+            left
+        });
+        let open = left
+            .exits
+            .iter()
+            .copied()
+            .filter(|&exit| local.is_open(exit));
+        (open.collect(), left.reads_key)
+    }
+
+    fn find_left(&self, exits: &Exits, after: Config) -> Left {
+        let mut found_exits = exits.closing.to_vec();
         let mut reads_key = false;
-        local.exits.beyond.walk(
+        exits.beyond.walk_from(
             after,
+            self.machine.next_bytes(after),
             |at, byte, _| {
                 let next = self.machine.step(at, byte)?;
                 let was_key = matches!(
@@ -262,10 +292,12 @@ impl Walk<'_> {
                 reads_key |= was_key && matches!(next.state, State::Colon { .. });
                 Some(next)
             },
-            |found, _| exits.extend_from_slice(found),
+            |found, _| found_exits.extend_from_slice(found),
         );
-        exits.retain(|&exit| local.is_open(exit));
-        (exits, reads_key)
+        Left {
+            exits: found_exits.into(),
+            reads_key,
+        }
     }
 
     fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Tokens {
@@ -367,8 +399,15 @@ impl Walk<'_> {
         let mut closed_known: FxHashSet<u32> = FxHashSet::default();
         let mut allowed = Vec::new();
         let trie = self.vocabulary.trie();
-        trie.walk(
+        let first = match (config.state, partial) {
+            (State::Key { object, prefix, .. }, Partial::Nothing) => {
+                self.machine.next_key_bytes(object, prefix)
+            }
+            _ => ByteSet::ALL,
+        };
+        trie.walk_from(
             config,
+            first,
             |at, byte, node| {
                 if in_key(at) {
                     if self.machine.loses_key(at.state, byte) {

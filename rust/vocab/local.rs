@@ -91,6 +91,22 @@ impl Exits {
     }
 }
 
+/// The tokens of a subtree of the trie in a string or number that has just begun there.
+#[derive(Debug)]
+pub(crate) struct Below {
+    /// Those that stay inside.
+    pub(crate) inside: Box<[u32]>,
+    /// Those that end it where it may end, and how many of their bytes the subtree's prefix has.
+    pub(crate) exits: Box<[(u32, u16)]>,
+}
+
+impl Below {
+    /// The memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.inside) + size_of_val(&*self.exits)
+    }
+}
+
 /// Tokens in groups.
 #[derive(Debug)]
 pub(crate) struct Groups {
@@ -133,6 +149,8 @@ pub(crate) struct LocalCache {
     pub(crate) locals: Cache<Local>,
     /// The tokens inside a string by the state that they lead to.
     pub(crate) groups: Cache<Groups>,
+    /// What tokens do in a string or number that they open.
+    pub(crate) below: Cache<Below>,
 }
 
 /// A cache of bounded size.

@@ -1,14 +1,16 @@
 //! A model's vocabulary: what each token spells, which tokens end a text, and their prefix trie.
 
 pub(crate) mod local;
+mod spaces;
 pub(crate) mod strings;
 mod trie;
 
 use crate::error::{Error, Kind};
 
 use local::LocalCache;
+use spaces::Spaces;
 use strings::Strings;
-pub(crate) use trie::Trie;
+pub(crate) use trie::{ByteSet, Trie};
 
 /// A model's tokens as bytes, its stop tokens, and its special tokens.
 ///
@@ -27,6 +29,7 @@ pub struct Vocabulary {
     unreachable_bytes: Box<[u8]>,
     trie: Trie,
     strings: Strings,
+    spaces: Spaces,
     locals: LocalCache,
 }
 
@@ -100,6 +103,7 @@ impl Vocabulary {
         let fallback = byte_run(tokens);
         text.sort_by_key(|id| fallback.contains(id));
         let trie = Trie::new(text, token);
+        let spaces = Spaces::new(trie.all(), token);
         let strings = Strings::new(&trie, tokens.len().div_ceil(32), token);
         Ok(Vocabulary {
             is_text: is_text.into(),
@@ -110,6 +114,7 @@ impl Vocabulary {
                 .collect(),
             trie,
             strings,
+            spaces,
             locals: LocalCache::default(),
             bytes,
             starts,
@@ -157,6 +162,11 @@ impl Vocabulary {
     /// What tokens do inside JSON strings, as far as it has been asked for.
     pub(crate) fn locals(&self) -> &LocalCache {
         &self.locals
+    }
+
+    /// The tokens that begin with whitespace.
+    pub(crate) fn spaces(&self) -> &Spaces {
+        &self.spaces
     }
 
     /// The tokens inside strings.

@@ -14,7 +14,7 @@ pub(crate) struct Node {
 }
 
 /// Nodes in pre-order, so that a walk is a loop and a subtree is a range.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Trie {
     /// The nodes, then one that only marks the end.
     nodes: Box<[Node]>,
@@ -22,6 +22,48 @@ pub(crate) struct Trie {
     tokens: Box<[u32]>,
     /// The bytes of the longest token.
     depth: usize,
+    /// The node of each first byte; [`NO_NODE`] if no token begins with it.
+    roots: Box<[u32]>,
+}
+
+const NO_NODE: u32 = u32::MAX;
+
+/// A set of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    pub(crate) const ALL: ByteSet = ByteSet([u64::MAX; 4]);
+    pub(crate) const NONE: ByteSet = ByteSet([0; 4]);
+
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut set = ByteSet::NONE;
+        bytes.iter().for_each(|&byte| set.insert(byte));
+        set
+    }
+
+    pub(crate) fn insert(&mut self, byte: u8) {
+        self.0[usize::from(byte) / 64] |= 1 << (byte % 64);
+    }
+
+    pub(crate) fn remove(&mut self, byte: u8) {
+        self.0[usize::from(byte) / 64] &= !(1 << (byte % 64));
+    }
+
+    pub(crate) fn contains(&self, byte: u8) -> bool {
+        self.0[usize::from(byte) / 64] >> (byte % 64) & 1 == 1
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u8> {
+        let words = (0_u8..).zip(self.0);
+        words.flat_map(|(word, mut bits)| {
+            std::iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros() as u8)?;
+                bits &= bits - 1;
+                Some(word * 64 + bit)
+            })
+        })
+    }
 }
 
 impl Trie {
@@ -60,7 +102,14 @@ impl Trie {
         };
         nodes.push(end);
         nodes.shrink_to_fit();
+        let mut roots = vec![NO_NODE; 256];
+        let mut root = 0;
+        while nodes[root].depth == 1 {
+            roots[usize::from(nodes[root].byte)] = root as u32;
+            root = nodes[root].skip as usize;
+        }
         Trie {
+            roots: roots.into(),
             depth: ids.iter().map(|&id| bytes(id).len()).max().unwrap_or(0),
             nodes: nodes.into(),
             tokens: ids.into(),
@@ -96,6 +145,57 @@ impl Trie {
         while i < self.len() {
             let node = self.nodes[i as usize];
             path.truncate(usize::from(node.depth));
+            match step(path[path.len() - 1], node.byte, i) {
+                Some(next) => {
+                    let tokens = self.tokens_at(i);
+                    if !tokens.is_empty() {
+                        found(tokens, next);
+                    }
+                    path.push(next);
+                    i += 1;
+                }
+                None => i = node.skip,
+            }
+        }
+    }
+
+    /// As [`Trie::walk`], of tokens that begin with some bytes.
+    pub(crate) fn walk_from<S: Copy>(
+        &self,
+        start: S,
+        first: ByteSet,
+        mut step: impl FnMut(S, u8, u32) -> Option<S>,
+        mut found: impl FnMut(&[u32], S),
+    ) {
+        for byte in first.iter() {
+            let root = self.roots[usize::from(byte)];
+            if root == NO_NODE {
+                continue;
+            }
+            if let Some(next) = step(start, byte, root) {
+                let tokens = self.tokens_at(root);
+                if !tokens.is_empty() {
+                    found(tokens, next);
+                }
+                self.walk_below(root, next, &mut step, &mut found);
+            }
+        }
+    }
+
+    /// As [`Trie::walk`], below node `i`, with the state after it.
+    pub(crate) fn walk_below<S: Copy>(
+        &self,
+        i: u32,
+        start: S,
+        mut step: impl FnMut(S, u8, u32) -> Option<S>,
+        mut found: impl FnMut(&[u32], S),
+    ) {
+        let top = self.node(i);
+        let mut path = vec![start];
+        let mut i = i + 1;
+        while i < top.skip {
+            let node = self.nodes[i as usize];
+            path.truncate(usize::from(node.depth - top.depth));
             match step(path[path.len() - 1], node.byte, i) {
                 Some(next) => {
                     let tokens = self.tokens_at(i);

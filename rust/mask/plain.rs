@@ -1,0 +1,238 @@
+//! Masks of states that few tokens may follow.
+//!
+//! The vocabulary's trie is walked with configurations. What is the same wherever it stands is not
+//! walked again: runs of whitespace, and what stays inside a string or a number that a token opens.
+
+use std::sync::Arc;
+
+use crate::json::spelling::{Partial, Taken};
+use crate::machine::{Config, Machine, State};
+use crate::mask::{Tokens, Walk};
+use crate::regex::node::NodeId;
+use crate::regex::scan::{ScanId, Scanner};
+use crate::vocab::local::Below;
+use crate::vocab::{ByteSet, Trie, Vocabulary};
+
+const SPACES: [u8; 4] = *b" \t\n\r";
+
+/// Subtrees with fewer tokens are walked.
+const SMALL: usize = 24;
+
+impl Walk<'_> {
+    pub(super) fn plain(&self, config: Config) -> Tokens {
+        let mut tokens = Vec::new();
+        match (config.state, self.machine.close_number(config)) {
+            (State::Number(scan), closed) => {
+                let scanner = &self.machine.frames.rules.scanner;
+                let stays = |byte: &u8| scanner.step(scan, u32::from(*byte)).is_some();
+                let inside: Vec<u8> = (0..128).filter(stays).collect();
+                self.collect(config, ByteSet::of(&inside), &mut tokens);
+                if let Some(closed) = closed {
+                    let mut after = self.machine.next_bytes(closed);
+                    inside.iter().for_each(|&byte| after.remove(byte));
+                    self.collect(closed, after, &mut tokens);
+                }
+            }
+            _ => self.collect(config, self.machine.next_bytes(config), &mut tokens),
+        }
+        Tokens::new(tokens, self.vocabulary.mask_words())
+    }
+
+    /// The tokens that may come and begin with some bytes.
+    fn collect(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<u32>) {
+        let machine = self.machine;
+        if let Some(run) = machine.gap_left(config.state)
+            && SPACES.iter().all(|&space| first.contains(space))
+        {
+            SPACES.iter().for_each(|&space| first.remove(space));
+            let spaces = self.vocabulary.spaces();
+            tokens.extend_from_slice(spaces.runs(run));
+            if let Some(after) = machine.step(config, b' ') {
+                let mut found = Vec::new();
+                self.walk(&Rests(self.vocabulary), after, first, &mut found);
+                let spaced = found.iter().map(|&i| spaces.spaced[i as usize]);
+                let fits = spaced.filter(|spaced| spaced.length <= run);
+                tokens.extend(fits.map(|spaced| spaced.token));
+            }
+        }
+        self.walk(self.vocabulary, config, first, tokens);
+    }
+
+    /// What may come, of a trie, and begins with some bytes.
+    fn walk(&self, of: &impl Texts, config: Config, first: ByteSet, out: &mut Vec<u32>) {
+        let machine = self.machine;
+        let trie = of.trie();
+        let mut passed: Vec<(Config, Arc<Below>)> = Vec::new();
+        trie.walk_from(
+            config,
+            first,
+            |at, byte, node| {
+                let next = machine.step(at, byte)?;
+                if trie.tokens_below(node).len() >= SMALL
+                    && let Some(scan) = opened(machine, next.state, byte)
+                {
+                    passed.push((next, self.below(of, node, scan, byte == b'"')));
+                    return None;
+                }
+                Some(next)
+            },
+            |found, _| out.extend_from_slice(found),
+        );
+        for (start, below) in passed {
+            out.extend_from_slice(&below.inside);
+            for &(item, at) in &below.exits {
+                let mut rest = of.bytes(item)[usize::from(at)..].iter();
+                if rest.try_fold(start, |at, &b| machine.step(at, b)).is_some() {
+                    out.push(item);
+                }
+            }
+        }
+    }
+
+    /// What the tokens of a subtree do in a string or number that has just begun there.
+    fn below(&self, of: &impl Texts, node: u32, must: NodeId, is_string: bool) -> Arc<Below> {
+        let scanner = &self.machine.frames.rules.scanner;
+        let key = (
+            scanner.regexes.fingerprint(must),
+            u64::from(node) << 2 | u64::from(of.are_rests()) << 1 | u64::from(is_string),
+        );
+        self.vocabulary.locals().below.get(key, self.cap, || {
+            let start = scanner.start(must, Box::new([]));
+            let start = start.expect("a state that was reached is live");
+            let below = self.find_below(of.trie(), node, start, is_string);
+            let bytes = below.bytes();
+            (below, bytes)
+        })
+    }
+
+    fn find_below(&self, trie: &Trie, node: u32, start: ScanId, is_string: bool) -> Below {
+        let scanner = &self.machine.frames.rules.scanner;
+        let at = trie.node(node).depth;
+        let (mut inside, mut exits) = (Vec::new(), Vec::new());
+        inside.extend_from_slice(trie.tokens_at(node));
+        trie.walk_below(
+            node,
+            (start, Partial::Nothing),
+            |(scan, partial), byte, node| {
+                let next = match is_string {
+                    true => read_string(scanner, scan, partial, byte),
+                    false => scanner
+                        .step(scan, u32::from(byte))
+                        .map_or(Read::Leaves(scanner.can_end(scan)), |scan| {
+                            Read::Stays(scan, Partial::Nothing)
+                        }),
+                };
+                match next {
+                    Read::Stays(scan, partial) => Some((scan, partial)),
+                    Read::Leaves(may) => {
+                        let left = trie.tokens_below(node).iter().filter(|_| may);
+                        exits.extend(left.map(|&token| (token, at)));
+                        None
+                    }
+                }
+            },
+            |found, _| inside.extend_from_slice(found),
+        );
+        Below {
+            inside: inside.into(),
+            exits: exits.into(),
+        }
+    }
+}
+
+/// Texts that a walk looks at.
+trait Texts {
+    fn trie(&self) -> &Trie;
+
+    /// The bytes of an item of the trie.
+    fn bytes(&self, item: u32) -> &[u8];
+
+    /// Whether they are what follows whitespace in tokens, and not tokens.
+    fn are_rests(&self) -> bool;
+}
+
+impl Texts for Vocabulary {
+    fn trie(&self) -> &Trie {
+        Vocabulary::trie(self)
+    }
+
+    fn bytes(&self, token: u32) -> &[u8] {
+        self.token(token).unwrap_or_default()
+    }
+
+    fn are_rests(&self) -> bool {
+        false
+    }
+}
+
+/// What follows the whitespace that tokens begin with.
+struct Rests<'a>(&'a Vocabulary);
+
+impl Texts for Rests<'_> {
+    fn trie(&self) -> &Trie {
+        &self.0.spaces().rests
+    }
+
+    fn bytes(&self, item: u32) -> &[u8] {
+        let spaced = self.0.spaces().spaced[item as usize];
+        let bytes = self.0.token(spaced.token).unwrap_or_default();
+        &bytes[usize::from(spaced.before)..]
+    }
+
+    fn are_rests(&self) -> bool {
+        true
+    }
+}
+
+/// What a byte does to a string or number that is being read.
+enum Read {
+    Stays(ScanId, Partial),
+    /// It ends it, if it may end there.
+    Leaves(bool),
+}
+
+fn read_string(scanner: &Scanner, scan: ScanId, partial: Partial, byte: u8) -> Read {
+    match partial.take_json(byte) {
+        Taken::Char(c) => match scanner.step(scan, c) {
+            Some(scan) => Read::Stays(scan, Partial::Nothing),
+            None => Read::Leaves(false),
+        },
+        Taken::Partial(partial) => {
+            let mut ranges = partial.ranges();
+            match ranges.any(|(lo, hi)| scanner.can_step(scan, lo, hi)) {
+                true => Read::Stays(scan, partial),
+                false => Read::Leaves(false),
+            }
+        }
+        Taken::Close => Read::Leaves(scanner.can_end(scan)),
+        Taken::Refused => Read::Leaves(false),
+    }
+}
+
+/// The language of a string or number that a byte has just opened, if all texts that begin in it
+/// are fine.
+fn opened(machine: &Machine, state: State, byte: u8) -> Option<NodeId> {
+    let scanner = &machine.frames.rules.scanner;
+    match state {
+        State::String {
+            scan,
+            partial: Partial::Nothing,
+        } if byte == b'"' => Some(scanner.scan(scan).must),
+        State::ScannedKey {
+            scan,
+            partial: Partial::Nothing,
+            ..
+        } if byte == b'"' => Some(scanner.scan(scan).must),
+        State::OtherKey {
+            partial: Partial::Nothing,
+            ..
+        } if byte == b'"' => Some(NodeId::ANY),
+        State::Key {
+            object,
+            partial: Partial::Nothing,
+            ..
+        } if byte == b'"' && machine.frames.plan(object).other() => Some(NodeId::ANY),
+        State::Number(scan) => Some(scanner.scan(scan).must),
+        _ => None,
+    }
+}

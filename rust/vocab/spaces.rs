@@ -1,0 +1,65 @@
+//! Tokens that begin with JSON's whitespace.
+
+use crate::vocab::Trie;
+
+/// The tokens that begin with whitespace, apart from what follows it.
+#[derive(Debug)]
+pub(crate) struct Spaces {
+    /// Those that are nothing else, the shortest first, and how many bytes they have.
+    runs: Box<[u32]>,
+    lengths: Box<[u8]>,
+    /// The others.
+    pub(crate) spaced: Box<[Spaced]>,
+    /// Indices of those, by what follows the whitespace.
+    pub(crate) rests: Trie,
+}
+
+/// A token that begins with whitespace and goes on with something else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spaced {
+    pub(crate) token: u32,
+    /// Bytes of whitespace.
+    pub(crate) before: u16,
+    /// The same, as far as runs of whitespace are told apart.
+    pub(crate) length: u8,
+}
+
+impl Spaces {
+    /// Of all tokens of a vocabulary that spell text.
+    pub(crate) fn new<'a>(tokens: &[u32], bytes: impl Fn(u32) -> &'a [u8]) -> Self {
+        let (mut runs, mut spaced) = (Vec::new(), Vec::new());
+        for &token in tokens {
+            let text = bytes(token);
+            let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+            let length = text.iter().take_while(is_space).count();
+            // No run of whitespace may be as long as the longest that is told apart.
+            let short = length.min(usize::from(u8::MAX)) as u8;
+            if length == text.len() {
+                runs.push((short, token));
+            } else if length > 0 {
+                spaced.push(Spaced {
+                    token,
+                    before: length as u16,
+                    length: short,
+                });
+            }
+        }
+        runs.sort_unstable();
+        let rest = |i: u32| {
+            let Spaced { token, before, .. } = spaced[i as usize];
+            &bytes(token)[usize::from(before)..]
+        };
+        let rests = Trie::new((0..spaced.len() as u32).collect(), rest);
+        Spaces {
+            lengths: runs.iter().map(|run| run.0).collect(),
+            runs: runs.into_iter().map(|run| run.1).collect(),
+            spaced: spaced.into(),
+            rests,
+        }
+    }
+
+    /// The tokens that are runs of at most so many bytes.
+    pub(crate) fn runs(&self, most: u8) -> &[u32] {
+        &self.runs[..self.lengths.partition_point(|&length| length <= most)]
+    }
+}
