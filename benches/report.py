@@ -64,6 +64,12 @@ def _comparison(figures: Figures) -> str:
     wanted = ("count", *times)
     parts = []
     for schemas in ("common", "own"):
+        if schemas == "own" and all(
+            figures.get("compile", "own", name, "count")
+            == figures.get("compile", "common", name, "count")
+            for name in figures.engines
+        ):
+            continue  # they are the same schemas
         said = {
             "common": "schemas that every engine gets right",
             "own": "schemas that the engine itself gets right",
