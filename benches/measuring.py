@@ -16,7 +16,7 @@ import numpy as np
 
 from corpus import TOKENIZERS, Entry, Tokenizer
 from engines import SETUPS, Bitmask, Engine
-from memory import heap_bytes, peak_bytes
+from memory import heap_bytes, peak_bytes, reset_peak
 
 MEMORY_LIMIT = 12 << 30
 START_TIMEOUT = 120.0
@@ -89,6 +89,7 @@ class Measurer:
         before = heap_bytes()
         self.engine: Engine = setup.make(tokenizer, self.bitmask)
         self.vocabulary_bytes = heap_bytes() - before
+        reset_peak()
         self.clock = CLOCKS[clock]
         self._is_cold = setup.is_cold
         self._stop = tokenizer.stop_token_ids[-1]
