@@ -147,6 +147,28 @@ def test_matchers_of_one_grammar_in_many_threads() -> None:
     assert all(rows == seen[0] for rows in seen)
 
 
+def test_rows_of_one_bitmask_in_many_threads() -> None:
+    expected = np.zeros(WORDS, dtype=np.int32)
+    matcher_of(PERSON).fill_mask(expected)
+    bitmask = np.zeros((8, WORDS), dtype=np.int32)
+    failures: list[BaseException] = []
+
+    def fill(row: int) -> None:
+        try:
+            for _ in range(50):
+                matcher_of(PERSON).fill_mask(bitmask, row)  # a mask that has to be made
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=fill, args=(row,)) for row in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert (bitmask == expected).all()
+
+
 @pytest.mark.parametrize("token", [-1, 257, 2**31, 2**40])
 def test_token_ids_outside_the_vocabulary(token: int) -> None:
     matcher = matcher_of(PERSON)

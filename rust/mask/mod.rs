@@ -73,6 +73,11 @@ impl Mask {
         *self.costliest.get_or_init(compute)
     }
 
+    /// What [`Mask::costliest`] has computed, if it has.
+    pub(crate) fn known_costliest(&self) -> Option<u64> {
+        self.costliest.get().copied()
+    }
+
     /// Writes the mask: one bit for each token, the lowest first.
     pub(crate) fn write(&self, bits: &mut [u32]) {
         match &self.tokens {
@@ -123,6 +128,14 @@ pub(crate) struct Masks {
 }
 
 impl Masks {
+    /// The mask of a configuration, if it has been asked for before.
+    pub(crate) fn known(&self, machine: &Machine, config: Config) -> Option<Arc<Mask>> {
+        self.known
+            .read()
+            .get(&forget_text(machine, config))
+            .cloned()
+    }
+
     /// The mask of a configuration. Above `cap` bytes the masks start anew.
     pub(crate) fn get(
         &self,

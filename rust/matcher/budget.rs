@@ -152,7 +152,7 @@ impl Matcher {
     }
 
     /// An upper bound of the tokens that finish the text after any token of a mask.
-    fn costliest(&self, mask: &Mask) -> u64 {
+    pub(super) fn costliest(&self, mask: &Mask) -> u64 {
         let most = |groups: &mut dyn Iterator<Item = Config>| {
             let costs = groups.map(|config| self.ending_bytes(config));
             costs.max().unwrap_or(0)

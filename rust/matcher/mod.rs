@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
 use crate::machine::Config;
-use crate::mask::set_bits;
+use crate::mask::{Mask, forget_text, set_bits};
 use budget::Plan;
 
 /// Follows one text, token by token, and says which tokens may come next.
@@ -113,21 +113,71 @@ impl Matcher {
             );
             return Err(Error::new(Kind::Mask, message));
         }
+        if self.copy_mask(bits) {
+            return Ok(());
+        }
+        let mask = self.mask();
+        mask.write(bits);
+        if let Some(left) = self.left() {
+            self.keep_affordable(&mask, bits, left);
+        }
+        self.set_stop_tokens(bits);
+        Ok(())
+    }
+
+    /// Writes the mask if it is known, and surely within the budget; else nothing has changed.
+    ///
+    /// `bits` are as many words as the vocabulary needs.
+    pub(crate) fn copy_mask(&self, bits: &mut [u32]) -> bool {
         if self.now.terminated {
             bits.fill(0);
         } else {
-            let cap = self.compiled.limits().cache_bytes;
             let masks = &self.engine.masks;
-            let mask = masks.get(&self.engine.machine, vocabulary, self.now.config, cap);
-            mask.write(bits);
-            if let Some(left) = self.left() {
-                self.keep_affordable(&mask, bits, left);
+            let Some(mask) = masks.known(&self.engine.machine, self.now.config) else {
+                return false;
+            };
+            if let Some(left) = self.left()
+                && mask
+                    .known_costliest()
+                    .is_none_or(|most| most >= left as u64)
+            {
+                return false;
             }
+            mask.write(bits);
         }
+        self.set_stop_tokens(bits);
+        true
+    }
+
+    /// What tells the mask from others, unless it is known.
+    pub(crate) fn new_mask(&self) -> Option<(*const Engine, Config)> {
+        let (machine, masks) = (&self.engine.machine, &self.engine.masks);
+        let is_new = !self.now.terminated && masks.known(machine, self.now.config).is_none();
+        is_new.then(|| {
+            let config = forget_text(machine, self.now.config);
+            (Arc::as_ptr(&self.engine), config)
+        })
+    }
+
+    /// Makes the mask known.
+    pub(crate) fn make_mask(&self) {
+        let mask = self.mask();
+        if self.max_tokens.is_some() {
+            mask.costliest(|| self.costliest(&mask));
+        }
+    }
+
+    fn mask(&self) -> Arc<Mask> {
+        let (machine, vocabulary) = (&self.engine.machine, self.compiled.vocabulary());
+        let cap = self.compiled.limits().cache_bytes;
+        let masks = &self.engine.masks;
+        masks.get(machine, vocabulary, self.now.config, cap)
+    }
+
+    fn set_stop_tokens(&self, bits: &mut [u32]) {
         if self.now.terminated || self.is_accepting() {
-            set_bits(bits, vocabulary.stop_token_ids());
+            set_bits(bits, self.compiled.vocabulary().stop_token_ids());
         }
-        Ok(())
     }
 
     /// Goes on with a token. If it may not come, the answer is `false` and nothing has changed.

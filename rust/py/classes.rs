@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 
 use crate::error::{Error, Kind};
 use crate::machine::Whitespace;
-use crate::py::arrays::Bitmask;
+use crate::py::arrays;
 use crate::{batch, compile, matcher, vocab};
 
 /// Tokens as bytes, stop tokens and special tokens.
@@ -210,8 +210,13 @@ pub(super) struct Matcher(matcher::Matcher);
 impl Matcher {
     #[pyo3(signature = (bitmask, row = 0))]
     fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: i64) -> PyResult<()> {
-        let mut bitmask = Bitmask::borrow(bitmask)?;
-        let row = bitmask.row(row)?;
+        let bitmask = arrays::bitmask(bitmask)?;
+        let mut memory = arrays::one_row(&bitmask, row)?;
+        let row = arrays::words(&mut memory)?;
+        // To let other threads run costs about as much as to copy a mask.
+        if batch::copy_row(&self.0, row) {
+            return Ok(());
+        }
         Ok(py.detach(|| batch::fill_row(&self.0, row))?)
     }
 
@@ -273,9 +278,10 @@ pub(super) fn fill_masks(
     matchers: Vec<PyRef<'_, Matcher>>,
     bitmask: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let mut bitmask = Bitmask::borrow(bitmask)?;
-    let row_words = bitmask.row_words;
-    let words = bitmask.words()?;
+    let bitmask = arrays::bitmask(bitmask)?;
+    let mut memory = arrays::all_rows(&bitmask)?;
+    let row_words = memory.columns;
+    let words = arrays::words(&mut memory)?;
     let matchers: Vec<&matcher::Matcher> = matchers.iter().map(|matcher| &matcher.0).collect();
     Ok(py.detach(|| batch::fill_masks(&matchers, words, row_words))?)
 }

@@ -3,6 +3,7 @@
 mod arrays;
 mod classes;
 mod errors;
+mod memory;
 
 use pyo3::prelude::*;
 
