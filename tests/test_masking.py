@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemask.errors import MaskError
 from schemask.masking import allocate_mask, apply_mask
@@ -88,6 +91,118 @@ def test_single_rows_and_strided_views() -> None:
     logits = np.ones((2, VOCAB_SIZE))
     apply_mask(logits, every_other)
     assert logits.tolist() == expected(np.ones((2, VOCAB_SIZE)), random_mask(2))
+
+
+DTYPES = ["float16", "float32", "float64", "bfloat16", "longdouble", ">f4"]
+
+
+@st.composite
+def layouts(draw: st.DrawFn, rows: int, columns: int) -> tuple[tuple[int, ...], Any]:
+    """The shape of an array, and an index that leaves a view of `rows` by `columns` of it."""
+    step, before, after = draw(st.tuples(st.integers(1, 3), st.integers(0, 2), st.integers(0, 2)))
+    row_step = draw(st.integers(1, 2))
+    index = (slice(None, None, row_step), slice(before, before + columns * step, step))
+    return (max(1, rows) * row_step, before + columns * step + after), index
+
+
+@given(data=st.data())
+def test_every_layout_agrees_with_the_loop(data: st.DataObject) -> None:
+    """Arrays and tensors of any type, width and strides, with masks of any strides, or one for
+    all rows; what lies between the logits stays as it is."""
+    draw = data.draw
+    rows, columns, words = (
+        draw(st.integers(0, 4)),
+        draw(st.integers(0, 150)),
+        draw(st.integers(0, 4)),
+    )
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    is_shared, transposed = draw(st.booleans()), draw(st.booleans())
+
+    shape, index = draw(layouts(1 if is_shared else rows, words))
+    dense = rng.random((*shape, 32)) < draw(st.sampled_from([0.02, 0.5, 0.98]))
+    dense[rng.random(shape) < 0.3] = draw(st.booleans())
+    mask = np.packbits(dense, axis=-1, bitorder="little").view(np.int32)[..., 0][index]
+    mask = mask[: 1 if is_shared else rows]
+    wanted_mask = np.repeat(mask, rows, axis=0) if is_shared else mask
+    bits = np.ascontiguousarray(mask).view(np.uint8)
+    cut = np.unpackbits(bits, axis=-1, bitorder="little")[:, columns:]
+
+    shape, index = draw(layouts(rows, columns))
+    values = rng.normal(size=shape)
+    dtype = draw(st.sampled_from(DTYPES))
+    is_tensor = dtype == "bfloat16" or (dtype.startswith("float") and draw(st.booleans()))
+    whole: Any = (
+        torch.from_numpy(values).to(getattr(torch, dtype)) if is_tensor else values.astype(dtype)
+    )
+    if transposed:
+        whole = (whole.T.contiguous() if is_tensor else whole.T.copy()).T
+    logits = whole[index][:rows]
+    before = whole.clone() if is_tensor else whole.copy()
+    given_mask = mask[0] if is_shared else mask
+    if draw(st.booleans()):
+        given_mask = torch.from_numpy(np.ascontiguousarray(given_mask))
+
+    if cut.any():
+        with pytest.raises(MaskError):
+            apply_mask(logits, given_mask)
+    else:
+        wanted = expected(logits, np.ascontiguousarray(wanted_mask))
+        apply_mask(logits, given_mask)
+        assert logits.tolist() == wanted
+        before[index][:rows] = logits
+    assert np.array_equal(before.tolist(), whole.tolist())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_the_way_of_other_devices(dtype: torch.dtype) -> None:
+    """Logits that need a gradient are masked by torch itself, as on a GPU."""
+    for width in (VOCAB_SIZE, 96, 200):
+        logits = torch.randn(3, width).to(dtype)
+        mask = random_mask(3)
+        wanted = expected(logits, mask)
+        masked = logits.clone().requires_grad_()
+        apply_mask(masked, mask)
+        assert masked.tolist() == wanted
+
+
+def test_torch_knows_that_the_logits_have_changed() -> None:
+    logits, weights = torch.ones(1, VOCAB_SIZE), torch.ones(1, VOCAB_SIZE, requires_grad=True)
+    loss = (logits * weights).sum()
+    apply_mask(logits, random_mask(1))
+    with pytest.raises(RuntimeError, match="inplace"):
+        loss.backward()
+    with torch.inference_mode():
+        logits = torch.ones(1, VOCAB_SIZE)
+        apply_mask(logits, random_mask(1))
+    assert logits.isneginf().any()
+
+
+def test_memory_that_torch_does_not_lend_as_it_is() -> None:
+    mask = random_mask(1)
+    negated = torch.ones(1, VOCAB_SIZE, dtype=torch.complex64).mul_(1j).conj().imag
+    assert negated.is_neg()
+    wanted = expected(negated, mask)
+    apply_mask(negated, mask)
+    assert negated.tolist() == wanted
+    logits = np.ones((2, VOCAB_SIZE), dtype=np.float32)
+    words = logits.view(np.int32)[:, :3]  # the mask lies in the logits themselves
+    words[:] = random_mask(2)
+    wanted = expected(logits, words.copy())
+    apply_mask(logits, words)
+    assert np.isneginf(logits[:, 3:]).tolist() == np.isneginf(np.array(wanted)[:, 3:]).tolist()
+
+
+def test_large_batches_in_several_threads() -> None:
+    rows = 48
+    mask = np.repeat(random_mask(1), 256, axis=1)  # much more than is masked with the GIL
+    logits = [np.ones((rows, mask.shape[1] * 32), dtype=np.float32) for _ in range(4)]
+    threads = [threading.Thread(target=apply_mask, args=(some, mask[0])) for some in logits]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wanted = expected(np.ones((1, mask.shape[1] * 32)), mask)
+    assert all(np.array_equal(row, wanted[0]) for some in logits for row in some)
 
 
 def test_allocated_masks_allow_nothing() -> None:

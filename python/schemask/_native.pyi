@@ -3,7 +3,15 @@ from typing import Any, final
 
 from typing_extensions import disjoint_base
 
-__all__ = ["CompiledGrammar", "Grammar", "Matcher", "Vocabulary", "__version__", "fill_masks"]
+__all__ = [
+    "CompiledGrammar",
+    "Grammar",
+    "Matcher",
+    "Vocabulary",
+    "__version__",
+    "apply_mask",
+    "fill_masks",
+]
 
 __version__: str
 
@@ -71,3 +79,4 @@ class Matcher:
     def __copy__(self) -> Matcher: ...
 
 def fill_masks(matchers: Sequence[Matcher], bitmask: Any) -> None: ...
+def apply_mask(logits: Any, bitmask: Any, bfloat16: bool = False) -> bool: ...

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from schemask import _native
 from schemask.errors import MaskError
 
 if TYPE_CHECKING:
@@ -41,10 +42,12 @@ def apply_mask(logits: Any, bitmask: Any) -> None:
         MaskError: A wrong type or shape, or logits that lack a column for an allowed token. The
             logits are unchanged then.
     """
-    if _is_tensor(logits):
-        _apply_to_tensor(logits, bitmask)
-    elif isinstance(logits, np.ndarray):
-        _apply_to_array(logits, bitmask)
+    if isinstance(logits, np.ndarray):
+        if not _native.apply_mask(logits, _as_array(bitmask)):
+            _apply_to_array(logits, bitmask)
+    elif _is_tensor(logits):
+        if not _apply_to_memory(logits, bitmask):
+            _apply_to_tensor(logits, bitmask)
     else:
         raise MaskError(f"logits are a numpy array or a torch tensor, not {type(logits).__name__}")
 
@@ -52,6 +55,33 @@ def apply_mask(logits: Any, bitmask: Any) -> None:
 def _is_tensor(value: Any) -> bool:
     torch = sys.modules.get("torch")  # nothing is a tensor before torch is imported
     return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _as_array(bitmask: Any) -> Any:
+    """The array that shares the memory of a tensor on the CPU; anything else as it is."""
+    if isinstance(bitmask, np.ndarray) or not _is_tensor(bitmask) or bitmask.device.type != "cpu":
+        return bitmask
+    return bitmask.numpy()
+
+
+def _apply_to_memory(logits: torch.Tensor, bitmask: Any) -> bool:
+    """Masks a plain tensor on the CPU; False if it is anything else, and unchanged."""
+    import torch
+
+    # A subclass may not be what its memory says, and a gradient has to know of the mask.
+    if type(logits) is not torch.Tensor or logits.device.type != "cpu" or logits.requires_grad:
+        return False
+    if logits.layout is not torch.strided or logits.is_neg():
+        return False
+    is_bfloat16 = logits.dtype is torch.bfloat16  # which numpy does not know
+    if not is_bfloat16 and logits.dtype not in (torch.float16, torch.float32, torch.float64):
+        return False
+    array = (logits.view(torch.int16) if is_bfloat16 else logits).numpy()
+    if not _native.apply_mask(array, _as_array(bitmask), is_bfloat16):
+        return False
+    if not logits.is_inference():
+        torch.autograd.graph.increment_version(logits)
+    return True
 
 
 def _apply_to_array(logits: npt.NDArray[Any], bitmask: Any) -> None:
@@ -82,16 +112,18 @@ def _apply_to_tensor(logits: torch.Tensor, bitmask: Any) -> None:
     if not isinstance(mask, torch.Tensor) or mask.dtype != torch.int32:
         raise MaskError(f"a bitmask is an int32 array, not {_describe(bitmask)}")
     _check_shapes(logits.shape, mask.shape)
-    octets = mask.contiguous().to(logits.device, non_blocking=True).view(torch.uint8)
-    bits = torch.arange(8, dtype=torch.uint8, device=logits.device)
-    allowed = octets.unsqueeze(-1).bitwise_right_shift(bits).bitwise_and_(1).flatten(-2).bool()
+    words = mask.to(logits.device, non_blocking=True)
+    # Each bit becomes the sign of a number of its own.
+    shifts = torch.arange(WORD_BITS - 1, -1, -1, dtype=torch.int32, device=logits.device)
+    forbidden = words.unsqueeze(-1).bitwise_left_shift(shifts).ge(0).flatten(-2)
     width = logits.shape[-1]
-    known = allowed.shape[-1]
+    known = forbidden.shape[-1]
     if known > width:
-        _check_cut(width, bool(allowed[..., width:].any()))
+        _check_cut(width, not forbidden[..., width:].all())
     with torch.no_grad():
-        logits[..., :known].masked_fill_(~allowed[..., :width], -torch.inf)
-        logits[..., known:] = -torch.inf
+        logits[..., :known].masked_fill_(forbidden[..., :width], -torch.inf)
+        if known < width:
+            logits[..., known:] = -torch.inf
 
 
 def _check_shapes(logits: tuple[int, ...], mask: tuple[int, ...]) -> None:

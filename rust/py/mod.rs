@@ -3,6 +3,7 @@
 mod arrays;
 mod classes;
 mod errors;
+mod logits;
 mod memory;
 
 use pyo3::prelude::*;
@@ -18,5 +19,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<CompiledGrammar>()?;
     module.add_class::<Matcher>()?;
     module.add_function(wrap_pyfunction!(classes::fill_masks, module)?)?;
+    module.add_function(wrap_pyfunction!(logits::apply_mask, module)?)?;
     Ok(())
 }
