@@ -178,9 +178,11 @@ def test_the_processor_reads_strided_views_and_follows_any_prefix(compiled: Any)
         matcher.fill_mask(mask)
         wanted = np.zeros(vocabulary.size, dtype=np.float32)
         apply_mask(wanted, mask[0])
+        records["logit"] = 0.0
         masked = processor(np.append(prompt, np.array(tokens, dtype=np.intc)), records["logit"])
         assert np.array_equal(masked, wanted)
-        assert not records["logit"].any()
+        assert np.shares_memory(masked, records)  # so that nothing is copied back
+        assert not records["id"].any() and not records["p"].any()
     processor.raise_if_failed()
 
 

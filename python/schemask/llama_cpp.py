@@ -53,17 +53,20 @@ class SchemaLogitsProcessor:
         self._error: BaseException | None = None
 
     def __call__(self, input_ids: npt.NDArray[np.intc], scores: Logits) -> Logits:
-        """Returns a copy of `scores` (width,) with -inf for what `input_ids` (length,) forbids."""
-        masked = np.array(scores)  # a strided view of the sampler's candidates
+        """Sets what `input_ids` (length,) forbids to -inf in `scores` (width,), and returns them.
+
+        llama-cpp-python copies what is returned over the scores of its candidates, which lie far
+        apart. Of the scores themselves, numpy makes no copy.
+        """
         if self._error is None:
             try:
                 self._follow(input_ids)
                 self._matcher.fill_mask(self._bitmask)
-                apply_mask(masked, self._bitmask[0])
-                return masked
+                apply_mask(scores, self._bitmask[0])
+                return scores
             except BaseException as error:  # ctypes would print and drop even a KeyboardInterrupt
                 self._error = error
-        masked[:] = -np.inf
+        masked = np.full(len(scores), -np.inf, dtype=np.float32)
         masked[self._vocabulary.stop_token_ids] = 0.0
         return masked
 
@@ -130,13 +133,12 @@ class SchemaLogitsProcessor:
                 "make a new SchemaLogitsProcessor for each generation"
             )
         tokens = input_ids[length:].tolist()
-        shared = 0
-        for ours, theirs in zip(self._generated, tokens, strict=False):
-            if ours != theirs:
-                break
-            shared += 1
-        if back := len(self._generated) - shared:
-            self._matcher.rollback(back)
+        shared = len(self._generated)
+        if tokens[:shared] != self._generated:
+            pairs = zip(self._generated, tokens, strict=False)
+            differing = (at for at, (ours, theirs) in enumerate(pairs) if ours != theirs)
+            shared = next(differing, len(tokens))
+            self._matcher.rollback(len(self._generated) - shared)
             del self._generated[shared:]
         for token_id in tokens[shared:]:
             self._accept(token_id)

@@ -89,8 +89,10 @@ class SchemaLogitsProcessor(LogitsProcessor):
         bitmask = allocate_mask(len(live) + 1, self._vocabulary.size)  # the last row allows nothing
         fill_masks(list(live.values()), bitmask[:-1])
         row_of = {text: row for row, text in enumerate(live)}
+        rows = [row_of.get(text, -1) for text in texts]
+        are_in_order = rows == list(range(len(live)))
         masked = scores.clone()
-        apply_mask(masked, bitmask[[row_of.get(text, -1) for text in texts]])
+        apply_mask(masked, bitmask[:-1] if are_in_order else bitmask[rows])
         return masked
 
     def _split(self, rows: npt.NDArray[np.int64]) -> tuple[list[bytes], list[bytes]]:
