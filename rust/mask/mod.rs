@@ -130,10 +130,8 @@ pub(crate) struct Masks {
 impl Masks {
     /// The mask of a configuration, if it has been asked for before.
     pub(crate) fn known(&self, machine: &Machine, config: Config) -> Option<Arc<Mask>> {
-        self.known
-            .read()
-            .get(&forget_text(machine, config))
-            .cloned()
+        let alike = forget_text(machine, config);
+        self.known.read().get(&alike).cloned()
     }
 
     /// The mask of a configuration. Above `cap` bytes the masks start anew.
