@@ -26,26 +26,36 @@ pub fn fill_masks(matchers: &[&Matcher], bits: &mut [u32], row_words: usize) -> 
         );
         return Err(Error::new(Kind::Mask, message));
     }
+    let row_words = row_words.max(1);
+    let mut left: Vec<(&mut [u32], &Matcher)> = if matchers.len() <= FEW_ROWS {
+        let rows = bits.chunks_mut(row_words).zip(matchers);
+        rows.filter_map(not_copied).collect()
+    } else {
+        let rows = bits.par_chunks_mut(row_words).zip(matchers);
+        rows.filter_map(not_copied).collect()
+    };
     // Texts of one grammar are often at the same place: no two threads should make the same mask.
     let mut seen = FxHashSet::default();
-    let mut new: Vec<&Matcher> = Vec::new();
-    for &matcher in matchers {
-        if matcher.new_mask().is_some_and(|mask| seen.insert(mask)) {
-            new.push(matcher);
-        }
-    }
+    let new = left.iter().map(|(_, matcher)| *matcher);
+    let new = new.filter(|m| m.new_mask().is_some_and(|mask| seen.insert(mask)));
+    let new: Vec<&Matcher> = new.collect();
     match &new[..] {
         [] => {}
         [matcher] => matcher.make_mask(),
         _ => new.par_iter().with_max_len(1).for_each(|m| m.make_mask()),
     }
-    let row_words = row_words.max(1);
-    if matchers.len() <= FEW_ROWS {
-        let mut rows = bits.chunks_mut(row_words).zip(matchers);
-        return rows.try_for_each(|(row, matcher)| fill_row(matcher, row));
+    let fill = |(row, matcher): &mut (&mut [u32], &Matcher)| fill_row(matcher, row);
+    match left.len() {
+        ..=FEW_ROWS => left.iter_mut().try_for_each(fill),
+        _ => left.par_iter_mut().try_for_each(fill),
     }
-    let rows = bits.par_chunks_mut(row_words).zip(matchers);
-    rows.try_for_each(|(row, matcher)| fill_row(matcher, row))
+}
+
+/// A row and its matcher, unless the row could be filled by a copy.
+fn not_copied<'a>(
+    (row, matcher): (&'a mut [u32], &&'a Matcher),
+) -> Option<(&'a mut [u32], &'a Matcher)> {
+    (!copy_row(matcher, row)).then_some((row, *matcher))
 }
 
 /// Fills one row, which may be longer than needed.
@@ -60,7 +70,6 @@ pub(crate) fn fill_row(matcher: &Matcher, row: &mut [u32]) -> Result<(), Error> 
 }
 
 /// Fills one row if its mask is known and costs no more than to copy it; else nothing has changed.
-#[cfg(feature = "python")]
 pub(crate) fn copy_row(matcher: &Matcher, row: &mut [u32]) -> bool {
     let words = matcher.compiled().vocabulary().mask_words();
     let Some((needed, beyond)) = row.split_at_mut_checked(words) else {
