@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use crate::json::spelling::{Partial, Taken};
+use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::mask::{Tokens, Walk};
 use crate::regex::node::NodeId;
 use crate::regex::scan::{ScanId, Scanner};
-use crate::vocab::local::Below;
+use crate::vocab::local::{Below, Way};
 use crate::vocab::{ByteSet, Trie, Vocabulary};
 
 const SPACES: [u8; 4] = *b" \t\n\r";
@@ -80,10 +81,51 @@ impl Walk<'_> {
         );
         for (start, below) in passed {
             out.extend_from_slice(&below.inside);
-            for &(item, at) in &below.exits {
-                let mut rest = of.bytes(item)[usize::from(at)..].iter();
-                if rest.try_fold(start, |at, &b| machine.step(at, b)).is_some() {
-                    out.push(item);
+            self.leave_below(of, start, &below, out);
+        }
+    }
+
+    /// Those of a subtree that end the string or number which has begun there and may go on.
+    fn leave_below(&self, of: &impl Texts, start: Config, below: &Below, out: &mut Vec<u32>) {
+        let machine = self.machine;
+        let goes_on = |from: Config, bytes: &[u8]| {
+            let after = bytes.iter().try_fold(from, |at, &b| machine.step(at, b));
+            after.is_some()
+        };
+        let scanner = &machine.frames.rules.scanner;
+        match start.state {
+            State::String { scan, .. }
+                if scanner.scan(scan).asks.is_empty() && start.record == TextId::EMPTY =>
+            {
+                // All ways to close it are one.
+                let Some(closed) = machine.close_string(start.stack, scan) else {
+                    return;
+                };
+                let first = machine.next_bytes(closed);
+                for exit in &below.exits {
+                    let beyond = &of.bytes(exit.item)[usize::from(exit.end) + 1..];
+                    let may = beyond.first().is_none_or(|&byte| first.contains(byte));
+                    if may && goes_on(closed, beyond) {
+                        out.push(exit.item);
+                    }
+                }
+            }
+            State::Number(_) | State::String { .. } => {
+                for exit in &below.exits {
+                    if goes_on(start, &of.bytes(exit.item)[usize::from(exit.begin)..]) {
+                        out.push(exit.item);
+                    }
+                }
+            }
+            _ => {
+                let first = ByteSet::of(b": \t\n\r");
+                for exit in &below.exits {
+                    let bytes = of.bytes(exit.item);
+                    let next = bytes.get(usize::from(exit.end) + 1);
+                    let may = next.is_none_or(|&byte| first.contains(byte));
+                    if may && goes_on(start, &bytes[usize::from(exit.begin)..]) {
+                        out.push(exit.item);
+                    }
                 }
             }
         }
@@ -107,7 +149,7 @@ impl Walk<'_> {
 
     fn find_below(&self, trie: &Trie, node: u32, start: ScanId, is_string: bool) -> Below {
         let scanner = &self.machine.frames.rules.scanner;
-        let at = trie.node(node).depth;
+        let begin = trie.node(node).depth;
         let (mut inside, mut exits) = (Vec::new(), Vec::new());
         inside.extend_from_slice(trie.tokens_at(node));
         trie.walk_below(
@@ -125,8 +167,9 @@ impl Walk<'_> {
                 match next {
                     Read::Stays(scan, partial) => Some((scan, partial)),
                     Read::Leaves(may) => {
+                        let end = trie.node(node).depth - 1;
                         let left = trie.tokens_below(node).iter().filter(|_| may);
-                        exits.extend(left.map(|&token| (token, at)));
+                        exits.extend(left.map(|&item| Way { item, begin, end }));
                         None
                     }
                 }

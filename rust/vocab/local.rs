@@ -96,8 +96,18 @@ impl Exits {
 pub(crate) struct Below {
     /// Those that stay inside.
     pub(crate) inside: Box<[u32]>,
-    /// Those that end it where it may end, and how many of their bytes the subtree's prefix has.
-    pub(crate) exits: Box<[(u32, u16)]>,
+    /// Those that end it where it may end.
+    pub(crate) exits: Box<[Way]>,
+}
+
+/// A token of a subtree, or another text, that ends a string or number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) item: u32,
+    /// The bytes of the subtree's prefix.
+    pub(crate) begin: u16,
+    /// The bytes before the one that ends it.
+    pub(crate) end: u16,
 }
 
 impl Below {
