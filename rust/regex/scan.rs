@@ -13,6 +13,35 @@ use crate::regex::node::{NodeId, Regexes, Spelling};
 use crate::regex::pieces::{self, Piece};
 use crate::regex::sketch::Sketch;
 
+/// What looking around may cost: where states are large or hard to make, walking is cheaper.
+struct Effort<'a> {
+    scanner: &'a Scanner,
+    begun: usize,
+    ranges: usize,
+    /// Nodes and states that may be made.
+    most: usize,
+}
+
+impl<'a> Effort<'a> {
+    const RANGES: usize = 4_000;
+
+    /// For what so many states show.
+    fn new(scanner: &'a Scanner, states: usize) -> Self {
+        Effort {
+            scanner,
+            begun: scanner.len(),
+            ranges: 0,
+            most: 4 * states,
+        }
+    }
+
+    /// Looks at the moves of a state; whether that was not too much.
+    fn spend(&mut self, state: ScanId) -> bool {
+        self.ranges += self.scanner.moves(state).len();
+        self.ranges <= Self::RANGES && self.scanner.len() - self.begun <= self.most
+    }
+}
+
 /// A state of reading: an index into [`Scanner`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ScanId(pub(crate) u32);
@@ -197,9 +226,13 @@ impl Scanner {
             let mut seen = FxHashSet::from_iter([id]);
             let mut open = vec![id];
             let mut most = 0;
+            let mut effort = Effort::new(self, SURROUNDINGS);
             while let Some(state) = open.pop() {
                 let must = self.scan(state).must;
                 if seen.len() > SURROUNDINGS || self.regexes.is_told(must) {
+                    return None;
+                }
+                if !effort.spend(state) {
                     return None;
                 }
                 most = most.max(self.regexes.cost(must, Spelling::Json));
@@ -244,7 +277,11 @@ impl Scanner {
         let mut roams = self.turns(id).live;
         let mut level = vec![id];
         let mut reach = 0;
+        let mut effort = Effort::new(self, most);
         while reach < AHEAD || most > NEIGHBOURS {
+            if !level.iter().all(|&state| effort.spend(state)) {
+                break;
+            }
             let fewer = level
                 .iter()
                 .fold(roams, |roams, &state| roams.and(self.turns(state).live));
