@@ -49,7 +49,8 @@ pub(crate) enum Tokens {
 impl Tokens {
     /// From any tokens, none twice.
     fn new(tokens: Vec<u32>, words: usize) -> Self {
-        if tokens.len() <= words {
+        // To set so many bits takes longer than to copy all words.
+        if tokens.len() <= words / 4 {
             return Tokens::Few(tokens.into());
         }
         let mut bits = vec![0; words];
