@@ -148,8 +148,8 @@ impl Grammar {
         let exhausted = self.0.machine.read().is_exhausted();
         let undecided = exhausted.then_some((
             "",
-            "whether some string or number exists could not be decided within the limits; \
-             it is treated as if it did",
+            "whether some value exists could not be decided within the limits: \
+             strings and numbers are treated as if they did, other values and keys are refused",
         ));
         let listed = warnings.map(|(pointer, message)| (&**pointer, &**message));
         listed.chain(undecided)
