@@ -401,7 +401,7 @@ impl Walk<'_> {
         let unknown =
             self.machine
                 .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
-        let (exits, _) = self.leave(&local, unknown);
+        let (exits, reads_key) = self.leave(&local, unknown);
         let mut tokens = tokens_of(&local, exits).into_vec();
         // Still in this key, and not in a later one.
         let in_key = |at: Config| {
@@ -425,15 +425,19 @@ impl Walk<'_> {
                     if self.machine.loses_key(at.state, byte) {
                         return None;
                     }
-                    if byte == b'"'
-                        && matches!(
-                            at.state,
-                            State::Key {
-                                partial: Partial::Nothing,
-                                ..
-                            }
-                        )
+                    if let State::Key {
+                        object,
+                        prefix,
+                        partial: Partial::Nothing,
+                    } = at.state
+                        && byte == b'"'
                     {
+                        // Any other key is an unknown one, and it makes no difference which, unless
+                        // a token could read it once more.
+                        let table = self.machine.frames.key_table(object);
+                        if !reads_key && table.whole(prefix).is_none() {
+                            return None;
+                        }
                         closed_known.extend(trie.tokens_below(node));
                     }
                 }
