@@ -137,26 +137,10 @@ impl Trie {
     pub(crate) fn walk<S: Copy>(
         &self,
         start: S,
-        mut step: impl FnMut(S, u8, u32) -> Option<S>,
-        mut found: impl FnMut(&[u32], S),
+        step: impl FnMut(S, u8, u32) -> Option<S>,
+        found: impl FnMut(&[u32], S),
     ) {
-        let mut path = vec![start];
-        let mut i = 0;
-        while i < self.len() {
-            let node = self.nodes[i as usize];
-            path.truncate(usize::from(node.depth));
-            match step(path[path.len() - 1], node.byte, i) {
-                Some(next) => {
-                    let tokens = self.tokens_at(i);
-                    if !tokens.is_empty() {
-                        found(tokens, next);
-                    }
-                    path.push(next);
-                    i += 1;
-                }
-                None => i = node.skip,
-            }
-        }
+        self.walk_from(start, ByteSet::ALL, step, found);
     }
 
     /// As [`Trie::walk`], of tokens that begin with some bytes.
