@@ -214,15 +214,8 @@ class Llama3Bench:
         compiled = schemask.Grammar.from_json_schema(schema).compile(self.vocabulary)
         for rows in (1, 8):
             prompt = torch.randint(1000, 2000, (rows, 16))
-            spent = 0
-
-            class Timed(SchemaLogitsProcessor):
-                def __call__(self, input_ids: Any, scores: Any) -> Any:
-                    nonlocal spent
-                    begin = time.perf_counter_ns()
-                    out = super().__call__(input_ids, scores)
-                    spent += time.perf_counter_ns() - begin
-                    return out
+            spent: list[int] = []
+            Timed = timed(SchemaLogitsProcessor, spent)
 
             def generate(*processors: Any) -> float:
                 begin = time.perf_counter_ns()
@@ -242,13 +235,26 @@ class Llama3Bench:
             without, with_, inside = [], [], []
             for _ in range(self.samples):
                 without.append(generate())
-                spent = 0
+                spent.clear()
                 with_.append(generate(Timed(compiled)))
-                inside.append(spent / steps / 1e3)
+                inside.append(sum(spent) / steps / 1e3)
             label = f"{parameters / 1e6:.0f}M parameters, batch {rows}"
             yield ("transformers", f"{label}: step without a schema", "µs", without)
             yield ("transformers", f"{label}: step with a schema", "µs", with_)
             yield ("transformers", f"{label}: the processor's part", "µs", inside)
+
+
+def timed(processor: Any, spent: list[int]) -> Any:
+    """The class of a logits processor whose calls note their nanoseconds."""
+
+    class Timed(processor):
+        def __call__(self, input_ids: Any, scores: Any) -> Any:
+            begin = time.perf_counter_ns()
+            out = super().__call__(input_ids, scores)
+            spent.append(time.perf_counter_ns() - begin)
+            return out
+
+    return Timed
 
 
 def llama_cpp(count: int) -> Iterator[Row]:
@@ -265,15 +271,8 @@ def llama_cpp(count: int) -> Iterator[Row]:
     object_ = schemask.Grammar.from_json_schema(SCHEMA, "spaced").compile(vocabulary)
     prompt = llama.tokenize(PROMPT.encode())
     steps = 64
-    spent = 0
-
-    class Timed(SchemaLogitsProcessor):
-        def __call__(self, input_ids: Any, scores: Any) -> Any:
-            nonlocal spent
-            begin = time.perf_counter_ns()
-            out = super().__call__(input_ids, scores)
-            spent += time.perf_counter_ns() - begin
-            return out
+    spent: list[int] = []
+    Timed = timed(SchemaLogitsProcessor, spent)
 
     def generate(processors: Any) -> float:
         """Tokens per second, after the prompt."""
@@ -297,11 +296,11 @@ def llama_cpp(count: int) -> Iterator[Row]:
     without, with_, inside, whole = [], [], [], []
     for _ in range(count):
         without.append(generate(None))
-        spent = 0
+        spent.clear()
         processor = Timed(compiled)
         with_.append(generate(LogitsProcessorList([processor])))
         processor.raise_if_failed()
-        inside.append(spent / (steps + 1) / 1e3)
+        inside.append(sum(spent) / (steps + 1) / 1e3)
         whole.append(completed())
     llama.close()
     yield ("llama-cpp-python", "without a schema", "tokens/s", without)

@@ -127,17 +127,14 @@ impl Frames {
     /// The ways in which an array can go on with an item.
     pub(crate) fn item_ways(&self, id: ArrayId, way: &ArrayWay) -> Vec<ItemWay> {
         let read = &self.array(id).read;
-        let must = &self.clause_of(way).rules;
+        let clause = self.clause_of(way);
+        let must = &clause.rules;
         let is_full = |&rule: &u32| self.rules.array(rule).max == Some(read.count);
         if must.iter().any(is_full) {
             return Vec::new();
         }
         let demands = must.iter().map(|&rule| read.demand(&self.rules, rule, 0));
-        let nots = self
-            .clause_of(way)
-            .nots
-            .iter()
-            .filter(|not| !not.iter().any(is_full));
+        let nots = clause.nots.iter().filter(|not| !not.iter().any(is_full));
         let mut drafts = vec![Draft {
             demands: demands.collect(),
             read: Read {
@@ -148,13 +145,13 @@ impl Frames {
         }];
         let tracked: Vec<u32> = must
             .iter()
-            .chain(self.clause_of(way).nots.iter().flatten())
+            .chain(clause.nots.iter().flatten())
             .copied()
             .collect();
         for &(rule, _) in read.hits.iter().filter(|(rule, _)| tracked.contains(rule)) {
             drafts = self.with_contains(&drafts, rule, must.contains(&rule));
         }
-        for not in self.clause_of(way).nots.iter() {
+        for not in clause.nots.iter() {
             drafts = self.with_broken(read, &drafts, must, not);
         }
         if drafts.len() > WAYS {

@@ -5,6 +5,7 @@
 //! them is wanted.
 
 use crate::regex::codeset::MAX;
+use crate::regex::scan::{ScanId, Scanner};
 
 /// What has been read of a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +46,30 @@ pub(crate) enum Taken {
     Close,
     /// No spelling of a character.
     Refused,
+}
+
+/// What a byte makes of a JSON string whose text is being read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scanned {
+    /// The string goes on; the character that the byte ends, if it ends one.
+    Stays(ScanId, Partial, Option<u32>),
+    /// The byte closes it.
+    Closes,
+    Refused,
+}
+
+/// Reads a byte of a JSON string.
+pub(crate) fn scan_string(scanner: &Scanner, scan: ScanId, partial: Partial, byte: u8) -> Scanned {
+    match partial.take_json(byte) {
+        Taken::Partial(partial) if partial.can_step(scanner, scan) => {
+            Scanned::Stays(scan, partial, None)
+        }
+        Taken::Char(c) => scanner.step(scan, c).map_or(Scanned::Refused, |scan| {
+            Scanned::Stays(scan, Partial::Nothing, Some(c))
+        }),
+        Taken::Close if scanner.can_end(scan) => Scanned::Closes,
+        Taken::Partial(_) | Taken::Close | Taken::Refused => Scanned::Refused,
+    }
 }
 
 const HIGH: (u32, u32) = (0xD800, 0xDBFF);
@@ -188,6 +213,11 @@ impl Partial {
     /// The ranges of [`Partial::characters`] that are not empty.
     pub(crate) fn ranges(self) -> impl Iterator<Item = (u32, u32)> {
         self.characters().into_iter().filter(|(lo, hi)| lo <= hi)
+    }
+
+    /// Whether this can become a character with which a text goes on.
+    pub(crate) fn can_step(self, scanner: &Scanner, scan: ScanId) -> bool {
+        self.ranges().any(|(lo, hi)| scanner.can_step(scan, lo, hi))
     }
 
     /// Whether this can become a character.

@@ -1,5 +1,7 @@
 //! Whitespace between the tokens of JSON.
 
+use crate::vocab::SPACES;
+
 /// Which whitespace a text may have between its JSON tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whitespace {
@@ -66,7 +68,7 @@ impl Whitespace {
         if gap == Gap::SPACE {
             return (byte == b' ').then_some(Some(Gap::NONE));
         }
-        if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+        if !SPACES.contains(&byte) {
             return Some(None);
         }
         match self {

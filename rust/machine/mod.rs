@@ -18,10 +18,10 @@ use crate::json::keys::Prefix;
 use crate::json::liveness::NEVER;
 use crate::json::object::{MemberId, ObjectId};
 use crate::json::shape::Key;
-use crate::json::spelling::{Partial, Taken};
+use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::json::texts::TextId;
 use crate::regex::scan::ScanId;
-use crate::vocab::ByteSet;
+use crate::vocab::{ByteSet, SPACES};
 
 pub(crate) use completion::{Move, SLACK};
 pub(crate) use gap::Gap;
@@ -252,9 +252,10 @@ impl Machine {
                 // A number ends before a byte that is not its own.
                 None => self.step(self.close_number(config)?, byte),
             },
-            State::String { scan, partial } => match self.scan_string(scan, partial, byte)? {
-                Some((scan, partial, _)) => stay(State::String { scan, partial }),
-                None => close(&self.frames.scalar_verdicts(scan)),
+            State::String { scan, partial } => match scan_string(scanner, scan, partial, byte) {
+                Scanned::Stays(scan, partial, _) => stay(State::String { scan, partial }),
+                Scanned::Closes => close(&self.frames.scalar_verdicts(scan)),
+                Scanned::Refused => None,
             },
             State::Array { array, opened, gap } => match self.whitespace.take(gap, byte)? {
                 Some(gap) => wait(State::Array { array, opened, gap }),
@@ -293,28 +294,6 @@ impl Machine {
         match record {
             TextId::EMPTY => record,
             _ => self.frames.rules.texts.longer(record, u32::from(byte)),
-        }
-    }
-
-    /// What a byte makes of a string: `None` if it must not come, `Some(None)` if it ends the
-    /// string, else the next state, and the character that it ends.
-    #[allow(clippy::option_option, clippy::type_complexity)]
-    fn scan_string(
-        &self,
-        scan: ScanId,
-        partial: Partial,
-        byte: u8,
-    ) -> Option<Option<(ScanId, Partial, Option<u32>)>> {
-        let scanner = &self.frames.rules.scanner;
-        match partial.take_json(byte) {
-            Taken::Partial(partial) => {
-                let mut ranges = partial.ranges();
-                let live = ranges.any(|(lo, hi)| scanner.can_step(scan, lo, hi));
-                live.then_some(Some((scan, partial, None)))
-            }
-            Taken::Char(c) => Some(Some((scanner.step(scan, c)?, Partial::Nothing, Some(c)))),
-            Taken::Close if scanner.can_end(scan) => Some(None),
-            Taken::Close | Taken::Refused => None,
         }
     }
 
@@ -498,9 +477,7 @@ impl Machine {
             State::Done { .. } => ByteSet::NONE,
             _ => return ByteSet::ALL,
         };
-        for &byte in b" \t\n\r" {
-            bytes.insert(byte);
-        }
+        SPACES.into_iter().for_each(|space| bytes.insert(space));
         bytes
     }
 

@@ -3,7 +3,7 @@
 use crate::json::keys::{Known, Prefix};
 use crate::json::object::ObjectId;
 use crate::json::shape::Key;
-use crate::json::spelling::{Partial, Taken};
+use crate::json::spelling::{Partial, Scanned, Taken, scan_string};
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, Place, State};
 
@@ -98,15 +98,15 @@ impl Machine {
                 prefix,
                 text,
                 partial,
-            } => match self.scan_string(scan, partial, byte)? {
-                Some((scan, partial, None)) => Some(State::ScannedKey {
+            } => match scan_string(&self.frames.rules.scanner, scan, partial, byte) {
+                Scanned::Stays(scan, partial, None) => Some(State::ScannedKey {
                     object,
                     scan,
                     prefix,
                     text,
                     partial,
                 }),
-                Some((scan, partial, Some(c))) => {
+                Scanned::Stays(scan, partial, Some(c)) => {
                     let table = self.frames.key_table(object);
                     let next = |prefix| table.step(prefix, char::from_u32(c)?);
                     Some(State::ScannedKey {
@@ -117,7 +117,8 @@ impl Machine {
                         partial,
                     })
                 }
-                None => {
+                Scanned::Refused => None,
+                Scanned::Closes => {
                     let known = prefix.and_then(|p| self.frames.key_table(object).whole(p));
                     let key = match known {
                         Some(Known::Declared(rank)) => Key::Declared(rank),

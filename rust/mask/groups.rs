@@ -6,7 +6,7 @@ use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::mask::local::is_length_only;
-use crate::mask::{Mask, Tokens, forget_text};
+use crate::mask::{Mask, Tokens, clear_bits, forget_text, has_bit};
 use crate::regex::node::NodeId;
 use crate::regex::scan::Scan;
 use crate::vocab::Vocabulary;
@@ -50,13 +50,12 @@ pub(crate) fn groups(
                 single.extend(&vocabulary.strings().unfinished);
             }
             single.retain(|&token| {
-                let (word, bit) = (&mut rest[token as usize / 32], 1 << (token % 32));
-                let held = *word & bit != 0;
-                *word &= !bit;
+                let held = has_bit(&rest, token);
+                clear_bits(&mut rest, &[token]);
                 held
             });
             alone.extend(single);
-            let holds = |&&token: &&u32| rest[token as usize / 32] >> (token % 32) & 1 == 1;
+            let holds = |&&token: &&u32| has_bit(&rest, token);
             let groups = together.groups().iter();
             alike.extend(groups.map(|group| group.iter().filter(holds).copied().collect()));
         }

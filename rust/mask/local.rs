@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::json::spelling::{Partial, Taken};
+use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::machine::Machine;
-use crate::mask::{ScanKey, set_bits};
+use crate::mask::{ScanKey, clear_bits, set_bits};
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::{Scan, ScanId, Scanner};
 use crate::regex::sketch::Sketch;
@@ -94,7 +94,7 @@ fn within_length(
         let mut fewer = inside.to_vec();
         for &token in strings.lengths.iter().take(doubtful).flatten() {
             if !goes_on(scanner, start, vocabulary.token(token).unwrap_or_default()) {
-                fewer[token as usize / 32] &= !(1 << (token % 32));
+                clear_bits(&mut fewer, &[token]);
             }
         }
         inside = fewer.into();
@@ -119,21 +119,14 @@ fn within_length(
 /// Whether a string goes on with these bytes and can be finished after them.
 fn goes_on(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> bool {
     let mut at = (start, Partial::Nothing);
-    for &byte in bytes {
-        let next = match at.1.take_json(byte) {
-            Taken::Char(c) => scanner.step(at.0, c).map(|scan| (scan, Partial::Nothing)),
-            Taken::Partial(partial) => Some((at.0, partial)),
-            Taken::Close | Taken::Refused => None,
-        };
+    bytes.iter().all(|&byte| {
+        let next = scan_string(scanner, at.0, at.1, byte);
         match next {
-            Some(next) => at = next,
-            None => return false,
+            Scanned::Stays(scan, partial, _) => at = (scan, partial),
+            Scanned::Closes | Scanned::Refused => return false,
         }
-    }
-    at.1 == Partial::Nothing || {
-        let mut ranges = at.1.ranges();
-        ranges.any(|(lo, hi)| scanner.can_step(at.0, lo, hi))
-    }
+        true
+    })
 }
 
 /// From between two characters, by a walk that passes what is calm.
@@ -147,10 +140,7 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
         Some(next) if height >= SMALL && scanner.calm(next).allows(*below, height) => Found::All,
         Some(next) => Found::More(next),
     };
-    let begun = |state, partial: Partial| {
-        let mut ranges = partial.ranges();
-        ranges.any(|(lo, hi)| scanner.can_step(state, lo, hi))
-    };
+    let begun = |state, partial: Partial| partial.can_step(scanner, state);
     let mut wanted: Vec<(u32, u32)> = Vec::new();
     let mut count = 0;
     strings.tokens.walk(start, step, begun, |from, to, _| {
@@ -169,9 +159,7 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
         let ends = wanted.iter().map(|range| range.0);
         let ends = ends.chain(std::iter::once(total as u32));
         for (from, to) in starts.zip(ends) {
-            for &token in strings.tokens.items(from, to) {
-                inside[token as usize / 32] &= !(1 << (token % 32));
-            }
+            clear_bits(&mut inside, strings.tokens.items(from, to));
         }
         inside.into()
     } else {
@@ -213,15 +201,13 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
     let mut exits = Vec::new();
     trie.walk(
         (scan, partial, 0_u16),
-        |(scan, partial, characters), byte, node| match partial.take_json(byte) {
-            Taken::Char(c) => Some((scanner.step(scan, c)?, Partial::Nothing, characters + 1)),
-            Taken::Partial(partial) => {
-                let mut ranges = partial.ranges();
-                let live = ranges.any(|(lo, hi)| scanner.can_step(scan, lo, hi));
-                live.then_some((scan, partial, characters))
-            }
-            Taken::Close => {
-                if scanner.can_end(scan) {
+        |(scan, partial, characters), byte, node| {
+            match scan_string(scanner, scan, partial, byte) {
+                Scanned::Stays(scan, partial, ended) => {
+                    let ended = u16::from(ended.is_some());
+                    return Some((scan, partial, characters + ended));
+                }
+                Scanned::Closes => {
                     let before = trie.node(node).depth - 1;
                     let tokens = trie.tokens_below(node).iter();
                     exits.extend(tokens.map(|&token| Exit {
@@ -230,9 +216,9 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
                         characters,
                     }));
                 }
-                None
+                Scanned::Refused => {}
             }
-            Taken::Refused => None,
+            None
         },
         |tokens, _| set_bits(&mut inside, tokens),
     );
@@ -253,8 +239,8 @@ fn of_length(vocabulary: &Vocabulary, min: u32, max: u32) -> Local {
     let mut inside = strings.inside.clone();
     if too_long > 0 {
         let mut fewer = inside.to_vec();
-        for &token in strings.lengths.iter().take(too_long).flatten() {
-            fewer[token as usize / 32] &= !(1 << (token % 32));
+        for tokens in strings.lengths.iter().take(too_long) {
+            clear_bits(&mut fewer, tokens);
         }
         inside = fewer.into();
     }

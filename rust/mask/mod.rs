@@ -17,6 +17,8 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RwLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::json::keys::Prefix;
+use crate::json::object::ObjectId;
 use crate::json::shape::Key;
 use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
@@ -109,6 +111,18 @@ pub(crate) fn set_bits(bits: &mut [u32], tokens: &[u32]) {
     for &token in tokens {
         bits[token as usize / 32] |= 1 << (token % 32);
     }
+}
+
+/// Clears the bits of tokens.
+pub(crate) fn clear_bits(bits: &mut [u32], tokens: &[u32]) {
+    for &token in tokens {
+        bits[token as usize / 32] &= !(1 << (token % 32));
+    }
+}
+
+/// Whether the bit of a token is set.
+pub(crate) fn has_bit(bits: &[u32], token: u32) -> bool {
+    bits[token as usize / 32] >> (token % 32) & 1 == 1
 }
 
 /// The exits of any string that go on from one place after it.
@@ -256,9 +270,11 @@ impl Walk<'_> {
                 (Tokens::Inside(local, more), names_itself)
             }
             State::Key {
-                object, partial, ..
+                object,
+                prefix,
+                partial,
             } if self.machine.frames.plan(object).other() => {
-                (self.known_key(config, partial), false)
+                (self.known_key(config, object, prefix, partial), false)
             }
             _ => (self.plain(config), false),
         }
@@ -393,10 +409,13 @@ impl Walk<'_> {
 
     /// In a key that the object knows so far, where unknown keys are fine, too: almost every token
     /// leads to an unknown key; those that close the key while it is known are looked at alone.
-    fn known_key(&self, config: Config, partial: Partial) -> Tokens {
-        let State::Key { object, .. } = config.state else {
-            return self.plain(config);
-        };
+    fn known_key(
+        &self,
+        config: Config,
+        object: ObjectId,
+        prefix: Prefix,
+        partial: Partial,
+    ) -> Tokens {
         let local = self.local(ScanKey::Anything, partial);
         let unknown =
             self.machine
@@ -411,10 +430,8 @@ impl Walk<'_> {
         let mut closed_known: FxHashSet<u32> = FxHashSet::default();
         let mut allowed = Vec::new();
         let trie = self.vocabulary.trie();
-        let first = match (config.state, partial) {
-            (State::Key { object, prefix, .. }, Partial::Nothing) => {
-                self.machine.next_key_bytes(object, prefix)
-            }
+        let first = match partial {
+            Partial::Nothing => self.machine.next_key_bytes(object, prefix),
             _ => ByteSet::ALL,
         };
         trie.walk_from(

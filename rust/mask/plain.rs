@@ -5,16 +5,14 @@
 
 use std::sync::Arc;
 
-use crate::json::spelling::{Partial, Taken};
+use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::mask::{Tokens, Walk};
 use crate::regex::node::NodeId;
-use crate::regex::scan::{ScanId, Scanner};
+use crate::regex::scan::ScanId;
 use crate::vocab::local::{Below, Way};
-use crate::vocab::{ByteSet, Trie, Vocabulary};
-
-const SPACES: [u8; 4] = *b" \t\n\r";
+use crate::vocab::{ByteSet, SPACES, Trie, Vocabulary};
 
 /// Subtrees with fewer tokens are walked.
 const SMALL: usize = 24;
@@ -118,7 +116,8 @@ impl Walk<'_> {
                 }
             }
             _ => {
-                let first = ByteSet::of(b": \t\n\r");
+                let mut first = ByteSet::of(&SPACES);
+                first.insert(b':');
                 for exit in &below.exits {
                     let bytes = of.bytes(exit.item);
                     let next = bytes.get(usize::from(exit.end) + 1);
@@ -157,22 +156,23 @@ impl Walk<'_> {
             (start, Partial::Nothing),
             |(scan, partial), byte, node| {
                 let next = match is_string {
-                    true => read_string(scanner, scan, partial, byte),
-                    false => scanner
-                        .step(scan, u32::from(byte))
-                        .map_or(Read::Leaves(scanner.can_end(scan)), |scan| {
-                            Read::Stays(scan, Partial::Nothing)
-                        }),
+                    true => scan_string(scanner, scan, partial, byte),
+                    false => match scanner.step(scan, u32::from(byte)) {
+                        Some(scan) => Scanned::Stays(scan, Partial::Nothing, None),
+                        None if scanner.can_end(scan) => Scanned::Closes,
+                        None => Scanned::Refused,
+                    },
                 };
                 match next {
-                    Read::Stays(scan, partial) => Some((scan, partial)),
-                    Read::Leaves(may) => {
+                    Scanned::Stays(scan, partial, _) => return Some((scan, partial)),
+                    Scanned::Closes => {
                         let end = trie.node(node).depth - 1;
-                        let left = trie.tokens_below(node).iter().filter(|_| may);
+                        let left = trie.tokens_below(node).iter();
                         exits.extend(left.map(|&item| Way { item, begin, end }));
-                        None
                     }
+                    Scanned::Refused => {}
                 }
+                None
             },
             |found, _| inside.extend_from_slice(found),
         );
@@ -224,31 +224,6 @@ impl Texts for Rests<'_> {
 
     fn are_rests(&self) -> bool {
         true
-    }
-}
-
-/// What a byte does to a string or number that is being read.
-enum Read {
-    Stays(ScanId, Partial),
-    /// It ends it, if it may end there.
-    Leaves(bool),
-}
-
-fn read_string(scanner: &Scanner, scan: ScanId, partial: Partial, byte: u8) -> Read {
-    match partial.take_json(byte) {
-        Taken::Char(c) => match scanner.step(scan, c) {
-            Some(scan) => Read::Stays(scan, Partial::Nothing),
-            None => Read::Leaves(false),
-        },
-        Taken::Partial(partial) => {
-            let mut ranges = partial.ranges();
-            match ranges.any(|(lo, hi)| scanner.can_step(scan, lo, hi)) {
-                true => Read::Stays(scan, partial),
-                false => Read::Leaves(false),
-            }
-        }
-        Taken::Close => Read::Leaves(scanner.can_end(scan)),
-        Taken::Refused => Read::Leaves(false),
     }
 }
 

@@ -6,7 +6,9 @@ use crate::error::{Error, Kind};
 use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::{Mask, Tokens, forget_text, groups, is_length_only};
+use crate::mask::{
+    Mask, Tokens, clear_bits, forget_text, groups, has_bit, is_length_only, set_bits,
+};
 use crate::matcher::Matcher;
 
 /// Tokens that finish the text, of which the first ones have come already.
@@ -66,7 +68,8 @@ impl Matcher {
         let Some(left) = self.left() else {
             return Ok(None);
         };
-        if self.is_far(config, left.saturating_sub(MARGIN)) {
+        let bytes = self.ending_bytes(config);
+        if bytes < left.saturating_sub(MARGIN) as u64 {
             return Ok(None);
         }
         if let Some(plan) = &self.now.plan
@@ -77,7 +80,7 @@ impl Matcher {
             let from = plan.from + 1;
             return Ok(Some(Plan { tokens, from }));
         }
-        let is_far = self.is_far(config, left);
+        let is_far = bytes < left as u64;
         if is_compared(config) && !is_far {
             return Err(TooLate);
         }
@@ -115,8 +118,11 @@ impl Matcher {
 
     /// Whether the text can be finished in fewer tokens than `left`.
     fn fits(&self, config: Config, left: usize) -> bool {
-        if self.is_far(config, left) || is_compared(config) {
-            return self.is_far(config, left);
+        if self.is_far(config, left) {
+            return true;
+        }
+        if is_compared(config) {
+            return false;
         }
         let (engine, vocabulary) = (&self.engine, self.compiled.vocabulary());
         let tails = &engine.tails;
@@ -134,14 +140,14 @@ impl Matcher {
             return;
         }
         let planned = self.now.plan.as_ref().and_then(Plan::next);
-        let planned = planned.filter(|&token| has(bits, token));
+        let planned = planned.filter(|&token| has_bit(bits, token));
         for (config, tokens) in self.groups(mask) {
             if !self.fits(config, left) {
-                tokens.iter().for_each(|&token| set(bits, token, false));
+                clear_bits(bits, &tokens);
             }
         }
         if let Some(token) = planned {
-            set(bits, token, true);
+            set_bits(bits, &[token]);
         }
     }
 
@@ -202,14 +208,4 @@ impl Matcher {
 /// its own, and only the bytes of all of them are bounded cheaply.
 fn is_compared(config: Config) -> bool {
     config.record != TextId::EMPTY
-}
-
-fn has(bits: &[u32], token: u32) -> bool {
-    bits[token as usize / 32] >> (token % 32) & 1 == 1
-}
-
-fn set(bits: &mut [u32], token: u32, value: bool) {
-    let bit = 1 << (token % 32);
-    let word = &mut bits[token as usize / 32];
-    *word = if value { *word | bit } else { *word & !bit };
 }

@@ -8,6 +8,7 @@ mod trie;
 use crate::error::{Error, Kind};
 
 use local::LocalCache;
+pub(crate) use spaces::SPACES;
 use spaces::Spaces;
 use strings::Strings;
 pub(crate) use trie::{ByteSet, Trie};

@@ -2,6 +2,9 @@
 
 use crate::vocab::Trie;
 
+/// The whitespace of JSON.
+pub(crate) const SPACES: [u8; 4] = *b" \t\n\r";
+
 /// The tokens that begin with whitespace, apart from what follows it.
 #[derive(Debug)]
 pub(crate) struct Spaces {
@@ -30,8 +33,7 @@ impl Spaces {
         let (mut runs, mut spaced) = (Vec::new(), Vec::new());
         for &token in tokens {
             let text = bytes(token);
-            let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-            let length = text.iter().take_while(is_space).count();
+            let length = text.iter().take_while(|byte| SPACES.contains(byte)).count();
             // No run of whitespace may be as long as the longest that is told apart.
             let short = length.min(usize::from(u8::MAX)) as u8;
             if length == text.len() {
