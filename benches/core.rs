@@ -133,13 +133,20 @@ fn compile(c: &mut Criterion) {
         ("enum of 1,000 words", words(1000)),
     ] {
         group.bench_function(name, |b| {
-            b.iter(|| matcher(&grammar(black_box(&schema)).compile(vocabulary.clone()), ""));
+            b.iter(|| {
+                matcher(
+                    &grammar(black_box(&schema))
+                        .compile(vocabulary.clone())
+                        .unwrap(),
+                    "",
+                )
+            });
         });
     }
 }
 
 fn step(c: &mut Criterion) {
-    let compiled = grammar(TICKET).compile(vocabulary(&tokens()));
+    let compiled = grammar(TICKET).compile(vocabulary(&tokens())).unwrap();
     let start = matcher(&compiled, "");
     let tokens = compiled.vocabulary().tokenize(TICKET_TEXT.as_bytes());
     let tokens = tokens.expect("all bytes are tokens");
@@ -183,21 +190,21 @@ fn mask(c: &mut Criterion) {
         ),
         ("unknown key", "{}", "{\"a"),
     ] {
-        let again = matcher(&grammar(schema).compile(warm.clone()), text);
+        let again = matcher(&grammar(schema).compile(warm.clone()).unwrap(), text);
         again.fill_mask(&mut bits).expect("it has the right size");
         group.bench_function(format!("{name}, again"), |b| {
             b.iter(|| again.fill_mask(black_box(&mut bits)));
         });
         group.bench_function(format!("{name}, new to the grammar"), |b| {
             b.iter_batched_ref(
-                || matcher(&grammar(schema).compile(warm.clone()), text),
+                || matcher(&grammar(schema).compile(warm.clone()).unwrap(), text),
                 |matcher| matcher.fill_mask(black_box(&mut bits)),
                 BatchSize::PerIteration,
             );
         });
         group.bench_function(format!("{name}, new to the vocabulary"), |b| {
             b.iter_batched_ref(
-                || matcher(&grammar(schema).compile(vocabulary(&tokens)), text),
+                || matcher(&grammar(schema).compile(vocabulary(&tokens)).unwrap(), text),
                 |matcher| matcher.fill_mask(black_box(&mut bits)),
                 BatchSize::PerIteration,
             );
@@ -209,14 +216,14 @@ fn completion(c: &mut Criterion) {
     let vocabulary = vocabulary(&tokens());
     let mut group = c.benchmark_group("completion");
     let ticket = grammar(TICKET);
-    let known = matcher(&ticket.compile(vocabulary.clone()), "{\"");
+    let known = matcher(&ticket.compile(vocabulary.clone()).unwrap(), "{\"");
     group.bench_function("ticket, again", |b| b.iter(|| known.completion()));
     let kinds = branches(40);
     group.bench_function("anyOf of 40 objects, first", |b| {
         b.iter_batched_ref(
             || {
                 matcher(
-                    &grammar(&kinds).compile(vocabulary.clone()),
+                    &grammar(&kinds).compile(vocabulary.clone()).unwrap(),
                     "{\"kind\":\"kind-39\",",
                 )
             },

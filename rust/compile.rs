@@ -1,16 +1,23 @@
 //! Grammars, and grammars on a vocabulary.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 
 use crate::error::{Error, Kind};
 use crate::grammar::flow::Flow;
+use crate::grammar::program::Program;
+use crate::grammar::syntax::{Expr, Syntax, TokenName, TokenSet};
+use crate::grammar::{read_gbnf, read_lark};
 use crate::json::frames::Frames;
+use crate::json::liveness::NEVER;
 use crate::json::rules::Rules;
 use crate::limits::Limits;
 use crate::machine::{Machine, Whitespace};
-use crate::mask::{Masks, Tails};
+use crate::mask::{Masks, Tails, TokenSets, has_bit, set_bits};
+use crate::regex;
 use crate::schema::model::Model;
 use crate::schema::{LoadOptions, load};
 use crate::vocab::Vocabulary;
@@ -77,22 +84,32 @@ impl Default for Options {
 ///
 /// let grammar = Grammar::from_json_schema(r#"{"type": "integer", "minimum": 10}"#, Options::default())?;
 /// let vocabulary = Vocabulary::new(&["1", "2", "0", "-", "</s>"], &[4], &[])?;
-/// let mut matcher = grammar.compile(vocabulary.into()).matcher(None)?;
+/// let mut matcher = grammar.compile(vocabulary.into())?.matcher(None)?;
 /// assert!(matcher.accept(0)?);
 /// assert!(!matcher.is_accepting());
 /// assert_eq!(matcher.completion()?, b"0");
 /// # Ok::<(), schemask::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Grammar(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    models: Vec<Model>,
-    /// The description of the flow around the models' values, if there is one.
-    flow: Option<String>,
+    models: Vec<Arc<Model>>,
+    around: Around,
     options: Options,
-    machine: RwLock<Arc<Machine>>,
+    /// `None` until it is needed: a grammar may be but a part of another.
+    machine: RwLock<Option<Arc<Machine>>>,
+}
+
+/// What is around the values of a grammar's models.
+#[derive(Debug)]
+enum Around {
+    /// Nothing but whitespace; the schema, as a text.
+    Whitespace(Box<str>),
+    /// The description of a flow.
+    Flow(String),
+    Text(Syntax),
 }
 
 impl Grammar {
@@ -105,8 +122,8 @@ impl Grammar {
     /// If it is no schema, refers to nothing, is satisfied by nothing, exceeds a limit, or, with
     /// [`Options::strict`], uses what is not supported exactly.
     pub fn from_json_schema(schema: &str, options: Options) -> Result<Self, Error> {
-        let model = load_model(schema, &options)?;
-        Grammar::new(vec![model], None, options)
+        let model = Arc::new(load_model(schema, &options)?);
+        Grammar::checked(vec![model], Around::Whitespace(schema.into()), options)
     }
 
     /// Texts around JSON values: see `docs/design.md` for the description's form.
@@ -116,36 +133,254 @@ impl Grammar {
     /// If it is no such description, or a schema in it is refused.
     pub fn from_flow(description: &str, options: Options) -> Result<Self, Error> {
         let flow = Flow::read(description)?;
-        let models = flow
-            .schemas
-            .iter()
-            .map(|schema| load_model(schema, &options));
-        let models = models.collect::<Result<_, _>>()?;
-        Grammar::new(models, Some(description.to_owned()), options)
+        let models = load_models(&flow.schemas, &options)?;
+        Grammar::checked(models, Around::Flow(description.to_owned()), options)
     }
 
-    fn new(models: Vec<Model>, flow: Option<String>, mut options: Options) -> Result<Self, Error> {
+    /// The texts of the rule `root` of a grammar in GBNF, the notation of llama.cpp.
+    ///
+    /// ```
+    /// use schemask::{Grammar, Options};
+    ///
+    /// let sums = r#"root ::= root "+" number | number
+    ///               number ::= [0-9]+"#;
+    /// assert!(Grammar::from_gbnf(sums, "root", Options::default()).is_ok());
+    /// let error = Grammar::from_gbnf("root ::= number", "root", Options::default()).unwrap_err();
+    /// assert_eq!(error.position(), Some((1, 10)));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, a rule is not defined, or no text satisfies one.
+    pub fn from_gbnf(text: &str, root: &str, options: Options) -> Result<Self, Error> {
+        let syntax = read_gbnf(text, root, &options.limits)?;
+        Grammar::checked(Vec::new(), Around::Text(syntax), options)
+    }
+
+    /// The texts of the rule `start` of a grammar in the notation of Lark. The options are those of
+    /// the JSON values in it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, uses what is not supported, a rule is not defined, no text satisfies
+    /// one, or a schema in it is refused.
+    pub fn from_lark(text: &str, start: &str, options: Options) -> Result<Self, Error> {
+        let syntax = read_lark(text, start, &options.limits)?;
+        let models = load_models(&syntax.schemas, &options)?;
+        Grammar::checked(models, Around::Text(syntax), options)
+    }
+
+    /// The texts that a regular expression of ECMA-262 matches as a whole; with `search`, those in
+    /// which it matches somewhere.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, uses what is not supported, or matches nothing.
+    pub fn from_regex(pattern: &str, search: bool, options: Options) -> Result<Self, Error> {
+        let expr = Expr::Pattern {
+            source: pattern.into(),
+            ast: Box::new(regex::parse(pattern, &options.limits)?),
+            search,
+        };
+        Grammar::checked(Vec::new(), Around::Text(Syntax::of(expr)), options)
+    }
+
+    /// Exactly this text.
+    pub fn literal(text: &str) -> Self {
+        Grammar::of(Expr::Text(text.into()))
+    }
+
+    /// The token with this id, which is matched by its id alone.
+    pub fn token(id: u32) -> Self {
+        Grammar::of_token(TokenName::Ids(id, id))
+    }
+
+    /// The token that the vocabulary spells like this, which is matched by its id alone. Special
+    /// tokens are looked at first.
+    pub fn named_token(name: &str) -> Self {
+        Grammar::of_token(TokenName::Name(name.into()))
+    }
+
+    /// Any text up to the first of some stops, each with `inclusive` a part of it; else no stop is
+    /// in the text.
+    ///
+    /// # Errors
+    ///
+    /// If there are no stops, or one is empty.
+    pub fn free_text(stops: &[&str], inclusive: bool) -> Result<Self, Error> {
+        if stops.is_empty() && inclusive || stops.contains(&"") {
+            let message = "free text ends with one of its stops, and none of them is empty";
+            return Err(Error::new(Kind::Grammar, message));
+        }
+        let stops = stops.iter().map(|&stop| stop.into()).collect();
+        Ok(Grammar::of(Expr::Free {
+            stops,
+            whole: inclusive,
+        }))
+    }
+
+    /// The texts of a rule of this name, which [`Grammar::define`] is yet to define.
+    pub fn reference(name: &str) -> Self {
+        Grammar::raw(
+            Vec::new(),
+            Around::Text(Syntax::reference(name)),
+            Options::default(),
+        )
+    }
+
+    /// This grammar's texts, each followed by one of another. JSON values have no whitespace around
+    /// them then.
+    ///
+    /// # Errors
+    ///
+    /// If both hold JSON with different options, or what comes out nests too deeply.
+    pub fn then(&self, other: &Grammar) -> Result<Self, Error> {
+        self.with(other, Syntax::then)
+    }
+
+    /// The texts of this grammar and of another.
+    ///
+    /// # Errors
+    ///
+    /// As [`Grammar::then`].
+    pub fn or(&self, other: &Grammar) -> Result<Self, Error> {
+        self.with(other, Syntax::or)
+    }
+
+    /// From `min` to `max` texts of this grammar, one after the other; without `max`, any number.
+    ///
+    /// # Errors
+    ///
+    /// If `max` is below `min`, or what comes out nests too deeply.
+    pub fn repeat(&self, min: u32, max: Option<u32>) -> Result<Self, Error> {
+        let syntax = self.syntax()?.repeated(min, max)?;
+        Ok(Grammar::raw(
+            self.0.models.clone(),
+            Around::Text(syntax),
+            self.0.options.clone(),
+        ))
+    }
+
+    /// The same grammar with rules defined that were [referred to](Grammar::reference), also by the
+    /// definitions themselves.
+    ///
+    /// ```
+    /// use schemask::{Grammar, Options, Vocabulary};
+    ///
+    /// let nested = Grammar::literal("(").then(&Grammar::reference("nested"))?;
+    /// let nested = nested.then(&Grammar::literal(")"))?.repeat(0, Some(1))?;
+    /// let grammar = Grammar::reference("nested").define(&[("nested", &nested)])?;
+    /// let vocabulary = Vocabulary::new(&["(", ")", "</s>"], &[2], &[])?;
+    /// let mut matcher = grammar.compile(vocabulary.into())?.matcher(None)?;
+    /// assert!(matcher.accept_bytes(b"(()") && !matcher.is_accepting());
+    /// assert_eq!(matcher.completion()?, b")");
+    /// # Ok::<(), schemask::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If nothing refers to a rule, or as [`Grammar::then`].
+    pub fn define(&self, rules: &[(&str, &Grammar)]) -> Result<Self, Error> {
+        let parts: Vec<&Grammar> = rules.iter().map(|rule| rule.1).collect();
+        let definitions = parts.iter().map(|part| part.syntax());
+        let definitions: Vec<_> = definitions.collect::<Result<_, _>>()?;
+        let named = rules
+            .iter()
+            .zip(&definitions)
+            .map(|(rule, body)| (rule.0, &**body));
+        let syntax = self.syntax()?.define(&named.collect::<Vec<_>>())?;
+        self.joined(&parts, syntax)
+    }
+
+    fn of(expr: Expr) -> Self {
+        Grammar::raw(
+            Vec::new(),
+            Around::Text(Syntax::of(expr)),
+            Options::default(),
+        )
+    }
+
+    fn of_token(name: TokenName) -> Self {
+        let names = Box::new([name]);
+        let negated = false;
+        Grammar::of(Expr::Token(TokenSet { names, negated }))
+    }
+
+    /// A grammar that is known to be readable.
+    fn checked(models: Vec<Arc<Model>>, around: Around, options: Options) -> Result<Self, Error> {
+        let grammar = Grammar::raw(models, around, options);
+        grammar.0.machine()?;
+        Ok(grammar)
+    }
+
+    fn raw(models: Vec<Arc<Model>>, around: Around, mut options: Options) -> Self {
         // Read by now.
         options.resources = Vec::new();
-        let machine = build(&models, flow.as_deref(), &options)?;
-        if !machine.is_live() {
-            let message = "nothing satisfies this schema: no JSON value is valid";
-            return Err(Error::at_pointer(Kind::Schema, "", message));
-        }
-        let machine = RwLock::new(Arc::new(machine));
-        Ok(Grammar(Arc::new(Inner {
+        Grammar(Arc::new(Inner {
             models,
-            flow,
+            around,
             options,
-            machine,
-        })))
+            machine: RwLock::new(None),
+        }))
+    }
+
+    /// The grammar as an expression, to be a part of others.
+    fn syntax(&self) -> Result<Cow<'_, Syntax>, Error> {
+        match &self.0.around {
+            Around::Text(syntax) => Ok(Cow::Borrowed(syntax)),
+            Around::Whitespace(schema) => {
+                let mut syntax = Syntax::of(Expr::Json(0));
+                syntax.schemas.push(schema.clone());
+                Ok(Cow::Owned(syntax))
+            }
+            Around::Flow(_) => {
+                let message = "a flow cannot be a part of another grammar";
+                Err(Error::new(Kind::Grammar, message))
+            }
+        }
+    }
+
+    fn with(
+        &self,
+        other: &Grammar,
+        join: impl Fn(&Syntax, &Syntax) -> Result<Syntax, Error>,
+    ) -> Result<Self, Error> {
+        let syntax = join(&*self.syntax()?, &*other.syntax()?)?;
+        self.joined(&[other], syntax)
+    }
+
+    /// A grammar that was made of this one and of others, in this order.
+    fn joined(&self, others: &[&Grammar], syntax: Syntax) -> Result<Self, Error> {
+        let mut all = std::iter::once(self).chain(others.iter().copied());
+        let with_json = all.clone().filter(|grammar| !grammar.0.models.is_empty());
+        let alike = |a: &Options, b: &Options| {
+            a.whitespace == b.whitespace && a.property_order == b.property_order
+        };
+        let mut options = with_json.map(|grammar| &grammar.0.options);
+        let first = options.next().unwrap_or(&self.0.options);
+        if !options.all(|other| alike(first, other)) {
+            let message =
+                "grammars are joined whose JSON differs in `whitespace` or `property_order`";
+            return Err(Error::new(Kind::Grammar, message));
+        }
+        let models = all
+            .by_ref()
+            .flat_map(|grammar| grammar.0.models.iter().cloned());
+        Ok(Grammar::raw(
+            models.collect(),
+            Around::Text(syntax),
+            first.clone(),
+        ))
     }
 
     /// What was not honoured or could not be decided, as (JSON pointer, message); the pointers are
     /// those of [`Error::pointer`].
     pub fn warnings(&self) -> impl Iterator<Item = (&str, &str)> {
         let warnings = self.0.models.iter().flat_map(|model| &model.warnings);
-        let exhausted = self.0.machine.read().is_exhausted();
+        let machine = self.0.machine.read();
+        let exhausted = machine
+            .as_ref()
+            .is_some_and(|machine| machine.is_exhausted());
         let undecided = exhausted.then_some((
             "",
             "whether some value exists could not be decided within the limits: \
@@ -156,36 +391,134 @@ impl Grammar {
     }
 
     /// The grammar on a vocabulary.
-    pub fn compile(&self, vocabulary: Arc<Vocabulary>) -> CompiledGrammar {
-        let engine = Engine {
-            machine: self.0.machine(),
-            masks: Masks::default(),
-            tails: Tails::default(),
-        };
-        CompiledGrammar(Arc::new(Compiled {
+    ///
+    /// # Errors
+    ///
+    /// If it names a token that the vocabulary has not; or, of a grammar that was put together, if
+    /// a rule is not defined, or no text satisfies one.
+    pub fn compile(&self, vocabulary: Arc<Vocabulary>) -> Result<CompiledGrammar, Error> {
+        let machine = self.0.machine()?;
+        let sets = machine.token_sets().iter();
+        let sets = sets.map(|set| resolve_tokens(set, &vocabulary));
+        let tokens: TokenSets = sets.collect::<Result<_, _>>()?;
+        let engine = RwLock::new(Arc::new(Engine::new(machine, &tokens)));
+        Ok(CompiledGrammar(Arc::new(Compiled {
             grammar: self.0.clone(),
             vocabulary,
-            engine: RwLock::new(Arc::new(engine)),
-        }))
+            tokens,
+            engine,
+        })))
     }
+}
+
+impl fmt::Display for Grammar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.around {
+            Around::Flow(description) => f.write_str(description),
+            Around::Whitespace(_) | Around::Text(_) => {
+                let syntax = self.syntax().map_err(|_| fmt::Error)?;
+                syntax.fmt(f)
+            }
+        }
+    }
+}
+
+/// The tokens of a set: a bit for each.
+fn resolve_tokens(set: &TokenSet, vocabulary: &Vocabulary) -> Result<Box<[u32]>, Error> {
+    let mut named = vec![0; vocabulary.mask_words()];
+    for name in &set.names {
+        match name {
+            &TokenName::Ids(first, last) => {
+                if last as usize >= vocabulary.size() {
+                    let message = format!(
+                        "the grammar names token {last}, which is outside the vocabulary of {} tokens",
+                        vocabulary.size()
+                    );
+                    return Err(Error::new(Kind::Vocabulary, message));
+                }
+                (first..=last).for_each(|id| set_bits(&mut named, &[id]));
+            }
+            TokenName::Name(name) => {
+                let Some(id) = vocabulary.token_named(name) else {
+                    let message =
+                        format!("the vocabulary has no token {name:?}, which the grammar names");
+                    return Err(Error::new(Kind::Vocabulary, message));
+                };
+                set_bits(&mut named, &[id]);
+            }
+        }
+    }
+    if set.negated {
+        let others = (0..vocabulary.size() as u32).filter(|&id| {
+            let is_stop = vocabulary.stop_token_ids().binary_search(&id).is_ok();
+            let is_empty = vocabulary.token(id).is_none_or(<[u8]>::is_empty);
+            !is_stop && !is_empty && !has_bit(&named, id)
+        });
+        let mut bits = vec![0; vocabulary.mask_words()];
+        others.for_each(|id| set_bits(&mut bits, &[id]));
+        named = bits;
+    }
+    Ok(named.into())
 }
 
 impl Inner {
     /// The machine, or a fresh one if the texts so far have made it large.
-    fn machine(&self) -> Arc<Machine> {
-        let machine = self.machine.read().clone();
-        if machine.len() < self.options.limits.states {
-            return machine;
+    fn machine(&self) -> Result<Arc<Machine>, Error> {
+        let known = self.machine.read().clone();
+        if let Some(machine) = &known
+            && machine.len() < self.options.limits.states
+        {
+            return Ok(machine.clone());
         }
-        let fresh = build(&self.models, self.flow.as_deref(), &self.options);
-        let fresh = Arc::new(fresh.expect("it was built before from the same parts"));
+        let fresh = Arc::new(self.build()?);
         // A grammar that is large from the start gains nothing by a second copy.
-        if fresh.len() * 2 > machine.len() {
-            return machine;
+        if let Some(machine) = known
+            && fresh.len() * 2 > machine.len()
+        {
+            return Ok(machine);
         }
-        *self.machine.write() = fresh.clone();
-        fresh
+        *self.machine.write() = Some(fresh.clone());
+        Ok(fresh)
     }
+
+    fn build(&self) -> Result<Machine, Error> {
+        let Options {
+            whitespace,
+            property_order,
+            ref limits,
+            ..
+        } = self.options;
+        let models: Vec<&Model> = self.models.iter().map(|model| &**model).collect();
+        let (rules, roots) = Rules::new(&models, whitespace.separator_bytes(), limits)?;
+        let frames = Frames::new(rules, property_order == PropertyOrder::Schema);
+        let machine = match &self.around {
+            Around::Whitespace(_) => Machine::of_value(frames, roots[0], whitespace),
+            Around::Flow(text) => Machine::of_flow(frames, Flow::read(text)?, &roots, whitespace),
+            Around::Text(syntax) => {
+                let costs: Vec<u64> = roots.iter().map(|&root| frames.rules.cost(root)).collect();
+                if costs.contains(&NEVER) {
+                    return Err(unsatisfied());
+                }
+                let program = Program::new(syntax, &frames.rules.scanner, &costs, limits)?;
+                Machine::of_program(frames, program, &roots, whitespace)
+            }
+        };
+        if !machine.is_live() {
+            return Err(unsatisfied());
+        }
+        Ok(machine)
+    }
+}
+
+fn unsatisfied() -> Error {
+    let message = "nothing satisfies this schema: no JSON value is valid";
+    Error::at_pointer(Kind::Schema, "", message)
+}
+
+fn load_models(schemas: &[impl AsRef<str>], options: &Options) -> Result<Vec<Arc<Model>>, Error> {
+    let models = schemas.iter();
+    let models = models.map(|schema| load_model(schema.as_ref(), options).map(Arc::new));
+    models.collect()
 }
 
 fn load_model(schema: &str, options: &Options) -> Result<Model, Error> {
@@ -199,17 +532,6 @@ fn load_model(schema: &str, options: &Options) -> Result<Model, Error> {
     )
 }
 
-fn build(models: &[Model], flow: Option<&str>, options: &Options) -> Result<Machine, Error> {
-    let separator = options.whitespace.separator_bytes();
-    let models: Vec<&Model> = models.iter().collect();
-    let (rules, roots) = Rules::new(&models, separator, &options.limits)?;
-    let frames = Frames::new(rules, options.property_order == PropertyOrder::Schema);
-    Ok(match flow {
-        None => Machine::of_value(frames, roots[0], options.whitespace),
-        Some(text) => Machine::of_flow(frames, Flow::read(text)?, &roots, options.whitespace),
-    })
-}
-
 /// A grammar on a vocabulary. Immutable, cheap to clone and to share between threads.
 #[derive(Clone, Debug)]
 pub struct CompiledGrammar(Arc<Compiled>);
@@ -218,6 +540,8 @@ pub struct CompiledGrammar(Arc<Compiled>);
 struct Compiled {
     grammar: Arc<Inner>,
     vocabulary: Arc<Vocabulary>,
+    /// The sets of tokens that the grammar names.
+    tokens: TokenSets,
     engine: RwLock<Arc<Engine>>,
 }
 
@@ -229,6 +553,16 @@ pub(crate) struct Engine {
     pub(crate) tails: Tails,
 }
 
+impl Engine {
+    fn new(machine: Arc<Machine>, tokens: &TokenSets) -> Self {
+        Engine {
+            machine,
+            masks: Masks::new(tokens.clone()),
+            tails: Tails::new(tokens.clone()),
+        }
+    }
+}
+
 impl CompiledGrammar {
     pub(crate) fn engine(&self) -> Arc<Engine> {
         let engine = self.0.engine.read().clone();
@@ -236,14 +570,11 @@ impl CompiledGrammar {
             return engine;
         }
         let machine = self.0.grammar.machine();
+        let machine = machine.expect("it was built before from the same parts");
         if Arc::ptr_eq(&machine, &engine.machine) {
             return engine;
         }
-        let fresh = Arc::new(Engine {
-            machine,
-            masks: Masks::default(),
-            tails: Tails::default(),
-        });
+        let fresh = Arc::new(Engine::new(machine, &self.0.tokens));
         *self.0.engine.write() = fresh.clone();
         fresh
     }
@@ -282,7 +613,7 @@ mod tests {
         let mut options = Options::default();
         options.limits.states = 2_000;
         let grammar = Grammar::from_json_schema(r#"{"type": "object"}"#, options).unwrap();
-        let compiled = grammar.compile(vocabulary);
+        let compiled = grammar.compile(vocabulary).unwrap();
         for i in 0..200 {
             let mut matcher = compiled.matcher(None).unwrap();
             let text = format!("{{\"key number {i}\": {{\"{i}\": [{i}]}}, \"{i}\": {i}}}");

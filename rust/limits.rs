@@ -17,6 +17,8 @@ pub struct Limits {
     pub number_digits: usize,
     /// Alternatives that `anyOf` may unfold to at one value. Default 4,096.
     pub alternatives: usize,
+    /// Ways in which a grammar may read one text at once. Default 512.
+    pub readings: usize,
     /// States explored by one search for a witness (is there such a string?). Default 20,000.
     pub witness_states: usize,
     /// Bytes of a completion: a schema can demand more than anybody wants. Default 1 MiB.
@@ -40,6 +42,7 @@ impl Default for Limits {
             pattern_depth: 128,
             number_digits: 1_000,
             alternatives: 4_096,
+            readings: 512,
             witness_states: 20_000,
             completion_bytes: 1 << 20,
             whitespace_run: 32,

@@ -48,7 +48,11 @@ fn bytes_vocabulary() -> Arc<Vocabulary> {
 }
 
 fn accepts(grammar: &Grammar, vocabulary: &Arc<Vocabulary>, text: &str) -> bool {
-    let mut matcher = grammar.compile(vocabulary.clone()).matcher(None).unwrap();
+    let mut matcher = grammar
+        .compile(vocabulary.clone())
+        .unwrap()
+        .matcher(None)
+        .unwrap();
     let mut mask = vec![0; vocabulary.mask_words()];
     for &byte in text.as_bytes() {
         matcher.fill_mask(&mut mask).unwrap();
@@ -91,6 +95,7 @@ fn texts_are_accepted_or_refused() {
         }
         let completion = grammar
             .compile(vocabulary.clone())
+            .unwrap()
             .matcher(None)
             .unwrap()
             .completion()

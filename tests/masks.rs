@@ -298,7 +298,7 @@ proptest! {
         let Ok(grammar) = Grammar::from_json_schema(&schema.to_string(), options) else {
             return Ok(());
         };
-        let compiled = grammar.compile(vocabulary());
+        let compiled = grammar.compile(vocabulary()).unwrap();
         let Ok(mut matcher) = compiled.matcher(budget) else { return Ok(()) };
         for choice in choices {
             let allowed = mask(&matcher);
@@ -334,7 +334,7 @@ proptest! {
         let Ok(grammar) = Grammar::from_json_schema(&schema.to_string(), Options::default()) else {
             return Ok(());
         };
-        let compiled = grammar.compile(vocabulary());
+        let compiled = grammar.compile(vocabulary()).unwrap();
         let mut by_token = compiled.matcher(None).unwrap();
         let mut by_byte = compiled.matcher(None).unwrap();
         for choice in choices {

@@ -1,4 +1,4 @@
-"""Grammars: sets of valid texts, made from JSON Schemas and from tools."""
+"""Grammars: sets of valid texts, made from JSON Schemas, tools and other notations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pydantic
 
 from schemask import _native
-from schemask.errors import SchemaError
+from schemask.errors import GrammarError, SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,11 @@ PropertyOrder = Literal["schema", "any"]
 
 class Grammar:
     """A set of valid texts. Immutable; compile it for a vocabulary to get masks.
+
+    Grammars combine: `a + b` is a text of `a` and then one of `b`, `a | b` a text of either, and a
+    `str` beside a grammar stands for itself. `str(grammar)` shows one in the notation of GBNF, with
+    `%json` for JSON values, `/…/` for patterns and `%until` for free text. A JSON value that is a
+    part of another grammar has no whitespace around it.
 
     Common arguments of the constructors:
         whitespace: Between JSON tokens: `"flexible"` allows it anywhere, at most 32 characters in
@@ -104,14 +109,169 @@ class Grammar:
         text = json.dumps(flow)
         return cls(_native.Grammar.from_flow(text, whitespace, property_order, strict))
 
+    @classmethod
+    def from_gbnf(cls, text: str, root: str = "root") -> Grammar:
+        """The texts of a grammar in GBNF, the notation of llama.cpp.
+
+        Rules may be recursive in any way, also to the left.
+
+        Args:
+            text: The rules.
+            root: The rule whose texts are meant.
+
+        Raises:
+            GrammarError: It cannot be read, names rules that are not defined, or no text satisfies
+                a rule; with `line` and `column`.
+            LimitError: It is too large or nests too deeply.
+        """
+        return cls(_native.Grammar.from_gbnf(text, root))
+
+    @classmethod
+    def from_lark(
+        cls,
+        text: str,
+        start: str = "start",
+        whitespace: Whitespace = "flexible",
+        property_order: PropertyOrder = "schema",
+        strict: bool = True,
+    ) -> Grammar:
+        """The texts of a grammar in the notation of Lark.
+
+        Rules and terminals, their operators, `%ignore`, `%import common`, `%declare` of nothing, and
+        what other engines for constrained decoding add: `%json {…}`, `&` and `~` on terminals,
+        `<name>` and `<[1-3]>` for tokens. Terminals are not matched greedily: a grammar stands for
+        all texts that some division into terminals explains.
+
+        Args:
+            text: The rules.
+            start: The rule whose texts are meant.
+            whitespace: Of JSON values; see the class.
+            property_order: Of JSON values; see the class.
+            strict: Of their schemas; see the class.
+
+        Raises:
+            GrammarError: It cannot be read, uses what is not supported (priorities, templates,
+                lookarounds), names rules that are not defined, or no text satisfies a rule; with
+                `line` and `column`.
+            SchemaError: A schema in it is refused.
+            LimitError: It is too large or nests too deeply.
+        """
+        return cls(_native.Grammar.from_lark(text, start, whitespace, property_order, strict))
+
+    @classmethod
+    def from_regex(cls, pattern: str, search: bool = False) -> Grammar:
+        """The texts that a regular expression matches as a whole.
+
+        Args:
+            pattern: In the syntax of ECMA-262 with Unicode semantics, as for the keyword `pattern`.
+            search: Whether the texts are meant in which it matches somewhere.
+
+        Raises:
+            GrammarError: It cannot be read, or matches nothing; with `line` and `column`.
+            UnsupportedSchemaError: It uses backreferences.
+            LimitError: It is too large or nests too deeply.
+        """
+        return cls(_native.Grammar.from_regex(pattern, search))
+
+    @classmethod
+    def literal(cls, text: str) -> Grammar:
+        """Exactly this text."""
+        return cls(_native.Grammar.literal(text))
+
+    @classmethod
+    def token(cls, token: int | str) -> Grammar:
+        """One token, matched by its id and never by its text.
+
+        Args:
+            token: Its id, or its spelling in the vocabulary, special tokens first.
+        """
+        if isinstance(token, str):
+            return cls(_native.Grammar.named_token(token))
+        return cls(_native.Grammar.token(token))
+
+    @classmethod
+    def free_text(cls, *stops: str, inclusive: bool = True) -> Grammar:
+        """Any text that ends with the first stop that it holds.
+
+        Args:
+            stops: What ends the text.
+            inclusive: Whether the stop is a part of it. If not, this is text without any stop in it;
+                without stops, any text.
+
+        Raises:
+            GrammarError: A stop is empty, or there is none to be included.
+        """
+        return cls(_native.Grammar.free_text(list(stops), inclusive))
+
+    @classmethod
+    def reference(cls, name: str) -> Grammar:
+        """The texts of a rule that `define` is yet to define: so rules can be recursive."""
+        return cls(_native.Grammar.reference(name))
+
+    def define(self, **rules: Grammar | str) -> Grammar:
+        """This grammar with rules defined that were referred to, also by the rules themselves.
+
+        Example:
+            >>> nested = ("(" + Grammar.reference("nested") + ")").optional()
+            >>> grammar = Grammar.reference("nested").define(nested=nested)
+
+        Raises:
+            GrammarError: Nothing refers to a rule of that name.
+            LimitError: It nests too deeply.
+        """
+        definitions = [(name, _grammar(rule)._native) for name, rule in rules.items()]
+        return Grammar(self._native.define(definitions))
+
+    def repeat(self, min: int = 0, max: int | None = None) -> Grammar:
+        """From `min` to `max` of its texts, one after the other; without `max`, any number.
+
+        Raises:
+            GrammarError: `max` is below `min`, or one of them is negative.
+            LimitError: It nests too deeply.
+        """
+        try:
+            return Grammar(self._native.repeat(min, max))
+        except OverflowError as error:
+            message = f"a repetition from {min} to {max} is not one of 32-bit counts"
+            raise GrammarError(message) from error
+
+    def optional(self) -> Grammar:
+        """One of its texts, or nothing."""
+        return self.repeat(0, 1)
+
+    def __add__(self, other: Grammar | str) -> Grammar:
+        return Grammar(self._native.then(_grammar(other)._native))
+
+    def __radd__(self, other: str) -> Grammar:
+        return _grammar(other) + self
+
+    def __or__(self, other: Grammar | str) -> Grammar:
+        return Grammar(self._native.or_(_grammar(other)._native))
+
+    def __ror__(self, other: str) -> Grammar:
+        return _grammar(other) | self
+
+    def __str__(self) -> str:
+        return str(self._native)
+
     @property
     def warnings(self) -> list[tuple[str, str]]:
         """What was not honoured, as (JSON pointer, message)."""
         return self._native.warnings
 
     def compile(self, vocabulary: Vocabulary) -> CompiledGrammar:
-        """The grammar on a vocabulary: immutable, thread-safe and cheap to share."""
+        """The grammar on a vocabulary: immutable, thread-safe and cheap to share.
+
+        Raises:
+            VocabularyError: It names a token that the vocabulary has not.
+            GrammarError: A rule of a grammar that was put together is not defined, or no text
+                satisfies one.
+        """
         return self._native.compile(vocabulary)
+
+
+def _grammar(part: Grammar | str) -> Grammar:
+    return Grammar.literal(part) if isinstance(part, str) else part
 
 
 def _schema_text(schema: Any) -> str:

@@ -1,3 +1,17 @@
-//! Text around JSON values.
+//! Text around JSON values: grammars, their front ends, and flows.
 
 pub(crate) mod flow;
+mod gbnf;
+mod lark;
+mod leaves;
+mod left;
+mod link;
+mod print;
+pub(crate) mod program;
+mod source;
+pub(crate) mod syntax;
+mod weigh;
+
+pub(crate) use gbnf::read_gbnf;
+pub(crate) use lark::read_lark;
+pub(crate) use link::character_bytes;

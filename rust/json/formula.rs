@@ -27,7 +27,7 @@ pub(crate) struct ObjectRuleId(pub(crate) u32);
 pub(crate) struct ArrayRuleId(pub(crate) u32);
 
 /// What the first character of a JSON value tells about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Null,
     True,

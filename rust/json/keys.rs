@@ -21,7 +21,7 @@ pub(crate) struct KeyTable {
 }
 
 /// The keys that begin with what has been read of a key: a range of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Prefix {
     lo: u32,
     hi: u32,

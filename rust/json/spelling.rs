@@ -8,7 +8,7 @@ use crate::regex::codeset::MAX;
 use crate::regex::scan::{ScanId, Scanner};
 
 /// What has been read of a character.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Partial {
     Nothing,
     /// `need` more bytes of a UTF-8 sequence of `length` bytes; its bits so far.

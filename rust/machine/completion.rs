@@ -28,6 +28,8 @@ pub(crate) const SLACK: u64 = 16;
 #[derive(Debug)]
 pub(crate) enum Move {
     Bytes(Vec<u8>),
+    /// A token of a set, which is read by its id, and what it leads to.
+    Token(u32, Config),
     /// The same text, seen as another configuration.
     Goto(Config),
     End,
@@ -37,18 +39,29 @@ pub(crate) enum Move {
 
 impl Machine {
     /// The bytes of a shortest ending of the text, empty where the text may end; `None` if it is
-    /// longer than `cap` bytes, or none is known.
-    pub(crate) fn completion(&self, mut config: Config, cap: usize) -> Option<Vec<u8>> {
+    /// longer than `cap` bytes, or none is known. `spell` is how a token of a set is written that is
+    /// read by its id.
+    pub(crate) fn completion<'a>(
+        &self,
+        mut config: Config,
+        cap: usize,
+        spell: impl Fn(u32) -> &'a [u8],
+    ) -> Option<Vec<u8>> {
         let bound = self.ending_bound(config);
         if bound > (cap as u64).saturating_add(SLACK) {
             return None;
         }
-        let mut out = Vec::new();
-        while out.len() as u64 <= bound {
+        let (mut out, mut tokens) = (Vec::new(), 0);
+        while (out.len() as u64).saturating_sub(tokens) <= bound {
             match self.next_move(config) {
                 Move::End => return Some(out),
                 Move::Unknown => return None,
                 Move::Goto(same) => config = same,
+                Move::Token(set, next) => {
+                    out.extend_from_slice(spell(set));
+                    tokens += spell(set).len() as u64;
+                    config = next;
+                }
                 Move::Bytes(bytes) => {
                     config = bytes
                         .iter()
@@ -62,6 +75,13 @@ impl Machine {
 
     /// At least as many bytes as a shortest ending has.
     pub(crate) fn ending_bound(&self, config: Config) -> u64 {
+        if let State::Many(set) = config.state {
+            let bounds = self
+                .members(set)
+                .iter()
+                .map(|&member| self.ending_bound(member));
+            return bounds.min().unwrap_or(NEVER);
+        }
         let endings = self.endings(config.stack);
         let costs = endings
             .iter()
@@ -102,6 +122,12 @@ impl Machine {
                 Frame::Flow(next) => {
                     keep_cheapest(&mut out, Box::from([]), add(*after, self.flow_cost(next)));
                 }
+                Frame::Text(scan) => {
+                    let cost = self.text_cost(scan, Partial::Nothing);
+                    keep_cheapest(&mut out, Box::from([]), add(*after, cost));
+                }
+                // What stands below is not known.
+                Frame::Base => keep_cheapest(&mut out, Box::from([]), NEVER),
                 Frame::Member(member) => {
                     let task = self.frames.task_of(self.frames.member_task(member));
                     let member = self.frames.member_of(member);
@@ -203,6 +229,8 @@ impl Machine {
                 self.key_cost(member.object, formula, member.key)
             }
             State::Flow { node, .. } => self.flow_cost(node),
+            State::Text { scan, partial } => self.text_cost(scan, partial),
+            State::Many(_) | State::TooMany => NEVER,
             State::Done { .. } => 0,
         }
     }
@@ -245,8 +273,10 @@ impl Machine {
     pub(crate) fn next_move(&self, config: Config) -> Move {
         let state = config.state;
         let frames = &self.frames;
-        if let State::Flow { node, at, partial } = state {
-            return self.flow_move(node, at, partial);
+        match state {
+            State::Flow { node, at, partial } => return self.flow_move(node, at, partial),
+            State::Many(set) => return self.cheapest_member(set),
+            _ => {}
         }
         if self.is_accepting(config) {
             return Move::End;
@@ -317,6 +347,8 @@ impl Machine {
             } => Move::Bytes(vec![b'"']),
             State::OtherKey { partial, .. } => Move::Bytes(any_rest(partial)),
             State::Colon { .. } => Move::Bytes(vec![b':']),
+            State::Text { scan, partial } => self.text_move(scan, partial, config.stack),
+            State::Many(_) | State::TooMany => Move::Unknown,
             State::Flow { .. } | State::Done { .. } => Move::End,
         }
     }
@@ -404,7 +436,7 @@ fn keep_cheapest(list: &mut Vec<(Box<[u16]>, u64)>, demands: Box<[u16]>, cost: u
     }
 }
 
-fn widen(cost: u32) -> u64 {
+pub(super) fn widen(cost: u32) -> u64 {
     if cost == NO_WAY {
         NEVER
     } else {

@@ -17,7 +17,7 @@ pub enum Whitespace {
 }
 
 /// What has been read of the whitespace at one place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Gap(u8);
 
 impl Gap {

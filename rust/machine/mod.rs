@@ -6,10 +6,13 @@ mod flow;
 mod forced;
 mod gap;
 mod object;
+mod text;
+mod text_ending;
 
 use std::sync::OnceLock;
 
 use crate::grammar::flow::{Flow, FlowId, FlowNode};
+use crate::grammar::program::Program;
 use crate::intern::Interner;
 use crate::json::array::ArrayId;
 use crate::json::formula::{FormulaId, Kind};
@@ -28,7 +31,7 @@ pub(crate) use gap::Gap;
 pub use gap::Whitespace;
 
 /// The innermost thing that is being read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum State {
     /// A value is to begin.
     Value {
@@ -88,6 +91,15 @@ pub(crate) enum State {
         at: u32,
         partial: Partial,
     },
+    /// In the text of a grammar's rule.
+    Text {
+        scan: ScanId,
+        partial: Partial,
+    },
+    /// What has been read can be read in several ways: it is all of these configurations at once.
+    Many(SetId),
+    /// The same, but in more ways than are followed.
+    TooMany,
     /// After the whole text.
     Done {
         gap: Gap,
@@ -95,7 +107,7 @@ pub(crate) enum State {
 }
 
 /// Where in an object, outside its members.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// After the opening brace.
     Opened,
@@ -106,7 +118,7 @@ pub(crate) enum Place {
 }
 
 /// What waits for the value above it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Frame {
     Member(MemberId),
     /// `mark` is the record before the item, if the array compares its items.
@@ -115,7 +127,15 @@ pub(crate) enum Frame {
         mark: TextId,
     },
     Flow(FlowId),
+    /// The rest of the rule that the text or value above it is a part of.
+    Text(ScanId),
+    /// Any frames: what stands above is looked at by itself.
+    Base,
 }
+
+/// Configurations, an index into [`Machine`]: sorted, and none of them a set itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SetId(u32);
 
 /// What waits, from the innermost frame outwards: an index into [`Machine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -126,7 +146,7 @@ impl StackId {
 }
 
 /// All that matters of what has been read. Equal configurations have equal futures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Config {
     pub(crate) state: State,
     pub(crate) stack: StackId,
@@ -141,6 +161,8 @@ pub(crate) struct Machine {
     pub(crate) frames: Frames,
     whitespace: Whitespace,
     flow: Option<(Flow, Vec<TaskId>)>,
+    program: Option<(Program, Vec<TaskId>)>,
+    sets: Interner<Box<[Config]>>,
     stacks: Interner<Option<(Frame, StackId)>, OnceLock<completion::Endings>>,
     flow_costs: OnceLock<Vec<u64>>,
     start: Config,
@@ -151,7 +173,7 @@ impl Machine {
     pub(crate) fn of_value(frames: Frames, root: FormulaId, whitespace: Whitespace) -> Self {
         let task = frames.task(root, Box::new([]));
         let gap = whitespace.inside();
-        Machine::new(frames, whitespace, None, State::Value { task, gap })
+        Machine::new(frames, whitespace, State::Value { task, gap })
     }
 
     /// A machine for a flow whose schemas have these formulas.
@@ -167,17 +189,33 @@ impl Machine {
             .collect();
         let start = flow.start;
         let done = State::Done { gap: Gap::NONE };
-        let mut machine = Machine::new(frames, whitespace, Some((flow, tasks)), done);
+        let mut machine = Machine::new(frames, whitespace, done);
+        machine.flow = Some((flow, tasks));
         machine.start = machine.enter_flow(start, StackId::BOTTOM);
         machine
     }
 
-    fn new(
+    /// A machine for a grammar whose schemas have these formulas.
+    pub(crate) fn of_program(
         frames: Frames,
+        program: Program,
+        schemas: &[FormulaId],
         whitespace: Whitespace,
-        flow: Option<(Flow, Vec<TaskId>)>,
-        state: State,
     ) -> Self {
+        let tasks = schemas
+            .iter()
+            .map(|&f| frames.task(f, Box::new([])))
+            .collect();
+        let state = State::Text {
+            scan: program.start,
+            partial: Partial::Nothing,
+        };
+        let mut machine = Machine::new(frames, whitespace, state);
+        machine.program = Some((program, tasks));
+        machine
+    }
+
+    fn new(frames: Frames, whitespace: Whitespace, state: State) -> Self {
         let stacks = Interner::new();
         stacks.intern(None);
         let start = Config {
@@ -188,7 +226,9 @@ impl Machine {
         Machine {
             frames,
             whitespace,
-            flow,
+            flow: None,
+            program: None,
+            sets: Interner::new(),
             stacks,
             flow_costs: OnceLock::new(),
             start,
@@ -207,7 +247,7 @@ impl Machine {
 
     /// How many states there are, of all sorts: a measure of the memory they take.
     pub(crate) fn len(&self) -> usize {
-        self.frames.len() + self.stacks.len()
+        self.frames.len() + self.stacks.len() + self.sets.len()
     }
 
     fn push(&self, frame: Frame, below: StackId) -> StackId {
@@ -248,7 +288,8 @@ impl Machine {
                 close(&self.frames.literal_verdicts(task, kind))
             }
             State::Number(scan) => match scanner.step(scan, u32::from(byte)) {
-                Some(next) => stay(State::Number(next)),
+                Some(next) if self.is_delimited(stack) => stay(State::Number(next)),
+                Some(next) => self.step_both(stay(State::Number(next))?, config, byte),
                 // A number ends before a byte that is not its own.
                 None => self.step(self.close_number(config)?, byte),
             },
@@ -282,6 +323,9 @@ impl Machine {
                 None => None,
             },
             State::Flow { node, at, partial } => self.step_flow(node, at, partial, stack, byte),
+            State::Text { scan, partial } => self.step_text(scan, partial, stack, byte),
+            State::Many(set) => self.step_many(set, byte),
+            State::TooMany => None,
             State::Done { gap } => match self.whitespace.take(gap, byte)? {
                 Some(gap) => wait(State::Done { gap }),
                 None => None,
@@ -386,6 +430,15 @@ impl Machine {
                 })
             }
             Frame::Flow(next) => Some(self.enter_flow(next, stack)),
+            Frame::Text(scan) => Some(Config {
+                state: State::Text {
+                    scan,
+                    partial: Partial::Nothing,
+                },
+                stack,
+                record,
+            }),
+            Frame::Base => None,
         }
     }
 
@@ -474,6 +527,17 @@ impl Machine {
                 prefix,
                 partial: Partial::Nothing,
             } if !self.frames.plan(object).other() => self.next_key_bytes(object, prefix),
+            State::Text { scan, partial } => {
+                return self.next_text_bytes(scan, partial, config.stack);
+            }
+            State::Many(set) => {
+                let bytes = self
+                    .members(set)
+                    .iter()
+                    .map(|&member| self.next_bytes(member));
+                return bytes.fold(ByteSet::NONE, ByteSet::union);
+            }
+            State::TooMany => return ByteSet::NONE,
             State::Done { .. } => ByteSet::NONE,
             _ => return ByteSet::ALL,
         };
@@ -494,6 +558,14 @@ impl Machine {
     pub(crate) fn is_accepting(&self, config: Config) -> bool {
         match config.state {
             State::Done { .. } => true,
+            State::Text { scan, partial } => {
+                partial == Partial::Nothing
+                    && self.where_text_ends(scan, config.stack) == Some(StackId::BOTTOM)
+            }
+            State::Many(set) => self
+                .members(set)
+                .iter()
+                .any(|&member| self.is_accepting(member)),
             State::Flow { node, at, partial } => match self.flow_node(node) {
                 FlowNode::End => true,
                 FlowNode::Free { may_end, .. } => *may_end && partial == Partial::Nothing,

@@ -6,7 +6,7 @@ use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::mask::local::is_length_only;
-use crate::mask::{Mask, Tokens, clear_bits, forget_text, has_bit};
+use crate::mask::{Mask, Tokens, bits_of, clear_bits, forget_text, has_bit};
 use crate::regex::node::NodeId;
 use crate::regex::scan::Scan;
 use crate::vocab::Vocabulary;
@@ -20,17 +20,26 @@ pub(crate) fn groups(
     vocabulary: &Vocabulary,
     config: Config,
     mask: &Mask,
+    sets: &[Box<[u32]>],
     cap: usize,
 ) -> Vec<(Config, Vec<u32>)> {
     let start = forget_text(machine, config);
     let mut out = Vec::new();
     let (local, more) = match mask.tokens() {
         Tokens::Inside(local, more) => (local, more),
-        Tokens::Few(_) | Tokens::Many(_) => {
+        Tokens::Few(_) | Tokens::Many(_) | Tokens::Above(..) => {
             let step = |at, byte, _| machine.step(at, byte);
             vocabulary.trie().walk(start, step, |tokens, at| {
                 out.push((forget_text(machine, at), tokens.to_vec()));
             });
+            if mask.named().is_some() {
+                for (set, next) in machine.token_moves(start) {
+                    let Some(set) = sets.get(set as usize) else {
+                        continue;
+                    };
+                    out.push((next, bits_of(set).collect()));
+                }
+            }
             return out;
         }
     };

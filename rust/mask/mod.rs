@@ -10,7 +10,9 @@ mod groups;
 mod local;
 mod plain;
 mod tails;
+mod text;
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -24,7 +26,7 @@ use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::regex::scan::ScanId;
-use crate::vocab::local::{Exit, Exits, Local};
+use crate::vocab::local::{Above, Chosen, Exit, Exits, Local};
 use crate::vocab::{ByteSet, Vocabulary};
 
 pub(crate) use groups::groups;
@@ -35,6 +37,10 @@ pub(crate) use tails::Tails;
 #[derive(Debug)]
 pub(crate) struct Mask {
     tokens: Tokens,
+    /// Tokens that are read by their ids, a bit for each.
+    named: Option<Box<[u32]>>,
+    /// Whether what some token leads to can be read in more ways than are followed.
+    is_cut_short: bool,
     costliest: OnceLock<u64>,
 }
 
@@ -46,6 +52,8 @@ pub(crate) enum Tokens {
     Many(Box<[u32]>),
     /// Those inside a string, and a few more.
     Inside(Arc<Local>, Box<[u32]>),
+    /// Those that what is around a place in a grammar does not matter to, and a few more.
+    Above(Arc<Above>, Box<[u32]>),
 }
 
 impl Tokens {
@@ -63,8 +71,22 @@ impl Tokens {
 
 impl Mask {
     fn new(tokens: Tokens) -> Self {
-        let costliest = OnceLock::new();
-        Mask { tokens, costliest }
+        Mask {
+            tokens,
+            named: None,
+            is_cut_short: false,
+            costliest: OnceLock::new(),
+        }
+    }
+
+    /// Whether what some token leads to can be read in more ways than are followed.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.is_cut_short
+    }
+
+    /// The tokens that are read by their ids, a bit for each, if there are some.
+    pub(crate) fn named(&self) -> Option<&[u32]> {
+        self.named.as_deref()
     }
 
     pub(crate) fn tokens(&self) -> &Tokens {
@@ -93,6 +115,41 @@ impl Mask {
                 bits.copy_from_slice(&local.inside);
                 set_bits(bits, more);
             }
+            Tokens::Above(above, more) => {
+                match &above.tokens {
+                    Chosen::Few(tokens) => {
+                        bits.fill(0);
+                        set_bits(bits, tokens);
+                    }
+                    Chosen::Many(all) => bits.copy_from_slice(all),
+                }
+                set_bits(bits, more);
+            }
+        }
+        if let Some(named) = &self.named {
+            add_bits(bits, named);
+        }
+    }
+
+    /// Sets the bits of the mask's tokens.
+    fn add_to(&self, bits: &mut [u32]) {
+        match &self.tokens {
+            Tokens::Few(tokens) => set_bits(bits, tokens),
+            Tokens::Many(all) => add_bits(bits, all),
+            Tokens::Inside(local, more) => {
+                add_bits(bits, &local.inside);
+                set_bits(bits, more);
+            }
+            Tokens::Above(above, more) => {
+                match &above.tokens {
+                    Chosen::Few(tokens) => set_bits(bits, tokens),
+                    Chosen::Many(all) => add_bits(bits, all),
+                }
+                set_bits(bits, more);
+            }
+        }
+        if let Some(named) = &self.named {
+            add_bits(bits, named);
         }
     }
 
@@ -102,7 +159,15 @@ impl Mask {
             Tokens::Few(list) | Tokens::Many(list) => 4 * list.len(),
             // Other masks may share the local, and the vocabulary may have forgotten it.
             Tokens::Inside(local, list) => local.own_bytes(free) + 4 * list.len(),
-        }
+            Tokens::Above(_, list) => 4 * list.len(),
+        } + self.named.as_ref().map_or(0, |named| size_of_val(&**named))
+    }
+}
+
+/// Sets the bits that are set in others.
+fn add_bits(bits: &mut [u32], more: &[u32]) {
+    for (word, more) in bits.iter_mut().zip(more) {
+        *word |= more;
     }
 }
 
@@ -118,6 +183,14 @@ pub(crate) fn clear_bits(bits: &mut [u32], tokens: &[u32]) {
     for &token in tokens {
         bits[token as usize / 32] &= !(1 << (token % 32));
     }
+}
+
+/// The tokens whose bits are set.
+pub(crate) fn bits_of(bits: &[u32]) -> impl Iterator<Item = u32> {
+    (0_u32..).zip(bits).flat_map(|(word, &bits)| {
+        let holds = move |bit: &u32| bits >> bit & 1 == 1;
+        (0..32).filter(holds).map(move |bit| word * 32 + bit)
+    })
 }
 
 /// Whether the bit of a token is set.
@@ -139,10 +212,30 @@ pub(crate) struct Masks {
     known: RwLock<FxHashMap<Config, Arc<Mask>>>,
     /// What the exits of strings lead to from where the string is closed.
     left: RwLock<FxHashMap<Config, Arc<Left>>>,
+    /// What the innermost frames of a grammar's text read, and whether that is cut short.
+    above: RwLock<FxHashMap<Config, (Arc<Above>, bool)>>,
+    /// The sets of tokens that the grammar names, a bit for each token.
+    tokens: TokenSets,
     bytes: AtomicUsize,
 }
 
+/// Sets of tokens on a vocabulary, each a bit for each token.
+pub(crate) type TokenSets = Arc<[Box<[u32]>]>;
+
 impl Masks {
+    /// No masks yet, of a grammar that names these sets of tokens.
+    pub(crate) fn new(tokens: TokenSets) -> Self {
+        Masks {
+            tokens,
+            ..Masks::default()
+        }
+    }
+
+    /// The sets of tokens that the grammar names.
+    pub(crate) fn token_sets(&self) -> &TokenSets {
+        &self.tokens
+    }
+
     /// The mask of a configuration, if it has been asked for before.
     pub(crate) fn known(&self, machine: &Machine, config: Config) -> Option<Arc<Mask>> {
         let alike = forget_text(machine, config);
@@ -166,6 +259,7 @@ impl Masks {
             vocabulary,
             masks: self,
             cap,
+            is_cut_short: Cell::new(false),
         };
         let (mask, names_itself) = walk.mask(alike);
         if names_itself && alike != config {
@@ -173,7 +267,11 @@ impl Masks {
             // again depends on its text.
             return Arc::new(Mask::new(walk.mask(config).0));
         }
-        let mask = Arc::new(Mask::new(mask));
+        let mask = Arc::new(Mask {
+            named: walk.named(alike),
+            is_cut_short: walk.is_cut_short.get(),
+            ..Mask::new(mask)
+        });
         if !names_itself {
             let own = mask.bytes(&vocabulary.strings().inside);
             self.make_room(own, cap);
@@ -187,6 +285,7 @@ impl Masks {
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > cap {
             self.known.write().clear();
             self.left.write().clear();
+            self.above.write().clear();
             self.bytes.store(bytes, Ordering::Relaxed);
         }
     }
@@ -233,6 +332,8 @@ struct Walk<'a> {
     vocabulary: &'a Vocabulary,
     masks: &'a Masks,
     cap: usize,
+    /// Whether some token leads to more ways to read a text than are followed.
+    is_cut_short: Cell<bool>,
 }
 
 impl Walk<'_> {
@@ -276,6 +377,8 @@ impl Walk<'_> {
             } if self.machine.frames.plan(object).other() => {
                 (self.known_key(config, object, prefix, partial), false)
             }
+            State::Text { .. } => (self.text(config), false),
+            State::Many(set) => (self.many(set), false),
             _ => (self.plain(config), false),
         }
     }

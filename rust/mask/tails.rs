@@ -9,12 +9,12 @@ use rustc_hash::FxHashMap;
 
 use crate::limits::Limits;
 use crate::machine::{Config, Machine, Move, SLACK};
-use crate::mask::forget_text;
+use crate::mask::{TokenSets, bits_of, forget_text};
 use crate::vocab::Vocabulary;
 
 /// The endings on one vocabulary that were asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Tails(Mutex<Tree>);
+pub(crate) struct Tails(Mutex<Tree>, TokenSets);
 
 #[derive(Debug, Default)]
 struct Tree {
@@ -27,6 +27,8 @@ struct Tree {
 /// One move of an ending.
 #[derive(Debug)]
 struct Node {
+    /// The token that is read by its id, if the move is one; then there are no bytes.
+    token: Option<u32>,
     bytes: Box<[u8]>,
     /// The fewest tokens from each of the bytes to the end of the text; [`NO_WAY`] if the
     /// vocabulary has none.
@@ -47,6 +49,11 @@ enum Start {
 }
 
 impl Tails {
+    /// No endings yet, of a grammar that names these sets of tokens.
+    pub(crate) fn new(tokens: TokenSets) -> Self {
+        Tails(Mutex::default(), tokens)
+    }
+
     /// The fewest tokens that spell the machine's ending of a text; `None` if there is no ending
     /// within the limits, or the vocabulary cannot spell it.
     pub(crate) fn fewest(
@@ -60,7 +67,13 @@ impl Tails {
         if tree.bytes > limits.cache_bytes {
             *tree = Tree::default();
         }
-        let start = tree.start(machine, vocabulary, config, limits.completion_bytes)?;
+        let start = tree.start(
+            machine,
+            vocabulary,
+            &self.1,
+            config,
+            limits.completion_bytes,
+        )?;
         let fewest = tree.fewest(start);
         (fewest != NO_WAY).then_some(fewest as usize)
     }
@@ -74,14 +87,26 @@ impl Tails {
         limits: &Limits,
     ) -> Option<Vec<u32>> {
         let mut tree = self.0.lock();
-        let mut at = tree.start(machine, vocabulary, config, limits.completion_bytes)?;
+        let mut at = tree.start(
+            machine,
+            vocabulary,
+            &self.1,
+            config,
+            limits.completion_bytes,
+        )?;
         let mut bytes = Vec::with_capacity(tree.length(at));
+        let mut tokens = Vec::new();
         while let Start::Node(id) = at {
             let node = &tree.nodes[id as usize];
             bytes.extend_from_slice(&node.bytes);
+            if let Some(token) = node.token {
+                tokens.extend(vocabulary.tokenize(&std::mem::take(&mut bytes))?);
+                tokens.push(token);
+            }
             at = node.next;
         }
-        vocabulary.tokenize(&bytes)
+        tokens.extend(vocabulary.tokenize(&bytes)?);
+        Some(tokens)
     }
 }
 
@@ -90,6 +115,7 @@ impl Tree {
         &mut self,
         machine: &Machine,
         vocabulary: &Vocabulary,
+        sets: &TokenSets,
         config: Config,
         cap: usize,
     ) -> Option<Start> {
@@ -101,7 +127,7 @@ impl Tree {
             self.remember(asked, None);
             return None;
         }
-        let mut moves: Vec<(Config, Vec<u8>)> = Vec::new();
+        let mut moves: Vec<(Config, Vec<u8>, Option<u32>)> = Vec::new();
         let mut at = asked;
         let mut length = 0;
         let mut end = loop {
@@ -112,12 +138,20 @@ impl Tree {
             if length > cap || moves.len() > 2 * cap {
                 break None;
             }
+            let mut token = None;
             let (bytes, next) = match machine.next_move(at) {
                 Move::End => {
                     self.remember(at, Some(Start::End));
                     break Some(Start::End);
                 }
                 Move::Unknown => break None,
+                Move::Token(set, next) => {
+                    token = sets.get(set as usize).and_then(|set| bits_of(set).next());
+                    if token.is_none() {
+                        break None;
+                    }
+                    (Vec::new(), next)
+                }
                 Move::Goto(same) => (Vec::new(), same),
                 Move::Bytes(bytes) => {
                     let mut steps = bytes.iter();
@@ -127,15 +161,18 @@ impl Tree {
                     }
                 }
             };
-            length += bytes.len();
-            moves.push((at, bytes));
+            length += bytes.len() + usize::from(token.is_some());
+            moves.push((at, bytes, token));
             at = forget_text(machine, next);
         };
         if end.is_none() {
             self.remember(asked, None);
         }
-        for (config, bytes) in moves.into_iter().rev() {
-            let longer = self.grow(vocabulary, bytes, end?);
+        for (config, bytes, token) in moves.into_iter().rev() {
+            let longer = match token {
+                Some(token) => self.grow_token(token, end?),
+                None => self.grow(vocabulary, bytes, end?),
+            };
             end = Some(longer).filter(|&end| self.length(end) <= cap);
             self.remember(config, end);
         }
@@ -158,6 +195,7 @@ impl Tree {
         let mut at = next;
         while let Start::Node(id) = at
             && data.len() < bytes.len() + vocabulary.trie().depth()
+            && self.nodes[id as usize].token.is_none()
         {
             let node = &self.nodes[id as usize];
             data.extend_from_slice(&node.bytes);
@@ -176,6 +214,7 @@ impl Tree {
         }
         fewest.truncate(bytes.len());
         let node = Node {
+            token: None,
             length: bytes.len() + self.length(next),
             bytes: bytes.into(),
             fewest: fewest.into(),
@@ -183,6 +222,19 @@ impl Tree {
         };
         self.bytes += size_of::<Node>() + 5 * node.bytes.len();
         self.nodes.push(node);
+        Start::Node(self.nodes.len() as u32 - 1)
+    }
+
+    /// The ending that begins with a token that is read by its id.
+    fn grow_token(&mut self, token: u32, next: Start) -> Start {
+        self.bytes += size_of::<Node>();
+        self.nodes.push(Node {
+            token: Some(token),
+            bytes: Box::new([]),
+            fewest: Box::new([self.fewest(next).saturating_add(1)]),
+            length: 1 + self.length(next),
+            next,
+        });
         Start::Node(self.nodes.len() as u32 - 1)
     }
 

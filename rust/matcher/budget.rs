@@ -141,11 +141,17 @@ impl Matcher {
         }
         let planned = self.now.plan.as_ref().and_then(Plan::next);
         let planned = planned.filter(|&token| has_bit(bits, token));
-        for (config, tokens) in self.groups(mask) {
-            if !self.fits(config, left) {
+        // A token that a grammar reads by its text or by its id is in two groups.
+        let mut fitting = Vec::new();
+        for (config, mut tokens) in self.groups(mask) {
+            if self.fits(config, left) {
+                tokens.retain(|_| mask.named().is_some());
+                fitting.extend(tokens);
+            } else {
                 clear_bits(bits, &tokens);
             }
         }
+        set_bits(bits, &fitting);
         if let Some(token) = planned {
             set_bits(bits, &[token]);
         }
@@ -154,7 +160,8 @@ impl Matcher {
     fn groups(&self, mask: &Mask) -> Vec<(Config, Vec<u32>)> {
         let vocabulary = self.compiled.vocabulary();
         let cap = self.compiled.limits().cache_bytes;
-        groups(&self.engine.machine, vocabulary, self.now.config, mask, cap)
+        let (machine, sets) = (&self.engine.machine, self.engine.masks.token_sets());
+        groups(machine, vocabulary, self.now.config, mask, sets, cap)
     }
 
     /// An upper bound of the tokens that finish the text after any token of a mask.

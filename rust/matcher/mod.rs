@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
-use crate::machine::Config;
-use crate::mask::{Mask, forget_text, set_bits};
+use crate::machine::{Config, State};
+use crate::mask::{Mask, bits_of, forget_text, has_bit, set_bits};
 use budget::Plan;
 
 /// Follows one text, token by token, and says which tokens may come next.
@@ -117,6 +117,9 @@ impl Matcher {
             return Ok(());
         }
         let mask = self.mask();
+        if mask.is_cut_short() {
+            return Err(self.too_many_readings());
+        }
         mask.write(bits);
         if let Some(left) = self.left() {
             self.keep_affordable(&mask, bits, left);
@@ -136,6 +139,9 @@ impl Matcher {
             let Some(mask) = masks.known(&self.engine.machine, self.now.config) else {
                 return false;
             };
+            if mask.is_cut_short() {
+                return false;
+            }
             if let Some(left) = self.left()
                 && mask
                     .known_costliest()
@@ -197,7 +203,9 @@ impl Matcher {
         if self.now.terminated {
             return Ok(false);
         }
-        if vocabulary.stop_token_ids().binary_search(&token).is_ok() {
+        let is_stop = vocabulary.stop_token_ids().binary_search(&token).is_ok();
+        let named = self.read_named(token);
+        if is_stop && named.is_none() {
             if !self.is_accepting() {
                 return Ok(false);
             }
@@ -208,30 +216,59 @@ impl Matcher {
             self.before.push(std::mem::replace(&mut self.now, ended));
             return Ok(true);
         }
-        if !vocabulary.is_text(token) {
-            return Ok(false);
-        }
-        let Some(config) = self.read(self.now.config, bytes) else {
+        let machine = &self.engine.machine;
+        let spelled = match vocabulary.is_text(token) {
+            true => self.read(self.now.config, bytes),
+            false => None,
+        };
+        let config = match (spelled, named) {
+            (one, None) | (None, one) => one,
+            (Some(spelled), Some(named)) => machine.all_of([spelled, named].into_iter()),
+        };
+        let Some(config) = config else {
             return Ok(false);
         };
+        if config.state == State::TooMany {
+            return Err(self.too_many_readings());
+        }
         let Ok(plan) = self.plan_after(Some(token), config) else {
             return Ok(false);
         };
         let next = Moment {
             config,
-            terminated: false,
+            terminated: is_stop && machine.is_accepting(config),
             plan,
         };
         self.before.push(std::mem::replace(&mut self.now, next));
         Ok(true)
     }
 
-    /// Goes on with bytes, as if they were one token. With a budget they count as one.
+    /// Where a token leads that a grammar reads by its id; `None` if it reads none such here.
+    fn read_named(&self, token: u32) -> Option<Config> {
+        let sets = self.engine.masks.token_sets();
+        if sets.is_empty() {
+            return None;
+        }
+        let machine = &self.engine.machine;
+        let moves = machine.token_moves(self.now.config).into_iter();
+        let holds = |set: u32| sets.get(set as usize).is_none_or(|set| has_bit(set, token));
+        machine.all_of(moves.filter(|&(set, _)| holds(set)).map(|(_, next)| next))
+    }
+
+    fn too_many_readings(&self) -> Error {
+        let most = self.compiled.limits().readings;
+        let message = format!("the text can be read in more than {most} ways at once");
+        Error::new(Kind::Limit, message)
+    }
+
+    /// Goes on with bytes, as if they were one token. With a budget they count as one. Text that
+    /// could be read in more ways than [`Limits::readings`](crate::Limits::readings) is refused.
     pub fn accept_bytes(&mut self, bytes: &[u8]) -> bool {
         if self.now.terminated {
             return false;
         }
-        let Some(config) = self.read(self.now.config, bytes) else {
+        let config = self.read(self.now.config, bytes);
+        let Some(config) = config.filter(|config| config.state != State::TooMany) else {
             return false;
         };
         let Ok(plan) = self.plan_after(None, config) else {
@@ -278,7 +315,8 @@ impl Matcher {
         }
     }
 
-    /// The bytes of a shortest valid ending; empty where the text may end.
+    /// The bytes of a shortest valid ending; empty where the text may end. A token that must come
+    /// by its id counts as one byte, and is spelled as the vocabulary spells it.
     ///
     /// # Errors
     ///
@@ -289,7 +327,15 @@ impl Matcher {
             return Ok(Vec::new());
         }
         let cap = self.compiled.limits().completion_bytes;
-        let ending = self.engine.machine.completion(self.now.config, cap);
+        let vocabulary = self.compiled.vocabulary();
+        let sets = self.engine.masks.token_sets();
+        let spell = |set: u32| {
+            let token = sets.get(set as usize).and_then(|set| bits_of(set).next());
+            token
+                .and_then(|token| vocabulary.token(token))
+                .unwrap_or_default()
+        };
+        let ending = self.engine.machine.completion(self.now.config, cap, spell);
         ending.ok_or_else(|| no_completion(cap))
     }
 

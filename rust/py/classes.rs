@@ -136,6 +136,88 @@ impl Grammar {
         })?))
     }
 
+    #[staticmethod]
+    fn from_gbnf(py: Python<'_>, text: &str, root: &str) -> PyResult<Self> {
+        let options = compile::Options::default();
+        Ok(Grammar(py.detach(|| {
+            compile::Grammar::from_gbnf(text, root, options)
+        })?))
+    }
+
+    #[staticmethod]
+    fn from_lark(
+        py: Python<'_>,
+        text: &str,
+        start: &str,
+        whitespace: &str,
+        property_order: &str,
+        strict: bool,
+    ) -> PyResult<Self> {
+        let options = options(whitespace, property_order, strict)?;
+        Ok(Grammar(py.detach(|| {
+            compile::Grammar::from_lark(text, start, options)
+        })?))
+    }
+
+    #[staticmethod]
+    fn from_regex(py: Python<'_>, pattern: &str, search: bool) -> PyResult<Self> {
+        let options = compile::Options::default();
+        Ok(Grammar(py.detach(|| {
+            compile::Grammar::from_regex(pattern, search, options)
+        })?))
+    }
+
+    #[staticmethod]
+    fn literal(text: &str) -> Self {
+        Grammar(compile::Grammar::literal(text))
+    }
+
+    #[staticmethod]
+    fn token(id: i64) -> PyResult<Self> {
+        let [id] = token_ids("the grammar's", &[id])?[..] else {
+            unreachable!("one id is one id")
+        };
+        Ok(Grammar(compile::Grammar::token(id)))
+    }
+
+    #[staticmethod]
+    fn named_token(name: &str) -> Self {
+        Grammar(compile::Grammar::named_token(name))
+    }
+
+    #[staticmethod]
+    fn free_text(stops: Vec<String>, inclusive: bool) -> PyResult<Self> {
+        let stops: Vec<&str> = stops.iter().map(String::as_str).collect();
+        Ok(Grammar(compile::Grammar::free_text(&stops, inclusive)?))
+    }
+
+    #[staticmethod]
+    fn reference(name: &str) -> Self {
+        Grammar(compile::Grammar::reference(name))
+    }
+
+    fn then(&self, other: &Self) -> PyResult<Self> {
+        Ok(Grammar(self.0.then(&other.0)?))
+    }
+
+    #[pyo3(name = "or_")]
+    fn or(&self, other: &Self) -> PyResult<Self> {
+        Ok(Grammar(self.0.or(&other.0)?))
+    }
+
+    fn repeat(&self, min: u32, max: Option<u32>) -> PyResult<Self> {
+        Ok(Grammar(self.0.repeat(min, max)?))
+    }
+
+    fn define(&self, rules: Vec<(String, PyRef<'_, Self>)>) -> PyResult<Self> {
+        let rules = rules.iter().map(|(name, rule)| (name.as_str(), &rule.0));
+        Ok(Grammar(self.0.define(&rules.collect::<Vec<_>>())?))
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+
     #[getter]
     fn warnings(&self) -> Vec<(String, String)> {
         let warnings = self.0.warnings();
@@ -144,12 +226,17 @@ impl Grammar {
             .collect()
     }
 
-    fn compile(slf: Bound<'_, Self>, vocabulary: Bound<'_, Vocabulary>) -> CompiledGrammar {
-        let compiled = slf.get().0.compile(vocabulary.get().0.clone());
-        CompiledGrammar {
+    fn compile(
+        slf: Bound<'_, Self>,
+        py: Python<'_>,
+        vocabulary: Bound<'_, Vocabulary>,
+    ) -> PyResult<CompiledGrammar> {
+        let (grammar, tokens) = (&slf.get().0, vocabulary.get().0.clone());
+        let compiled = py.detach(|| grammar.compile(tokens))?;
+        Ok(CompiledGrammar {
             compiled,
             vocabulary: vocabulary.unbind(),
-        }
+        })
     }
 }
 

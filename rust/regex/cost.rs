@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use rustc_hash::FxHashMap;
 
-use crate::regex::node::{Node, NodeId, Regexes, Spelling};
+use crate::regex::node::{Node, NodeId, Regexes, Spelling, symbol_of};
 
 /// The cost of what cannot be.
 pub(crate) const NO_WAY: u32 = u32::MAX;
@@ -172,6 +172,7 @@ impl Regexes {
             }
             Node::Numbers(_) => (1, false),
             Node::Reading(ref reading) => reading.shortest(self.numeric().digits()),
+            Node::Symbol(symbol) => (self.symbol_cost(symbol), true),
             Node::Told(ref told) => ((told.rule.distance)(&told.state).unwrap_or(NO_WAY), true),
             Node::Concat(..) => self.lower_bound(id, spelling),
             Node::Or(ref parts) => parts.iter().fold((NO_WAY, true), |(best, all), &p| {
@@ -251,8 +252,11 @@ impl Regexes {
                 return *self.cost_memo(start, spelling).get_or_init(|| bound);
             }
             for piece in self.pieces(node) {
-                let (_, bytes) = cheapest(piece.lo, piece.hi, spelling);
-                let spent = spent + bytes;
+                let bytes = match symbol_of(piece.lo) {
+                    Some(symbol) => self.symbol_cost(symbol),
+                    None => cheapest(piece.lo, piece.hi, spelling).1,
+                };
+                let spent = add(spent, bytes);
                 let (rest, _) = self.lower_bound(piece.to, spelling);
                 if rest == NO_WAY
                     || best

@@ -101,6 +101,10 @@ impl Regexes {
                 hasher.write(told.rule.name.as_bytes());
                 hasher.write(told.state.as_bytes());
             }
+            &Node::Symbol(symbol) => {
+                hasher.write_u8(12);
+                hasher.write_u32(symbol);
+            }
             &Node::Concat(a, b) => {
                 hasher.write_u8(5);
                 hasher.write_u128(self.fingerprint(a));

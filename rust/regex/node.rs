@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::intern::Interner;
 use crate::limits::Limits;
-use crate::regex::codeset::{CodeSet, SCALARS};
+use crate::regex::codeset::{CodeSet, MAX, SCALARS};
 use crate::regex::fingerprint;
 use crate::regex::numeric::{self, Reading};
 use crate::regex::pieces::{self, Piece};
@@ -28,6 +28,15 @@ impl NodeId {
     pub(crate) const CHAR: NodeId = NodeId(2);
     /// Any text.
     pub(crate) const ANY: NodeId = NodeId(3);
+}
+
+/// Symbols stand among the characters from here on, each with a gap before it, so that no piece
+/// holds a symbol and anything else.
+pub(crate) const SYMBOLS: u32 = MAX + 2;
+
+/// The symbol that stands among the characters as `c`.
+pub(crate) fn symbol_of(c: u32) -> Option<u32> {
+    Some(c.checked_sub(SYMBOLS)? / 2)
 }
 
 /// No upper bound of a [`Node::Repeat`].
@@ -50,6 +59,8 @@ pub(crate) enum Node {
     /// What completes a number whose digits have begun.
     Reading(Box<Reading>),
     Told(Told),
+    /// What is read by other means: see [`Regexes::symbol`].
+    Symbol(u32),
     Concat(NodeId, NodeId),
     Or(Box<[NodeId]>),
     And(Box<[NodeId]>),
@@ -68,6 +79,7 @@ struct Memo {
     json_cost: OnceLock<u32>,
     raw_cost: OnceLock<u32>,
     char_cost: OnceLock<u32>,
+    is_without_symbols: OnceLock<bool>,
 }
 
 /// How text is spelled out, which decides what a character costs in bytes.
@@ -86,6 +98,8 @@ pub(crate) enum Spelling {
 pub(crate) struct Regexes {
     nodes: Interner<Node, Memo>,
     words: boxcar::Vec<WordList>,
+    /// The fewest bytes of each symbol's texts.
+    symbols: boxcar::Vec<u32>,
     numeric: numeric::Store,
     pub(super) witness_states: usize,
     /// Whether some search for a witness ran out of its budget.
@@ -113,6 +127,7 @@ impl Regexes {
         Regexes {
             nodes,
             words: boxcar::Vec::new(),
+            symbols: boxcar::Vec::new(),
             numeric: numeric::Store::default(),
             witness_states: limits.witness_states,
             exhausted: AtomicBool::new(false),
@@ -143,6 +158,43 @@ impl Regexes {
             return NodeId::NEVER;
         }
         self.make(Node::Class(set))
+    }
+
+    /// A place for what is not read character by character: texts that the store knows nothing of,
+    /// but that the cheapest has so many bytes, and none is empty. In the pieces of a language it is
+    /// a character that [`symbol_of`] knows. Complements and intersections must hold none.
+    pub(crate) fn symbol(&self, cost: u32) -> NodeId {
+        let symbol = self.symbols.push(cost) as u32;
+        self.make(Node::Symbol(symbol))
+    }
+
+    /// Whether no symbol stands in a language.
+    pub(crate) fn is_without_symbols(&self, id: NodeId) -> bool {
+        let memo = &self.nodes.memo(id.0).is_without_symbols;
+        if let Some(&known) = memo.get() {
+            return known;
+        }
+        let mut last = id;
+        let mut found = true;
+        while let Node::Concat(a, b) = *self.node(last)
+            && found
+        {
+            found = self.is_without_symbols(a);
+            last = b;
+        }
+        found = found
+            && match *self.node(last) {
+                Node::Symbol(_) | Node::Concat(..) => false,
+                Node::Or(ref parts) => parts.iter().all(|&part| self.is_without_symbols(part)),
+                Node::Repeat { body, .. } => self.is_without_symbols(body),
+                // Of these, none holds one.
+                _ => true,
+            };
+        *memo.get_or_init(|| found)
+    }
+
+    pub(super) fn symbol_cost(&self, symbol: u32) -> u32 {
+        self.symbols[symbol as usize]
     }
 
     /// One of `words`, whole.
@@ -478,7 +530,7 @@ impl Regexes {
             id = b;
         }
         match *self.node(id) {
-            Node::Never | Node::Class(_) => false,
+            Node::Never | Node::Class(_) | Node::Symbol(_) => false,
             Node::Empty => true,
             Node::Words {
                 list, lo, depth, ..
@@ -516,6 +568,11 @@ impl Regexes {
             Node::Numbers(set) => self.derive_numbers(set),
             Node::Reading(ref reading) => self.derive_reading(reading),
             Node::Told(ref told) => self.derive_told(told),
+            Node::Symbol(symbol) => vec![Piece {
+                lo: SYMBOLS + 2 * symbol,
+                hi: SYMBOLS + 2 * symbol,
+                to: NodeId::EMPTY,
+            }],
             Node::Concat(..) => self.derive_concat(id),
             Node::Or(ref parts) => {
                 let all: Vec<&[Piece]> = parts.iter().map(|&p| self.pieces(p)).collect();

@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::intern::Interner;
 use crate::limits::Limits;
 use crate::regex::cost::NO_WAY;
-use crate::regex::node::{NodeId, Regexes, Spelling};
+use crate::regex::node::{NodeId, Regexes, SYMBOLS, Spelling, symbol_of};
 use crate::regex::pieces::{self, Piece};
 use crate::regex::sketch::Sketch;
 
@@ -56,6 +56,7 @@ pub(crate) struct Scan {
 #[derive(Debug, Default)]
 struct Memo {
     moves: OnceLock<Moves>,
+    can_end: OnceLock<bool>,
     turns: OnceLock<Turns>,
     longest_rest: OnceLock<Option<u32>>,
     calm: OnceLock<Calm>,
@@ -98,7 +99,10 @@ const AHEAD: u32 = 24;
 
 #[derive(Debug)]
 struct Moves {
+    /// By characters, then by symbols.
     all: Box<[Move]>,
+    /// How many of them are by characters.
+    characters: usize,
     /// Where each ASCII character leads; [`NOWHERE`] if nowhere.
     ascii: Box<[u32; 128]>,
 }
@@ -146,12 +150,27 @@ impl Scanner {
 
     /// Whether the text may end here.
     pub(crate) fn can_end(&self, id: ScanId) -> bool {
-        self.regexes.nullable(self.scan(id).must)
+        let memo = &self.scans.memo(id.0).can_end;
+        *memo.get_or_init(|| self.regexes.nullable(self.scan(id).must))
     }
 
     /// The moves with which the text can still be finished, by rising character.
     pub(crate) fn moves(&self, id: ScanId) -> &[Move] {
-        &self.all_moves(id).all
+        let moves = self.all_moves(id);
+        &moves.all[..moves.characters]
+    }
+
+    /// Where symbols lead.
+    pub(crate) fn symbols(&self, id: ScanId) -> impl Iterator<Item = (u32, ScanId)> {
+        let moves = self.all_moves(id);
+        let symbols = moves.all[moves.characters..].iter();
+        symbols.filter_map(|step| Some((symbol_of(step.lo)?, step.to)))
+    }
+
+    /// Whether characters alone lead on, and the text cannot end.
+    pub(crate) fn is_plain(&self, id: ScanId) -> bool {
+        let moves = self.all_moves(id);
+        moves.characters == moves.all.len() && !self.can_end(id)
     }
 
     fn all_moves(&self, id: ScanId) -> &Moves {
@@ -161,7 +180,12 @@ impl Scanner {
             for step in all.iter().take_while(|step| step.lo < 128) {
                 ascii[step.lo as usize..=step.hi.min(127) as usize].fill(step.to.0);
             }
-            Moves { all, ascii }
+            let characters = all.partition_point(|step| step.lo < SYMBOLS);
+            Moves {
+                all,
+                characters,
+                ascii,
+            }
         })
     }
 

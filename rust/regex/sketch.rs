@@ -1,7 +1,7 @@
 //! Coarse sets of characters: exact for ASCII, by blocks beyond.
 
 /// A set of characters in a few words: each ASCII character, and each block of others as a whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Sketch {
     ascii: [u64; 2],
     /// A bit for each block.

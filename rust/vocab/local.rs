@@ -117,6 +117,33 @@ impl Below {
     }
 }
 
+/// What tokens do from one place in a grammar's text, as far as that does not depend on what is
+/// around it.
+#[derive(Debug)]
+pub(crate) struct Above {
+    /// A bit for each token that may come, whatever is around it; or those tokens, if they are few.
+    pub(crate) tokens: Chosen,
+    /// Nodes of the vocabulary's trie where all of it may have ended.
+    pub(crate) exits: Box<[u32]>,
+}
+
+/// Some tokens of a vocabulary.
+#[derive(Debug)]
+pub(crate) enum Chosen {
+    /// The tokens themselves.
+    Few(Box<[u32]>),
+    /// A bit for each token.
+    Many(Box<[u32]>),
+}
+
+impl Above {
+    /// The memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let (Chosen::Few(list) | Chosen::Many(list)) = &self.tokens;
+        64 + size_of_val(&**list) + size_of_val(&*self.exits)
+    }
+}
+
 /// Tokens in groups.
 #[derive(Debug)]
 pub(crate) struct Groups {
@@ -161,6 +188,8 @@ pub(crate) struct LocalCache {
     pub(crate) groups: Cache<Groups>,
     /// What tokens do in a string or number that they open.
     pub(crate) below: Cache<Below>,
+    /// What tokens do in text that is one language.
+    pub(crate) above: Cache<Above>,
 }
 
 /// A cache of bounded size.

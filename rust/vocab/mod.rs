@@ -1,13 +1,17 @@
 //! A model's vocabulary: what each token spells, which tokens end a text, and their prefix trie.
 
 pub(crate) mod local;
+mod plain;
 mod spaces;
 pub(crate) mod strings;
 mod trie;
 
+use std::sync::OnceLock;
+
 use crate::error::{Error, Kind};
 
 use local::LocalCache;
+use plain::Plain;
 pub(crate) use spaces::SPACES;
 use spaces::Spaces;
 use strings::Strings;
@@ -31,6 +35,8 @@ pub struct Vocabulary {
     trie: Trie,
     strings: Strings,
     spaces: Spaces,
+    /// What is below each node of the trie, as plain text. Only grammars ask for it.
+    plain: OnceLock<Plain>,
     locals: LocalCache,
 }
 
@@ -116,6 +122,7 @@ impl Vocabulary {
             trie,
             strings,
             spaces,
+            plain: OnceLock::new(),
             locals: LocalCache::default(),
             bytes,
             starts,
@@ -132,6 +139,14 @@ impl Vocabulary {
         let start = *self.starts.get(id as usize)? as usize;
         let end = *self.starts.get(id as usize + 1)? as usize;
         Some(&self.bytes[start..end])
+    }
+
+    /// The first token that is spelled like this, of special and stop tokens before others.
+    pub(crate) fn token_named(&self, name: &str) -> Option<u32> {
+        let is_named = |&id: &u32| self.token(id) == Some(name.as_bytes());
+        let apart = self.special.iter().chain(&self.stop).copied();
+        let all = 0..self.size() as u32;
+        apart.chain(all).find(is_named)
     }
 
     /// Whether a token matches text by its bytes: not if it is special, a stop token, or empty.
@@ -173,6 +188,11 @@ impl Vocabulary {
     /// The tokens inside strings.
     pub(crate) fn strings(&self) -> &Strings {
         &self.strings
+    }
+
+    /// The characters below each node of the trie.
+    pub(crate) fn plain(&self) -> &Plain {
+        self.plain.get_or_init(|| Plain::new(&self.trie))
     }
 
     pub(crate) fn trie(&self) -> &Trie {

@@ -50,6 +50,29 @@ impl ByteSet {
         self.0[usize::from(byte) / 64] &= !(1 << (byte % 64));
     }
 
+    /// Adds the first bytes of the characters `lo..=hi` in UTF-8.
+    pub(crate) fn insert_leads(&mut self, lo: u32, hi: u32) {
+        for (first, last, shift, lead) in [
+            (0, 0x7F, 0, 0),
+            (0x80, 0x7FF, 6, 0xC0),
+            (0x800, 0xFFFF, 12, 0xE0),
+            (0x1_0000, 0x10_FFFF, 18, 0xF0),
+        ] {
+            let (lo, hi) = (lo.max(first), hi.min(last));
+            if lo <= hi {
+                let leads = (lo >> shift) as u8 | lead..=(hi >> shift) as u8 | lead;
+                leads.for_each(|byte| self.insert(byte));
+            }
+        }
+    }
+
+    pub(crate) fn union(mut self, other: Self) -> Self {
+        for (word, more) in self.0.iter_mut().zip(other.0) {
+            *word |= more;
+        }
+        self
+    }
+
     pub(crate) fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte) / 64] >> (byte % 64) & 1 == 1
     }

@@ -1,0 +1,100 @@
+//! The expressions of a grammar that are languages by themselves.
+
+use crate::error::{Error, Kind};
+use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax};
+use crate::regex::lower;
+use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
+
+/// The languages of all expressions that are not made of others, or only of such.
+pub(super) fn leaf_languages(
+    syntax: &Syntax,
+    nodes: &Regexes,
+) -> Result<Vec<Option<NodeId>>, Error> {
+    let reader = Reader { syntax, nodes };
+    let leaf = |id| match syntax.expr(id) {
+        Expr::Sequence(_) | Expr::Choice(_) | Expr::Repeat { .. } | Expr::Rule(_) => Ok(None),
+        Expr::Json(_) | Expr::Token(_) => Ok(None),
+        _ => reader.language(id, &mut Vec::new()).map(Some),
+    };
+    syntax.ids().map(leaf).collect()
+}
+
+struct Reader<'a> {
+    syntax: &'a Syntax,
+    nodes: &'a Regexes,
+}
+
+impl Reader<'_> {
+    /// The language of an expression, which must be regular; `inside` are the rules around it.
+    fn language(&self, id: ExprId, inside: &mut Vec<RuleId>) -> Result<NodeId, Error> {
+        /// Rules that may be used in each other.
+        const DEEPEST: usize = 64;
+        let nodes = self.nodes;
+        Ok(match *self.syntax.expr(id) {
+            Expr::Text(ref text) if text.is_empty() => NodeId::EMPTY,
+            Expr::Text(ref text) => nodes.words([text]),
+            Expr::Class(ref set) => nodes.class(set.clone()),
+            Expr::Pattern {
+                ref ast, search, ..
+            } => match search {
+                true => lower::search(ast, nodes)?,
+                false => lower::full(ast, nodes)?,
+            },
+            Expr::Sequence(ref items) => {
+                let items = items.iter().map(|&item| self.language(item, inside));
+                let items: Vec<NodeId> = items.collect::<Result<_, _>>()?;
+                let backwards = items.into_iter().rev();
+                backwards.fold(NodeId::EMPTY, |rest, item| nodes.concat(item, rest))
+            }
+            Expr::Choice(ref items) => {
+                let items = items.iter().map(|&item| self.language(item, inside));
+                nodes.or(items.collect::<Result<_, _>>()?)
+            }
+            Expr::And(ref items) => {
+                let items = items.iter().map(|&item| self.language(item, inside));
+                nodes.and(items.collect::<Result<_, _>>()?)
+            }
+            Expr::Not(body) => nodes.not(self.language(body, inside)?),
+            Expr::Repeat { body, min, max } => {
+                nodes.repeat_between(self.language(body, inside)?, min, max)
+            }
+            Expr::Rule(rule) => {
+                let of = self.syntax.rule(rule);
+                if inside.contains(&rule) || inside.len() > DEEPEST {
+                    let message = format!(
+                        "`{}` must be regular, but is recursive or too deep",
+                        of.name
+                    );
+                    return Err(match of.place {
+                        Some(at) => Error::at_position(Kind::Grammar, at.line, at.column, message),
+                        None => Error::new(Kind::Grammar, message),
+                    });
+                }
+                inside.push(rule);
+                let body = of.body.expect("all rules are defined");
+                let language = self.language(body, inside)?;
+                inside.pop();
+                language
+            }
+            Expr::Free { ref stops, whole } => free(stops, whole, nodes),
+            Expr::Json(_) | Expr::Token(_) => {
+                let message =
+                    "`&` and `~` take regular expressions, which hold no JSON and no tokens";
+                return Err(Error::new(Kind::Grammar, message));
+            }
+        })
+    }
+}
+
+/// Text up to the first of some stops, with it or before it.
+fn free(stops: &[Box<str>], whole: bool, nodes: &Regexes) -> NodeId {
+    let stop = nodes.words(stops);
+    let held = nodes.concat(NodeId::ANY, nodes.concat(stop, NodeId::ANY));
+    if !whole {
+        return nodes.not(held);
+    }
+    let more = nodes.repeat(NodeId::CHAR, 1, UNBOUNDED);
+    let early = nodes.concat(NodeId::ANY, nodes.concat(stop, more));
+    let ended = nodes.concat(NodeId::ANY, stop);
+    nodes.and(vec![ended, nodes.not(early)])
+}

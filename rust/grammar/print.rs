@@ -1,0 +1,180 @@
+//! Grammars in a notation to be read by people: GBNF, with what it has no words for.
+
+use std::fmt;
+
+use rustc_hash::FxHashMap;
+
+use crate::grammar::gbnf::{escape, show_class};
+use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax, TokenName, TokenSet};
+
+/// How tightly what is around an expression binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Around {
+    Choice,
+    Sequence,
+    Repeat,
+}
+
+impl fmt::Display for Syntax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let printer = Printer {
+            syntax: self,
+            names: names(self),
+        };
+        // A grammar that is one rule needs no other to begin with.
+        let start = match self.expr(self.start) {
+            Expr::Rule(rule) if printer.names[&rule.0] == "root" => None,
+            _ => Some(("root", Some(self.start))),
+        };
+        let rules = (0..self.rules.len() as u32).map(RuleId).map(|id| {
+            let name = printer.names[&id.0].as_str();
+            (name, self.rule(id).body)
+        });
+        let mut first = true;
+        for (name, body) in start.into_iter().chain(rules) {
+            let Some(body) = body else { continue };
+            if !std::mem::take(&mut first) {
+                writeln!(f)?;
+            }
+            let mut text = String::new();
+            printer.show(body, Around::Choice, &mut text);
+            write!(f, "{name} ::= {text}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A name for each rule, none twice.
+fn names(syntax: &Syntax) -> FxHashMap<u32, String> {
+    let is_root = |id| matches!(syntax.expr(syntax.start), Expr::Rule(rule) if rule.0 == id);
+    let mut taken: FxHashMap<String, u32> = FxHashMap::default();
+    let mut names = FxHashMap::default();
+    for (id, rule) in (0..).zip(&syntax.rules) {
+        let mut name = rule.name.to_string();
+        // That of the whole grammar.
+        let reserved = name == "root" && !is_root(id);
+        let count = taken.entry(name.clone()).or_insert(0);
+        *count += 1;
+        if *count > 1 || reserved {
+            name = format!("{name}-{}", *count + u32::from(reserved && *count == 1));
+        }
+        names.insert(id, name);
+    }
+    names
+}
+
+struct Printer<'a> {
+    syntax: &'a Syntax,
+    names: FxHashMap<u32, String>,
+}
+
+impl Syntax {
+    /// An expression, for messages.
+    pub(crate) fn show(&self, id: ExprId) -> String {
+        let printer = Printer {
+            syntax: self,
+            names: names(self),
+        };
+        let mut text = String::new();
+        printer.show(id, Around::Choice, &mut text);
+        text
+    }
+}
+
+impl Printer<'_> {
+    fn show(&self, id: ExprId, around: Around, out: &mut String) {
+        match self.syntax.expr(id) {
+            Expr::Text(text) => quote(text, out),
+            Expr::Class(set) => out.push_str(&show_class(set)),
+            Expr::Pattern { source, search, .. } => {
+                out.push_str(if *search { "%search /" } else { "/" });
+                out.push_str(source);
+                out.push('/');
+            }
+            Expr::Sequence(items) => {
+                self.group(around > Around::Sequence, items, " ", Around::Repeat, out);
+            }
+            Expr::Choice(items) => {
+                self.group(around > Around::Choice, items, " | ", Around::Sequence, out);
+            }
+            Expr::And(items) => self.group(true, items, " & ", Around::Repeat, out),
+            Expr::Not(body) => {
+                out.push('~');
+                self.show(*body, Around::Repeat, out);
+            }
+            &Expr::Repeat { body, min, max } => {
+                self.show(body, Around::Repeat, out);
+                match (min, max) {
+                    (0, None) => out.push('*'),
+                    (1, None) => out.push('+'),
+                    (0, Some(1)) => out.push('?'),
+                    (min, None) => out.push_str(&format!("{{{min},}}")),
+                    (min, Some(max)) if min == max => out.push_str(&format!("{{{min}}}")),
+                    (min, Some(max)) => out.push_str(&format!("{{{min},{max}}}")),
+                }
+            }
+            Expr::Rule(rule) => out.push_str(&self.names[&rule.0]),
+            Expr::Json(schema) => {
+                out.push_str("%json ");
+                out.push_str(&self.syntax.schemas[*schema as usize]);
+            }
+            Expr::Token(set) => show_tokens(set, out),
+            Expr::Free { stops, whole } => {
+                out.push_str(if *whole { "%until(" } else { "%without(" });
+                for (i, stop) in stops.iter().enumerate() {
+                    if i > 0 {
+                        out.push_str(" | ");
+                    }
+                    quote(stop, out);
+                }
+                out.push(')');
+            }
+        }
+    }
+
+    fn group(
+        &self,
+        parentheses: bool,
+        items: &[ExprId],
+        between: &str,
+        around: Around,
+        out: &mut String,
+    ) {
+        if parentheses {
+            out.push('(');
+        }
+        for (i, &item) in items.iter().enumerate() {
+            if i > 0 {
+                out.push_str(between);
+            }
+            self.show(item, around, out);
+        }
+        if parentheses {
+            out.push(')');
+        }
+    }
+}
+
+fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    text.chars().for_each(|c| escape(c, out));
+    out.push('"');
+}
+
+fn show_tokens(set: &TokenSet, out: &mut String) {
+    for (i, name) in set.names.iter().enumerate() {
+        if i > 0 {
+            out.push_str(" | ");
+        }
+        if set.negated {
+            out.push('!');
+        }
+        match name {
+            TokenName::Ids(first, last) if first == last => {
+                out.push_str(&format!("<[{first}]>"));
+            }
+            TokenName::Ids(first, last) => out.push_str(&format!("<[{first}-{last}]>")),
+            TokenName::Name(name) => out.push_str(name),
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Grammars as they are written: expressions, and rules that give them names.
+
+use crate::error::{Error, Kind};
+use crate::regex::Ast;
+use crate::regex::codeset::CodeSet;
+
+/// An expression: an index into [`Syntax`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ExprId(pub(crate) u32);
+
+/// A rule: an index into [`Syntax`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RuleId(pub(crate) u32);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Expr {
+    /// Exactly this text, which may be empty.
+    Text(Box<str>),
+    /// One character of the set.
+    Class(CodeSet),
+    /// What a pattern matches as a whole, or, with `search`, texts in which it matches.
+    Pattern {
+        source: Box<str>,
+        ast: Box<Ast>,
+        search: bool,
+    },
+    /// One after the other.
+    Sequence(Box<[ExprId]>),
+    /// Any one of these.
+    Choice(Box<[ExprId]>),
+    /// `body`, from `min` to `max` times; without `max`, any number of times.
+    Repeat {
+        body: ExprId,
+        min: u32,
+        max: Option<u32>,
+    },
+    Rule(RuleId),
+    /// A JSON value of the schema with this index.
+    Json(u32),
+    /// One token, by id or name and never by its text.
+    Token(TokenSet),
+    /// Text that ends with the first of the stops that it holds; or, if not `whole`, the text before.
+    Free {
+        stops: Box<[Box<str>]>,
+        whole: bool,
+    },
+    /// Texts of all of these, which must be regular.
+    And(Box<[ExprId]>),
+    /// All other texts than those of this one, which must be regular.
+    Not(ExprId),
+}
+
+/// Some tokens of a vocabulary, or all but those.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TokenSet {
+    pub(crate) names: Box<[TokenName]>,
+    pub(crate) negated: bool,
+}
+
+/// How a grammar speaks of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum TokenName {
+    /// All ids from the first to the last.
+    Ids(u32, u32),
+    /// What the vocabulary calls it.
+    Name(Box<str>),
+}
+
+/// Line and column in a grammar's text, both counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: Box<str>,
+    /// `None` until the rule is defined.
+    pub(crate) body: Option<ExprId>,
+    /// Where it is defined, or first mentioned.
+    pub(crate) place: Option<Place>,
+}
+
+/// A grammar as written.
+#[derive(Clone, Debug)]
+pub(crate) struct Syntax {
+    /// Each after those it is made of.
+    exprs: Vec<Expr>,
+    /// How deep each is nested.
+    heights: Vec<u32>,
+    pub(crate) rules: Vec<Rule>,
+    /// JSON Schemas, as texts.
+    pub(crate) schemas: Vec<Box<str>>,
+    pub(crate) start: ExprId,
+}
+
+/// Expressions nest no deeper, so that no recursion over them is too deep.
+const DEEPEST: u32 = 256;
+
+impl Syntax {
+    /// A grammar of the empty text, to be built upon.
+    pub(crate) fn new() -> Self {
+        let mut syntax = Syntax {
+            exprs: Vec::new(),
+            heights: Vec::new(),
+            rules: Vec::new(),
+            schemas: Vec::new(),
+            start: ExprId(0),
+        };
+        syntax.push(Expr::Text("".into()));
+        syntax
+    }
+
+    /// A grammar of one expression without parts.
+    pub(crate) fn of(expr: Expr) -> Self {
+        let mut syntax = Syntax::new();
+        syntax.start = syntax.push(expr);
+        syntax
+    }
+
+    pub(crate) fn expr(&self, id: ExprId) -> &Expr {
+        &self.exprs[id.0 as usize]
+    }
+
+    /// All expressions, each after those it is made of.
+    pub(crate) fn ids(&self) -> impl DoubleEndedIterator<Item = ExprId> + use<> {
+        (0..self.exprs.len() as u32).map(ExprId)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.exprs.len()
+    }
+
+    pub(crate) fn push(&mut self, expr: Expr) -> ExprId {
+        let height = parts(&expr).map(|part| self.heights[part.0 as usize] + 1);
+        self.heights.push(height.max().unwrap_or(0));
+        self.exprs.push(expr);
+        ExprId(self.exprs.len() as u32 - 1)
+    }
+
+    pub(crate) fn empty(&mut self) -> ExprId {
+        ExprId(0)
+    }
+
+    /// One after the other; a single one is itself.
+    pub(crate) fn sequence(&mut self, mut items: Vec<ExprId>) -> ExprId {
+        match items.len() {
+            0 => self.empty(),
+            1 => items.remove(0),
+            _ => self.push(Expr::Sequence(items.into())),
+        }
+    }
+
+    /// Any of these; a single one is itself.
+    pub(crate) fn choice(&mut self, mut items: Vec<ExprId>) -> ExprId {
+        match items.len() {
+            1 => items.remove(0),
+            _ => self.push(Expr::Choice(items.into())),
+        }
+    }
+
+    pub(crate) fn repeat(&mut self, body: ExprId, min: u32, max: Option<u32>) -> ExprId {
+        self.push(Expr::Repeat { body, min, max })
+    }
+
+    pub(crate) fn rule(&self, id: RuleId) -> &Rule {
+        &self.rules[id.0 as usize]
+    }
+
+    pub(crate) fn new_rule(&mut self, name: &str, place: Option<Place>) -> RuleId {
+        self.rules.push(Rule {
+            name: name.into(),
+            body: None,
+            place,
+        });
+        RuleId(self.rules.len() as u32 - 1)
+    }
+
+    /// Takes over all of another grammar; where it starts.
+    fn absorb(&mut self, other: &Syntax) -> ExprId {
+        let (exprs, schemas) = (self.exprs.len() as u32, self.schemas.len() as u32);
+        let mut rules = Vec::with_capacity(other.rules.len());
+        for rule in &other.rules {
+            // What is not defined yet means the same in both.
+            let same = |known: &Rule| known.body.is_none() && known.name == rule.name;
+            let known = match rule.body {
+                None => self.rules.iter().position(same),
+                Some(_) => None,
+            };
+            rules.push(known.unwrap_or(self.rules.len()) as u32);
+            if known.is_none() {
+                let body = rule.body.map(|body| ExprId(body.0 + exprs));
+                self.rules.push(Rule {
+                    body,
+                    ..rule.clone()
+                });
+            }
+        }
+        let all = |ids: &[ExprId]| ids.iter().map(|id| ExprId(id.0 + exprs)).collect();
+        for (expr, &height) in other.exprs.iter().zip(&other.heights) {
+            let moved = match expr {
+                Expr::Sequence(items) => Expr::Sequence(all(items)),
+                Expr::Choice(items) => Expr::Choice(all(items)),
+                Expr::And(items) => Expr::And(all(items)),
+                &Expr::Not(body) => Expr::Not(ExprId(body.0 + exprs)),
+                &Expr::Repeat { body, min, max } => Expr::Repeat {
+                    body: ExprId(body.0 + exprs),
+                    min,
+                    max,
+                },
+                &Expr::Rule(rule) => Expr::Rule(RuleId(rules[rule.0 as usize])),
+                &Expr::Json(schema) => Expr::Json(schema + schemas),
+                Expr::Text(_) | Expr::Class(_) | Expr::Pattern { .. } => expr.clone(),
+                Expr::Token(_) | Expr::Free { .. } => expr.clone(),
+            };
+            self.exprs.push(moved);
+            self.heights.push(height);
+        }
+        self.schemas.extend(other.schemas.iter().cloned());
+        ExprId(other.start.0 + exprs)
+    }
+
+    /// This grammar and then another.
+    pub(crate) fn then(&self, other: &Syntax) -> Result<Self, Error> {
+        let mut all = self.clone();
+        let next = all.absorb(other);
+        let mut items = match all.expr(all.start) {
+            Expr::Sequence(items) => items.to_vec(),
+            _ => vec![all.start],
+        };
+        items.push(next);
+        all.start = all.sequence(items);
+        all.checked()
+    }
+
+    /// This grammar or another.
+    pub(crate) fn or(&self, other: &Syntax) -> Result<Self, Error> {
+        let mut all = self.clone();
+        let next = all.absorb(other);
+        let mut items = match all.expr(all.start) {
+            Expr::Choice(items) => items.to_vec(),
+            _ => vec![all.start],
+        };
+        items.push(next);
+        all.start = all.choice(items);
+        all.checked()
+    }
+
+    /// This grammar, from `min` to `max` times.
+    pub(crate) fn repeated(&self, min: u32, max: Option<u32>) -> Result<Self, Error> {
+        if max.is_some_and(|max| max < min) {
+            let message = "a repetition ends before it begins: its maximum is below its minimum";
+            return Err(Error::new(Kind::Grammar, message));
+        }
+        let mut all = self.clone();
+        all.start = all.repeat(all.start, min, max);
+        all.checked()
+    }
+
+    /// The grammar of a rule of this name, which is yet to be defined.
+    pub(crate) fn reference(name: &str) -> Self {
+        let mut syntax = Syntax::new();
+        let rule = syntax.new_rule(name, None);
+        syntax.start = syntax.push(Expr::Rule(rule));
+        syntax
+    }
+
+    /// Defines rules that are not defined yet, those in the definitions themselves included.
+    pub(crate) fn define(&self, rules: &[(&str, &Syntax)]) -> Result<Self, Error> {
+        let mut all = self.clone();
+        let bodies: Vec<ExprId> = rules.iter().map(|(_, body)| all.absorb(body)).collect();
+        for ((name, _), body) in rules.iter().zip(bodies) {
+            let open = |rule: &&mut Rule| rule.body.is_none() && *rule.name == **name;
+            // There is one of a name at most: those that are not defined yet mean the same.
+            let Some(rule) = all.rules.iter_mut().find(open) else {
+                let message =
+                    format!("nothing refers to a rule {name:?} that is yet to be defined");
+                return Err(Error::new(Kind::Grammar, message));
+            };
+            rule.body = Some(body);
+        }
+        all.checked()
+    }
+
+    fn checked(self) -> Result<Self, Error> {
+        match self.heights.iter().max() {
+            Some(&height) if height > DEEPEST => {
+                let message = format!("a grammar's expressions nest deeper than {DEEPEST}");
+                Err(Error::new(Kind::Limit, message))
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
+/// The expressions that another is made of.
+pub(crate) fn parts(expr: &Expr) -> impl Iterator<Item = ExprId> + '_ {
+    let (one, many): (Option<ExprId>, &[ExprId]) = match expr {
+        Expr::Sequence(items) | Expr::Choice(items) | Expr::And(items) => (None, items),
+        &Expr::Repeat { body, .. } | &Expr::Not(body) => (Some(body), &[]),
+        _ => (None, &[]),
+    };
+    one.into_iter().chain(many.iter().copied())
+}

@@ -1,0 +1,143 @@
+//! How texts of grammars end soonest.
+
+use crate::grammar::program::Symbol;
+use crate::json::liveness::{NEVER, add};
+use crate::json::spelling::Partial;
+use crate::json::texts::TextId;
+use crate::machine::completion::widen;
+use crate::machine::{Config, Frame, Machine, Move, SetId, StackId, State};
+use crate::regex::cost::{NO_WAY, cheapest};
+use crate::regex::node::{NodeId, Spelling, symbol_of};
+use crate::regex::scan::ScanId;
+
+/// How a language goes on most cheaply.
+enum Way {
+    Character(u32),
+    Symbol(u32, NodeId),
+}
+
+impl Machine {
+    /// The bytes until a rule's text ends.
+    pub(super) fn text_cost(&self, scan: ScanId, partial: Partial) -> u64 {
+        let scanner = &self.frames.rules.scanner;
+        let node = scanner.scan(scan).must;
+        match partial {
+            Partial::Nothing => widen(scanner.regexes.cost(node, Spelling::Raw)),
+            _ => self.best_way(node, partial).map_or(NEVER, |best| best.1),
+        }
+    }
+
+    /// The cheapest way on from a state that reads more, and its bytes to the end of the rule.
+    fn best_way(&self, node: NodeId, partial: Partial) -> Option<(Way, u64)> {
+        let regexes = &self.frames.rules.scanner.regexes;
+        let mut best: Option<(Way, u64)> = None;
+        let mut offer = |way: Way, cost: u64| {
+            if best.as_ref().is_none_or(|(_, least)| cost < *least) {
+                best = Some((way, cost));
+            }
+        };
+        for piece in regexes.pieces(node) {
+            let rest = regexes.cost(piece.to, Spelling::Raw);
+            if rest == NO_WAY {
+                continue;
+            }
+            if let Some(symbol) = symbol_of(piece.lo) {
+                if partial == Partial::Nothing {
+                    let way = Way::Symbol(symbol, piece.to);
+                    offer(way, add(u64::from(rest), self.symbol_cost(symbol)));
+                }
+                continue;
+            }
+            for (lo, hi) in partial.characters() {
+                let (lo, hi) = (lo.max(piece.lo), hi.min(piece.hi));
+                if lo <= hi {
+                    let c = cheapest(lo, hi, Spelling::Raw).0;
+                    let cost = raw_rest(partial, c).len() as u64 + u64::from(rest);
+                    offer(Way::Character(c), cost);
+                }
+            }
+        }
+        best
+    }
+
+    /// The bytes of a symbol's cheapest text.
+    fn symbol_cost(&self, symbol: u32) -> u64 {
+        match *self.program().symbol(symbol) {
+            Symbol::Rule { start, .. } => self.text_cost(start, Partial::Nothing),
+            Symbol::Json(schema) => self.json_cost(schema),
+            Symbol::Token(_) => 1,
+        }
+    }
+
+    fn json_cost(&self, schema: u32) -> u64 {
+        let (_, tasks) = self.program.as_ref().expect("only a grammar has text");
+        let must = self.frames.task_of(tasks[schema as usize]).must;
+        self.frames.rules.cost(must)
+    }
+
+    pub(super) fn cheapest_member(&self, set: SetId) -> Move {
+        let members = self.members(set).iter().copied();
+        let best = members.min_by_key(|&member| match self.is_accepting(member) {
+            true => 0,
+            false => self.ending_bound(member),
+        });
+        best.map_or(Move::Unknown, Move::Goto)
+    }
+
+    pub(super) fn text_move(&self, scan: ScanId, partial: Partial, stack: StackId) -> Move {
+        let scanner = &self.frames.rules.scanner;
+        let goto = |scan: ScanId, stack: StackId| {
+            Move::Goto(Config {
+                state: State::Text {
+                    scan,
+                    partial: Partial::Nothing,
+                },
+                stack,
+                record: TextId::EMPTY,
+            })
+        };
+        if partial == Partial::Nothing
+            && scanner.can_end(scan)
+            && let Some((Frame::Text(rest), below)) = *self.stacks.get(stack.0)
+        {
+            return goto(rest, below);
+        }
+        let node = scanner.scan(scan).must;
+        match self.best_way(node, partial) {
+            None => Move::Unknown,
+            Some((Way::Character(c), _)) => Move::Bytes(raw_rest(partial, c)),
+            Some((Way::Symbol(symbol, rest), _)) => {
+                let Some(rest) = scanner.start(rest, Box::new([])) else {
+                    return Move::Unknown;
+                };
+                match *self.program().symbol(symbol) {
+                    Symbol::Rule { start, .. } => goto(start, self.push_text(rest, stack)),
+                    Symbol::Json(schema) => Move::Goto(self.enter_json(schema, rest, stack)),
+                    Symbol::Token(set) => {
+                        let state = State::Text {
+                            scan: rest,
+                            partial: Partial::Nothing,
+                        };
+                        let record = TextId::EMPTY;
+                        Move::Token(
+                            set,
+                            Config {
+                                state,
+                                stack,
+                                record,
+                            },
+                        )
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The bytes that end a partial with the character `c`, as plain text.
+fn raw_rest(partial: Partial, c: u32) -> Vec<u8> {
+    match partial {
+        Partial::Nothing => char::from_u32(c).map_or_else(Vec::new, |c| c.to_string().into()),
+        _ => partial.rest(c),
+    }
+}
