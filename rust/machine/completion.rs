@@ -93,7 +93,7 @@ impl Machine {
         // From the outermost frame that is not known yet, so that deep texts need no recursion.
         let mut unknown = Vec::new();
         let mut at = stack;
-        while self.stacks.memo(at.0).get().is_none() {
+        while self.stacks.memo(at.0).endings.get().is_none() {
             unknown.push(at);
             match self.stacks.get(at.0) {
                 Some((_, below)) => at = *below,
@@ -105,9 +105,16 @@ impl Machine {
                 None => vec![(Box::from([]), 0)],
                 Some((frame, below)) => self.frame_endings(frame, below),
             };
-            self.stacks.memo(id.0).get_or_init(|| endings.into());
+            self.stacks
+                .memo(id.0)
+                .endings
+                .get_or_init(|| endings.into());
         }
-        self.stacks.memo(stack.0).get().expect("it was just set")
+        self.stacks
+            .memo(stack.0)
+            .endings
+            .get()
+            .expect("it was just set")
     }
 
     fn frame_endings(&self, frame: Frame, below: StackId) -> Vec<(Box<[u16]>, u64)> {
@@ -115,6 +122,7 @@ impl Machine {
         let outer = self
             .stacks
             .memo(below.0)
+            .endings
             .get()
             .expect("outer frames are known first");
         for (asked, after) in outer.iter() {
@@ -127,7 +135,7 @@ impl Machine {
                     keep_cheapest(&mut out, Box::from([]), add(*after, cost));
                 }
                 // What stands below is not known.
-                Frame::Base => keep_cheapest(&mut out, Box::from([]), NEVER),
+                Frame::Base(_) => keep_cheapest(&mut out, Box::from([]), NEVER),
                 Frame::Member(member) => {
                     let task = self.frames.task_of(self.frames.member_task(member));
                     let member = self.frames.member_of(member);

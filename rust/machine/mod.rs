@@ -130,8 +130,12 @@ pub(crate) enum Frame {
     /// The rest of the rule that the text or value above it is a part of.
     Text(ScanId),
     /// Any frames: what stands above is looked at by itself.
-    Base,
+    Base(FollowId),
 }
+
+/// The bytes with which the text below a base can begin: an index into [`Machine`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct FollowId(u32);
 
 /// Configurations, an index into [`Machine`]: sorted, and none of them a set itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,6 +147,13 @@ pub(crate) struct StackId(u32);
 
 impl StackId {
     const BOTTOM: StackId = StackId(0);
+}
+
+#[derive(Debug, Default)]
+struct StackMemo {
+    endings: OnceLock<completion::Endings>,
+    /// The bytes with which the text after a rule can begin.
+    follow: OnceLock<ByteSet>,
 }
 
 /// All that matters of what has been read. Equal configurations have equal futures.
@@ -163,7 +174,10 @@ pub(crate) struct Machine {
     flow: Option<(Flow, Vec<TaskId>)>,
     program: Option<(Program, Vec<TaskId>)>,
     sets: Interner<Box<[Config]>>,
-    stacks: Interner<Option<(Frame, StackId)>, OnceLock<completion::Endings>>,
+    stacks: Interner<Option<(Frame, StackId)>, StackMemo>,
+    /// What the texts of grammars' states begin with, by the number of the state.
+    leads: boxcar::Vec<OnceLock<text::Leads>>,
+    follows: Interner<ByteSet>,
     flow_costs: OnceLock<Vec<u64>>,
     start: Config,
 }
@@ -229,6 +243,8 @@ impl Machine {
             flow: None,
             program: None,
             sets: Interner::new(),
+            leads: boxcar::Vec::new(),
+            follows: Interner::new(),
             stacks,
             flow_costs: OnceLock::new(),
             start,
@@ -438,7 +454,7 @@ impl Machine {
                 stack,
                 record,
             }),
-            Frame::Base => None,
+            Frame::Base(_) => None,
         }
     }
 

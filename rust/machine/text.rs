@@ -4,18 +4,31 @@
 //! a symbol's text begins, or the language ends and the frame below goes on. Where more than one of
 //! these takes a byte, the configuration becomes the set of what they lead to.
 
+use std::sync::OnceLock;
+
 use crate::grammar::character_bytes;
 use crate::grammar::program::{Program, Symbol};
 use crate::grammar::syntax::TokenSet;
 use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
-use crate::machine::{Config, Frame, Gap, Machine, SetId, StackId, State};
+use crate::machine::{Config, FollowId, Frame, Gap, Machine, SetId, StackId, State};
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::ScanId;
 use crate::vocab::ByteSet;
 
 /// What numbers are written with: they may go on with these.
 const NUMBER_BYTES: &[u8] = b"0123456789+-.eE";
+
+/// The bytes with which the rest of a rule can begin.
+#[derive(Debug)]
+pub(super) struct Leads {
+    all: ByteSet,
+    /// Those of its symbols' texts.
+    symbols: ByteSet,
+}
+
+/// The bytes with which JSON values begin.
+const VALUE_BYTES: &[u8] = b"\"[{-0123456789tfn";
 
 /// Configurations that one text leads to.
 #[derive(Default)]
@@ -97,7 +110,10 @@ impl Machine {
         byte: u8,
     ) -> Option<Config> {
         let scanner = &self.frames.rules.scanner;
-        if partial != Partial::Nothing || scanner.is_plain(scan) {
+        if partial != Partial::Nothing
+            || !self.leads(scan).symbols.contains(byte)
+                && !(scanner.can_end(scan) && self.follow(stack).contains(byte))
+        {
             return self.step_character(scan, partial, stack, byte);
         }
         let mut ways = Ways::default();
@@ -189,7 +205,7 @@ impl Machine {
     }
 
     fn begin_json(&self, schema: u32, rest: ScanId, stack: StackId, byte: u8) -> Option<Config> {
-        if !b"\"[{-0123456789tfn".contains(&byte) {
+        if !VALUE_BYTES.contains(&byte) {
             return None;
         }
         self.step(self.enter_json(schema, rest, stack), byte)
@@ -213,31 +229,70 @@ impl Machine {
     /// Bytes among which are all that may come next in a rule's text.
     pub(super) fn next_text_bytes(
         &self,
-        mut scan: ScanId,
+        scan: ScanId,
         partial: Partial,
-        mut stack: StackId,
+        stack: StackId,
     ) -> ByteSet {
         if partial != Partial::Nothing {
             return ByteSet::ALL;
         }
-        let scanner = &self.frames.rules.scanner;
-        let mut bytes = ByteSet::NONE;
-        loop {
-            bytes = bytes.union(character_bytes(scanner, scan));
+        let bytes = self.leads(scan).all;
+        match self.frames.rules.scanner.can_end(scan) {
+            true => bytes.union(self.follow(stack)),
+            false => bytes,
+        }
+    }
+
+    /// What the rest of a rule can begin with.
+    fn leads(&self, scan: ScanId) -> &Leads {
+        // Others may push at the same time; then there are a few more than needed.
+        while self.leads.count() <= scan.0 as usize {
+            self.leads.push(OnceLock::new());
+        }
+        self.leads[scan.0 as usize].get_or_init(|| {
+            let scanner = &self.frames.rules.scanner;
+            let mut symbols = ByteSet::NONE;
             for (symbol, _) in scanner.symbols(scan) {
                 match *self.program().symbol(symbol) {
-                    Symbol::Rule { first, .. } => bytes = bytes.union(first),
-                    Symbol::Json(_) => bytes = bytes.union(ByteSet::of(b"\"[{-0123456789tfn")),
+                    Symbol::Rule { first, .. } => symbols = symbols.union(first),
+                    Symbol::Json(_) => symbols = symbols.union(ByteSet::of(VALUE_BYTES)),
                     Symbol::Token(_) => {}
                 }
             }
-            match *self.stacks.get(stack.0) {
-                Some((Frame::Text(rest), below)) if scanner.can_end(scan) => {
-                    (scan, stack) = (rest, below);
-                }
-                _ => return bytes,
+            Leads {
+                all: character_bytes(scanner, scan).union(symbols),
+                symbols,
             }
+        })
+    }
+
+    /// The bytes with which the text after a rule can begin.
+    fn follow(&self, stack: StackId) -> ByteSet {
+        // From the outermost frame that is not known yet, so that deep texts need no recursion.
+        let mut unknown = Vec::new();
+        let mut at = stack;
+        let mut bytes = loop {
+            if let Some(&known) = self.stacks.memo(at.0).follow.get() {
+                break known;
+            }
+            match *self.stacks.get(at.0) {
+                Some((Frame::Text(rest), below)) => {
+                    unknown.push((at, rest));
+                    at = below;
+                }
+                Some((Frame::Base(follow), _)) => break *self.follows.get(follow.0),
+                _ => break ByteSet::NONE,
+            }
+        };
+        for (at, rest) in unknown.into_iter().rev() {
+            let lead = self.leads(rest).all;
+            bytes = match self.frames.rules.scanner.can_end(rest) {
+                true => lead.union(bytes),
+                false => lead,
+            };
+            self.stacks.memo(at.0).follow.get_or_init(|| bytes);
         }
+        bytes
     }
 
     /// The tokens that a configuration reads by id, and where they lead.
@@ -288,10 +343,10 @@ impl Machine {
         moves
     }
 
-    /// The innermost frames of a configuration that read all of a text but what comes after them:
-    /// down to the first that must read something, so that little is known to end with them. Also
-    /// the frames below those.
-    pub(crate) fn upper_part(&self, config: Config) -> (Config, StackId) {
+    /// A state of a rule's text by itself, with the frames that can end as soon as it ends, down to
+    /// one that must read something; and what is below. Of that, only the bytes matter with which
+    /// it can begin.
+    pub(crate) fn alone(&self, config: Config) -> (Config, StackId) {
         /// Frames that are looked at.
         const MOST: usize = 16;
         let scanner = &self.frames.rules.scanner;
@@ -309,24 +364,36 @@ impl Machine {
             is_open = scanner.can_end(rest);
             below = next;
         }
-        if below == StackId::BOTTOM {
-            return (config, below);
-        }
-        let base = self.push(Frame::Base, StackId::BOTTOM);
+        let follow = FollowId(self.follows.intern(self.follow(below)));
+        let base = self.push(Frame::Base(follow), StackId::BOTTOM);
         let frames = frames.into_iter().rev();
         let stack = frames.fold(base, |stack, rest| self.push(Frame::Text(rest), stack));
         (Config { stack, ..config }, below)
+    }
+
+    /// The bytes that may follow a rule's text that is read by itself.
+    pub(crate) fn after_base(&self, alone: Config) -> ByteSet {
+        let mut at = alone.stack;
+        loop {
+            match *self.stacks.get(at.0) {
+                Some((Frame::Base(follow), _)) => return *self.follows.get(follow.0),
+                Some((_, below)) => at = below,
+                None => return ByteSet::NONE,
+            }
+        }
+    }
+
+    /// Whether nothing but the base is below.
+    pub(crate) fn is_on_base(&self, config: Config) -> bool {
+        matches!(self.stacks.get(config.stack.0), Some((Frame::Base(_), _)))
     }
 
     /// Whether all that stands above the base may end here.
     pub(crate) fn reaches_base(&self, config: Config) -> bool {
         let reaches = |scan, stack| {
             let end = self.where_text_ends(scan, stack);
-            end.is_some_and(|end| {
-                self.stacks
-                    .get(end.0)
-                    .is_some_and(|top| top.0 == Frame::Base)
-            })
+            let frame = end.and_then(|end| *self.stacks.get(end.0));
+            matches!(frame, Some((Frame::Base(_), _)))
         };
         match config.state {
             State::Text {
@@ -345,25 +412,18 @@ impl Machine {
         }
     }
 
-    /// The configuration when the frames above have ended.
-    pub(crate) fn returned(&self, below: StackId) -> Option<Config> {
-        match *self.stacks.get(below.0) {
+    /// The configuration when the rule that is being read has ended.
+    pub(crate) fn returned(&self, stack: StackId) -> Option<Config> {
+        match *self.stacks.get(stack.0) {
             Some((Frame::Text(rest), below)) => Some(text(rest, Partial::Nothing, below)),
             _ => None,
         }
     }
 
-    /// The language that a configuration reads, if it reads nothing else: above the base or the end
-    /// of the text, and without symbols.
-    pub(crate) fn plain_language(&self, config: Config) -> Option<(ScanId, bool)> {
-        let State::Text { scan, .. } = config.state else {
-            return None;
-        };
-        let is_end = config.stack == StackId::BOTTOM;
-        let is_base = matches!(self.stacks.get(config.stack.0), Some((Frame::Base, _)));
+    /// Whether the rest of a rule's text is read without reading others.
+    pub(crate) fn is_one_language(&self, scan: ScanId) -> bool {
         let scanner = &self.frames.rules.scanner;
-        let is_plain = scanner.regexes.is_without_symbols(scanner.scan(scan).must);
-        (is_plain && (is_end || is_base)).then_some((scan, is_base))
+        scanner.regexes.is_without_symbols(scanner.scan(scan).must)
     }
 
     /// The sets of tokens that the grammar names.

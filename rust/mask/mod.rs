@@ -26,7 +26,7 @@ use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::regex::scan::ScanId;
-use crate::vocab::local::{Above, Chosen, Exit, Exits, Local};
+use crate::vocab::local::{Above, Chosen, Exit, Exits, Local, Under};
 use crate::vocab::{ByteSet, Vocabulary};
 
 pub(crate) use groups::groups;
@@ -214,6 +214,8 @@ pub(crate) struct Masks {
     left: RwLock<FxHashMap<Config, Arc<Left>>>,
     /// What the innermost frames of a grammar's text read, and whether that is cut short.
     above: RwLock<FxHashMap<Config, (Arc<Above>, bool)>>,
+    /// The same for what is below a node of the trie.
+    under: RwLock<FxHashMap<(Config, u32), (Arc<Under>, bool)>>,
     /// The sets of tokens that the grammar names, a bit for each token.
     tokens: TokenSets,
     bytes: AtomicUsize,
@@ -286,6 +288,7 @@ impl Masks {
             self.known.write().clear();
             self.left.write().clear();
             self.above.write().clear();
+            self.under.write().clear();
             self.bytes.store(bytes, Ordering::Relaxed);
         }
     }

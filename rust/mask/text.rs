@@ -1,39 +1,53 @@
 //! Masks of grammars' text.
 //!
-//! What tokens do from a place depends on the innermost frames alone, until those have ended. So
-//! that part is found once for all stacks ([`Above`]), with the places in the trie where it may
-//! have ended; from there the frames below are walked on. A language that no symbol interrupts is
-//! the same in all grammars of a vocabulary.
+//! What tokens do from a place depends on the innermost frame alone, until its rule has ended. So
+//! that part is found once for all stacks ([`Above`]), with the places in the trie where the rule
+//! may have ended; from there the frames below are walked on. A language that no symbol interrupts
+//! is the same in all grammars of a vocabulary. In large subtrees of the trie, states are looked at
+//! by themselves again ([`Under`]): a name begins in many places, and goes on alike.
 
 use std::sync::Arc;
 
 use crate::json::spelling::Partial;
-use crate::machine::{Config, SetId, State};
-use crate::mask::{Tokens, Walk, set_bits};
-use crate::vocab::local::{Above, Chosen};
+use crate::machine::{Config, SetId, StackId, State};
+use crate::mask::{Tokens, Walk, bits_of, has_bit, set_bits};
+use crate::vocab::ByteSet;
+use crate::vocab::local::{Above, Chosen, Leaving, Under};
 
-/// Subtrees with fewer tokens are walked.
-const SMALL: usize = 4;
+/// What states do in subtrees of so many tokens is kept.
+const LARGE: usize = 48;
+
+/// What is found from one configuration.
+#[derive(Default)]
+struct Found {
+    /// Ranges of the trie's tokens.
+    ranges: Vec<(u32, u32)>,
+    exits: Vec<u32>,
+}
+
+impl Found {
+    fn add(&mut self, range: (u32, u32)) {
+        match self.ranges.last_mut() {
+            _ if range.0 == range.1 => {}
+            Some(last) if last.1 == range.0 => last.1 = range.1,
+            _ => self.ranges.push(range),
+        }
+    }
+}
 
 impl Walk<'_> {
     /// The mask of a state of a grammar's text.
     pub(super) fn text(&self, config: Config) -> Tokens {
-        let (upper, below) = self.machine.upper_part(config);
-        let above = self.above(upper);
+        let (alone, below) = self.machine.alone(config);
+        let above = self.above(alone);
         let mut more = Vec::new();
-        if let Some(returned) = self.machine.returned(below) {
-            let next = self.machine.next_bytes(returned);
-            let trie = self.vocabulary.trie();
-            for &exit in &above.exits {
-                let step = |at, byte: u8, node| {
-                    if trie.node(node).depth == trie.node(exit).depth + 1 && !next.contains(byte) {
-                        return None;
-                    }
-                    self.step(at, byte)
-                };
-                let found = |tokens: &[u32], _| more.extend_from_slice(tokens);
-                trie.walk_below(exit, returned, step, found);
-            }
+        if let (Some(exits), Some(after)) = (&above.exits, self.machine.returned(below)) {
+            exits.beyond.walk_from(
+                after,
+                self.machine.next_bytes(after),
+                |at, byte, _| self.step(at, byte),
+                |items, _| more.extend(items.iter().map(|&item| exits.tokens[item as usize])),
+            );
         }
         Tokens::Above(above, more.into())
     }
@@ -53,83 +67,181 @@ impl Walk<'_> {
         Tokens::Many(bits.into())
     }
 
-    fn above(&self, upper: Config) -> Arc<Above> {
-        let partial = match upper.state {
-            State::Text { partial, .. } => partial,
-            _ => Partial::Nothing,
-        };
-        if let Some((scan, is_base)) = self.machine.plain_language(upper) {
+    /// What tokens do from a state by itself.
+    fn above(&self, alone: Config) -> Arc<Above> {
+        if let State::Text { scan, partial } = alone.state
+            && self.machine.is_on_base(alone)
+            && self.machine.is_one_language(scan)
+        {
             let scanner = &self.machine.frames.rules.scanner;
             let language = scanner.regexes.fingerprint(scanner.scan(scan).must);
-            let key = (language, partial.code() << 1 | u64::from(is_base));
+            let key = (language, partial.code(), self.machine.after_base(alone));
             return self.vocabulary.locals().above.get(key, self.cap, || {
-                let above = self.find_above(upper);
+                let above = self.find_above(alone);
                 let bytes = above.bytes();
                 (above, bytes)
             });
         }
-        if let Some((known, cut_short)) = self.masks.above.read().get(&upper) {
+        if let Some((known, cut_short)) = self.masks.above.read().get(&alone) {
             self.is_cut_short.set(self.is_cut_short.get() || *cut_short);
             return known.clone();
         }
-        let outer = self.is_cut_short.replace(false);
-        let above = Arc::new(self.find_above(upper));
-        let cut_short = self.is_cut_short.get();
-        self.is_cut_short.set(outer || cut_short);
+        let (above, cut_short) = self.noting(|| Arc::new(self.find_above(alone)));
         self.masks.make_room(64 + above.bytes(), self.cap);
         let mut known = self.masks.above.write();
-        known.insert(upper, (above.clone(), cut_short));
+        known.insert(alone, (above.clone(), cut_short));
         above
     }
 
-    fn find_above(&self, upper: Config) -> Above {
+    /// What `find` finds, and whether it followed no further somewhere.
+    fn noting<T>(&self, find: impl FnOnce() -> T) -> (T, bool) {
+        let outer = self.is_cut_short.replace(false);
+        let found = find();
+        let cut_short = self.is_cut_short.get();
+        self.is_cut_short.set(outer || cut_short);
+        (found, cut_short)
+    }
+
+    fn find_above(&self, alone: Config) -> Above {
         let trie = self.vocabulary.trie();
-        let (mut ranges, mut exits) = (Vec::new(), Vec::new());
-        let mut count = 0;
-        let mut add = |tokens: &[u32]| {
-            count += tokens.len();
-            ranges.extend_from_slice(tokens);
-        };
-        let first = self.machine.next_bytes(upper);
-        let mut all: Vec<u32> = Vec::new();
-        trie.walk_from(
-            upper,
-            first,
-            |at, byte, node| {
-                let next = self.step(at, byte)?;
-                if trie.tokens_below(node).len() > trie.tokens_at(node).len() {
-                    if self.takes_all_below(next, node) {
-                        all.push(node);
-                        return None;
-                    }
-                    if self.machine.reaches_base(next) {
-                        exits.push(node);
-                    }
-                }
-                Some(next)
-            },
-            |found, _| add(found),
-        );
+        let mut found = Found::default();
+        let after = self.machine.after_base(alone);
+        self.explore(alone, None, after, &mut found);
         let words = self.vocabulary.mask_words();
-        let mut total = count;
-        total += all
-            .iter()
-            .map(|&node| trie.tokens_below(node).len())
-            .sum::<usize>();
-        let tokens = if total <= words / 4 {
-            all.iter()
-                .for_each(|&node| ranges.extend_from_slice(trie.tokens_below(node)));
-            Chosen::Few(ranges.into())
+        let count: u32 = found.ranges.iter().map(|range| range.1 - range.0).sum();
+        let mut bits = vec![0; words];
+        for &range in &found.ranges {
+            set_bits(&mut bits, trie.tokens_in(range));
+        }
+        let mut leaving = Vec::new();
+        for exit in found.exits {
+            let from = trie.node(exit).depth - 1;
+            let tokens = trie.tokens_below(exit).iter();
+            let others = tokens.filter(|&&token| !has_bit(&bits, token));
+            leaving.extend(others.map(|&token| (token, from)));
+        }
+        let exits = (!leaving.is_empty()).then(|| {
+            Leaving::new(leaving, |token| {
+                self.vocabulary.token(token).unwrap_or_default()
+            })
+        });
+        let tokens = if count as usize <= words / 4 {
+            Chosen::Few(bits_of(&bits).collect())
         } else {
-            let mut bits = vec![0; words];
-            set_bits(&mut bits, &ranges);
-            all.iter()
-                .for_each(|&node| set_bits(&mut bits, trie.tokens_below(node)));
             Chosen::Many(bits.into())
         };
-        Above {
-            tokens,
-            exits: exits.into(),
+        Above { tokens, exits }
+    }
+
+    /// What tokens do below a node of the trie from a state by itself.
+    fn under(&self, alone: Config, node: u32) -> Arc<Under> {
+        if let Some((known, cut_short)) = self.masks.under.read().get(&(alone, node)) {
+            self.is_cut_short.set(self.is_cut_short.get() || *cut_short);
+            return known.clone();
+        }
+        let (under, cut_short) = self.noting(|| {
+            let mut found = Found::default();
+            let after = self.machine.after_base(alone);
+            self.explore(alone, Some(node), after, &mut found);
+            Arc::new(Under {
+                ranges: found.ranges.into(),
+                exits: found.exits.into(),
+            })
+        });
+        self.masks.make_room(64 + under.bytes(), self.cap);
+        let mut known = self.masks.under.write();
+        known.insert((alone, node), (under.clone(), cut_short));
+        under
+    }
+
+    /// Finds the tokens below a node, or all, from a configuration there. Where the base that it
+    /// stands on is reached, the next nodes are its exits, if their bytes are among `after`.
+    fn explore(&self, start: Config, node: Option<u32>, after: ByteSet, out: &mut Found) {
+        let trie = self.vocabulary.trie();
+        let first = self.machine.next_bytes(start);
+        let step = |at: Config, byte: u8, node: u32| {
+            if after.contains(byte) && self.machine.reaches_base(at) {
+                out.exits.push(node);
+            }
+            self.arrive(self.step(at, byte)?, node, Some(start), after, out)
+        };
+        match node {
+            Some(node) => trie.walk_below(node, start, step, |_, _| {}),
+            None => trie.walk_from(start, first, step, |_, _| {}),
+        }
+    }
+
+    /// Takes the tokens of a node to which a configuration leads; the configuration, if the walk is
+    /// to go on below. `start` is where the walk began, if it did so with a state by itself.
+    fn arrive(
+        &self,
+        config: Config,
+        node: u32,
+        start: Option<Config>,
+        after: ByteSet,
+        out: &mut Found,
+    ) -> Option<Config> {
+        let trie = self.vocabulary.trie();
+        let (own, below) = (trie.range_at(node), trie.range_below(node));
+        if own == below {
+            out.add(own);
+            return None;
+        }
+        if self.takes_all_below(config, node) {
+            out.add(below);
+            return None;
+        }
+        out.add(own);
+        if (below.1 - below.0) as usize >= LARGE {
+            let members = match config.state {
+                State::Many(set) => self.machine.members(set),
+                _ => &[config],
+            };
+            let is_text = |member: &Config| {
+                matches!(
+                    member.state,
+                    State::Text {
+                        partial: Partial::Nothing,
+                        ..
+                    }
+                )
+            };
+            if members.iter().all(is_text) && start != Some(config) {
+                for &member in members {
+                    self.pass(member, node, after, out);
+                }
+                return None;
+            }
+        }
+        Some(config)
+    }
+
+    /// Adds what a state by itself does below a node, and what comes after it has ended.
+    fn pass(&self, config: Config, node: u32, after: ByteSet, out: &mut Found) {
+        let (alone, below) = self.machine.alone(config);
+        let under = self.under(alone, node);
+        under.ranges.iter().for_each(|&range| out.add(range));
+        for &exit in &under.exits {
+            self.go_beyond(below, exit, after, out);
+        }
+    }
+
+    /// Goes on from a node before whose byte all has ended that stands on a stack.
+    fn go_beyond(&self, below: StackId, exit: u32, after: ByteSet, out: &mut Found) {
+        let byte = self.vocabulary.trie().node(exit).byte;
+        let Some(returned) = self.machine.returned(below) else {
+            // The base is all that is below, or nothing is.
+            if after.contains(byte) {
+                out.exits.push(exit);
+            }
+            return;
+        };
+        if after.contains(byte) && self.machine.reaches_base(returned) {
+            out.exits.push(exit);
+        }
+        let next = self.step(returned, byte);
+        if let Some(next) = next.and_then(|next| self.arrive(next, exit, None, after, out)) {
+            self.explore(next, Some(exit), after, out);
         }
     }
 
@@ -145,16 +257,10 @@ impl Walk<'_> {
 
     /// Whether all tokens below a node of the trie may come, from the configuration at the node.
     fn takes_all_below(&self, config: Config, node: u32) -> bool {
-        let trie = self.vocabulary.trie();
-        if trie.tokens_below(node).len() < SMALL {
-            return false;
-        }
         let scanner = &self.machine.frames.rules.scanner;
         let takes = |config: &Config| match config.state {
-            State::Text {
-                scan,
-                partial: Partial::Nothing,
-            } => {
+            // Inside a character, those that it can become are below, too.
+            State::Text { scan, .. } => {
                 let below = self.vocabulary.plain().below(node);
                 below.is_some_and(|below| scanner.calm(scan).allows(below.characters, below.height))
             }

@@ -167,12 +167,6 @@ impl Scanner {
         symbols.filter_map(|step| Some((symbol_of(step.lo)?, step.to)))
     }
 
-    /// Whether characters alone lead on, and the text cannot end.
-    pub(crate) fn is_plain(&self, id: ScanId) -> bool {
-        let moves = self.all_moves(id);
-        moves.characters == moves.all.len() && !self.can_end(id)
-    }
-
     fn all_moves(&self, id: ScanId) -> &Moves {
         self.scans.memo(id.0).moves.get_or_init(|| {
             let all = self.compute_moves(id);

@@ -1,12 +1,13 @@
 //! What the tokens of a vocabulary do inside a JSON string, whatever is around it.
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
-use crate::vocab::Trie;
+use crate::vocab::{ByteSet, Trie};
 
 /// The tokens in one state of reading a string.
 #[derive(Debug)]
@@ -121,10 +122,50 @@ impl Below {
 /// around it.
 #[derive(Debug)]
 pub(crate) struct Above {
-    /// A bit for each token that may come, whatever is around it; or those tokens, if they are few.
+    /// The tokens that may come, whatever is around it.
     pub(crate) tokens: Chosen,
-    /// Nodes of the vocabulary's trie where all of it may have ended.
+    /// The others, if some leave the place; a token is as many items as there are ways to leave it.
+    pub(crate) exits: Option<Leaving>,
+}
+
+/// Tokens that leave a place where its text may end.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    /// The token of each item.
+    pub(crate) tokens: Box<[u32]>,
+    /// The items, by what they go on with.
+    pub(crate) beyond: Trie,
+}
+
+/// The same for the tokens below a node of the trie, from a state that is reached there.
+#[derive(Debug)]
+pub(crate) struct Under {
+    /// Ranges of the trie's tokens.
+    pub(crate) ranges: Box<[(u32, u32)]>,
     pub(crate) exits: Box<[u32]>,
+}
+
+impl Leaving {
+    /// Of tokens, each with where it leaves; `bytes` are those of a token.
+    pub(crate) fn new<'a>(mut ways: Vec<(u32, u16)>, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
+        ways.sort_unstable();
+        ways.dedup();
+        let rest = |item: u32| {
+            let (token, from) = ways[item as usize];
+            &bytes(token)[usize::from(from)..]
+        };
+        Leaving {
+            beyond: Trie::new((0..ways.len() as u32).collect(), rest),
+            tokens: ways.iter().map(|way| way.0).collect(),
+        }
+    }
+}
+
+impl Under {
+    /// The memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        64 + size_of_val(&*self.ranges) + size_of_val(&*self.exits)
+    }
 }
 
 /// Some tokens of a vocabulary.
@@ -140,7 +181,11 @@ impl Above {
     /// The memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
         let (Chosen::Few(list) | Chosen::Many(list)) = &self.tokens;
-        64 + size_of_val(&**list) + size_of_val(&*self.exits)
+        let exits = self.exits.as_ref();
+        let exits = exits.map_or(0, |exits| {
+            size_of_val(&*exits.tokens) + exits.beyond.bytes()
+        });
+        64 + size_of_val(&**list) + exits
     }
 }
 
@@ -180,6 +225,9 @@ impl Groups {
 /// Which language, and what has been read of the next character.
 pub(crate) type LocalKey = (u128, u64);
 
+/// The same for plain text, and the bytes that may come after it.
+pub(crate) type AboveKey = (u128, u64, ByteSet);
+
 /// What is known about the strings of one vocabulary, shared by all grammars.
 #[derive(Debug, Default)]
 pub(crate) struct LocalCache {
@@ -189,17 +237,17 @@ pub(crate) struct LocalCache {
     /// What tokens do in a string or number that they open.
     pub(crate) below: Cache<Below>,
     /// What tokens do in text that is one language.
-    pub(crate) above: Cache<Above>,
+    pub(crate) above: Cache<Above, AboveKey>,
 }
 
 /// A cache of bounded size.
 #[derive(Debug)]
-pub(crate) struct Cache<T> {
-    known: RwLock<FxHashMap<LocalKey, Arc<T>>>,
+pub(crate) struct Cache<T, K = LocalKey> {
+    known: RwLock<FxHashMap<K, Arc<T>>>,
     bytes: AtomicUsize,
 }
 
-impl<T> Default for Cache<T> {
+impl<T, K> Default for Cache<T, K> {
     fn default() -> Self {
         Cache {
             known: RwLock::default(),
@@ -208,17 +256,12 @@ impl<T> Default for Cache<T> {
     }
 }
 
-impl<T> Cache<T> {
+impl<T, K: Hash + Eq> Cache<T, K> {
     /// The entry of `key`, which `compute` makes if it is new, and says how many bytes it takes.
     ///
     /// Two threads may compute the same one; they find the same. Above `cap` bytes the cache
     /// starts anew.
-    pub(crate) fn get(
-        &self,
-        key: LocalKey,
-        cap: usize,
-        compute: impl FnOnce() -> (T, usize),
-    ) -> Arc<T> {
+    pub(crate) fn get(&self, key: K, cap: usize, compute: impl FnOnce() -> (T, usize)) -> Arc<T> {
         if let Some(known) = self.known.read().get(&key) {
             return known.clone();
         }

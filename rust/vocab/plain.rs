@@ -6,7 +6,7 @@ use crate::json::spelling::{Partial, Taken};
 use crate::regex::sketch::Sketch;
 use crate::vocab::Trie;
 
-/// For each node of a trie that ends a character, what its subtree adds.
+/// For each node of a trie, what its subtree adds; a character is added where it ends.
 #[derive(Debug)]
 pub(crate) struct Plain {
     /// Indices of `kinds`.
@@ -65,8 +65,11 @@ impl Plain {
         }
         let mut kinds = vec![None];
         let mut index: FxHashMap<(Sketch, u32), u32> = FxHashMap::default();
+        let nothing = kinds.len() as u32;
+        kinds.push(Some(Below::default()));
         let nodes = below.iter().map(|below| match below {
             None => 0,
+            Some(below) if below.height == 0 => nothing,
             Some(below) => *index
                 .entry((below.characters, below.height))
                 .or_insert_with(|| {

@@ -29,7 +29,7 @@ pub(crate) struct Trie {
 const NO_NODE: u32 = u32::MAX;
 
 /// A set of bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ByteSet([u64; 4]);
 
 impl ByteSet {
@@ -217,6 +217,11 @@ impl Trie {
         }
     }
 
+    /// The memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.nodes) + size_of_val(&*self.tokens) + size_of_val(&*self.roots)
+    }
+
     /// The number of nodes.
     pub(crate) fn len(&self) -> u32 {
         self.nodes.len() as u32 - 1
@@ -224,6 +229,25 @@ impl Trie {
 
     pub(crate) fn node(&self, i: u32) -> Node {
         self.nodes[i as usize]
+    }
+
+    /// Where the tokens that node `i` spells stand among all of [`Trie::all`].
+    pub(crate) fn range_at(&self, i: u32) -> (u32, u32) {
+        (
+            self.nodes[i as usize].first,
+            self.nodes[i as usize + 1].first,
+        )
+    }
+
+    /// Where those of its whole subtree stand.
+    pub(crate) fn range_below(&self, i: u32) -> (u32, u32) {
+        let node = self.nodes[i as usize];
+        (node.first, self.nodes[node.skip as usize].first)
+    }
+
+    /// The tokens of a range.
+    pub(crate) fn tokens_in(&self, range: (u32, u32)) -> &[u32] {
+        &self.tokens[range.0 as usize..range.1 as usize]
     }
 
     /// The tokens that node `i` spells, usually one or none.
