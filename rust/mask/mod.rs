@@ -12,7 +12,7 @@ mod plain;
 mod tails;
 mod text;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -24,7 +24,7 @@ use crate::json::object::ObjectId;
 use crate::json::shape::Key;
 use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
-use crate::machine::{Config, Machine, State};
+use crate::machine::{Config, Machine, SetId, State};
 use crate::regex::scan::ScanId;
 use crate::vocab::local::{Above, Chosen, Exit, Exits, Local, Under};
 use crate::vocab::{ByteSet, Vocabulary};
@@ -262,6 +262,7 @@ impl Masks {
             masks: self,
             cap,
             is_cut_short: Cell::new(false),
+            steps: RefCell::default(),
         };
         let (mask, names_itself) = walk.mask(alike);
         if names_itself && alike != config {
@@ -337,6 +338,8 @@ struct Walk<'a> {
     cap: usize,
     /// Whether some token leads to more ways to read a text than are followed.
     is_cut_short: Cell<bool>,
+    /// Steps from sets of configurations.
+    steps: RefCell<FxHashMap<(SetId, u8), Option<Config>>>,
 }
 
 impl Walk<'_> {

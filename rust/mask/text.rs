@@ -247,7 +247,18 @@ impl Walk<'_> {
 
     /// A step of the machine; notes where it follows no further.
     fn step(&self, config: Config, byte: u8) -> Option<Config> {
-        let next = self.machine.step(config, byte)?;
+        let next = match config.state {
+            // Tokens are full of runs, in which sets lead to themselves.
+            State::Many(set) => {
+                let known = self.steps.borrow().get(&(set, byte)).copied();
+                known.unwrap_or_else(|| {
+                    let next = self.machine.step(config, byte);
+                    self.steps.borrow_mut().insert((set, byte), next);
+                    next
+                })?
+            }
+            _ => self.machine.step(config, byte)?,
+        };
         if next.state == State::TooMany {
             self.is_cut_short.set(true);
             return None;
