@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Kind};
 use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax};
+use crate::regex::codeset::CodeSet;
 use crate::regex::lower;
 use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
 
@@ -31,8 +32,7 @@ impl Reader<'_> {
         const DEEPEST: usize = 64;
         let nodes = self.nodes;
         Ok(match *self.syntax.expr(id) {
-            Expr::Text(ref text) if text.is_empty() => NodeId::EMPTY,
-            Expr::Text(ref text) => nodes.words([text]),
+            Expr::Text(ref text) => spell(text, nodes),
             Expr::Class(ref set) => nodes.class(set.clone()),
             Expr::Pattern {
                 ref ast, search, ..
@@ -84,6 +84,14 @@ impl Reader<'_> {
             }
         })
     }
+}
+
+/// Exactly this text, character by character, so that equal ends of texts are one state.
+pub(super) fn spell(text: &str, nodes: &Regexes) -> NodeId {
+    let characters = text.chars().rev();
+    characters.fold(NodeId::EMPTY, |rest, c| {
+        nodes.concat(nodes.class(CodeSet::single(u32::from(c))), rest)
+    })
 }
 
 /// Text up to the first of some stops, with it or before it.

@@ -26,7 +26,10 @@ impl fmt::Display for Syntax {
             Expr::Rule(rule) if printer.names[&rule.0] == "root" => None,
             _ => Some(("root", Some(self.start))),
         };
-        let rules = (0..self.rules.len() as u32).map(RuleId).map(|id| {
+        // As they were written; those that were put together come last.
+        let mut order: Vec<RuleId> = (0..self.rules.len() as u32).map(RuleId).collect();
+        order.sort_by_key(|&id| (self.rule(id).place.is_none(), self.rule(id).place));
+        let rules = order.into_iter().map(|id| {
             let name = printer.names[&id.0].as_str();
             (name, self.rule(id).body)
         });

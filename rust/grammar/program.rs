@@ -258,14 +258,17 @@ impl Builder<'_> {
         }
     }
 
-    /// Literals of a choice are one list of words.
+    /// Many literals of a choice are one list of words.
     fn build_choice(&mut self, items: &[ExprId]) -> NodeId {
+        const MANY: usize = 16;
+        let syntax = self.syntax;
+        let is_word = |item: &&ExprId| matches!(syntax.expr(**item), Expr::Text(_));
+        let are_many = items.iter().filter(is_word).count() >= MANY;
         let mut words: Vec<&str> = Vec::new();
         let mut ways = Vec::new();
-        let syntax = self.syntax;
         for &item in items {
             match syntax.expr(item) {
-                Expr::Text(text) if !text.is_empty() => words.push(text),
+                Expr::Text(text) if are_many && !text.is_empty() => words.push(text),
                 _ => ways.push(self.build(item)),
             }
         }
@@ -307,21 +310,22 @@ fn refuse_unproductive(syntax: &Syntax, weights: &Weights) -> Result<(), Error> 
     refuse_rules(syntax, "unproductive (no text satisfies them)", |id| {
         weights.rules[id.0 as usize] == NEVER
     })?;
-    let empty = syntax
-        .ids()
-        .find(|&id| weights.of(id) == NEVER && is_used(syntax, id));
-    match empty {
+    // What an intersection or a complement is made of may be empty.
+    let mut inside = FxHashSet::default();
+    for id in syntax.ids().rev() {
+        let expr = syntax.expr(id);
+        if inside.contains(&id) || matches!(expr, Expr::And(_) | Expr::Not(_)) {
+            inside.extend(parts(expr));
+        }
+    }
+    let is_empty = |id: &ExprId| weights.of(*id) == NEVER && !inside.contains(id);
+    match syntax.ids().find(is_empty) {
         None => Ok(()),
         Some(id) => {
             let message = format!("no text satisfies {}", syntax.show(id));
             Err(Error::new(Kind::Grammar, message))
         }
     }
-}
-
-/// Whether an expression is more than a choice that is never made.
-fn is_used(syntax: &Syntax, id: ExprId) -> bool {
-    !matches!(syntax.expr(id), Expr::And(_) | Expr::Not(_)) || id == syntax.start
 }
 
 /// An error that names the rules that are `wrong`, each with its place.

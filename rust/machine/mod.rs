@@ -341,7 +341,7 @@ impl Machine {
             State::Flow { node, at, partial } => self.step_flow(node, at, partial, stack, byte),
             State::Text { scan, partial } => self.step_text(scan, partial, stack, byte),
             State::Many(set) => self.step_many(set, byte),
-            State::TooMany => None,
+            State::TooMany => wait(state),
             State::Done { gap } => match self.whitespace.take(gap, byte)? {
                 Some(gap) => wait(State::Done { gap }),
                 None => None,

@@ -110,10 +110,10 @@ impl Machine {
         byte: u8,
     ) -> Option<Config> {
         let scanner = &self.frames.rules.scanner;
-        if partial != Partial::Nothing
-            || !self.leads(scan).symbols.contains(byte)
-                && !(scanner.can_end(scan) && self.follow(stack).contains(byte))
-        {
+        let may_leave = partial == Partial::Nothing
+            && (self.leads(scan).symbols.contains(byte)
+                || scanner.can_end(scan) && self.follow(stack).contains(byte));
+        if !may_leave {
             return self.step_character(scan, partial, stack, byte);
         }
         let mut ways = Ways::default();

@@ -206,16 +206,19 @@ struct Left {
     reads_key: bool,
 }
 
+/// What was found before, and whether that is cut short.
+type Noted<K, T> = RwLock<FxHashMap<K, (Arc<T>, bool)>>;
+
 /// The masks of one grammar on one vocabulary.
 #[derive(Debug, Default)]
 pub(crate) struct Masks {
     known: RwLock<FxHashMap<Config, Arc<Mask>>>,
     /// What the exits of strings lead to from where the string is closed.
     left: RwLock<FxHashMap<Config, Arc<Left>>>,
-    /// What the innermost frames of a grammar's text read, and whether that is cut short.
-    above: RwLock<FxHashMap<Config, (Arc<Above>, bool)>>,
+    /// What the innermost frames of a grammar's text read.
+    above: Noted<Config, Above>,
     /// The same for what is below a node of the trie.
-    under: RwLock<FxHashMap<(Config, u32), (Arc<Under>, bool)>>,
+    under: Noted<(Config, u32), Under>,
     /// The sets of tokens that the grammar names, a bit for each token.
     tokens: TokenSets,
     bytes: AtomicUsize,

@@ -135,6 +135,10 @@ impl Regexes {
             sum = add(sum, cost);
             all_exact &= exact;
             id = b;
+            // The ends of long chains are known from before.
+            if let Some(&known) = self.cost_memo(id, spelling).get() {
+                return (add(sum, known), all_exact);
+            }
         }
         let (cost, exact) = self.bound_memo(id, spelling);
         (add(sum, cost), all_exact && exact)

@@ -1,0 +1,478 @@
+"""Context-free grammars: their front ends against slow readers and other engines."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import schemask
+from grammars import Reader, Rules, grammars, productive, to_gbnf, to_lark
+from schemask import Grammar
+from test_mask_oracle import check, mask_of
+
+SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck))
+STOP = b"</s>"
+
+
+def small_vocabulary(*more: bytes) -> schemask.Vocabulary:
+    """All bytes, what crosses borders of small grammars, a stop token and a special one."""
+    words = [b"ab", b"abc", b"ca", b"bb", b"aaa", b"cab", b"  ", b"1+", b"((", b"))", b'":', b'"}']
+    tokens = [bytes([i]) for i in range(256)] + words + list(more) + [b"<|x|>", STOP]
+    return schemask.Vocabulary(tokens, [len(tokens) - 1], [len(tokens) - 2])
+
+
+VOCABULARY = small_vocabulary()
+
+
+def accepts(grammar: Grammar, text: str | bytes) -> bool:
+    matcher = grammar.compile(VOCABULARY).matcher()
+    data = text.encode() if isinstance(text, str) else text
+    return matcher.accept_bytes(data) and matcher.is_accepting
+
+
+def begins(grammar: Grammar, text: str) -> bool:
+    return grammar.compile(VOCABULARY).matcher().accept_bytes(text.encode())
+
+
+def within_limits(test: Callable[..., None]) -> Callable[..., None]:
+    """A text that can be read in too many ways is an error, and no failure."""
+
+    @functools.wraps(test)
+    def checked(*arguments: Any, **named: Any) -> None:
+        try:
+            test(*arguments, **named)
+        except schemask.LimitError as error:
+            assert "ways at once" in str(error)
+
+    return checked
+
+
+def read(rules: Rules) -> Grammar:
+    assume(productive(rules) == set(range(len(rules))))
+    return Grammar.from_gbnf(to_gbnf(rules))
+
+
+@settings(SETTINGS, max_examples=150)
+@given(grammars())
+def test_random_grammars_against_a_slow_reader(rules: Rules) -> None:
+    compiled = read(rules).compile(VOCABULARY)
+    texts = [""]
+    for text in texts:
+        reader = Reader(rules, text)
+        matcher = compiled.matcher()
+        begun = matcher.accept_bytes(text.encode())
+        assert begun == reader.is_begun, (to_gbnf(rules), text)
+        assert (begun and matcher.is_accepting) == reader.accepts, (to_gbnf(rules), text)
+        if begun and len(text) < 5 and len(texts) < 120:
+            texts += [text + c for c in "abcd"]
+
+
+@settings(SETTINGS, max_examples=150)
+@given(grammars(), st.integers(0, 2**32))
+@within_limits
+def test_masks_of_random_grammars(rules: Rules, seed: int) -> None:
+    grammar = read(rules)
+    choose = random.Random(seed)
+    matcher = grammar.compile(VOCABULARY).matcher()
+    text = b""
+    for _ in range(8):
+        allowed = np.flatnonzero(check(matcher, VOCABULARY, (to_gbnf(rules), text)))
+        ended = matcher.clone()
+        ending = ended.completion()
+        assert ended.accept_bytes(ending) and ended.is_accepting, (to_gbnf(rules), text, ending)
+        if not len(allowed):
+            break
+        plain = [t for t in allowed if VOCABULARY.token(int(t)).isascii()]
+        token = int(choose.choice(plain or list(allowed)))
+        assert matcher.accept(token)
+        if matcher.is_terminated:
+            break
+        text += VOCABULARY.token(token)
+
+
+@settings(SETTINGS, max_examples=100)
+@given(grammars(), st.integers(0, 2**32), st.integers(0, 4))
+@within_limits
+def test_budgets_of_random_grammars(rules: Rules, seed: int, spare: int) -> None:
+    compiled = read(rules).compile(VOCABULARY)
+    choose = random.Random(seed)
+    least = len(VOCABULARY.tokenize(compiled.matcher().completion()))
+    budget = least + spare
+    matcher = compiled.matcher(max_tokens=budget)
+    for _ in range(budget):
+        allowed = np.flatnonzero(check(matcher, VOCABULARY, to_gbnf(rules)))
+        allowed = [int(t) for t in allowed if t not in VOCABULARY.stop_token_ids]
+        if not allowed:
+            break
+        assert matcher.accept(choose.choice(allowed))
+    assert matcher.is_accepting
+
+
+@settings(SETTINGS, max_examples=60)
+@given(grammars(), st.integers(0, 2**32))
+@within_limits
+def test_one_state_however_a_text_is_split(rules: Rules, seed: int) -> None:
+    compiled = read(rules).compile(VOCABULARY)
+    choose = random.Random(seed)
+    matcher, text = compiled.matcher(), ""
+    for _ in range(10):
+        options = [c for c in "abcd" if compiled_accepts(matcher, c)]
+        if not options:
+            break
+        text += choose.choice(options)
+        assert matcher.accept_bytes(text[-1].encode())
+    whole = compiled.matcher()
+    assert whole.accept_bytes(text.encode())
+    assert (mask_of(whole, VOCABULARY) == mask_of(matcher, VOCABULARY)).all()
+    assert whole.completion() == matcher.completion()
+    matcher.rollback(len(text))
+    assert (mask_of(matcher, VOCABULARY) == mask_of(compiled.matcher(), VOCABULARY)).all()
+
+
+def compiled_accepts(matcher: Any, text: str) -> bool:
+    return matcher.clone().accept_bytes(text.encode())
+
+
+SEED = r"""
+root   ::= object
+object ::= "{" space ( member ("," space member)* )? space "}"
+member ::= string ":" space value
+string ::= "\"" ([^"]*) "\""
+value  ::= string | number | object | array | "true" | "false" | "null"
+space  ::= " "?
+"""
+MISSING = """number ::= "-"? [0-9]+ ("." [0-9]+)?
+array  ::= "[" space (value ("," space value)*)? space "]"
+"""
+
+
+def test_rules_that_are_not_defined_are_named_with_their_lines() -> None:
+    with pytest.raises(schemask.GrammarError) as info:
+        Grammar.from_gbnf(SEED)
+    assert "`number` (line 6), `array` (line 6)" in str(info.value)
+    assert (info.value.line, info.value.column) == (6, 21)
+    whole = Grammar.from_gbnf(SEED + MISSING)
+    assert accepts(whole, '{"a": [1, -2.5, {"b": null}], "c": "d"}')
+    assert not accepts(whole, '{"a": [1, -2.5, {"b": null}], "c": "d"')
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line", "column"),
+    [
+        ('root ::= "a', "not closed", 1, 10),
+        ("root ::= [a", "not closed", 1, 10),
+        ("root ::= []", "empty", 1, 10),
+        ("root ::= [z-a]", "ends before", 1, 11),
+        ('root ::= "\\q"', "unknown escape, at `\\q", 1, 11),
+        ('root ::= "\\u12"', "4 hexadecimal digits", 1, 11),
+        ('root ::= "\\U00110000"', "no character", 1, 11),
+        ('root ::= "a" {2', "`}`", 1, 16),
+        ('root ::= "a" {3,2}', "below", 1, 14),
+        ("root ::= * ", "nothing to be repeated", 1, 10),
+        ('root ::= ("a"', "`)`", 1, 14),
+        ('root ::= "a" )', "no part of it", 1, 14),
+        ('root = "a"', "`::=`", 1, 6),
+        ('a ::= "x"\nroot ::= a\na ::= "y"', "defined already", 3, 1),
+        ('start ::= "a"', "no rule is named `root`", 1, 14),
+        ("root ::= a\na ::= a", "unproductive", 1, 1),
+        ('root ::= "a" | b\n\nb ::= "c" b', "`b` (line 3)", 3, 1),
+        ("root ::= <[3", "`]>`", 1, 13),
+        ("root ::= !a", "a token is missing", 1, 11),
+    ],
+)
+def test_errors_of_gbnf_say_where(text: str, message: str, line: int, column: int) -> None:
+    with pytest.raises(schemask.GrammarError) as info:
+        Grammar.from_gbnf(text)
+    assert message in str(info.value)
+    assert (info.value.line, info.value.column) == (line, column)
+
+
+@pytest.mark.parametrize(
+    ("text", "valid", "invalid"),
+    [
+        (r'root ::= "\x41\u00e9\U0001F600\t\r\n\\\"\[\]"', ['Aé😀\t\r\n\\"[]'], ["A"]),
+        ("root ::= .", ["a", "\n", "😀"], ["", "ab"]),
+        ("root ::= [^a-c\\]]", ["d", "[", "é"], ["a", "]"]),
+        ("root ::= [a-]", ["a", "-"], ["b"]),
+        ('root ::= "a"{2} "b"{1,} "c"{0,2}', ["aab", "aabbbcc"], ["ab", "aaccc", "aabccc"]),
+        ('# first\nroot ::= "a" # more\n  | \n# between\n"b"\n', None, None),
+        ('root ::= ("a" |\n\n "b")\n', ["a", "b"], ["ab"]),
+        ("root ::= x\nx ::= x x | [ab]", ["a", "abab"], ["", "c"]),
+        ('root ::= "a" root | ""', ["", "aaa"], ["b"]),
+        ('root ::= a\na ::= b? a "x" | "y"\nb ::= "z"?', ["y", "yxx", "zyx", "zzyxx"], ["x", "z", "zy" "z"]),
+        ('root ::= a\na ::= b "1" | "2"\nb ::= c "3" | a "4"\nc ::= a "5" | b "6" | "7"', ["2", "731", "2531", "73631", "241"], ["1", "24"]),
+    ],
+)  # fmt: skip
+def test_the_dialect_of_gbnf(text: str, valid: list[str] | None, invalid: list[str] | None) -> None:
+    if valid is None or invalid is None:
+        # A line begins with an alternative only inside parentheses.
+        with pytest.raises(schemask.GrammarError):
+            Grammar.from_gbnf(text)
+        return
+    grammar = Grammar.from_gbnf(text)
+    for one in valid:
+        assert accepts(grammar, one), one
+    for one in invalid:
+        assert not accepts(grammar, one), one
+
+
+def test_any_rule_can_be_the_root() -> None:
+    text = 'root ::= "a" other\nother ::= "b" | "c" other'
+    grammar = Grammar.from_gbnf(text, root="other")
+    assert accepts(grammar, "ccb") and not accepts(grammar, "ab")
+
+
+def test_tokens_are_matched_by_their_ids() -> None:
+    special = VOCABULARY.size - 2
+    for text in (f"root ::= <[{special}]> [a]", "root ::= <|x|> [a]"):
+        compiled = Grammar.from_gbnf(text).compile(VOCABULARY)
+        matcher = compiled.matcher()
+        check(matcher, VOCABULARY, text)
+        assert list(np.flatnonzero(mask_of(matcher, VOCABULARY))) == [special]
+        assert not matcher.accept_bytes(b"<|x|>")
+        assert matcher.completion() == b"<|x|>a"
+        assert matcher.accept(special) and matcher.accept_bytes(b"a") and matcher.is_accepting
+        matcher.rollback(2)
+        budget = compiled.matcher(max_tokens=2)
+        assert list(np.flatnonzero(mask_of(budget, VOCABULARY))) == [special]
+        with pytest.raises(schemask.LimitError):
+            compiled.matcher(max_tokens=1)
+
+
+def test_negated_and_plain_tokens() -> None:
+    a, stop = ord("a"), VOCABULARY.size - 1
+    compiled = Grammar.from_gbnf(f'root ::= !<[{a}]> "b" | "a" "c"').compile(VOCABULARY)
+    matcher = compiled.matcher()
+    allowed = check(matcher, VOCABULARY, "negated")
+    # By its text `a` is fine, and so is what is no text at all.
+    assert allowed.sum() == VOCABULARY.size - 1 and not allowed[stop]
+    assert matcher.accept(VOCABULARY.size - 2) and matcher.accept(ord("b"))
+    both = Grammar.from_gbnf(f'root ::= <[{a}]> "b" | "a" "c"').compile(VOCABULARY).matcher()
+    assert both.accept(a)
+    assert list(np.flatnonzero(check(both, VOCABULARY, "both"))) == [ord("b"), ord("c")]
+
+
+def test_a_stop_token_that_a_grammar_names_ends_the_text() -> None:
+    stop = VOCABULARY.size - 1
+    matcher = Grammar.from_gbnf('root ::= "a" </s>').compile(VOCABULARY).matcher()
+    assert matcher.accept(ord("a")) and not matcher.is_accepting
+    assert list(np.flatnonzero(mask_of(matcher, VOCABULARY))) == [stop]
+    assert matcher.accept(stop) and matcher.is_terminated
+
+
+def test_unknown_tokens_are_errors_of_the_vocabulary() -> None:
+    for text in ("root ::= <nothing>", "root ::= <[100000]>"):
+        with pytest.raises(schemask.VocabularyError):
+            Grammar.from_gbnf(text).compile(VOCABULARY)
+
+
+def test_grammars_combine() -> None:
+    number = Grammar.from_regex("[0-9]+")
+    person = Grammar.from_json_schema({"type": "object", "required": ["a"]}, whitespace="compact")
+    call = "<t>" + person + "</t>"
+    turn = Grammar.free_text("<t>", inclusive=False) + call.repeat(1, 2) + ("!" | number).optional()
+    assert accepts(turn, 'text <t>{"a":1}</t><t>{"a":{}}</t>42')
+    assert accepts(turn, '<t>{"a":1}</t>!')
+    assert not accepts(turn, '<t>{"b":1}</t>') and not accepts(turn, "text")
+    nested = ("(" + Grammar.reference("nested") + ")").optional()
+    grammar = Grammar.reference("nested").define(nested=nested)
+    assert accepts(grammar, "((()))") and not accepts(grammar, "((())")
+    assert str(grammar) == 'root ::= nested\nnested ::= ("(" nested ")")?'
+    even = Grammar.reference("even").define(
+        even="a" + Grammar.reference("odd") | "", odd="a" + Grammar.reference("even")
+    )
+    assert accepts(even, "aaaa") and not accepts(even, "aaa")
+
+
+def test_what_cannot_be_combined() -> None:
+    with pytest.raises(schemask.GrammarError, match="not|undefined"):
+        Grammar.reference("nowhere").compile(VOCABULARY)
+    with pytest.raises(schemask.GrammarError, match="nothing refers"):
+        Grammar.literal("a").define(b="c")
+    with pytest.raises(schemask.GrammarError, match="below"):
+        Grammar.literal("a").repeat(3, 2)
+    with pytest.raises(schemask.GrammarError):
+        Grammar.literal("a").repeat(-1)
+    with pytest.raises(schemask.GrammarError, match="whitespace"):
+        Grammar.from_json_schema(True, whitespace="compact") + Grammar.from_json_schema(True)
+    with pytest.raises(schemask.GrammarError, match="flow"):
+        Grammar.from_tools([]) + "a"
+    with pytest.raises(schemask.GrammarError):
+        Grammar.free_text("")
+
+
+@settings(SETTINGS, max_examples=60)
+@given(st.integers(0, 2**32))
+def test_masks_of_json_inside_grammars(seed: int) -> None:
+    choose = random.Random(seed)
+    schema: Any = choose.choice(
+        [{"type": "integer"}, {"type": "string", "pattern": "^a*$"}, {"enum": [1, 10, "ab", None]},
+         {"type": "object", "properties": {"a": {"type": "number"}}, "additionalProperties": False}]
+    )  # fmt: skip
+    json = Grammar.from_json_schema(schema, whitespace="compact")
+    around = choose.choice(
+        [json + Grammar.from_regex("[0-9ab]*"), "a" + json | json + "1", (json + ",").repeat(0, 3),
+         Grammar.free_text("{", inclusive=False) + json.optional() + Grammar.token("<|x|>")]
+    )  # fmt: skip
+    matcher, text = around.compile(VOCABULARY).matcher(), b""
+    for _ in range(7):
+        allowed = np.flatnonzero(check(matcher, VOCABULARY, (str(around), text)))
+        ended = matcher.clone()
+        ending = ended.completion()
+        if not ending.endswith(b"<|x|>"):
+            assert ended.accept_bytes(ending) and ended.is_accepting
+        token = int(choose.choice(allowed))
+        assert matcher.accept(token)
+        if matcher.is_terminated:
+            break
+        text += VOCABULARY.token(token)
+
+
+REGEXES = ["a*b+", "(ab|ba)*c?", "[^a]{2,4}", "(a|b)*a(a|b){3}", "a(?=b)[a-c]*", "(?!ab)[abc]+", "", "(a?b?c?){2}"]
+
+
+@pytest.mark.parametrize("pattern", REGEXES)
+def test_regular_expressions_against_another_engine(pattern: str) -> None:
+    regex = pytest.importorskip("regex")
+    whole, search = Grammar.from_regex(pattern), Grammar.from_regex(pattern, search=True)
+    for length in range(5):
+        for letters in itertools.product("abc", repeat=length):
+            text = "".join(letters)
+            assert accepts(whole, text) == bool(regex.fullmatch(pattern, text)), text
+            assert accepts(search, text) == bool(regex.search(pattern, text)), text
+            if "(?" not in pattern:
+                begun = bool(regex.fullmatch(pattern, text, partial=True))
+                assert begins(whole, text) == begun, text
+
+
+def test_patterns_that_match_nothing_are_errors() -> None:
+    with pytest.raises(schemask.GrammarError, match="no text satisfies"):
+        Grammar.from_regex("a(?!b)b")
+    with pytest.raises(schemask.GrammarError) as info:
+        Grammar.from_regex("a(b")
+    assert info.value.line == 1
+
+
+def test_free_text() -> None:
+    until = Grammar.free_text("</a>", "stop")
+    assert accepts(until, "x </a") is False and accepts(until, "x < </a>") and accepts(until, "stop")
+    assert not accepts(until, "stop </a>")
+    without = Grammar.free_text("</a>", inclusive=False)
+    assert accepts(without, "") and accepts(without, "</a") and not accepts(without, "</a>")
+    assert accepts(Grammar.free_text(inclusive=False), "any text: é 😀")
+
+
+HOSTILE = {
+    "ambiguous": 'root ::= root root root | root root | "a"',
+    "ambiguous and empty": 'root ::= root root | "a" | ""',
+    "doubling": "root ::= r30\nr0 ::= [ab]\n" + "\n".join(f"r{i} ::= r{i - 1} r{i - 1}" for i in range(1, 31)),
+    "chain": "root ::= r5000\nr0 ::= [ab]\n" + "\n".join(f'r{i} ::= r{i - 1} | "b"' for i in range(1, 5001)),
+    "left chain": "root ::= r300\nr0 ::= [ab]\n" + "\n".join(f'r{i} ::= r{i} "x" | r{i - 1}' for i in range(1, 301)),
+    "circle": "root ::= r0\n" + "\n".join(f'r{i} ::= r{(i + 1) % 500} "x" | "a"' for i in range(500)),
+    "long words": "root ::= " + " | ".join(f'"a{i}"' for i in range(20_000)),
+    "long sequence": "root ::= " + " ".join('"a"?' for _ in range(2_000)),
+    "count": 'root ::= ("a" | "b"){1000000}',
+    "counts": 'root ::= (("a"{1,1000}){1,1000} "b"?){1,1000}',
+    "far back": 'root ::= [ab]* "a" [ab]{400}',
+    "deep": "root ::= " + "(" * 2000 + '"a"' + ")" * 2000,
+    "palindromes": 'root ::= "a" root "a" | "b" root "b" | ""',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_grammars_stay_within_bounds(name: str) -> None:
+    try:
+        compiled = Grammar.from_gbnf(HOSTILE[name]).compile(VOCABULARY)
+        matcher = compiled.matcher()
+        for token in b"ab" * 60:
+            mask_of(matcher, VOCABULARY)
+            if not matcher.accept(token) and not matcher.accept(ord("a")):
+                break
+        matcher.completion()
+    except schemask.LimitError:
+        pass
+
+
+def test_lark() -> None:
+    grammar = Grammar.from_lark(
+        r"""
+        // A language of assignments.
+        ?start: statement+
+        statement: "let" NAME "=" expr ";"   -> assign
+                 | "print" expr ";"
+        expr: expr "+" term | term
+        term: NUMBER | NAME | "(" expr ")" | %json {"type": "boolean"}
+        NAME: /[a-z_]\w*/i & ~/let|print/
+        %import common.NUMBER
+        %import common (WS, SH_COMMENT)
+        %ignore WS
+        %ignore SH_COMMENT
+        """
+    )
+    assert accepts(grammar, "let x = 1 + (y+2.5e3); # more\nprint X;")
+    assert accepts(grammar, " let x=true;")
+    assert not accepts(grammar, "let let = 1;") and not accepts(grammar, "let x = 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        ("start: A\nA.2: /a/", "priorities", 2),
+        ('start: x{"a"}\nx{y}: y', "templates", 1),
+        ("start: A b\nA: /a/", "`b` (line 1)", 1),
+        ("start: /a(?=b)/", "lookarounds", 1),
+        ("start: /a/x", "flag", 1),
+        ("%import python.NAME\nstart: NAME", "common", 1),
+        ("%import common.NOTHING\nstart: NOTHING", "no terminal", 1),
+        ("%declare A\nstart: A", "%declare", 1),
+        ("start: A & B", "terminals only", 1),
+        ("start: A\nA: b\nb: /c/", "terminals, not of rules", 2),
+        ("start: %json {", "not JSON", 1),
+        ('start: "a', "not closed", 1),
+        ("start: \"b\"..\"a\"", "range", 1),
+    ],
+)  # fmt: skip
+def test_errors_of_lark_say_where(text: str, message: str, line: int) -> None:
+    with pytest.raises(schemask.GrammarError) as info:
+        Grammar.from_lark(text)
+    assert message in str(info.value)
+    assert info.value.line == line
+
+
+@settings(SETTINGS, max_examples=60)
+@given(grammars())
+def test_lark_and_gbnf_are_one(rules: Rules) -> None:
+    gbnf, lark = read(rules), Grammar.from_lark(to_lark(rules))
+    for length in range(4):
+        for letters in itertools.product("abc", repeat=length):
+            text = "".join(letters)
+            assert accepts(gbnf, text) == accepts(lark, text), (to_lark(rules), text)
+
+
+EXAMPLES = Path(__file__).parents[1] / "examples" / "grammars"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.gbnf")))
+def test_examples(name: str) -> None:
+    grammar = Grammar.from_gbnf((EXAMPLES / f"{name}.gbnf").read_text(encoding="utf-8"))
+    text = (EXAMPLES / "texts" / f"{name}.txt").read_text(encoding="utf-8")
+    assert accepts(grammar, text)
+    assert str(Grammar.from_gbnf(str(grammar))) == str(grammar)
+    matcher = grammar.compile(VOCABULARY).matcher()
+    choose = random.Random(0)
+    at = 0
+    data = text.encode()
+    while at < min(len(data), 300):
+        if choose.random() < 0.15:
+            check(matcher, VOCABULARY, data[:at])
+        assert matcher.accept(data[at])
+        at += 1
