@@ -17,7 +17,7 @@ pub struct Limits {
     pub number_digits: usize,
     /// Alternatives that `anyOf` may unfold to at one value. Default 4,096.
     pub alternatives: usize,
-    /// Ways in which a grammar may read one text at once. Default 512.
+    /// Ways in which a grammar may read one text at once. Default 256.
     pub readings: usize,
     /// States explored by one search for a witness (is there such a string?). Default 20,000.
     pub witness_states: usize,
@@ -42,7 +42,7 @@ impl Default for Limits {
             pattern_depth: 128,
             number_digits: 1_000,
             alternatives: 4_096,
-            readings: 512,
+            readings: 256,
             witness_states: 20_000,
             completion_bytes: 1 << 20,
             whitespace_run: 32,

@@ -76,7 +76,7 @@ def test_random_grammars_against_a_slow_reader(rules: Rules) -> None:
             texts += [text + c for c in "abcd"]
 
 
-@settings(SETTINGS, max_examples=150)
+@settings(SETTINGS, max_examples=80)
 @given(grammars(), st.integers(0, 2**32))
 @within_limits
 def test_masks_of_random_grammars(rules: Rules, seed: int) -> None:

@@ -26,6 +26,7 @@ pub(super) fn link(
         done: FxHashMap::default(),
     };
     linker.spell_out(start);
+    linker.keep_small(start);
     let start_node = linker.resolve(start);
     let languages: Vec<Option<NodeId>> = (0..pending.len() as u32)
         .map(|symbol| match pending[symbol as usize] {
@@ -101,14 +102,54 @@ impl Linker<'_> {
             let Some(symbol) = symbol else { continue };
             finished.insert(symbol);
             if recursive.contains(&symbol) {
+                self.keep_small(self.bodies[&symbol]);
                 continue;
             }
+            self.keep_small(self.bodies[&symbol]);
             let resolved = self.resolve(self.bodies[&symbol]);
             let (size, depth) = self.measure(resolved);
             if size <= LARGE && depth <= DEEP {
                 self.spelled.insert(symbol, resolved);
             }
         }
+    }
+
+    /// Lets the rules that a language uses stay rules, if it grew too large with them.
+    fn keep_small(&mut self, body: NodeId) {
+        let mut sizes = FxHashMap::default();
+        if self.size_resolved(body, &mut sizes) <= 4 * LARGE {
+            return;
+        }
+        for symbol in self.symbols_in(body) {
+            self.spelled.remove(&symbol);
+        }
+        self.done.clear();
+    }
+
+    /// How large a language is when its rules are spelled out.
+    fn size_resolved(&mut self, id: NodeId, known: &mut FxHashMap<NodeId, u64>) -> u64 {
+        if let Some(&size) = known.get(&id) {
+            return size;
+        }
+        let mut size = 1_u64;
+        let mut last = id;
+        while let Node::Concat(a, b) = *self.nodes.node(last) {
+            size = size.saturating_add(self.size_resolved(a, known));
+            last = b;
+        }
+        size = match *self.nodes.node(last) {
+            Node::Symbol(symbol) => match self.spelled.get(&symbol) {
+                Some(&body) => size.saturating_add(self.measure(body).0),
+                None => size,
+            },
+            Node::Or(ref parts) => parts.iter().fold(size, |size, &part| {
+                size.saturating_add(self.size_resolved(part, known))
+            }),
+            Node::Repeat { body, .. } => size.saturating_add(self.size_resolved(body, known)),
+            _ => size,
+        };
+        known.insert(id, size);
+        size
     }
 
     /// The rules whose symbols a language holds.

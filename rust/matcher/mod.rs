@@ -264,15 +264,22 @@ impl Matcher {
     /// Goes on with bytes, as if they were one token. With a budget they count as one. Text that
     /// could be read in more ways than [`Limits::readings`](crate::Limits::readings) is refused.
     pub fn accept_bytes(&mut self, bytes: &[u8]) -> bool {
+        self.try_accept_bytes(bytes).unwrap_or(false)
+    }
+
+    /// As [`Matcher::accept_bytes`]; an error if the text could be read in too many ways.
+    pub(crate) fn try_accept_bytes(&mut self, bytes: &[u8]) -> Result<bool, Error> {
         if self.now.terminated {
-            return false;
+            return Ok(false);
         }
-        let config = self.read(self.now.config, bytes);
-        let Some(config) = config.filter(|config| config.state != State::TooMany) else {
-            return false;
+        let Some(config) = self.read(self.now.config, bytes) else {
+            return Ok(false);
         };
+        if config.state == State::TooMany {
+            return Err(self.too_many_readings());
+        }
         let Ok(plan) = self.plan_after(None, config) else {
-            return false;
+            return Ok(false);
         };
         let next = Moment {
             config,
@@ -280,7 +287,7 @@ impl Matcher {
             plan,
         };
         self.before.push(std::mem::replace(&mut self.now, next));
-        true
+        Ok(true)
     }
 
     fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {

@@ -314,8 +314,8 @@ impl Matcher {
         }
     }
 
-    fn accept_bytes(&mut self, data: &[u8]) -> bool {
-        self.0.accept_bytes(data)
+    fn accept_bytes(&mut self, data: &[u8]) -> PyResult<bool> {
+        Ok(self.0.try_accept_bytes(data)?)
     }
 
     fn forced_tokens(&self, py: Python<'_>) -> Vec<u32> {
