@@ -2,9 +2,9 @@
 
     python benches/grammars.py [--grammars c json] [--repeats 5]
 
-Each grammar of `examples/grammars` is read by each engine, and its text goes through token by token,
-with the mask before each. Times are in microseconds, from Python: a mask and the token that is
-accepted after it; and from the grammar's text to the first matcher.
+Each grammar of `examples/grammars` is read by each engine, and its text goes through token by
+token, with the mask before each. Times are in microseconds, from Python: a mask and the token that
+is accepted after it; and from the grammar's text to the first matcher.
 """
 
 from __future__ import annotations

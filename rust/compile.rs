@@ -292,6 +292,26 @@ impl Grammar {
         self.joined(&parts, syntax)
     }
 
+    /// The grammar in GBNF, for tools that only read that. Characters of JSON strings come in one
+    /// spelling each, and whole numbers without fraction and exponent; but for that, the texts are
+    /// the same.
+    ///
+    /// # Errors
+    ///
+    /// If GBNF cannot say it: that keys or items differ, that one value decides what others must
+    /// be, free text; or if it takes too many rules, as fractions between bounds do.
+    pub fn to_gbnf(&self) -> Result<String, Error> {
+        let machine = self.0.machine()?;
+        match (&self.0.around, machine.root_task()) {
+            (Around::Text(syntax), _) => machine.syntax_to_gbnf(syntax, machine.tasks()),
+            (Around::Whitespace(_), Some(task)) => machine.value_to_gbnf(task),
+            _ => {
+                let message = "a flow cannot be written in GBNF";
+                Err(Error::new(Kind::Unsupported, message))
+            }
+        }
+    }
+
     fn of(expr: Expr) -> Self {
         Grammar::raw(
             Vec::new(),

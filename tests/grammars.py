@@ -62,9 +62,7 @@ def expressions(rules: int) -> st.SearchStrategy[Any]:
         lambda inner: st.one_of(
             st.lists(inner, min_size=1, max_size=3).map(lambda parts: Sequence(tuple(parts))),
             st.lists(inner, min_size=2, max_size=3).map(lambda parts: Choice(tuple(parts))),
-            st.builds(
-                Repeat, inner, st.just(0), st.sampled_from([None, 1, 2])
-            ),
+            st.builds(Repeat, inner, st.just(0), st.sampled_from([None, 1, 2])),
             st.builds(Repeat, inner, st.just(1), st.sampled_from([None, 3])),
             st.builds(Repeat, inner, st.just(2), st.just(2)),
         ),
@@ -189,7 +187,9 @@ class Reader:
                     return set(), True
                 return ({at + 1} if (self.text[at] in letters) != negated else set()), False
             case Sequence(parts):
-                return self.one_after_another([lambda i, p=part: self.read(p, i) for part in parts], at)
+                return self.one_after_another(
+                    [lambda i, p=part: self.read(p, i) for part in parts], at
+                )
             case Choice(parts):
                 found = [self.read(part, at) for part in parts]
                 return set().union(*(ends for ends, _ in found)), any(cut for _, cut in found)

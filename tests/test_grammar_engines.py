@@ -23,7 +23,7 @@ import schemask
 from corpus import llama3
 from grammars import LETTERS, Rules, grammars, to_gbnf, to_lark
 from schemask import Grammar
-from test_grammar import SETTINGS, read
+from test_grammar import SETTINGS, read, within_limits
 
 llama_cpp = pytest.importorskip("llama_cpp.llama_cpp")
 
@@ -71,6 +71,7 @@ def ours(matcher: Any) -> set[str]:
 
 @settings(SETTINGS, max_examples=150)
 @given(rules=grammars(), seed=st.integers(0, 2**32))
+@within_limits
 def test_random_gbnf_against_llama_cpp(
     llama_grammar: LlamaGrammar, letters: schemask.Vocabulary, rules: Rules, seed: int
 ) -> None:
@@ -124,7 +125,9 @@ def test_the_dialect_against_llama_cpp(
         llama_cpp.llama_sampler_free(sampler)
 
 
-@pytest.mark.parametrize("text", ['root ::= "a', "root ::= b", "root ::= [a", 'root ::= * "a"', "root ::= ("])
+@pytest.mark.parametrize(
+    "text", ['root ::= "a', "root ::= b", "root ::= [a", 'root ::= * "a"', "root ::= ("]
+)
 def test_what_llama_cpp_refuses_is_refused(llama_grammar: LlamaGrammar, text: str) -> None:
     assert not llama_grammar.start(text)
     with pytest.raises(schemask.GrammarError):
@@ -134,10 +137,9 @@ def test_what_llama_cpp_refuses_is_refused(llama_grammar: LlamaGrammar, text: st
 @pytest.fixture(scope="module")
 def lark_matcher() -> Callable[[str], Any]:
     llguidance = pytest.importorskip("llguidance")
-    import llguidance.tiktoken
-
+    tokens = pytest.importorskip("llguidance.tiktoken")
     llama = llama3()
-    tokenizer = llguidance.tiktoken.lltokenizer_from_encoding(
+    tokenizer = tokens.lltokenizer_from_encoding(
         llama.encoding, n_vocab=len(llama.tokens), eos_token=llama.stop_token_ids
     )
     return lambda text: llguidance.LLMatcher(tokenizer, text, log_level=0)
@@ -145,6 +147,7 @@ def lark_matcher() -> Callable[[str], Any]:
 
 @settings(SETTINGS, max_examples=100)
 @given(rules=grammars(), seed=st.integers(0, 2**32))
+@within_limits
 def test_random_lark_against_llguidance(
     lark_matcher: Callable[[str], Any], letters: schemask.Vocabulary, rules: Rules, seed: int
 ) -> None:

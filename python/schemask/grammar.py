@@ -137,9 +137,9 @@ class Grammar:
     ) -> Grammar:
         """The texts of a grammar in the notation of Lark.
 
-        Rules and terminals, their operators, `%ignore`, `%import common`, `%declare` of nothing, and
-        what other engines for constrained decoding add: `%json {…}`, `&` and `~` on terminals,
-        `<name>` and `<[1-3]>` for tokens. Terminals are not matched greedily: a grammar stands for
+        Rules and terminals, their operators, `%ignore`, `%import common`, and what other engines
+        for constrained decoding add: `%json {…}`, `&` and `~` on terminals, `<name>` and `<[1-3]>`
+        for tokens. Terminals are not matched greedily: a grammar stands for
         all texts that some division into terminals explains.
 
         Args:
@@ -195,8 +195,8 @@ class Grammar:
 
         Args:
             stops: What ends the text.
-            inclusive: Whether the stop is a part of it. If not, this is text without any stop in it;
-                without stops, any text.
+            inclusive: Whether the stop is a part of it. If not, this is text without any stop in
+                it; without stops, any text.
 
         Raises:
             GrammarError: A stop is empty, or there is none to be included.
@@ -234,6 +234,19 @@ class Grammar:
         except OverflowError as error:
             message = f"a repetition from {min} to {max} is not one of 32-bit counts"
             raise GrammarError(message) from error
+
+    def to_gbnf(self) -> str:
+        """The grammar in GBNF, for tools that only read that.
+
+        Characters of JSON strings come in one spelling each, and whole numbers without fraction and
+        exponent; but for that, the texts are the same.
+
+        Raises:
+            UnsupportedSchemaError: GBNF cannot say it: that keys or items differ, that one value
+                decides what others must be, free text.
+            LimitError: It takes too many rules, as fractions between bounds do.
+        """
+        return self._native.to_gbnf()
 
     def optional(self) -> Grammar:
         """One of its texts, or nothing."""

@@ -277,7 +277,7 @@ impl Reader {
 }
 
 /// How GBNF writes a character of a literal.
-pub(super) fn escape(c: char, out: &mut String) {
+pub(crate) fn escape(c: char, out: &mut String) {
     match c {
         '\n' => out.push_str("\\n"),
         '\r' => out.push_str("\\r"),
@@ -291,7 +291,7 @@ pub(super) fn escape(c: char, out: &mut String) {
 }
 
 /// How GBNF writes a set of characters.
-pub(super) fn show_class(set: &CodeSet) -> String {
+pub(crate) fn show_class(set: &CodeSet) -> String {
     let all = CodeSet::new(SCALARS);
     if set.intersection(&all) == all {
         return ".".to_owned();

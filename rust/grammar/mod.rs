@@ -12,6 +12,7 @@ mod source;
 pub(crate) mod syntax;
 mod weigh;
 
-pub(crate) use gbnf::read_gbnf;
+pub(crate) use gbnf::{escape, read_gbnf, show_class};
 pub(crate) use lark::read_lark;
 pub(crate) use link::character_bytes;
+pub(crate) use print::show_tokens;

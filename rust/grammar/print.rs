@@ -164,7 +164,8 @@ fn quote(text: &str, out: &mut String) {
     out.push('"');
 }
 
-fn show_tokens(set: &TokenSet, out: &mut String) {
+/// Tokens by id or name.
+pub(crate) fn show_tokens(set: &TokenSet, out: &mut String) {
     for (i, name) in set.names.iter().enumerate() {
         if i > 0 {
             out.push_str(" | ");

@@ -8,6 +8,7 @@ mod gap;
 mod object;
 mod text;
 mod text_ending;
+mod write_gbnf;
 
 use std::sync::OnceLock;
 

@@ -214,6 +214,10 @@ impl Grammar {
         Ok(Grammar(self.0.define(&rules.collect::<Vec<_>>())?))
     }
 
+    fn to_gbnf(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(py.detach(|| self.0.to_gbnf())?)
+    }
+
     fn __str__(&self) -> String {
         self.0.to_string()
     }

@@ -3,9 +3,10 @@
 use crate::intern::Interner;
 use crate::regex::node::{Node, NodeId, Regexes};
 use crate::regex::numeric::bound::Digits;
+use crate::regex::numeric::divisor::Divisor;
 use crate::regex::numeric::exponent;
 use crate::regex::numeric::reading::Reading;
-use crate::regex::numeric::set::Set;
+use crate::regex::numeric::set::{Clause, Set};
 use crate::regex::pieces::{self, Piece};
 
 /// What the nodes of numbers refer to.
@@ -136,6 +137,17 @@ impl Regexes {
         };
         parts.retain(|&part| self.set_of(part).is_none());
         parts.push(self.numbers(union));
+    }
+
+    /// The same numbers written without fraction and exponent, if all of a set are whole.
+    pub(crate) fn written_plainly(&self, id: NodeId) -> Option<NodeId> {
+        let clauses = &self.set_of(id)?.clauses;
+        let is_whole = |clause: &Clause| clause.how.divisor.as_ref() == Some(&Divisor::ONE);
+        let plain = self.numbers(Set::plain_integers());
+        clauses
+            .iter()
+            .all(is_whole)
+            .then(|| self.and(vec![id, plain]))
     }
 
     fn set_of(&self, id: NodeId) -> Option<&Set> {

@@ -1,0 +1,396 @@
+//! Grammars and schemas written in GBNF, for tools that only read that.
+//!
+//! Each state of an automaton, an array or an object becomes a rule. Characters of JSON strings are
+//! written in one spelling each, and whole numbers without fraction and exponent: what comes out
+//! allows no text that is not valid, but fewer spellings. Other numbers between bounds may have any
+//! exponent, and take too many rules.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use crate::error::{Error, Kind as ErrorKind};
+use crate::grammar::syntax::{Expr, ExprId, Syntax};
+use crate::grammar::{escape, show_class, show_tokens};
+use crate::json::array::ArrayId;
+use crate::json::formula::Kind;
+use crate::json::frames::{Entry, TaskId};
+use crate::json::object::ObjectId;
+use crate::json::spelling::spell_json;
+use crate::machine::{Machine, Whitespace};
+use crate::regex::codeset::CodeSet;
+use crate::regex::lower;
+use crate::regex::node::NodeId;
+use crate::regex::scan::ScanId;
+
+/// Rules of one grammar.
+const MOST: usize = 4_000;
+
+/// What a rule stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Place {
+    Value(TaskId),
+    /// After the opening bracket, or after an item.
+    Array(ArrayId, bool),
+    Object(ObjectId, bool),
+    /// The rest of a JSON string, with its closing quote.
+    String(ScanId),
+    /// The rest of a number, or of plain text.
+    Raw(ScanId),
+}
+
+struct Writer<'a> {
+    machine: &'a Machine,
+    names: FxHashMap<Place, String>,
+    open: VecDeque<Place>,
+    out: String,
+}
+
+impl Machine {
+    /// The texts of a schema in GBNF. Errors: [`ErrorKind::Unsupported`], with what it cannot say.
+    pub(crate) fn value_to_gbnf(&self, task: TaskId) -> Result<String, Error> {
+        let mut writer = Writer::new(self);
+        let value = writer.name(Place::Value(task))?;
+        let space = writer.space();
+        writer.out = format!("root ::= {space}{value}{space}\n");
+        writer.finish()
+    }
+
+    /// The texts of a grammar in GBNF, whose schemas have these tasks. Errors: as
+    /// [`Machine::value_to_gbnf`].
+    pub(crate) fn syntax_to_gbnf(
+        &self,
+        syntax: &Syntax,
+        tasks: &[TaskId],
+    ) -> Result<String, Error> {
+        let mut writer = Writer::new(self);
+        let start = writer.expression(syntax, tasks, syntax.start)?;
+        writer.out = format!("root ::= {start}\n");
+        for (i, rule) in syntax.rules.iter().enumerate() {
+            if let Some(body) = rule.body {
+                let body = writer.expression(syntax, tasks, body)?;
+                writer.out.push_str(&format!("rule-{i} ::= {body}\n"));
+            }
+        }
+        writer.finish()
+    }
+
+    /// What the schemas of a grammar ask of their values.
+    pub(crate) fn tasks(&self) -> &[TaskId] {
+        self.program.as_ref().map_or(&[], |(_, tasks)| tasks)
+    }
+
+    /// What a single value must satisfy.
+    pub(crate) fn root_task(&self) -> Option<TaskId> {
+        match self.start.state {
+            crate::machine::State::Value { task, .. } => Some(task),
+            _ => None,
+        }
+    }
+}
+
+fn refuse(what: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("GBNF cannot say {what}"))
+}
+
+impl<'a> Writer<'a> {
+    fn new(machine: &'a Machine) -> Self {
+        Writer {
+            machine,
+            names: FxHashMap::default(),
+            open: VecDeque::new(),
+            out: String::new(),
+        }
+    }
+
+    /// Whitespace between tokens, with the spaces around its name.
+    fn space(&self) -> &'static str {
+        match self.machine.whitespace {
+            Whitespace::Flexible { .. } => " ws ",
+            Whitespace::Compact | Whitespace::Spaced => " ",
+        }
+    }
+
+    /// A comma or a colon and the whitespace around it.
+    fn separator(&self, sign: char) -> String {
+        match self.machine.whitespace {
+            Whitespace::Flexible { .. } => format!("\"{sign}\" ws "),
+            Whitespace::Compact => format!("\"{sign}\" "),
+            Whitespace::Spaced => format!("\"{sign} \" "),
+        }
+    }
+
+    /// The name of a rule, which is written later if it is new.
+    fn name(&mut self, place: Place) -> Result<String, Error> {
+        if let Some(known) = self.names.get(&place) {
+            return Ok(known.clone());
+        }
+        if self.names.len() >= MOST {
+            let message = format!("in GBNF this takes more than {MOST} rules");
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        let sort = match place {
+            Place::Value(_) => "value",
+            Place::Array(..) => "array",
+            Place::Object(..) => "object",
+            Place::String(_) => "string",
+            Place::Raw(_) => "text",
+        };
+        let name = format!("{sort}-{}", self.names.len());
+        self.names.insert(place, name.clone());
+        self.open.push_back(place);
+        Ok(name)
+    }
+
+    fn finish(mut self) -> Result<String, Error> {
+        while let Some(place) = self.open.pop_front() {
+            let name = self.names[&place].clone();
+            let ways = match place {
+                Place::Value(task) => self.value(task)?,
+                Place::Array(array, opened) => self.array(array, opened)?,
+                Place::Object(object, opened) => self.object(object, opened)?,
+                Place::String(scan) => self.string(scan)?,
+                Place::Raw(scan) => self.raw(scan)?,
+            };
+            self.out
+                .push_str(&format!("{name} ::= {}\n", ways.join(" | ")));
+        }
+        if let Whitespace::Flexible { run } = self.machine.whitespace
+            && self.out.contains(" ws ")
+        {
+            self.out
+                .push_str(&format!("ws ::= [ \\t\\n\\r]{{0,{run}}}\n"));
+        }
+        Ok(self.out)
+    }
+
+    fn value(&mut self, task: TaskId) -> Result<Vec<String>, Error> {
+        let frames = &self.machine.frames;
+        if !frames.task_of(task).asks.is_empty() {
+            return Err(refuse("that one value decides what others must be"));
+        }
+        let space = self.space();
+        let mut ways = Vec::new();
+        for kind in Kind::ALL {
+            ways.extend(match frames.enter(task, kind) {
+                None => None,
+                Some(Entry::Literal) => {
+                    let text = String::from_utf8_lossy(kind.literal());
+                    Some(format!("\"{text}\""))
+                }
+                Some(Entry::Scalar(scan)) if kind == Kind::String => {
+                    Some(format!("\"\\\"\" {}", self.name(Place::String(scan))?))
+                }
+                Some(Entry::Scalar(scan)) => Some(self.number(scan)?),
+                Some(Entry::Array(array)) => Some(format!(
+                    "\"[\"{space}{}",
+                    self.name(Place::Array(array, true))?
+                )),
+                Some(Entry::Object(object)) => Some(format!(
+                    "\"{{\"{space}{}",
+                    self.name(Place::Object(object, true))?
+                )),
+            });
+        }
+        Ok(ways)
+    }
+
+    /// Whole numbers come without fraction and exponent.
+    fn number(&mut self, scan: ScanId) -> Result<String, Error> {
+        let scanner = &self.machine.frames.rules.scanner;
+        let must = scanner.scan(scan).must;
+        self.language(scanner.regexes.written_plainly(must).unwrap_or(must))
+    }
+
+    fn array(&mut self, array: ArrayId, opened: bool) -> Result<Vec<String>, Error> {
+        let frames = &self.machine.frames;
+        if frames.is_unique(array) {
+            return Err(refuse("that items differ (`uniqueItems`)"));
+        }
+        let mut ways = Vec::new();
+        if frames.end_array(array).is_some() {
+            ways.push("\"]\"".to_owned());
+        }
+        if let Some(item) = frames.item(array) {
+            let value = self.name(Place::Value(item))?;
+            let next = frames.after_item(array, &[], None);
+            let next = self.name(Place::Array(next, false))?;
+            let comma = if opened {
+                String::new()
+            } else {
+                self.separator(',')
+            };
+            ways.push(format!("{comma}{value}{}{next}", self.space()));
+        }
+        Ok(ways)
+    }
+
+    fn object(&mut self, object: ObjectId, opened: bool) -> Result<Vec<String>, Error> {
+        let frames = &self.machine.frames;
+        let plan = frames.plan(object);
+        if frames.shape_of(object).is_scanned() {
+            return Err(refuse(
+                "which keys follow a pattern, and that none comes twice",
+            ));
+        }
+        if plan.other() {
+            let what = "that no undeclared key comes twice: `additionalProperties` must be false";
+            return Err(refuse(what));
+        }
+        let mut ways = Vec::new();
+        if frames.end_object(object).is_some() {
+            ways.push("\"}\"".to_owned());
+        }
+        let table = frames.key_table(object);
+        let keys = table.start().into_iter().flat_map(|all| table.open(all));
+        for (key, text) in keys.filter(|&(key, _)| plan.allows(key)) {
+            let member = frames.member(object, key);
+            let task = frames.member_task(member);
+            // Its own rule says so otherwise.
+            let value = self.name(Place::Value(task))?;
+            if !frames.task_of(task).asks.is_empty() {
+                return Err(refuse("that one value decides what others must be"));
+            }
+            let next = frames.after_member(member, &[]);
+            let next = self.name(Place::Object(next, false))?;
+            let comma = if opened {
+                String::new()
+            } else {
+                self.separator(',')
+            };
+            let spelled: Vec<u8> = text
+                .chars()
+                .flat_map(|c| spell_json(u32::from(c)))
+                .collect();
+            let mut quoted = String::new();
+            let whole = format!("\"{}\"", String::from_utf8_lossy(&spelled));
+            whole.chars().for_each(|c| escape(c, &mut quoted));
+            let (space, colon) = (self.space(), self.separator(':'));
+            ways.push(format!(
+                "{comma}\"{quoted}\"{space}{colon}{value}{space}{next}"
+            ));
+        }
+        Ok(ways)
+    }
+
+    fn string(&mut self, scan: ScanId) -> Result<Vec<String>, Error> {
+        let scanner = &self.machine.frames.rules.scanner;
+        let mut ways = Vec::new();
+        if scanner.can_end(scan) {
+            ways.push("\"\\\"\"".to_owned());
+        }
+        let plain = CodeSet::new([(0x22, 0x22), (0x5C, 0x5C), (0, 0x1F)]).complement();
+        for (to, set) in self.targets(scan) {
+            let next = self.name(Place::String(to))?;
+            let raw = set.intersection(&plain);
+            let mut spellings = Vec::new();
+            if !raw.is_empty() {
+                spellings.push(show_class(&raw));
+            }
+            let special = set.intersection(&plain.complement());
+            for c in special.ranges().iter().flat_map(|&(lo, hi)| lo..=hi) {
+                let mut quoted = String::new();
+                let spelled = spell_json(c);
+                let spelled = String::from_utf8_lossy(&spelled);
+                spelled.chars().for_each(|c| escape(c, &mut quoted));
+                spellings.push(format!("\"{quoted}\""));
+            }
+            ways.push(format!("({}) {next}", spellings.join(" | ")));
+        }
+        Ok(ways)
+    }
+
+    fn raw(&mut self, scan: ScanId) -> Result<Vec<String>, Error> {
+        let mut ways = Vec::new();
+        if self.machine.frames.rules.scanner.can_end(scan) {
+            ways.push("\"\"".to_owned());
+        }
+        for (to, set) in self.targets(scan) {
+            ways.push(format!(
+                "{} {}",
+                show_class(&set),
+                self.name(Place::Raw(to))?
+            ));
+        }
+        Ok(ways)
+    }
+
+    /// The states that a state leads to, each with its characters.
+    fn targets(&self, scan: ScanId) -> Vec<(ScanId, CodeSet)> {
+        let mut targets: Vec<(ScanId, Vec<(u32, u32)>)> = Vec::new();
+        for step in self.machine.frames.rules.scanner.moves(scan) {
+            match targets.iter_mut().find(|(to, _)| *to == step.to) {
+                Some((_, ranges)) => ranges.push((step.lo, step.hi)),
+                None => targets.push((step.to, vec![(step.lo, step.hi)])),
+            }
+        }
+        let sets = targets.into_iter();
+        sets.map(|(to, ranges)| (to, CodeSet::new(ranges)))
+            .collect()
+    }
+
+    fn expression(
+        &mut self,
+        syntax: &Syntax,
+        tasks: &[TaskId],
+        id: ExprId,
+    ) -> Result<String, Error> {
+        let scanner = &self.machine.frames.rules.scanner;
+        Ok(match *syntax.expr(id) {
+            Expr::Text(ref text) => {
+                let mut quoted = String::new();
+                text.chars().for_each(|c| escape(c, &mut quoted));
+                format!("\"{quoted}\"")
+            }
+            Expr::Class(ref set) => show_class(set),
+            Expr::Sequence(ref items) => self.all(syntax, tasks, items, " ")?,
+            Expr::Choice(ref items) => self.all(syntax, tasks, items, " | ")?,
+            Expr::Repeat { body, min, max } => {
+                let body = self.expression(syntax, tasks, body)?;
+                let max = max.map_or_else(String::new, |max| max.to_string());
+                format!("({body}){{{min},{max}}}")
+            }
+            Expr::Rule(rule) => format!("rule-{}", rule.0),
+            Expr::Json(schema) => self.name(Place::Value(tasks[schema as usize]))?,
+            Expr::Token(ref set) => {
+                let mut shown = String::new();
+                show_tokens(set, &mut shown);
+                format!("({shown})")
+            }
+            Expr::Pattern {
+                ref ast, search, ..
+            } => {
+                let language = match search {
+                    true => lower::search(ast, &scanner.regexes)?,
+                    false => lower::full(ast, &scanner.regexes)?,
+                };
+                self.language(language)?
+            }
+            Expr::Free { .. } | Expr::And(_) | Expr::Not(_) => {
+                return Err(refuse("free text, intersections and complements"));
+            }
+        })
+    }
+
+    fn all(
+        &mut self,
+        syntax: &Syntax,
+        tasks: &[TaskId],
+        items: &[ExprId],
+        between: &str,
+    ) -> Result<String, Error> {
+        let items = items
+            .iter()
+            .map(|&item| self.expression(syntax, tasks, item));
+        let items: Vec<String> = items.collect::<Result<_, _>>()?;
+        Ok(format!("({})", items.join(between)))
+    }
+
+    fn language(&mut self, language: NodeId) -> Result<String, Error> {
+        let scanner = &self.machine.frames.rules.scanner;
+        match scanner.start(language, Box::new([])) {
+            Some(start) => self.name(Place::Raw(start)),
+            None => Err(refuse("what no text satisfies")),
+        }
+    }
+}
