@@ -1,0 +1,89 @@
+//! Masks of context-free grammars against trying each token, on random grammars and texts.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use schemask::{Grammar, Matcher, Options, Vocabulary};
+
+fn vocabulary() -> Arc<Vocabulary> {
+    let mut tokens: Vec<Vec<u8>> = vec![Vec::new(), b"<x>".to_vec()];
+    tokens.extend((0..=255).map(|byte| vec![byte]));
+    let longer = [
+        "ab", "abc", "ba", "aab", "((", "))", "a)", "b(", "aaaa", "é", "aé", "cab",
+    ];
+    tokens.extend(longer.iter().map(|token| token.as_bytes().to_vec()));
+    Arc::new(Vocabulary::new(&tokens, &[0], &[1]).unwrap())
+}
+
+/// An expression over the rules `root`, `r1` and `r2`.
+fn expression() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "\"a\"", "\"b\"", "\"ab\"", "\"\"", "[ab]", "[^a]", ".", "\"é\"", "<[1]>", "r1", "r2",
+        "root",
+    ]);
+    leaf.prop_map(str::to_owned)
+        .prop_recursive(3, 8, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 1..4)
+                    .prop_map(|all| format!("({})", all.join(" "))),
+                prop::collection::vec(inner.clone(), 2..4)
+                    .prop_map(|all| format!("({})", all.join(" | "))),
+                (
+                    inner.clone(),
+                    prop::sample::select(vec!["*", "+", "?", "{2}", "{1,3}"])
+                )
+                    .prop_map(|(body, times)| format!("({body}){times}")),
+                inner.prop_map(|body| format!("\"(\" {body} \")\"")),
+            ]
+        })
+}
+
+fn grammar() -> impl Strategy<Value = String> {
+    (expression(), expression(), expression())
+        .prop_map(|(root, r1, r2)| format!("root ::= {root}\nr1 ::= {r1}\nr2 ::= {r2}\n"))
+}
+
+/// The tokens that a clone takes; `None` if one can be read in too many ways.
+fn tried(matcher: &Matcher, size: usize) -> Option<Vec<u32>> {
+    let mut clone = matcher.clone();
+    let mut found = Vec::new();
+    for token in 0..size as u32 {
+        if clone.accept(token).ok()? {
+            clone.rollback(1).unwrap();
+            found.push(token);
+        }
+    }
+    Some(found)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn masks_are_what_tokens_do(text in grammar(), picks in prop::collection::vec(any::<u32>(), 6)) {
+        let vocabulary = vocabulary();
+        // Rules that no text satisfies are errors.
+        let Ok(grammar) = Grammar::from_gbnf(&text, "root", Options::default()) else {
+            return Ok(());
+        };
+        let mut matcher = grammar.compile(vocabulary.clone()).unwrap().matcher(None).unwrap();
+        for pick in picks {
+            let mut bits = vec![0; vocabulary.mask_words()];
+            let Some(tried) = tried(&matcher, vocabulary.size()) else {
+                return Ok(());
+            };
+            if matcher.fill_mask(&mut bits).is_err() {
+                return Ok(());
+            }
+            let holds = |token: &u32| bits[*token as usize / 32] >> (token % 32) & 1 == 1;
+            let masked: Vec<u32> = (0..vocabulary.size() as u32).filter(holds).collect();
+            prop_assert_eq!(&masked, &tried, "{}", text);
+            prop_assert!(!tried.is_empty(), "nothing may follow: {}", text);
+            let token = tried[pick as usize % tried.len()];
+            prop_assert!(matcher.accept(token).unwrap());
+            if matcher.is_terminated() {
+                break;
+            }
+        }
+    }
+}
