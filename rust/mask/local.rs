@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::machine::Machine;
 use crate::mask::{ScanKey, clear_bits, set_bits};
+use crate::regex::codeset::MAX;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::{Scan, ScanId, Scanner};
 use crate::regex::sketch::Sketch;
@@ -143,13 +144,16 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
     let begun = |state, partial: Partial| partial.can_step(scanner, state);
     let mut wanted: Vec<(u32, u32)> = Vec::new();
     let mut count = 0;
-    strings.tokens.walk(start, step, begun, |from, to, _| {
-        count += (to - from) as usize;
-        match wanted.last_mut() {
-            Some(last) if last.1 == from => last.1 = to,
-            _ => wanted.push((from, to)),
-        }
-    });
+    let first = first_characters(scanner, start);
+    strings
+        .tokens
+        .walk(start, &first, step, begun, |from, to, _| {
+            count += (to - from) as usize;
+            match wanted.last_mut() {
+                Some(last) if last.1 == from => last.1 = to,
+                _ => wanted.push((from, to)),
+            }
+        });
     let total = strings.tokens.len();
     let inside = if count == total {
         strings.inside.clone()
@@ -182,9 +186,10 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
     }
     let step = |state, c, _: &_, _| scanner.step(state, c).map_or(Found::Nothing, Found::More);
     let never = |_, _| false;
-    strings.before.walk(start, step, never, |from, to, state| {
+    let before = &strings.before;
+    before.walk(start, &first, step, never, |from, to, state| {
         if state.is_some_and(|state| scanner.can_end(state)) {
-            allow(strings.before.items(from, to));
+            allow(before.items(from, to));
         }
     });
     Local {
@@ -192,6 +197,15 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
         exits: strings.exits.clone(),
         open: (count < strings.exits.tokens.len()).then(|| open.into()),
     }
+}
+
+/// Ranges of characters, rising, among which are all that lead anywhere.
+fn first_characters(scanner: &Scanner, start: ScanId) -> Vec<(u32, u32)> {
+    if scanner.is_told(start) {
+        return vec![(0, MAX)];
+    }
+    let moves = scanner.moves(start).iter();
+    moves.map(|step| (step.lo, step.hi)).collect()
 }
 
 /// From inside a character, by a walk of the vocabulary's trie.

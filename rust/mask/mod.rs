@@ -7,6 +7,7 @@
 //! valid text goes on.
 
 mod groups;
+mod keys;
 mod local;
 mod plain;
 mod tails;
@@ -17,15 +18,13 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RwLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::json::keys::Prefix;
-use crate::json::object::ObjectId;
 use crate::json::shape::Key;
 use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::regex::scan::ScanId;
+use crate::vocab::Vocabulary;
 use crate::vocab::local::{Exit, Exits, Local};
-use crate::vocab::{ByteSet, Vocabulary};
 
 pub(crate) use groups::groups;
 pub(crate) use local::is_length_only;
@@ -241,7 +240,9 @@ impl Walk<'_> {
         // Inside a record, what closes a string depends on its text.
         let is_recorded = config.record != TextId::EMPTY;
         match config.state {
-            State::String { scan, partial } => (self.string(config, scan, partial), false),
+            State::String { scan, partial } if !self.machine.is_narrow(config.state) => {
+                (self.string(config, scan, partial), false)
+            }
             State::ScannedKey { scan, partial, .. } => {
                 let local = self.local(ScanKey::Scan(scan), partial);
                 self.grouped(config, local)
@@ -270,11 +271,9 @@ impl Walk<'_> {
                 (Tokens::Inside(local, more), names_itself)
             }
             State::Key {
-                object,
-                prefix,
-                partial,
+                object, partial, ..
             } if self.machine.frames.plan(object).other() => {
-                (self.known_key(config, object, prefix, partial), false)
+                (self.open_key(config, object, partial), false)
             }
             _ => (self.plain(config), false),
         }
@@ -308,9 +307,10 @@ impl Walk<'_> {
     fn find_left(&self, exits: &Exits, after: Config) -> Left {
         let mut found_exits = exits.closing.to_vec();
         let mut reads_key = false;
-        exits.beyond.walk_from(
+        exits.beyond.seek(
             after,
             self.machine.next_bytes(after),
+            |at| self.machine.next_bytes(at),
             |at, byte, _| {
                 let next = self.machine.step(at, byte)?;
                 let was_key = matches!(
@@ -333,7 +333,7 @@ impl Walk<'_> {
         let local = self.local(ScanKey::Scan(scan), partial);
         if scanner.scan(scan).asks.is_empty() && config.record == TextId::EMPTY {
             // All ways to close the string are one.
-            let closed = self.machine.close_string(config.stack, scan);
+            let closed = self.machine.close_scalar(config.stack, scan);
             let exits = closed.map_or_else(Vec::new, |after| self.leave(&local, after).0);
             let more = tokens_of(&local, exits);
             return Tokens::Inside(local, more);
@@ -405,70 +405,6 @@ impl Walk<'_> {
         });
         let more = tokens_of(&local, more);
         Tokens::Inside(local, more)
-    }
-
-    /// In a key that the object knows so far, where unknown keys are fine, too: almost every token
-    /// leads to an unknown key; those that close the key while it is known are looked at alone.
-    fn known_key(
-        &self,
-        config: Config,
-        object: ObjectId,
-        prefix: Prefix,
-        partial: Partial,
-    ) -> Tokens {
-        let local = self.local(ScanKey::Anything, partial);
-        let unknown =
-            self.machine
-                .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
-        let (exits, reads_key) = self.leave(&local, unknown);
-        let mut tokens = tokens_of(&local, exits).into_vec();
-        // Still in this key, and not in a later one.
-        let in_key = |at: Config| {
-            matches!(at.state, State::Key { object: o, .. } if o == object)
-                && at.stack == config.stack
-        };
-        let mut closed_known: FxHashSet<u32> = FxHashSet::default();
-        let mut allowed = Vec::new();
-        let trie = self.vocabulary.trie();
-        let first = match partial {
-            Partial::Nothing => self.machine.next_key_bytes(object, prefix),
-            _ => ByteSet::ALL,
-        };
-        trie.walk_from(
-            config,
-            first,
-            |at, byte, node| {
-                if in_key(at) {
-                    if self.machine.loses_key(at.state, byte) {
-                        return None;
-                    }
-                    if let State::Key {
-                        object,
-                        prefix,
-                        partial: Partial::Nothing,
-                    } = at.state
-                        && byte == b'"'
-                    {
-                        // Any other key is an unknown one, and it makes no difference which, unless
-                        // a token could read it once more.
-                        let table = self.machine.frames.key_table(object);
-                        if !reads_key && table.whole(prefix).is_none() {
-                            return None;
-                        }
-                        closed_known.extend(trie.tokens_below(node));
-                    }
-                }
-                self.machine.step(at, byte)
-            },
-            |found, at| {
-                if !in_key(at) {
-                    allowed.extend_from_slice(found);
-                }
-            },
-        );
-        tokens.retain(|token| !closed_known.contains(token));
-        tokens.extend(allowed);
-        Tokens::Inside(local, tokens.into())
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
+use crate::mask::keys::key_place;
 use crate::mask::{Tokens, Walk};
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
@@ -20,15 +21,20 @@ const SMALL: usize = 24;
 impl Walk<'_> {
     pub(super) fn plain(&self, config: Config) -> Tokens {
         let mut tokens = Vec::new();
+        if let Some(place) = key_place(config)
+            && !self.machine.frames.plan(place.0).other()
+        {
+            let trie = self.vocabulary.trie();
+            self.closed_key(self.vocabulary, trie.root(), config, place, &mut tokens);
+            return Tokens::new(tokens, self.vocabulary.mask_words());
+        }
         match (config.state, self.machine.close_number(config)) {
             (State::Number(scan), closed) => {
-                let scanner = &self.machine.frames.rules.scanner;
-                let stays = |byte: &u8| scanner.step(scan, u32::from(*byte)).is_some();
-                let inside: Vec<u8> = (0..128).filter(stays).collect();
-                self.collect(config, ByteSet::of(&inside), &mut tokens);
+                self.number(self.vocabulary, config, &mut tokens);
                 if let Some(closed) = closed {
-                    let mut after = self.machine.next_bytes(closed);
-                    inside.iter().for_each(|&byte| after.remove(byte));
+                    let inside = self.machine.frames.rules.scanner.ascii(scan);
+                    let inside = ByteSet::of_ascii(inside);
+                    let after = self.machine.next_bytes(closed).without(inside);
                     self.collect(closed, after, &mut tokens);
                 }
             }
@@ -41,9 +47,9 @@ impl Walk<'_> {
     fn collect(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<u32>) {
         let machine = self.machine;
         if let Some(run) = machine.gap_left(config.state)
-            && SPACES.iter().all(|&space| first.contains(space))
+            && ByteSet::of(&SPACES).without(first) == ByteSet::NONE
         {
-            SPACES.iter().for_each(|&space| first.remove(space));
+            first = first.without(ByteSet::of(&SPACES));
             let spaces = self.vocabulary.spaces();
             tokens.extend_from_slice(spaces.runs(run));
             if let Some(after) = machine.step(config, b' ') {
@@ -58,15 +64,54 @@ impl Walk<'_> {
     }
 
     /// What may come, of a trie, and begins with some bytes.
-    fn walk(&self, of: &impl Texts, config: Config, first: ByteSet, out: &mut Vec<u32>) {
+    fn walk(&self, of: &impl Texts, config: Config, mut first: ByteSet, out: &mut Vec<u32>) {
+        let numbers = ByteSet::of(b"-0123456789");
+        if numbers.without(first) == ByteSet::NONE
+            && let Some(start) = self.machine.number_start(config)
+        {
+            first = first.without(numbers);
+            self.number(of, start, out);
+        }
+        self.walk_below(of, of.trie().root(), config, first, out);
+    }
+
+    /// What may come in a number, of a trie.
+    fn number(&self, of: &impl Texts, config: Config, out: &mut Vec<u32>) {
+        if let State::Number(scan) = config.state {
+            let must = self.machine.frames.rules.scanner.scan(scan).must;
+            let below = self.below(of, of.trie().root(), must, false);
+            out.extend_from_slice(&below.inside);
+            self.leave_below(of, config, &below, out);
+        }
+    }
+
+    /// As [`Walk::walk`], below a node.
+    pub(super) fn walk_below(
+        &self,
+        of: &impl Texts,
+        node: u32,
+        config: Config,
+        first: ByteSet,
+        out: &mut Vec<u32>,
+    ) {
         let machine = self.machine;
         let trie = of.trie();
         let mut passed: Vec<(Config, Arc<Below>)> = Vec::new();
-        trie.walk_from(
+        let mut keys = Vec::new();
+        trie.seek_below(
+            node,
             config,
             first,
+            |at| machine.next_bytes(at),
             |at, byte, node| {
                 let next = machine.step(at, byte)?;
+                if byte == b'"'
+                    && let Some(place) = key_place(next)
+                    && !machine.frames.plan(place.0).other()
+                {
+                    keys.push((node, next, place));
+                    return None;
+                }
                 if trie.tokens_below(node).len() >= SMALL
                     && let Some(scan) = opened(machine, next.state, byte)
                 {
@@ -77,6 +122,10 @@ impl Walk<'_> {
             },
             |found, _| out.extend_from_slice(found),
         );
+        for (node, start, place) in keys {
+            out.extend_from_slice(trie.tokens_at(node));
+            self.closed_key(of, node, start, place, out);
+        }
         for (start, below) in passed {
             out.extend_from_slice(&below.inside);
             self.leave_below(of, start, &below, out);
@@ -92,16 +141,17 @@ impl Walk<'_> {
         };
         let scanner = &machine.frames.rules.scanner;
         match start.state {
-            State::String { scan, .. }
+            State::String { scan, .. } | State::Number(scan)
                 if scanner.scan(scan).asks.is_empty() && start.record == TextId::EMPTY =>
             {
                 // All ways to close it are one.
-                let Some(closed) = machine.close_string(start.stack, scan) else {
+                let Some(closed) = machine.close_scalar(start.stack, scan) else {
                     return;
                 };
                 let first = machine.next_bytes(closed);
+                let quote = usize::from(matches!(start.state, State::String { .. }));
                 for exit in &below.exits {
-                    let beyond = &of.bytes(exit.item)[usize::from(exit.end) + 1..];
+                    let beyond = &of.bytes(exit.item)[usize::from(exit.end) + quote..];
                     let may = beyond.first().is_none_or(|&byte| first.contains(byte));
                     if may && goes_on(closed, beyond) {
                         out.push(exit.item);
@@ -116,8 +166,7 @@ impl Walk<'_> {
                 }
             }
             _ => {
-                let mut first = ByteSet::of(&SPACES);
-                first.insert(b':');
+                let first = ByteSet::of(b" \t\n\r:");
                 for exit in &below.exits {
                     let bytes = of.bytes(exit.item);
                     let next = bytes.get(usize::from(exit.end) + 1);
@@ -148,12 +197,22 @@ impl Walk<'_> {
 
     fn find_below(&self, trie: &Trie, node: u32, start: ScanId, is_string: bool) -> Below {
         let scanner = &self.machine.frames.rules.scanner;
-        let begin = trie.node(node).depth;
         let (mut inside, mut exits) = (Vec::new(), Vec::new());
-        inside.extend_from_slice(trie.tokens_at(node));
-        trie.walk_below(
+        let (mut begin, mut first) = (0, ByteSet::of_ascii(scanner.ascii(start)));
+        if node != trie.root() {
+            begin = trie.node(node).depth;
+            first = ByteSet::ALL;
+            inside.extend_from_slice(trie.tokens_at(node));
+        }
+        let next = |(scan, _): (ScanId, Partial)| match is_string {
+            false if !scanner.can_end(scan) => ByteSet::of_ascii(scanner.ascii(scan)),
+            _ => ByteSet::ALL,
+        };
+        trie.seek_below(
             node,
             (start, Partial::Nothing),
+            first,
+            next,
             |(scan, partial), byte, node| {
                 let next = match is_string {
                     true => scan_string(scanner, scan, partial, byte),
@@ -184,7 +243,7 @@ impl Walk<'_> {
 }
 
 /// Texts that a walk looks at.
-trait Texts {
+pub(super) trait Texts {
     fn trie(&self) -> &Trie;
 
     /// The bytes of an item of the trie.

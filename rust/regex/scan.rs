@@ -165,6 +165,21 @@ impl Scanner {
         })
     }
 
+    /// Whether a state is hard to make.
+    pub(crate) fn is_told(&self, id: ScanId) -> bool {
+        self.regexes.is_told(self.scan(id).must)
+    }
+
+    /// The ASCII characters that lead anywhere, a bit for each.
+    pub(crate) fn ascii(&self, id: ScanId) -> u128 {
+        let moves = self.all_moves(id).all.iter();
+        let ascii = moves.take_while(|step| step.lo < 128);
+        ascii.fold(0, |bits, step| {
+            let above = u128::MAX.checked_shl(step.hi + 1).unwrap_or(0);
+            bits | (u128::MAX << step.lo & !above)
+        })
+    }
+
     /// Where `c` leads, if anywhere.
     pub(crate) fn step(&self, id: ScanId, c: u32) -> Option<ScanId> {
         let scan = self.scan(id);

@@ -22,11 +22,13 @@ pub(crate) struct Trie {
     tokens: Box<[u32]>,
     /// The bytes of the longest token.
     depth: usize,
-    /// The node of each first byte; [`NO_NODE`] if no token begins with it.
-    roots: Box<[u32]>,
+    /// Where the children of each node begin in `child_bytes` and `child_nodes`; the roots are those
+    /// of the node that marks the end.
+    children: Box<[u32]>,
+    /// The bytes of the children of each node, rising.
+    child_bytes: Box<[u8]>,
+    child_nodes: Box<[u32]>,
 }
-
-const NO_NODE: u32 = u32::MAX;
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,7 @@ pub(crate) struct ByteSet([u64; 4]);
 impl ByteSet {
     pub(crate) const ALL: ByteSet = ByteSet([u64::MAX; 4]);
     pub(crate) const NONE: ByteSet = ByteSet([0; 4]);
+    pub(crate) const BEYOND_ASCII: ByteSet = ByteSet([0, 0, u64::MAX, u64::MAX]);
 
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut set = ByteSet::NONE;
@@ -46,15 +49,28 @@ impl ByteSet {
         self.0[usize::from(byte) / 64] |= 1 << (byte % 64);
     }
 
-    pub(crate) fn remove(&mut self, byte: u8) {
-        self.0[usize::from(byte) / 64] &= !(1 << (byte % 64));
+    pub(crate) fn without(self, other: ByteSet) -> Self {
+        ByteSet(std::array::from_fn(|i| self.0[i] & !other.0[i]))
     }
 
     pub(crate) fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte) / 64] >> (byte % 64) & 1 == 1
     }
 
-    fn iter(&self) -> impl Iterator<Item = u8> {
+    pub(crate) fn or(self, other: ByteSet) -> Self {
+        ByteSet(std::array::from_fn(|i| self.0[i] | other.0[i]))
+    }
+
+    /// Of ASCII characters, a bit for each.
+    pub(crate) fn of_ascii(bits: u128) -> Self {
+        ByteSet([bits as u64, (bits >> 64) as u64, 0, 0])
+    }
+
+    fn len(self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u8> + use<> {
         let words = (0_u8..).zip(self.0);
         words.flat_map(|(word, mut bits)| {
             std::iter::from_fn(move || {
@@ -102,17 +118,14 @@ impl Trie {
         };
         nodes.push(end);
         nodes.shrink_to_fit();
-        let mut roots = vec![NO_NODE; 256];
-        let mut root = 0;
-        while nodes[root].depth == 1 {
-            roots[usize::from(nodes[root].byte)] = root as u32;
-            root = nodes[root].skip as usize;
-        }
+        let (children, child_bytes, child_nodes) = children(&nodes);
         Trie {
-            roots: roots.into(),
             depth: ids.iter().map(|&id| bytes(id).len()).max().unwrap_or(0),
             nodes: nodes.into(),
             tokens: ids.into(),
+            children,
+            child_bytes,
+            child_nodes,
         }
     }
 
@@ -126,6 +139,11 @@ impl Trie {
         self.depth
     }
 
+    /// The node whose subtree is the whole trie.
+    pub(crate) fn root(&self) -> u32 {
+        self.len()
+    }
+
     /// The tokens of the whole subtree of node `i`, its own included.
     pub(crate) fn tokens_below(&self, i: u32) -> &[u32] {
         let end = self.nodes[self.nodes[i as usize].skip as usize].first;
@@ -137,49 +155,14 @@ impl Trie {
     pub(crate) fn walk<S: Copy>(
         &self,
         start: S,
-        step: impl FnMut(S, u8, u32) -> Option<S>,
-        found: impl FnMut(&[u32], S),
-    ) {
-        self.walk_from(start, ByteSet::ALL, step, found);
-    }
-
-    /// As [`Trie::walk`], of tokens that begin with some bytes.
-    pub(crate) fn walk_from<S: Copy>(
-        &self,
-        start: S,
-        first: ByteSet,
         mut step: impl FnMut(S, u8, u32) -> Option<S>,
         mut found: impl FnMut(&[u32], S),
     ) {
-        for byte in first.iter() {
-            let root = self.roots[usize::from(byte)];
-            if root == NO_NODE {
-                continue;
-            }
-            if let Some(next) = step(start, byte, root) {
-                let tokens = self.tokens_at(root);
-                if !tokens.is_empty() {
-                    found(tokens, next);
-                }
-                self.walk_below(root, next, &mut step, &mut found);
-            }
-        }
-    }
-
-    /// As [`Trie::walk`], below node `i`, with the state after it.
-    pub(crate) fn walk_below<S: Copy>(
-        &self,
-        i: u32,
-        start: S,
-        mut step: impl FnMut(S, u8, u32) -> Option<S>,
-        mut found: impl FnMut(&[u32], S),
-    ) {
-        let top = self.node(i);
         let mut path = vec![start];
-        let mut i = i + 1;
-        while i < top.skip {
+        let mut i = 0;
+        while i < self.len() {
             let node = self.nodes[i as usize];
-            path.truncate(usize::from(node.depth - top.depth));
+            path.truncate(usize::from(node.depth));
             match step(path[path.len() - 1], node.byte, i) {
                 Some(next) => {
                     let tokens = self.tokens_at(i);
@@ -190,6 +173,75 @@ impl Trie {
                     i += 1;
                 }
                 None => i = node.skip,
+            }
+        }
+    }
+
+    /// As [`Trie::walk`], in any order, where few bytes lead on: `next` says which ones may.
+    pub(crate) fn seek<S: Copy>(
+        &self,
+        start: S,
+        first: ByteSet,
+        next: impl FnMut(S) -> ByteSet,
+        step: impl FnMut(S, u8, u32) -> Option<S>,
+        found: impl FnMut(&[u32], S),
+    ) {
+        self.seek_below(self.root(), start, first, next, step, found);
+    }
+
+    /// As [`Trie::seek`], below node `i`, with the state after it.
+    pub(crate) fn seek_below<S: Copy>(
+        &self,
+        i: u32,
+        start: S,
+        first: ByteSet,
+        mut next: impl FnMut(S) -> ByteSet,
+        mut step: impl FnMut(S, u8, u32) -> Option<S>,
+        mut found: impl FnMut(&[u32], S),
+    ) {
+        let mut open = Vec::new();
+        let mut visit = |state: S, (byte, node): (u8, u32), open: &mut Vec<(u32, S)>| {
+            if let Some(after) = step(state, byte, node) {
+                let tokens = self.tokens_at(node);
+                if !tokens.is_empty() {
+                    found(tokens, after);
+                }
+                if self.node(node).skip > node + 1 {
+                    open.push((node, after));
+                }
+            }
+        };
+        self.for_children(i, first, |child| visit(start, child, &mut open));
+        while let Some((node, state)) = open.pop() {
+            let bytes = next(state);
+            self.for_children(node, bytes, |child| visit(state, child, &mut open));
+        }
+    }
+
+    /// The child of a node that begins with a byte.
+    pub(crate) fn child(&self, node: u32, byte: u8) -> Option<u32> {
+        let from = self.children[node as usize] as usize;
+        let to = self.children[node as usize + 1] as usize;
+        let i = self.child_bytes[from..to].binary_search(&byte).ok()?;
+        Some(self.child_nodes[from + i])
+    }
+
+    /// Calls `f` with those children of a node that begin with some bytes.
+    fn for_children(&self, node: u32, bytes: ByteSet, mut f: impl FnMut((u8, u32))) {
+        let range = |bounds: &[u32]| bounds[0] as usize..bounds[1] as usize;
+        let range = range(&self.children[node as usize..node as usize + 2]);
+        let (all, nodes) = (&self.child_bytes[range.clone()], &self.child_nodes[range]);
+        if all.len() > 8 * bytes.len() {
+            for byte in bytes.iter() {
+                if let Ok(i) = all.binary_search(&byte) {
+                    f((byte, nodes[i]));
+                }
+            }
+            return;
+        }
+        for (&byte, &child) in all.iter().zip(nodes) {
+            if bytes.contains(byte) {
+                f((byte, child));
             }
         }
     }
@@ -245,6 +297,28 @@ impl Trie {
         }
         i < end
     }
+}
+
+/// Where the children of each node begin, their bytes and their nodes; the roots come last.
+fn children(nodes: &[Node]) -> (Box<[u32]>, Box<[u8]>, Box<[u32]>) {
+    let end = nodes.len() as u32 - 1;
+    let mut starts = Vec::with_capacity(nodes.len() + 1);
+    let mut bytes = Vec::with_capacity(nodes.len());
+    let mut below = Vec::with_capacity(nodes.len());
+    for i in 0..=end {
+        starts.push(below.len() as u32);
+        let (mut child, last) = match i {
+            _ if i == end => (0, end),
+            _ => (i + 1, nodes[i as usize].skip),
+        };
+        while child < last {
+            bytes.push(nodes[child as usize].byte);
+            below.push(child);
+            child = nodes[child as usize].skip;
+        }
+    }
+    starts.push(below.len() as u32);
+    (starts.into(), bytes.into(), below.into())
 }
 
 #[cfg(test)]
