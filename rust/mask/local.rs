@@ -39,15 +39,31 @@ pub(super) fn local(
         }
         _ => must,
     };
+    cached(scanner, vocabulary, must, partial, cap)
+}
+
+fn cached(
+    scanner: &Scanner,
+    vocabulary: &Vocabulary,
+    must: NodeId,
+    partial: Partial,
+    cap: usize,
+) -> Arc<Local> {
     let key = (scanner.regexes.fingerprint(must), partial.code());
     vocabulary.locals().locals.get(key, cap, || {
-        let local = compute(scanner, vocabulary, must, partial);
+        let local = compute(scanner, vocabulary, must, partial, cap);
         let bytes = local.own_bytes(&vocabulary.strings().inside);
         (local, bytes)
     })
 }
 
-fn compute(scanner: &Scanner, vocabulary: &Vocabulary, must: NodeId, partial: Partial) -> Local {
+fn compute(
+    scanner: &Scanner,
+    vocabulary: &Vocabulary,
+    must: NodeId,
+    partial: Partial,
+    cap: usize,
+) -> Local {
     let start = || {
         let scan = scanner.start(must, Box::new([]));
         scan.expect("a state that was reached is live")
@@ -60,7 +76,7 @@ fn compute(scanner: &Scanner, vocabulary: &Vocabulary, must: NodeId, partial: Pa
             max,
         } => of_length(vocabulary, min, max),
         _ => match scanner.regexes.split_length(must) {
-            Some((rest, most)) => within_length(scanner, vocabulary, start(), rest, most),
+            Some((rest, most)) => within_length(scanner, vocabulary, start(), (rest, most), cap),
             None => sweep(scanner, vocabulary, start()),
         },
     }
@@ -71,8 +87,8 @@ fn within_length(
     scanner: &Scanner,
     vocabulary: &Vocabulary,
     start: ScanId,
-    rest: NodeId,
-    most: u32,
+    (rest, most): (NodeId, u32),
+    cap: usize,
 ) -> Local {
     /// Tokens of more characters are few.
     const SHORT: u32 = 24;
@@ -85,12 +101,12 @@ fn within_length(
     else {
         return sweep(scanner, vocabulary, start);
     };
-    let free = sweep(scanner, vocabulary, free);
+    let free = cached(scanner, vocabulary, rest, Partial::Nothing, cap);
     // Whatever the tokens of at most so many characters lead to can be finished.
     let certain = most - longest;
     let is_doubtful = |&characters: &u16| u32::from(characters) > certain;
     let doubtful = strings.characters.partition_point(is_doubtful);
-    let mut inside = free.inside;
+    let mut inside = free.inside.clone();
     if doubtful > 0 {
         let mut fewer = inside.to_vec();
         for &token in strings.lengths.iter().take(doubtful).flatten() {
@@ -102,7 +118,7 @@ fn within_length(
     }
     let exits = &strings.exits.tokens;
     let too_long = |exit: &Exit| u32::from(exit.characters) > most;
-    let mut open = free.open;
+    let mut open = free.open.clone();
     if exits.iter().any(too_long) {
         let words = exits.len().div_ceil(64);
         let open = open.get_or_insert_with(|| vec![u64::MAX; words].into());
@@ -112,7 +128,7 @@ fn within_length(
     }
     Local {
         inside,
-        exits: free.exits,
+        exits: free.exits.clone(),
         open,
     }
 }
@@ -362,7 +378,7 @@ mod tests {
             let Some(at) = read.iter().fold(start, step) else {
                 return Ok(());
             };
-            let found = compute(&scanner, &vocabulary, scanner.scan(at).must, Partial::Nothing);
+            let found = compute(&scanner, &vocabulary, scanner.scan(at).must, Partial::Nothing, usize::MAX);
             for token in 0..stop {
                 let bytes = vocabulary.token(token).unwrap();
                 let inside = found.inside[token as usize / 32] >> (token % 32) & 1 == 1;

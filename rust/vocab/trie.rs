@@ -22,12 +22,51 @@ pub(crate) struct Trie {
     tokens: Box<[u32]>,
     /// The bytes of the longest token.
     depth: usize,
-    /// Where the children of each node begin in `child_bytes` and `child_nodes`; the roots are those
-    /// of the node that marks the end.
-    children: Box<[u32]>,
-    /// The bytes of the children of each node, rising.
-    child_bytes: Box<[u8]>,
-    child_nodes: Box<[u32]>,
+    children: Children,
+}
+
+/// The children of the nodes of a [`Trie`]; the roots are those of the node that marks the end.
+#[derive(Debug)]
+struct Children {
+    /// Where those of each node begin.
+    starts: Box<[u32]>,
+    /// Their bytes, rising.
+    bytes: Box<[u8]>,
+    nodes: Box<[u32]>,
+}
+
+impl Children {
+    fn new(nodes: &[Node]) -> Self {
+        let end = nodes.len() as u32 - 1;
+        let mut starts = Vec::with_capacity(nodes.len() + 1);
+        let mut bytes = Vec::with_capacity(nodes.len());
+        let mut below = Vec::with_capacity(nodes.len());
+        for i in 0..=end {
+            starts.push(below.len() as u32);
+            let (mut child, last) = match i {
+                _ if i == end => (0, end),
+                _ => (i + 1, nodes[i as usize].skip),
+            };
+            while child < last {
+                bytes.push(nodes[child as usize].byte);
+                below.push(child);
+                child = nodes[child as usize].skip;
+            }
+        }
+        starts.push(below.len() as u32);
+        Children {
+            starts: starts.into(),
+            bytes: bytes.into(),
+            nodes: below.into(),
+        }
+    }
+
+    /// The children of a node: their bytes and themselves.
+    fn of(&self, node: u32) -> (&[u8], &[u32]) {
+        let starts = &self.starts[node as usize..node as usize + 2];
+        let range = starts[0] as usize..starts[1] as usize;
+        (&self.bytes[range.clone()], &self.nodes[range])
+    }
 }
 
 /// A set of bytes.
@@ -118,14 +157,11 @@ impl Trie {
         };
         nodes.push(end);
         nodes.shrink_to_fit();
-        let (children, child_bytes, child_nodes) = children(&nodes);
         Trie {
+            children: Children::new(&nodes),
             depth: ids.iter().map(|&id| bytes(id).len()).max().unwrap_or(0),
             nodes: nodes.into(),
             tokens: ids.into(),
-            children,
-            child_bytes,
-            child_nodes,
         }
     }
 
@@ -220,17 +256,13 @@ impl Trie {
 
     /// The child of a node that begins with a byte.
     pub(crate) fn child(&self, node: u32, byte: u8) -> Option<u32> {
-        let from = self.children[node as usize] as usize;
-        let to = self.children[node as usize + 1] as usize;
-        let i = self.child_bytes[from..to].binary_search(&byte).ok()?;
-        Some(self.child_nodes[from + i])
+        let (bytes, nodes) = self.children.of(node);
+        Some(nodes[bytes.binary_search(&byte).ok()?])
     }
 
     /// Calls `f` with those children of a node that begin with some bytes.
     fn for_children(&self, node: u32, bytes: ByteSet, mut f: impl FnMut((u8, u32))) {
-        let range = |bounds: &[u32]| bounds[0] as usize..bounds[1] as usize;
-        let range = range(&self.children[node as usize..node as usize + 2]);
-        let (all, nodes) = (&self.child_bytes[range.clone()], &self.child_nodes[range]);
+        let (all, nodes) = self.children.of(node);
         if all.len() > 8 * bytes.len() {
             for byte in bytes.iter() {
                 if let Ok(i) = all.binary_search(&byte) {
@@ -297,28 +329,6 @@ impl Trie {
         }
         i < end
     }
-}
-
-/// Where the children of each node begin, their bytes and their nodes; the roots come last.
-fn children(nodes: &[Node]) -> (Box<[u32]>, Box<[u8]>, Box<[u32]>) {
-    let end = nodes.len() as u32 - 1;
-    let mut starts = Vec::with_capacity(nodes.len() + 1);
-    let mut bytes = Vec::with_capacity(nodes.len());
-    let mut below = Vec::with_capacity(nodes.len());
-    for i in 0..=end {
-        starts.push(below.len() as u32);
-        let (mut child, last) = match i {
-            _ if i == end => (0, end),
-            _ => (i + 1, nodes[i as usize].skip),
-        };
-        while child < last {
-            bytes.push(nodes[child as usize].byte);
-            below.push(child);
-            child = nodes[child as usize].skip;
-        }
-    }
-    starts.push(below.len() as u32);
-    (starts.into(), bytes.into(), below.into())
 }
 
 #[cfg(test)]
