@@ -102,6 +102,7 @@ impl Machine {
                 Frame::Flow(next) => {
                     keep_cheapest(&mut out, Box::from([]), add(*after, self.flow_cost(next)));
                 }
+                Frame::Beyond => keep_cheapest(&mut out, Box::from([]), *after),
                 Frame::Member(member) => {
                     let task = self.frames.task_of(self.frames.member_task(member));
                     let member = self.frames.member_of(member);
@@ -203,7 +204,7 @@ impl Machine {
                 self.key_cost(member.object, formula, member.key)
             }
             State::Flow { node, .. } => self.flow_cost(node),
-            State::Done { .. } => 0,
+            State::Done { .. } | State::Beyond => 0,
         }
     }
 
@@ -317,7 +318,7 @@ impl Machine {
             } => Move::Bytes(vec![b'"']),
             State::OtherKey { partial, .. } => Move::Bytes(any_rest(partial)),
             State::Colon { .. } => Move::Bytes(vec![b':']),
-            State::Flow { .. } | State::Done { .. } => Move::End,
+            State::Flow { .. } | State::Done { .. } | State::Beyond => Move::End,
         }
     }
 

@@ -93,6 +93,8 @@ pub(crate) enum State {
     Done {
         gap: Gap,
     },
+    /// After a value that is looked at apart from what is around it: anything may follow.
+    Beyond,
 }
 
 /// Where in an object, outside its members.
@@ -116,6 +118,8 @@ pub(crate) enum Frame {
         mark: TextId,
     },
     Flow(FlowId),
+    /// Nothing that is looked at.
+    Beyond,
 }
 
 /// What waits, from the innermost frame outwards: an index into [`Machine`].
@@ -287,6 +291,7 @@ impl Machine {
                 Some(gap) => wait(State::Done { gap }),
                 None => None,
             },
+            State::Beyond => Some(config),
         }
     }
 
@@ -387,6 +392,11 @@ impl Machine {
                 })
             }
             Frame::Flow(next) => Some(self.enter_flow(next, stack)),
+            Frame::Beyond => Some(Config {
+                state: State::Beyond,
+                stack,
+                record,
+            }),
         }
     }
 
@@ -440,6 +450,24 @@ impl Machine {
             state: self.after_key(object, key),
             ..config
         }
+    }
+
+    /// The same value with nothing around it that is looked at.
+    pub(crate) fn apart(&self, config: Config) -> Config {
+        Config {
+            stack: self.push(Frame::Beyond, StackId::BOTTOM),
+            ..config
+        }
+    }
+
+    /// Tells the whitespace of this machine from that of others, in ten bits.
+    pub(crate) fn whitespace_code(&self) -> u64 {
+        self.whitespace.code()
+    }
+
+    /// The configuration after a value about which nothing is asked, outside of records.
+    pub(crate) fn close_value(&self, stack: StackId) -> Option<Config> {
+        self.close(stack, TextId::EMPTY, &[])
     }
 
     /// Before the first byte of a number, where one may begin, outside of records.
@@ -599,7 +627,7 @@ impl Machine {
     /// Whether the text may end here.
     pub(crate) fn is_accepting(&self, config: Config) -> bool {
         match config.state {
-            State::Done { .. } => true,
+            State::Done { .. } | State::Beyond => true,
             State::Flow { node, at, partial } => match self.flow_node(node) {
                 FlowNode::End => true,
                 FlowNode::Free { may_end, .. } => *may_end && partial == Partial::Nothing,

@@ -27,10 +27,13 @@ pub(crate) fn groups(
     let (local, more) = match mask.tokens() {
         Tokens::Inside(local, more) => (local, more),
         Tokens::Few(_) | Tokens::Many(_) => {
-            let step = |at, byte, _| machine.step(at, byte);
-            vocabulary.trie().walk(start, step, |tokens, at| {
-                out.push((forget_text(machine, at), tokens.to_vec()));
-            });
+            vocabulary.trie().seek(
+                start,
+                machine.next_bytes(start),
+                |at| machine.next_bytes(at),
+                |at, byte, _| machine.step(at, byte),
+                |tokens, at| out.push((forget_text(machine, at), tokens.to_vec())),
+            );
             return out;
         }
     };

@@ -6,6 +6,7 @@
 //! other state has few tokens, found by a walk of the vocabulary's trie that gives up wherever no
 //! valid text goes on.
 
+mod apart;
 mod groups;
 mod keys;
 mod local;
@@ -23,11 +24,12 @@ use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::regex::scan::ScanId;
-use crate::vocab::Vocabulary;
 use crate::vocab::local::{Exit, Exits, Local};
+use crate::vocab::{Trie, Vocabulary};
 
 pub(crate) use groups::groups;
 pub(crate) use local::is_length_only;
+use plain::Texts;
 pub(crate) use tails::Tails;
 
 /// The text tokens that may come next.
@@ -128,7 +130,7 @@ pub(crate) fn has_bit(bits: &[u32], token: u32) -> bool {
 #[derive(Debug)]
 struct Left {
     exits: Box<[u32]>,
-    /// Whether one of them reads a whole key.
+    /// Whether one of them may read a whole key.
     reads_key: bool,
 }
 
@@ -284,12 +286,12 @@ impl Walk<'_> {
     }
 
     /// The exits that go on from `after` once the string is closed, as indices, and whether one of
-    /// them reads a whole key.
+    /// them may read a whole key.
     fn leave(&self, local: &Local, after: Config) -> (Vec<u32>, bool) {
         let shared = Arc::ptr_eq(&local.exits, &self.vocabulary.strings().exits);
         let known = shared.then(|| self.masks.left.read().get(&after).cloned());
         let left = known.flatten().unwrap_or_else(|| {
-            let left = Arc::new(self.find_left(&local.exits, after));
+            let left = Arc::new(self.find_left(&local.exits, after, shared));
             if shared {
                 self.masks.make_room(64 + 4 * left.exits.len(), self.cap);
                 self.masks.left.write().insert(after, left.clone());
@@ -304,27 +306,18 @@ impl Walk<'_> {
         (open.collect(), left.reads_key)
     }
 
-    fn find_left(&self, exits: &Exits, after: Config) -> Left {
-        let mut found_exits = exits.closing.to_vec();
-        let mut reads_key = false;
-        exits.beyond.seek(
-            after,
-            self.machine.next_bytes(after),
-            |at| self.machine.next_bytes(at),
-            |at, byte, _| {
-                let next = self.machine.step(at, byte)?;
-                let was_key = matches!(
-                    at.state,
-                    State::Key { .. } | State::OtherKey { .. } | State::ScannedKey { .. }
-                );
-                reads_key |= was_key && matches!(next.state, State::Colon { .. });
-                Some(next)
-            },
-            |found, _| found_exits.extend_from_slice(found),
-        );
+    fn find_left(&self, exits: &Exits, after: Config, shared: bool) -> Left {
+        let of = Beyond {
+            exits,
+            vocabulary: self.vocabulary,
+            shared,
+        };
+        let mut found = exits.closing.to_vec();
+        let first = self.machine.next_bytes(after);
+        self.walk(&of, exits.beyond.root(), after, first, &mut found);
         Left {
-            exits: found_exits.into(),
-            reads_key,
+            reads_key: exits.keys.iter().any(|exit| found.contains(exit)),
+            exits: found.into(),
         }
     }
 
@@ -405,6 +398,30 @@ impl Walk<'_> {
         });
         let more = tokens_of(&local, more);
         Tokens::Inside(local, more)
+    }
+}
+
+/// What exits of strings go on with after the quote.
+struct Beyond<'a> {
+    exits: &'a Exits,
+    vocabulary: &'a Vocabulary,
+    /// Whether they are the exits of all strings of the vocabulary.
+    shared: bool,
+}
+
+impl Texts for Beyond<'_> {
+    fn trie(&self) -> &Trie {
+        &self.exits.beyond
+    }
+
+    fn bytes(&self, exit: u32) -> &[u8] {
+        let Exit { token, before, .. } = self.exits.tokens[exit as usize];
+        let bytes = self.vocabulary.token(token).unwrap_or_default();
+        &bytes[usize::from(before) + 1..]
+    }
+
+    fn code(&self) -> Option<u64> {
+        self.shared.then_some(2)
     }
 }
 

@@ -30,21 +30,22 @@ impl Walk<'_> {
         }
         match (config.state, self.machine.close_number(config)) {
             (State::Number(scan), closed) => {
-                self.number(self.vocabulary, config, &mut tokens);
+                let root = self.vocabulary.trie().root();
+                self.number(self.vocabulary, root, config, &mut tokens);
                 if let Some(closed) = closed {
                     let inside = self.machine.frames.rules.scanner.ascii(scan);
                     let inside = ByteSet::of_ascii(inside);
                     let after = self.machine.next_bytes(closed).without(inside);
-                    self.collect(closed, after, &mut tokens);
+                    self.tokens(closed, after, &mut tokens);
                 }
             }
-            _ => self.collect(config, self.machine.next_bytes(config), &mut tokens),
+            _ => self.tokens(config, self.machine.next_bytes(config), &mut tokens),
         }
         Tokens::new(tokens, self.vocabulary.mask_words())
     }
 
     /// The tokens that may come and begin with some bytes.
-    fn collect(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<u32>) {
+    fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<u32>) {
         let machine = self.machine;
         if let Some(run) = machine.gap_left(config.state)
             && ByteSet::of(&SPACES).without(first) == ByteSet::NONE
@@ -54,38 +55,48 @@ impl Walk<'_> {
             tokens.extend_from_slice(spaces.runs(run));
             if let Some(after) = machine.step(config, b' ') {
                 let mut found = Vec::new();
-                self.walk(&Rests(self.vocabulary), after, first, &mut found);
+                let rests = Rests(self.vocabulary);
+                self.walk(&rests, rests.trie().root(), after, first, &mut found);
                 let spaced = found.iter().map(|&i| spaces.spaced[i as usize]);
                 let fits = spaced.filter(|spaced| spaced.length <= run);
                 tokens.extend(fits.map(|spaced| spaced.token));
             }
         }
-        self.walk(self.vocabulary, config, first, tokens);
+        let root = self.vocabulary.trie().root();
+        self.walk(self.vocabulary, root, config, first, tokens);
     }
 
-    /// What may come, of a trie, and begins with some bytes.
-    fn walk(&self, of: &impl Texts, config: Config, mut first: ByteSet, out: &mut Vec<u32>) {
+    /// What may come below a node of a trie and begins with some bytes.
+    pub(super) fn walk(
+        &self,
+        of: &impl Texts,
+        node: u32,
+        config: Config,
+        mut first: ByteSet,
+        out: &mut Vec<u32>,
+    ) {
         let numbers = ByteSet::of(b"-0123456789");
         if numbers.without(first) == ByteSet::NONE
             && let Some(start) = self.machine.number_start(config)
         {
             first = first.without(numbers);
-            self.number(of, start, out);
+            self.number(of, node, start, out);
         }
-        self.walk_below(of, of.trie().root(), config, first, out);
+        first = first.without(self.value_apart(of, node, config, first, out));
+        self.walk_below(of, node, config, first, out);
     }
 
-    /// What may come in a number, of a trie.
-    fn number(&self, of: &impl Texts, config: Config, out: &mut Vec<u32>) {
+    /// What may come in a number, below a node of a trie.
+    fn number(&self, of: &impl Texts, node: u32, config: Config, out: &mut Vec<u32>) {
         if let State::Number(scan) = config.state {
             let must = self.machine.frames.rules.scanner.scan(scan).must;
-            let below = self.below(of, of.trie().root(), must, false);
+            let below = self.below(of, node, must, false);
             out.extend_from_slice(&below.inside);
             self.leave_below(of, config, &below, out);
         }
     }
 
-    /// As [`Walk::walk`], below a node.
+    /// As [`Walk::walk`], where no value is to begin.
     pub(super) fn walk_below(
         &self,
         of: &impl Texts,
@@ -96,8 +107,8 @@ impl Walk<'_> {
     ) {
         let machine = self.machine;
         let trie = of.trie();
-        let mut passed: Vec<(Config, Arc<Below>)> = Vec::new();
-        let mut keys = Vec::new();
+        let mut passed: Vec<(u32, Config, Arc<Below>)> = Vec::new();
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
         trie.seek_below(
             node,
             config,
@@ -112,21 +123,33 @@ impl Walk<'_> {
                     keys.push((node, next, place));
                     return None;
                 }
-                if trie.tokens_below(node).len() >= SMALL
-                    && let Some(scan) = opened(machine, next.state, byte)
-                {
-                    passed.push((next, self.below(of, node, scan, byte == b'"')));
+                if trie.tokens_below(node).len() < SMALL {
+                    return Some(next);
+                }
+                if let State::Value { .. } = next.state {
+                    values.push((node, next));
+                    return None;
+                }
+                if let Some(scan) = opened(machine, next.state, byte) {
+                    let below = self.below(of, node, scan, byte == b'"');
+                    passed.push((node, next, below));
                     return None;
                 }
                 Some(next)
             },
             |found, _| out.extend_from_slice(found),
         );
+        for (node, start) in values {
+            out.extend_from_slice(trie.tokens_at(node));
+            let first = machine.next_bytes(start);
+            self.walk(of, node, start, first, out);
+        }
         for (node, start, place) in keys {
             out.extend_from_slice(trie.tokens_at(node));
             self.closed_key(of, node, start, place, out);
         }
-        for (start, below) in passed {
+        for (node, start, below) in passed {
+            out.extend_from_slice(trie.tokens_at(node));
             out.extend_from_slice(&below.inside);
             self.leave_below(of, start, &below, out);
         }
@@ -182,14 +205,18 @@ impl Walk<'_> {
     /// What the tokens of a subtree do in a string or number that has just begun there.
     fn below(&self, of: &impl Texts, node: u32, must: NodeId, is_string: bool) -> Arc<Below> {
         let scanner = &self.machine.frames.rules.scanner;
-        let key = (
-            scanner.regexes.fingerprint(must),
-            u64::from(node) << 2 | u64::from(of.are_rests()) << 1 | u64::from(is_string),
-        );
-        self.vocabulary.locals().below.get(key, self.cap, || {
+        let find = || {
             let start = scanner.start(must, Box::new([]));
             let start = start.expect("a state that was reached is live");
-            let below = self.find_below(of.trie(), node, start, is_string);
+            self.find_below(of.trie(), node, start, is_string)
+        };
+        let Some(code) = of.code() else {
+            return find().into();
+        };
+        let place = u64::from(node) << 3 | code << 1 | u64::from(is_string);
+        let key = (scanner.regexes.fingerprint(must), place);
+        self.vocabulary.locals().below.get(key, self.cap, || {
+            let below = find();
             let bytes = below.bytes();
             (below, bytes)
         })
@@ -198,12 +225,11 @@ impl Walk<'_> {
     fn find_below(&self, trie: &Trie, node: u32, start: ScanId, is_string: bool) -> Below {
         let scanner = &self.machine.frames.rules.scanner;
         let (mut inside, mut exits) = (Vec::new(), Vec::new());
-        let (mut begin, mut first) = (0, ByteSet::of_ascii(scanner.ascii(start)));
-        if node != trie.root() {
-            begin = trie.node(node).depth;
-            first = ByteSet::ALL;
-            inside.extend_from_slice(trie.tokens_at(node));
-        }
+        let begin = trie.node(node).depth;
+        let first = match is_string {
+            true => ByteSet::ALL,
+            false => ByteSet::of_ascii(scanner.ascii(start)),
+        };
         let next = |(scan, _): (ScanId, Partial)| match is_string {
             false if !scanner.can_end(scan) => ByteSet::of_ascii(scanner.ascii(scan)),
             _ => ByteSet::ALL,
@@ -249,8 +275,8 @@ pub(super) trait Texts {
     /// The bytes of an item of the trie.
     fn bytes(&self, item: u32) -> &[u8];
 
-    /// Whether they are what follows whitespace in tokens, and not tokens.
-    fn are_rests(&self) -> bool;
+    /// Tells a trie from others of the vocabulary that are walked often.
+    fn code(&self) -> Option<u64>;
 }
 
 impl Texts for Vocabulary {
@@ -262,8 +288,8 @@ impl Texts for Vocabulary {
         self.token(token).unwrap_or_default()
     }
 
-    fn are_rests(&self) -> bool {
-        false
+    fn code(&self) -> Option<u64> {
+        Some(0)
     }
 }
 
@@ -281,8 +307,8 @@ impl Texts for Rests<'_> {
         &bytes[usize::from(spaced.before)..]
     }
 
-    fn are_rests(&self) -> bool {
-        true
+    fn code(&self) -> Option<u64> {
+        Some(1)
     }
 }
 

@@ -278,6 +278,17 @@ impl Trie {
         }
     }
 
+    /// The memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let Children {
+            starts,
+            bytes,
+            nodes,
+        } = &self.children;
+        let children = size_of_val(&**starts) + size_of_val(&**bytes) + size_of_val(&**nodes);
+        size_of_val(&*self.nodes) + size_of_val(&*self.tokens) + children
+    }
+
     /// The number of nodes.
     pub(crate) fn len(&self) -> u32 {
         self.nodes.len() as u32 - 1
