@@ -516,12 +516,12 @@ impl Machine {
     pub(crate) fn next_bytes(&self, config: Config) -> ByteSet {
         let mut bytes = match config.state {
             State::Value { gap, .. } => {
-                return self.or_spaces(gap, ByteSet::of(b"\"[{-0123456789tfn"));
+                return self.or_spaces(gap, const { ByteSet::of(b"\"[{-0123456789tfn") });
             }
             State::Array {
                 opened: true, gap, ..
-            } => return self.or_spaces(gap, ByteSet::of(b"]\"[{-0123456789tfn")),
-            State::Array { gap, .. } => return self.or_spaces(gap, ByteSet::of(b"],")),
+            } => return self.or_spaces(gap, const { ByteSet::of(b"]\"[{-0123456789tfn") }),
+            State::Array { gap, .. } => return self.or_spaces(gap, const { ByteSet::of(b"],") }),
             State::Object { place, gap, .. } => {
                 let own: &[u8] = match place {
                     Place::Opened => b"\"}",
@@ -530,7 +530,7 @@ impl Machine {
                 };
                 return self.or_spaces(gap, ByteSet::of(own));
             }
-            State::Colon { gap, .. } => return self.or_spaces(gap, ByteSet::of(b":")),
+            State::Colon { gap, .. } => return self.or_spaces(gap, const { ByteSet::of(b":") }),
             State::Done { gap } => return self.or_spaces(gap, ByteSet::NONE),
             State::Literal { kind, at, .. } => {
                 return ByteSet::of(&kind.literal()[usize::from(at)..=usize::from(at)]);
@@ -559,7 +559,7 @@ impl Machine {
     /// Some bytes, and whitespace if it may come, or alone if it must.
     fn or_spaces(&self, gap: Gap, mut bytes: ByteSet) -> ByteSet {
         if gap == Gap::SPACE {
-            return ByteSet::of(b" ");
+            return const { ByteSet::of(b" ") };
         }
         for space in SPACES {
             if matches!(self.whitespace.take(gap, space), Some(Some(_))) {
@@ -579,7 +579,7 @@ impl Machine {
         if partial != Partial::Nothing {
             return partial_bytes(partial);
         }
-        let mut bytes = ByteSet::of(b"\"\\");
+        let mut bytes = const { ByteSet::of(b"\"\\") };
         for c in self.frames.key_table(object).next_chars(prefix) {
             bytes.insert(c.encode_utf8(&mut [0; 4]).as_bytes()[0]);
         }
@@ -660,9 +660,11 @@ fn partial_bytes(partial: Partial) -> ByteSet {
     match partial {
         Partial::Nothing => ByteSet::ALL,
         Partial::Utf8 { .. } => ByteSet::BEYOND_ASCII,
-        Partial::Escape => ByteSet::of(b"\"\\/bfnrtu"),
-        Partial::Hex { .. } | Partial::HighHex { .. } => ByteSet::of(b"0123456789abcdefABCDEF"),
-        Partial::High(_) => ByteSet::of(b"\\"),
-        Partial::HighEscape(_) => ByteSet::of(b"u"),
+        Partial::Escape => const { ByteSet::of(b"\"\\/bfnrtu") },
+        Partial::Hex { .. } | Partial::HighHex { .. } => {
+            const { ByteSet::of(b"0123456789abcdefABCDEF") }
+        }
+        Partial::High(_) => const { ByteSet::of(b"\\") },
+        Partial::HighEscape(_) => const { ByteSet::of(b"u") },
     }
 }

@@ -59,13 +59,7 @@ impl Walk<'_> {
         });
         out.extend_from_slice(&apart.inside);
         if let Some(closed) = machine.close_value(config.stack) {
-            apart.beyond.seek(
-                closed,
-                machine.next_bytes(closed),
-                |at| machine.next_bytes(at),
-                |at, byte, _| machine.step(at, byte),
-                |found, _| out.extend_from_slice(found),
-            );
+            self.go_on(&apart.beyond, closed, out);
         }
         begin
     }
@@ -88,21 +82,21 @@ impl Walk<'_> {
             }
             None
         };
-        let (mut inside, mut others) = (Vec::new(), Vec::new());
+        let (mut inside, mut others) = (Vec::new(), Vec::<(u32, usize)>::new());
         for item in all {
             match ended(item) {
                 None => inside.push(item),
                 Some(end) => others.push((item, end)),
             }
         }
-        others.sort_unstable();
-        let rest = |item: u32| -> &[u8] {
-            let at = others.binary_search_by_key(&item, |other| other.0);
-            &of.bytes(item)[at.map_or(0, |at| others[at].1)..]
+        let rest = |i: u32| {
+            let (item, end) = others[i as usize];
+            &of.bytes(item)[end..]
         };
+        let beyond = Trie::new((0..others.len() as u32).collect(), rest);
         Apart {
             inside: inside.into(),
-            beyond: Trie::new(others.iter().map(|other| other.0).collect(), rest),
+            beyond: beyond.map(|i| others[i as usize].0),
         }
     }
 }

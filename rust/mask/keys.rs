@@ -84,8 +84,9 @@ impl Walk<'_> {
         let machine = self.machine;
         let local = self.local(ScanKey::Anything, partial);
         let unknown = machine.after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
-        let (exits, reads_key) = self.leave(&local, unknown);
-        let mut tokens = tokens_of(&local, exits).into_vec();
+        let left = self.leave(&local, unknown);
+        let reads_key = left.reads_key;
+        let mut tokens = tokens_of(&local, &left.exits).into_vec();
         let trie = self.vocabulary.trie();
         let mut closed = Closed {
             tokens: Vec::new(),

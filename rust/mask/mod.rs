@@ -268,9 +268,9 @@ impl Walk<'_> {
                 let after = self
                     .machine
                     .after_key_config(config, object, Key::Other(text, 0));
-                let (exits, names_itself) = self.leave(&local, after);
-                let more = tokens_of(&local, exits);
-                (Tokens::Inside(local, more), names_itself)
+                let left = self.leave(&local, after);
+                let more = tokens_of(&local, &left.exits);
+                (Tokens::Inside(local, more), left.reads_key)
             }
             State::Key {
                 object, partial, ..
@@ -285,25 +285,18 @@ impl Walk<'_> {
         local::local(self.machine, self.vocabulary, key, partial, self.cap)
     }
 
-    /// The exits that go on from `after` once the string is closed, as indices, and whether one of
-    /// them may read a whole key.
-    fn leave(&self, local: &Local, after: Config) -> (Vec<u32>, bool) {
+    /// The exits that go on from `after` once the string is closed.
+    fn leave(&self, local: &Local, after: Config) -> Arc<Left> {
         let shared = Arc::ptr_eq(&local.exits, &self.vocabulary.strings().exits);
         let known = shared.then(|| self.masks.left.read().get(&after).cloned());
-        let left = known.flatten().unwrap_or_else(|| {
+        known.flatten().unwrap_or_else(|| {
             let left = Arc::new(self.find_left(&local.exits, after, shared));
             if shared {
                 self.masks.make_room(64 + 4 * left.exits.len(), self.cap);
                 self.masks.left.write().insert(after, left.clone());
             }
             left
-        });
-        let open = left
-            .exits
-            .iter()
-            .copied()
-            .filter(|&exit| local.is_open(exit));
-        (open.collect(), left.reads_key)
+        })
     }
 
     fn find_left(&self, exits: &Exits, after: Config, shared: bool) -> Left {
@@ -327,8 +320,8 @@ impl Walk<'_> {
         if scanner.scan(scan).asks.is_empty() && config.record == TextId::EMPTY {
             // All ways to close the string are one.
             let closed = self.machine.close_scalar(config.stack, scan);
-            let exits = closed.map_or_else(Vec::new, |after| self.leave(&local, after).0);
-            let more = tokens_of(&local, exits);
+            let more = closed.map(|after| tokens_of(&local, &self.leave(&local, after).exits));
+            let more = more.unwrap_or_default();
             return Tokens::Inside(local, more);
         }
         match config.record {
@@ -369,11 +362,12 @@ impl Walk<'_> {
         let mut more = Vec::new();
         let mut reads_key = false;
         for (after, group) in groups {
-            let (exits, reads) = self.leave(&local, after);
-            reads_key |= reads;
-            more.extend(exits.into_iter().filter(|exit| group.contains(exit)));
+            let left = self.leave(&local, after);
+            reads_key |= left.reads_key;
+            let exits = left.exits.iter().copied();
+            more.extend(exits.filter(|exit| group.contains(exit)));
         }
-        let more = tokens_of(&local, more);
+        let more = tokens_of(&local, &more);
         (Tokens::Inside(local, more), reads_key)
     }
 
@@ -396,7 +390,7 @@ impl Walk<'_> {
                 }
             }
         });
-        let more = tokens_of(&local, more);
+        let more = tokens_of(&local, &more);
         Tokens::Inside(local, more)
     }
 }
@@ -425,13 +419,12 @@ impl Texts for Beyond<'_> {
     }
 }
 
-/// The tokens of exits.
-fn tokens_of(local: &Local, exits: Vec<u32>) -> Box<[u32]> {
-    let tokens = &local.exits.tokens;
-    exits
-        .iter()
-        .map(|&exit| tokens[exit as usize].token)
-        .collect()
+/// The tokens of those exits that may come.
+fn tokens_of(local: &Local, exits: &[u32]) -> Box<[u32]> {
+    let open = exits.iter().filter(|&&exit| local.is_open(exit));
+    let mut out = Vec::with_capacity(exits.len());
+    out.extend(open.map(|&exit| local.exits.tokens[exit as usize].token));
+    out.into()
 }
 
 /// Which strings are read.

@@ -48,9 +48,9 @@ impl Walk<'_> {
     fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<u32>) {
         let machine = self.machine;
         if let Some(run) = machine.gap_left(config.state)
-            && ByteSet::of(&SPACES).without(first) == ByteSet::NONE
+            && const { ByteSet::of(&SPACES) }.without(first) == ByteSet::NONE
         {
-            first = first.without(ByteSet::of(&SPACES));
+            first = first.without(const { ByteSet::of(&SPACES) });
             let spaces = self.vocabulary.spaces();
             tokens.extend_from_slice(spaces.runs(run));
             if let Some(after) = machine.step(config, b' ') {
@@ -75,7 +75,7 @@ impl Walk<'_> {
         mut first: ByteSet,
         out: &mut Vec<u32>,
     ) {
-        let numbers = ByteSet::of(b"-0123456789");
+        let numbers = const { ByteSet::of(b"-0123456789") };
         if numbers.without(first) == ByteSet::NONE
             && let Some(start) = self.machine.number_start(config)
         {
@@ -171,15 +171,8 @@ impl Walk<'_> {
                 let Some(closed) = machine.close_scalar(start.stack, scan) else {
                     return;
                 };
-                let first = machine.next_bytes(closed);
-                let quote = usize::from(matches!(start.state, State::String { .. }));
-                for exit in &below.exits {
-                    let beyond = &of.bytes(exit.item)[usize::from(exit.end) + quote..];
-                    let may = beyond.first().is_none_or(|&byte| first.contains(byte));
-                    if may && goes_on(closed, beyond) {
-                        out.push(exit.item);
-                    }
-                }
+                out.extend_from_slice(&below.closing);
+                self.go_on(&below.beyond, closed, out);
             }
             State::Number(_) | State::String { .. } => {
                 for exit in &below.exits {
@@ -189,7 +182,7 @@ impl Walk<'_> {
                 }
             }
             _ => {
-                let first = ByteSet::of(b" \t\n\r:");
+                let first = const { ByteSet::of(b" \t\n\r:") };
                 for exit in &below.exits {
                     let bytes = of.bytes(exit.item);
                     let next = bytes.get(usize::from(exit.end) + 1);
@@ -202,13 +195,25 @@ impl Walk<'_> {
         }
     }
 
+    /// Adds the texts of a small trie that may come.
+    pub(super) fn go_on(&self, trie: &Trie, config: Config, out: &mut Vec<u32>) {
+        let machine = self.machine;
+        trie.seek(
+            config,
+            machine.next_bytes(config),
+            |at| machine.next_bytes(at),
+            |at, byte, _| machine.step(at, byte),
+            |found, _| out.extend_from_slice(found),
+        );
+    }
+
     /// What the tokens of a subtree do in a string or number that has just begun there.
     fn below(&self, of: &impl Texts, node: u32, must: NodeId, is_string: bool) -> Arc<Below> {
         let scanner = &self.machine.frames.rules.scanner;
         let find = || {
             let start = scanner.start(must, Box::new([]));
             let start = start.expect("a state that was reached is live");
-            self.find_below(of.trie(), node, start, is_string)
+            self.find_below(of, node, start, is_string)
         };
         let Some(code) = of.code() else {
             return find().into();
@@ -222,9 +227,10 @@ impl Walk<'_> {
         })
     }
 
-    fn find_below(&self, trie: &Trie, node: u32, start: ScanId, is_string: bool) -> Below {
+    fn find_below(&self, of: &impl Texts, node: u32, start: ScanId, is_string: bool) -> Below {
+        let trie = of.trie();
         let scanner = &self.machine.frames.rules.scanner;
-        let (mut inside, mut exits) = (Vec::new(), Vec::new());
+        let (mut inside, mut exits) = (Vec::new(), Vec::<Way>::new());
         let begin = trie.node(node).depth;
         let first = match is_string {
             true => ByteSet::ALL,
@@ -261,7 +267,17 @@ impl Walk<'_> {
             },
             |found, _| inside.extend_from_slice(found),
         );
+        let quote = usize::from(is_string);
+        let beyond = |i: u32| {
+            let Way { item, end, .. } = exits[i as usize];
+            &of.bytes(item)[usize::from(end) + quote..]
+        };
+        let all = 0..exits.len() as u32;
+        let (closing, others): (Vec<u32>, Vec<u32>) = all.partition(|&i| beyond(i).is_empty());
+        let item = |i: &u32| exits[*i as usize].item;
         Below {
+            closing: closing.iter().map(item).collect(),
+            beyond: Trie::new(others, beyond).map(|i| item(&i)),
             inside: inside.into(),
             exits: exits.into(),
         }

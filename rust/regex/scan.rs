@@ -182,15 +182,18 @@ impl Scanner {
 
     /// Where `c` leads, if anywhere.
     pub(crate) fn step(&self, id: ScanId, c: u32) -> Option<ScanId> {
-        let scan = self.scan(id);
-        // Not all moves, where each would make a state and most are never taken.
-        if self.scans.memo(id.0).moves.get().is_none() && self.regexes.is_told(scan.must) {
-            let must = self.regexes.step(scan.must, c);
-            let asks = scan.asks.iter().map(|&ask| self.regexes.step(ask, c));
-            let live = self.regexes.is_live(must);
-            return live.then(|| self.state(must, asks.collect()));
-        }
-        let moves = self.all_moves(id);
+        let moves = match self.scans.memo(id.0).moves.get() {
+            Some(moves) => moves,
+            // Not all moves, where each would make a state and most are never taken.
+            None if self.is_told(id) => {
+                let scan = self.scan(id);
+                let must = self.regexes.step(scan.must, c);
+                let asks = scan.asks.iter().map(|&ask| self.regexes.step(ask, c));
+                let live = self.regexes.is_live(must);
+                return live.then(|| self.state(must, asks.collect()));
+            }
+            None => self.all_moves(id),
+        };
         if let Some(&to) = moves.ascii.get(c as usize) {
             return (to != NOWHERE).then_some(ScanId(to));
         }

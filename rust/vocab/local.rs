@@ -100,13 +100,17 @@ impl Exits {
     }
 }
 
-/// The tokens of a subtree of the trie in a string or number that has just begun there.
+/// The texts of a subtree of a trie in a string or number that has just begun there.
 #[derive(Debug)]
 pub(crate) struct Below {
     /// Those that stay inside.
     pub(crate) inside: Box<[u32]>,
     /// Those that end it where it may end.
     pub(crate) exits: Box<[Way]>,
+    /// Of these, those that go on with nothing.
+    pub(crate) closing: Box<[u32]>,
+    /// The others, by what they go on with.
+    pub(crate) beyond: Trie,
 }
 
 /// A token of a subtree, or another text, that ends a string or number.
@@ -122,7 +126,10 @@ pub(crate) struct Way {
 impl Below {
     /// The memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.inside) + size_of_val(&*self.exits)
+        size_of_val(&*self.inside)
+            + size_of_val(&*self.exits)
+            + size_of_val(&*self.closing)
+            + self.beyond.bytes()
     }
 }
 

@@ -78,14 +78,18 @@ impl ByteSet {
     pub(crate) const NONE: ByteSet = ByteSet([0; 4]);
     pub(crate) const BEYOND_ASCII: ByteSet = ByteSet([0, 0, u64::MAX, u64::MAX]);
 
-    pub(crate) fn of(bytes: &[u8]) -> Self {
+    pub(crate) const fn of(bytes: &[u8]) -> Self {
         let mut set = ByteSet::NONE;
-        bytes.iter().for_each(|&byte| set.insert(byte));
+        let mut i = 0;
+        while i < bytes.len() {
+            set.insert(bytes[i]);
+            i += 1;
+        }
         set
     }
 
-    pub(crate) fn insert(&mut self, byte: u8) {
-        self.0[usize::from(byte) / 64] |= 1 << (byte % 64);
+    pub(crate) const fn insert(&mut self, byte: u8) {
+        self.0[byte as usize / 64] |= 1 << (byte % 64);
     }
 
     pub(crate) fn without(self, other: ByteSet) -> Self {
@@ -163,6 +167,12 @@ impl Trie {
             nodes: nodes.into(),
             tokens: ids.into(),
         }
+    }
+
+    /// The same trie of other ids.
+    pub(crate) fn map(mut self, f: impl Fn(u32) -> u32) -> Self {
+        self.tokens.iter_mut().for_each(|token| *token = f(*token));
+        self
     }
 
     /// All tokens, sorted by their bytes.
