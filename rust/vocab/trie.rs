@@ -354,6 +354,8 @@ impl Trie {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -373,5 +375,35 @@ mod tests {
             .unwrap();
         assert_eq!(trie.node(ab).depth, 2);
         assert_eq!(trie.node(ab).skip - ab, 2);
+    }
+
+    proptest! {
+        #[test]
+        fn seeking_finds_what_walking_finds(
+            words in prop::collection::vec("[a-d]{1,4}", 1..60),
+            wanted in prop::collection::vec(prop::collection::vec(0..4_u8, 0..4), 4),
+        ) {
+            let ids = 0..words.len() as u32;
+            let trie = Trie::new(ids.collect(), |id| words[id as usize].as_bytes());
+            // What may come depends on how many bytes have been read.
+            let next = |depth: usize| {
+                let bytes: Vec<u8> = wanted[depth % 4].iter().map(|i| b'a' + i).collect();
+                ByteSet::of(&bytes)
+            };
+            let step = |depth: usize, byte, _| next(depth).contains(byte).then_some(depth + 1);
+            let (mut walked, mut sought) = (Vec::new(), Vec::new());
+            trie.walk(0, step, |tokens, _| walked.extend_from_slice(tokens));
+            trie.seek(0, next(0), next, step, |tokens, _| sought.extend_from_slice(tokens));
+            sought.sort_unstable();
+            walked.sort_unstable();
+            prop_assert_eq!(sought, walked);
+            for node in 0..=trie.root() {
+                let children = trie.children.of(node);
+                for (&byte, &child) in children.0.iter().zip(children.1) {
+                    prop_assert_eq!(trie.child(node, byte), Some(child));
+                    prop_assert_eq!(trie.node(child).byte, byte);
+                }
+            }
+        }
     }
 }
