@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::machine::Machine;
-use crate::mask::{ScanKey, clear_bits, set_bits};
+use crate::mask::{ScanKey, clear_bits, has_bit, set_bits};
 use crate::regex::codeset::MAX;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
-use crate::regex::scan::{Scan, ScanId, Scanner};
+use crate::regex::scan::{Calm, Moves, Scan, ScanId, Scanner};
 use crate::regex::sketch::Sketch;
 use crate::vocab::Vocabulary;
 use crate::vocab::local::{Exit, Exits, Local};
@@ -109,9 +109,17 @@ fn within_length(
     let mut inside = free.inside.clone();
     if doubtful > 0 {
         let mut fewer = inside.to_vec();
-        for &token in strings.lengths.iter().take(doubtful).flatten() {
-            if !goes_on(scanner, start, vocabulary.token(token).unwrap_or_default()) {
-                clear_bits(&mut fewer, &[token]);
+        let groups = strings.characters.iter().zip(strings.lengths.iter());
+        for (&characters, tokens) in groups.take(doubtful) {
+            if u32::from(characters) > most {
+                clear_bits(&mut fewer, tokens);
+                continue;
+            }
+            for &token in tokens {
+                let bytes = vocabulary.token(token).unwrap_or_default();
+                if has_bit(&fewer, token) && !goes_on(scanner, start, bytes) {
+                    clear_bits(&mut fewer, &[token]);
+                }
             }
         }
         inside = fewer.into();
@@ -148,28 +156,24 @@ fn goes_on(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> bool {
 
 /// From between two characters, by a walk that passes what is calm.
 fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
-    /// Subtrees of fewer characters are walked.
-    const SMALL: u32 = 2;
     let strings = vocabulary.strings();
     scanner.find_calm_around(start);
-    let step = |state, c, below: &Sketch, height| match scanner.step(state, c) {
-        None => Found::Nothing,
-        Some(next) if height >= SMALL && scanner.calm(next).allows(*below, height) => Found::All,
-        Some(next) => Found::More(next),
-    };
-    let begun = |state, partial: Partial| partial.can_step(scanner, state);
+    let first = first_characters(scanner, start);
     let mut wanted: Vec<(u32, u32)> = Vec::new();
     let mut count = 0;
-    let first = first_characters(scanner, start);
-    strings
-        .tokens
-        .walk(start, &first, step, begun, |from, to, _| {
+    strings.tokens.walk(
+        Place::new(scanner, start),
+        &first,
+        |at, c, below, height| at.step(scanner, c, below, height),
+        |at, partial| partial.can_step(scanner, at.state),
+        |from, to, _| {
             count += (to - from) as usize;
             match wanted.last_mut() {
                 Some(last) if last.1 == from => last.1 = to,
                 _ => wanted.push((from, to)),
             }
-        });
+        },
+    );
     let total = strings.tokens.len();
     let inside = if count == total {
         strings.inside.clone()
@@ -212,6 +216,55 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
         inside,
         exits: strings.exits.clone(),
         open: (count < strings.exits.tokens.len()).then(|| open.into()),
+    }
+}
+
+/// A place of a sweep: a state, and what is looked up of it again and again.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    state: ScanId,
+    /// Unless the state is hard to make.
+    moves: Option<&'a Moves>,
+    calm: Option<&'a Calm>,
+}
+
+impl<'a> Place<'a> {
+    fn new(scanner: &'a Scanner, state: ScanId) -> Self {
+        Place {
+            state,
+            moves: scanner.all_moves_unless_told(state),
+            calm: None,
+        }
+    }
+
+    fn step(self, scanner: &'a Scanner, c: u32, below: &Sketch, height: u32) -> Found<Place<'a>> {
+        /// Subtrees of fewer characters are walked.
+        const SMALL: u32 = 2;
+        let to = match self.moves {
+            Some(moves) => moves.to(c),
+            None => scanner.step(self.state, c),
+        };
+        let Some(to) = to else {
+            return Found::Nothing;
+        };
+        let mut next = match to {
+            _ if to == self.state => self,
+            // Nothing is below.
+            _ if height == 0 => Place {
+                state: to,
+                moves: None,
+                calm: None,
+            },
+            _ => Place::new(scanner, to),
+        };
+        if height >= SMALL {
+            let calm = next.calm.unwrap_or_else(|| scanner.calm(to));
+            if calm.allows(*below, height) {
+                return Found::All;
+            }
+            next.calm = Some(calm);
+        }
+        Found::More(next)
     }
 }
 

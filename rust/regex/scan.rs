@@ -96,11 +96,23 @@ const SURROUNDINGS: usize = 512;
 /// Characters that are looked ahead.
 const AHEAD: u32 = 24;
 
+/// The moves of a state.
 #[derive(Debug)]
-struct Moves {
+pub(crate) struct Moves {
     all: Box<[Move]>,
     /// Where each ASCII character leads; [`NOWHERE`] if nowhere.
     ascii: Box<[u32; 128]>,
+}
+
+impl Moves {
+    /// Where `c` leads, if anywhere.
+    pub(crate) fn to(&self, c: u32) -> Option<ScanId> {
+        if let Some(&to) = self.ascii.get(c as usize) {
+            return (to != NOWHERE).then_some(ScanId(to));
+        }
+        let i = self.all.partition_point(|m| m.hi < c);
+        self.all.get(i).filter(|m| m.lo <= c).map(|m| m.to)
+    }
 }
 
 const NOWHERE: u32 = u32::MAX;
@@ -180,25 +192,25 @@ impl Scanner {
         })
     }
 
+    /// All moves of a state, unless it is hard to make.
+    pub(crate) fn all_moves_unless_told(&self, id: ScanId) -> Option<&Moves> {
+        let known = self.scans.memo(id.0).moves.get();
+        known.or_else(|| (!self.is_told(id)).then(|| self.all_moves(id)))
+    }
+
     /// Where `c` leads, if anywhere.
     pub(crate) fn step(&self, id: ScanId, c: u32) -> Option<ScanId> {
-        let moves = match self.scans.memo(id.0).moves.get() {
-            Some(moves) => moves,
+        match self.all_moves_unless_told(id) {
+            Some(moves) => moves.to(c),
             // Not all moves, where each would make a state and most are never taken.
-            None if self.is_told(id) => {
+            None => {
                 let scan = self.scan(id);
                 let must = self.regexes.step(scan.must, c);
                 let asks = scan.asks.iter().map(|&ask| self.regexes.step(ask, c));
                 let live = self.regexes.is_live(must);
-                return live.then(|| self.state(must, asks.collect()));
+                live.then(|| self.state(must, asks.collect()))
             }
-            None => self.all_moves(id),
-        };
-        if let Some(&to) = moves.ascii.get(c as usize) {
-            return (to != NOWHERE).then_some(ScanId(to));
         }
-        let i = moves.all.partition_point(|m| m.hi < c);
-        moves.all.get(i).filter(|m| m.lo <= c).map(|m| m.to)
     }
 
     /// Whether some character of `lo..=hi` leads anywhere.
