@@ -60,7 +60,7 @@ fn accepts(grammar: &Grammar, vocabulary: &Arc<Vocabulary>, text: &str) -> bool 
         assert_eq!(
             matcher.accept(u32::from(byte)).unwrap(),
             allowed,
-            "mask and accept differ"
+            "mask and accept differ at {text}"
         );
         if !allowed {
             return false;

@@ -260,7 +260,7 @@ fn first_bytes(scanner: &Scanner, starts: &[Option<ScanId>], pending: &[Pending]
             (None, _) => ByteSet::NONE,
         };
         for &inner in &begins_with[symbol] {
-            bytes = bytes.union(first[inner]);
+            bytes = bytes.or(first[inner]);
         }
         first[symbol] = bytes;
     }

@@ -44,6 +44,7 @@ pub(crate) enum Entry {
 #[derive(Debug, Default)]
 pub(crate) struct TaskMemo {
     entries: [OnceLock<Option<Entry>>; 7],
+    free_kinds: OnceLock<u8>,
 }
 
 /// All states of values under obligations. Shared by all texts of a grammar, and grown by them.
@@ -98,6 +99,18 @@ impl Frames {
     /// Where a value of a kind begins; `None` if no such value satisfies the task.
     pub(crate) fn enter(&self, id: TaskId, kind: Kind) -> Option<Entry> {
         *self.tasks.memo(id.0).entries[kind as usize].get_or_init(|| self.find_entry(id, kind))
+    }
+
+    /// The kinds of which all values satisfy the task, a [`Kind::bit`] for each; none if something
+    /// is asked.
+    pub(crate) fn free_kinds(&self, id: TaskId) -> u8 {
+        *self.tasks.memo(id.0).free_kinds.get_or_init(|| {
+            let Task { must, asks } = self.task_of(id);
+            let of_kind = |kind: &Kind| self.rules.formulas.of_kind(*must, *kind);
+            let is_free = |kind: &Kind| asks.is_empty() && of_kind(kind) == FormulaId::TRUE;
+            let kinds = Kind::ALL.into_iter().filter(is_free);
+            kinds.fold(0, |bits, kind| bits | kind.bit())
+        })
     }
 
     fn find_entry(&self, id: TaskId, kind: Kind) -> Option<Entry> {

@@ -97,14 +97,29 @@ impl KeyTable {
     }
 
     /// The characters with which known keys go on, sorted.
-    pub(crate) fn next_chars(&self, prefix: Prefix) -> Vec<char> {
-        let rests = self
-            .range(prefix)
-            .iter()
-            .map(|(key, _)| &key[prefix.depth as usize..]);
-        let mut out: Vec<char> = rests.filter_map(|rest| rest.chars().next()).collect();
-        out.dedup();
-        out
+    pub(crate) fn next_chars(&self, prefix: Prefix) -> impl Iterator<Item = char> {
+        let depth = prefix.depth as usize;
+        let next = move |key: &str| key[depth..].chars().next();
+        let mut range = self.range(prefix);
+        // The key that ends here sorts first.
+        if self.whole(prefix).is_some() {
+            range = &range[1..];
+        }
+        std::iter::from_fn(move || {
+            let c = next(&range.first()?.0)?;
+            let alike = match range.last() {
+                Some((last, _)) if next(last) == Some(c) => range.len(),
+                _ => range.partition_point(|(key, _)| next(key) <= Some(c)),
+            };
+            range = &range[alike..];
+            Some(c)
+        })
+    }
+
+    /// What is known of the keys that go on from here, each with what is left of its text.
+    pub(crate) fn ahead(&self, prefix: Prefix) -> impl Iterator<Item = (Known, &str)> {
+        let range = self.range(prefix).iter();
+        range.map(move |(key, known)| (*known, &key[prefix.depth as usize..]))
     }
 
     /// The keys that go on from here and have not come, each with what is left of its text.
@@ -142,7 +157,7 @@ mod tests {
             table.open(na).collect::<Vec<_>>(),
             [(Key::Declared(0), "me")]
         );
-        assert_eq!(table.next_chars(na), ['m', 'p']);
+        assert!(table.next_chars(na).eq(['m', 'p']));
         assert_eq!(
             table.whole(table.step(na, 'p').unwrap()),
             Some(Known::Taken)

@@ -80,6 +80,9 @@ impl Rules {
         if let Some(&known) = self.formulas.cost_memo(id).get() {
             return known;
         }
+        if let Some(cost) = self.plain_cost(id) {
+            return *self.formulas.cost_memo(id).get_or_init(|| cost);
+        }
         let costs = RefCell::new(Costs::default());
         costs.borrow_mut().known.insert(id, NEVER);
         costs.borrow_mut().look_at(id);
@@ -120,6 +123,24 @@ impl Rules {
             self.formulas.cost_memo(formula).get_or_init(|| cost);
         }
         *self.formulas.cost_memo(id).get().expect("it was just set")
+    }
+
+    /// The cost of a formula that binds neither arrays nor objects.
+    fn plain_cost(&self, id: FormulaId) -> Option<u64> {
+        let mut best = NEVER;
+        for kind in [Kind::Array, Kind::Object] {
+            match self.formulas.of_kind(id, kind) {
+                FormulaId::FALSE => {}
+                // The empty one.
+                FormulaId::TRUE => best = 2,
+                _ => return None,
+            }
+        }
+        let scalars = Kind::ALL
+            .into_iter()
+            .filter(|kind| !matches!(kind, Kind::Array | Kind::Object));
+        let costs = scalars.map(|kind| self.look(id, kind, &|_| NEVER));
+        costs.chain([best]).min()
     }
 
     /// The fewest bytes of a value of one kind.

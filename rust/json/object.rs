@@ -30,6 +30,7 @@ pub(crate) struct ObjectMemo {
     plan: OnceLock<Plan>,
     keys: OnceLock<KeyTable>,
     scan: OnceLock<Option<ScanId>>,
+    end: OnceLock<Option<Verdicts>>,
 }
 
 /// A key in an object, whose value is next: an index into [`Frames`].
@@ -45,6 +46,8 @@ pub(crate) struct Member {
 #[derive(Debug, Default)]
 pub(crate) struct MemberMemo {
     task: OnceLock<TaskId>,
+    /// The object after a value about which nothing is asked.
+    after: OnceLock<ObjectId>,
 }
 
 /// What may come next in an object.
@@ -282,6 +285,16 @@ impl Frames {
 
     /// The object after a member's value with these verdicts.
     pub(crate) fn after_member(&self, id: MemberId, verdicts: &[bool]) -> ObjectId {
+        match verdicts {
+            [] => {
+                let memo = &self.members.memo(id.0).after;
+                *memo.get_or_init(|| self.find_after(id, verdicts))
+            }
+            _ => self.find_after(id, verdicts),
+        }
+    }
+
+    fn find_after(&self, id: MemberId, verdicts: &[bool]) -> ObjectId {
         let Member {
             object: object_id,
             key,
@@ -311,12 +324,17 @@ impl Frames {
     }
 
     /// The verdicts if the object ends here; `None` if it must not.
-    pub(crate) fn end_object(&self, id: ObjectId) -> Option<Verdicts> {
-        let object = self.objects.get(id.0);
-        let shape = self.rules.shape_of(object.shape);
-        let judge = |rule: u32, _| truth(object.read.holds(&self.rules, shape, rule));
-        let holds =
-            |formula: FormulaId| self.rules.formulas.substitute(formula, &judge) == FormulaId::TRUE;
-        holds(object.must).then(|| object.asks.iter().map(|&ask| holds(ask)).collect())
+    pub(crate) fn end_object(&self, id: ObjectId) -> Option<&Verdicts> {
+        let memo = &self.objects.memo(id.0).end;
+        let end = memo.get_or_init(|| {
+            let object = self.objects.get(id.0);
+            let shape = self.rules.shape_of(object.shape);
+            let judge = |rule: u32, _| truth(object.read.holds(&self.rules, shape, rule));
+            let holds = |formula: FormulaId| {
+                self.rules.formulas.substitute(formula, &judge) == FormulaId::TRUE
+            };
+            holds(object.must).then(|| object.asks.iter().map(|&ask| holds(ask)).collect())
+        });
+        end.as_ref()
     }
 }

@@ -136,6 +136,7 @@ impl Machine {
                 }
                 // What stands below is not known.
                 Frame::Base(_) => keep_cheapest(&mut out, Box::from([]), NEVER),
+                Frame::Beyond => keep_cheapest(&mut out, Box::from([]), *after),
                 Frame::Member(member) => {
                     let task = self.frames.task_of(self.frames.member_task(member));
                     let member = self.frames.member_of(member);
@@ -239,7 +240,7 @@ impl Machine {
             State::Flow { node, .. } => self.flow_cost(node),
             State::Text { scan, partial } => self.text_cost(scan, partial),
             State::Many(_) | State::TooMany => NEVER,
-            State::Done { .. } => 0,
+            State::Done { .. } | State::Beyond => 0,
         }
     }
 
@@ -357,7 +358,7 @@ impl Machine {
             State::Colon { .. } => Move::Bytes(vec![b':']),
             State::Text { scan, partial } => self.text_move(scan, partial, config.stack),
             State::Many(_) | State::TooMany => Move::Unknown,
-            State::Flow { .. } | State::Done { .. } => Move::End,
+            State::Flow { .. } | State::Done { .. } | State::Beyond => Move::End,
         }
     }
 

@@ -170,7 +170,7 @@ fn shortest_other(table: &KeyTable, prefix: Option<Prefix>, partial: Partial) ->
         } else {
             Partial::Nothing.characters()
         };
-        let known = table.next_chars(prefix);
+        let known: Vec<char> = table.next_chars(prefix).collect();
         for (lo, hi) in ranges {
             if let Some(c) = cheapest_unknown(lo, hi, &known) {
                 return format!("{text}{c}");

@@ -28,6 +28,15 @@ impl Gap {
 }
 
 impl Whitespace {
+    /// Tells kinds of whitespace apart, in ten bits.
+    pub(super) fn code(self) -> u64 {
+        match self {
+            Whitespace::Compact => 0,
+            Whitespace::Spaced => 1,
+            Whitespace::Flexible { run } => 2 | u64::from(run) << 2,
+        }
+    }
+
     /// Anywhere but after a comma or a colon.
     pub(crate) fn inside(self) -> Gap {
         match self {

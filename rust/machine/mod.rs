@@ -24,6 +24,7 @@ use crate::json::object::{MemberId, ObjectId};
 use crate::json::shape::Key;
 use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::json::texts::TextId;
+use crate::regex::codeset::MAX;
 use crate::regex::scan::ScanId;
 use crate::vocab::{ByteSet, SPACES};
 
@@ -105,6 +106,8 @@ pub(crate) enum State {
     Done {
         gap: Gap,
     },
+    /// After a value that is looked at apart from what is around it: anything may follow.
+    Beyond,
 }
 
 /// Where in an object, outside its members.
@@ -132,6 +135,8 @@ pub(crate) enum Frame {
     Text(ScanId),
     /// Any frames: what stands above is looked at by itself.
     Base(FollowId),
+    /// Nothing that is looked at.
+    Beyond,
 }
 
 /// The bytes with which the text below a base can begin: an index into [`Machine`].
@@ -347,6 +352,7 @@ impl Machine {
                 Some(gap) => wait(State::Done { gap }),
                 None => None,
             },
+            State::Beyond => Some(config),
         }
     }
 
@@ -456,6 +462,11 @@ impl Machine {
                 record,
             }),
             Frame::Base(_) => None,
+            Frame::Beyond => Some(Config {
+                state: State::Beyond,
+                stack,
+                record,
+            }),
         }
     }
 
@@ -511,8 +522,53 @@ impl Machine {
         }
     }
 
-    /// The configuration after a string has ended in a state, outside of records.
-    pub(crate) fn close_string(&self, stack: StackId, scan: ScanId) -> Option<Config> {
+    /// The same value with nothing around it that is looked at.
+    pub(crate) fn apart(&self, config: Config) -> Config {
+        Config {
+            stack: self.push(Frame::Beyond, StackId::BOTTOM),
+            ..config
+        }
+    }
+
+    /// Tells the whitespace of this machine from that of others, in ten bits.
+    pub(crate) fn whitespace_code(&self) -> u64 {
+        self.whitespace.code()
+    }
+
+    /// The configuration after a value about which nothing is asked, outside of records.
+    pub(crate) fn close_value(&self, stack: StackId) -> Option<Config> {
+        self.close(stack, TextId::EMPTY, &[])
+    }
+
+    /// Before the first byte of a number, where one may begin, outside of records and where it is
+    /// clear where it ends.
+    pub(crate) fn number_start(&self, config: Config) -> Option<Config> {
+        let (task, stack, record) = match config.state {
+            State::Value { task, .. } => (task, config.stack, config.record),
+            State::Array {
+                array,
+                opened: true,
+                ..
+            } => {
+                let task = self.frames.item(array)?;
+                let (stack, record) = self.begin_item(array, config.stack, config.record);
+                (task, stack, record)
+            }
+            _ => return None,
+        };
+        let Some(Entry::Scalar(scan)) = self.frames.enter(task, Kind::Number) else {
+            return None;
+        };
+        let is_apart = record == TextId::EMPTY && self.is_delimited(stack);
+        is_apart.then_some(Config {
+            state: State::Number(scan),
+            stack,
+            record,
+        })
+    }
+
+    /// The configuration after a string or number has ended in a state, outside of records.
+    pub(crate) fn close_scalar(&self, stack: StackId, scan: ScanId) -> Option<Config> {
         self.close(stack, TextId::EMPTY, &self.frames.scalar_verdicts(scan))
     }
 
@@ -531,50 +587,128 @@ impl Machine {
     /// Bytes among which are all that may come next.
     pub(crate) fn next_bytes(&self, config: Config) -> ByteSet {
         let mut bytes = match config.state {
-            State::Value { .. } => ByteSet::of(b"\"[{-0123456789tfn"),
-            State::Literal { kind, at, .. } => {
-                ByteSet::of(&kind.literal()[usize::from(at)..=usize::from(at)])
+            State::Value { gap, .. } => {
+                return self.or_spaces(gap, const { ByteSet::of(b"\"[{-0123456789tfn") });
             }
-            State::Array { opened: true, .. } => ByteSet::of(b"]\"[{-0123456789tfn"),
-            State::Array { .. } => ByteSet::of(b"],"),
-            State::Object { .. } => ByteSet::of(b"\"},"),
-            State::Colon { .. } => ByteSet::of(b":"),
+            State::Array {
+                opened: true, gap, ..
+            } => return self.or_spaces(gap, const { ByteSet::of(b"]\"[{-0123456789tfn") }),
+            State::Array { gap, .. } => return self.or_spaces(gap, const { ByteSet::of(b"],") }),
+            State::Object { place, gap, .. } => {
+                let own: &[u8] = match place {
+                    Place::Opened => b"\"}",
+                    Place::AfterMember => b",}",
+                    Place::AfterComma => b"\"",
+                };
+                return self.or_spaces(gap, ByteSet::of(own));
+            }
+            State::Colon { gap, .. } => return self.or_spaces(gap, const { ByteSet::of(b":") }),
+            State::Done { gap } => return self.or_spaces(gap, ByteSet::NONE),
+            State::Literal { kind, at, .. } => {
+                return ByteSet::of(&kind.literal()[usize::from(at)..=usize::from(at)]);
+            }
+            State::Number(scan) => ByteSet::of_ascii(self.frames.rules.scanner.ascii(scan)),
             State::Key {
                 object,
                 prefix,
+                partial,
+            } if !self.frames.plan(object).other() => {
+                return self.next_key_bytes(object, prefix, partial);
+            }
+            State::String {
+                scan,
                 partial: Partial::Nothing,
-            } if !self.frames.plan(object).other() => self.next_key_bytes(object, prefix),
+            } => return self.next_string_bytes(scan),
+            State::String { partial, .. } => return partial_bytes(partial),
             State::Text { scan, partial } => {
                 return self.next_text_bytes(scan, partial, config.stack);
             }
             State::Many(set) => {
-                let bytes = self
-                    .members(set)
-                    .iter()
-                    .map(|&member| self.next_bytes(member));
-                return bytes.fold(ByteSet::NONE, ByteSet::union);
+                let members = self.members(set).iter();
+                let bytes = members.map(|&member| self.next_bytes(member));
+                return bytes.fold(ByteSet::NONE, ByteSet::or);
             }
             State::TooMany => return ByteSet::NONE,
-            State::Done { .. } => ByteSet::NONE,
             _ => return ByteSet::ALL,
         };
-        SPACES.into_iter().for_each(|space| bytes.insert(space));
+        if let Some(closed) = self.close_number(config) {
+            bytes = bytes.or(self.next_bytes(closed));
+        }
+        bytes
+    }
+
+    /// Some bytes, and whitespace if it may come, or alone if it must.
+    fn or_spaces(&self, gap: Gap, mut bytes: ByteSet) -> ByteSet {
+        if gap == Gap::SPACE {
+            return const { ByteSet::of(b" ") };
+        }
+        for space in SPACES {
+            if matches!(self.whitespace.take(gap, space), Some(Some(_))) {
+                bytes.insert(space);
+            }
+        }
         bytes
     }
 
     /// Bytes among which are all that go on with a key that the object knows.
-    pub(crate) fn next_key_bytes(&self, object: ObjectId, prefix: Prefix) -> ByteSet {
-        let mut bytes = ByteSet::of(b"\"\\");
+    pub(crate) fn next_key_bytes(
+        &self,
+        object: ObjectId,
+        prefix: Prefix,
+        partial: Partial,
+    ) -> ByteSet {
+        if partial != Partial::Nothing {
+            return partial_bytes(partial);
+        }
+        let mut bytes = const { ByteSet::of(b"\"\\") };
         for c in self.frames.key_table(object).next_chars(prefix) {
             bytes.insert(c.encode_utf8(&mut [0; 4]).as_bytes()[0]);
         }
         bytes
     }
 
+    /// Bytes among which are all that go on with a string, between two characters.
+    fn next_string_bytes(&self, scan: ScanId) -> ByteSet {
+        let scanner = &self.frames.rules.scanner;
+        if scanner.is_told(scan) {
+            return ByteSet::ALL;
+        }
+        let mut bytes = ByteSet::of_ascii(scanner.ascii(scan));
+        if scanner.can_step(scan, 0x80, MAX) {
+            bytes = bytes.or(ByteSet::BEYOND_ASCII);
+        }
+        bytes.insert(b'"');
+        bytes.insert(b'\\');
+        bytes
+    }
+
+    /// Whether few texts may go on with what is being read.
+    pub(crate) fn is_narrow(&self, state: State) -> bool {
+        const FEW: u32 = 4;
+        let State::String {
+            scan,
+            partial: Partial::Nothing,
+        } = state
+        else {
+            return false;
+        };
+        let scanner = &self.frames.rules.scanner;
+        if scanner.is_told(scan) {
+            return false;
+        }
+        let mut left = FEW;
+        scanner.regexes.is_words(scanner.scan(scan).must)
+            || scanner.moves(scan).iter().all(|step| {
+                let room = left.checked_sub(step.hi - step.lo + 1);
+                left = room.unwrap_or(0);
+                room.is_some()
+            })
+    }
+
     /// Whether the text may end here.
     pub(crate) fn is_accepting(&self, config: Config) -> bool {
         match config.state {
-            State::Done { .. } => true,
+            State::Done { .. } | State::Beyond => true,
             State::Text { scan, partial } => {
                 partial == Partial::Nothing
                     && self.where_text_ends(scan, config.stack) == Some(StackId::BOTTOM)
@@ -607,5 +741,19 @@ impl Machine {
             },
             Some((flow, _)) => self.flow_cost(flow.start) != NEVER,
         }
+    }
+}
+
+/// Bytes among which are all that go on with a character.
+fn partial_bytes(partial: Partial) -> ByteSet {
+    match partial {
+        Partial::Nothing => ByteSet::ALL,
+        Partial::Utf8 { .. } => ByteSet::BEYOND_ASCII,
+        Partial::Escape => const { ByteSet::of(b"\"\\/bfnrtu") },
+        Partial::Hex { .. } | Partial::HighHex { .. } => {
+            const { ByteSet::of(b"0123456789abcdefABCDEF") }
+        }
+        Partial::High(_) => const { ByteSet::of(b"\\") },
+        Partial::HighEscape(_) => const { ByteSet::of(b"u") },
     }
 }

@@ -17,7 +17,7 @@ impl Machine {
     ) -> Option<Config> {
         let record = self.recorded(config.record, byte);
         if byte == b'}' && place != Place::AfterComma {
-            return self.close(config.stack, record, &self.frames.end_object(object)?);
+            return self.close(config.stack, record, self.frames.end_object(object)?);
         }
         if !self.frames.plan(object).allows_any_key() {
             return None;
@@ -203,7 +203,6 @@ impl Machine {
             Taken::Char(c) => char::from_u32(c).is_none_or(|c| table.step(prefix, c).is_none()),
             Taken::Partial(partial) => !table
                 .next_chars(prefix)
-                .into_iter()
                 .any(|c| partial.may_become(u32::from(c))),
             Taken::Close | Taken::Refused => false,
         }

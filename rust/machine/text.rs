@@ -238,7 +238,7 @@ impl Machine {
         }
         let bytes = self.leads(scan).all;
         match self.frames.rules.scanner.can_end(scan) {
-            true => bytes.union(self.follow(stack)),
+            true => bytes.or(self.follow(stack)),
             false => bytes,
         }
     }
@@ -254,13 +254,13 @@ impl Machine {
             let mut symbols = ByteSet::NONE;
             for (symbol, _) in scanner.symbols(scan) {
                 match *self.program().symbol(symbol) {
-                    Symbol::Rule { first, .. } => symbols = symbols.union(first),
-                    Symbol::Json(_) => symbols = symbols.union(ByteSet::of(VALUE_BYTES)),
+                    Symbol::Rule { first, .. } => symbols = symbols.or(first),
+                    Symbol::Json(_) => symbols = symbols.or(ByteSet::of(VALUE_BYTES)),
                     Symbol::Token(_) => {}
                 }
             }
             Leads {
-                all: character_bytes(scanner, scan).union(symbols),
+                all: character_bytes(scanner, scan).or(symbols),
                 symbols,
             }
         })
@@ -287,7 +287,7 @@ impl Machine {
         for (at, rest) in unknown.into_iter().rev() {
             let lead = self.leads(rest).all;
             bytes = match self.frames.rules.scanner.can_end(rest) {
-                true => lead.union(bytes),
+                true => lead.or(bytes),
                 false => lead,
             };
             self.stacks.memo(at.0).follow.get_or_init(|| bytes);

@@ -28,10 +28,13 @@ pub(crate) fn groups(
     let (local, more) = match mask.tokens() {
         Tokens::Inside(local, more) => (local, more),
         Tokens::Few(_) | Tokens::Many(_) | Tokens::Above(..) => {
-            let step = |at, byte, _| machine.step(at, byte);
-            vocabulary.trie().walk(start, step, |tokens, at| {
-                out.push((forget_text(machine, at), tokens.to_vec()));
-            });
+            vocabulary.trie().seek(
+                start,
+                machine.next_bytes(start),
+                |at| machine.next_bytes(at),
+                |at, byte, _| machine.step(at, byte),
+                |tokens, at| out.push((forget_text(machine, at), tokens.to_vec())),
+            );
             if mask.named().is_some() {
                 for (set, next) in machine.token_moves(start) {
                     let Some(set) = sets.get(set as usize) else {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::machine::Machine;
-use crate::mask::{ScanKey, clear_bits, set_bits};
+use crate::mask::{ScanKey, clear_bits, has_bit, set_bits};
+use crate::regex::codeset::MAX;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
-use crate::regex::scan::{Scan, ScanId, Scanner};
+use crate::regex::scan::{Calm, Moves, Scan, ScanId, Scanner};
 use crate::regex::sketch::Sketch;
 use crate::vocab::Vocabulary;
 use crate::vocab::local::{Exit, Exits, Local};
@@ -38,15 +39,31 @@ pub(super) fn local(
         }
         _ => must,
     };
+    cached(scanner, vocabulary, must, partial, cap)
+}
+
+fn cached(
+    scanner: &Scanner,
+    vocabulary: &Vocabulary,
+    must: NodeId,
+    partial: Partial,
+    cap: usize,
+) -> Arc<Local> {
     let key = (scanner.regexes.fingerprint(must), partial.code());
     vocabulary.locals().locals.get(key, cap, || {
-        let local = compute(scanner, vocabulary, must, partial);
+        let local = compute(scanner, vocabulary, must, partial, cap);
         let bytes = local.own_bytes(&vocabulary.strings().inside);
         (local, bytes)
     })
 }
 
-fn compute(scanner: &Scanner, vocabulary: &Vocabulary, must: NodeId, partial: Partial) -> Local {
+fn compute(
+    scanner: &Scanner,
+    vocabulary: &Vocabulary,
+    must: NodeId,
+    partial: Partial,
+    cap: usize,
+) -> Local {
     let start = || {
         let scan = scanner.start(must, Box::new([]));
         scan.expect("a state that was reached is live")
@@ -59,7 +76,7 @@ fn compute(scanner: &Scanner, vocabulary: &Vocabulary, must: NodeId, partial: Pa
             max,
         } => of_length(vocabulary, min, max),
         _ => match scanner.regexes.split_length(must) {
-            Some((rest, most)) => within_length(scanner, vocabulary, start(), rest, most),
+            Some((rest, most)) => within_length(scanner, vocabulary, start(), (rest, most), cap),
             None => sweep(scanner, vocabulary, start()),
         },
     }
@@ -70,8 +87,8 @@ fn within_length(
     scanner: &Scanner,
     vocabulary: &Vocabulary,
     start: ScanId,
-    rest: NodeId,
-    most: u32,
+    (rest, most): (NodeId, u32),
+    cap: usize,
 ) -> Local {
     /// Tokens of more characters are few.
     const SHORT: u32 = 24;
@@ -84,24 +101,32 @@ fn within_length(
     else {
         return sweep(scanner, vocabulary, start);
     };
-    let free = sweep(scanner, vocabulary, free);
+    let free = cached(scanner, vocabulary, rest, Partial::Nothing, cap);
     // Whatever the tokens of at most so many characters lead to can be finished.
     let certain = most - longest;
     let is_doubtful = |&characters: &u16| u32::from(characters) > certain;
     let doubtful = strings.characters.partition_point(is_doubtful);
-    let mut inside = free.inside;
+    let mut inside = free.inside.clone();
     if doubtful > 0 {
         let mut fewer = inside.to_vec();
-        for &token in strings.lengths.iter().take(doubtful).flatten() {
-            if !goes_on(scanner, start, vocabulary.token(token).unwrap_or_default()) {
-                clear_bits(&mut fewer, &[token]);
+        let groups = strings.characters.iter().zip(strings.lengths.iter());
+        for (&characters, tokens) in groups.take(doubtful) {
+            if u32::from(characters) > most {
+                clear_bits(&mut fewer, tokens);
+                continue;
+            }
+            for &token in tokens {
+                let bytes = vocabulary.token(token).unwrap_or_default();
+                if has_bit(&fewer, token) && !goes_on(scanner, start, bytes) {
+                    clear_bits(&mut fewer, &[token]);
+                }
             }
         }
         inside = fewer.into();
     }
     let exits = &strings.exits.tokens;
     let too_long = |exit: &Exit| u32::from(exit.characters) > most;
-    let mut open = free.open;
+    let mut open = free.open.clone();
     if exits.iter().any(too_long) {
         let words = exits.len().div_ceil(64);
         let open = open.get_or_insert_with(|| vec![u64::MAX; words].into());
@@ -111,7 +136,7 @@ fn within_length(
     }
     Local {
         inside,
-        exits: free.exits,
+        exits: free.exits.clone(),
         open,
     }
 }
@@ -131,25 +156,24 @@ fn goes_on(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> bool {
 
 /// From between two characters, by a walk that passes what is calm.
 fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
-    /// Subtrees of fewer characters are walked.
-    const SMALL: u32 = 2;
     let strings = vocabulary.strings();
     scanner.find_calm_around(start);
-    let step = |state, c, below: &Sketch, height| match scanner.step(state, c) {
-        None => Found::Nothing,
-        Some(next) if height >= SMALL && scanner.calm(next).allows(*below, height) => Found::All,
-        Some(next) => Found::More(next),
-    };
-    let begun = |state, partial: Partial| partial.can_step(scanner, state);
+    let first = first_characters(scanner, start);
     let mut wanted: Vec<(u32, u32)> = Vec::new();
     let mut count = 0;
-    strings.tokens.walk(start, step, begun, |from, to, _| {
-        count += (to - from) as usize;
-        match wanted.last_mut() {
-            Some(last) if last.1 == from => last.1 = to,
-            _ => wanted.push((from, to)),
-        }
-    });
+    strings.tokens.walk(
+        Place::new(scanner, start),
+        &first,
+        |at, c, below, height| at.step(scanner, c, below, height),
+        |at, partial| partial.can_step(scanner, at.state),
+        |from, to, _| {
+            count += (to - from) as usize;
+            match wanted.last_mut() {
+                Some(last) if last.1 == from => last.1 = to,
+                _ => wanted.push((from, to)),
+            }
+        },
+    );
     let total = strings.tokens.len();
     let inside = if count == total {
         strings.inside.clone()
@@ -182,9 +206,10 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
     }
     let step = |state, c, _: &_, _| scanner.step(state, c).map_or(Found::Nothing, Found::More);
     let never = |_, _| false;
-    strings.before.walk(start, step, never, |from, to, state| {
+    let before = &strings.before;
+    before.walk(start, &first, step, never, |from, to, state| {
         if state.is_some_and(|state| scanner.can_end(state)) {
-            allow(strings.before.items(from, to));
+            allow(before.items(from, to));
         }
     });
     Local {
@@ -192,6 +217,64 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
         exits: strings.exits.clone(),
         open: (count < strings.exits.tokens.len()).then(|| open.into()),
     }
+}
+
+/// A place of a sweep: a state, and what is looked up of it again and again.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    state: ScanId,
+    /// Unless the state is hard to make.
+    moves: Option<&'a Moves>,
+    calm: Option<&'a Calm>,
+}
+
+impl<'a> Place<'a> {
+    fn new(scanner: &'a Scanner, state: ScanId) -> Self {
+        Place {
+            state,
+            moves: scanner.all_moves_unless_told(state),
+            calm: None,
+        }
+    }
+
+    fn step(self, scanner: &'a Scanner, c: u32, below: &Sketch, height: u32) -> Found<Place<'a>> {
+        /// Subtrees of fewer characters are walked.
+        const SMALL: u32 = 2;
+        let to = match self.moves {
+            Some(moves) => moves.to(c),
+            None => scanner.step(self.state, c),
+        };
+        let Some(to) = to else {
+            return Found::Nothing;
+        };
+        let mut next = match to {
+            _ if to == self.state => self,
+            // Nothing is below.
+            _ if height == 0 => Place {
+                state: to,
+                moves: None,
+                calm: None,
+            },
+            _ => Place::new(scanner, to),
+        };
+        if height >= SMALL {
+            let calm = next.calm.unwrap_or_else(|| scanner.calm(to));
+            if calm.allows(*below, height) {
+                return Found::All;
+            }
+            next.calm = Some(calm);
+        }
+        Found::More(next)
+    }
+}
+
+/// Ranges of characters, rising, among which are all that lead anywhere.
+fn first_characters(scanner: &Scanner, start: ScanId) -> Vec<(u32, u32)> {
+    if scanner.is_told(start) {
+        return vec![(0, MAX)];
+    }
+    let moves = scanner.moves(start).iter();
+    moves.map(|step| (step.lo, step.hi)).collect()
 }
 
 /// From inside a character, by a walk of the vocabulary's trie.
@@ -348,7 +431,7 @@ mod tests {
             let Some(at) = read.iter().fold(start, step) else {
                 return Ok(());
             };
-            let found = compute(&scanner, &vocabulary, scanner.scan(at).must, Partial::Nothing);
+            let found = compute(&scanner, &vocabulary, scanner.scan(at).must, Partial::Nothing, usize::MAX);
             for token in 0..stop {
                 let bytes = vocabulary.token(token).unwrap();
                 let inside = found.inside[token as usize / 32] >> (token % 32) & 1 == 1;

@@ -6,7 +6,9 @@
 //! other state has few tokens, found by a walk of the vocabulary's trie that gives up wherever no
 //! valid text goes on.
 
+mod apart;
 mod groups;
+mod keys;
 mod local;
 mod plain;
 mod tails;
@@ -19,18 +21,17 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RwLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::json::keys::Prefix;
-use crate::json::object::ObjectId;
 use crate::json::shape::Key;
 use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, SetId, State};
 use crate::regex::scan::ScanId;
 use crate::vocab::local::{Above, Chosen, Exit, Exits, Local, Under};
-use crate::vocab::{ByteSet, Vocabulary};
+use crate::vocab::{Trie, Vocabulary};
 
 pub(crate) use groups::groups;
 pub(crate) use local::is_length_only;
+use plain::Texts;
 pub(crate) use tails::Tails;
 
 /// The text tokens that may come next.
@@ -202,7 +203,7 @@ pub(crate) fn has_bit(bits: &[u32], token: u32) -> bool {
 #[derive(Debug)]
 struct Left {
     exits: Box<[u32]>,
-    /// Whether one of them reads a whole key.
+    /// Whether one of them may read a whole key.
     reads_key: bool,
 }
 
@@ -351,7 +352,9 @@ impl Walk<'_> {
         // Inside a record, what closes a string depends on its text.
         let is_recorded = config.record != TextId::EMPTY;
         match config.state {
-            State::String { scan, partial } => (self.string(config, scan, partial), false),
+            State::String { scan, partial } if !self.machine.is_narrow(config.state) => {
+                (self.string(config, scan, partial), false)
+            }
             State::ScannedKey { scan, partial, .. } => {
                 let local = self.local(ScanKey::Scan(scan), partial);
                 self.grouped(config, local)
@@ -375,16 +378,14 @@ impl Walk<'_> {
                 let after = self
                     .machine
                     .after_key_config(config, object, Key::Other(text, 0));
-                let (exits, names_itself) = self.leave(&local, after);
-                let more = tokens_of(&local, exits);
-                (Tokens::Inside(local, more), names_itself)
+                let left = self.leave(&local, after);
+                let more = tokens_of(&local, &left.exits);
+                (Tokens::Inside(local, more), left.reads_key)
             }
             State::Key {
-                object,
-                prefix,
-                partial,
+                object, partial, ..
             } if self.machine.frames.plan(object).other() => {
-                (self.known_key(config, object, prefix, partial), false)
+                (self.open_key(config, object, partial), false)
             }
             State::Text { .. } => (self.text(config), false),
             State::Many(set) => (self.many(set), false),
@@ -396,47 +397,32 @@ impl Walk<'_> {
         local::local(self.machine, self.vocabulary, key, partial, self.cap)
     }
 
-    /// The exits that go on from `after` once the string is closed, as indices, and whether one of
-    /// them reads a whole key.
-    fn leave(&self, local: &Local, after: Config) -> (Vec<u32>, bool) {
+    /// The exits that go on from `after` once the string is closed.
+    fn leave(&self, local: &Local, after: Config) -> Arc<Left> {
         let shared = Arc::ptr_eq(&local.exits, &self.vocabulary.strings().exits);
         let known = shared.then(|| self.masks.left.read().get(&after).cloned());
-        let left = known.flatten().unwrap_or_else(|| {
-            let left = Arc::new(self.find_left(&local.exits, after));
+        known.flatten().unwrap_or_else(|| {
+            let left = Arc::new(self.find_left(&local.exits, after, shared));
             if shared {
                 self.masks.make_room(64 + 4 * left.exits.len(), self.cap);
                 self.masks.left.write().insert(after, left.clone());
             }
             left
-        });
-        let open = left
-            .exits
-            .iter()
-            .copied()
-            .filter(|&exit| local.is_open(exit));
-        (open.collect(), left.reads_key)
+        })
     }
 
-    fn find_left(&self, exits: &Exits, after: Config) -> Left {
-        let mut found_exits = exits.closing.to_vec();
-        let mut reads_key = false;
-        exits.beyond.walk_from(
-            after,
-            self.machine.next_bytes(after),
-            |at, byte, _| {
-                let next = self.machine.step(at, byte)?;
-                let was_key = matches!(
-                    at.state,
-                    State::Key { .. } | State::OtherKey { .. } | State::ScannedKey { .. }
-                );
-                reads_key |= was_key && matches!(next.state, State::Colon { .. });
-                Some(next)
-            },
-            |found, _| found_exits.extend_from_slice(found),
-        );
+    fn find_left(&self, exits: &Exits, after: Config, shared: bool) -> Left {
+        let of = Beyond {
+            exits,
+            vocabulary: self.vocabulary,
+            shared,
+        };
+        let mut found = exits.closing.to_vec();
+        let first = self.machine.next_bytes(after);
+        self.walk(&of, exits.beyond.root(), after, first, &mut found);
         Left {
-            exits: found_exits.into(),
-            reads_key,
+            reads_key: exits.keys.iter().any(|exit| found.contains(exit)),
+            exits: found.into(),
         }
     }
 
@@ -445,9 +431,9 @@ impl Walk<'_> {
         let local = self.local(ScanKey::Scan(scan), partial);
         if scanner.scan(scan).asks.is_empty() && config.record == TextId::EMPTY {
             // All ways to close the string are one.
-            let closed = self.machine.close_string(config.stack, scan);
-            let exits = closed.map_or_else(Vec::new, |after| self.leave(&local, after).0);
-            let more = tokens_of(&local, exits);
+            let closed = self.machine.close_scalar(config.stack, scan);
+            let more = closed.map(|after| tokens_of(&local, &self.leave(&local, after).exits));
+            let more = more.unwrap_or_default();
             return Tokens::Inside(local, more);
         }
         match config.record {
@@ -488,11 +474,12 @@ impl Walk<'_> {
         let mut more = Vec::new();
         let mut reads_key = false;
         for (after, group) in groups {
-            let (exits, reads) = self.leave(&local, after);
-            reads_key |= reads;
-            more.extend(exits.into_iter().filter(|exit| group.contains(exit)));
+            let left = self.leave(&local, after);
+            reads_key |= left.reads_key;
+            let exits = left.exits.iter().copied();
+            more.extend(exits.filter(|exit| group.contains(exit)));
         }
-        let more = tokens_of(&local, more);
+        let more = tokens_of(&local, &more);
         (Tokens::Inside(local, more), reads_key)
     }
 
@@ -515,82 +502,41 @@ impl Walk<'_> {
                 }
             }
         });
-        let more = tokens_of(&local, more);
+        let more = tokens_of(&local, &more);
         Tokens::Inside(local, more)
-    }
-
-    /// In a key that the object knows so far, where unknown keys are fine, too: almost every token
-    /// leads to an unknown key; those that close the key while it is known are looked at alone.
-    fn known_key(
-        &self,
-        config: Config,
-        object: ObjectId,
-        prefix: Prefix,
-        partial: Partial,
-    ) -> Tokens {
-        let local = self.local(ScanKey::Anything, partial);
-        let unknown =
-            self.machine
-                .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
-        let (exits, reads_key) = self.leave(&local, unknown);
-        let mut tokens = tokens_of(&local, exits).into_vec();
-        // Still in this key, and not in a later one.
-        let in_key = |at: Config| {
-            matches!(at.state, State::Key { object: o, .. } if o == object)
-                && at.stack == config.stack
-        };
-        let mut closed_known: FxHashSet<u32> = FxHashSet::default();
-        let mut allowed = Vec::new();
-        let trie = self.vocabulary.trie();
-        let first = match partial {
-            Partial::Nothing => self.machine.next_key_bytes(object, prefix),
-            _ => ByteSet::ALL,
-        };
-        trie.walk_from(
-            config,
-            first,
-            |at, byte, node| {
-                if in_key(at) {
-                    if self.machine.loses_key(at.state, byte) {
-                        return None;
-                    }
-                    if let State::Key {
-                        object,
-                        prefix,
-                        partial: Partial::Nothing,
-                    } = at.state
-                        && byte == b'"'
-                    {
-                        // Any other key is an unknown one, and it makes no difference which, unless
-                        // a token could read it once more.
-                        let table = self.machine.frames.key_table(object);
-                        if !reads_key && table.whole(prefix).is_none() {
-                            return None;
-                        }
-                        closed_known.extend(trie.tokens_below(node));
-                    }
-                }
-                self.machine.step(at, byte)
-            },
-            |found, at| {
-                if !in_key(at) {
-                    allowed.extend_from_slice(found);
-                }
-            },
-        );
-        tokens.retain(|token| !closed_known.contains(token));
-        tokens.extend(allowed);
-        Tokens::Inside(local, tokens.into())
     }
 }
 
-/// The tokens of exits.
-fn tokens_of(local: &Local, exits: Vec<u32>) -> Box<[u32]> {
-    let tokens = &local.exits.tokens;
-    exits
-        .iter()
-        .map(|&exit| tokens[exit as usize].token)
-        .collect()
+/// What exits of strings go on with after the quote.
+struct Beyond<'a> {
+    exits: &'a Exits,
+    vocabulary: &'a Vocabulary,
+    /// Whether they are the exits of all strings of the vocabulary.
+    shared: bool,
+}
+
+impl Texts for Beyond<'_> {
+    fn trie(&self) -> &Trie {
+        &self.exits.beyond
+    }
+
+    fn bytes(&self, exit: u32) -> &[u8] {
+        let Exit { token, before, .. } = self.exits.tokens[exit as usize];
+        let bytes = self.vocabulary.token(token).unwrap_or_default();
+        &bytes[usize::from(before) + 1..]
+    }
+
+    fn code(&self) -> Option<u64> {
+        self.shared.then_some(2)
+    }
+}
+
+/// The tokens of those exits that may come.
+fn tokens_of(local: &Local, exits: &[u32]) -> Box<[u32]> {
+    let open = exits.iter().filter(|&&exit| local.is_open(exit));
+    let mut out = Vec::with_capacity(exits.len());
+    out.extend(open.map(|&exit| local.exits.tokens[exit as usize].token));
+    out.into()
 }
 
 /// Which strings are read.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
+use crate::mask::keys::key_place;
 use crate::mask::{Tokens, Walk};
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
@@ -20,64 +21,135 @@ const SMALL: usize = 24;
 impl Walk<'_> {
     pub(super) fn plain(&self, config: Config) -> Tokens {
         let mut tokens = Vec::new();
+        if let Some(place) = key_place(config)
+            && !self.machine.frames.plan(place.0).other()
+        {
+            let trie = self.vocabulary.trie();
+            self.closed_key(self.vocabulary, trie.root(), config, place, &mut tokens);
+            return Tokens::new(tokens, self.vocabulary.mask_words());
+        }
         match (config.state, self.machine.close_number(config)) {
-            (State::Number(scan), closed) => {
-                let scanner = &self.machine.frames.rules.scanner;
-                let stays = |byte: &u8| scanner.step(scan, u32::from(*byte)).is_some();
-                let inside: Vec<u8> = (0..128).filter(stays).collect();
-                self.collect(config, ByteSet::of(&inside), &mut tokens);
+            (State::Number(scan), closed) if self.machine.is_delimited(config.stack) => {
+                let root = self.vocabulary.trie().root();
+                self.number(self.vocabulary, root, config, &mut tokens);
                 if let Some(closed) = closed {
-                    let mut after = self.machine.next_bytes(closed);
-                    inside.iter().for_each(|&byte| after.remove(byte));
-                    self.collect(closed, after, &mut tokens);
+                    let inside = self.machine.frames.rules.scanner.ascii(scan);
+                    let inside = ByteSet::of_ascii(inside);
+                    let after = self.machine.next_bytes(closed).without(inside);
+                    self.tokens(closed, after, &mut tokens);
                 }
             }
-            _ => self.collect(config, self.machine.next_bytes(config), &mut tokens),
+            _ => self.tokens(config, self.machine.next_bytes(config), &mut tokens),
         }
         Tokens::new(tokens, self.vocabulary.mask_words())
     }
 
     /// The tokens that may come and begin with some bytes.
-    fn collect(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<u32>) {
+    fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<u32>) {
         let machine = self.machine;
         if let Some(run) = machine.gap_left(config.state)
-            && SPACES.iter().all(|&space| first.contains(space))
+            && const { ByteSet::of(&SPACES) }.without(first) == ByteSet::NONE
         {
-            SPACES.iter().for_each(|&space| first.remove(space));
+            first = first.without(const { ByteSet::of(&SPACES) });
             let spaces = self.vocabulary.spaces();
             tokens.extend_from_slice(spaces.runs(run));
             if let Some(after) = machine.step(config, b' ') {
                 let mut found = Vec::new();
-                self.walk(&Rests(self.vocabulary), after, first, &mut found);
+                let rests = Rests(self.vocabulary);
+                self.walk(&rests, rests.trie().root(), after, first, &mut found);
                 let spaced = found.iter().map(|&i| spaces.spaced[i as usize]);
                 let fits = spaced.filter(|spaced| spaced.length <= run);
                 tokens.extend(fits.map(|spaced| spaced.token));
             }
         }
-        self.walk(self.vocabulary, config, first, tokens);
+        let root = self.vocabulary.trie().root();
+        self.walk(self.vocabulary, root, config, first, tokens);
     }
 
-    /// What may come, of a trie, and begins with some bytes.
-    fn walk(&self, of: &impl Texts, config: Config, first: ByteSet, out: &mut Vec<u32>) {
+    /// What may come below a node of a trie and begins with some bytes.
+    pub(super) fn walk(
+        &self,
+        of: &impl Texts,
+        node: u32,
+        config: Config,
+        mut first: ByteSet,
+        out: &mut Vec<u32>,
+    ) {
+        let numbers = const { ByteSet::of(b"-0123456789") };
+        if numbers.without(first) == ByteSet::NONE
+            && let Some(start) = self.machine.number_start(config)
+        {
+            first = first.without(numbers);
+            self.number(of, node, start, out);
+        }
+        first = first.without(self.value_apart(of, node, config, first, out));
+        self.walk_below(of, node, config, first, out);
+    }
+
+    /// What may come in a number, below a node of a trie.
+    fn number(&self, of: &impl Texts, node: u32, config: Config, out: &mut Vec<u32>) {
+        if let State::Number(scan) = config.state {
+            let must = self.machine.frames.rules.scanner.scan(scan).must;
+            let below = self.below(of, node, must, false);
+            out.extend_from_slice(&below.inside);
+            self.leave_below(of, config, &below, out);
+        }
+    }
+
+    /// As [`Walk::walk`], where no value is to begin.
+    pub(super) fn walk_below(
+        &self,
+        of: &impl Texts,
+        node: u32,
+        config: Config,
+        first: ByteSet,
+        out: &mut Vec<u32>,
+    ) {
         let machine = self.machine;
         let trie = of.trie();
-        let mut passed: Vec<(Config, Arc<Below>)> = Vec::new();
-        trie.walk_from(
+        let mut passed: Vec<(u32, Config, Arc<Below>)> = Vec::new();
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        trie.seek_below(
+            node,
             config,
             first,
+            |at| machine.next_bytes(at),
             |at, byte, node| {
                 let next = machine.step(at, byte)?;
-                if trie.tokens_below(node).len() >= SMALL
-                    && let Some(scan) = opened(machine, next.state, byte)
+                if byte == b'"'
+                    && let Some(place) = key_place(next)
+                    && !machine.frames.plan(place.0).other()
                 {
-                    passed.push((next, self.below(of, node, scan, byte == b'"')));
+                    keys.push((node, next, place));
+                    return None;
+                }
+                if trie.tokens_below(node).len() < SMALL {
+                    return Some(next);
+                }
+                if let State::Value { .. } = next.state {
+                    values.push((node, next));
+                    return None;
+                }
+                if let Some(scan) = opened(machine, next, byte) {
+                    let below = self.below(of, node, scan, byte == b'"');
+                    passed.push((node, next, below));
                     return None;
                 }
                 Some(next)
             },
             |found, _| out.extend_from_slice(found),
         );
-        for (start, below) in passed {
+        for (node, start) in values {
+            out.extend_from_slice(trie.tokens_at(node));
+            let first = machine.next_bytes(start);
+            self.walk(of, node, start, first, out);
+        }
+        for (node, start, place) in keys {
+            out.extend_from_slice(trie.tokens_at(node));
+            self.closed_key(of, node, start, place, out);
+        }
+        for (node, start, below) in passed {
+            out.extend_from_slice(trie.tokens_at(node));
             out.extend_from_slice(&below.inside);
             self.leave_below(of, start, &below, out);
         }
@@ -92,21 +164,15 @@ impl Walk<'_> {
         };
         let scanner = &machine.frames.rules.scanner;
         match start.state {
-            State::String { scan, .. }
+            State::String { scan, .. } | State::Number(scan)
                 if scanner.scan(scan).asks.is_empty() && start.record == TextId::EMPTY =>
             {
                 // All ways to close it are one.
-                let Some(closed) = machine.close_string(start.stack, scan) else {
+                let Some(closed) = machine.close_scalar(start.stack, scan) else {
                     return;
                 };
-                let first = machine.next_bytes(closed);
-                for exit in &below.exits {
-                    let beyond = &of.bytes(exit.item)[usize::from(exit.end) + 1..];
-                    let may = beyond.first().is_none_or(|&byte| first.contains(byte));
-                    if may && goes_on(closed, beyond) {
-                        out.push(exit.item);
-                    }
-                }
+                out.extend_from_slice(&below.closing);
+                self.go_on(&below.beyond, closed, out);
             }
             State::Number(_) | State::String { .. } => {
                 for exit in &below.exits {
@@ -116,8 +182,7 @@ impl Walk<'_> {
                 }
             }
             _ => {
-                let mut first = ByteSet::of(&SPACES);
-                first.insert(b':');
+                let first = const { ByteSet::of(b" \t\n\r:") };
                 for exit in &below.exits {
                     let bytes = of.bytes(exit.item);
                     let next = bytes.get(usize::from(exit.end) + 1);
@@ -130,30 +195,56 @@ impl Walk<'_> {
         }
     }
 
+    /// Adds the texts of a small trie that may come.
+    pub(super) fn go_on(&self, trie: &Trie, config: Config, out: &mut Vec<u32>) {
+        let machine = self.machine;
+        trie.seek(
+            config,
+            machine.next_bytes(config),
+            |at| machine.next_bytes(at),
+            |at, byte, _| machine.step(at, byte),
+            |found, _| out.extend_from_slice(found),
+        );
+    }
+
     /// What the tokens of a subtree do in a string or number that has just begun there.
     fn below(&self, of: &impl Texts, node: u32, must: NodeId, is_string: bool) -> Arc<Below> {
         let scanner = &self.machine.frames.rules.scanner;
-        let key = (
-            scanner.regexes.fingerprint(must),
-            u64::from(node) << 2 | u64::from(of.are_rests()) << 1 | u64::from(is_string),
-        );
-        self.vocabulary.locals().below.get(key, self.cap, || {
+        let find = || {
             let start = scanner.start(must, Box::new([]));
             let start = start.expect("a state that was reached is live");
-            let below = self.find_below(of.trie(), node, start, is_string);
+            self.find_below(of, node, start, is_string)
+        };
+        let Some(code) = of.code() else {
+            return find().into();
+        };
+        let place = u64::from(node) << 3 | code << 1 | u64::from(is_string);
+        let key = (scanner.regexes.fingerprint(must), place);
+        self.vocabulary.locals().below.get(key, self.cap, || {
+            let below = find();
             let bytes = below.bytes();
             (below, bytes)
         })
     }
 
-    fn find_below(&self, trie: &Trie, node: u32, start: ScanId, is_string: bool) -> Below {
+    fn find_below(&self, of: &impl Texts, node: u32, start: ScanId, is_string: bool) -> Below {
+        let trie = of.trie();
         let scanner = &self.machine.frames.rules.scanner;
+        let (mut inside, mut exits) = (Vec::new(), Vec::<Way>::new());
         let begin = trie.node(node).depth;
-        let (mut inside, mut exits) = (Vec::new(), Vec::new());
-        inside.extend_from_slice(trie.tokens_at(node));
-        trie.walk_below(
+        let first = match is_string {
+            true => ByteSet::ALL,
+            false => ByteSet::of_ascii(scanner.ascii(start)),
+        };
+        let next = |(scan, _): (ScanId, Partial)| match is_string {
+            false if !scanner.can_end(scan) => ByteSet::of_ascii(scanner.ascii(scan)),
+            _ => ByteSet::ALL,
+        };
+        trie.seek_below(
             node,
             (start, Partial::Nothing),
+            first,
+            next,
             |(scan, partial), byte, node| {
                 let next = match is_string {
                     true => scan_string(scanner, scan, partial, byte),
@@ -176,7 +267,17 @@ impl Walk<'_> {
             },
             |found, _| inside.extend_from_slice(found),
         );
+        let quote = usize::from(is_string);
+        let beyond = |i: u32| {
+            let Way { item, end, .. } = exits[i as usize];
+            &of.bytes(item)[usize::from(end) + quote..]
+        };
+        let all = 0..exits.len() as u32;
+        let (closing, others): (Vec<u32>, Vec<u32>) = all.partition(|&i| beyond(i).is_empty());
+        let item = |i: &u32| exits[*i as usize].item;
         Below {
+            closing: closing.iter().map(item).collect(),
+            beyond: Trie::new(others, beyond).map(|i| item(&i)),
             inside: inside.into(),
             exits: exits.into(),
         }
@@ -184,14 +285,14 @@ impl Walk<'_> {
 }
 
 /// Texts that a walk looks at.
-trait Texts {
+pub(super) trait Texts {
     fn trie(&self) -> &Trie;
 
     /// The bytes of an item of the trie.
     fn bytes(&self, item: u32) -> &[u8];
 
-    /// Whether they are what follows whitespace in tokens, and not tokens.
-    fn are_rests(&self) -> bool;
+    /// Tells a trie from others of the vocabulary that are walked often.
+    fn code(&self) -> Option<u64>;
 }
 
 impl Texts for Vocabulary {
@@ -203,8 +304,8 @@ impl Texts for Vocabulary {
         self.token(token).unwrap_or_default()
     }
 
-    fn are_rests(&self) -> bool {
-        false
+    fn code(&self) -> Option<u64> {
+        Some(0)
     }
 }
 
@@ -222,16 +323,16 @@ impl Texts for Rests<'_> {
         &bytes[usize::from(spaced.before)..]
     }
 
-    fn are_rests(&self) -> bool {
-        true
+    fn code(&self) -> Option<u64> {
+        Some(1)
     }
 }
 
 /// The language of a string or number that a byte has just opened, if all texts that begin in it
 /// are fine.
-fn opened(machine: &Machine, state: State, byte: u8) -> Option<NodeId> {
+fn opened(machine: &Machine, config: Config, byte: u8) -> Option<NodeId> {
     let scanner = &machine.frames.rules.scanner;
-    match state {
+    match config.state {
         State::String {
             scan,
             partial: Partial::Nothing,
@@ -250,7 +351,7 @@ fn opened(machine: &Machine, state: State, byte: u8) -> Option<NodeId> {
             partial: Partial::Nothing,
             ..
         } if byte == b'"' && machine.frames.plan(object).other() => Some(NodeId::ANY),
-        State::Number(scan) => Some(scanner.scan(scan).must),
+        State::Number(scan) if machine.is_delimited(config.stack) => Some(scanner.scan(scan).must),
         _ => None,
     }
 }

@@ -42,9 +42,10 @@ impl Walk<'_> {
         let above = self.above(alone);
         let mut more = Vec::new();
         if let (Some(exits), Some(after)) = (&above.exits, self.machine.returned(below)) {
-            exits.beyond.walk_from(
+            exits.beyond.seek(
                 after,
                 self.machine.next_bytes(after),
+                |at| self.machine.next_bytes(at),
                 |at, byte, _| self.step(at, byte),
                 |items, _| more.extend(items.iter().map(|&item| exits.tokens[item as usize])),
             );
@@ -143,6 +144,8 @@ impl Walk<'_> {
             let mut found = Found::default();
             let after = self.machine.after_base(alone);
             self.explore(alone, Some(node), after, &mut found);
+            found.ranges.sort_unstable();
+            found.ranges.dedup();
             Arc::new(Under {
                 ranges: found.ranges.into(),
                 exits: found.exits.into(),
@@ -158,17 +161,18 @@ impl Walk<'_> {
     /// stands on is reached, the next nodes are its exits, if their bytes are among `after`.
     fn explore(&self, start: Config, node: Option<u32>, after: ByteSet, out: &mut Found) {
         let trie = self.vocabulary.trie();
-        let first = self.machine.next_bytes(start);
+        let next = |at: Config| match self.machine.reaches_base(at) {
+            true => self.machine.next_bytes(at).or(after),
+            false => self.machine.next_bytes(at),
+        };
         let step = |at: Config, byte: u8, node: u32| {
             if after.contains(byte) && self.machine.reaches_base(at) {
                 out.exits.push(node);
             }
             self.arrive(self.step(at, byte)?, node, Some(start), after, out)
         };
-        match node {
-            Some(node) => trie.walk_below(node, start, step, |_, _| {}),
-            None => trie.walk_from(start, first, step, |_, _| {}),
-        }
+        let node = node.unwrap_or(trie.root());
+        trie.seek_below(node, start, next(start), next, step, |_, _| {});
     }
 
     /// Takes the tokens of a node to which a configuration leads; the configuration, if the walk is

@@ -230,6 +230,11 @@ impl Regexes {
         &self.words[list as usize].words
     }
 
+    /// Whether a language is a list of words.
+    pub(crate) fn is_words(&self, id: NodeId) -> bool {
+        matches!(self.node(id), Node::Words { .. })
+    }
+
     /// The words of a [`Node::Words`], each cut to what is still to come.
     fn rests(&self, list: u32, lo: u32, hi: u32, depth: u32) -> Vec<String> {
         self.word_list(list)[lo as usize..hi as usize]

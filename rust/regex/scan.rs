@@ -97,14 +97,26 @@ const SURROUNDINGS: usize = 512;
 /// Characters that are looked ahead.
 const AHEAD: u32 = 24;
 
+/// The moves of a state.
 #[derive(Debug)]
-struct Moves {
+pub(crate) struct Moves {
     /// By characters, then by symbols.
     all: Box<[Move]>,
     /// How many of them are by characters.
     characters: usize,
     /// Where each ASCII character leads; [`NOWHERE`] if nowhere.
     ascii: Box<[u32; 128]>,
+}
+
+impl Moves {
+    /// Where `c` leads, if anywhere.
+    pub(crate) fn to(&self, c: u32) -> Option<ScanId> {
+        if let Some(&to) = self.ascii.get(c as usize) {
+            return (to != NOWHERE).then_some(ScanId(to));
+        }
+        let i = self.all.partition_point(|m| m.hi < c);
+        self.all.get(i).filter(|m| m.lo <= c).map(|m| m.to)
+    }
 }
 
 const NOWHERE: u32 = u32::MAX;
@@ -183,22 +195,40 @@ impl Scanner {
         })
     }
 
+    /// Whether a state is hard to make.
+    pub(crate) fn is_told(&self, id: ScanId) -> bool {
+        self.regexes.is_told(self.scan(id).must)
+    }
+
+    /// The ASCII characters that lead anywhere, a bit for each.
+    pub(crate) fn ascii(&self, id: ScanId) -> u128 {
+        let moves = self.all_moves(id).all.iter();
+        let ascii = moves.take_while(|step| step.lo < 128);
+        ascii.fold(0, |bits, step| {
+            let above = u128::MAX.checked_shl(step.hi + 1).unwrap_or(0);
+            bits | (u128::MAX << step.lo & !above)
+        })
+    }
+
+    /// All moves of a state, unless it is hard to make.
+    pub(crate) fn all_moves_unless_told(&self, id: ScanId) -> Option<&Moves> {
+        let known = self.scans.memo(id.0).moves.get();
+        known.or_else(|| (!self.is_told(id)).then(|| self.all_moves(id)))
+    }
+
     /// Where `c` leads, if anywhere.
     pub(crate) fn step(&self, id: ScanId, c: u32) -> Option<ScanId> {
-        let scan = self.scan(id);
-        // Not all moves, where each would make a state and most are never taken.
-        if self.scans.memo(id.0).moves.get().is_none() && self.regexes.is_told(scan.must) {
-            let must = self.regexes.step(scan.must, c);
-            let asks = scan.asks.iter().map(|&ask| self.regexes.step(ask, c));
-            let live = self.regexes.is_live(must);
-            return live.then(|| self.state(must, asks.collect()));
+        match self.all_moves_unless_told(id) {
+            Some(moves) => moves.to(c),
+            // Not all moves, where each would make a state and most are never taken.
+            None => {
+                let scan = self.scan(id);
+                let must = self.regexes.step(scan.must, c);
+                let asks = scan.asks.iter().map(|&ask| self.regexes.step(ask, c));
+                let live = self.regexes.is_live(must);
+                live.then(|| self.state(must, asks.collect()))
+            }
         }
-        let moves = self.all_moves(id);
-        if let Some(&to) = moves.ascii.get(c as usize) {
-            return (to != NOWHERE).then_some(ScanId(to));
-        }
-        let i = moves.all.partition_point(|m| m.hi < c);
-        moves.all.get(i).filter(|m| m.lo <= c).map(|m| m.to)
     }
 
     /// Whether some character of `lo..=hi` leads anywhere.

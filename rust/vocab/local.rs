@@ -57,6 +57,8 @@ pub(crate) struct Exits {
     pub(crate) bare: Box<[u32]>,
     /// The others, as indices, by what comes before it.
     pub(crate) before: Trie,
+    /// Those that may go on with a whole key, as indices, rising.
+    pub(crate) keys: Box<[u32]>,
 }
 
 /// A token that holds a string's closing quote.
@@ -67,6 +69,12 @@ pub(crate) struct Exit {
     pub(crate) before: u16,
     /// Characters before the quote.
     pub(crate) characters: u16,
+}
+
+/// Whether what follows a quote may hold a whole key and its colon.
+fn may_hold_key(bytes: &[u8]) -> bool {
+    let mut parts = bytes.split(|&byte| byte == b'"').skip(2);
+    parts.any(|part| part.contains(&b':'))
 }
 
 impl Exits {
@@ -83,6 +91,7 @@ impl Exits {
         let (bare, others): (Vec<u32>, Vec<u32>) =
             all().partition(|&exit| parts(exit).0.is_empty());
         Exits {
+            keys: all().filter(|&exit| may_hold_key(parts(exit).1)).collect(),
             closing: closing.into(),
             beyond: Trie::new(going_on, |exit| parts(exit).1),
             bare: bare.into(),
@@ -92,13 +101,17 @@ impl Exits {
     }
 }
 
-/// The tokens of a subtree of the trie in a string or number that has just begun there.
+/// The texts of a subtree of a trie in a string or number that has just begun there.
 #[derive(Debug)]
 pub(crate) struct Below {
     /// Those that stay inside.
     pub(crate) inside: Box<[u32]>,
     /// Those that end it where it may end.
     pub(crate) exits: Box<[Way]>,
+    /// Of these, those that go on with nothing.
+    pub(crate) closing: Box<[u32]>,
+    /// The others, by what they go on with.
+    pub(crate) beyond: Trie,
 }
 
 /// A token of a subtree, or another text, that ends a string or number.
@@ -114,7 +127,26 @@ pub(crate) struct Way {
 impl Below {
     /// The memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.inside) + size_of_val(&*self.exits)
+        size_of_val(&*self.inside)
+            + size_of_val(&*self.exits)
+            + size_of_val(&*self.closing)
+            + self.beyond.bytes()
+    }
+}
+
+/// What the texts of a subtree of a trie do in a value that begins there, whatever is around it.
+#[derive(Debug)]
+pub(crate) struct Apart {
+    /// Those that stay in the value or end with it.
+    pub(crate) inside: Box<[u32]>,
+    /// The others, by what they go on with after it.
+    pub(crate) beyond: Trie,
+}
+
+impl Apart {
+    /// The memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.inside) + self.beyond.bytes()
     }
 }
 
@@ -238,6 +270,8 @@ pub(crate) struct LocalCache {
     pub(crate) below: Cache<Below>,
     /// What tokens do in text that is one language.
     pub(crate) above: Cache<Above, AboveKey>,
+    /// What tokens do in a value that they begin.
+    pub(crate) apart: Cache<Apart>,
 }
 
 /// A cache of bounded size.

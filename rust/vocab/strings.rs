@@ -34,6 +34,8 @@ pub(crate) struct Strings {
 pub(crate) struct Characters {
     /// The nodes, then one that only marks the end.
     nodes: Box<[Node]>,
+    /// The nodes of first characters, and those characters, rising.
+    roots: Box<[(u32, u32)]>,
     /// For each node, the characters that its subtree adds to it.
     below: Box<[Sketch]>,
     /// What the texts belong to, in their order.
@@ -144,7 +146,14 @@ impl Characters {
             depth: 0,
             height: 0,
         });
+        let mut roots = Vec::new();
+        let mut root = 0;
+        while root + 1 < nodes.len() {
+            roots.push((nodes[root].what, root as u32));
+            root = nodes[root].skip as usize;
+        }
         Characters {
+            roots: roots.into(),
             nodes: nodes.into(),
             below: below.into(),
             items: texts.into_iter().map(|text| text.1).collect(),
@@ -165,43 +174,54 @@ impl Characters {
         self.items(0, self.nodes[0].first)
     }
 
-    /// Walks with a state that each character changes. `step` gets the state before a character,
+    /// Walks with a state that each character changes. `first` are ranges of characters, rising,
+    /// among which are all that a text may begin with. `step` gets the state before a character,
     /// the character, the characters that the subtree adds and how many at most; `begun` says
     /// whether the beginning of a character is wanted. `wanted` gets ranges of items, in order.
     pub(crate) fn walk<S: Copy>(
         &self,
         start: S,
+        first: &[(u32, u32)],
         mut step: impl FnMut(S, u32, &Sketch, u32) -> Found<S>,
         mut begun: impl FnMut(S, Partial) -> bool,
         mut wanted: impl FnMut(u32, u32, Option<S>),
     ) {
-        let mut path = vec![start];
-        let mut i = 0;
-        while i + 1 < self.nodes.len() {
-            let node = self.nodes[i];
-            path.truncate(usize::from(node.depth));
-            let state = path[path.len() - 1];
-            let end = self.nodes[node.skip as usize].first;
-            if let Some(partial) = node.what.checked_sub(BEGUN) {
-                if begun(state, self.partials[partial as usize]) {
-                    wanted(node.first, end, None);
-                }
-                i += 1;
-                continue;
-            }
-            match step(state, node.what, &self.below[i], u32::from(node.height)) {
-                Found::Nothing => i = node.skip as usize,
-                Found::All => {
-                    wanted(node.first, end, None);
-                    i = node.skip as usize;
-                }
-                Found::More(next) => {
-                    let own = self.nodes[i + 1].first;
-                    if node.first < own {
-                        wanted(node.first, own, Some(next));
+        let end = self.nodes.len() as u32 - 1;
+        let node_at = |root: usize| self.roots.get(root).map_or(end, |root| root.1);
+        let mut path = Vec::new();
+        for (lo, hi) in first.iter().copied().chain([(BEGUN, u32::MAX)]) {
+            let from = self.roots.partition_point(|root| root.0 < lo);
+            let to = from + self.roots[from..].partition_point(|root| root.0 <= hi);
+            let (mut i, last) = (node_at(from), node_at(to));
+            path.clear();
+            path.push(start);
+            while i < last {
+                let node = self.nodes[i as usize];
+                path.truncate(usize::from(node.depth));
+                let state = path[path.len() - 1];
+                let end = self.nodes[node.skip as usize].first;
+                if let Some(partial) = node.what.checked_sub(BEGUN) {
+                    if begun(state, self.partials[partial as usize]) {
+                        wanted(node.first, end, None);
                     }
-                    path.push(next);
                     i += 1;
+                    continue;
+                }
+                let (below, height) = (&self.below[i as usize], u32::from(node.height));
+                match step(state, node.what, below, height) {
+                    Found::Nothing => i = node.skip,
+                    Found::All => {
+                        wanted(node.first, end, None);
+                        i = node.skip;
+                    }
+                    Found::More(next) => {
+                        let own = self.nodes[i as usize + 1].first;
+                        if node.first < own {
+                            wanted(node.first, own, Some(next));
+                        }
+                        path.push(next);
+                        i += 1;
+                    }
                 }
             }
         }

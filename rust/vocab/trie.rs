@@ -22,11 +22,52 @@ pub(crate) struct Trie {
     tokens: Box<[u32]>,
     /// The bytes of the longest token.
     depth: usize,
-    /// The node of each first byte; [`NO_NODE`] if no token begins with it.
-    roots: Box<[u32]>,
+    children: Children,
 }
 
-const NO_NODE: u32 = u32::MAX;
+/// The children of the nodes of a [`Trie`]; the roots are those of the node that marks the end.
+#[derive(Debug)]
+struct Children {
+    /// Where those of each node begin.
+    starts: Box<[u32]>,
+    /// Their bytes, rising.
+    bytes: Box<[u8]>,
+    nodes: Box<[u32]>,
+}
+
+impl Children {
+    fn new(nodes: &[Node]) -> Self {
+        let end = nodes.len() as u32 - 1;
+        let mut starts = Vec::with_capacity(nodes.len() + 1);
+        let mut bytes = Vec::with_capacity(nodes.len());
+        let mut below = Vec::with_capacity(nodes.len());
+        for i in 0..=end {
+            starts.push(below.len() as u32);
+            let (mut child, last) = match i {
+                _ if i == end => (0, end),
+                _ => (i + 1, nodes[i as usize].skip),
+            };
+            while child < last {
+                bytes.push(nodes[child as usize].byte);
+                below.push(child);
+                child = nodes[child as usize].skip;
+            }
+        }
+        starts.push(below.len() as u32);
+        Children {
+            starts: starts.into(),
+            bytes: bytes.into(),
+            nodes: below.into(),
+        }
+    }
+
+    /// The children of a node: their bytes and themselves.
+    fn of(&self, node: u32) -> (&[u8], &[u32]) {
+        let starts = &self.starts[node as usize..node as usize + 2];
+        let range = starts[0] as usize..starts[1] as usize;
+        (&self.bytes[range.clone()], &self.nodes[range])
+    }
+}
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,19 +76,24 @@ pub(crate) struct ByteSet([u64; 4]);
 impl ByteSet {
     pub(crate) const ALL: ByteSet = ByteSet([u64::MAX; 4]);
     pub(crate) const NONE: ByteSet = ByteSet([0; 4]);
+    pub(crate) const BEYOND_ASCII: ByteSet = ByteSet([0, 0, u64::MAX, u64::MAX]);
 
-    pub(crate) fn of(bytes: &[u8]) -> Self {
+    pub(crate) const fn of(bytes: &[u8]) -> Self {
         let mut set = ByteSet::NONE;
-        bytes.iter().for_each(|&byte| set.insert(byte));
+        let mut i = 0;
+        while i < bytes.len() {
+            set.insert(bytes[i]);
+            i += 1;
+        }
         set
     }
 
-    pub(crate) fn insert(&mut self, byte: u8) {
-        self.0[usize::from(byte) / 64] |= 1 << (byte % 64);
+    pub(crate) const fn insert(&mut self, byte: u8) {
+        self.0[byte as usize / 64] |= 1 << (byte % 64);
     }
 
-    pub(crate) fn remove(&mut self, byte: u8) {
-        self.0[usize::from(byte) / 64] &= !(1 << (byte % 64));
+    pub(crate) fn without(self, other: ByteSet) -> Self {
+        ByteSet(std::array::from_fn(|i| self.0[i] & !other.0[i]))
     }
 
     /// Adds the first bytes of the characters `lo..=hi` in UTF-8.
@@ -66,18 +112,24 @@ impl ByteSet {
         }
     }
 
-    pub(crate) fn union(mut self, other: Self) -> Self {
-        for (word, more) in self.0.iter_mut().zip(other.0) {
-            *word |= more;
-        }
-        self
-    }
-
     pub(crate) fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte) / 64] >> (byte % 64) & 1 == 1
     }
 
-    fn iter(&self) -> impl Iterator<Item = u8> {
+    pub(crate) fn or(self, other: ByteSet) -> Self {
+        ByteSet(std::array::from_fn(|i| self.0[i] | other.0[i]))
+    }
+
+    /// Of ASCII characters, a bit for each.
+    pub(crate) fn of_ascii(bits: u128) -> Self {
+        ByteSet([bits as u64, (bits >> 64) as u64, 0, 0])
+    }
+
+    fn len(self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u8> + use<> {
         let words = (0_u8..).zip(self.0);
         words.flat_map(|(word, mut bits)| {
             std::iter::from_fn(move || {
@@ -125,18 +177,18 @@ impl Trie {
         };
         nodes.push(end);
         nodes.shrink_to_fit();
-        let mut roots = vec![NO_NODE; 256];
-        let mut root = 0;
-        while nodes[root].depth == 1 {
-            roots[usize::from(nodes[root].byte)] = root as u32;
-            root = nodes[root].skip as usize;
-        }
         Trie {
-            roots: roots.into(),
+            children: Children::new(&nodes),
             depth: ids.iter().map(|&id| bytes(id).len()).max().unwrap_or(0),
             nodes: nodes.into(),
             tokens: ids.into(),
         }
+    }
+
+    /// The same trie of other ids.
+    pub(crate) fn map(mut self, f: impl Fn(u32) -> u32) -> Self {
+        self.tokens.iter_mut().for_each(|token| *token = f(*token));
+        self
     }
 
     /// All tokens, sorted by their bytes.
@@ -147,6 +199,11 @@ impl Trie {
     /// The bytes of the longest token.
     pub(crate) fn depth(&self) -> usize {
         self.depth
+    }
+
+    /// The node whose subtree is the whole trie.
+    pub(crate) fn root(&self) -> u32 {
+        self.len()
     }
 
     /// The tokens of the whole subtree of node `i`, its own included.
@@ -160,49 +217,14 @@ impl Trie {
     pub(crate) fn walk<S: Copy>(
         &self,
         start: S,
-        step: impl FnMut(S, u8, u32) -> Option<S>,
-        found: impl FnMut(&[u32], S),
-    ) {
-        self.walk_from(start, ByteSet::ALL, step, found);
-    }
-
-    /// As [`Trie::walk`], of tokens that begin with some bytes.
-    pub(crate) fn walk_from<S: Copy>(
-        &self,
-        start: S,
-        first: ByteSet,
         mut step: impl FnMut(S, u8, u32) -> Option<S>,
         mut found: impl FnMut(&[u32], S),
     ) {
-        for byte in first.iter() {
-            let root = self.roots[usize::from(byte)];
-            if root == NO_NODE {
-                continue;
-            }
-            if let Some(next) = step(start, byte, root) {
-                let tokens = self.tokens_at(root);
-                if !tokens.is_empty() {
-                    found(tokens, next);
-                }
-                self.walk_below(root, next, &mut step, &mut found);
-            }
-        }
-    }
-
-    /// As [`Trie::walk`], below node `i`, with the state after it.
-    pub(crate) fn walk_below<S: Copy>(
-        &self,
-        i: u32,
-        start: S,
-        mut step: impl FnMut(S, u8, u32) -> Option<S>,
-        mut found: impl FnMut(&[u32], S),
-    ) {
-        let top = self.node(i);
         let mut path = vec![start];
-        let mut i = i + 1;
-        while i < top.skip {
+        let mut i = 0;
+        while i < self.len() {
             let node = self.nodes[i as usize];
-            path.truncate(usize::from(node.depth - top.depth));
+            path.truncate(usize::from(node.depth));
             match step(path[path.len() - 1], node.byte, i) {
                 Some(next) => {
                     let tokens = self.tokens_at(i);
@@ -217,9 +239,80 @@ impl Trie {
         }
     }
 
+    /// As [`Trie::walk`], in any order, where few bytes lead on: `next` says which ones may.
+    pub(crate) fn seek<S: Copy>(
+        &self,
+        start: S,
+        first: ByteSet,
+        next: impl FnMut(S) -> ByteSet,
+        step: impl FnMut(S, u8, u32) -> Option<S>,
+        found: impl FnMut(&[u32], S),
+    ) {
+        self.seek_below(self.root(), start, first, next, step, found);
+    }
+
+    /// As [`Trie::seek`], below node `i`, with the state after it.
+    pub(crate) fn seek_below<S: Copy>(
+        &self,
+        i: u32,
+        start: S,
+        first: ByteSet,
+        mut next: impl FnMut(S) -> ByteSet,
+        mut step: impl FnMut(S, u8, u32) -> Option<S>,
+        mut found: impl FnMut(&[u32], S),
+    ) {
+        let mut open = Vec::new();
+        let mut visit = |state: S, (byte, node): (u8, u32), open: &mut Vec<(u32, S)>| {
+            if let Some(after) = step(state, byte, node) {
+                let tokens = self.tokens_at(node);
+                if !tokens.is_empty() {
+                    found(tokens, after);
+                }
+                if self.node(node).skip > node + 1 {
+                    open.push((node, after));
+                }
+            }
+        };
+        self.for_children(i, first, |child| visit(start, child, &mut open));
+        while let Some((node, state)) = open.pop() {
+            let bytes = next(state);
+            self.for_children(node, bytes, |child| visit(state, child, &mut open));
+        }
+    }
+
+    /// The child of a node that begins with a byte.
+    pub(crate) fn child(&self, node: u32, byte: u8) -> Option<u32> {
+        let (bytes, nodes) = self.children.of(node);
+        Some(nodes[bytes.binary_search(&byte).ok()?])
+    }
+
+    /// Calls `f` with those children of a node that begin with some bytes.
+    fn for_children(&self, node: u32, bytes: ByteSet, mut f: impl FnMut((u8, u32))) {
+        let (all, nodes) = self.children.of(node);
+        if all.len() > 8 * bytes.len() {
+            for byte in bytes.iter() {
+                if let Ok(i) = all.binary_search(&byte) {
+                    f((byte, nodes[i]));
+                }
+            }
+            return;
+        }
+        for (&byte, &child) in all.iter().zip(nodes) {
+            if bytes.contains(byte) {
+                f((byte, child));
+            }
+        }
+    }
+
     /// The memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.nodes) + size_of_val(&*self.tokens) + size_of_val(&*self.roots)
+        let Children {
+            starts,
+            bytes,
+            nodes,
+        } = &self.children;
+        let children = size_of_val(&**starts) + size_of_val(&**bytes) + size_of_val(&**nodes);
+        size_of_val(&*self.nodes) + size_of_val(&*self.tokens) + children
     }
 
     /// The number of nodes.
@@ -296,6 +389,8 @@ impl Trie {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -315,5 +410,35 @@ mod tests {
             .unwrap();
         assert_eq!(trie.node(ab).depth, 2);
         assert_eq!(trie.node(ab).skip - ab, 2);
+    }
+
+    proptest! {
+        #[test]
+        fn seeking_finds_what_walking_finds(
+            words in prop::collection::vec("[a-d]{1,4}", 1..60),
+            wanted in prop::collection::vec(prop::collection::vec(0..4_u8, 0..4), 4),
+        ) {
+            let ids = 0..words.len() as u32;
+            let trie = Trie::new(ids.collect(), |id| words[id as usize].as_bytes());
+            // What may come depends on how many bytes have been read.
+            let next = |depth: usize| {
+                let bytes: Vec<u8> = wanted[depth % 4].iter().map(|i| b'a' + i).collect();
+                ByteSet::of(&bytes)
+            };
+            let step = |depth: usize, byte, _| next(depth).contains(byte).then_some(depth + 1);
+            let (mut walked, mut sought) = (Vec::new(), Vec::new());
+            trie.walk(0, step, |tokens, _| walked.extend_from_slice(tokens));
+            trie.seek(0, next(0), next, step, |tokens, _| sought.extend_from_slice(tokens));
+            sought.sort_unstable();
+            walked.sort_unstable();
+            prop_assert_eq!(sought, walked);
+            for node in 0..=trie.root() {
+                let children = trie.children.of(node);
+                for (&byte, &child) in children.0.iter().zip(children.1) {
+                    prop_assert_eq!(trie.child(node, byte), Some(child));
+                    prop_assert_eq!(trie.node(child).byte, byte);
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,270 @@
+//! Masks inside keys that an object knows.
+//!
+//! The keys are few and their texts are known, so they are looked up in the vocabulary's trie, one
+//! by one; only what follows them is walked.
+
+use crate::json::keys::{Known, Prefix};
+use crate::json::object::ObjectId;
+use crate::json::shape::Key;
+use crate::json::spelling::Partial;
+use crate::json::texts::TextId;
+use crate::machine::{Config, State};
+use crate::mask::plain::Texts;
+use crate::mask::{ScanKey, Tokens, Walk, has_bit, set_bits, tokens_of};
+use crate::vocab::Trie;
+
+/// Where the text of a key leads in a trie.
+enum Reached {
+    /// To a node inside the key.
+    Inside(u32),
+    /// To a backslash after a part of it.
+    Escape(u32, Prefix),
+    /// To its closing quote.
+    Closed(u32, Known),
+}
+
+/// The key, unless it has come.
+fn key_of(known: Known) -> Option<Key> {
+    match known {
+        Known::Declared(rank) => Some(Key::Declared(rank)),
+        Known::Wanted(key) => Some(key),
+        Known::Taken => None,
+    }
+}
+
+/// The state between two characters of a key that an object knows, outside of records.
+pub(super) fn key_place(config: Config) -> Option<(ObjectId, Prefix)> {
+    match config.state {
+        State::Key {
+            object,
+            prefix,
+            partial: Partial::Nothing,
+        } if config.record == TextId::EMPTY => Some((object, prefix)),
+        _ => None,
+    }
+}
+
+impl Walk<'_> {
+    /// Adds the texts below a node that go on with a key that an object knows, and with no others.
+    pub(super) fn closed_key(
+        &self,
+        of: &impl Texts,
+        node: u32,
+        config: Config,
+        (object, prefix): (ObjectId, Prefix),
+        out: &mut Vec<u32>,
+    ) {
+        let (machine, trie) = (self.machine, of.trie());
+        let plan = machine.frames.plan(object);
+        let may = |known| key_of(known).is_some_and(|key| plan.allows(key));
+        let mut left: Vec<(u32, Config)> = Vec::new();
+        self.look_up(trie, node, (object, prefix), may, |reached| match reached {
+            Reached::Inside(node) => out.extend_from_slice(trie.tokens_at(node)),
+            Reached::Escape(node, prefix) => {
+                left.extend(
+                    machine
+                        .step(in_key(config, prefix), b'\\')
+                        .map(|at| (node, at)),
+                );
+            }
+            Reached::Closed(node, known) => {
+                let closed = |key| machine.after_key_config(config, object, key);
+                left.extend(key_of(known).map(|key| (node, closed(key))));
+            }
+        });
+        for (node, at) in left {
+            out.extend_from_slice(trie.tokens_at(node));
+            self.walk_below(of, node, at, machine.next_bytes(at), out);
+        }
+    }
+
+    /// In a key that the object knows so far, where unknown keys are fine, too: almost every token
+    /// leads to an unknown key; those that close the key while it is known are looked at alone.
+    pub(super) fn open_key(&self, config: Config, object: ObjectId, partial: Partial) -> Tokens {
+        let machine = self.machine;
+        let local = self.local(ScanKey::Anything, partial);
+        let unknown = machine.after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
+        let left = self.leave(&local, unknown);
+        let reads_key = left.reads_key;
+        let mut tokens = tokens_of(&local, &left.exits).into_vec();
+        let trie = self.vocabulary.trie();
+        let mut closed = Closed {
+            tokens: Vec::new(),
+            allowed: Vec::new(),
+        };
+        match key_place(config) {
+            Some(place) if !reads_key => {
+                let plan = machine.frames.plan(object);
+                let mut left: Vec<(u32, Config)> = Vec::new();
+                self.look_up(
+                    trie,
+                    trie.root(),
+                    place,
+                    |_| true,
+                    |reached| match reached {
+                        Reached::Inside(_) => {}
+                        Reached::Escape(node, prefix) => {
+                            if let Some(at) = machine.step(in_key(config, prefix), b'\\') {
+                                self.close_known(node, at, object, false, &mut closed);
+                            }
+                        }
+                        Reached::Closed(node, known) => {
+                            closed.tokens.extend_from_slice(trie.tokens_below(node));
+                            if let Some(key) = key_of(known).filter(|&key| plan.allows(key)) {
+                                left.push((node, machine.after_key_config(config, object, key)));
+                            }
+                        }
+                    },
+                );
+                for (node, at) in left {
+                    closed.allowed.extend_from_slice(trie.tokens_at(node));
+                    let first = machine.next_bytes(at);
+                    self.walk_below(self.vocabulary, node, at, first, &mut closed.allowed);
+                }
+            }
+            _ => self.close_known(trie.root(), config, object, reads_key, &mut closed),
+        }
+        if !closed.tokens.is_empty() {
+            let mut bits = vec![0; self.vocabulary.mask_words()];
+            set_bits(&mut bits, &closed.tokens);
+            tokens.retain(|&token| !has_bit(&bits, token));
+        }
+        tokens.extend(closed.allowed);
+        Tokens::Inside(local, tokens.into())
+    }
+
+    /// Finds the tokens below a node that close a key while the object knows it.
+    fn close_known(
+        &self,
+        node: u32,
+        start: Config,
+        object: ObjectId,
+        reads_key: bool,
+        closed: &mut Closed,
+    ) {
+        let (machine, trie) = (self.machine, self.vocabulary.trie());
+        // Still in this key, and not in a later one.
+        let in_key = |at: Config| {
+            matches!(at.state, State::Key { object: o, .. } if o == object)
+                && at.stack == start.stack
+        };
+        let next = |at: Config| match at.state {
+            State::Key {
+                prefix, partial, ..
+            } if in_key(at) => machine.next_key_bytes(object, prefix, partial),
+            _ => machine.next_bytes(at),
+        };
+        let Closed { tokens, allowed } = closed;
+        trie.seek_below(
+            node,
+            start,
+            next(start),
+            next,
+            |at, byte, node| {
+                if in_key(at) {
+                    if machine.loses_key(at.state, byte) {
+                        return None;
+                    }
+                    if let State::Key {
+                        object,
+                        prefix,
+                        partial: Partial::Nothing,
+                    } = at.state
+                        && byte == b'"'
+                    {
+                        // Any other key is an unknown one, and it makes no difference which, unless
+                        // a token could read it once more.
+                        let table = machine.frames.key_table(object);
+                        if !reads_key && table.whole(prefix).is_none() {
+                            return None;
+                        }
+                        tokens.extend(trie.tokens_below(node));
+                    }
+                }
+                machine.step(at, byte)
+            },
+            |found, at| {
+                if !in_key(at) {
+                    allowed.extend_from_slice(found);
+                }
+            },
+        );
+    }
+
+    /// Looks up the keys of an object that go on from a prefix, those that are wanted, in the
+    /// subtree of a node.
+    fn look_up(
+        &self,
+        trie: &Trie,
+        node: u32,
+        (object, prefix): (ObjectId, Prefix),
+        wanted: impl Fn(Known) -> bool,
+        mut reached: impl FnMut(Reached),
+    ) {
+        let table = self.machine.frames.key_table(object);
+        let mut before = "";
+        // The nodes of what has been looked up of the key before.
+        let mut path = vec![node];
+        if let Some(escape) = trie.child(node, b'\\') {
+            reached(Reached::Escape(escape, prefix));
+        }
+        for (known, rest) in table.ahead(prefix) {
+            if !wanted(known) {
+                continue;
+            }
+            let pairs = before.bytes().zip(rest.bytes());
+            let shared = pairs.take_while(|(a, b)| a == b).count();
+            before = rest;
+            if path.len() <= shared {
+                continue;
+            }
+            path.truncate(shared + 1);
+            for (i, byte) in rest.bytes().enumerate().skip(shared) {
+                // These are only spelled with a backslash.
+                if matches!(byte, b'"' | b'\\' | ..0x20) {
+                    break;
+                }
+                let Some(node) = trie.child(path[i], byte) else {
+                    break;
+                };
+                path.push(node);
+                reached(Reached::Inside(node));
+                if let Some(escape) = trie.child(node, b'\\')
+                    && let Some(read) = rest.get(..=i)
+                {
+                    let prefix = read.chars().try_fold(prefix, |at, c| table.step(at, c));
+                    let prefix = prefix.expect("a key goes on with its own characters");
+                    reached(Reached::Escape(escape, prefix));
+                }
+            }
+            if let Some(&last) = path.get(rest.len())
+                && let Some(quote) = trie.child(last, b'"')
+            {
+                reached(Reached::Closed(quote, known));
+            }
+        }
+    }
+}
+
+/// Tokens that close a key while the object knows it.
+struct Closed {
+    tokens: Vec<u32>,
+    /// Those that may come.
+    allowed: Vec<u32>,
+}
+
+fn in_key(config: Config, prefix: Prefix) -> Config {
+    match config.state {
+        State::Key {
+            object, partial, ..
+        } => Config {
+            state: State::Key {
+                object,
+                prefix,
+                partial,
+            },
+            ..config
+        },
+        _ => config,
+    }
+}
