@@ -14,6 +14,7 @@ use crate::json::distinct::share;
 use crate::json::formula::FormulaId;
 use crate::json::liveness::{NEVER, add, multiply};
 use crate::json::rules::Rules;
+use crate::json::taken::Taken;
 
 /// Items that are tried for one ending, whichever way rules are made to fail.
 const BUDGET: usize = 20_000;
@@ -27,8 +28,8 @@ pub(crate) struct Read {
     pub(crate) count: u64,
     /// For rules that count items: how many satisfied what they count, saturated.
     pub(crate) hits: Box<[(u32, u64)]>,
-    /// The items, as formulas of just that value, where no two may be equal. Sorted.
-    pub(crate) taken: Box<[FormulaId]>,
+    /// The items, where no two may be equal.
+    pub(crate) taken: Taken,
 }
 
 impl Read {
@@ -43,8 +44,8 @@ impl Read {
         if !rules.array(rule).unique || self.taken.is_empty() {
             return item;
         }
-        let nots = self.taken.iter().map(|&value| rules.formulas.not(value));
-        let parts: Vec<FormulaId> = std::iter::once(item).chain(nots).collect();
+        let mut parts = vec![item];
+        self.taken.exclude(rules, &mut parts);
         rules.formulas.and(&parts)
     }
 

@@ -6,6 +6,8 @@
 
 use std::sync::OnceLock;
 
+use rustc_hash::FxHashSet;
+
 use crate::intern::Interner;
 use crate::regex::node::{NodeId, Regexes};
 
@@ -188,10 +190,11 @@ impl Formulas {
 
     /// Whether one part denies others.
     fn holds_opposites(&self, parts: &[FormulaId]) -> bool {
+        let set: FxHashSet<FormulaId> = parts.iter().copied().collect();
         parts.iter().any(|&part| match *self.get(part) {
             Formula::Not(inner) => match self.get(inner) {
-                Formula::And(inner) => inner.iter().all(|one| parts.contains(one)),
-                _ => parts.contains(&inner),
+                Formula::And(inner) => inner.iter().all(|one| set.contains(one)),
+                _ => set.contains(&inner),
             },
             _ => false,
         })
@@ -268,7 +271,14 @@ impl Formulas {
         match self.get(id) {
             Formula::True => all,
             &(Formula::Text(node) | Formula::Number(node)) => node,
-            Formula::And(parts) => regexes.and(parts.iter().map(|&p| part(p)).collect()),
+            Formula::And(parts) => {
+                // What is excluded is joined before it is taken from anything.
+                let all = parts.iter().flat_map(|&id| match *self.get(id) {
+                    Formula::Not(inner) => [domain, regexes.not(part(inner))],
+                    _ => [NodeId::ANY, part(id)],
+                });
+                regexes.and(all.collect())
+            }
             Formula::Or(parts) => regexes.or(parts.iter().map(|&p| part(p)).collect()),
             &Formula::Not(inner) => regexes.and(vec![domain, regexes.not(part(inner))]),
             _ => NodeId::NEVER,

@@ -11,7 +11,7 @@ use crate::intern::Interner;
 use crate::limits::Limits;
 use crate::regex::codeset::{CodeSet, SCALARS};
 use crate::regex::fingerprint;
-use crate::regex::numeric::{self, Reading};
+use crate::regex::numeric::{self, Among, Reading};
 use crate::regex::pieces::{self, Piece};
 use crate::regex::told::Told;
 
@@ -47,8 +47,12 @@ pub(crate) enum Node {
     },
     /// The numbers of a set.
     Numbers(u32),
+    /// Single numbers, as indices of their values. Sorted.
+    Points(Box<[u32]>),
     /// What completes a number whose digits have begun.
     Reading(Box<Reading>),
+    /// What completes one of many numbers.
+    Among(Box<Among>),
     Told(Told),
     Concat(NodeId, NodeId),
     Or(Box<[NodeId]>),
@@ -366,6 +370,7 @@ impl Regexes {
             }
         }
         self.join_numbers(&mut flat);
+        self.join_excluded_words(&mut flat);
         flat.sort_unstable();
         flat.dedup();
         match flat[..] {
@@ -379,6 +384,23 @@ impl Regexes {
                 Some(node) => node,
                 None => self.make(Node::And(flat.into())),
             },
+        }
+    }
+
+    /// Replaces words that must not be by all of them as one.
+    fn join_excluded_words(&self, parts: &mut Vec<NodeId>) {
+        let is_word = |id: NodeId| matches!(self.node(id), Node::Empty | Node::Words { .. });
+        let excluded = |&part: &NodeId| match *self.node(part) {
+            Node::Not(inner) => match self.node(inner) {
+                Node::Or(words) => words.iter().all(|&word| is_word(word)).then_some(inner),
+                _ => is_word(inner).then_some(inner),
+            },
+            _ => None,
+        };
+        if parts.iter().filter_map(excluded).nth(1).is_some() {
+            let words = parts.iter().filter_map(excluded).collect();
+            parts.retain(|part| excluded(part).is_none());
+            parts.push(self.not(self.or(words)));
         }
     }
 
@@ -488,8 +510,9 @@ impl Regexes {
             Node::Words {
                 list, lo, depth, ..
             } => self.word_list(list)[lo as usize].len() == depth as usize,
-            Node::Numbers(_) => false,
+            Node::Numbers(_) | Node::Points(_) => false,
             Node::Reading(ref reading) => reading.holds(),
+            Node::Among(ref among) => among.holds(self.numeric().digits()),
             Node::Told(_) => self.cost(id, Spelling::Raw) == 0,
             Node::Concat(..) => unreachable!("the loop above ends after the last concatenation"),
             Node::Or(ref parts) => parts.iter().any(|&p| self.nullable(p)),
@@ -519,7 +542,9 @@ impl Regexes {
                 depth,
             } => self.derive_words(list, lo, hi, depth),
             Node::Numbers(set) => self.derive_numbers(set),
+            Node::Points(ref values) => self.derive_points(values),
             Node::Reading(ref reading) => self.derive_reading(reading),
+            Node::Among(ref among) => self.derive_among(among),
             Node::Told(ref told) => self.derive_told(told),
             Node::Concat(..) => self.derive_concat(id),
             Node::Or(ref parts) => {
