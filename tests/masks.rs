@@ -432,3 +432,25 @@ proptest! {
         }
     }
 }
+
+/// `oneOf` of two, nested: an odd number of the keys must be there.
+#[test]
+fn alternatives_in_alternatives_are_told_apart() {
+    let keys = ["a", "b", "c", "d", "e", "f"];
+    let has = |key: &str| json!({"required": [key]});
+    let nested = |inner: Value, key: &&str| json!({"oneOf": [inner, has(key)]});
+    let schema = keys[1..].iter().fold(has(keys[0]), nested);
+    let options = Options {
+        property_order: PropertyOrder::Any,
+        ..Options::default()
+    };
+    let grammar = Grammar::from_json_schema(&schema.to_string(), options).unwrap();
+    let compiled = grammar.compile(vocabulary());
+    for subset in 0..1_u32 << keys.len() {
+        let chosen = (0..).zip(keys).filter(|(i, _)| subset >> i & 1 == 1);
+        let object = Value::Object(chosen.map(|(_, key)| (key.into(), json!(1))).collect());
+        let mut matcher = compiled.matcher(None).unwrap();
+        let accepted = matcher.accept_bytes(object.to_string().as_bytes());
+        assert_eq!(accepted, subset.count_ones() % 2 == 1, "{object}");
+    }
+}

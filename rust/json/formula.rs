@@ -104,6 +104,8 @@ pub(crate) enum Formula {
 struct Memo {
     by_kind: [OnceLock<FormulaId>; 7],
     clauses: OnceLock<Box<[Clause]>>,
+    /// A smaller negation than that of its parts.
+    negation: OnceLock<FormulaId>,
     /// The fewest bytes of a value, which `liveness` fills in.
     cost: OnceLock<u64>,
 }
@@ -196,12 +198,18 @@ impl Formulas {
                 Formula::And(inner) => inner.iter().all(|one| set.contains(one)),
                 _ => set.contains(&inner),
             },
-            _ => false,
+            _ => {
+                let negation = self.formulas.memo(part.0).negation.get();
+                negation.is_some_and(|not| set.contains(not))
+            }
         })
     }
 
     /// Whatever `id` does not hold for.
     pub(crate) fn not(&self, id: FormulaId) -> FormulaId {
+        if let Some(&known) = self.formulas.memo(id.0).negation.get() {
+            return known;
+        }
         match self.get(id) {
             Formula::True => FormulaId::FALSE,
             Formula::False => FormulaId::TRUE,
@@ -213,6 +221,21 @@ impl Formulas {
             }
             _ => self.make(Formula::Not(id)),
         }
+    }
+
+    /// One of two formulas holds, and the other does not.
+    pub(crate) fn either(&self, a: FormulaId, b: FormulaId) -> FormulaId {
+        let (not_a, not_b) = (self.not(a), self.not(b));
+        let either = self.or(&[self.and(&[a, not_b]), self.and(&[b, not_a])]);
+        // Negated part by part it would say that `a` both holds and does not: nested, that doubles
+        // at every level.
+        let alike = self.or(&[self.and(&[a, b]), self.and(&[not_a, not_b])]);
+        for (one, other) in [(either, alike), (alike, either)] {
+            if matches!(self.get(one), Formula::Or(_)) {
+                self.formulas.memo(one.0).negation.get_or_init(|| other);
+            }
+        }
+        either
     }
 
     pub(crate) fn or(&self, parts: &[FormulaId]) -> FormulaId {

@@ -254,20 +254,27 @@ impl Regexes {
 
     /// A language as one without a greatest length, and that length, if it is so limited.
     pub(crate) fn split_length(&self, id: NodeId) -> Option<(NodeId, u32)> {
-        let Node::And(parts) = self.node(id) else {
-            return None;
-        };
-        let limit = |&part: &NodeId| match *self.node(part) {
-            Node::Repeat {
-                body: NodeId::CHAR,
-                min: 0,
-                max,
-            } if max != UNBOUNDED => Some(max),
+        // Repeated characters and their number.
+        let limited = |&part: &NodeId| match *self.node(part) {
+            Node::Repeat { body, min, max } if max != UNBOUNDED => Some((body, min, max)),
             _ => None,
         };
-        let max = parts.iter().find_map(limit)?;
-        let rest = parts.iter().filter(|part| limit(part).is_none());
-        Some((self.and(rest.copied().collect()), max))
+        match self.node(id) {
+            Node::And(parts) => {
+                let limit = parts.iter().filter_map(limited);
+                let (_, min, max) = limit.clone().find(|limit| limit.0 == NodeId::CHAR)?;
+                let is_limit = |&part: &NodeId| limited(&part) == Some((NodeId::CHAR, min, max));
+                let mut rest: Vec<NodeId> =
+                    parts.iter().copied().filter(|p| !is_limit(p)).collect();
+                rest.push(self.repeat(NodeId::CHAR, min, UNBOUNDED));
+                Some((self.and(rest), max))
+            }
+            _ => {
+                let (body, min, max) = limited(&id)?;
+                let is_class = matches!(self.node(body), Node::Class(_));
+                is_class.then(|| (self.repeat(body, min, UNBOUNDED), max))
+            }
+        }
     }
 
     /// As [`Regexes::repeat_between`], with [`UNBOUNDED`] for no upper bound.
@@ -321,6 +328,7 @@ impl Regexes {
             flat.push(self.class(set));
         }
         self.unite_numbers(&mut flat);
+        self.join_counts(&mut flat);
         flat.sort_unstable();
         flat.dedup();
         if flat.first() == Some(&NodeId::EMPTY) && flat[1..].iter().any(|&n| self.nullable(n)) {
