@@ -12,7 +12,8 @@ use rustc_hash::FxBuildHasher;
 #[derive(Debug)]
 pub(crate) struct Interner<K, M = ()> {
     entries: boxcar::Vec<(K, M)>,
-    table: Mutex<HashTable<u32>>,
+    /// Hashes and ids: keys can be long, and a table that grows needs all their hashes again.
+    table: Mutex<HashTable<(u64, u32)>>,
 }
 
 impl<K: Hash + Eq, M: Default> Interner<K, M> {
@@ -27,14 +28,14 @@ impl<K: Hash + Eq, M: Default> Interner<K, M> {
     pub(crate) fn intern(&self, key: K) -> u32 {
         let hash = FxBuildHasher.hash_one(&key);
         let mut table = self.table.lock();
-        if let Some(&id) = table.find(hash, |&id| self.entries[id as usize].0 == key) {
+        let is_equal =
+            |&(other, id): &(u64, u32)| other == hash && self.entries[id as usize].0 == key;
+        if let Some(&(_, id)) = table.find(hash, is_equal) {
             return id;
         }
         let id = u32::try_from(self.entries.push((key, M::default())))
             .expect("memory ends before 2^32 entries do");
-        table.insert_unique(hash, id, |&id| {
-            FxBuildHasher.hash_one(&self.entries[id as usize].0)
-        });
+        table.insert_unique(hash, (hash, id), |&(hash, _)| hash);
         id
     }
 

@@ -285,6 +285,85 @@ fn config() -> ProptestConfig {
     }
 }
 
+/// Items of an array in which no two are equal, and values to begin with.
+fn compared() -> impl Strategy<Value = (Value, Vec<Value>)> {
+    let numbers = || (0..40).map(|i| json!(i * i)).collect::<Vec<Value>>();
+    let words = || {
+        (0..20)
+            .map(|i| json!("ab".repeat(i % 5) + &"a".repeat(i / 5)))
+            .collect()
+    };
+    prop::sample::select(vec![
+        (json!({"type": "integer"}), numbers()),
+        (json!({"type": "number"}), numbers()),
+        (
+            json!({"type": "integer", "minimum": -3, "maximum": 2000}),
+            numbers(),
+        ),
+        (
+            json!({"type": "integer", "minimum": 0, "maximum": 25}),
+            (0..26).map(Value::from).collect(),
+        ),
+        (json!({"enum": numbers()}), numbers()),
+        (json!({"type": "string"}), words()),
+        (json!({"type": "string", "pattern": "^(a|b)*$"}), words()),
+        (json!({"enum": words()}), words()),
+        (
+            json!({"type": ["string", "integer", "null"]}),
+            [numbers(), words()].concat(),
+        ),
+        (
+            json!(true),
+            vec![
+                json!([1]),
+                json!({"a": 1}),
+                json!(true),
+                json!(1),
+                json!("a"),
+            ],
+        ),
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..config() })]
+
+    #[test]
+    fn items_differ_from_all_before(
+        (items, values) in compared(),
+        count in any::<prop::sample::Index>(),
+        least in prop_oneof![Just(0), 0..30_usize],
+        choices in prop::collection::vec(any::<prop::sample::Index>(), 8),
+    ) {
+        let schema = json!({"type": "array", "uniqueItems": true, "items": items, "minItems": least});
+        let Ok(grammar) = Grammar::from_json_schema(&schema.to_string(), Options::default()) else {
+            return Ok(());
+        };
+        let mut distinct: Vec<Value> = Vec::new();
+        for value in values {
+            if !distinct.contains(&value) {
+                distinct.push(value);
+            }
+        }
+        distinct.truncate(count.index(distinct.len() + 1));
+        let text = json!(distinct).to_string();
+        let compiled = grammar.compile(vocabulary()).unwrap();
+        let mut matcher = compiled.matcher(None).unwrap();
+        prop_assert!(matcher.accept_bytes(&text.as_bytes()[..text.len() - 1]), "{text}");
+        for choice in choices {
+            let allowed = mask(&matcher);
+            prop_assert_eq!(&allowed, &tried(&matcher), "{} {}", schema, text);
+            // What could repeat a value, rather than whitespace.
+            let telling: Vec<u32> = allowed.iter().copied().filter(|&token| token > 34).collect();
+            let token = *choice.get(if telling.is_empty() { &allowed } else { &telling });
+            prop_assert!(matcher.accept(token).unwrap());
+            if matcher.is_terminated() {
+                break;
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(config())]
 
@@ -351,5 +430,27 @@ proptest! {
             prop_assert_eq!(mask(&by_token), mask(&by_byte));
             prop_assert_eq!(by_token.completion().unwrap(), by_byte.completion().unwrap());
         }
+    }
+}
+
+/// `oneOf` of two, nested: an odd number of the keys must be there.
+#[test]
+fn alternatives_in_alternatives_are_told_apart() {
+    let keys = ["a", "b", "c", "d", "e", "f"];
+    let has = |key: &str| json!({"required": [key]});
+    let nested = |inner: Value, key: &&str| json!({"oneOf": [inner, has(key)]});
+    let schema = keys[1..].iter().fold(has(keys[0]), nested);
+    let options = Options {
+        property_order: PropertyOrder::Any,
+        ..Options::default()
+    };
+    let grammar = Grammar::from_json_schema(&schema.to_string(), options).unwrap();
+    let compiled = grammar.compile(vocabulary()).unwrap();
+    for subset in 0..1_u32 << keys.len() {
+        let chosen = (0..).zip(keys).filter(|(i, _)| subset >> i & 1 == 1);
+        let object = Value::Object(chosen.map(|(_, key)| (key.into(), json!(1))).collect());
+        let mut matcher = compiled.matcher(None).unwrap();
+        let accepted = matcher.accept_bytes(object.to_string().as_bytes());
+        assert_eq!(accepted, subset.count_ones() % 2 == 1, "{object}");
     }
 }

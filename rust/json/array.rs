@@ -7,8 +7,9 @@ use rustc_hash::FxHashMap;
 
 use crate::json::array_ending::{Budget, Ending, Question, Read};
 use crate::json::formula::{Clause, FormulaId};
-use crate::json::frames::{Frames, Task, TaskId, Verdicts, value_task, verdict};
+use crate::json::frames::{Frames, Task, TaskId, Verdicts, value_task};
 use crate::json::liveness::NEVER;
+use crate::json::taken::Taken;
 
 /// Ways to go on with an item that are tried.
 const WAYS: usize = 256;
@@ -29,6 +30,7 @@ pub(crate) struct ArrayMemo {
     ways: RwLock<FxHashMap<FormulaId, Arc<[ArrayWay]>>>,
     item: OnceLock<Option<TaskId>>,
     is_unique: OnceLock<bool>,
+    spare: OnceLock<Option<u64>>,
 }
 
 /// A way in which an array can be finished.
@@ -222,8 +224,7 @@ impl Frames {
                 let mut repeated = draft.clone();
                 repeated.demands.push(same);
                 // Stands for the item's value in the question how the array can end.
-                let taken = repeated.read.taken.iter().copied();
-                repeated.read.taken = taken.chain([same]).collect();
+                repeated.read.taken.insert_like(same);
                 out.push(repeated);
             }
             if broken != FormulaId::FALSE {
@@ -280,6 +281,27 @@ impl Frames {
         })
     }
 
+    /// So many values suffice for an item, where items must differ, whatever value one item more
+    /// has; `None` unless each item that is to come, the next one included, has as many.
+    pub(crate) fn spare_values(&self, id: ArrayId) -> Option<u64> {
+        *self.arrays.memo(id.0).spare.get_or_init(|| {
+            let ways = self.array_ways(id, self.array(id).must);
+            let [way] = &ways[..] else {
+                return None;
+            };
+            let next = self.item_ways(id, way);
+            let [next] = &next[..] else {
+                return None;
+            };
+            let most = way.ending.missing() + 2;
+            let next = self.rules.formulas.and(&next.demands);
+            let to_come = way.ending.items.iter().map(|item| item.0);
+            let mut all = to_come.chain([next]);
+            all.all(|item| self.rules.has_values(item, most))
+                .then_some(most)
+        })
+    }
+
     /// All that the array's rules want to know of the next item.
     fn asked_of_items(&self, array: &Array) -> Vec<FormulaId> {
         let tracked = self.tracked(array.must, &array.asks);
@@ -301,7 +323,7 @@ impl Frames {
         value: Option<FormulaId>,
     ) -> ArrayId {
         let array = self.array(id);
-        let task = self.task_of(self.item(id).expect("an item was read"));
+        let task = self.item(id).expect("an item was read");
         let mut read = array.read.clone();
         read.count += 1;
         for (rule, hits) in &mut read.hits {
@@ -310,10 +332,10 @@ impl Frames {
                 .array(*rule)
                 .contains
                 .expect("the rule counts items");
-            *hits += u64::from(verdict(task, verdicts, self.rules.child(contains.child)));
+            *hits += u64::from(self.verdict(task, verdicts, self.rules.child(contains.child)));
         }
         let judge = |rule: u32, own: FormulaId| {
-            let fine = verdict(task, verdicts, array.read.demand(&self.rules, rule, 0));
+            let fine = self.verdict(task, verdicts, array.read.demand(&self.rules, rule, 0));
             let most = self.rules.array(rule).max;
             let contains = self.rules.array(rule).contains;
             let most_hits = contains.and_then(|contains| contains.max);
@@ -353,15 +375,11 @@ impl Frames {
         }
         read.hits = hits.into();
         if rules().any(|rule| rule.unique) {
-            let mut taken = read.taken.into_vec();
-            if let Some(value) = value
-                && let Err(at) = taken.binary_search(&value)
-            {
-                taken.insert(at, value);
+            if let Some(value) = value {
+                read.taken.insert(&self.rules, value);
             }
-            read.taken = taken.into();
         } else {
-            read.taken = Box::default();
+            read.taken = Taken::default();
         }
         read
     }

@@ -14,6 +14,7 @@ use crate::json::distinct::share;
 use crate::json::formula::FormulaId;
 use crate::json::liveness::{NEVER, add, multiply};
 use crate::json::rules::Rules;
+use crate::json::taken::Taken;
 
 /// Items that are tried for one ending, whichever way rules are made to fail.
 const BUDGET: usize = 20_000;
@@ -27,8 +28,8 @@ pub(crate) struct Read {
     pub(crate) count: u64,
     /// For rules that count items: how many satisfied what they count, saturated.
     pub(crate) hits: Box<[(u32, u64)]>,
-    /// The items, as formulas of just that value, where no two may be equal. Sorted.
-    pub(crate) taken: Box<[FormulaId]>,
+    /// The items, where no two may be equal.
+    pub(crate) taken: Taken,
 }
 
 impl Read {
@@ -43,8 +44,8 @@ impl Read {
         if !rules.array(rule).unique || self.taken.is_empty() {
             return item;
         }
-        let nots = self.taken.iter().map(|&value| rules.formulas.not(value));
-        let parts: Vec<FormulaId> = std::iter::once(item).chain(nots).collect();
+        let mut parts = vec![item];
+        self.taken.exclude(rules, &mut parts);
         rules.formulas.and(&parts)
     }
 
@@ -119,6 +120,8 @@ enum Of {
     Formula(FormulaId),
     /// What a rule does not demand of the item.
     NotDemanded(u32),
+    /// A formula, of the item that so many others come before.
+    At(u64, FormulaId),
 }
 
 /// A question without rules that must fail.
@@ -242,18 +245,34 @@ impl Question<'_> {
             out.push(count(Of::NotDemanded(id), 1, None));
         }
         if rule.unique && !self.must.iter().any(|&rule| self.rules.array(rule).unique) {
-            // Two items that can be equal.
-            let alike = self.alike(plain).max(self.read.count) - self.read.count;
-            let both = self.value(alike);
-            out.push(with(&|plain| {
-                plain.counters.push(Counter {
-                    of: Of::Formula(both),
-                    min: 2,
-                    max: None,
-                });
+            out.extend(self.equal_pairs(plain).map(|(first, second, both)| {
+                with(&|plain| {
+                    let at = [first, second].map(|ahead| Counter {
+                        of: Of::At(ahead, both),
+                        min: 1,
+                        max: None,
+                    });
+                    plain.counters.extend(at);
+                })
             }));
         }
         out
+    }
+
+    /// Pairs of items to come that can be equal, as how many others come before each, with what
+    /// they both satisfy then. Items beyond those that rules tell apart are all alike.
+    fn equal_pairs(&self, plain: &Plain) -> impl Iterator<Item = (u64, u64, FormulaId)> {
+        let alike = self.alike(plain).saturating_sub(self.read.count);
+        let pairs = (0..=alike).flat_map(move |i| (i + 1..=alike + 1).map(move |j| (i, j)));
+        if multiply(alike + 1, alike + 2) / 2 > BUDGET as u64 {
+            self.rules.set_exhausted();
+        }
+        let pairs = pairs.take(BUDGET);
+        let both = pairs.map(|(i, j)| {
+            let values = [self.value(i), self.value(j)];
+            (i, j, self.rules.formulas.and(&values))
+        });
+        both.filter(|pair| (self.cost)(pair.2) != NEVER).take(MODES)
     }
 
     /// From this index on, all items are alike.
@@ -263,7 +282,7 @@ impl Question<'_> {
             .iter()
             .filter_map(|counter| match counter.of {
                 Of::NotDemanded(rule) => Some(rule),
-                Of::Formula(_) => None,
+                Of::Formula(_) | Of::At(..) => None,
             });
         let rules = self.must.iter().copied().chain(failing);
         let lengths = rules.map(|rule| self.rules.array(rule).prefix_length());
@@ -387,6 +406,8 @@ impl Question<'_> {
             let of = match counter.of {
                 Of::Formula(formula) => formula,
                 Of::NotDemanded(rule) => formulas.not(self.read.demand(self.rules, rule, ahead)),
+                Of::At(at, formula) if at == ahead => formula,
+                Of::At(..) => FormulaId::FALSE,
             };
             let mut next = Vec::new();
             for (value, mins, maxes) in out {

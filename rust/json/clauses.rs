@@ -112,8 +112,23 @@ impl Rules {
 
     fn product(&self, parts: &[FormulaId]) -> Vec<Clause> {
         let mut out = vec![Clause::default()];
-        for &part in parts {
-            let more = self.clauses(part);
+        let mut all = parts.iter().map(|&part| self.clauses(part)).peekable();
+        while let Some(more) = all.next() {
+            // Many that must fail, such as the items before, are looked at as one.
+            let mut nots = only_nots(more).unwrap_or_default().to_vec();
+            while let Some(others) =
+                all.next_if(|more| !nots.is_empty() && only_nots(more).is_some())
+            {
+                nots.extend_from_slice(&others[0].nots);
+            }
+            let failing = [Clause {
+                nots: nots.into(),
+                ..Clause::default()
+            }];
+            let more = match only_nots(more) {
+                Some(_) => &failing,
+                None => more,
+            };
             if out.len() * more.len() > MULTIPLIED && !more.iter().any(is_about_arrays) {
                 out = out
                     .iter()
@@ -305,6 +320,14 @@ impl Rules {
                 depth > 0 && pair.is_some_and(|(a, b)| self.rules_exclude(&[a], &[b], depth - 1))
             }
         }
+    }
+}
+
+/// What fails, if clauses are one that says nothing else.
+fn only_nots(clauses: &[Clause]) -> Option<&[Box<[u32]>]> {
+    match clauses {
+        [Clause { rules, nots, ors }] if rules.is_empty() && ors.is_empty() => Some(nots),
+        _ => None,
     }
 }
 

@@ -6,6 +6,8 @@
 
 use std::sync::OnceLock;
 
+use rustc_hash::FxHashSet;
+
 use crate::intern::Interner;
 use crate::regex::node::{NodeId, Regexes};
 
@@ -102,6 +104,8 @@ pub(crate) enum Formula {
 struct Memo {
     by_kind: [OnceLock<FormulaId>; 7],
     clauses: OnceLock<Box<[Clause]>>,
+    /// A smaller negation than that of its parts.
+    negation: OnceLock<FormulaId>,
     /// The fewest bytes of a value, which `liveness` fills in.
     cost: OnceLock<u64>,
 }
@@ -188,17 +192,24 @@ impl Formulas {
 
     /// Whether one part denies others.
     fn holds_opposites(&self, parts: &[FormulaId]) -> bool {
+        let set: FxHashSet<FormulaId> = parts.iter().copied().collect();
         parts.iter().any(|&part| match *self.get(part) {
             Formula::Not(inner) => match self.get(inner) {
-                Formula::And(inner) => inner.iter().all(|one| parts.contains(one)),
-                _ => parts.contains(&inner),
+                Formula::And(inner) => inner.iter().all(|one| set.contains(one)),
+                _ => set.contains(&inner),
             },
-            _ => false,
+            _ => {
+                let negation = self.formulas.memo(part.0).negation.get();
+                negation.is_some_and(|not| set.contains(not))
+            }
         })
     }
 
     /// Whatever `id` does not hold for.
     pub(crate) fn not(&self, id: FormulaId) -> FormulaId {
+        if let Some(&known) = self.formulas.memo(id.0).negation.get() {
+            return known;
+        }
         match self.get(id) {
             Formula::True => FormulaId::FALSE,
             Formula::False => FormulaId::TRUE,
@@ -210,6 +221,21 @@ impl Formulas {
             }
             _ => self.make(Formula::Not(id)),
         }
+    }
+
+    /// One of two formulas holds, and the other does not.
+    pub(crate) fn either(&self, a: FormulaId, b: FormulaId) -> FormulaId {
+        let (not_a, not_b) = (self.not(a), self.not(b));
+        let either = self.or(&[self.and(&[a, not_b]), self.and(&[b, not_a])]);
+        // Negated part by part it would say that `a` both holds and does not: nested, that doubles
+        // at every level.
+        let alike = self.or(&[self.and(&[a, b]), self.and(&[not_a, not_b])]);
+        for (one, other) in [(either, alike), (alike, either)] {
+            if matches!(self.get(one), Formula::Or(_)) {
+                self.formulas.memo(one.0).negation.get_or_init(|| other);
+            }
+        }
+        either
     }
 
     pub(crate) fn or(&self, parts: &[FormulaId]) -> FormulaId {
@@ -268,7 +294,14 @@ impl Formulas {
         match self.get(id) {
             Formula::True => all,
             &(Formula::Text(node) | Formula::Number(node)) => node,
-            Formula::And(parts) => regexes.and(parts.iter().map(|&p| part(p)).collect()),
+            Formula::And(parts) => {
+                // What is excluded is joined before it is taken from anything.
+                let all = parts.iter().flat_map(|&id| match *self.get(id) {
+                    Formula::Not(inner) => [domain, regexes.not(part(inner))],
+                    _ => [NodeId::ANY, part(id)],
+                });
+                regexes.and(all.collect())
+            }
             Formula::Or(parts) => regexes.or(parts.iter().map(|&p| part(p)).collect()),
             &Formula::Not(inner) => regexes.and(vec![domain, regexes.not(part(inner))]),
             _ => NodeId::NEVER,

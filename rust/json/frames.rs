@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::intern::Interner;
 use crate::json::array::{Array, ArrayId};
@@ -45,6 +45,8 @@ pub(crate) enum Entry {
 pub(crate) struct TaskMemo {
     entries: [OnceLock<Option<Entry>>; 7],
     free_kinds: OnceLock<u8>,
+    /// Which of the `asks` a formula is.
+    asked: OnceLock<FxHashMap<FormulaId, usize>>,
 }
 
 /// All states of values under obligations. Shared by all texts of a grammar, and grown by them.
@@ -145,6 +147,18 @@ impl Frames {
             .collect()
     }
 
+    /// Whether a finished value satisfied `formula`, one of those that its task was made for.
+    pub(crate) fn verdict(&self, id: TaskId, verdicts: &[bool], formula: FormulaId) -> bool {
+        let asked = self.tasks.memo(id.0).asked.get_or_init(|| {
+            let asks = self.task_of(id).asks.iter().copied();
+            asks.zip(0..).collect()
+        });
+        match asked.get(&formula) {
+            Some(&i) => verdicts[i],
+            None => formula != FormulaId::FALSE,
+        }
+    }
+
     /// The verdicts on a string or number that ends in a state.
     pub(crate) fn scalar_verdicts(&self, id: ScanId) -> Verdicts {
         let asks = self.rules.scanner.scan(id).asks.iter();
@@ -177,13 +191,5 @@ pub(crate) fn value_task(frames: &Frames, ways: &[Vec<FormulaId>], all: Vec<Form
     Task {
         must,
         asks: asks.into(),
-    }
-}
-
-/// Whether a finished value satisfied `formula`, one of those that its task was made for.
-pub(crate) fn verdict(task: &Task, verdicts: &[bool], formula: FormulaId) -> bool {
-    match task.asks.iter().position(|&ask| ask == formula) {
-        Some(i) => verdicts[i],
-        None => formula != FormulaId::FALSE,
     }
 }

@@ -77,11 +77,8 @@ impl Costs {
 impl Rules {
     /// The fewest bytes of a value of a formula; [`NEVER`] if there is none.
     pub(crate) fn cost(&self, id: FormulaId) -> u64 {
-        if let Some(&known) = self.formulas.cost_memo(id).get() {
-            return known;
-        }
-        if let Some(cost) = self.plain_cost(id) {
-            return *self.formulas.cost_memo(id).get_or_init(|| cost);
+        if let Some(cost) = self.direct_cost(id) {
+            return cost;
         }
         let costs = RefCell::new(Costs::default());
         costs.borrow_mut().known.insert(id, NEVER);
@@ -91,8 +88,8 @@ impl Rules {
             let Some(next) = next else { break };
             costs.borrow_mut().is_open.remove(&next);
             costs.borrow_mut().waiting = 0;
-            let look_up = |part: FormulaId| match self.formulas.cost_memo(part).get() {
-                Some(&cost) => cost,
+            let look_up = |part: FormulaId| match self.direct_cost(part) {
+                Some(cost) => cost,
                 None => costs.borrow_mut().of(part, next),
             };
             let ways = Kind::ALL
@@ -123,6 +120,15 @@ impl Rules {
             self.formulas.cost_memo(formula).get_or_init(|| cost);
         }
         *self.formulas.cost_memo(id).get().expect("it was just set")
+    }
+
+    /// The cost of a formula, if it is known or hangs on no others.
+    fn direct_cost(&self, id: FormulaId) -> Option<u64> {
+        let memo = self.formulas.cost_memo(id);
+        memo.get().copied().or_else(|| {
+            let cost = self.plain_cost(id)?;
+            Some(*memo.get_or_init(|| cost))
+        })
     }
 
     /// The cost of a formula that binds neither arrays nor objects.

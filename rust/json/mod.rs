@@ -19,5 +19,6 @@ mod read;
 pub(crate) mod rules;
 pub(crate) mod shape;
 pub(crate) mod spelling;
+mod taken;
 pub(crate) mod texts;
 mod unevaluated;

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::json::array::{demand, truth};
 use crate::json::formula::FormulaId;
-use crate::json::frames::{Frames, TaskId, Verdicts, value_task, verdict};
+use crate::json::frames::{Frames, TaskId, Verdicts, value_task};
 use crate::json::keys::{KeyTable, Known};
 use crate::json::object_read::{Read, bit, set_bit};
 use crate::json::shape::{Key, Shape};
@@ -301,9 +301,9 @@ impl Frames {
         } = self.member_of(id);
         let object = self.objects.get(object_id.0);
         let shape = self.rules.shape_of(object.shape);
-        let task = self.task_of(self.member_task(id));
+        let task = self.member_task(id);
         let judge = |rule: u32, own: FormulaId| {
-            let fine = verdict(task, verdicts, shape.demand(&self.rules, rule, key));
+            let fine = self.verdict(task, verdicts, shape.demand(&self.rules, rule, key));
             if fine
                 && !object
                     .read

@@ -11,7 +11,6 @@ use crate::json::object_read::Read;
 use crate::json::rules::Rules;
 use crate::json::shape::{Key, Shape};
 use crate::json::texts::TextId;
-use crate::regex::node::{NodeId, Spelling};
 
 /// Drafts that are looked at for one ending.
 const BUDGET: usize = 1_000;
@@ -293,24 +292,13 @@ impl<'a> Question<'a> {
             .filter(|(key, _)| is_here(&key))
             .count();
         let most = read.count() + drafted + self.shape.wanted.len() + 2;
-        let language = self.shape.classes.get(usize::from(class))?.language;
-        let regexes = &self.rules.scanner.regexes;
-        let words = match language {
-            // Declared keys are told apart from those that are not by a table.
-            NodeId::ANY => {
-                let declared = regexes.not(regexes.words(&self.shape.keys));
-                regexes.cheapest_words(declared, most, Spelling::Json)
-            }
-            _ => regexes.cheapest_words(language, most, Spelling::Json),
-        };
-        let keys = words
-            .iter()
-            .map(|word| Key::Other(self.rules.texts.text(word), class));
+        let keys = self.shape.cheapest_keys(self.rules, class, most);
         // Keys that some rule names are told apart from these.
         let is_named = |key: &Key| self.shape.wanted.binary_search(key).is_ok();
-        let mut free =
-            keys.filter(|&key| self.read.is_open(key) && !draft.has(key) && !is_named(&key));
-        free.nth(skip)
+        let mut free = keys
+            .iter()
+            .filter(|&&key| self.read.is_open(key) && !draft.has(key) && !is_named(&key));
+        free.nth(skip).copied()
     }
 }
 

@@ -111,9 +111,13 @@ impl Reader<'_> {
             }
             InPlace::OneOf(branches) => {
                 let branches = self.all(branches, depth + 1)?;
-                let one = (0..branches.len()).map(|i| self.only(&branches, i, branches[i]));
-                let one: Vec<FormulaId> = one.collect();
-                parts.push(formulas.or(&one));
+                parts.push(match branches[..] {
+                    [a, b] => formulas.either(a, b),
+                    _ => {
+                        let one = (0..branches.len()).map(|i| self.only(&branches, i, branches[i]));
+                        formulas.or(&one.collect::<Vec<FormulaId>>())
+                    }
+                });
             }
             &InPlace::Not(schema) => {
                 let schema = self.schema(schema, depth + 1)?;

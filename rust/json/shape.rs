@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::json::formula::FormulaId;
@@ -9,7 +10,7 @@ use crate::json::keys::{KeyTable, Known};
 use crate::json::liveness::key_bytes;
 use crate::json::rules::Rules;
 use crate::json::texts::TextId;
-use crate::regex::node::NodeId;
+use crate::regex::node::{NodeId, Spelling};
 
 /// The rules that an object began with: they fix its declared keys and their ranks.
 pub(crate) type ShapeKey = Box<[u32]>;
@@ -32,6 +33,9 @@ pub(crate) struct KeyClass {
     demands: FxHashMap<u32, FormulaId>,
 }
 
+/// The cheapest keys of a class, by the class and how many they are.
+type CheapestKeys = FxHashMap<(u16, usize), Arc<[Key]>>;
+
 #[derive(Debug)]
 pub(crate) struct Shape {
     /// The declared keys by rank: in the order of their first appearance.
@@ -49,6 +53,7 @@ pub(crate) struct Shape {
     pub(crate) classes: Vec<KeyClass>,
     /// Whether each class has so many keys that one more or less makes no difference.
     plentiful: OnceLock<Box<[bool]>>,
+    cheapest: Mutex<CheapestKeys>,
     /// What rules with patterns demand of declared keys, by rank.
     demands: FxHashMap<u32, Box<[FormulaId]>>,
     /// Members beyond so many make no difference; 0 if their number never does.
@@ -92,6 +97,7 @@ impl Shape {
         let mut shape = Shape {
             key_bytes: keys.iter().map(|key| key_bytes(key)).collect(),
             plentiful: OnceLock::new(),
+            cheapest: Mutex::default(),
             classes,
             demands: FxHashMap::default(),
             required: FxHashMap::default(),
@@ -179,6 +185,32 @@ impl Shape {
             classes.map(|c| is_plentiful(rules, c.language)).collect()
         };
         (others as u64) < PLENTY / 2 && self.plentiful.get_or_init(find)[usize::from(class)]
+    }
+
+    /// The cheapest keys of a class, so many or more if it has as many.
+    pub(crate) fn cheapest_keys(&self, rules: &Rules, class: u16, most: usize) -> Arc<[Key]> {
+        // Rounded, so that an object that grows does not search anew for each key.
+        let most = most.next_power_of_two();
+        if let Some(known) = self.cheapest.lock().get(&(class, most)) {
+            return known.clone();
+        }
+        let regexes = &rules.scanner.regexes;
+        let language = match self.classes.get(usize::from(class)) {
+            // Declared keys are told apart from those that are not by a table.
+            Some(all) if all.language == NodeId::ANY => regexes.not(regexes.words(&self.keys)),
+            Some(class) => class.language,
+            None => NodeId::NEVER,
+        };
+        let words = regexes.cheapest_words(language, most, Spelling::Json);
+        let keys = words
+            .iter()
+            .map(|word| Key::Other(rules.texts.text(word), class));
+        let keys: Arc<[Key]> = keys.collect();
+        self.cheapest
+            .lock()
+            .entry((class, most))
+            .or_insert(keys)
+            .clone()
     }
 
     pub(crate) fn required(&self, rule: u32) -> &Required {

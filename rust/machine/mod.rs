@@ -313,7 +313,8 @@ impl Machine {
                 Some(next) if self.is_delimited(stack) => stay(State::Number(next)),
                 Some(next) => self.step_both(stay(State::Number(next))?, config, byte),
                 // A number ends before a byte that is not its own.
-                None => self.step(self.close_number(config)?, byte),
+                None if self.may_follow(stack, byte) => self.step(self.close_number(config)?, byte),
+                None => None,
             },
             State::String { scan, partial } => match scan_string(scanner, scan, partial, byte) {
                 Scanned::Stays(scan, partial, _) => stay(State::String { scan, partial }),
@@ -470,6 +471,16 @@ impl Machine {
         }
     }
 
+    /// Whether a byte can follow the value above `stack`, at a glance.
+    fn may_follow(&self, stack: StackId, byte: u8) -> bool {
+        let closing = match self.stacks.get(stack.0) {
+            Some((Frame::Member(_), _)) => b'}',
+            Some((Frame::Item { .. }, _)) => b']',
+            _ => return true,
+        };
+        byte == b',' || byte == closing || SPACES.contains(&byte)
+    }
+
     /// The configuration if the number that is being read ends here.
     pub(crate) fn close_number(&self, config: Config) -> Option<Config> {
         match config.state {
@@ -570,6 +581,35 @@ impl Machine {
     /// The configuration after a string or number has ended in a state, outside of records.
     pub(crate) fn close_scalar(&self, stack: StackId, scan: ScanId) -> Option<Config> {
         self.close(stack, TextId::EMPTY, &self.frames.scalar_verdicts(scan))
+    }
+
+    /// The configuration after an item that is compared with others of its array, whatever its value
+    /// is; `None` if that could make a difference to more than the next item's value.
+    pub(crate) fn close_any_item(&self, config: Config) -> Option<Config> {
+        match *self.stacks.get(config.stack.0) {
+            Some((Frame::Item { array, mark }, stack)) if mark == TextId::START => {
+                let array = self.frames.after_item(array, &[], None);
+                self.frames.spare_values(array)?;
+                let (opened, gap) = (false, self.whitespace.inside());
+                Some(Config {
+                    state: State::Array { array, opened, gap },
+                    stack,
+                    record: TextId::EMPTY,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the string that has begun as the next item has more values than can be taken, where
+    /// `ended` is what [`Machine::close_any_item`] gives.
+    pub(crate) fn has_plenty(&self, ended: Config, next: ScanId) -> bool {
+        let spare = match ended.state {
+            State::Array { array, .. } => self.frames.spare_values(array),
+            _ => None,
+        };
+        let scanner = &self.frames.rules.scanner;
+        spare.is_some_and(|least| scanner.regexes.has_words(scanner.scan(next).must, least))
     }
 
     /// How many more characters of whitespace may come, where they may come freely.

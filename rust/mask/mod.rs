@@ -8,6 +8,7 @@
 
 mod apart;
 mod groups;
+mod items;
 mod keys;
 mod local;
 mod plain;
@@ -427,12 +428,23 @@ impl Walk<'_> {
     }
 
     fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Tokens {
-        let scanner = &self.machine.frames.rules.scanner;
         let local = self.local(ScanKey::Scan(scan), partial);
-        if scanner.scan(scan).asks.is_empty() && config.record == TextId::EMPTY {
-            // All ways to close the string are one.
-            let closed = self.machine.close_scalar(config.stack, scan);
-            let more = closed.map(|after| tokens_of(&local, &self.leave(&local, after).exits));
+        if let Some(closed) = self.ended(config, scan) {
+            let more = closed.map(|after| {
+                let left = self.leave(&local, after);
+                if config.record == TextId::EMPTY {
+                    return tokens_of(&local, &left.exits);
+                }
+                let may = |exit: &u32| {
+                    let Exit { token, before, .. } = local.exits.tokens[*exit as usize];
+                    let bytes = self.vocabulary.token(token).unwrap_or_default();
+                    let beyond = &bytes[usize::from(before) + 1..];
+                    local.is_open(*exit)
+                        && !self.differs(after, beyond, || self.goes_on(config, bytes))
+                };
+                let exits: Vec<u32> = left.exits.iter().copied().filter(may).collect();
+                tokens_of(&local, &exits)
+            });
             let more = more.unwrap_or_default();
             return Tokens::Inside(local, more);
         }

@@ -28,15 +28,28 @@ impl Walk<'_> {
             self.closed_key(self.vocabulary, trie.root(), config, place, &mut tokens);
             return Tokens::new(tokens, self.vocabulary.mask_words());
         }
-        match (config.state, self.machine.close_number(config)) {
-            (State::Number(scan), closed) if self.machine.is_delimited(config.stack) => {
+        match config.state {
+            State::Number(scan) if self.machine.is_delimited(config.stack) => {
                 let root = self.vocabulary.trie().root();
                 self.number(self.vocabulary, root, config, &mut tokens);
+                let scanner = &self.machine.frames.rules.scanner;
+                let ended = scanner.can_end(scan).then(|| self.ended(config, scan));
+                let closed = match ended {
+                    Some(Some(closed)) => closed,
+                    _ => self.machine.close_number(config),
+                };
                 if let Some(closed) = closed {
-                    let inside = self.machine.frames.rules.scanner.ascii(scan);
-                    let inside = ByteSet::of_ascii(inside);
+                    let inside = ByteSet::of_ascii(scanner.ascii(scan));
                     let after = self.machine.next_bytes(closed).without(inside);
+                    let begin = tokens.len();
                     self.tokens(closed, after, &mut tokens);
+                    if config.record != TextId::EMPTY {
+                        let beyond = tokens.split_off(begin);
+                        tokens.extend(beyond.into_iter().filter(|&token| {
+                            let bytes = self.vocabulary.token(token).unwrap_or_default();
+                            !self.differs(closed, bytes, || self.goes_on(config, bytes))
+                        }));
+                    }
                 }
             }
             _ => self.tokens(config, self.machine.next_bytes(config), &mut tokens),
@@ -158,25 +171,35 @@ impl Walk<'_> {
     /// Those of a subtree that end the string or number which has begun there and may go on.
     fn leave_below(&self, of: &impl Texts, start: Config, below: &Below, out: &mut Vec<u32>) {
         let machine = self.machine;
-        let goes_on = |from: Config, bytes: &[u8]| {
-            let after = bytes.iter().try_fold(from, |at, &b| machine.step(at, b));
-            after.is_some()
+        let ended = match start.state {
+            State::String { scan, .. } | State::Number(scan) => self.ended(start, scan),
+            _ => None,
         };
-        let scanner = &machine.frames.rules.scanner;
-        match start.state {
-            State::String { scan, .. } | State::Number(scan)
-                if scanner.scan(scan).asks.is_empty() && start.record == TextId::EMPTY =>
-            {
-                // All ways to close it are one.
-                let Some(closed) = machine.close_scalar(start.stack, scan) else {
+        match (start.state, ended) {
+            (_, Some(closed)) => {
+                let Some(closed) = closed else {
                     return;
                 };
-                out.extend_from_slice(&below.closing);
-                self.go_on(&below.beyond, closed, out);
-            }
-            State::Number(_) | State::String { .. } => {
+                if start.record == TextId::EMPTY {
+                    out.extend_from_slice(&below.closing);
+                    self.go_on(&below.beyond, closed, out);
+                    return;
+                }
+                let first = machine.next_bytes(closed);
+                let quote = usize::from(matches!(start.state, State::String { .. }));
                 for exit in &below.exits {
-                    if goes_on(start, &of.bytes(exit.item)[usize::from(exit.begin)..]) {
+                    let bytes = of.bytes(exit.item);
+                    let beyond = &bytes[usize::from(exit.end) + quote..];
+                    let may = beyond.first().is_none_or(|&byte| first.contains(byte));
+                    let alone = || self.goes_on(start, &bytes[usize::from(exit.begin)..]);
+                    if may && self.goes_on(closed, beyond) && !self.differs(closed, beyond, alone) {
+                        out.push(exit.item);
+                    }
+                }
+            }
+            (State::Number(_) | State::String { .. }, None) => {
+                for exit in &below.exits {
+                    if self.goes_on(start, &of.bytes(exit.item)[usize::from(exit.begin)..]) {
                         out.push(exit.item);
                     }
                 }
@@ -187,7 +210,7 @@ impl Walk<'_> {
                     let bytes = of.bytes(exit.item);
                     let next = bytes.get(usize::from(exit.end) + 1);
                     let may = next.is_none_or(|&byte| first.contains(byte));
-                    if may && goes_on(start, &bytes[usize::from(exit.begin)..]) {
+                    if may && self.goes_on(start, &bytes[usize::from(exit.begin)..]) {
                         out.push(exit.item);
                     }
                 }

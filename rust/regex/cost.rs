@@ -99,7 +99,7 @@ impl Regexes {
     pub(crate) fn is_live(&self, id: NodeId) -> bool {
         match self.node(id) {
             // There are none that cannot be finished.
-            Node::Numbers(_) | Node::Reading(_) => true,
+            Node::Numbers(_) | Node::Points(_) | Node::Reading(_) | Node::Among(_) => true,
             Node::Or(parts) => parts.iter().any(|&part| self.is_live(part)),
             _ => self.cost(id, Spelling::Json) != NO_WAY,
         }
@@ -174,9 +174,13 @@ impl Regexes {
                 let costs = rests.iter().map(|w| text_cost(w, spelling));
                 (costs.min().unwrap_or(NO_WAY), true)
             }
-            Node::Numbers(_) => (1, false),
+            Node::Numbers(_) | Node::Points(_) => (1, false),
             Node::Reading(ref reading) => reading.shortest(self.numeric().digits()),
             Node::Symbol(symbol) => (self.symbol_cost(symbol), true),
+            Node::Among(ref among) => {
+                let bound = among.shortest(self.numeric().digits());
+                (bound, bound == 0)
+            }
             Node::Told(ref told) => ((told.rule.distance)(&told.state).unwrap_or(NO_WAY), true),
             Node::Concat(..) => self.lower_bound(id, spelling),
             Node::Or(ref parts) => parts.iter().fold((NO_WAY, true), |(best, all), &p| {

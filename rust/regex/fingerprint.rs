@@ -91,9 +91,29 @@ impl Regexes {
                 hasher.write_u8(4);
                 self.numeric().set(set).hash(&mut hasher);
             }
+            Node::Points(values) => {
+                hasher.write_u8(13);
+                // Their order differs from store to store.
+                let of = |&id: &u32| {
+                    let mut hasher = self::hasher();
+                    self.value(id).hash(&mut hasher);
+                    hasher.finish128().as_u128()
+                };
+                let sum = values.iter().map(of).fold(0, u128::wrapping_add);
+                hasher.write_u128(sum);
+            }
             Node::Reading(reading) => {
                 hasher.write_u8(10);
                 reading.fingerprint(self.numeric().digits(), &mut hasher);
+            }
+            Node::Among(among) => {
+                hasher.write_u8(12);
+                among.fingerprint(self.numeric().digits(), &mut hasher, |digits, gap| {
+                    let mut hasher = self::hasher();
+                    hasher.write(digits);
+                    hasher.write_i32(gap);
+                    hasher.finish128().as_u128()
+                });
             }
             Node::Told(told) => {
                 hasher.write_u8(11);

@@ -4,6 +4,7 @@ mod ast;
 mod classes;
 pub(crate) mod codeset;
 pub(crate) mod cost;
+mod counts;
 mod fingerprint;
 pub(crate) mod lower;
 pub(crate) mod node;

@@ -11,7 +11,7 @@ use crate::intern::Interner;
 use crate::limits::Limits;
 use crate::regex::codeset::{CodeSet, MAX, SCALARS};
 use crate::regex::fingerprint;
-use crate::regex::numeric::{self, Reading};
+use crate::regex::numeric::{self, Among, Reading};
 use crate::regex::pieces::{self, Piece};
 use crate::regex::told::Told;
 
@@ -56,8 +56,12 @@ pub(crate) enum Node {
     },
     /// The numbers of a set.
     Numbers(u32),
+    /// Single numbers, as indices of their values. Sorted.
+    Points(Box<[u32]>),
     /// What completes a number whose digits have begun.
     Reading(Box<Reading>),
+    /// What completes one of many numbers.
+    Among(Box<Among>),
     Told(Told),
     /// What is read by other means: see [`Regexes::symbol`].
     Symbol(u32),
@@ -302,20 +306,27 @@ impl Regexes {
 
     /// A language as one without a greatest length, and that length, if it is so limited.
     pub(crate) fn split_length(&self, id: NodeId) -> Option<(NodeId, u32)> {
-        let Node::And(parts) = self.node(id) else {
-            return None;
-        };
-        let limit = |&part: &NodeId| match *self.node(part) {
-            Node::Repeat {
-                body: NodeId::CHAR,
-                min: 0,
-                max,
-            } if max != UNBOUNDED => Some(max),
+        // Repeated characters and their number.
+        let limited = |&part: &NodeId| match *self.node(part) {
+            Node::Repeat { body, min, max } if max != UNBOUNDED => Some((body, min, max)),
             _ => None,
         };
-        let max = parts.iter().find_map(limit)?;
-        let rest = parts.iter().filter(|part| limit(part).is_none());
-        Some((self.and(rest.copied().collect()), max))
+        match self.node(id) {
+            Node::And(parts) => {
+                let limit = parts.iter().filter_map(limited);
+                let (_, min, max) = limit.clone().find(|limit| limit.0 == NodeId::CHAR)?;
+                let is_limit = |&part: &NodeId| limited(&part) == Some((NodeId::CHAR, min, max));
+                let mut rest: Vec<NodeId> =
+                    parts.iter().copied().filter(|p| !is_limit(p)).collect();
+                rest.push(self.repeat(NodeId::CHAR, min, UNBOUNDED));
+                Some((self.and(rest), max))
+            }
+            _ => {
+                let (body, min, max) = limited(&id)?;
+                let is_class = matches!(self.node(body), Node::Class(_));
+                is_class.then(|| (self.repeat(body, min, UNBOUNDED), max))
+            }
+        }
     }
 
     /// As [`Regexes::repeat_between`], with [`UNBOUNDED`] for no upper bound.
@@ -369,6 +380,7 @@ impl Regexes {
             flat.push(self.class(set));
         }
         self.unite_numbers(&mut flat);
+        self.join_counts(&mut flat);
         flat.sort_unstable();
         flat.dedup();
         if flat.first() == Some(&NodeId::EMPTY) && flat[1..].iter().any(|&n| self.nullable(n)) {
@@ -418,6 +430,7 @@ impl Regexes {
             }
         }
         self.join_numbers(&mut flat);
+        self.join_excluded_words(&mut flat);
         flat.sort_unstable();
         flat.dedup();
         match flat[..] {
@@ -431,6 +444,23 @@ impl Regexes {
                 Some(node) => node,
                 None => self.make(Node::And(flat.into())),
             },
+        }
+    }
+
+    /// Replaces words that must not be by all of them as one.
+    fn join_excluded_words(&self, parts: &mut Vec<NodeId>) {
+        let is_word = |id: NodeId| matches!(self.node(id), Node::Empty | Node::Words { .. });
+        let excluded = |&part: &NodeId| match *self.node(part) {
+            Node::Not(inner) => match self.node(inner) {
+                Node::Or(words) => words.iter().all(|&word| is_word(word)).then_some(inner),
+                _ => is_word(inner).then_some(inner),
+            },
+            _ => None,
+        };
+        if parts.iter().filter_map(excluded).nth(1).is_some() {
+            let words = parts.iter().filter_map(excluded).collect();
+            parts.retain(|part| excluded(part).is_none());
+            parts.push(self.not(self.or(words)));
         }
     }
 
@@ -540,8 +570,9 @@ impl Regexes {
             Node::Words {
                 list, lo, depth, ..
             } => self.word_list(list)[lo as usize].len() == depth as usize,
-            Node::Numbers(_) => false,
+            Node::Numbers(_) | Node::Points(_) => false,
             Node::Reading(ref reading) => reading.holds(),
+            Node::Among(ref among) => among.holds(self.numeric().digits()),
             Node::Told(_) => self.cost(id, Spelling::Raw) == 0,
             Node::Concat(..) => unreachable!("the loop above ends after the last concatenation"),
             Node::Or(ref parts) => parts.iter().any(|&p| self.nullable(p)),
@@ -571,7 +602,9 @@ impl Regexes {
                 depth,
             } => self.derive_words(list, lo, hi, depth),
             Node::Numbers(set) => self.derive_numbers(set),
+            Node::Points(ref values) => self.derive_points(values),
             Node::Reading(ref reading) => self.derive_reading(reading),
+            Node::Among(ref among) => self.derive_among(among),
             Node::Told(ref told) => self.derive_told(told),
             Node::Symbol(symbol) => vec![Piece {
                 lo: SYMBOLS + 2 * symbol,

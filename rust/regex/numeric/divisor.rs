@@ -101,6 +101,19 @@ impl Divisor {
         Decimal::new(false, digits, self.scale.into())
     }
 
+    /// How many multiples lie from one multiple to a greater one, without the first; `None` if the
+    /// numbers are too long.
+    pub(super) fn steps(self, from: &Decimal, to: &Decimal) -> Option<u128> {
+        let multiple = |value: &Decimal| {
+            let (digits, ..) = self.units(value);
+            let add = |sum: i128, digit: &u8| sum * 10 + i128::from(digit - b'0');
+            let short = digits.len() <= MAX_DIGITS as usize;
+            let size = short.then(|| digits.iter().fold(0, add))?;
+            Some(if value.negative { -size } else { size })
+        };
+        Some(multiple(from)?.abs_diff(multiple(to)?) / self.core)
+    }
+
     /// The absolute value in units of 10^`scale`: its whole part, that modulo the core, and
     /// whether there is nothing else.
     fn units(self, value: &Decimal) -> (Vec<u8>, u128, bool) {

@@ -56,6 +56,12 @@ impl Interval {
         self.lower.is_some() && self.lower == self.upper
     }
 
+    /// The only number of the interval, if it is a point.
+    pub(super) fn value(&self) -> Option<&Decimal> {
+        let lower = self.lower.as_ref().filter(|_| self.is_point());
+        lower.map(|end| &end.value)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         match (&self.lower, &self.upper) {
             (Some(lower), Some(upper)) => match lower.value.cmp(&upper.value) {

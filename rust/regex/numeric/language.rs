@@ -1,19 +1,27 @@
 //! Sets of numbers and states of reading them, as nodes among other languages.
 
+use crate::decimal::Decimal;
 use crate::intern::Interner;
 use crate::regex::node::{Node, NodeId, Regexes};
+use crate::regex::numeric::among;
 use crate::regex::numeric::bound::Digits;
 use crate::regex::numeric::divisor::Divisor;
 use crate::regex::numeric::exponent;
+use crate::regex::numeric::how::How;
+use crate::regex::numeric::interval::Interval;
 use crate::regex::numeric::reading::Reading;
 use crate::regex::numeric::set::{Clause, Set};
 use crate::regex::pieces::{self, Piece};
+
+/// So many single numbers are excluded apart from the set that they are excluded from.
+const APART: u64 = 16;
 
 /// What the nodes of numbers refer to.
 #[derive(Debug)]
 pub(crate) struct Store {
     sets: Interner<Set>,
     pub(super) digits: Digits,
+    pub(super) values: Interner<Decimal>,
 }
 
 impl Default for Store {
@@ -21,6 +29,7 @@ impl Default for Store {
         Store {
             sets: Interner::new(),
             digits: Digits::new(),
+            values: Interner::new(),
         }
     }
 }
@@ -45,7 +54,7 @@ impl Regexes {
         self.make(Node::Numbers(set))
     }
 
-    fn reading(&self, reading: Option<Reading>) -> NodeId {
+    pub(super) fn reading(&self, reading: Option<Reading>) -> NodeId {
         reading.map_or(NodeId::NEVER, |reading| {
             self.make(Node::Reading(Box::new(reading)))
         })
@@ -56,7 +65,14 @@ impl Regexes {
         let digits = self.numeric().digits();
         let mut out = Vec::new();
         for clause in &self.numeric().set(set).clauses {
-            for interval in &clause.intervals {
+            let are_free = clause.how == How::default();
+            let is_near =
+                |interval: &&Interval| are_free && interval.value().is_some_and(among::is_near);
+            let (near, others): (Vec<&Interval>, Vec<&Interval>) =
+                clause.intervals.iter().partition(is_near);
+            let near = near.into_iter().filter_map(Interval::value);
+            out.push(self.among(near.filter(|value| value.negative == negative)));
+            for interval in others {
                 let start = if negative {
                     Reading::start(&clause.how, &interval.negated(), digits)
                 } else {
@@ -106,6 +122,7 @@ impl Regexes {
             return;
         };
         let mut joined = parts.swap_remove(first);
+        let excluded = self.excluded_points(parts);
         parts.retain(|&part| {
             let set = self.set_of(joined);
             let both = match (set, self.node(part)) {
@@ -123,7 +140,53 @@ impl Regexes {
             }
             !is_joined
         });
+        if let (Some(set), false) = (self.set_of(joined), excluded.is_empty()) {
+            let many = excluded.len() as u64;
+            if many >= APART && set.has_more_than(many) {
+                // Cut out, they would make as many intervals, of which each is read on its own.
+                parts.push(self.not(self.points(excluded)));
+            } else {
+                let left = set.difference(&self.set_of_points(&excluded));
+                joined = self.numbers(left.expect("points have no demand"));
+            }
+        }
         parts.push(joined);
+    }
+
+    /// Whether a language of numbers certainly holds so many values.
+    pub(crate) fn has_numbers(&self, id: NodeId, least: u64) -> bool {
+        let parts = match self.node(id) {
+            Node::And(parts) => &**parts,
+            _ => &[id],
+        };
+        let mut excluded = 0;
+        let mut sets = Vec::new();
+        for &part in parts {
+            match *self.node(part) {
+                Node::Numbers(set) => sets.push(self.numeric().set(set)),
+                Node::Not(inner) => match self.points_of(inner) {
+                    Some(points) => excluded += points.len() as u64,
+                    None => return false,
+                },
+                _ => return false,
+            }
+        }
+        matches!(sets[..], [set] if set.has_more_than(least + excluded))
+    }
+
+    /// Takes out the parts that exclude single numbers, and gives all these numbers.
+    fn excluded_points(&self, parts: &mut Vec<NodeId>) -> Vec<u32> {
+        let mut all = Vec::new();
+        parts.retain(|&part| {
+            let points = match *self.node(part) {
+                Node::Not(inner) => self.points_of(inner),
+                _ => None,
+            };
+            let is_other = points.is_none();
+            all.extend(points.unwrap_or_default());
+            is_other
+        });
+        all
     }
 
     /// Replaces the sets among the parts of a disjunction by their union.
@@ -150,7 +213,7 @@ impl Regexes {
             .then(|| self.and(vec![id, plain]))
     }
 
-    fn set_of(&self, id: NodeId) -> Option<&Set> {
+    pub(super) fn set_of(&self, id: NodeId) -> Option<&Set> {
         match *self.node(id) {
             Node::Numbers(set) => Some(self.numeric().set(set)),
             _ => None,

@@ -3,6 +3,7 @@
 //! A [`Set`] says which values, a [`Reading`] is a state of reading the digits of one. All compares
 //! digits with digits, so no digit is lost whatever the length.
 
+mod among;
 mod bound;
 mod divisor;
 mod exponent;
@@ -10,6 +11,7 @@ mod how;
 mod interval;
 mod language;
 mod multiples;
+mod points;
 mod reach;
 mod reading;
 mod set;
@@ -17,6 +19,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use among::Among;
 pub(crate) use divisor::Divisor;
 pub(crate) use exponent::MAX_EXPONENT;
 pub(crate) use interval::{End, Interval};

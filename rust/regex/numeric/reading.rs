@@ -142,7 +142,7 @@ impl Reading {
     }
 
     /// The form that states of equal futures share; `None` if the number cannot be finished.
-    fn settled(mut self) -> Option<Self> {
+    pub(super) fn settled(mut self) -> Option<Self> {
         if self.leading {
             self.settle_leading();
         } else {

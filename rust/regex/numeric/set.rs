@@ -1,5 +1,6 @@
 //! Sets of decimals: what schemas say about the value of a number.
 
+use crate::decimal::Decimal;
 use crate::regex::numeric::divisor::Divisor;
 use crate::regex::numeric::how::{How, TooComplex};
 use crate::regex::numeric::interval::{self, Interval};
@@ -77,6 +78,43 @@ impl Set {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.clauses.is_empty()
+    }
+
+    /// The numbers that it holds, if it names them one by one.
+    pub(super) fn values(&self) -> Option<impl Iterator<Item = &Decimal>> {
+        let [clause] = &self.clauses[..] else {
+            return None;
+        };
+        let all = clause.how == How::default() && clause.intervals.iter().all(Interval::is_point);
+        all.then(|| clause.intervals.iter().filter_map(Interval::value))
+    }
+
+    /// Of intervals that are points.
+    pub(super) fn values_of(points: Vec<Interval>) -> Self {
+        let intervals = interval::union(points);
+        let how = How::default();
+        Set {
+            clauses: vec![Clause { how, intervals }],
+        }
+    }
+
+    /// Whether it certainly holds more than so many numbers.
+    pub(super) fn has_more_than(&self, many: u64) -> bool {
+        self.clauses.iter().any(|clause| {
+            clause.intervals.iter().any(|interval| {
+                let (Some(lower), Some(upper)) = (&interval.lower, &interval.upper) else {
+                    return true;
+                };
+                match clause.how.divisor {
+                    None => !interval.is_point(),
+                    Some(divisor) if clause.how.without.is_empty() => {
+                        let steps = divisor.steps(&lower.value, &upper.value);
+                        steps.is_some_and(|steps| steps >= many.into())
+                    }
+                    Some(_) => false,
+                }
+            })
+        })
     }
 
     /// What is in any; `None` if that has too many clauses.

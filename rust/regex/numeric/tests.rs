@@ -437,6 +437,75 @@ proptest! {
     }
 }
 
+/// Single numbers, some of which share their digits.
+fn points() -> impl Strategy<Value = Vec<Decimal>> {
+    let few = (any::<bool>(), "[0-9]{1,3}", -4..5_i64)
+        .prop_map(|(negative, digits, exponent)| Decimal::new(negative, digits.into(), exponent));
+    prop::collection::vec(prop_oneof![4 => few, 1 => decimals()], 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn many_numbers_are_read_as_each_alone(
+        points in points(),
+        demand in demands(),
+        picks in prop::collection::vec(
+            (any::<prop::sample::Index>(), -8..50_i64, 0..4_usize, any::<u8>(), any::<bool>()), 1..12),
+    ) {
+        let nodes = regexes();
+        let equal = |value: &Decimal| Set::interval(Interval::point(value));
+        let all = Set::union(&points.iter().map(equal).collect::<Vec<_>>()).unwrap();
+        let base = demand.node(&nodes);
+        let among = nodes.numbers(all.clone());
+        let joined = nodes.and(vec![base, nodes.not(among)]);
+        // The same, with each number cut out of the set.
+        let cut = match nodes.node(base) {
+            &Node::Numbers(set) => nodes.numeric().set(set).difference(&all).map(|s| nodes.numbers(s)),
+            _ => None,
+        };
+        for (pick, point, zeros, style, is_point) in picks {
+            let mut value = pick.get(&points).clone();
+            if !is_point {
+                value = Decimal::new(value.negative, [&value.digits[..], b"7"].concat(), value.exponent - 1);
+            }
+            let Some(text) = spelled(&value, point, zeros, style) else { continue };
+            let is_among = in_domain(&text).is_some() && points.contains(&value);
+            let is_left = demand.allows(&text) && !points.contains(&value);
+            let mut at = (among, joined, cut);
+            for c in text.chars() {
+                prop_assert_eq!(nodes.is_live(at.0), at.0 != NodeId::NEVER);
+                if at.0 != NodeId::NEVER {
+                    assert_ends_at_its_cost(&nodes, at.0, &(&points, &text));
+                }
+                if let Some(cut) = at.2 {
+                    let costs = [at.1, cut].map(|node| nodes.cost(node, Spelling::Json));
+                    prop_assert_eq!(costs[0], costs[1], "{} {}", text, c);
+                }
+                let step = |node| if node == NodeId::NEVER { node } else { nodes.step(node, c as u32) };
+                at = (step(at.0), step(at.1), at.2.map(step));
+            }
+            prop_assert_eq!(nodes.nullable(at.0), is_among, "{}", text);
+            prop_assert_eq!(nodes.nullable(at.1), is_left, "not {}", text);
+        }
+    }
+}
+
+#[test]
+fn many_numbers_share_their_states() {
+    let nodes = regexes();
+    let numbers: Vec<String> = (0..10_000_u64).map(|i| (i * 99_991).to_string()).collect();
+    let sets: Vec<Set> = numbers
+        .iter()
+        .map(|n| Set::interval(Interval::point(&decimal(n))))
+        .collect();
+    let start = nodes.numbers(Set::union(&sets).unwrap());
+    let before = nodes.len();
+    assert!(nodes.matches(start, "999810009") && !nodes.matches(start, "999810010"));
+    assert!(nodes.len() - before < 500, "{}", nodes.len() - before);
+}
+
 /// The states that reading texts makes.
 fn states<'t>(nodes: &Regexes, start: NodeId, texts: impl IntoIterator<Item = &'t str>) -> usize {
     let mut seen = std::collections::HashSet::from([start]);

@@ -1,0 +1,70 @@
+//! The items of an array that a later one must differ from.
+
+use crate::json::formula::{Formula, FormulaId, Kind};
+use crate::json::rules::Rules;
+use crate::regex::node::NodeId;
+
+/// Values that are taken: strings and numbers as one language each, so that excluding them is one
+/// demand however many they are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Taken {
+    strings: NodeId,
+    numbers: NodeId,
+    /// Formulas of all other values. Sorted.
+    others: Box<[FormulaId]>,
+}
+
+impl Default for Taken {
+    fn default() -> Self {
+        Taken {
+            strings: NodeId::NEVER,
+            numbers: NodeId::NEVER,
+            others: Box::default(),
+        }
+    }
+}
+
+impl Taken {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Taken::default()
+    }
+
+    /// Adds a value, as the formula of just that value.
+    pub(crate) fn insert(&mut self, rules: &Rules, value: FormulaId) {
+        let regexes = &rules.scanner.regexes;
+        let of_kind = |kind| rules.formulas.of_kind(value, kind);
+        match (
+            rules.formulas.get(of_kind(Kind::String)),
+            rules.formulas.get(of_kind(Kind::Number)),
+        ) {
+            (&Formula::Text(word), _) => self.strings = regexes.or(vec![self.strings, word]),
+            (_, &Formula::Number(number)) => {
+                let numbers = regexes.unite_points(self.numbers, number);
+                self.numbers = numbers.expect("a value is a single number");
+            }
+            _ => self.insert_like(value),
+        }
+    }
+
+    /// Adds whatever satisfies a formula.
+    pub(crate) fn insert_like(&mut self, values: FormulaId) {
+        if let Err(at) = self.others.binary_search(&values) {
+            let mut others = std::mem::take(&mut self.others).into_vec();
+            others.insert(at, values);
+            self.others = others.into();
+        }
+    }
+
+    /// Adds what a value must satisfy that differs from all.
+    pub(crate) fn exclude(&self, rules: &Rules, parts: &mut Vec<FormulaId>) {
+        let (formulas, regexes) = (&rules.formulas, &rules.scanner.regexes);
+        if self.strings != NodeId::NEVER {
+            parts.push(formulas.assertion(Formula::Text(regexes.not(self.strings))));
+        }
+        if self.numbers != NodeId::NEVER {
+            let others = regexes.and(vec![rules.number_domain, regexes.not(self.numbers)]);
+            parts.push(formulas.assertion(Formula::Number(others)));
+        }
+        parts.extend(self.others.iter().map(|&value| formulas.not(value)));
+    }
+}

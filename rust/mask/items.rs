@@ -1,0 +1,71 @@
+//! Masks in an item that is compared with others.
+//!
+//! What may follow such an item depends on its value: the next one must differ from it. As long as
+//! there are values in plenty, that shows inside the next item only. So the item is closed without
+//! its value, once for all tokens, and only those that read on into the next item are looked at
+//! alone.
+
+use crate::json::texts::TextId;
+use crate::machine::{Config, State};
+use crate::mask::Walk;
+use crate::regex::scan::ScanId;
+use crate::vocab::SPACES;
+
+impl Walk<'_> {
+    /// The configuration after the string or number that is being read, if all ways to end it lead
+    /// to the same tokens, but for those that [`Walk::differs`] finds. `None` inside if it must not
+    /// end.
+    pub(super) fn ended(&self, config: Config, scan: ScanId) -> Option<Option<Config>> {
+        let machine = self.machine;
+        if !machine.frames.rules.scanner.scan(scan).asks.is_empty() {
+            return None;
+        }
+        match config.record {
+            TextId::EMPTY => Some(machine.close_scalar(config.stack, scan)),
+            _ => machine.close_any_item(config).map(Some),
+        }
+    }
+
+    /// Whether a token cannot go on with bytes after `ended` once the value is known. `goes_on` says
+    /// whether it can, value and all.
+    pub(super) fn differs(
+        &self,
+        ended: Config,
+        beyond: &[u8],
+        goes_on: impl FnOnce() -> bool,
+    ) -> bool {
+        reads_item(beyond) && !self.is_certain(ended, beyond) && !goes_on()
+    }
+
+    /// Whether valid texts go on with these bytes.
+    pub(super) fn goes_on(&self, from: Config, bytes: &[u8]) -> bool {
+        let mut bytes = bytes.iter();
+        let end = bytes.try_fold(from, |at, &byte| self.machine.step(at, byte));
+        end.is_some()
+    }
+
+    /// Whether the next item has, after what these bytes read of it, values in plenty.
+    fn is_certain(&self, ended: Config, beyond: &[u8]) -> bool {
+        let machine = self.machine;
+        let mut at = ended;
+        let mut items = 0;
+        for &byte in beyond {
+            let Some(next) = machine.step(at, byte) else {
+                return false;
+            };
+            let began = matches!(at.state, State::Value { .. }) && at.stack == next.stack;
+            items += u32::from(began && !matches!(next.state, State::Value { .. }));
+            at = next;
+        }
+        match (items, at.state) {
+            (1, State::String { scan, .. }) => machine.has_plenty(ended, scan),
+            _ => false,
+        }
+    }
+}
+
+/// Whether what follows an item goes on into the next one.
+fn reads_item(beyond: &[u8]) -> bool {
+    let mut rest = beyond.iter().skip_while(|byte| SPACES.contains(byte));
+    rest.next() == Some(&b',') && rest.any(|byte| !SPACES.contains(byte))
+}
