@@ -10,11 +10,11 @@ measured.
 from __future__ import annotations
 
 import argparse
-import csv
 import functools
 import gc
 import itertools
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+import record
 import schemask
-from compare import machine
 from corpus import Llama3, llama3
 
 SCHEMA = {
@@ -323,7 +323,10 @@ def main() -> None:
         measure = functools.partial(llama_cpp, arguments.samples)
         rows += measure() if part == "llama_cpp" else getattr(bench, part)()
 
-    notes = machine()
+    notes = record.circumstances(
+        "one schema and its texts; see benches/README.md",
+        " ".join(["python benches/serving.py", *sys.argv[1:]]),
+    )
     print(*notes, sep="\n")
     header = ["part", "what", "unit", "count", "min", "p10", "median", "p90", "p99", "max"]
     previous = ""
@@ -336,11 +339,7 @@ def main() -> None:
             print(f"\n{part:<60}" + "".join(f"{column:>10}" for column in header[4:]))
         print(f"  {what + ', ' + unit:<58}" + "".join(f"{cell:>10.1f}" for cell in cells))
     if arguments.csv:
-        with arguments.csv.open("w", newline="", encoding="utf-8") as file:
-            file.writelines(f"# {note}\n" for note in notes)
-            writer = csv.writer(file)
-            writer.writerow(header)
-            writer.writerows(table)
+        record.write(arguments.csv, notes, header, table)
 
 
 if __name__ == "__main__":
