@@ -262,14 +262,7 @@ impl Reader {
             }
             TokenName::Ids(id, id)
         } else {
-            self.source
-                .take_while(|c| c != '>' && c != '\n' && c != '\r');
-            if !self.source.eat(">") {
-                return Err(self
-                    .source
-                    .error(from, "the token's name is not closed by `>`"));
-            }
-            TokenName::Name(self.source.text(from).into())
+            self.source.token_name(from)?
         };
         let names = Box::new([name]);
         Ok(self.syntax.push(Expr::Token(TokenSet { names, negated })))

@@ -1,7 +1,7 @@
 //! The text of a grammar, read from left to right.
 
 use crate::error::{Error, Kind};
-use crate::grammar::syntax::Place;
+use crate::grammar::syntax::{Place, TokenName};
 use crate::limits::Limits;
 
 /// A place in a text.
@@ -69,6 +69,15 @@ impl Source {
             self.at += 1;
         }
         self.text(from)
+    }
+
+    /// The rest of a token's name that began at `from`, up to its `>`.
+    pub(super) fn token_name(&mut self, from: usize) -> Result<TokenName, Error> {
+        self.take_while(|c| c != '>' && c != '\n' && c != '\r');
+        if !self.eat(">") {
+            return Err(self.error(from, "the token's name is not closed by `>`"));
+        }
+        Ok(TokenName::Name(self.text(from).into()))
     }
 
     /// The text from a position to here.

@@ -13,6 +13,17 @@ pub(crate) enum Known {
     Taken,
 }
 
+impl Known {
+    /// The key, unless it has come.
+    pub(crate) fn key(self) -> Option<Key> {
+        match self {
+            Known::Declared(rank) => Some(Key::Declared(rank)),
+            Known::Wanted(key) => Some(key),
+            Known::Taken => None,
+        }
+    }
+}
+
 /// All keys that an object treats in a way of their own; all others are alike to it.
 #[derive(Debug)]
 pub(crate) struct KeyTable {
@@ -124,14 +135,8 @@ impl KeyTable {
 
     /// The keys that go on from here and have not come, each with what is left of its text.
     pub(crate) fn open(&self, prefix: Prefix) -> impl Iterator<Item = (Key, &str)> {
-        let depth = prefix.depth as usize;
-        self.range(prefix)
-            .iter()
-            .filter_map(move |(key, known)| match *known {
-                Known::Declared(rank) => Some((Key::Declared(rank), &key[depth..])),
-                Known::Wanted(wanted) => Some((wanted, &key[depth..])),
-                Known::Taken => None,
-            })
+        let ahead = self.ahead(prefix);
+        ahead.filter_map(|(known, rest)| Some((known.key()?, rest)))
     }
 }
 

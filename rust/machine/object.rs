@@ -1,6 +1,6 @@
 //! Objects and their keys.
 
-use crate::json::keys::{Known, Prefix};
+use crate::json::keys::Prefix;
 use crate::json::object::ObjectId;
 use crate::json::shape::Key;
 use crate::json::spelling::{Partial, Scanned, Taken, scan_string};
@@ -121,9 +121,7 @@ impl Machine {
                 Scanned::Closes => {
                     let known = prefix.and_then(|p| self.frames.key_table(object).whole(p));
                     let key = match known {
-                        Some(Known::Declared(rank)) => Key::Declared(rank),
-                        Some(Known::Wanted(key)) => key,
-                        Some(Known::Taken) => return None,
+                        Some(known) => known.key()?,
                         None => Key::Other(text, self.frames.key_class(object, scan)),
                     };
                     Some(self.after_key(object, key))
@@ -177,10 +175,8 @@ impl Machine {
             },
             Taken::Close => {
                 let key = match table.whole(prefix) {
-                    Some(Known::Declared(rank)) => Key::Declared(rank),
-                    Some(Known::Wanted(key)) => key,
+                    Some(known) => known.key()?,
                     None => Key::Other(texts.text(table.text(prefix)), 0),
-                    Some(Known::Taken) => return None,
                 };
                 plan.allows(key).then(|| self.after_key(object, key))
             }

@@ -30,7 +30,6 @@ pub(crate) fn groups(
         Tokens::Few(_) | Tokens::Many(_) | Tokens::Above(..) => {
             vocabulary.trie().seek(
                 start,
-                machine.next_bytes(start),
                 |at| machine.next_bytes(at),
                 |at, byte, _| machine.step(at, byte),
                 |tokens, at| out.push((forget_text(machine, at), tokens.to_vec())),

@@ -23,15 +23,6 @@ enum Reached {
     Closed(u32, Known),
 }
 
-/// The key, unless it has come.
-fn key_of(known: Known) -> Option<Key> {
-    match known {
-        Known::Declared(rank) => Some(Key::Declared(rank)),
-        Known::Wanted(key) => Some(key),
-        Known::Taken => None,
-    }
-}
-
 /// The state between two characters of a key that an object knows, outside of records.
 pub(super) fn key_place(config: Config) -> Option<(ObjectId, Prefix)> {
     match config.state {
@@ -56,7 +47,7 @@ impl Walk<'_> {
     ) {
         let (machine, trie) = (self.machine, of.trie());
         let plan = machine.frames.plan(object);
-        let may = |known| key_of(known).is_some_and(|key| plan.allows(key));
+        let may = |known: Known| known.key().is_some_and(|key| plan.allows(key));
         let mut left: Vec<(u32, Config)> = Vec::new();
         self.look_up(trie, node, (object, prefix), may, |reached| match reached {
             Reached::Inside(node) => out.extend_from_slice(trie.tokens_at(node)),
@@ -69,7 +60,7 @@ impl Walk<'_> {
             }
             Reached::Closed(node, known) => {
                 let closed = |key| machine.after_key_config(config, object, key);
-                left.extend(key_of(known).map(|key| (node, closed(key))));
+                left.extend(known.key().map(|key| (node, closed(key))));
             }
         });
         for (node, at) in left {
@@ -110,7 +101,7 @@ impl Walk<'_> {
                         }
                         Reached::Closed(node, known) => {
                             closed.tokens.extend_from_slice(trie.tokens_below(node));
-                            if let Some(key) = key_of(known).filter(|&key| plan.allows(key)) {
+                            if let Some(key) = known.key().filter(|&key| plan.allows(key)) {
                                 left.push((node, machine.after_key_config(config, object, key)));
                             }
                         }

@@ -223,7 +223,6 @@ impl Walk<'_> {
         let machine = self.machine;
         trie.seek(
             config,
-            machine.next_bytes(config),
             |at| machine.next_bytes(at),
             |at, byte, _| machine.step(at, byte),
             |found, _| out.extend_from_slice(found),

@@ -44,7 +44,6 @@ impl Walk<'_> {
         if let (Some(exits), Some(after)) = (&above.exits, self.machine.returned(below)) {
             exits.beyond.seek(
                 after,
-                self.machine.next_bytes(after),
                 |at| self.machine.next_bytes(at),
                 |at, byte, _| self.step(at, byte),
                 |items, _| more.extend(items.iter().map(|&item| exits.tokens[item as usize])),

@@ -231,14 +231,7 @@ impl Reader<'_> {
                 }
             }
         } else {
-            self.source
-                .take_while(|c| c != '>' && c != '\n' && c != '\r');
-            if !self.source.eat(">") {
-                return Err(self
-                    .source
-                    .error(from, "the token's name is not closed by `>`"));
-            }
-            names.push(TokenName::Name(self.source.text(from).into()));
+            names.push(self.source.token_name(from)?);
         }
         let names = names.into();
         Ok(self.syntax.push(Expr::Token(TokenSet { names, negated })))
