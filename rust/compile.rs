@@ -10,7 +10,8 @@ use crate::error::{Error, Kind};
 use crate::grammar::flow::Flow;
 use crate::grammar::program::Program;
 use crate::grammar::syntax::{Expr, Syntax, TokenName, TokenSet};
-use crate::grammar::{read_gbnf, read_lark};
+use crate::grammar::{read_gbnf, read_lark, read_tree};
+use crate::json::formula::Literals;
 use crate::json::frames::Frames;
 use crate::json::liveness::NEVER;
 use crate::json::rules::Rules;
@@ -39,6 +40,8 @@ pub struct Options {
     pub whitespace: Whitespace,
     /// The order of keys.
     pub property_order: PropertyOrder,
+    /// How null and the booleans are spelled, where JSON values are parts of a grammar.
+    pub literals: Literals,
     /// Whether what is not supported exactly is an error; if not, it is ignored and listed in the
     /// warnings.
     pub strict: bool,
@@ -70,6 +73,7 @@ impl Default for Options {
                 run: limits.whitespace_run,
             },
             property_order: PropertyOrder::Schema,
+            literals: Literals::Json,
             strict: true,
             resources: Vec::new(),
             limits,
@@ -135,6 +139,24 @@ impl Grammar {
         let flow = Flow::read(description)?;
         let models = load_models(&flow.schemas, &options)?;
         Grammar::checked(models, Around::Flow(description.to_owned()), options)
+    }
+
+    /// The texts of a grammar that is given as a tree: see `docs/design.md` for its form.
+    ///
+    /// # Errors
+    ///
+    /// If it is no such tree, a rule is not defined, no text satisfies one, or a schema in it is
+    /// refused.
+    pub fn from_tree(tree: &str, options: Options) -> Result<Self, Error> {
+        let syntax = read_tree(tree, &options.limits)?;
+        let models = load_models(&syntax.schemas, &options)?;
+        Grammar::checked(models, Around::Text(syntax), options)
+    }
+
+    /// The types of which a grammar's first schema allows values, by their names in JSON Schema;
+    /// numbers are one.
+    pub fn types(&self) -> Result<Vec<&'static str>, Error> {
+        Ok(self.0.machine()?.types())
     }
 
     /// The texts of the rule `root` of a grammar in GBNF, the notation of llama.cpp.
@@ -354,7 +376,9 @@ impl Grammar {
         let mut all = std::iter::once(self).chain(others.iter().copied());
         let with_json = all.clone().filter(|grammar| !grammar.0.models.is_empty());
         let alike = |a: &Options, b: &Options| {
-            a.whitespace == b.whitespace && a.property_order == b.property_order
+            a.whitespace == b.whitespace
+                && a.property_order == b.property_order
+                && a.literals == b.literals
         };
         let mut options = with_json.map(|grammar| &grammar.0.options);
         let first = options.next().unwrap_or(&self.0.options);
@@ -438,6 +462,13 @@ fn resolve_tokens(set: &TokenSet, vocabulary: &Vocabulary) -> Result<Box<[u32]>,
                 }
                 (first..=last).for_each(|id| set_bits(&mut named, &[id]));
             }
+            TokenName::Tag(name) => {
+                let special = vocabulary.special_token_ids().iter();
+                let is_named = |id: &&u32| vocabulary.token(**id) == Some(name.as_bytes());
+                special
+                    .filter(is_named)
+                    .for_each(|&id| set_bits(&mut named, &[id]));
+            }
             TokenName::Name(name) => {
                 let Some(id) = vocabulary.token_named(name) else {
                     let message =
@@ -485,6 +516,7 @@ impl Inner {
         let Options {
             whitespace,
             property_order,
+            literals,
             ref limits,
             ..
         } = self.options;
@@ -499,8 +531,10 @@ impl Inner {
                 if costs.contains(&NEVER) {
                     return Err(unsatisfied());
                 }
-                let program = Program::new(syntax, &frames.rules.scanner, &costs, limits)?;
-                Machine::of_program(frames, program, &roots, whitespace)
+                let rules = &frames.rules;
+                let strings = |schema: u32| rules.string_language(roots[schema as usize]);
+                let program = Program::new(syntax, &rules.scanner, &costs, &strings, limits)?;
+                Machine::of_program(frames, program, &roots, whitespace, literals)
             }
         };
         if !machine.is_live() {

@@ -10,8 +10,10 @@ mod print;
 pub(crate) mod program;
 mod source;
 pub(crate) mod syntax;
+mod tree;
 mod weigh;
 
 pub(crate) use gbnf::read_gbnf;
 pub(crate) use lark::read_lark;
 pub(crate) use link::character_bytes;
+pub(crate) use tree::read_tree;

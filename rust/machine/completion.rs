@@ -185,7 +185,7 @@ impl Machine {
                 let verdicts = frames.literal_verdicts(task, kind);
                 let fine = asked.iter().all(|&i| verdicts[usize::from(i)]);
                 if fine {
-                    (kind.literal().len() - usize::from(at)) as u64
+                    (kind.literal_bytes() - usize::from(at)) as u64
                 } else {
                     NEVER
                 }
@@ -312,11 +312,11 @@ impl Machine {
                     Kind::String => Move::Bytes(vec![b'"']),
                     Kind::Array => Move::Bytes(vec![b'[']),
                     Kind::Object => Move::Bytes(vec![b'{']),
-                    literal => Move::Bytes(literal.literal().to_vec()),
+                    literal => Move::Bytes(self.literals.text(literal).to_vec()),
                 }
             }
             State::Literal { kind, at, .. } => {
-                Move::Bytes(kind.literal()[usize::from(at)..].to_vec())
+                Move::Bytes(self.literals.text(kind)[usize::from(at)..].to_vec())
             }
             State::Number(scan) => {
                 let node = self.language(scan, asked);

@@ -15,7 +15,7 @@ use crate::grammar::flow::{Flow, FlowId, FlowNode};
 use crate::grammar::program::Program;
 use crate::intern::Interner;
 use crate::json::array::ArrayId;
-use crate::json::formula::{FormulaId, Kind};
+use crate::json::formula::{FormulaId, Kind, Literals};
 use crate::json::frames::{Entry, Frames, TaskId};
 use crate::json::keys::Prefix;
 use crate::json::liveness::NEVER;
@@ -171,6 +171,7 @@ pub(crate) struct Config {
 pub(crate) struct Machine {
     pub(crate) frames: Frames,
     whitespace: Whitespace,
+    literals: Literals,
     flow: Option<(Flow, Vec<TaskId>)>,
     program: Option<(Program, Vec<TaskId>)>,
     sets: Interner<Box<[Config]>>,
@@ -215,6 +216,7 @@ impl Machine {
         program: Program,
         schemas: &[FormulaId],
         whitespace: Whitespace,
+        literals: Literals,
     ) -> Self {
         let tasks = schemas
             .iter()
@@ -226,6 +228,7 @@ impl Machine {
         };
         let mut machine = Machine::new(frames, whitespace, state);
         machine.program = Some((program, tasks));
+        machine.literals = literals;
         machine
     }
 
@@ -240,6 +243,7 @@ impl Machine {
         Machine {
             frames,
             whitespace,
+            literals: Literals::Json,
             flow: None,
             program: None,
             sets: Interner::new(),
@@ -254,6 +258,25 @@ impl Machine {
     /// Before the first byte.
     pub(crate) fn start(&self) -> Config {
         self.start
+    }
+
+    /// The types of which the values of a grammar's first schema can be.
+    pub(crate) fn types(&self) -> Vec<&'static str> {
+        let task = match (&self.program, self.start.state) {
+            (Some((_, tasks)), _) => tasks.first().copied(),
+            (None, State::Value { task, .. }) => Some(task),
+            _ => None,
+        };
+        let Some(task) = task else { return Vec::new() };
+        let must = self.frames.task_of(task).must;
+        let mut found = Vec::new();
+        for kind in Kind::ALL {
+            let name = kind.type_name();
+            if self.frames.rules.cost_of_kind(must, kind) != NEVER && !found.contains(&name) {
+                found.push(name);
+            }
+        }
+        found
     }
 
     /// Whether something that no text may satisfy is treated as possible, for want of a proof.
@@ -294,14 +317,22 @@ impl Machine {
                 None => self.begin_value(task, stack, record, byte),
             },
             State::Literal { task, kind, at } => {
-                if kind.literal()[usize::from(at)] != byte {
+                let place = usize::from(at);
+                if self.literals.text(kind)[place] != byte {
                     return None;
                 }
-                if usize::from(at) + 1 < kind.literal().len() {
+                // What is recorded is compared as JSON.
+                let record = self.recorded(record, Literals::Json.text(kind)[place]);
+                if place + 1 < kind.literal_bytes() {
                     let at = at + 1;
-                    return stay(State::Literal { task, kind, at });
+                    let state = State::Literal { task, kind, at };
+                    return Some(Config {
+                        state,
+                        stack,
+                        record,
+                    });
                 }
-                close(&self.frames.literal_verdicts(task, kind))
+                self.close(stack, record, &self.frames.literal_verdicts(task, kind))
             }
             State::Number(scan) => match scanner.step(scan, u32::from(byte)) {
                 Some(next) if self.is_delimited(stack) => stay(State::Number(next)),
@@ -364,7 +395,7 @@ impl Machine {
         record: TextId,
         byte: u8,
     ) -> Option<Config> {
-        let kind = Kind::of_first_byte(byte)?;
+        let kind = self.literals.kind_of(byte)?;
         let gap = self.whitespace.inside();
         let task = match record {
             TextId::EMPTY => task,
@@ -530,11 +561,13 @@ impl Machine {
     /// Bytes among which are all that may come next.
     pub(crate) fn next_bytes(&self, config: Config) -> ByteSet {
         let mut bytes = match config.state {
-            State::Value { .. } => ByteSet::of(b"\"[{-0123456789tfn"),
+            State::Value { .. } => ByteSet::of(self.literals.first_bytes()),
             State::Literal { kind, at, .. } => {
-                ByteSet::of(&kind.literal()[usize::from(at)..=usize::from(at)])
+                ByteSet::of(&self.literals.text(kind)[usize::from(at)..=usize::from(at)])
             }
-            State::Array { opened: true, .. } => ByteSet::of(b"]\"[{-0123456789tfn"),
+            State::Array { opened: true, .. } => {
+                ByteSet::of(self.literals.first_bytes()).union(ByteSet::of(b"]"))
+            }
             State::Array { .. } => ByteSet::of(b"],"),
             State::Object { .. } => ByteSet::of(b"\"},"),
             State::Colon { .. } => ByteSet::of(b":"),

@@ -7,6 +7,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::error::{Error, Kind};
+use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
 use crate::{batch, compile, matcher, vocab};
@@ -134,6 +135,33 @@ impl Grammar {
         Ok(Grammar(py.detach(|| {
             compile::Grammar::from_flow(description, options)
         })?))
+    }
+
+    #[staticmethod]
+    fn from_tree(
+        py: Python<'_>,
+        tree: &str,
+        whitespace: &str,
+        property_order: &str,
+        strict: bool,
+        python_literals: bool,
+    ) -> PyResult<Self> {
+        let literals = match python_literals {
+            true => Literals::Python,
+            false => Literals::Json,
+        };
+        let options = compile::Options {
+            literals,
+            ..options(whitespace, property_order, strict)?
+        };
+        Ok(Grammar(
+            py.detach(|| compile::Grammar::from_tree(tree, options))?,
+        ))
+    }
+
+    #[getter]
+    fn types(&self) -> PyResult<Vec<&'static str>> {
+        Ok(self.0.types()?)
     }
 
     #[staticmethod]
