@@ -57,11 +57,17 @@ def argument_schema(parameters: Schema, path: Sequence[str | int]) -> Any:
     schema: Any = parameters
     for key in path:
         schema = schema[key]
-    if "$ref" not in json.dumps(schema):
+    if not _refers(schema):
         return schema
     pointer = "".join("/" + _token(str(key)) for key in path)
     whole = rebase(parameters, "#/$defs/parameters")
     return {"$ref": "#/$defs/parameters" + pointer, "$defs": {"parameters": whole}}
+
+
+def _refers(schema: Any) -> bool:
+    if isinstance(schema, dict):
+        return "$ref" in schema or any(map(_refers, schema.values()))
+    return isinstance(schema, list) and any(map(_refers, schema))
 
 
 def types_of(schema: Any) -> frozenset[str]:

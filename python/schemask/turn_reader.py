@@ -66,7 +66,7 @@ _Waiting: TypeAlias = Generator[None, None, Any]
 
 _STRING_STOP = re.compile(r'["\\]')
 _NESTING = re.compile(r'["{}\[\]]')
-_SCALAR_END = re.compile(r"[,:\])}\s]")
+_SCALAR_END = re.compile(r"[^A-Za-z0-9+.-]")
 _NOT_SPACE = re.compile(r"[^ \t\n\r]")
 
 
@@ -271,8 +271,8 @@ class TurnReader:
         if self._peek() != "{":
             self._fail_json(start)
         self._at += 1
-        name: str | None = None
-        span: tuple[int, int] | None = None
+        # Arguments that come before the name are passed on when the call is complete.
+        held = ""
         started = False
         while True:
             yield from self._skip_space()
@@ -288,28 +288,25 @@ class TurnReader:
             self._at += 1
             yield from self._skip_space()
             what = what_of.get(key)
-            streams = what == "{arguments}" and name is not None and self._peek() == "{"
-            if streams and name is not None and not started:
-                started = True
-                self._emit(CallStarted(index, name))
+            if what == "{arguments}" and started and self._peek() == "{":
                 yield from self._value(index)
             else:
                 place = yield from self._value()
                 if what == "{arguments}":
-                    span = place
-                elif what == "{name}":
-                    value = self._decoded(*place)
-                    name = value if isinstance(value, str) else None
+                    held = self._text[slice(*place)]
+                elif what == "{name}" and not started:
+                    name = self._decoded(*place)
+                    if isinstance(name, str):
+                        started = True
+                        self._emit(CallStarted(index, name))
             yield from self._skip_space()
             if self._peek() == ",":
                 self._at += 1
             elif self._peek() != "}":
                 self._fail_json(start)
         call = self._call_of(start)
-        if not started:
-            self._emit(CallStarted(index, call.name))
-            if span is not None:
-                self._emit(ArgumentDelta(index, self._text[slice(*span)]))
+        if held:
+            self._emit(ArgumentDelta(index, held))
         self._emit(CallFinished(index, call))
 
     def _call_of(self, start: int) -> ToolCall:

@@ -20,6 +20,7 @@ pub(crate) fn read_tree(text: &str, limits: &Limits) -> Result<Syntax, Error> {
         syntax: Syntax::new(),
         rules: FxHashMap::default(),
         schemas: FxHashMap::default(),
+        leaves: FxHashMap::default(),
         limits,
     };
     if let Some(rules) = document.get("rules").and_then(Value::as_object) {
@@ -43,6 +44,8 @@ struct Reader<'a> {
     rules: FxHashMap<&'a str, RuleId>,
     /// Equal schemas are one.
     schemas: FxHashMap<String, u32>,
+    /// So are equal expressions that are not made of others: their languages are found once.
+    leaves: FxHashMap<String, ExprId>,
     limits: &'a Limits,
 }
 
@@ -51,6 +54,23 @@ impl Reader<'_> {
         if let Some(text) = value.as_str() {
             return Ok(self.syntax.push(Expr::Text(text.into())));
         }
+        let is_leaf = |kind| value.get(kind).is_some();
+        if !["tag", "pattern", "strings", "free"]
+            .into_iter()
+            .any(is_leaf)
+        {
+            return self.new_expression(value);
+        }
+        let text = value.to_string();
+        if let Some(&known) = self.leaves.get(&text) {
+            return Ok(known);
+        }
+        let leaf = self.new_expression(value)?;
+        self.leaves.insert(text, leaf);
+        Ok(leaf)
+    }
+
+    fn new_expression(&mut self, value: &Value) -> Result<ExprId, Error> {
         let members = value.as_object();
         let members = members.ok_or_else(|| refuse(format!("{value} is no expression")))?;
         let Some((kind, body)) = members.iter().next() else {
