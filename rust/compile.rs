@@ -7,7 +7,6 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::error::{Error, Kind};
-use crate::grammar::flow::Flow;
 use crate::grammar::program::Program;
 use crate::grammar::syntax::{Expr, Syntax, TokenName, TokenSet};
 use crate::grammar::{read_gbnf, read_lark, read_tree};
@@ -111,8 +110,6 @@ struct Inner {
 enum Around {
     /// Nothing but whitespace; the schema, as a text.
     Whitespace(Box<str>),
-    /// The description of a flow.
-    Flow(String),
     Text(Syntax),
 }
 
@@ -128,17 +125,6 @@ impl Grammar {
     pub fn from_json_schema(schema: &str, options: Options) -> Result<Self, Error> {
         let model = Arc::new(load_model(schema, &options)?);
         Grammar::checked(vec![model], Around::Whitespace(schema.into()), options)
-    }
-
-    /// Texts around JSON values: see `docs/design.md` for the description's form.
-    ///
-    /// # Errors
-    ///
-    /// If it is no such description, or a schema in it is refused.
-    pub fn from_flow(description: &str, options: Options) -> Result<Self, Error> {
-        let flow = Flow::read(description)?;
-        let models = load_models(&flow.schemas, &options)?;
-        Grammar::checked(models, Around::Flow(description.to_owned()), options)
     }
 
     /// The texts of a grammar that is given as a tree: see `docs/design.md` for its form.
@@ -275,7 +261,7 @@ impl Grammar {
     ///
     /// If `max` is below `min`, or what comes out nests too deeply.
     pub fn repeat(&self, min: u32, max: Option<u32>) -> Result<Self, Error> {
-        let syntax = self.syntax()?.repeated(min, max)?;
+        let syntax = self.syntax().repeated(min, max)?;
         Ok(Grammar::raw(
             self.0.models.clone(),
             Around::Text(syntax),
@@ -304,13 +290,12 @@ impl Grammar {
     /// If nothing refers to a rule, or as [`Grammar::then`].
     pub fn define(&self, rules: &[(&str, &Grammar)]) -> Result<Self, Error> {
         let parts: Vec<&Grammar> = rules.iter().map(|rule| rule.1).collect();
-        let definitions = parts.iter().map(|part| part.syntax());
-        let definitions: Vec<_> = definitions.collect::<Result<_, _>>()?;
+        let definitions: Vec<_> = parts.iter().map(|part| part.syntax()).collect();
         let named = rules
             .iter()
             .zip(&definitions)
             .map(|(rule, body)| (rule.0, &**body));
-        let syntax = self.syntax()?.define(&named.collect::<Vec<_>>())?;
+        let syntax = self.syntax().define(&named.collect::<Vec<_>>())?;
         self.joined(&parts, syntax)
     }
 
@@ -347,17 +332,13 @@ impl Grammar {
     }
 
     /// The grammar as an expression, to be a part of others.
-    fn syntax(&self) -> Result<Cow<'_, Syntax>, Error> {
+    fn syntax(&self) -> Cow<'_, Syntax> {
         match &self.0.around {
-            Around::Text(syntax) => Ok(Cow::Borrowed(syntax)),
+            Around::Text(syntax) => Cow::Borrowed(syntax),
             Around::Whitespace(schema) => {
                 let mut syntax = Syntax::of(Expr::Json(0));
                 syntax.schemas.push(schema.clone());
-                Ok(Cow::Owned(syntax))
-            }
-            Around::Flow(_) => {
-                let message = "a flow cannot be a part of another grammar";
-                Err(Error::new(Kind::Grammar, message))
+                Cow::Owned(syntax)
             }
         }
     }
@@ -367,7 +348,7 @@ impl Grammar {
         other: &Grammar,
         join: impl Fn(&Syntax, &Syntax) -> Result<Syntax, Error>,
     ) -> Result<Self, Error> {
-        let syntax = join(&*self.syntax()?, &*other.syntax()?)?;
+        let syntax = join(&*self.syntax(), &*other.syntax())?;
         self.joined(&[other], syntax)
     }
 
@@ -437,13 +418,7 @@ impl Grammar {
 
 impl fmt::Display for Grammar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.around {
-            Around::Flow(description) => f.write_str(description),
-            Around::Whitespace(_) | Around::Text(_) => {
-                let syntax = self.syntax().map_err(|_| fmt::Error)?;
-                syntax.fmt(f)
-            }
-        }
+        self.syntax().fmt(f)
     }
 }
 
@@ -525,7 +500,6 @@ impl Inner {
         let frames = Frames::new(rules, property_order == PropertyOrder::Schema);
         let machine = match &self.around {
             Around::Whitespace(_) => Machine::of_value(frames, roots[0], whitespace),
-            Around::Flow(text) => Machine::of_flow(frames, Flow::read(text)?, &roots, whitespace),
             Around::Text(syntax) => {
                 let costs: Vec<u64> = roots.iter().map(|&root| frames.rules.cost(root)).collect();
                 if costs.contains(&NEVER) {

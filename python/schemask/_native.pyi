@@ -46,10 +46,6 @@ class Grammar:
         resources: list[tuple[str, str]],
     ) -> Grammar: ...
     @staticmethod
-    def from_flow(
-        description: str, whitespace: str, property_order: str, strict: bool
-    ) -> Grammar: ...
-    @staticmethod
     def from_tree(
         tree: str, whitespace: str, property_order: str, strict: bool, python_literals: bool
     ) -> Grammar: ...

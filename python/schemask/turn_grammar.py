@@ -70,8 +70,7 @@ class _TurnTree:
             if tool_choice != "auto" or form.bare:
                 ways.append({"all": called})
             elif form.words_open:
-                before = [self.text(form.preamble_open), self.words(), self.text(form.preamble_close)]
-                ways.append({"all": [_optional({"all": before}), *called]})
+                ways.append({"all": [*self.preamble(), *called]})
             else:
                 after: Tree = {"any": [{"all": called}, end]}
                 ways.append({"all": [self.words(), after]})
@@ -82,6 +81,12 @@ class _TurnTree:
         if thinks:
             start = {"all": [_optional(self.reasoning()), start]}
         return {"start": start, "rules": self.rules}
+
+    def preamble(self) -> list[Tree]:
+        opening, closing = self.form.preamble_open, self.form.preamble_close
+        if not opening:
+            return []
+        return [_optional({"all": [self.text(opening), self.words(), self.text(closing)]})]
 
     @property
     def covers_words(self) -> bool:

@@ -1,6 +1,5 @@
-//! Text around JSON values: grammars, their front ends, and flows.
+//! Text around JSON values: grammars and their front ends.
 
-pub(crate) mod flow;
 mod gbnf;
 mod lark;
 mod leaves;

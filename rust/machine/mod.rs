@@ -2,7 +2,6 @@
 
 mod completion;
 mod ending_key;
-mod flow;
 mod forced;
 mod gap;
 mod object;
@@ -11,7 +10,6 @@ mod text_ending;
 
 use std::sync::OnceLock;
 
-use crate::grammar::flow::{Flow, FlowId, FlowNode};
 use crate::grammar::program::Program;
 use crate::intern::Interner;
 use crate::json::array::ArrayId;
@@ -85,12 +83,6 @@ pub(crate) enum State {
         member: MemberId,
         gap: Gap,
     },
-    /// In the text around values: `at` is a position in the node.
-    Flow {
-        node: FlowId,
-        at: u32,
-        partial: Partial,
-    },
     /// In the text of a grammar's rule.
     Text {
         scan: ScanId,
@@ -126,7 +118,6 @@ pub(crate) enum Frame {
         array: ArrayId,
         mark: TextId,
     },
-    Flow(FlowId),
     /// The rest of the rule that the text or value above it is a part of.
     Text(ScanId),
     /// Any frames: what stands above is looked at by itself.
@@ -172,14 +163,12 @@ pub(crate) struct Machine {
     pub(crate) frames: Frames,
     whitespace: Whitespace,
     literals: Literals,
-    flow: Option<(Flow, Vec<TaskId>)>,
     program: Option<(Program, Vec<TaskId>)>,
     sets: Interner<Box<[Config]>>,
     stacks: Interner<Option<(Frame, StackId)>, StackMemo>,
     /// What the texts of grammars' states begin with, by the number of the state.
     leads: boxcar::Vec<OnceLock<text::Leads>>,
     follows: Interner<ByteSet>,
-    flow_costs: OnceLock<Vec<u64>>,
     start: Config,
 }
 
@@ -189,25 +178,6 @@ impl Machine {
         let task = frames.task(root, Box::new([]));
         let gap = whitespace.inside();
         Machine::new(frames, whitespace, State::Value { task, gap })
-    }
-
-    /// A machine for a flow whose schemas have these formulas.
-    pub(crate) fn of_flow(
-        frames: Frames,
-        flow: Flow,
-        schemas: &[FormulaId],
-        whitespace: Whitespace,
-    ) -> Self {
-        let tasks = schemas
-            .iter()
-            .map(|&f| frames.task(f, Box::new([])))
-            .collect();
-        let start = flow.start;
-        let done = State::Done { gap: Gap::NONE };
-        let mut machine = Machine::new(frames, whitespace, done);
-        machine.flow = Some((flow, tasks));
-        machine.start = machine.enter_flow(start, StackId::BOTTOM);
-        machine
     }
 
     /// A machine for a grammar whose schemas have these formulas.
@@ -244,13 +214,11 @@ impl Machine {
             frames,
             whitespace,
             literals: Literals::Json,
-            flow: None,
             program: None,
             sets: Interner::new(),
             leads: boxcar::Vec::new(),
             follows: Interner::new(),
             stacks,
-            flow_costs: OnceLock::new(),
             start,
         }
     }
@@ -369,7 +337,6 @@ impl Machine {
                 }
                 None => None,
             },
-            State::Flow { node, at, partial } => self.step_flow(node, at, partial, stack, byte),
             State::Text { scan, partial } => self.step_text(scan, partial, stack, byte),
             State::Many(set) => self.step_many(set, byte),
             State::TooMany => wait(state),
@@ -476,7 +443,6 @@ impl Machine {
                     record,
                 })
             }
-            Frame::Flow(next) => Some(self.enter_flow(next, stack)),
             Frame::Text(scan) => Some(Config {
                 state: State::Text {
                     scan,
@@ -615,12 +581,6 @@ impl Machine {
                 .members(set)
                 .iter()
                 .any(|&member| self.is_accepting(member)),
-            State::Flow { node, at, partial } => match self.flow_node(node) {
-                FlowNode::End => true,
-                FlowNode::Free { may_end, .. } => *may_end && partial == Partial::Nothing,
-                FlowNode::Branch { may_end, .. } => *may_end && at == 0,
-                FlowNode::Literal { .. } | FlowNode::Json { .. } => false,
-            },
             State::Number(_) => self
                 .close_number(config)
                 .is_some_and(|after| self.is_accepting(after)),
@@ -630,14 +590,11 @@ impl Machine {
 
     /// Whether any text is valid at all.
     pub(crate) fn is_live(&self) -> bool {
-        match &self.flow {
-            None => match self.start.state {
-                State::Value { task, .. } => {
-                    self.frames.rules.cost(self.frames.task_of(task).must) != NEVER
-                }
-                _ => true,
-            },
-            Some((flow, _)) => self.flow_cost(flow.start) != NEVER,
+        match self.start.state {
+            State::Value { task, .. } => {
+                self.frames.rules.cost(self.frames.task_of(task).must) != NEVER
+            }
+            _ => true,
         }
     }
 }

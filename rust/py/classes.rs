@@ -124,20 +124,6 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn from_flow(
-        py: Python<'_>,
-        description: &str,
-        whitespace: &str,
-        property_order: &str,
-        strict: bool,
-    ) -> PyResult<Self> {
-        let options = options(whitespace, property_order, strict)?;
-        Ok(Grammar(py.detach(|| {
-            compile::Grammar::from_flow(description, options)
-        })?))
-    }
-
-    #[staticmethod]
     fn from_tree(
         py: Python<'_>,
         tree: &str,
