@@ -19,7 +19,6 @@ from schemask.chat_format import (
     CallFinished,
     CallStarted,
     ChatFormat,
-    Event,
     Reasoning,
     Text,
     ToolCall,
@@ -183,7 +182,9 @@ def drawn(form: ChatFormat, data: Any) -> tuple[dict[str, Any], str] | None:
     made = data.draw(st.lists(calls, max_size=form.max_calls or 3))
     has_words = not made or data.draw(st.booleans())
     content = data.draw(hostile) if has_words else ""
-    reasoning = data.draw(st.sampled_from(["", "Hm.\nWell"]) if form.reasoning_open else st.just(""))
+    reasoning = data.draw(
+        st.sampled_from(["", "Hm.\nWell"]) if form.reasoning_open else st.just("")
+    )
     message = message_of(content, made, reasoning)
     try:
         return message, form.render_assistant(message, TOOLS)
@@ -316,7 +317,9 @@ def test_counts_and_choices(form: ChatFormat, byte_vocabulary: Vocabulary) -> No
 def test_what_a_schema_refuses_is_refused(form: ChatFormat, byte_vocabulary: Vocabulary) -> None:
     def allowed(**arguments: Any) -> bool:
         try:
-            text = form.render_assistant(message_of("", [ToolCall("get_weather", arguments)]), TOOLS)
+            text = form.render_assistant(
+                message_of("", [ToolCall("get_weather", arguments)]), TOOLS
+            )
         except FormatError:
             return False
         matcher = compiled(form, byte_vocabulary).matcher()

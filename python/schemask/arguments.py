@@ -220,7 +220,7 @@ class MarkedTrees:
         schema, place = _followed(self.parameters, schema, path)
         if place != path:
             # Definitions are rules, since they may lead back to themselves.
-            name = f"{self.prefix}/{'/'.join(place)}"
+            name = f"{self.prefix}/{'/'.join(map(str, place))}"
             if name not in self.rules:
                 self.rules[name] = ""
                 self.rules[name] = self.value(place)
@@ -259,7 +259,9 @@ class MarkedTrees:
 
     def _string(self, schema: Any) -> Tree:
         stops = [self.mark, *self.forbidden]
-        return {"all": [{"tag": self.mark}, {"strings": schema, "stops": stops}, {"tag": self.mark}]}
+        return {
+            "all": [{"tag": self.mark}, {"strings": schema, "stops": stops}, {"tag": self.mark}]
+        }
 
     def _array(self, schema: Schema, path: Path) -> Tree:
         self._check(schema, path, "array")
@@ -353,9 +355,7 @@ def separated(items: Sequence[Tree], required: Sequence[bool], separator: str) -
     return {"any": [*firsts, ""]} if firsts else ""
 
 
-def _followed(
-    root: Schema, schema: Any, path: Path
-) -> tuple[Schema, Path]:
+def _followed(root: Schema, schema: Any, path: Path) -> tuple[Schema, Path]:
     """Where a schema's reference leads to, if it is one, and where that stands."""
     seen = 0
     while isinstance(schema, dict) and isinstance(schema.get("$ref"), str):

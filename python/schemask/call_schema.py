@@ -99,6 +99,7 @@ def _token(key: str) -> str:
 
 def rebase(parameters: Schema, place: str) -> Schema:
     """A copy of a schema whose references into itself fit `place`, a pointer to where it is put."""
+
     def moved(schema: Schema) -> Schema:
         reference = schema.get("$ref")
         if isinstance(reference, str) and (reference == "#" or reference.startswith("#/")):

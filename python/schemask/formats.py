@@ -53,9 +53,7 @@ def _turns(
 ) -> tuple[tuple[str, str, str], ...]:
     """The turns of a format that differ by the name of the role alone."""
     roles = {"system": "system", "user": "user", "assistant": assistant, "tool": tool}
-    return tuple(
-        (role, opening.replace("{role}", name), closing) for role, name in roles.items()
-    )
+    return tuple((role, opening.replace("{role}", name), closing) for role, name in roles.items())
 
 
 # The chat template of Qwen3-Coder; Qwen3.5 and Nemotron 3 write the same.
@@ -96,7 +94,9 @@ GLM45 = ChatFormat(
     ),
 )
 
-_LLAMA3_TURNS = _turns("<|start_header_id|>{role}<|end_header_id|>\n\n", "<|eot_id|>", tool="ipython")
+_LLAMA3_TURNS = _turns(
+    "<|start_header_id|>{role}<|end_header_id|>\n\n", "<|eot_id|>", tool="ipython"
+)
 
 # The chat templates of Llama 3.1 and 3.2, without their built-in tools.
 LLAMA3_JSON = ChatFormat(

@@ -116,9 +116,7 @@ class Grammar:
         from schemask.tools import ToolSet
 
         form = chat_format(format)
-        tree = form.tree(
-            ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning
-        )
+        tree = form.tree(ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning)
         text = json.dumps(tree, ensure_ascii=False)
         is_python = form.values == "python"
         return cls(_native.Grammar.from_tree(text, whitespace, property_order, strict, is_python))

@@ -309,7 +309,8 @@ class _Writer:
                 tool = request.tools[call["name"]]
                 if tool.function is not None:
                     tool.bind(call["arguments"])
-            for form in FORMATS.values():
+            # Formats that write arguments without quotes refuse some strings.
+            for form in (form for form in FORMATS.values() if form.values == "json"):
                 form.render(_messages(example), request.tools)
         except Error as error:
             raise _Refused("invalid", str(error)) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from schemask.arguments import (
     Argument,
@@ -16,18 +16,14 @@ from schemask.arguments import (
 )
 from schemask.call_schema import call_schema
 from schemask.errors import FormatError
+from schemask.format_spec import PLACEHOLDER, TAG, FormatSpec
 from schemask.tools import Tool, ToolSet
 
-if TYPE_CHECKING:
-    from schemask.chat_spec import ChatFormat
-
-PLACEHOLDER = re.compile(r"(\{(?:call|name|arguments|id|index|key|value)\})")
 INDEX_PATTERN = "0|[1-9][0-9]{0,3}"
-TAG = re.compile(r"(<[^<>\s]+>|\[/?[A-Z_]+\])")
 
 
 def turn_tree(
-    form: ChatFormat,
+    form: FormatSpec,
     tools: ToolSet,
     tool_choice: str = "auto",
     parallel: bool = True,
@@ -54,7 +50,7 @@ def turn_tree(
 
 
 class _TurnTree:
-    def __init__(self, form: ChatFormat) -> None:
+    def __init__(self, form: FormatSpec) -> None:
         self.form = form
         self.rules: dict[str, Tree] = {}
 

@@ -10,17 +10,14 @@ import json
 import re
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from schemask.arguments import read_python, read_raw, schema_of_argument
 from schemask.call_schema import types_of
 from schemask.errors import FormatError
+from schemask.format_spec import PLACEHOLDER, FormatSpec
 from schemask.messages import DECODER, ParsedTurn, ToolCall, encodable, fail_at
 from schemask.tools import ToolSet
-from schemask.turn_grammar import PLACEHOLDER
-
-if TYPE_CHECKING:
-    from schemask.chat_spec import ChatFormat
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class TurnReader:
             strings from other values.
     """
 
-    def __init__(self, form: ChatFormat, tools: ToolSet) -> None:
+    def __init__(self, form: FormatSpec, tools: ToolSet) -> None:
         self._form = form
         self._tools = tools
         self._text = ""
