@@ -335,7 +335,7 @@ class MarkedTrees:
 
 
 def separated(items: Sequence[Tree], required: Sequence[bool], separator: str) -> Tree:
-    """Items in their order, those that are not required optional, with a separator between any two."""
+    """Items in their order, optional unless required, with a separator between any two."""
 
     def optional(tree: Tree) -> Tree:
         return {"repeat": tree, "max": 1}

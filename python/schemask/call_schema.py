@@ -72,9 +72,9 @@ def _refers(schema: Any) -> bool:
 
 def types_of(schema: Any) -> frozenset[str]:
     """The types of which a schema allows values; integers are numbers."""
-    if isinstance(schema, dict) and isinstance(schema.get("type"), str):
-        if _NARROWING.isdisjoint(schema):
-            return frozenset({"number" if schema["type"] == "integer" else schema["type"]})
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    if isinstance(kind, str) and _NARROWING.isdisjoint(schema):
+        return frozenset({"number" if kind == "integer" else kind})
     if schema is True or schema == {}:
         return _EVERY_TYPE
     return _types_of(json.dumps(schema))

@@ -61,7 +61,7 @@ class FormatSpec:
         words_close: Text after them.
         preamble_open: Text before words that calls follow, in formats that have `words_open`.
         preamble_close: Text after them.
-        reasoning_open: Text before a reasoning block at the start of a turn; empty if there is none.
+        reasoning_open: Text before a block of reasoning at the start of a turn, if there is one.
         reasoning_close: Text after it.
         tokens: Texts that may be special tokens. If none are given, all tags are, as `<tag>` and
             `[TAG]`.

@@ -33,7 +33,7 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class ParsedTurn:
-    """What an assistant's turn says: reasoning, if any; then words, calls, or words and then calls."""
+    """What an assistant's turn says: reasoning, if any; words, calls, or both."""
 
     content: str
     tool_calls: list[ToolCall]

@@ -148,9 +148,8 @@ class TurnReader:
     def _reasoning(self) -> _Waiting:
         form = self._form
         opening = form.reasoning_open
-        if not (yield from self._take(opening)):
-            if opening == opening.strip() or not (yield from self._take(opening.strip())):
-                return
+        if not (yield from self._take(opening)) and not (yield from self._take(opening.strip())):
+            return
         closing = form.reasoning_close
         stops = [closing, closing.strip()]
         yield from self._passage([*stops, *form.stops], Reasoning)
@@ -530,7 +529,7 @@ class TurnReader:
         return encodable(self._text[start:found])
 
     def _value(self, index: int | None = None) -> _Waiting:
-        """Passes a JSON value, or one of Python; where it stands. Of call `index`, it is passed on."""
+        """Where a JSON value, or one of Python, stands; of call `index`, it is passed on."""
         yield from self._skip_space()
         start = self._at
         sent = start
@@ -623,5 +622,5 @@ def turn_of(events: Iterable[Event]) -> ParsedTurn:
 
 
 def _common_start(one: str, other: str) -> str:
-    length = next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), len(one))
+    length = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
     return one[:length]
