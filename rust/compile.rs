@@ -7,10 +7,10 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::error::{Error, Kind};
-use crate::grammar::flow::Flow;
 use crate::grammar::program::Program;
 use crate::grammar::syntax::{Expr, Syntax, TokenName, TokenSet};
-use crate::grammar::{read_gbnf, read_lark};
+use crate::grammar::{read_gbnf, read_lark, read_tree};
+use crate::json::formula::Literals;
 use crate::json::frames::Frames;
 use crate::json::liveness::NEVER;
 use crate::json::rules::Rules;
@@ -39,6 +39,8 @@ pub struct Options {
     pub whitespace: Whitespace,
     /// The order of keys.
     pub property_order: PropertyOrder,
+    /// How null and the booleans are spelled, where JSON values are parts of a grammar.
+    pub literals: Literals,
     /// Whether what is not supported exactly is an error; if not, it is ignored and listed in the
     /// warnings.
     pub strict: bool,
@@ -70,6 +72,7 @@ impl Default for Options {
                 run: limits.whitespace_run,
             },
             property_order: PropertyOrder::Schema,
+            literals: Literals::Json,
             strict: true,
             resources: Vec::new(),
             limits,
@@ -107,8 +110,6 @@ struct Inner {
 enum Around {
     /// Nothing but whitespace; the schema, as a text.
     Whitespace(Box<str>),
-    /// The description of a flow.
-    Flow(String),
     Text(Syntax),
 }
 
@@ -126,15 +127,22 @@ impl Grammar {
         Grammar::checked(vec![model], Around::Whitespace(schema.into()), options)
     }
 
-    /// Texts around JSON values: see `docs/design.md` for the description's form.
+    /// The texts of a grammar that is given as a tree: see `docs/design.md` for its form.
     ///
     /// # Errors
     ///
-    /// If it is no such description, or a schema in it is refused.
-    pub fn from_flow(description: &str, options: Options) -> Result<Self, Error> {
-        let flow = Flow::read(description)?;
-        let models = load_models(&flow.schemas, &options)?;
-        Grammar::checked(models, Around::Flow(description.to_owned()), options)
+    /// If it is no such tree, a rule is not defined, no text satisfies one, or a schema in it is
+    /// refused.
+    pub fn from_tree(tree: &str, options: Options) -> Result<Self, Error> {
+        let syntax = read_tree(tree, &options.limits)?;
+        let models = load_models(&syntax.schemas, &options)?;
+        Grammar::checked(models, Around::Text(syntax), options)
+    }
+
+    /// The types of which a grammar's first schema allows values, by their names in JSON Schema;
+    /// numbers are one.
+    pub fn types(&self) -> Result<Vec<&'static str>, Error> {
+        Ok(self.0.machine()?.types())
     }
 
     /// The texts of the rule `root` of a grammar in GBNF, the notation of llama.cpp.
@@ -253,7 +261,7 @@ impl Grammar {
     ///
     /// If `max` is below `min`, or what comes out nests too deeply.
     pub fn repeat(&self, min: u32, max: Option<u32>) -> Result<Self, Error> {
-        let syntax = self.syntax()?.repeated(min, max)?;
+        let syntax = self.syntax().repeated(min, max)?;
         Ok(Grammar::raw(
             self.0.models.clone(),
             Around::Text(syntax),
@@ -282,13 +290,12 @@ impl Grammar {
     /// If nothing refers to a rule, or as [`Grammar::then`].
     pub fn define(&self, rules: &[(&str, &Grammar)]) -> Result<Self, Error> {
         let parts: Vec<&Grammar> = rules.iter().map(|rule| rule.1).collect();
-        let definitions = parts.iter().map(|part| part.syntax());
-        let definitions: Vec<_> = definitions.collect::<Result<_, _>>()?;
+        let definitions: Vec<_> = parts.iter().map(|part| part.syntax()).collect();
         let named = rules
             .iter()
             .zip(&definitions)
             .map(|(rule, body)| (rule.0, &**body));
-        let syntax = self.syntax()?.define(&named.collect::<Vec<_>>())?;
+        let syntax = self.syntax().define(&named.collect::<Vec<_>>())?;
         self.joined(&parts, syntax)
     }
 
@@ -345,17 +352,13 @@ impl Grammar {
     }
 
     /// The grammar as an expression, to be a part of others.
-    fn syntax(&self) -> Result<Cow<'_, Syntax>, Error> {
+    fn syntax(&self) -> Cow<'_, Syntax> {
         match &self.0.around {
-            Around::Text(syntax) => Ok(Cow::Borrowed(syntax)),
+            Around::Text(syntax) => Cow::Borrowed(syntax),
             Around::Whitespace(schema) => {
                 let mut syntax = Syntax::of(Expr::Json(0));
                 syntax.schemas.push(schema.clone());
-                Ok(Cow::Owned(syntax))
-            }
-            Around::Flow(_) => {
-                let message = "a flow cannot be a part of another grammar";
-                Err(Error::new(Kind::Grammar, message))
+                Cow::Owned(syntax)
             }
         }
     }
@@ -365,7 +368,7 @@ impl Grammar {
         other: &Grammar,
         join: impl Fn(&Syntax, &Syntax) -> Result<Syntax, Error>,
     ) -> Result<Self, Error> {
-        let syntax = join(&*self.syntax()?, &*other.syntax()?)?;
+        let syntax = join(&self.syntax(), &other.syntax())?;
         self.joined(&[other], syntax)
     }
 
@@ -374,7 +377,9 @@ impl Grammar {
         let mut all = std::iter::once(self).chain(others.iter().copied());
         let with_json = all.clone().filter(|grammar| !grammar.0.models.is_empty());
         let alike = |a: &Options, b: &Options| {
-            a.whitespace == b.whitespace && a.property_order == b.property_order
+            a.whitespace == b.whitespace
+                && a.property_order == b.property_order
+                && a.literals == b.literals
         };
         let mut options = with_json.map(|grammar| &grammar.0.options);
         let first = options.next().unwrap_or(&self.0.options);
@@ -433,13 +438,7 @@ impl Grammar {
 
 impl fmt::Display for Grammar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.around {
-            Around::Flow(description) => f.write_str(description),
-            Around::Whitespace(_) | Around::Text(_) => {
-                let syntax = self.syntax().map_err(|_| fmt::Error)?;
-                syntax.fmt(f)
-            }
-        }
+        self.syntax().fmt(f)
     }
 }
 
@@ -457,6 +456,13 @@ fn resolve_tokens(set: &TokenSet, vocabulary: &Vocabulary) -> Result<Box<[u32]>,
                     return Err(Error::new(Kind::Vocabulary, message));
                 }
                 (first..=last).for_each(|id| set_bits(&mut named, &[id]));
+            }
+            TokenName::Tag(name) => {
+                let special = vocabulary.special_token_ids().iter();
+                let is_named = |id: &&u32| vocabulary.token(**id) == Some(name.as_bytes());
+                special
+                    .filter(is_named)
+                    .for_each(|&id| set_bits(&mut named, &[id]));
             }
             TokenName::Name(name) => {
                 let Some(id) = vocabulary.token_named(name) else {
@@ -505,6 +511,7 @@ impl Inner {
         let Options {
             whitespace,
             property_order,
+            literals,
             ref limits,
             ..
         } = self.options;
@@ -513,14 +520,15 @@ impl Inner {
         let frames = Frames::new(rules, property_order == PropertyOrder::Schema);
         let machine = match &self.around {
             Around::Whitespace(_) => Machine::of_value(frames, roots[0], whitespace),
-            Around::Flow(text) => Machine::of_flow(frames, Flow::read(text)?, &roots, whitespace),
             Around::Text(syntax) => {
                 let costs: Vec<u64> = roots.iter().map(|&root| frames.rules.cost(root)).collect();
                 if costs.contains(&NEVER) {
                     return Err(unsatisfied());
                 }
-                let program = Program::new(syntax, &frames.rules.scanner, &costs, limits)?;
-                Machine::of_program(frames, program, &roots, whitespace)
+                let rules = &frames.rules;
+                let strings = |schema: u32| rules.string_language(roots[schema as usize]);
+                let program = Program::new(syntax, &rules.scanner, &costs, &strings, limits)?;
+                Machine::of_program(frames, program, &roots, whitespace, literals)
             }
         };
         if !machine.is_live() {

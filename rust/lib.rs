@@ -25,6 +25,7 @@ mod vocab;
 pub use batch::fill_masks;
 pub use compile::{CompiledGrammar, Grammar, Options, PropertyOrder};
 pub use error::Error;
+pub use json::formula::Literals;
 pub use limits::Limits;
 pub use machine::Whitespace;
 pub use matcher::Matcher;

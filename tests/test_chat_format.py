@@ -194,28 +194,13 @@ def test_what_the_grammar_refuses(form: ChatFormat) -> None:
 
 
 @BOTH
-def test_flow_is_well_formed(form: ChatFormat) -> None:
-    for choice in ("auto", "required", "none", "get_stock_price"):
-        for parallel in (True, False):
-            flow = form.flow(TOOLS, choice, parallel)
-            size = len(flow["nodes"])
-            targets = [flow["start"]]
-            for node in flow["nodes"]:
-                assert node.get("text") != ""
-                targets += [node["next"]] if "next" in node else []
-                edges = node.get("stops", node.get("options", []))
-                targets += [target for _, target in edges]
-                texts = [text for text, _ in edges]
-                assert all(texts) and not any(
-                    a.startswith(b) for a in texts for b in texts if a is not b
-                )
-            assert all(0 <= target < size for target in targets)
-    kinds = {node["kind"] for node in form.flow([], "auto")["nodes"]}
-    assert "json" not in kinds
+def test_choices_that_leave_nothing(form: ChatFormat) -> None:
     with pytest.raises(FormatError, match="at least one tool"):
-        form.flow([], "required")
+        form.tree([], "required")
     with pytest.raises(FormatError, match="'other' is none of"):
-        form.flow(TOOLS, "other")
+        form.tree(TOOLS, "other")
+    with pytest.raises(FormatError, match="at least 2"):
+        form.tree(TOOLS, "required", parallel=False, min_calls=2)
 
 
 def test_call_schema_keeps_references() -> None:
@@ -516,6 +501,6 @@ def test_formats_by_name() -> None:
     assert chat_format(TOOL_CODE) is TOOL_CODE
     with pytest.raises(FormatError, match="tool_code, hermes"):
         chat_format("other")
-    for marker in ("[CALL]", "a<b", "<a<b>"):
+    for marker in ("[call]", "a<b", "<a<b>"):
         with pytest.raises(FormatError, match="'<'"):
             dataclasses.replace(HERMES, call_open=marker)

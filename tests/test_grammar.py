@@ -310,8 +310,6 @@ def test_what_cannot_be_combined() -> None:
         Grammar.literal("a").repeat(-1)
     with pytest.raises(schemask.GrammarError, match="whitespace"):
         Grammar.from_json_schema(True, whitespace="compact") + Grammar.from_json_schema(True)
-    with pytest.raises(schemask.GrammarError, match="flow"):
-        Grammar.from_tools([]) + "a"
     with pytest.raises(schemask.GrammarError):
         Grammar.free_text("")
 

@@ -21,7 +21,7 @@ import pydantic
 import pytest
 
 import schemask
-from schemask.chat_format import FORMATS, HERMES
+from schemask.chat_format import HERMES, TOOL_CODE
 from schemask.models import CallableModel, LlamaCppModel, OpenAIModel
 from schemask.synth import TeacherRequest, generate
 from schemask.tools import ToolSet, tool
@@ -96,7 +96,7 @@ def test_lines_hold_valid_conversations(tmp_path: Path) -> None:
         for call in calls:
             parameters = offered[call["function"]["name"]]["function"]["parameters"]
             jsonschema.validate(call["function"]["arguments"], parameters)
-        for form in FORMATS.values():
+        for form in (TOOL_CODE, HERMES):
             form.render(line["messages"], line["tools"])
 
 

@@ -85,29 +85,41 @@ class Grammar:
         whitespace: Whitespace = "spaced",
         property_order: PropertyOrder = "schema",
         strict: bool = True,
+        min_calls: int = 1,
+        max_calls: int | None = None,
+        reasoning: bool = False,
     ) -> Grammar:
         """The turns of an assistant that may call tools: what `ChatFormat.parse` reads.
 
         Args:
             tools: Tools, functions or OpenAI-style definitions.
-            format: How calls are written: `"tool_code"`, `"hermes"`, or a `ChatFormat`.
+            format: How calls are written: a name of `schemask.chat_format.FORMATS`, such as
+                `"hermes"`, or a `ChatFormat`.
             tool_choice: `"auto"`: words, calls, or words and then calls; `"required"`: at least one
                 call; `"none"`: words only; or the name of the tool that must be called.
             parallel: Whether a turn may hold more than one call.
             whitespace: See the class.
             property_order: See the class.
             strict: See the class.
+            min_calls: The fewest calls of a turn that calls.
+            max_calls: The most calls of a turn.
+            reasoning: Whether a block of reasoning may come first, in formats that have one.
 
         Raises:
-            ToolError: An unknown tool, or two of the same name.
+            ToolError: Two tools of the same name.
+            FormatError: An unknown format or tool, or counts that leave nothing.
+            UnsupportedSchemaError: Parameters that the format's notation of arguments cannot
+                express.
             SchemaError: The parameters of a tool are refused; see `from_json_schema`.
         """
         from schemask.chat_format import chat_format
         from schemask.tools import ToolSet
 
-        flow = chat_format(format).flow(ToolSet.of(tools), tool_choice, parallel)
-        text = json.dumps(flow)
-        return cls(_native.Grammar.from_flow(text, whitespace, property_order, strict))
+        form = chat_format(format)
+        tree = form.tree(ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning)
+        text = json.dumps(tree, ensure_ascii=False)
+        is_python = form.values == "python"
+        return cls(_native.Grammar.from_tree(text, whitespace, property_order, strict, is_python))
 
     @classmethod
     def from_gbnf(cls, text: str, root: str = "root") -> Grammar:

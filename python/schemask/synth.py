@@ -22,7 +22,7 @@ from tqdm import tqdm
 from schemask._bytes import byte_vocabulary
 from schemask._native import CompiledGrammar
 from schemask._teaching import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
-from schemask.chat_format import FORMATS, Message, call_schema
+from schemask.chat_format import HERMES, TOOL_CODE, Message, call_schema
 from schemask.errors import DataError, Error
 from schemask.grammar import Grammar, PropertyOrder
 from schemask.models.base import Model
@@ -309,7 +309,8 @@ class _Writer:
                 tool = request.tools[call["name"]]
                 if tool.function is not None:
                     tool.bind(call["arguments"])
-            for form in FORMATS.values():
+            # These write whatever a conversation can say; other formats refuse some of it.
+            for form in (TOOL_CODE, HERMES):
                 form.render(_messages(example), request.tools)
         except Error as error:
             raise _Refused("invalid", str(error)) from error

@@ -24,7 +24,7 @@ END_OF_TURN_TOKENS = (
     "<eos>",
     "<|endoftext|>",
     "<|end_of_text|>",
-    "<｜end▁of▁sentence｜>",  # noqa: RUF001
+    "<｜end▁of▁sentence｜>",
     "<|im_end|>",
     "<|eot_id|>",
     "<|eom_id|>",

@@ -6,12 +6,18 @@ use crate::regex::codeset::CodeSet;
 use crate::regex::lower;
 use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
 
-/// The languages of all expressions that are not made of others, or only of such.
+/// The languages of all expressions that are not made of others, or only of such. `strings` says what
+/// strings the schema with some index allows.
 pub(super) fn leaf_languages(
     syntax: &Syntax,
     nodes: &Regexes,
+    strings: &dyn Fn(u32) -> NodeId,
 ) -> Result<Vec<Option<NodeId>>, Error> {
-    let reader = Reader { syntax, nodes };
+    let reader = Reader {
+        syntax,
+        nodes,
+        strings,
+    };
     let leaf = |id| match syntax.expr(id) {
         Expr::Sequence(_) | Expr::Choice(_) | Expr::Repeat { .. } | Expr::Rule(_) => Ok(None),
         Expr::Json(_) | Expr::Token(_) => Ok(None),
@@ -23,6 +29,7 @@ pub(super) fn leaf_languages(
 struct Reader<'a> {
     syntax: &'a Syntax,
     nodes: &'a Regexes,
+    strings: &'a dyn Fn(u32) -> NodeId,
 }
 
 impl Reader<'_> {
@@ -77,6 +84,9 @@ impl Reader<'_> {
                 language
             }
             Expr::Free { ref stops, whole } => free(stops, whole, nodes),
+            Expr::Strings { schema, ref stops } => {
+                nodes.and(vec![(self.strings)(schema), free(stops, false, nodes)])
+            }
             Expr::Json(_) | Expr::Token(_) => {
                 let message =
                     "`&` and `~` take regular expressions, which hold no JSON and no tokens";

@@ -5,6 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::grammar::left::circles;
 use crate::grammar::program::{DEEP, LARGE, Pending, Program, Symbol};
 use crate::grammar::syntax::TokenSet;
+use crate::json::formula::Literals;
 use crate::regex::node::{Node, NodeId, Regexes};
 use crate::regex::scan::{ScanId, Scanner};
 use crate::vocab::ByteSet;
@@ -244,7 +245,7 @@ impl Linker<'_> {
     }
 }
 
-/// The bytes with which each symbol's texts can begin, JSON and tokens apart.
+/// Bytes among which are all with which each symbol's texts can begin.
 fn first_bytes(scanner: &Scanner, starts: &[Option<ScanId>], pending: &[Pending]) -> Vec<ByteSet> {
     let begins_with = starts.iter().map(|start| match start {
         Some(start) => scanner.symbols(*start).map(|(s, _)| s as usize).collect(),
@@ -256,7 +257,9 @@ fn first_bytes(scanner: &Scanner, starts: &[Option<ScanId>], pending: &[Pending]
     for symbol in circles(&begins_with).into_iter().flatten() {
         let mut bytes = match (starts[symbol], pending[symbol]) {
             (Some(start), _) => character_bytes(scanner, start),
-            (None, Pending::Json(_)) => ByteSet::of(b"\"[{-0123456789tfn"),
+            (None, Pending::Json(_)) => Literals::Json
+                .first_bytes()
+                .or(Literals::Python.first_bytes()),
             (None, _) => ByteSet::NONE,
         };
         for &inner in &begins_with[symbol] {

@@ -1,6 +1,5 @@
-//! Text around JSON values: grammars, their front ends, and flows.
+//! Text around JSON values: grammars and their front ends.
 
-pub(crate) mod flow;
 mod gbnf;
 mod lark;
 mod leaves;
@@ -10,9 +9,11 @@ mod print;
 pub(crate) mod program;
 mod source;
 pub(crate) mod syntax;
+mod tree;
 mod weigh;
 
 pub(crate) use gbnf::{escape, read_gbnf, show_class};
 pub(crate) use lark::read_lark;
 pub(crate) use link::character_bytes;
 pub(crate) use print::show_tokens;
+pub(crate) use tree::read_tree;

@@ -121,6 +121,15 @@ impl Printer<'_> {
                 out.push_str("%json ");
                 out.push_str(&self.syntax.schemas[*schema as usize]);
             }
+            Expr::Strings { schema, stops } => {
+                out.push_str("%strings(");
+                out.push_str(&self.syntax.schemas[*schema as usize]);
+                for stop in stops {
+                    out.push_str(" - ");
+                    quote(stop, out);
+                }
+                out.push(')');
+            }
             Expr::Token(set) => show_tokens(set, out),
             Expr::Free { stops, whole } => {
                 out.push_str(if *whole { "%until(" } else { "%without(" });
@@ -178,7 +187,7 @@ pub(crate) fn show_tokens(set: &TokenSet, out: &mut String) {
                 out.push_str(&format!("<[{first}]>"));
             }
             TokenName::Ids(first, last) => out.push_str(&format!("<[{first}-{last}]>")),
-            TokenName::Name(name) => out.push_str(name),
+            TokenName::Name(name) | TokenName::Tag(name) => out.push_str(name),
         }
     }
 }

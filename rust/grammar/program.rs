@@ -43,7 +43,8 @@ pub(super) const LARGE: u64 = 4_000;
 pub(super) const DEEP: u32 = 64;
 
 impl Program {
-    /// Of a grammar whose JSON values take at least so many bytes.
+    /// Of a grammar whose JSON values take at least so many bytes, and whose schemas allow these
+    /// `strings`.
     ///
     /// # Errors
     ///
@@ -52,15 +53,16 @@ impl Program {
         syntax: &Syntax,
         scanner: &Scanner,
         schema_costs: &[u64],
+        strings: &dyn Fn(u32) -> NodeId,
         limits: &Limits,
     ) -> Result<Self, Error> {
         refuse_undefined(syntax)?;
         let nodes = &scanner.regexes;
-        let leaves = leaf_languages(syntax, nodes)?;
+        let leaves = leaf_languages(syntax, nodes, strings)?;
         let language = |id: ExprId| leaves[id.0 as usize];
         let weight = |node: Option<NodeId>, id: ExprId| match *syntax.expr(id) {
             Expr::Json(schema) => schema_costs[schema as usize],
-            Expr::Token(_) => 1,
+            Expr::Token(ref set) => set.cost(),
             _ => match node.map_or(NO_WAY, |node| nodes.cost(node, Spelling::Raw)) {
                 NO_WAY => NEVER,
                 bytes => u64::from(bytes),
@@ -243,9 +245,9 @@ impl Builder<'_> {
                     self.tokens.push(set.clone());
                     self.tokens.len() - 1
                 });
-                self.symbol(1, Pending::Token(index as u32))
+                self.symbol(set.cost(), Pending::Token(index as u32))
             }
-            Expr::Free { .. } => {
+            Expr::Free { .. } | Expr::Strings { .. } => {
                 let language = self.leaves[id.0 as usize].expect("free text is a language");
                 let is_nullable = nodes.nullable(language);
                 let cost = self.weights.of(id);

@@ -37,6 +37,12 @@ pub(crate) enum Expr {
     Rule(RuleId),
     /// A JSON value of the schema with this index.
     Json(u32),
+    /// The strings of the schema with this index, as they are and without quotes, in which none of
+    /// the stops is.
+    Strings {
+        schema: u32,
+        stops: Box<[Box<str>]>,
+    },
     /// One token, by id or name and never by its text.
     Token(TokenSet),
     /// Text that ends with the first of the stops that it holds; or, if not `whole`, the text before.
@@ -57,6 +63,17 @@ pub(crate) struct TokenSet {
     pub(crate) negated: bool,
 }
 
+impl TokenSet {
+    /// What one of the tokens counts for where texts are weighed by their bytes. A tag counts for
+    /// more than its spelling, so that a shortest text never needs a token that may be missing.
+    pub(crate) fn cost(&self) -> u64 {
+        match *self.names {
+            [TokenName::Tag(ref text)] => text.len() as u64 + 1,
+            _ => 1,
+        }
+    }
+}
+
 /// How a grammar speaks of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum TokenName {
@@ -64,6 +81,9 @@ pub(crate) enum TokenName {
     Ids(u32, u32),
     /// What the vocabulary calls it.
     Name(Box<str>),
+    /// The special token that is spelled like this, if the vocabulary has one. The grammar reads
+    /// the spelling as text, too.
+    Tag(Box<str>),
 }
 
 /// Line and column in a grammar's text, both counted from 1.
@@ -211,6 +231,10 @@ impl Syntax {
                 },
                 &Expr::Rule(rule) => Expr::Rule(RuleId(rules[rule.0 as usize])),
                 &Expr::Json(schema) => Expr::Json(schema + schemas),
+                Expr::Strings { schema, stops } => Expr::Strings {
+                    schema: schema + schemas,
+                    stops: stops.clone(),
+                },
                 Expr::Text(_) | Expr::Class(_) | Expr::Pattern { .. } => expr.clone(),
                 Expr::Token(_) | Expr::Free { .. } => expr.clone(),
             };
@@ -283,7 +307,7 @@ impl Syntax {
         all.checked()
     }
 
-    fn checked(self) -> Result<Self, Error> {
+    pub(super) fn checked(self) -> Result<Self, Error> {
         match self.heights.iter().max() {
             Some(&height) if height > DEEPEST => {
                 let message = format!("a grammar's expressions nest deeper than {DEEPEST}");

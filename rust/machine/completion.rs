@@ -4,7 +4,6 @@
 //! at from the outermost inwards: each says, for some demands on the value inside it, how many
 //! bytes follow that value. The innermost state then picks the demands that make the sum smallest.
 
-use crate::grammar::flow::{FlowId, FlowNode};
 use crate::json::array::ArrayId;
 use crate::json::formula::{FormulaId, Kind};
 use crate::json::frames::{Entry, Task};
@@ -127,9 +126,6 @@ impl Machine {
             .expect("outer frames are known first");
         for (asked, after) in outer.iter() {
             match frame {
-                Frame::Flow(next) => {
-                    keep_cheapest(&mut out, Box::from([]), add(*after, self.flow_cost(next)));
-                }
                 Frame::Text(scan) => {
                     let cost = self.text_cost(scan, Partial::Nothing);
                     keep_cheapest(&mut out, Box::from([]), add(*after, cost));
@@ -186,7 +182,7 @@ impl Machine {
                 let verdicts = frames.literal_verdicts(task, kind);
                 let fine = asked.iter().all(|&i| verdicts[usize::from(i)]);
                 if fine {
-                    (kind.literal().len() - usize::from(at)) as u64
+                    (kind.literal_bytes() - usize::from(at)) as u64
                 } else {
                     NEVER
                 }
@@ -237,7 +233,6 @@ impl Machine {
                 let formula = frames.object_demand(member.object, asked);
                 self.key_cost(member.object, formula, member.key)
             }
-            State::Flow { node, .. } => self.flow_cost(node),
             State::Text { scan, partial } => self.text_cost(scan, partial),
             State::Many(_) | State::TooMany => NEVER,
             State::Done { .. } | State::Beyond => 0,
@@ -282,10 +277,8 @@ impl Machine {
     pub(crate) fn next_move(&self, config: Config) -> Move {
         let state = config.state;
         let frames = &self.frames;
-        match state {
-            State::Flow { node, at, partial } => return self.flow_move(node, at, partial),
-            State::Many(set) => return self.cheapest_member(set),
-            _ => {}
+        if let State::Many(set) = state {
+            return self.cheapest_member(set);
         }
         if self.is_accepting(config) {
             return Move::End;
@@ -313,11 +306,11 @@ impl Machine {
                     Kind::String => Move::Bytes(vec![b'"']),
                     Kind::Array => Move::Bytes(vec![b'[']),
                     Kind::Object => Move::Bytes(vec![b'{']),
-                    literal => Move::Bytes(literal.literal().to_vec()),
+                    literal => Move::Bytes(self.literals.text(literal).to_vec()),
                 }
             }
             State::Literal { kind, at, .. } => {
-                Move::Bytes(kind.literal()[usize::from(at)..].to_vec())
+                Move::Bytes(self.literals.text(kind)[usize::from(at)..].to_vec())
             }
             State::Number(scan) => {
                 let node = self.language(scan, asked);
@@ -358,7 +351,7 @@ impl Machine {
             State::Colon { .. } => Move::Bytes(vec![b':']),
             State::Text { scan, partial } => self.text_move(scan, partial, config.stack),
             State::Many(_) | State::TooMany => Move::Unknown,
-            State::Flow { .. } | State::Done { .. } | State::Beyond => Move::End,
+            State::Done { .. } | State::Beyond => Move::End,
         }
     }
 
@@ -408,24 +401,6 @@ impl Machine {
                 bytes.push(b'"');
                 Move::Bytes(bytes)
             }
-        }
-    }
-
-    fn flow_move(&self, node: FlowId, at: u32, partial: Partial) -> Move {
-        if partial != Partial::Nothing {
-            return Move::Bytes(any_rest(partial));
-        }
-        match self.flow_node(node) {
-            FlowNode::Literal { text, .. } => Move::Bytes(text[at as usize..].to_vec()),
-            FlowNode::Free { may_end: true, .. } => Move::End,
-            FlowNode::Branch { may_end: true, .. } if at == 0 => Move::End,
-            FlowNode::Free { stops: texts, .. } | FlowNode::Branch { options: texts, .. } => {
-                let ahead = texts.ahead(at);
-                let best =
-                    ahead.min_by_key(|(rest, next)| add(rest.len() as u64, self.flow_cost(*next)));
-                best.map_or(Move::End, |(rest, _)| Move::Bytes(rest.to_vec()))
-            }
-            FlowNode::Json { .. } | FlowNode::End => Move::End,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 mod completion;
 mod ending_key;
-mod flow;
 mod forced;
 mod gap;
 mod object;
@@ -12,11 +11,10 @@ mod write_gbnf;
 
 use std::sync::OnceLock;
 
-use crate::grammar::flow::{Flow, FlowId, FlowNode};
 use crate::grammar::program::Program;
 use crate::intern::Interner;
 use crate::json::array::ArrayId;
-use crate::json::formula::{FormulaId, Kind};
+use crate::json::formula::{FormulaId, Kind, Literals};
 use crate::json::frames::{Entry, Frames, TaskId};
 use crate::json::keys::Prefix;
 use crate::json::liveness::NEVER;
@@ -87,12 +85,6 @@ pub(crate) enum State {
         member: MemberId,
         gap: Gap,
     },
-    /// In the text around values: `at` is a position in the node.
-    Flow {
-        node: FlowId,
-        at: u32,
-        partial: Partial,
-    },
     /// In the text of a grammar's rule.
     Text {
         scan: ScanId,
@@ -130,7 +122,6 @@ pub(crate) enum Frame {
         array: ArrayId,
         mark: TextId,
     },
-    Flow(FlowId),
     /// The rest of the rule that the text or value above it is a part of.
     Text(ScanId),
     /// Any frames: what stands above is looked at by itself.
@@ -177,14 +168,13 @@ pub(crate) struct Config {
 pub(crate) struct Machine {
     pub(crate) frames: Frames,
     whitespace: Whitespace,
-    flow: Option<(Flow, Vec<TaskId>)>,
+    pub(crate) literals: Literals,
     program: Option<(Program, Vec<TaskId>)>,
     sets: Interner<Box<[Config]>>,
     stacks: Interner<Option<(Frame, StackId)>, StackMemo>,
     /// What the texts of grammars' states begin with, by the number of the state.
     leads: boxcar::Vec<OnceLock<text::Leads>>,
     follows: Interner<ByteSet>,
-    flow_costs: OnceLock<Vec<u64>>,
     start: Config,
 }
 
@@ -196,31 +186,13 @@ impl Machine {
         Machine::new(frames, whitespace, State::Value { task, gap })
     }
 
-    /// A machine for a flow whose schemas have these formulas.
-    pub(crate) fn of_flow(
-        frames: Frames,
-        flow: Flow,
-        schemas: &[FormulaId],
-        whitespace: Whitespace,
-    ) -> Self {
-        let tasks = schemas
-            .iter()
-            .map(|&f| frames.task(f, Box::new([])))
-            .collect();
-        let start = flow.start;
-        let done = State::Done { gap: Gap::NONE };
-        let mut machine = Machine::new(frames, whitespace, done);
-        machine.flow = Some((flow, tasks));
-        machine.start = machine.enter_flow(start, StackId::BOTTOM);
-        machine
-    }
-
     /// A machine for a grammar whose schemas have these formulas.
     pub(crate) fn of_program(
         frames: Frames,
         program: Program,
         schemas: &[FormulaId],
         whitespace: Whitespace,
+        literals: Literals,
     ) -> Self {
         let tasks = schemas
             .iter()
@@ -232,6 +204,7 @@ impl Machine {
         };
         let mut machine = Machine::new(frames, whitespace, state);
         machine.program = Some((program, tasks));
+        machine.literals = literals;
         machine
     }
 
@@ -246,13 +219,12 @@ impl Machine {
         Machine {
             frames,
             whitespace,
-            flow: None,
+            literals: Literals::Json,
             program: None,
             sets: Interner::new(),
             leads: boxcar::Vec::new(),
             follows: Interner::new(),
             stacks,
-            flow_costs: OnceLock::new(),
             start,
         }
     }
@@ -260,6 +232,25 @@ impl Machine {
     /// Before the first byte.
     pub(crate) fn start(&self) -> Config {
         self.start
+    }
+
+    /// The types of which the values of a grammar's first schema can be.
+    pub(crate) fn types(&self) -> Vec<&'static str> {
+        let task = match (&self.program, self.start.state) {
+            (Some((_, tasks)), _) => tasks.first().copied(),
+            (None, State::Value { task, .. }) => Some(task),
+            _ => None,
+        };
+        let Some(task) = task else { return Vec::new() };
+        let must = self.frames.task_of(task).must;
+        let mut found = Vec::new();
+        for kind in Kind::ALL {
+            let name = kind.type_name();
+            if self.frames.rules.cost_of_kind(must, kind) != NEVER && !found.contains(&name) {
+                found.push(name);
+            }
+        }
+        found
     }
 
     /// Whether something that no text may satisfy is treated as possible, for want of a proof.
@@ -300,14 +291,22 @@ impl Machine {
                 None => self.begin_value(task, stack, record, byte),
             },
             State::Literal { task, kind, at } => {
-                if kind.literal()[usize::from(at)] != byte {
+                let place = usize::from(at);
+                if self.literals.text(kind)[place] != byte {
                     return None;
                 }
-                if usize::from(at) + 1 < kind.literal().len() {
+                // What is recorded is compared as JSON.
+                let record = self.recorded(record, Literals::Json.text(kind)[place]);
+                if place + 1 < kind.literal_bytes() {
                     let at = at + 1;
-                    return stay(State::Literal { task, kind, at });
+                    let state = State::Literal { task, kind, at };
+                    return Some(Config {
+                        state,
+                        stack,
+                        record,
+                    });
                 }
-                close(&self.frames.literal_verdicts(task, kind))
+                self.close(stack, record, &self.frames.literal_verdicts(task, kind))
             }
             State::Number(scan) => match scanner.step(scan, u32::from(byte)) {
                 Some(next) if self.is_delimited(stack) => stay(State::Number(next)),
@@ -345,7 +344,6 @@ impl Machine {
                 }
                 None => None,
             },
-            State::Flow { node, at, partial } => self.step_flow(node, at, partial, stack, byte),
             State::Text { scan, partial } => self.step_text(scan, partial, stack, byte),
             State::Many(set) => self.step_many(set, byte),
             State::TooMany => wait(state),
@@ -372,7 +370,7 @@ impl Machine {
         record: TextId,
         byte: u8,
     ) -> Option<Config> {
-        let kind = Kind::of_first_byte(byte)?;
+        let kind = self.literals.kind_of(byte)?;
         let gap = self.whitespace.inside();
         let task = match record {
             TextId::EMPTY => task,
@@ -453,7 +451,6 @@ impl Machine {
                     record,
                 })
             }
-            Frame::Flow(next) => Some(self.enter_flow(next, stack)),
             Frame::Text(scan) => Some(Config {
                 state: State::Text {
                     scan,
@@ -541,9 +538,9 @@ impl Machine {
         }
     }
 
-    /// Tells the whitespace of this machine from that of others, in ten bits.
-    pub(crate) fn whitespace_code(&self) -> u64 {
-        self.whitespace.code()
+    /// Tells how this machine writes free values from how others do, in eleven bits.
+    pub(crate) fn writing_code(&self) -> u64 {
+        self.whitespace.code() << 1 | u64::from(self.literals == Literals::Python)
     }
 
     /// The configuration after a value about which nothing is asked, outside of records.
@@ -628,11 +625,15 @@ impl Machine {
     pub(crate) fn next_bytes(&self, config: Config) -> ByteSet {
         let mut bytes = match config.state {
             State::Value { gap, .. } => {
-                return self.or_spaces(gap, const { ByteSet::of(b"\"[{-0123456789tfn") });
+                return self.or_spaces(gap, self.literals.first_bytes());
             }
             State::Array {
                 opened: true, gap, ..
-            } => return self.or_spaces(gap, const { ByteSet::of(b"]\"[{-0123456789tfn") }),
+            } => {
+                let mut bytes = self.literals.first_bytes();
+                bytes.insert(b']');
+                return self.or_spaces(gap, bytes);
+            }
             State::Array { gap, .. } => return self.or_spaces(gap, const { ByteSet::of(b"],") }),
             State::Object { place, gap, .. } => {
                 let own: &[u8] = match place {
@@ -645,7 +646,7 @@ impl Machine {
             State::Colon { gap, .. } => return self.or_spaces(gap, const { ByteSet::of(b":") }),
             State::Done { gap } => return self.or_spaces(gap, ByteSet::NONE),
             State::Literal { kind, at, .. } => {
-                return ByteSet::of(&kind.literal()[usize::from(at)..=usize::from(at)]);
+                return ByteSet::of(&self.literals.text(kind)[usize::from(at)..=usize::from(at)]);
             }
             State::Number(scan) => ByteSet::of_ascii(self.frames.rules.scanner.ascii(scan)),
             State::Key {
@@ -757,12 +758,6 @@ impl Machine {
                 .members(set)
                 .iter()
                 .any(|&member| self.is_accepting(member)),
-            State::Flow { node, at, partial } => match self.flow_node(node) {
-                FlowNode::End => true,
-                FlowNode::Free { may_end, .. } => *may_end && partial == Partial::Nothing,
-                FlowNode::Branch { may_end, .. } => *may_end && at == 0,
-                FlowNode::Literal { .. } | FlowNode::Json { .. } => false,
-            },
             State::Number(_) => self
                 .close_number(config)
                 .is_some_and(|after| self.is_accepting(after)),
@@ -772,14 +767,11 @@ impl Machine {
 
     /// Whether any text is valid at all.
     pub(crate) fn is_live(&self) -> bool {
-        match &self.flow {
-            None => match self.start.state {
-                State::Value { task, .. } => {
-                    self.frames.rules.cost(self.frames.task_of(task).must) != NEVER
-                }
-                _ => true,
-            },
-            Some((flow, _)) => self.flow_cost(flow.start) != NEVER,
+        match self.start.state {
+            State::Value { task, .. } => {
+                self.frames.rules.cost(self.frames.task_of(task).must) != NEVER
+            }
+            _ => true,
         }
     }
 }

@@ -27,9 +27,6 @@ pub(super) struct Leads {
     symbols: ByteSet,
 }
 
-/// The bytes with which JSON values begin.
-const VALUE_BYTES: &[u8] = b"\"[{-0123456789tfn";
-
 /// Configurations that one text leads to.
 #[derive(Default)]
 struct Ways(Vec<Config>);
@@ -205,7 +202,7 @@ impl Machine {
     }
 
     fn begin_json(&self, schema: u32, rest: ScanId, stack: StackId, byte: u8) -> Option<Config> {
-        if !VALUE_BYTES.contains(&byte) {
+        if !self.literals.first_bytes().contains(byte) {
             return None;
         }
         self.step(self.enter_json(schema, rest, stack), byte)
@@ -255,7 +252,7 @@ impl Machine {
             for (symbol, _) in scanner.symbols(scan) {
                 match *self.program().symbol(symbol) {
                     Symbol::Rule { first, .. } => symbols = symbols.or(first),
-                    Symbol::Json(_) => symbols = symbols.or(ByteSet::of(VALUE_BYTES)),
+                    Symbol::Json(_) => symbols = symbols.or(self.literals.first_bytes()),
                     Symbol::Token(_) => {}
                 }
             }

@@ -65,7 +65,7 @@ impl Machine {
         match *self.program().symbol(symbol) {
             Symbol::Rule { start, .. } => self.text_cost(start, Partial::Nothing),
             Symbol::Json(schema) => self.json_cost(schema),
-            Symbol::Token(_) => 1,
+            Symbol::Token(set) => self.program().tokens[set as usize].cost(),
         }
     }
 

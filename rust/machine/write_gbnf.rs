@@ -175,7 +175,7 @@ impl<'a> Writer<'a> {
             ways.extend(match frames.enter(task, kind) {
                 None => None,
                 Some(Entry::Literal) => {
-                    let text = String::from_utf8_lossy(kind.literal());
+                    let text = String::from_utf8_lossy(self.machine.literals.text(kind));
                     Some(format!("\"{text}\""))
                 }
                 Some(Entry::Scalar(scan)) if kind == Kind::String => {
@@ -366,8 +366,10 @@ impl<'a> Writer<'a> {
                 };
                 self.language(language)?
             }
-            Expr::Free { .. } | Expr::And(_) | Expr::Not(_) => {
-                return Err(refuse("free text, intersections and complements"));
+            Expr::Free { .. } | Expr::Strings { .. } | Expr::And(_) | Expr::Not(_) => {
+                return Err(refuse(
+                    "free text, strings without quotes, intersections and complements",
+                ));
             }
         })
     }

@@ -12,13 +12,13 @@ use crate::mask::plain::Texts;
 use crate::vocab::local::Apart;
 use crate::vocab::{ByteSet, Trie};
 
-/// The kinds that are looked at apart, with the bytes that they begin with.
-const KINDS: [(Kind, u8); 5] = [
-    (Kind::Null, b'n'),
-    (Kind::True, b't'),
-    (Kind::False, b'f'),
-    (Kind::Array, b'['),
-    (Kind::Object, b'{'),
+/// The kinds that are looked at apart.
+const KINDS: [Kind; 5] = [
+    Kind::Null,
+    Kind::True,
+    Kind::False,
+    Kind::Array,
+    Kind::Object,
 ];
 
 impl Walk<'_> {
@@ -41,8 +41,9 @@ impl Walk<'_> {
         };
         let free = machine.frames.free_kinds(task);
         let (mut kinds, mut begin) = (0, ByteSet::NONE);
-        for (kind, byte) in KINDS {
-            if free & kind.bit() != 0 && first.contains(byte) {
+        for kind in KINDS {
+            let byte = machine.literals.first_byte(kind);
+            if let Some(byte) = byte.filter(|&b| free & kind.bit() != 0 && first.contains(b)) {
                 kinds |= kind.bit();
                 begin.insert(byte);
             }
@@ -50,7 +51,7 @@ impl Walk<'_> {
         if kinds == 0 {
             return begin;
         }
-        let place = machine.whitespace_code() << 8 | u64::from(kinds);
+        let place = machine.writing_code() << 8 | u64::from(kinds);
         let key = (u128::from(place), u64::from(node) << 2 | code);
         let apart = self.vocabulary.locals().apart.get(key, self.cap, || {
             let apart = self.find_apart(of, node, config, begin);

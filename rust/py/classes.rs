@@ -7,6 +7,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::error::{Error, Kind};
+use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
 use crate::{batch, compile, matcher, vocab};
@@ -123,17 +124,30 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn from_flow(
+    fn from_tree(
         py: Python<'_>,
-        description: &str,
+        tree: &str,
         whitespace: &str,
         property_order: &str,
         strict: bool,
+        python_literals: bool,
     ) -> PyResult<Self> {
-        let options = options(whitespace, property_order, strict)?;
-        Ok(Grammar(py.detach(|| {
-            compile::Grammar::from_flow(description, options)
-        })?))
+        let literals = match python_literals {
+            true => Literals::Python,
+            false => Literals::Json,
+        };
+        let options = compile::Options {
+            literals,
+            ..options(whitespace, property_order, strict)?
+        };
+        Ok(Grammar(
+            py.detach(|| compile::Grammar::from_tree(tree, options))?,
+        ))
+    }
+
+    #[getter]
+    fn types(&self) -> PyResult<Vec<&'static str>> {
+        Ok(self.0.types()?)
     }
 
     #[staticmethod]

@@ -1,0 +1,216 @@
+"""Messages and turns in one normal shape, and JSON as calls hold it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn, TypeAlias
+
+from schemask.errors import DataError, FormatError
+
+Message: TypeAlias = dict[str, Any]
+
+_ROLES = ("system", "user", "assistant", "tool")
+_KEYS = {"role", "content", "reasoning_content", "tool_calls", "name", "tool_call_id"}
+
+# Python writes and reads no integers longer than this, unless told to.
+MAX_DIGITS = 4300
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """One call, as the model wrote it: the arguments are plain JSON values, not yet validated.
+
+    A number past the range of floats, such as 1e999, is an int: exact, but for a fraction.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ParsedTurn:
+    """What an assistant's turn says: reasoning, if any; words, calls, or both."""
+
+    content: str
+    tool_calls: list[ToolCall]
+    reasoning: str = ""
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> ParsedTurn:
+        """The turn that a message of the assistant spells out.
+
+        Raises:
+            FormatError: As `check_messages`.
+        """
+        (checked,) = check_messages([message])
+        calls = [ToolCall(name, arguments) for name, arguments in calls_of(checked)]
+        return cls(checked["content"], calls, checked.get("reasoning_content", ""))
+
+    @property
+    def message(self) -> Message:
+        """The turn in the shape of transformers' chat templates."""
+        message: Message = {"role": "assistant", "content": self.content}
+        if self.reasoning:
+            message["reasoning_content"] = self.reasoning
+        if self.tool_calls:
+            message["tool_calls"] = [
+                {"type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+                for call in self.tool_calls
+            ]
+        return message
+
+
+def check_messages(messages: Iterable[Mapping[str, Any]]) -> list[Message]:
+    """The messages in one normal shape: content is a string, arguments are objects.
+
+    Arguments may come as JSON text, and content may be None beside calls, as OpenAI writes both.
+
+    Raises:
+        FormatError: Another role, key or type; the message counts from 0.
+    """
+    return [_check(message, index) for index, message in enumerate(messages)]
+
+
+def messages_from_example(example: Mapping[str, Any]) -> list[Message]:
+    """The conversation of one line of training data.
+
+    Takes `{"messages": [...]}` and the short form `{"user": <text>, "tool_call": {"name": ...,
+    "arguments": {...}}}` (the call may also be JSON text).
+
+    Raises:
+        DataError: Another shape.
+    """
+    try:
+        if "messages" in example:
+            if not isinstance(example["messages"], list):
+                raise FormatError("messages must be a list")
+            return check_messages(example["messages"])
+        if set(example) != {"user", "tool_call"}:
+            raise FormatError("neither 'messages' nor 'user' and 'tool_call' alone")
+        call = example["tool_call"]
+        call = decode_json(call, "tool_call") if isinstance(call, str) else call
+        return check_messages(
+            [
+                {"role": "user", "content": example["user"]},
+                {"role": "assistant", "content": "", "tool_calls": [{"function": call}]},
+            ]
+        )
+    except FormatError as error:
+        raise DataError(f"not a training example: {error}") from error
+
+
+def _check(message: Any, index: int) -> Message:
+    def fail(problem: str) -> NoReturn:
+        raise FormatError(f"message {index}: {problem}")
+
+    if not isinstance(message, Mapping):
+        fail(f"a message is an object, not {type(message).__name__}")
+    role = message.get("role")
+    if role not in _ROLES:
+        fail(f"the role {role!r} is none of {', '.join(_ROLES)}")
+    if unknown := [key for key in message if key not in _KEYS]:
+        fail(f"unknown key {unknown[0]!r}")
+    calls = message.get("tool_calls") or []
+    if calls and role != "assistant":
+        fail(f"only the assistant calls tools, not {role!r}")
+    if not isinstance(calls, Iterable) or isinstance(calls, (str, Mapping)):
+        fail("tool_calls must be a list")
+    content = message.get("content")
+    if content is None and calls:
+        content = ""
+    if not isinstance(content, str):
+        fail(f"content must be a string, not {type(content).__name__}")
+    checked: Message = {"role": role, "content": content}
+    if message.get("reasoning_content"):
+        if role != "assistant" or not isinstance(message["reasoning_content"], str):
+            fail("reasoning_content is text of the assistant")
+        checked["reasoning_content"] = message["reasoning_content"]
+    if calls:
+        checked["tool_calls"] = [_check_call(call, fail) for call in calls]
+    if "name" in message:
+        checked["name"] = message["name"]
+    return checked
+
+
+def _check_call(call: Any, fail: Any) -> Message:
+    if not isinstance(call, Mapping) or call.get("type", "function") != "function":
+        fail('a tool call is {"type": "function", "function": {...}}')
+    function = call.get("function")
+    if not isinstance(function, Mapping) or set(function) != {"name", "arguments"}:
+        fail("the function of a tool call has 'name' and 'arguments'")
+    name, arguments = function["name"], function["arguments"]
+    if not isinstance(name, str) or not name:
+        fail("the name of a tool call must be a string")
+    if isinstance(arguments, str):
+        arguments = decode_json(arguments, f"arguments of {name}")
+    if not isinstance(arguments, Mapping):
+        fail(f"the arguments of {name} must be an object")
+    return {"type": "function", "function": {"name": name, "arguments": dict(arguments)}}
+
+
+def calls_of(message: Message) -> list[tuple[str, dict[str, Any]]]:
+    calls = [call["function"] for call in message.get("tool_calls", [])]
+    return [(call["name"], call["arguments"]) for call in calls]
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("an object has the same key twice")
+    return members
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no JSON value")
+
+
+def _read_integer(text: str) -> int:
+    if len(text.removeprefix("-")) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+    return int(text)
+
+
+def _read_float(text: str) -> float | int:
+    value = float(text)
+    if math.isfinite(value):
+        return value
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:  # its exponent has more than 18 digits
+        exact = Decimal("Infinity")
+    if exact.is_infinite() or exact.adjusted() >= MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+    return int(exact)
+
+
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_members,
+    parse_constant=_no_constant,
+    parse_int=_read_integer,
+    parse_float=_read_float,
+)
+
+
+def decode_json(text: str, what: str) -> Any:
+    try:
+        return DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{what} cannot be read: {error}") from error
+
+
+def encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise FormatError(f"text with a lone surrogate at character {error.start}") from error
+    return text
+
+
+def fail_at(text: str, position: int, problem: str) -> NoReturn:
+    line = text.count("\n", 0, position) + 1
+    column = position - (text.rfind("\n", 0, position) + 1) + 1
+    raise FormatError(f"line {line}, column {column}: {problem}", line=line, column=column)

@@ -1,0 +1,180 @@
+//! Grammars as trees in JSON, as other programs write them.
+
+use rustc_hash::FxHashMap;
+use serde_json::Value;
+
+use crate::error::{Error, Kind};
+use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax, TokenName, TokenSet};
+use crate::limits::Limits;
+use crate::regex;
+
+/// Reads `{"start": <expression>, "rules": {<name>: <expression>, …}}`.
+///
+/// # Errors
+///
+/// If it is no such tree.
+pub(crate) fn read_tree(text: &str, limits: &Limits) -> Result<Syntax, Error> {
+    let document: Value = serde_json::from_str(text)
+        .map_err(|error| refuse(format!("a grammar's tree is not JSON: {error}")))?;
+    let mut reader = Reader {
+        syntax: Syntax::new(),
+        rules: FxHashMap::default(),
+        schemas: FxHashMap::default(),
+        leaves: FxHashMap::default(),
+        limits,
+    };
+    if let Some(rules) = document.get("rules").and_then(Value::as_object) {
+        for name in rules.keys() {
+            let rule = reader.syntax.new_rule(name, None);
+            reader.rules.insert(name, rule);
+        }
+        for (name, body) in rules {
+            let body = reader.expression(body)?;
+            reader.syntax.rules[reader.rules[name.as_str()].0 as usize].body = Some(body);
+        }
+    }
+    let start = document.get("start");
+    let start = start.ok_or_else(|| refuse("a grammar's tree needs a `start`"))?;
+    reader.syntax.start = reader.expression(start)?;
+    reader.syntax.checked()
+}
+
+struct Reader<'a> {
+    syntax: Syntax,
+    rules: FxHashMap<&'a str, RuleId>,
+    /// Equal schemas are one.
+    schemas: FxHashMap<String, u32>,
+    /// So are equal expressions that are not made of others: their languages are found once.
+    leaves: FxHashMap<String, ExprId>,
+    limits: &'a Limits,
+}
+
+impl Reader<'_> {
+    fn expression(&mut self, value: &Value) -> Result<ExprId, Error> {
+        if let Some(text) = value.as_str() {
+            return Ok(self.syntax.push(Expr::Text(text.into())));
+        }
+        let is_leaf = |kind| value.get(kind).is_some();
+        if !["tag", "pattern", "strings", "free"]
+            .into_iter()
+            .any(is_leaf)
+        {
+            return self.new_expression(value);
+        }
+        let text = value.to_string();
+        if let Some(&known) = self.leaves.get(&text) {
+            return Ok(known);
+        }
+        let leaf = self.new_expression(value)?;
+        self.leaves.insert(text, leaf);
+        Ok(leaf)
+    }
+
+    fn new_expression(&mut self, value: &Value) -> Result<ExprId, Error> {
+        let members = value.as_object();
+        let members = members.ok_or_else(|| refuse(format!("{value} is no expression")))?;
+        let Some((kind, body)) = members.iter().next() else {
+            return Err(refuse("an expression is empty"));
+        };
+        let expr = match kind.as_str() {
+            "all" => {
+                let items = self.list(body)?;
+                return Ok(self.syntax.sequence(items));
+            }
+            "any" => {
+                let items = self.list(body)?;
+                return Ok(self.syntax.choice(items));
+            }
+            "repeat" => {
+                let body = self.expression(body)?;
+                let count = |name: &str| match members.get(name) {
+                    None => Ok(None),
+                    Some(count) => {
+                        let small = count.as_u64().and_then(|count| u32::try_from(count).ok());
+                        let small = small.ok_or_else(|| refuse(format!("{count} is no count")));
+                        small.map(Some)
+                    }
+                };
+                let (min, max) = (count("min")?.unwrap_or(0), count("max")?);
+                if max.is_some_and(|max| max < min) {
+                    return Err(refuse("a repetition's maximum is below its minimum"));
+                }
+                return Ok(self.syntax.repeat(body, min, max));
+            }
+            "tag" => {
+                let text = string(body)?;
+                let plain = self.syntax.push(Expr::Text(text.into()));
+                let names = Box::new([TokenName::Tag(text.into())]);
+                let negated = false;
+                let token = self.syntax.push(Expr::Token(TokenSet { names, negated }));
+                return Ok(self.syntax.choice(vec![plain, token]));
+            }
+            "pattern" => {
+                let source = string(body)?;
+                Expr::Pattern {
+                    source: source.into(),
+                    ast: Box::new(regex::parse(source, self.limits)?),
+                    search: false,
+                }
+            }
+            "rule" => {
+                let name = string(body)?;
+                let rule = self.rules.get(name);
+                Expr::Rule(*rule.ok_or_else(|| refuse(format!("no rule is named `{name}`")))?)
+            }
+            "json" => Expr::Json(self.schema(body)),
+            "strings" => Expr::Strings {
+                schema: self.schema(body),
+                stops: match members.get("stops") {
+                    Some(stops) => texts(stops)?,
+                    None => Box::new([]),
+                },
+            },
+            "free" => Expr::Free {
+                stops: texts(body)?,
+                whole: false,
+            },
+            other => {
+                return Err(refuse(format!(
+                    "an expression is of unknown kind {other:?}"
+                )));
+            }
+        };
+        Ok(self.syntax.push(expr))
+    }
+
+    fn list(&mut self, value: &Value) -> Result<Vec<ExprId>, Error> {
+        let items = value.as_array();
+        let items = items.ok_or_else(|| refuse(format!("{value} is no list of expressions")))?;
+        items.iter().map(|item| self.expression(item)).collect()
+    }
+
+    fn schema(&mut self, value: &Value) -> u32 {
+        let text = value.to_string();
+        let syntax = &mut self.syntax;
+        *self.schemas.entry(text).or_insert_with_key(|text| {
+            syntax.schemas.push(text.as_str().into());
+            syntax.schemas.len() as u32 - 1
+        })
+    }
+}
+
+fn string(value: &Value) -> Result<&str, Error> {
+    value
+        .as_str()
+        .ok_or_else(|| refuse(format!("{value} is no text")))
+}
+
+fn texts(value: &Value) -> Result<Box<[Box<str>]>, Error> {
+    let items = value.as_array();
+    let items = items.ok_or_else(|| refuse(format!("{value} is no list of texts")))?;
+    let texts = items.iter().map(|item| match string(item)? {
+        "" => Err(refuse("a stop is empty")),
+        text => Ok(text.into()),
+    });
+    texts.collect()
+}
+
+fn refuse(message: impl Into<String>) -> Error {
+    Error::new(Kind::Grammar, message)
+}

@@ -1,0 +1,404 @@
+"""Every format: what is written is allowed and read back, what is allowed is read and valid."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemask import Grammar, Vocabulary
+from schemask.chat_format import (
+    FORMATS,
+    ArgumentDelta,
+    CallFinished,
+    CallStarted,
+    ChatFormat,
+    Reasoning,
+    Text,
+    ToolCall,
+    turn_of,
+)
+from schemask.errors import FormatError, UnsupportedSchemaError
+from schemask.format_spec import TAG
+from schemask.tools import ToolSet
+
+EACH = pytest.mark.parametrize("form", FORMATS.values(), ids=lambda form: form.name)
+
+TOOLS = ToolSet(
+    [
+        {
+            "name": "get_weather",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "city": {"type": "string"},
+                    "days": {"type": "integer", "minimum": 1, "maximum": 14},
+                    "unit": {"enum": ["celsius", "fahrenheit"]},
+                    "exact": {"type": "boolean"},
+                    "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+                },
+                "required": ["city", "unit"],
+                "additionalProperties": False,
+            },
+        },
+        {
+            "name": "shop.order-item/é",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "code": {"type": "string", "pattern": "^[A-Z]{2}[0-9]{1,3}$"},
+                    "tags": {"type": "array", "items": {"type": "string", "maxLength": 5}},
+                    "size": {"$ref": "#/$defs/Size"},
+                    "price": {"type": "number"},
+                },
+                "additionalProperties": False,
+                "$defs": {
+                    "Size": {
+                        "type": "object",
+                        "properties": {"width": {"type": "integer"}, "big": {"type": "boolean"}},
+                        "required": ["width"],
+                        "additionalProperties": False,
+                    }
+                },
+            },
+        },
+        {"name": "ping", "parameters": {"type": "object", "additionalProperties": False}},
+    ]
+)
+
+HOSTILE = sorted(
+    {
+        mark
+        for form in FORMATS.values()
+        for mark in (
+            *(form.call_open, form.call_close, form.calls_open, form.calls_close),
+            *(form.turn_end, form.turn_start, form.string_mark, form.reasoning_open),
+            form.argument.partition("{value}")[2],
+        )
+        if mark
+    }
+    | {"", "'", '"', "\\", "\n", "\r\n", "😀", "null", "true", "5", "{", "[1]", "=", ", ", ")"}
+)
+hostile = st.one_of(
+    st.text(st.characters(codec="utf-8")),
+    st.lists(st.sampled_from(HOSTILE), max_size=5).map("".join),
+    st.just("é" * 10_000),
+)
+
+
+def tags_of(form: ChatFormat) -> list[str]:
+    marks = (form.call_open, form.call_close, form.calls_open, form.calls_close, form.string_mark)
+    return [tag for mark in marks for tag in TAG.findall(mark)]
+
+
+def some(**members: Any) -> Any:
+    required = {key: value for key, value in members.items() if not isinstance(value, tuple)}
+    optional = {key: value[0] for key, value in members.items() if isinstance(value, tuple)}
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+def numbers() -> Any:
+    return st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9)
+
+
+calls = st.one_of(
+    some(
+        city=hostile,
+        days=(st.integers(1, 14),),
+        unit=st.sampled_from(["celsius", "fahrenheit"]),
+        exact=(st.booleans(),),
+        note=(st.none() | hostile,),
+    ).map(lambda arguments: ToolCall("get_weather", arguments)),
+    some(
+        code=(st.from_regex("[A-Z]{2}[0-9]{1,3}", fullmatch=True),),
+        tags=(st.lists(hostile.map(lambda text: text[:5]), max_size=3),),
+        size=(some(width=st.integers(), big=(st.booleans(),)),),
+        price=(numbers(),),
+    ).map(lambda arguments: ToolCall("shop.order-item/é", arguments)),
+    st.just(ToolCall("ping", {})),
+)
+
+
+def message_of(content: str, made: list[ToolCall], reasoning: str = "") -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": content}
+    if reasoning:
+        message["reasoning_content"] = reasoning
+    if made:
+        message["tool_calls"] = [
+            {"type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for c in made
+        ]
+    return message
+
+
+@pytest.fixture(scope="session")
+def vocabularies(
+    llama3_tokenizer: Any, llama3_vocabulary: Any, gemma_tokenizer: Any, mistral_data: Any
+) -> dict[str, tuple[Any, Vocabulary]]:
+    """Ways to cut text into tokens, each with its vocabulary."""
+    from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+
+    tekken = Tekkenizer.from_file(str(mistral_data / "tekken_240911.json"))
+
+    def llama3(text: str) -> list[int]:
+        return llama3_tokenizer.encode(text, add_special_tokens=False)
+
+    def gemma(text: str) -> list[int]:
+        return gemma_tokenizer.encode(text, add_special_tokens=False)
+
+    def mistral(text: str) -> list[int]:
+        return tekken.encode(text, bos=False, eos=False)
+
+    special = tekken.num_special_tokens
+    tokens = [
+        tekken.id_to_piece(i).encode() if i < special else tekken.id_to_byte_piece(i)
+        for i in range(tekken.n_words)
+    ]
+    of_mistral = Vocabulary(tokens, stop_token_ids=[2], special_token_ids=list(range(special)))
+    return {
+        "llama3": (llama3, llama3_vocabulary),
+        "gemma": (gemma, Vocabulary.from_transformers(gemma_tokenizer)),
+        "mistral": (mistral, of_mistral),
+    }
+
+
+_COMPILED: dict[Any, Any] = {}
+
+
+def compiled(form: ChatFormat, vocabulary: Vocabulary, **options: Any) -> Any:
+    key = (form.name, id(vocabulary), tuple(sorted(options.items())))
+    if key not in _COMPILED:
+        _COMPILED[key] = Grammar.from_tools(TOOLS, format=form, **options).compile(vocabulary)
+    return _COMPILED[key]
+
+
+@pytest.fixture(scope="session")
+def byte_vocabulary() -> Vocabulary:
+    return Vocabulary([bytes([b]) for b in range(256)] + [b""], stop_token_ids=[256])
+
+
+def drawn(form: ChatFormat, data: Any) -> tuple[dict[str, Any], str] | None:
+    """A message and its text; None if the notation refuses to write it."""
+    made = data.draw(st.lists(calls, max_size=form.max_calls or 3))
+    has_words = not made or data.draw(st.booleans())
+    content = data.draw(hostile) if has_words else ""
+    reasoning = data.draw(
+        st.sampled_from(["", "Hm.\nWell"]) if form.reasoning_open else st.just("")
+    )
+    message = message_of(content, made, reasoning)
+    try:
+        return message, form.render_assistant(message, TOOLS)
+    except FormatError:
+        return None
+
+
+@EACH
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_written_allowed_and_read_back(
+    form: ChatFormat, vocabularies: dict[str, Any], data: Any
+) -> None:
+    found = drawn(form, data)
+    if found is None:
+        return
+    message, text = found
+    assert form.parse(text, TOOLS).message == message
+    name = data.draw(st.sampled_from(sorted(vocabularies)))
+    encode, vocabulary = vocabularies[name]
+    thinks = bool(form.reasoning_open)
+    matcher = compiled(form, vocabulary, reasoning=thinks).matcher()
+    tokens = encode(text)
+    own = set(tags_of(form))
+    apart = {*vocabulary.special_token_ids, *vocabulary.stop_token_ids}
+    if any(t in apart and vocabulary.token(t).decode() not in own for t in tokens):
+        # A string spells a special token that is no tag of the format: it is text.
+        tokens = vocabulary.tokenize(text.encode())
+    for token in tokens:
+        assert matcher.accept(token), (name, text, vocabulary.token(token))
+    assert matcher.is_accepting
+
+
+@EACH
+@settings(max_examples=40)
+@given(data=st.data())
+def test_any_cut_gives_the_same_events(form: ChatFormat, data: Any) -> None:
+    found = drawn(form, data)
+    if found is None:
+        return
+    message, text = found
+    is_cut = len(text) > 2000
+    text = text[:400] if is_cut else text
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=20)))
+    whole = merged(form, [text])
+    assert (
+        merged(form, [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)])
+        == whole
+    )
+    assert merged(form, list(text)) == whole
+    if not is_cut:
+        assert turn_of(whole).message == message
+        for index, call in enumerate(e for e in whole if isinstance(e, CallFinished)):
+            deltas = [e.text for e in whole if isinstance(e, ArgumentDelta) and e.index == index]
+            assert json.loads("".join(deltas)) == call.call.arguments
+
+
+def merged(form: ChatFormat, pieces: list[str]) -> list[Any]:
+    """The events, those of one kind in a row as one; the error's text, if one ends them."""
+    reader = form.reader(TOOLS)
+    events: list[Any] = []
+    try:
+        for piece in pieces:
+            events += reader.feed(piece)
+        events += reader.finish()
+    except FormatError as error:
+        events.append(str(error))
+    together: list[Any] = []
+    for event in events:
+        last = together[-1] if together else None
+        if type(event) is type(last) and isinstance(event, (Text, Reasoning)):
+            together[-1] = type(event)(last.text + event.text)
+        elif isinstance(event, ArgumentDelta) and isinstance(last, ArgumentDelta):
+            together[-1] = ArgumentDelta(event.index, last.text + event.text)
+        else:
+            together.append(event)
+    return together
+
+
+def walk(matcher: Any, vocabulary: Vocabulary, rng: random.Random, most: int) -> str:
+    """A text that follows the masks, at random, until a budget ends it."""
+    mask = np.zeros((1, (vocabulary.size + 31) // 32), dtype=np.int32)
+    text = b""
+    stops = set(vocabulary.stop_token_ids)
+    for _ in range(most):
+        matcher.fill_mask(mask)
+        allowed = np.flatnonzero(
+            np.unpackbits(mask.view(np.uint8), bitorder="little")[: vocabulary.size]
+        )
+        assert len(allowed), text
+        token = int(rng.choice(allowed))
+        if rng.random() < 0.3 and (shortest := vocabulary.tokenize(matcher.completion())):
+            token = shortest[0]
+        if token in stops:
+            break
+        assert matcher.accept(token)
+        text += vocabulary.token(token)
+    return text.decode()
+
+
+@EACH
+def test_walks_are_read_and_valid(form: ChatFormat, llama3_vocabulary: Any) -> None:
+    validators = {tool.name: jsonschema.Draft202012Validator(tool.parameters) for tool in TOOLS}
+    for seed in range(12):
+        rng = random.Random(seed)
+        options = {"tool_choice": "required"} if seed % 3 else {}
+        matcher = compiled(form, llama3_vocabulary, **options).matcher(max_tokens=160)
+        text = walk(matcher, llama3_vocabulary, rng, 160)
+        text += matcher.completion().decode()
+        turn = form.parse(text, TOOLS)
+        assert turn.tool_calls or not options
+        for call in turn.tool_calls:
+            validators[call.name].validate(call.arguments)
+
+
+@EACH
+def test_counts_and_choices(form: ChatFormat, byte_vocabulary: Vocabulary) -> None:
+    one = message_of("", [ToolCall("ping", {})])
+    other = message_of("", [ToolCall("get_weather", {"city": "A", "unit": "celsius"})])
+    words = message_of("Hello.", [])
+
+    def allowed(message: dict[str, Any], **options: Any) -> bool:
+        matcher = compiled(form, byte_vocabulary, **options).matcher()
+        text = form.render_assistant(message, TOOLS)
+        return matcher.accept_bytes(text.encode()) and matcher.is_accepting
+
+    assert allowed(one) and allowed(other) and allowed(words)
+    assert allowed(one, tool_choice="required") and not allowed(words, tool_choice="required")
+    assert allowed(words, tool_choice="none") and not allowed(one, tool_choice="none")
+    assert allowed(one, tool_choice="ping") and not allowed(other, tool_choice="ping")
+    if form.max_calls is None:
+        two = message_of("", [ToolCall("ping", {}), ToolCall("ping", {})])
+        assert allowed(two) and not allowed(two, parallel=False)
+        assert allowed(two, min_calls=2, max_calls=2) and not allowed(one, min_calls=2)
+        assert not allowed(two, max_calls=1)
+
+
+@EACH
+def test_what_a_schema_refuses_is_refused(form: ChatFormat, byte_vocabulary: Vocabulary) -> None:
+    def allowed(**arguments: Any) -> bool:
+        try:
+            text = form.render_assistant(
+                message_of("", [ToolCall("get_weather", arguments)]), TOOLS
+            )
+        except FormatError:
+            return False
+        matcher = compiled(form, byte_vocabulary).matcher()
+        return matcher.accept_bytes(text.encode()) and matcher.is_accepting
+
+    assert allowed(city="A", unit="celsius", days=3)
+    assert allowed(city="A", unit="celsius", note=None, exact=True)
+    assert not allowed(city="A", unit="kelvin")
+    assert not allowed(city="A", unit="celsius", days=15)
+    assert not allowed(city="A", unit="celsius", days="3")
+    assert not allowed(city="A")
+    assert not allowed(city="A", unit="celsius", more=1)
+
+
+@EACH
+def test_spans_are_what_the_model_writes(form: ChatFormat) -> None:
+    call = message_of("", [ToolCall("ping", {})])
+    words = message_of("Done.", [])
+    conversation = [
+        {"role": "user", "content": "Go."},
+        call,
+        {"role": "tool", "name": "ping", "content": "ok"},
+        words,
+    ]
+    text, spans = form.render_spans(conversation, TOOLS)
+    assert text == form.render(conversation, TOOLS)
+    bodies = [form.render_assistant(message, TOOLS) for message in (call, words)]
+    ends = [form.calls_end or form.turn_end, form.turn_end]
+    assert [text[a:b] for a, b in spans] == [b + e for b, e in zip(bodies, ends, strict=True)]
+
+
+def test_raw_text_that_looks_like_json() -> None:
+    form = FORMATS["qwen3_coder"]
+
+    def read(note: Any) -> Any:
+        call = ToolCall("get_weather", {"city": "5", "unit": "celsius", "note": note})
+        text = form.render_assistant(message_of("", [call]), TOOLS)
+        assert form.parse(text, TOOLS).tool_calls == [call]
+
+    read("5")
+    read(None)
+    read("[1")
+    with pytest.raises(FormatError, match="taken for"):
+        read("null")
+    with pytest.raises(FormatError, match="ends it"):
+        read("</parameter>")
+
+
+def test_a_notation_says_what_it_cannot_express() -> None:
+    schema = {"type": "object", "properties": {"a": {}}, "anyOf": [{"required": ["a"]}]}
+    tools = [{"name": "f", "parameters": schema}]
+    Grammar.from_tools(tools, format="hermes")
+    for name in ("qwen3_coder", "lfm2", "gemma4"):
+        with pytest.raises(UnsupportedSchemaError, match="anyOf"):
+            Grammar.from_tools(tools, format=name)
+
+
+def test_events_of_a_call() -> None:
+    reader = FORMATS["hermes"].reader(TOOLS)
+    assert reader.feed("Let me see.\n<tool") == [Text("Let me see.")]
+    assert reader.feed('_call>\n{"name": "ping", "arg') == [CallStarted(0, "ping")]
+    assert reader.feed('uments": {"a": "</tool_call>') == [ArgumentDelta(0, '{"a": "</tool_call>')]
+    assert reader.feed('"}}\n</tool_call>') == [
+        ArgumentDelta(0, '"}'),
+        CallFinished(0, ToolCall("ping", {"a": "</tool_call>"})),
+    ]
+    assert reader.finish() == []
