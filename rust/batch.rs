@@ -1,13 +1,23 @@
 //! Many texts at once.
 
-use rayon::prelude::*;
+use std::hint;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
 
 use crate::error::{Error, Kind};
-use crate::matcher::Matcher;
+use crate::matcher::{Matcher, NewMask};
 
-/// So few copies of masks take less time than to wake other threads.
-const FEW_ROWS: usize = 32;
+/// Work that takes less time than this is done before another thread has woken and is awaited.
+const WORTH_WAKING: Duration = Duration::from_micros(60);
+
+/// How often to look whether other threads are done before sleeping until they are.
+const LOOKS: u32 = 10_000;
+
+/// The next rows that a thread takes: few enough that threads end at about the same time.
+const ROWS: usize = 4;
 
 /// Fills row `i` of a bitmask for `matchers[i]`, in parallel.
 ///
@@ -26,36 +36,85 @@ pub fn fill_masks(matchers: &[&Matcher], bits: &mut [u32], row_words: usize) -> 
         );
         return Err(Error::new(Kind::Mask, message));
     }
-    let row_words = row_words.max(1);
-    let mut left: Vec<(&mut [u32], &Matcher)> = if matchers.len() <= FEW_ROWS {
-        let rows = bits.chunks_mut(row_words).zip(matchers);
-        rows.filter_map(not_copied).collect()
-    } else {
-        let rows = bits.par_chunks_mut(row_words).zip(matchers);
-        rows.filter_map(not_copied).collect()
+    let mut rows = bits
+        .chunks_mut(row_words.max(1))
+        .zip(matchers.iter().copied());
+    let begin = Instant::now();
+    for (filled, (row, matcher)) in (1..).zip(rows.by_ref()) {
+        fill_row(matcher, row)?;
+        let left = matchers.len() as u32 - filled;
+        if begin.elapsed() * left / filled > WORTH_WAKING {
+            break;
+        }
+    }
+    if rows.len() == 0 {
+        return Ok(());
+    }
+    let helpers = rayon::current_num_threads() - 1;
+    let work = Work {
+        rows: Mutex::new(rows),
+        begun: Mutex::default(),
+        fault: Mutex::default(),
+        busy: AtomicUsize::new(helpers),
     };
-    // Texts of one grammar are often at the same place: no two threads should make the same mask.
-    let mut seen = FxHashSet::default();
-    let new = left.iter().map(|(_, matcher)| *matcher);
-    let new = new.filter(|m| m.new_mask().is_some_and(|mask| seen.insert(mask)));
-    let new: Vec<&Matcher> = new.collect();
-    match &new[..] {
-        [] => {}
-        [matcher] => matcher.make_mask(),
-        _ => new.par_iter().with_max_len(1).for_each(|m| m.make_mask()),
-    }
-    let fill = |(row, matcher): &mut (&mut [u32], &Matcher)| fill_row(matcher, row);
-    match left.len() {
-        ..=FEW_ROWS => left.iter_mut().try_for_each(fill),
-        _ => left.par_iter_mut().try_for_each(fill),
-    }
+    rayon::in_place_scope(|scope| {
+        for _ in 0..helpers {
+            scope.spawn(|_| {
+                work.go_on();
+                work.busy.fetch_sub(1, Ordering::Release);
+            });
+        }
+        work.go_on();
+        // The last rows take others less time than it takes to fall asleep and be woken.
+        for _ in 0..LOOKS {
+            if work.busy.load(Ordering::Acquire) == 0 {
+                break;
+            }
+            hint::spin_loop();
+        }
+    });
+    work.fault.into_inner().map_or(Ok(()), Err)
 }
 
-/// A row and its matcher, unless the row could be filled by a copy.
-fn not_copied<'a>(
-    (row, matcher): (&'a mut [u32], &&'a Matcher),
-) -> Option<(&'a mut [u32], &'a Matcher)> {
-    (!copy_row(matcher, row)).then_some((row, *matcher))
+/// Rows that threads share.
+struct Work<I> {
+    rows: Mutex<I>,
+    /// Masks that a thread has begun to make: texts of one grammar are often at the same place.
+    begun: Mutex<FxHashSet<NewMask>>,
+    fault: Mutex<Option<Error>>,
+    /// How many other threads are not done.
+    busy: AtomicUsize,
+}
+
+impl<'a, I: Iterator<Item = (&'a mut [u32], &'a Matcher)>> Work<I> {
+    /// Fills rows until none is left that another thread has not taken.
+    fn go_on(&self) {
+        let mut later = Vec::new();
+        loop {
+            let taken: Vec<_> = self.rows.lock().by_ref().take(ROWS).collect();
+            if taken.is_empty() {
+                break;
+            }
+            for (row, matcher) in taken {
+                if copy_row(matcher, row) {
+                    continue;
+                }
+                match matcher.new_mask() {
+                    Some(mask) if !self.begun.lock().insert(mask) => later.push((row, matcher)),
+                    _ => self.fill(row, matcher),
+                }
+            }
+        }
+        for (row, matcher) in later {
+            self.fill(row, matcher);
+        }
+    }
+
+    fn fill(&self, row: &mut [u32], matcher: &Matcher) {
+        if let Err(error) = fill_row(matcher, row) {
+            self.fault.lock().get_or_insert(error);
+        }
+    }
 }
 
 /// Fills one row, which may be longer than needed.

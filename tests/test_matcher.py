@@ -124,6 +124,37 @@ def test_many_rows_at_once() -> None:
         assert (np.asarray(bitmask) == expected).all()
 
 
+def test_more_rows_than_one_thread_fills() -> None:
+    text = b'{"name": "a name of some length", "age": 12345}'
+    schemas = [PERSON, {}, {**PERSON, "additionalProperties": {"type": "number"}}]
+
+    def matchers() -> list[schemask.Matcher]:
+        grammars = [schemask.Grammar.from_json_schema(schema) for schema in schemas]
+        compiled = [grammar.compile(byte_vocabulary()) for grammar in grammars]
+        out = []
+        for row in range(900):
+            budget = 60 + row % 40 if row % 2 else None
+            matcher = compiled[row % 3].matcher(max_tokens=budget)
+            for byte in text[: row % (len(text) + 1)]:
+                assert matcher.accept(byte)
+            out.append(matcher)
+        return out
+
+    expected = np.zeros((900, WORDS + 2), dtype=np.int32)
+    for row, matcher in enumerate(matchers()):
+        matcher.fill_mask(expected, row)
+    bitmask = np.full_like(expected, -1)
+    schemask.fill_masks(matchers(), bitmask)
+    assert (bitmask == expected).all()
+    assert len({row.tobytes() for row in bitmask}) > 10
+
+    wide = schemask.Vocabulary([bytes([i % 256]) * (1 + i // 256) for i in range(999)], [998])
+    many = matchers()
+    many[700] = schemask.Grammar.from_json_schema(PERSON).compile(wide).matcher()
+    with pytest.raises(schemask.MaskError, match="32 words"):
+        schemask.fill_masks(many, bitmask)
+
+
 def test_matchers_of_one_grammar_in_many_threads() -> None:
     compiled = schemask.Grammar.from_json_schema(PERSON).compile(byte_vocabulary())
     text = b'{"name": "a name of some length", "age": 12345}'

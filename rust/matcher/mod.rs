@@ -10,6 +10,13 @@ use crate::machine::{Config, State};
 use crate::mask::{Mask, bits_of, forget_text, has_bit, set_bits};
 use budget::Plan;
 
+/// What tells a mask from others, as long as a matcher of its grammar lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct NewMask {
+    engine: usize,
+    config: Config,
+}
+
 /// Follows one text, token by token, and says which tokens may come next.
 #[derive(Clone, Debug)]
 pub struct Matcher {
@@ -156,21 +163,13 @@ impl Matcher {
     }
 
     /// What tells the mask from others, unless it is known.
-    pub(crate) fn new_mask(&self) -> Option<(*const Engine, Config)> {
+    pub(crate) fn new_mask(&self) -> Option<NewMask> {
         let (machine, masks) = (&self.engine.machine, &self.engine.masks);
         let is_new = !self.now.terminated && masks.known(machine, self.now.config).is_none();
-        is_new.then(|| {
-            let config = forget_text(machine, self.now.config);
-            (Arc::as_ptr(&self.engine), config)
+        is_new.then(|| NewMask {
+            engine: Arc::as_ptr(&self.engine) as usize,
+            config: forget_text(machine, self.now.config),
         })
-    }
-
-    /// Makes the mask known.
-    pub(crate) fn make_mask(&self) {
-        let mask = self.mask();
-        if self.max_tokens.is_some() {
-            mask.costliest(|| self.costliest(&mask));
-        }
     }
 
     fn mask(&self) -> Arc<Mask> {
