@@ -6,8 +6,6 @@ mod spaces;
 pub(crate) mod strings;
 mod trie;
 
-use std::sync::OnceLock;
-
 use crate::error::{Error, Kind};
 
 use local::LocalCache;
@@ -35,8 +33,7 @@ pub struct Vocabulary {
     trie: Trie,
     strings: Strings,
     spaces: Spaces,
-    /// What is below each node of the trie, as plain text. Only grammars ask for it.
-    plain: OnceLock<Plain>,
+    plain: Plain,
     locals: LocalCache,
 }
 
@@ -112,6 +109,7 @@ impl Vocabulary {
         let trie = Trie::new(text, token);
         let spaces = Spaces::new(trie.all(), token);
         let strings = Strings::new(&trie, tokens.len().div_ceil(32), token);
+        let plain = Plain::new(&trie);
         Ok(Vocabulary {
             is_text: is_text.into(),
             stop: sorted(stop_token_ids),
@@ -122,7 +120,7 @@ impl Vocabulary {
             trie,
             strings,
             spaces,
-            plain: OnceLock::new(),
+            plain,
             locals: LocalCache::default(),
             bytes,
             starts,
@@ -192,7 +190,7 @@ impl Vocabulary {
 
     /// The characters below each node of the trie.
     pub(crate) fn plain(&self) -> &Plain {
-        self.plain.get_or_init(|| Plain::new(&self.trie))
+        &self.plain
     }
 
     pub(crate) fn trie(&self) -> &Trie {

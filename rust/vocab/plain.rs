@@ -16,7 +16,7 @@ pub(crate) struct Plain {
 
 /// The characters of a subtree, and how many at most follow each other; one that is only begun
 /// counts as all that it can become.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Below {
     pub(crate) characters: Sketch,
     pub(crate) height: u32,
@@ -24,27 +24,20 @@ pub(crate) struct Below {
 
 impl Plain {
     pub(super) fn new(trie: &Trie) -> Self {
-        let count = trie.len() as usize;
         let partials = Self::partials(trie);
-        // From the leaves up; `None` where some bytes are no text.
-        let mut below: Vec<Option<Below>> = vec![Some(Below::default()); count];
-        let mut parents = vec![u32::MAX; count];
-        let mut path: Vec<u32> = Vec::new();
-        for node in 0..count as u32 {
-            path.truncate(usize::from(trie.node(node).depth) - 1);
-            if let Some(&parent) = path.last() {
-                parents[node as usize] = parent;
-            }
-            path.push(node);
-        }
-        for node in (0..count).rev() {
-            let Some(parent) = below.get(parents[node] as usize).copied() else {
-                continue;
-            };
-            let added = match partials[node] {
+        let mut kinds = Kinds::default();
+        let mut nodes = vec![0; trie.len() as usize];
+        // From the leaves up: what is below the nodes on the way to the last one, by their depth.
+        let mut path: Vec<Option<Below>> = vec![Some(Below::default())];
+        for node in (0..trie.len()).rev() {
+            let depth = usize::from(trie.node(node).depth);
+            path.resize(path.len().max(depth + 1), Some(Below::default()));
+            let below = path[depth].replace(Below::default());
+            nodes[node as usize] = kinds.index(below);
+            let added = match partials[node as usize] {
                 Some((Partial::Nothing, c)) => Some((Sketch::of(c), 1)),
                 // Where it ends, it counts; where it goes on, its subtree says what it becomes.
-                Some((partial, _)) if !trie.tokens_at(node as u32).is_empty() => {
+                Some((partial, _)) if !trie.tokens_at(node).is_empty() => {
                     let ranges = partial.ranges();
                     let all = ranges.fold(Sketch::default(), |all, (lo, hi)| {
                         all.or(Sketch::around(lo, hi))
@@ -54,33 +47,17 @@ impl Plain {
                 Some(_) => Some((Sketch::default(), 0)),
                 None => None,
             };
-            let joined = match (parent, added, below[node]) {
+            path[depth - 1] = match (path[depth - 1], added, below) {
                 (Some(known), Some((own, length)), Some(inner)) => Some(Below {
                     characters: known.characters.or(own).or(inner.characters),
                     height: known.height.max(inner.height + length),
                 }),
                 _ => None,
             };
-            below[parents[node] as usize] = joined;
         }
-        let mut kinds = vec![None];
-        let mut index: FxHashMap<(Sketch, u32), u32> = FxHashMap::default();
-        let nothing = kinds.len() as u32;
-        kinds.push(Some(Below::default()));
-        let nodes = below.iter().map(|below| match below {
-            None => 0,
-            Some(below) if below.height == 0 => nothing,
-            Some(below) => *index
-                .entry((below.characters, below.height))
-                .or_insert_with(|| {
-                    kinds.push(Some(*below));
-                    kinds.len() as u32 - 1
-                }),
-        });
-        let nodes = nodes.collect();
         Plain {
-            nodes,
-            kinds: kinds.into(),
+            nodes: nodes.into(),
+            kinds: kinds.all.into(),
         }
     }
 
@@ -109,5 +86,34 @@ impl Plain {
     /// What the subtree of a node adds to it; `None` if some of it is no text.
     pub(crate) fn below(&self, node: u32) -> Option<&Below> {
         self.kinds[self.nodes[node as usize] as usize].as_ref()
+    }
+}
+
+/// The kinds of subtrees, each once.
+struct Kinds {
+    all: Vec<Option<Below>>,
+    index: FxHashMap<Below, u32>,
+}
+
+impl Default for Kinds {
+    fn default() -> Self {
+        Kinds {
+            all: vec![None, Some(Below::default())],
+            index: FxHashMap::default(),
+        }
+    }
+}
+
+impl Kinds {
+    fn index(&mut self, below: Option<Below>) -> u32 {
+        match below {
+            None => 0,
+            // Nothing is below the most.
+            Some(below) if below == Below::default() => 1,
+            Some(below) => *self.index.entry(below).or_insert_with(|| {
+                self.all.push(Some(below));
+                self.all.len() as u32 - 1
+            }),
+        }
     }
 }
