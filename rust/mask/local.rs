@@ -13,6 +13,9 @@ use crate::vocab::Vocabulary;
 use crate::vocab::local::{Exit, Exits, Local};
 use crate::vocab::strings::Found;
 
+/// Tokens of more characters are few.
+const NEAR: u32 = 24;
+
 /// The local of a string's state, from the vocabulary's cache or made anew.
 pub(super) fn local(
     machine: &Machine,
@@ -75,83 +78,83 @@ fn compute(
             min,
             max,
         } => of_length(vocabulary, min, max),
-        _ => match scanner.regexes.split_length(must) {
-            Some((rest, most)) => within_length(scanner, vocabulary, start(), (rest, most), cap),
-            None => sweep(scanner, vocabulary, start()),
-        },
+        _ => {
+            let free = scanner.regexes.without_far_limits(must, NEAR);
+            let limited = free.and_then(|free| limited(scanner, vocabulary, start(), free, cap));
+            limited.unwrap_or_else(|| sweep(scanner, vocabulary, start()))
+        }
     }
 }
 
-/// Of a string of at most `most` characters, whose language without that limit is `rest`.
-fn within_length(
+/// Of a string whose language is `free` but for limits that texts of more than `most` characters
+/// reach; `None` if they may be too near.
+fn limited(
     scanner: &Scanner,
     vocabulary: &Vocabulary,
     start: ScanId,
-    (rest, most): (NodeId, u32),
+    (free, most): (NodeId, u32),
     cap: usize,
-) -> Local {
-    /// Tokens of more characters are few.
-    const SHORT: u32 = 24;
+) -> Option<Local> {
+    let state = scanner.start(free, Box::new([]));
+    let state = state.expect("a language is live if a part of it is");
+    // Whatever tokens of at most so many characters lead to can be finished.
+    let certain = most.checked_sub(scanner.longest_rest(state)?)?;
+    if certain < NEAR {
+        return None;
+    }
     let strings = vocabulary.strings();
-    let free = scanner.start(rest, Box::new([]));
-    let free = free.expect("a language is live if a part of it is");
-    let Some(longest) = scanner
-        .longest_rest(free)
-        .filter(|rest| SHORT + rest <= most)
-    else {
-        return sweep(scanner, vocabulary, start);
-    };
-    let free = cached(scanner, vocabulary, rest, Partial::Nothing, cap);
-    // Whatever the tokens of at most so many characters lead to can be finished.
-    let certain = most - longest;
+    let free = cached(scanner, vocabulary, free, Partial::Nothing, cap);
     let is_doubtful = |&characters: &u16| u32::from(characters) > certain;
     let doubtful = strings.characters.partition_point(is_doubtful);
     let mut inside = free.inside.clone();
     if doubtful > 0 {
         let mut fewer = inside.to_vec();
-        let groups = strings.characters.iter().zip(strings.lengths.iter());
-        for (&characters, tokens) in groups.take(doubtful) {
-            if u32::from(characters) > most {
-                clear_bits(&mut fewer, tokens);
-                continue;
-            }
-            for &token in tokens {
-                let bytes = vocabulary.token(token).unwrap_or_default();
-                if has_bit(&fewer, token) && !goes_on(scanner, start, bytes) {
-                    clear_bits(&mut fewer, &[token]);
-                }
+        for &token in strings.lengths.iter().take(doubtful).flatten() {
+            let bytes = vocabulary.token(token).unwrap_or_default();
+            if has_bit(&fewer, token) && follow(scanner, start, bytes).is_none() {
+                clear_bits(&mut fewer, &[token]);
             }
         }
         inside = fewer.into();
     }
     let exits = &strings.exits.tokens;
-    let too_long = |exit: &Exit| u32::from(exit.characters) > most;
+    let ends = |exit: &Exit| {
+        let bytes = vocabulary.token(exit.token).unwrap_or_default();
+        let end = follow(scanner, start, &bytes[..usize::from(exit.before)]);
+        end.is_some_and(|end| scanner.can_end(end))
+    };
     let mut open = free.open.clone();
-    if exits.iter().any(too_long) {
-        let words = exits.len().div_ceil(64);
-        let open = open.get_or_insert_with(|| vec![u64::MAX; words].into());
-        for (i, _) in exits.iter().enumerate().filter(|(_, exit)| too_long(exit)) {
+    for (i, exit) in exits.iter().enumerate() {
+        if u32::from(exit.characters) > most && free.is_open(i as u32) && !ends(exit) {
+            let words = exits.len().div_ceil(64);
+            let open = open.get_or_insert_with(|| vec![u64::MAX; words].into());
             open[i / 64] &= !(1 << (i % 64));
         }
     }
-    Local {
+    Some(Local {
         inside,
         exits: free.exits.clone(),
         open,
-    }
+    })
 }
 
-/// Whether a string goes on with these bytes and can be finished after them.
-fn goes_on(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> bool {
+/// Where these bytes lead inside a string, if it goes on and can be finished after them.
+fn follow(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> Option<ScanId> {
     let mut at = (start, Partial::Nothing);
-    bytes.iter().all(|&byte| {
-        let next = scan_string(scanner, at.0, at.1, byte);
-        match next {
-            Scanned::Stays(scan, partial, _) => at = (scan, partial),
-            Scanned::Closes | Scanned::Refused => return false,
+    let mut last = None;
+    for &byte in bytes {
+        // Long tokens are runs mostly.
+        if last == Some((byte, at)) {
+            continue;
         }
-        true
-    })
+        let before = at;
+        match scan_string(scanner, at.0, at.1, byte) {
+            Scanned::Stays(scan, partial, _) => at = (scan, partial),
+            Scanned::Closes | Scanned::Refused => return None,
+        }
+        last = (at == before).then_some((byte, at));
+    }
+    Some(at.0)
 }
 
 /// From between two characters, by a walk that passes what is calm.
@@ -375,6 +378,11 @@ mod tests {
         "^[a-z]+@[a-z]+\\.[a-z]{2,}$",
         "^.{0,300}é",
         "^(?=.*[0-9])(?=.*[a-z]).{4,}$",
+        "^[a-c]([a-z-]{0,61}[a-z])?$",
+        "^(a[a-c]?){2,40}-(b|c){1,50}$",
+        "^([ab]{1,30} ?){1,3}$",
+        "^((ab?){1,26}\\.){0,4}[a-c]{2,28}$",
+        "^(?!a{3,30}$)[ab]{0,28}[a0]$",
     ];
 
     fn token() -> impl Strategy<Value = String> {
@@ -435,7 +443,7 @@ mod tests {
             for token in 0..stop {
                 let bytes = vocabulary.token(token).unwrap();
                 let inside = found.inside[token as usize / 32] >> (token % 32) & 1 == 1;
-                prop_assert_eq!(inside, goes_on(&scanner, at, bytes), "{:?}", bytes);
+                prop_assert_eq!(inside, follow(&scanner, at, bytes).is_some(), "{:?}", bytes);
             }
             for (exit, of) in (0..).zip(&found.exits.tokens) {
                 let before = &vocabulary.token(of.token).unwrap()[..usize::from(of.before)];

@@ -126,6 +126,11 @@ impl Regexes {
         exact.then_some(bound)
     }
 
+    /// A text of the language has at least so many characters.
+    pub(super) fn fewest_characters(&self, id: NodeId) -> u32 {
+        self.lower_bound(id, Spelling::Chars).0
+    }
+
     /// A lower bound of the cost, and whether it is the cost.
     fn lower_bound(&self, mut id: NodeId, spelling: Spelling) -> (u32, bool) {
         let mut sum = 0_u32;

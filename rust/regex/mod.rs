@@ -17,6 +17,7 @@ pub(crate) mod sketch;
 mod system;
 pub(crate) mod told;
 mod track;
+mod uncounted;
 
 pub(crate) use ast::Ast;
 pub(crate) use classes::property;

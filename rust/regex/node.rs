@@ -304,31 +304,6 @@ impl Regexes {
         self.repeat(body, min, max.unwrap_or(UNBOUNDED))
     }
 
-    /// A language as one without a greatest length, and that length, if it is so limited.
-    pub(crate) fn split_length(&self, id: NodeId) -> Option<(NodeId, u32)> {
-        // Repeated characters and their number.
-        let limited = |&part: &NodeId| match *self.node(part) {
-            Node::Repeat { body, min, max } if max != UNBOUNDED => Some((body, min, max)),
-            _ => None,
-        };
-        match self.node(id) {
-            Node::And(parts) => {
-                let limit = parts.iter().filter_map(limited);
-                let (_, min, max) = limit.clone().find(|limit| limit.0 == NodeId::CHAR)?;
-                let is_limit = |&part: &NodeId| limited(&part) == Some((NodeId::CHAR, min, max));
-                let mut rest: Vec<NodeId> =
-                    parts.iter().copied().filter(|p| !is_limit(p)).collect();
-                rest.push(self.repeat(NodeId::CHAR, min, UNBOUNDED));
-                Some((self.and(rest), max))
-            }
-            _ => {
-                let (body, min, max) = limited(&id)?;
-                let is_class = matches!(self.node(body), Node::Class(_));
-                is_class.then(|| (self.repeat(body, min, UNBOUNDED), max))
-            }
-        }
-    }
-
     /// As [`Regexes::repeat_between`], with [`UNBOUNDED`] for no upper bound.
     pub(crate) fn repeat(&self, body: NodeId, min: u32, max: u32) -> NodeId {
         debug_assert!(min <= max);
