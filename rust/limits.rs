@@ -17,7 +17,7 @@ pub struct Limits {
     pub number_digits: usize,
     /// Alternatives that `anyOf` may unfold to at one value. Default 4,096.
     pub alternatives: usize,
-    /// Ways in which a grammar may read one text at once. Default 256.
+    /// States of a grammar in which one text may be at once. Default 256.
     pub readings: usize,
     /// States explored by one search for a witness (is there such a string?). Default 20,000.
     pub witness_states: usize,

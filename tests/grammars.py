@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -76,52 +77,66 @@ def grammars() -> st.SearchStrategy[Rules]:
     )
 
 
+def ambiguous_grammars() -> st.SearchStrategy[Rules]:
+    """Rules that call each other side by side, so that texts have very many readings."""
+
+    def body(rules: int) -> st.SearchStrategy[Any]:
+        part = st.one_of(
+            st.integers(0, rules - 1).map(Rule), st.sampled_from(["a", "b", "ab", ""]).map(Text)
+        )
+        sequence = st.lists(part, min_size=1, max_size=4).map(lambda parts: Sequence(tuple(parts)))
+        choice = st.lists(sequence, min_size=1, max_size=3)
+        return choice.map(lambda parts: Choice((*parts, Text("a"))))
+
+    return st.integers(1, 2).flatmap(lambda count: st.tuples(*(body(count) for _ in range(count))))
+
+
+def show(expr: Any, names: list[str], leaf: Callable[[Any], str]) -> str:
+    """An expression as GBNF and Lark both write it; `leaf` writes texts and classes."""
+    inner = functools.partial(show, names=names, leaf=leaf)
+    match expr:
+        case Sequence(parts):
+            return "(" + " ".join(map(inner, parts)) + ")"
+        case Choice(parts):
+            return "(" + " | ".join(map(inner, parts)) + ")"
+        case Repeat(body, min, max):
+            times = {(0, None): "*", (1, None): "+", (0, 1): "?"}.get((min, max))
+            return f"({inner(body)})" + (times or f"{{{min},{'' if max is None else max}}}")
+        case Rule(index):
+            return names[index]
+    return leaf(expr)
+
+
 def to_gbnf(rules: Rules) -> str:
     names = rule_names(len(rules))
 
-    def show(expr: Any) -> str:
+    def leaf(expr: Any) -> str:
         match expr:
             case Text(text):
                 return f'"{text}"'
             case Class(letters, negated):
                 return f"[{'^' if negated else ''}{letters}]"
-            case Sequence(parts):
-                return "(" + " ".join(map(show, parts)) + ")"
-            case Choice(parts):
-                return "(" + " | ".join(map(show, parts)) + ")"
-            case Repeat(body, min, max):
-                times = {(0, None): "*", (1, None): "+", (0, 1): "?"}.get((min, max))
-                return f"({show(body)})" + (times or f"{{{min},{'' if max is None else max}}}")
-            case Rule(index):
-                return names[index]
         raise TypeError(expr)
 
-    return "\n".join(f"{name} ::= {show(body)}" for name, body in zip(names, rules, strict=True))
+    bodies = (show(body, names, leaf) for body in rules)
+    return "\n".join(f"{name} ::= {body}" for name, body in zip(names, bodies, strict=True))
 
 
 def to_lark(rules: Rules) -> str:
     """Letter by letter, so that no terminal is the beginning of another."""
     names = ["start", *(f"rule_{i}" for i in range(1, len(rules)))]
 
-    def show(expr: Any) -> str:
+    def leaf(expr: Any) -> str:
         match expr:
             case Text(text):
                 return "(" + " ".join(f'"{c}"' for c in text) + ")" if text else '""'
             case Class(letters, negated):
                 kept = [c for c in LETTERS if (c in letters) != negated]
                 return "(" + " | ".join(f'"{c}"' for c in kept) + ")"
-            case Sequence(parts):
-                return "(" + " ".join(map(show, parts)) + ")"
-            case Choice(parts):
-                return "(" + " | ".join(map(show, parts)) + ")"
-            case Repeat(body, min, max):
-                times = {(0, None): "*", (1, None): "+", (0, 1): "?"}.get((min, max))
-                return f"({show(body)})" + (times or f"{{{min},{'' if max is None else max}}}")
-            case Rule(index):
-                return names[index]
         raise TypeError(expr)
 
-    return "\n".join(f"{name}: {show(body)}" for name, body in zip(names, rules, strict=True))
+    bodies = (show(body, names, leaf) for body in rules)
+    return "\n".join(f"{name}: {body}" for name, body in zip(names, bodies, strict=True))
 
 
 def productive(rules: Rules) -> set[int]:

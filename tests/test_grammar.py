@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import schemask
-from grammars import Reader, Rules, grammars, productive, to_gbnf, to_lark
+from grammars import Reader, Rules, ambiguous_grammars, grammars, productive, to_gbnf, to_lark
 from schemask import Grammar
 from test_mask_oracle import check, mask_of
 
@@ -77,8 +77,27 @@ def test_random_grammars_against_a_slow_reader(rules: Rules) -> None:
             texts += [text + c for c in "abcd"]
 
 
+@settings(SETTINGS, max_examples=150)
+@given(ambiguous_grammars(), st.integers(0, 2**32))
+def test_ambiguous_grammars_against_a_slow_reader(rules: Rules, seed: int) -> None:
+    matcher = read(rules).compile(VOCABULARY).matcher()
+    choose = random.Random(seed)
+    text = ""
+    for _ in range(12):
+        reader = Reader(rules, text)
+        assert matcher.is_accepting == reader.accepts, (to_gbnf(rules), text)
+        begun = [c for c in "abc" if Reader(rules, text + c).is_begun]
+        mask = mask_of(matcher, VOCABULARY)
+        assert [c for c in "abc" if mask[ord(c)]] == begun, (to_gbnf(rules), text)
+        if not begun:
+            break
+        letter = choose.choice(begun)
+        assert matcher.accept(ord(letter))
+        text += letter
+
+
 @settings(SETTINGS, max_examples=80)
-@given(grammars(), st.integers(0, 2**32))
+@given(st.one_of(grammars(), ambiguous_grammars()), st.integers(0, 2**32))
 @within_limits
 def test_masks_of_random_grammars(rules: Rules, seed: int) -> None:
     grammar = read(rules)
@@ -440,9 +459,68 @@ def chain(first: str, rule: Callable[[int], str], count: int) -> str:
     return f"root ::= r{count}\nr0 ::= {first}\n{rules}"
 
 
+SUM = 'root ::= root "+" root | root "*" root | "(" root ")" | [0-9]+'
+LINES = r"""
+root ::= (e ";")+
+e    ::= e ("+" | "-" | "*" | "/" | "<" | "==" | "=" | ",") e | [-!&*] e | e ("++" | "--") |
+         e "(" e? ")" | e "[" e "]" | e ("." | "->") name | e "?" e ":" e |
+         "(" e ")" | name | [0-9]+
+name ::= [a-z_]+
+"""
+IF = 'root ::= s+\ns ::= "if(" name ")" s ("else " s)? | "{" s* "}" | name ";"\nname ::= [a-z]+'
+SPLIT = 'root ::= l r\nl ::= "a" l "b" | "a" l | ""\nr ::= "b" r | ""'
+COUNTS = 'root ::= x | y\nx ::= "(" x ")" | "a"\ny ::= "(" y ")" | "a" ";"'
+AMBIGUOUS = {
+    "sums": (SUM, "1+2*(3+4)*50+((6))+" * 600, "7"),
+    "nested sums": (SUM, "1+(" * 3_000 + "2", ")" * 3_000),
+    "expressions": (LINES, "a=b+-c*d(x,y+1)[3].z?q--:!w->r;" * 350, ""),
+    "dangling else": (IF, "if(a)" * 1_500 + "x;" + "else x;" * 1_000, ""),
+    "lists": ('root ::= root root | "a"', "a" * 10_000, ""),
+    "longer lists": ('root ::= root root root | root root | "a"', "a" * 10_000, ""),
+    "empty lists": ('root ::= root root | "a" | ""', "a" * 10_000, ""),
+    "stars": ('root ::= (root "a" root)*', "a" * 10_000, ""),
+    "nested stars": ('root ::= ("a" | "b" | "ab" | "(" root ")")*', "ab(a(bab)ab)" * 900, ""),
+    "middles": ('root ::= "a" root "a" | "a"', "a" * 10_000, "a"),
+    "split": (SPLIT, "a" * 6_000, "b" * 7_000),
+    "two counts": (COUNTS, "(" * 5_000, "a;"),
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_readings_do_not_multiply(name: str) -> None:
+    source, text, ending = AMBIGUOUS[name]
+    matcher = Grammar.from_gbnf(source).compile(VOCABULARY).matcher()
+    choose = random.Random(0)
+    for at, byte in enumerate(text.encode()):
+        if choose.random() < 0.002:
+            check(matcher, VOCABULARY, (name, text[max(0, at - 20) : at]))
+            assert matcher.clone().accept_bytes(matcher.completion())
+        assert mask_of(matcher, VOCABULARY)[byte] and matcher.accept(byte), at
+    assert not matcher.accept(ord("$"))
+    matcher.rollback(len(text) // 2)
+    assert matcher.accept_bytes(text[len(text) - len(text) // 2 :].encode())
+    assert matcher.accept_bytes(ending.encode())
+    assert matcher.accept_bytes(matcher.completion()) and matcher.is_accepting
+
+
+def test_too_many_readings_are_an_error_between_tokens() -> None:
+    # Of each letter it may be that the count begins there.
+    grammar = Grammar.from_gbnf('root ::= "a" root "b" | "a"{0,999} "c"')
+    matcher = grammar.compile(VOCABULARY).matcher()
+    with pytest.raises(schemask.LimitError, match="ways at once"):
+        for _ in range(999):
+            for token in np.flatnonzero(mask_of(matcher, VOCABULARY)):
+                assert matcher.clone().accept(int(token))
+            assert matcher.accept(ord("a"))
+    assert matcher.token_count > 200
+    for go_on in (lambda: matcher.accept(ord("a")), lambda: matcher.accept_bytes(b"c")):
+        with pytest.raises(schemask.LimitError, match="ways at once"):
+            go_on()
+    matcher.rollback(1)
+    mask_of(matcher, VOCABULARY)
+
+
 HOSTILE = {
-    "ambiguous": 'root ::= root root root | root root | "a"',
-    "ambiguous and empty": 'root ::= root root | "a" | ""',
     "doubling": chain("[ab]", lambda i: f"r{i - 1} r{i - 1}", 30),
     "chain": chain("[ab]", lambda i: f'r{i - 1} | "b"', 5000),
     "left chain": chain("[ab]", lambda i: f'r{i} "x" | r{i - 1}', 300),

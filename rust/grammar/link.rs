@@ -53,11 +53,15 @@ pub(super) fn link(
     let symbols = symbols.map(|((pending, start), first)| match (*pending, start) {
         (Pending::Json(schema), _) => Symbol::Json(schema),
         (Pending::Token(set), _) => Symbol::Token(set),
-        (_, Some(start)) => Symbol::Rule { start, first },
+        (_, Some(start)) => {
+            let (first, rank) = first;
+            Symbol::Rule { start, first, rank }
+        }
         // It is used nowhere any more.
         (_, None) => Symbol::Rule {
             start: ScanId(0),
             first: ByteSet::NONE,
+            rank: 0,
         },
     });
     let symbols = symbols.collect();
@@ -245,16 +249,20 @@ impl Linker<'_> {
     }
 }
 
-/// Bytes among which are all with which each symbol's texts can begin.
-fn first_bytes(scanner: &Scanner, starts: &[Option<ScanId>], pending: &[Pending]) -> Vec<ByteSet> {
+/// Bytes among which are all with which each symbol's texts can begin, and its rank.
+fn first_bytes(
+    scanner: &Scanner,
+    starts: &[Option<ScanId>],
+    pending: &[Pending],
+) -> Vec<(ByteSet, u32)> {
     let begins_with = starts.iter().map(|start| match start {
         Some(start) => scanner.symbols(*start).map(|(s, _)| s as usize).collect(),
         None => Vec::new(),
     });
     let begins_with: Vec<Vec<usize>> = begins_with.collect();
-    let mut first = vec![ByteSet::NONE; starts.len()];
+    let mut first = vec![(ByteSet::NONE, 0); starts.len()];
     // No rule begins with itself: each group is of one, and after those that it begins with.
-    for symbol in circles(&begins_with).into_iter().flatten() {
+    for (symbol, rank) in circles(&begins_with).into_iter().flatten().zip(0..) {
         let mut bytes = match (starts[symbol], pending[symbol]) {
             (Some(start), _) => character_bytes(scanner, start),
             (None, Pending::Json(_)) => Literals::Json
@@ -263,9 +271,9 @@ fn first_bytes(scanner: &Scanner, starts: &[Option<ScanId>], pending: &[Pending]
             (None, _) => ByteSet::NONE,
         };
         for &inner in &begins_with[symbol] {
-            bytes = bytes.or(first[inner]);
+            bytes = bytes.or(first[inner].0);
         }
-        first[symbol] = bytes;
+        first[symbol] = (bytes, rank);
     }
     first
 }

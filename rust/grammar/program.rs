@@ -22,8 +22,13 @@ use crate::vocab::ByteSet;
 /// What a symbol stands for.
 #[derive(Debug)]
 pub(crate) enum Symbol {
-    /// A text of a language; `first` are the bytes that it can begin with.
-    Rule { start: ScanId, first: ByteSet },
+    /// A text of a language; `first` are the bytes that it can begin with. Rules that it can begin
+    /// with have lesser ranks.
+    Rule {
+        start: ScanId,
+        first: ByteSet,
+        rank: u32,
+    },
     /// A JSON value of the schema with this index.
     Json(u32),
     /// A token of the set with this index.

@@ -11,6 +11,7 @@ use crate::json::liveness::{NEVER, add};
 use crate::json::object::ObjectId;
 use crate::json::shape::Key;
 use crate::json::spelling::{Partial, spell_json};
+use crate::machine::stack::StackMemo;
 use crate::machine::{Config, Frame, Gap, Machine, Place, StackId, State};
 use crate::regex::cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling};
@@ -89,42 +90,32 @@ impl Machine {
     }
 
     fn endings(&self, stack: StackId) -> &Endings {
-        // From the outermost frame that is not known yet, so that deep texts need no recursion.
-        let mut unknown = Vec::new();
-        let mut at = stack;
-        while self.stacks.memo(at.0).endings.get().is_none() {
-            unknown.push(at);
-            match self.stacks.get(at.0) {
-                Some((_, below)) => at = *below,
-                None => break,
+        let find = |at: StackId| {
+            let mut endings = Vec::new();
+            if self.stacks.has_bottom(at) {
+                endings.push((Box::from([]), 0));
             }
-        }
-        for id in unknown.into_iter().rev() {
-            let endings = match *self.stacks.get(id.0) {
-                None => vec![(Box::from([]), 0)],
-                Some((frame, below)) => self.frame_endings(frame, below),
-            };
-            self.stacks
-                .memo(id.0)
-                .endings
-                .get_or_init(|| endings.into());
-        }
-        self.stacks
-            .memo(stack.0)
-            .endings
-            .get()
-            .expect("it was just set")
+            for &(frame, below) in self.stacks.tops(at) {
+                for (asked, cost) in self.frame_endings(frame, below) {
+                    keep_cheapest(&mut endings, asked, cost);
+                }
+            }
+            let memo = &self.stacks.memo(at).endings;
+            memo.get_or_init(|| endings.into());
+        };
+        let is_known = |memo: &StackMemo| memo.endings.get().is_some();
+        self.stacks.settle(stack, is_known, |_| true, find);
+        self.known_endings(stack)
+    }
+
+    fn known_endings(&self, stack: StackId) -> &Endings {
+        let known = self.stacks.memo(stack).endings.get();
+        known.expect("outer frames are known first")
     }
 
     fn frame_endings(&self, frame: Frame, below: StackId) -> Vec<(Box<[u16]>, u64)> {
         let mut out: Vec<(Box<[u16]>, u64)> = Vec::new();
-        let outer = self
-            .stacks
-            .memo(below.0)
-            .endings
-            .get()
-            .expect("outer frames are known first");
-        for (asked, after) in outer.iter() {
+        for (asked, after) in self.known_endings(below).iter() {
             match frame {
                 Frame::Text(scan) => {
                     let cost = self.text_cost(scan, Partial::Nothing);
@@ -234,7 +225,7 @@ impl Machine {
                 self.key_cost(member.object, formula, member.key)
             }
             State::Text { scan, partial } => self.text_cost(scan, partial),
-            State::Many(_) | State::TooMany => NEVER,
+            State::Many(_) => NEVER,
             State::Done { .. } | State::Beyond => 0,
         }
     }
@@ -350,7 +341,7 @@ impl Machine {
             State::OtherKey { partial, .. } => Move::Bytes(any_rest(partial)),
             State::Colon { .. } => Move::Bytes(vec![b':']),
             State::Text { scan, partial } => self.text_move(scan, partial, config.stack),
-            State::Many(_) | State::TooMany => Move::Unknown,
+            State::Many(_) => Move::Unknown,
             State::Done { .. } | State::Beyond => Move::End,
         }
     }

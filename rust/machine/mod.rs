@@ -5,6 +5,8 @@ mod ending_key;
 mod forced;
 mod gap;
 mod object;
+mod places;
+mod stack;
 mod text;
 mod text_ending;
 mod write_gbnf;
@@ -29,6 +31,9 @@ use crate::vocab::{ByteSet, SPACES};
 pub(crate) use completion::{Move, SLACK};
 pub(crate) use gap::Gap;
 pub use gap::Whitespace;
+pub(crate) use stack::StackId;
+use stack::{Stacks, Top};
+use text::Ways;
 
 /// The innermost thing that is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,8 +97,6 @@ pub(crate) enum State {
     },
     /// What has been read can be read in several ways: it is all of these configurations at once.
     Many(SetId),
-    /// The same, but in more ways than are followed.
-    TooMany,
     /// After the whole text.
     Done {
         gap: Gap,
@@ -134,24 +137,10 @@ pub(crate) enum Frame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct FollowId(u32);
 
-/// Configurations, an index into [`Machine`]: sorted, and none of them a set itself.
+/// Configurations, an index into [`Machine`]: sorted, none of them a set itself, and no two that
+/// differ in their stacks alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SetId(u32);
-
-/// What waits, from the innermost frame outwards: an index into [`Machine`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct StackId(u32);
-
-impl StackId {
-    const BOTTOM: StackId = StackId(0);
-}
-
-#[derive(Debug, Default)]
-struct StackMemo {
-    endings: OnceLock<completion::Endings>,
-    /// The bytes with which the text after a rule can begin.
-    follow: OnceLock<ByteSet>,
-}
 
 /// All that matters of what has been read. Equal configurations have equal futures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -171,7 +160,7 @@ pub(crate) struct Machine {
     pub(crate) literals: Literals,
     program: Option<(Program, Vec<TaskId>)>,
     sets: Interner<Box<[Config]>>,
-    stacks: Interner<Option<(Frame, StackId)>, StackMemo>,
+    stacks: Stacks,
     /// What the texts of grammars' states begin with, by the number of the state.
     leads: boxcar::Vec<OnceLock<text::Leads>>,
     follows: Interner<ByteSet>,
@@ -209,8 +198,6 @@ impl Machine {
     }
 
     fn new(frames: Frames, whitespace: Whitespace, state: State) -> Self {
-        let stacks = Interner::new();
-        stacks.intern(None);
         let start = Config {
             state,
             stack: StackId::BOTTOM,
@@ -224,7 +211,7 @@ impl Machine {
             sets: Interner::new(),
             leads: boxcar::Vec::new(),
             follows: Interner::new(),
-            stacks,
+            stacks: Stacks::new(),
             start,
         }
     }
@@ -264,7 +251,7 @@ impl Machine {
     }
 
     fn push(&self, frame: Frame, below: StackId) -> StackId {
-        StackId(self.stacks.intern(Some((frame, below))))
+        self.stacks.push(frame, below)
     }
 
     /// The configuration after one more byte; `None` if no valid text goes on like that.
@@ -346,7 +333,6 @@ impl Machine {
             },
             State::Text { scan, partial } => self.step_text(scan, partial, stack, byte),
             State::Many(set) => self.step_many(set, byte),
-            State::TooMany => wait(state),
             State::Done { gap } => match self.whitespace.take(gap, byte)? {
                 Some(gap) => wait(State::Done { gap }),
                 None => None,
@@ -407,15 +393,32 @@ impl Machine {
     /// The configuration after the value above `stack` has ended with these verdicts; `None` if the
     /// value cannot be compared with others for its size.
     fn close(&self, stack: StackId, record: TextId, verdicts: &[bool]) -> Option<Config> {
+        if let Some(top) = self.stacks.only(stack) {
+            return self.close_in(top, record, verdicts);
+        }
+        let mut ways = Ways::default();
+        if self.stacks.has_bottom(stack) {
+            let gap = self.whitespace.inside();
+            ways.add(
+                self,
+                Config {
+                    state: State::Done { gap },
+                    stack: StackId::BOTTOM,
+                    record,
+                },
+            );
+        }
+        for &top in self.stacks.tops(stack) {
+            if let Some(closed) = self.close_in(top, record, verdicts) {
+                ways.add(self, closed);
+            }
+        }
+        self.together(ways)
+    }
+
+    /// The same, where one frame waits for the value.
+    fn close_in(&self, (frame, stack): Top, record: TextId, verdicts: &[bool]) -> Option<Config> {
         let gap = self.whitespace.inside();
-        let Some((frame, stack)) = *self.stacks.get(stack.0) else {
-            let state = State::Done { gap };
-            return Some(Config {
-                state,
-                stack,
-                record,
-            });
-        };
         match frame {
             Frame::Member(member) => {
                 let object = self.frames.after_member(member, verdicts);
@@ -470,7 +473,7 @@ impl Machine {
 
     /// Whether a byte can follow the value above `stack`, at a glance.
     fn may_follow(&self, stack: StackId, byte: u8) -> bool {
-        let closing = match self.stacks.get(stack.0) {
+        let closing = match self.stacks.only(stack) {
             Some((Frame::Member(_), _)) => b'}',
             Some((Frame::Item { .. }, _)) => b']',
             _ => return true,
@@ -583,7 +586,7 @@ impl Machine {
     /// The configuration after an item that is compared with others of its array, whatever its value
     /// is; `None` if that could make a difference to more than the next item's value.
     pub(crate) fn close_any_item(&self, config: Config) -> Option<Config> {
-        match *self.stacks.get(config.stack.0) {
+        match self.stacks.only(config.stack) {
             Some((Frame::Item { array, mark }, stack)) if mark == TextId::START => {
                 let array = self.frames.after_item(array, &[], None);
                 self.frames.spare_values(array)?;
@@ -669,7 +672,6 @@ impl Machine {
                 let bytes = members.map(|&member| self.next_bytes(member));
                 return bytes.fold(ByteSet::NONE, ByteSet::or);
             }
-            State::TooMany => return ByteSet::NONE,
             _ => return ByteSet::ALL,
         };
         if let Some(closed) = self.close_number(config) {
@@ -752,7 +754,8 @@ impl Machine {
             State::Done { .. } | State::Beyond => true,
             State::Text { scan, partial } => {
                 partial == Partial::Nothing
-                    && self.where_text_ends(scan, config.stack) == Some(StackId::BOTTOM)
+                    && self.frames.rules.scanner.can_end(scan)
+                    && self.floor(config.stack).bottom
             }
             State::Many(set) => self
                 .members(set)

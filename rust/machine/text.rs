@@ -2,7 +2,8 @@
 //!
 //! A state of reading a rule's language is one of its automaton. From there a character leads on, or
 //! a symbol's text begins, or the language ends and the frame below goes on. Where more than one of
-//! these takes a byte, the configuration becomes the set of what they lead to.
+//! these takes a byte, the configuration becomes the set of what they lead to; those that are in one
+//! state are one configuration, on all of their stacks.
 
 use std::sync::OnceLock;
 
@@ -11,28 +12,32 @@ use crate::grammar::program::{Program, Symbol};
 use crate::grammar::syntax::TokenSet;
 use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
+use crate::machine::stack::Top;
 use crate::machine::{Config, FollowId, Frame, Gap, Machine, SetId, StackId, State};
-use crate::regex::node::{Node, NodeId, UNBOUNDED};
+use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
 use crate::vocab::ByteSet;
 
 /// What numbers are written with: they may go on with these.
 const NUMBER_BYTES: &[u8] = b"0123456789+-.eE";
 
-/// The bytes with which the rest of a rule can begin.
+/// What the rest of a rule begins and ends with.
 #[derive(Debug)]
 pub(super) struct Leads {
-    all: ByteSet,
+    /// The bytes with which it can begin.
+    pub(super) all: ByteSet,
     /// Those of its symbols' texts.
     symbols: ByteSet,
+    /// If it ends with x\*: that, and what comes before, if anything does.
+    pub(super) star: Option<(NodeId, Option<ScanId>)>,
 }
 
 /// Configurations that one text leads to.
 #[derive(Default)]
-struct Ways(Vec<Config>);
+pub(super) struct Ways(Vec<Config>);
 
 impl Ways {
-    fn add(&mut self, machine: &Machine, config: Config) {
+    pub(super) fn add(&mut self, machine: &Machine, config: Config) {
         match config.state {
             State::Many(set) => self.0.extend_from_slice(machine.members(set)),
             _ => self.0.push(config),
@@ -51,21 +56,37 @@ impl Machine {
         self.sets.get(set.0)
     }
 
+    /// Whether a text has more readings than are followed.
+    pub(crate) fn is_too_ambiguous(&self, config: Config) -> bool {
+        let members = self.each(&config);
+        members.len() > self.frames.rules.limits.readings
+            || members
+                .iter()
+                .any(|member| self.stacks.is_rough(member.stack))
+    }
+
     /// All of some configurations at once.
-    fn together(&self, ways: Ways) -> Option<Config> {
+    pub(super) fn together(&self, ways: Ways) -> Option<Config> {
         let Ways(mut ways) = ways;
         if let [] | [_] = ways[..] {
             return ways.pop();
         }
-        ways.sort_unstable();
-        ways.dedup();
-        let state = match ways[..] {
-            [one] => return Some(one),
-            _ if ways.iter().any(|way| way.state == State::TooMany) => State::TooMany,
-            _ if ways.len() > self.frames.rules.limits.readings => State::TooMany,
-            _ => State::Many(SetId(self.sets.intern(ways.into()))),
-        };
-        Some(outermost(state))
+        ways.sort_unstable_by_key(|way| (way.state, way.record, way.stack));
+        ways.dedup_by(|way, kept| {
+            let is_alike = (way.state, way.record) == (kept.state, kept.record);
+            if is_alike {
+                kept.stack = self.stacks.union(kept.stack, way.stack);
+            }
+            is_alike
+        });
+        if let [one] = ways[..] {
+            return Some(one);
+        }
+        Some(Config {
+            state: State::Many(SetId(self.sets.intern(ways.into()))),
+            stack: StackId::BOTTOM,
+            record: TextId::EMPTY,
+        })
     }
 
     pub(super) fn step_many(&self, set: SetId, byte: u8) -> Option<Config> {
@@ -90,13 +111,11 @@ impl Machine {
 
     /// Whether what follows a number that ends here never looks like more of it.
     pub(crate) fn is_delimited(&self, stack: StackId) -> bool {
-        match *self.stacks.get(stack.0) {
-            Some((Frame::Text(scan), below)) => {
-                let next = self.next_text_bytes(scan, Partial::Nothing, below);
-                !NUMBER_BYTES.iter().any(|&byte| next.contains(byte))
-            }
-            _ => true,
-        }
+        let mut texts = self.stacks.tops(stack).iter().filter_map(as_text);
+        texts.all(|(scan, below)| {
+            let next = self.next_text_bytes(scan, Partial::Nothing, below);
+            !NUMBER_BYTES.iter().any(|&byte| next.contains(byte))
+        })
     }
 
     pub(super) fn step_text(
@@ -114,35 +133,18 @@ impl Machine {
             return self.step_character(scan, partial, stack, byte);
         }
         let mut ways = Ways::default();
-        let mut places = vec![(scan, stack)];
-        let mut at = 0;
-        while let Some(&(scan, stack)) = places.get(at) {
-            at += 1;
+        self.for_places(scan, stack, Some(byte), |scan, stack| {
             if let Some(next) = self.step_character(scan, Partial::Nothing, stack, byte) {
                 ways.0.push(next);
             }
             for (symbol, rest) in scanner.symbols(scan) {
-                match *self.program().symbol(symbol) {
-                    Symbol::Rule { start, first } if first.contains(byte) => {
-                        add_place(&mut places, (start, self.push_text(rest, stack)));
-                    }
-                    Symbol::Json(schema) => {
-                        if let Some(next) = self.begin_json(schema, rest, stack, byte) {
-                            ways.add(self, next);
-                        }
-                    }
-                    Symbol::Rule { .. } | Symbol::Token(_) => {}
+                if let Symbol::Json(schema) = *self.program().symbol(symbol)
+                    && let Some(next) = self.begin_json(schema, rest, stack, byte)
+                {
+                    ways.add(self, next);
                 }
             }
-            if scanner.can_end(scan)
-                && let Some((Frame::Text(rest), below)) = *self.stacks.get(stack.0)
-            {
-                add_place(&mut places, (rest, below));
-            }
-            if places.len() > self.frames.rules.limits.readings {
-                return Some(outermost(State::TooMany));
-            }
-        }
+        });
         self.together(ways)
     }
 
@@ -160,32 +162,6 @@ impl Machine {
             Taken::Partial(_) | Taken::Close | Taken::Refused => return None,
         };
         Some(text(scan, partial, stack))
-    }
-
-    /// The stack on which a symbol's text is read, `rest` being what comes after it.
-    pub(super) fn push_text(&self, rest: ScanId, stack: StackId) -> StackId {
-        let scanner = &self.frames.rules.scanner;
-        let must = scanner.scan(rest).must;
-        // Nothing is left: the frame would only lead to the one below.
-        if must == NodeId::EMPTY {
-            return stack;
-        }
-        // x* before x* is x*: so that lists of lists do not read one text in ever more ways.
-        if let Node::Repeat {
-            min: 0,
-            max: UNBOUNDED,
-            ..
-        } = *scanner.regexes.node(must)
-            && let Some((Frame::Text(below), _)) = *self.stacks.get(stack.0)
-        {
-            let below = scanner.scan(below).must;
-            if below == must
-                || matches!(*scanner.regexes.node(below), Node::Concat(a, _) if a == must)
-            {
-                return stack;
-            }
-        }
-        self.push(Frame::Text(rest), stack)
     }
 
     /// The configuration in which a JSON value is to begin.
@@ -208,21 +184,6 @@ impl Machine {
         self.step(self.enter_json(schema, rest, stack), byte)
     }
 
-    /// The frames that remain if the language and all that may end with it end here; `None` if it
-    /// cannot end.
-    pub(super) fn where_text_ends(&self, mut scan: ScanId, mut stack: StackId) -> Option<StackId> {
-        let scanner = &self.frames.rules.scanner;
-        let mut ended = None;
-        while scanner.can_end(scan) {
-            ended = Some(stack);
-            match *self.stacks.get(stack.0) {
-                Some((Frame::Text(rest), below)) => (scan, stack) = (rest, below),
-                _ => break,
-            }
-        }
-        ended
-    }
-
     /// Bytes among which are all that may come next in a rule's text.
     pub(super) fn next_text_bytes(
         &self,
@@ -241,7 +202,7 @@ impl Machine {
     }
 
     /// What the rest of a rule can begin with.
-    fn leads(&self, scan: ScanId) -> &Leads {
+    pub(super) fn leads(&self, scan: ScanId) -> &Leads {
         // Others may push at the same time; then there are a few more than needed.
         while self.leads.count() <= scan.0 as usize {
             self.leads.push(OnceLock::new());
@@ -259,85 +220,46 @@ impl Machine {
             Leads {
                 all: character_bytes(scanner, scan).or(symbols),
                 symbols,
+                star: self.last_star(scan),
             }
         })
-    }
-
-    /// The bytes with which the text after a rule can begin.
-    fn follow(&self, stack: StackId) -> ByteSet {
-        // From the outermost frame that is not known yet, so that deep texts need no recursion.
-        let mut unknown = Vec::new();
-        let mut at = stack;
-        let mut bytes = loop {
-            if let Some(&known) = self.stacks.memo(at.0).follow.get() {
-                break known;
-            }
-            match *self.stacks.get(at.0) {
-                Some((Frame::Text(rest), below)) => {
-                    unknown.push((at, rest));
-                    at = below;
-                }
-                Some((Frame::Base(follow), _)) => break *self.follows.get(follow.0),
-                _ => break ByteSet::NONE,
-            }
-        };
-        for (at, rest) in unknown.into_iter().rev() {
-            let lead = self.leads(rest).all;
-            bytes = match self.frames.rules.scanner.can_end(rest) {
-                true => lead.or(bytes),
-                false => lead,
-            };
-            self.stacks.memo(at.0).follow.get_or_init(|| bytes);
-        }
-        bytes
     }
 
     /// The tokens that a configuration reads by id, and where they lead.
     pub(crate) fn token_moves(&self, config: Config) -> Vec<(u32, Config)> {
         let scanner = &self.frames.rules.scanner;
         let mut moves = Vec::new();
-        let mut places = Vec::new();
-        let mut add = |config: Config| match config.state {
-            State::Text {
+        let mut visit = |scan: ScanId, stack| {
+            for (symbol, rest) in scanner.symbols(scan) {
+                if let Symbol::Token(set) = *self.program().symbol(symbol) {
+                    moves.push((set, text(rest, Partial::Nothing, stack)));
+                }
+            }
+        };
+        let mut from = |config: Config| {
+            if let State::Text {
                 scan,
                 partial: Partial::Nothing,
-            } => add_place(&mut places, (scan, config.stack)),
-            State::Number(_) => {
-                if let Some(closed) = self.close_number(config)
-                    && let State::Text { scan, .. } = closed.state
-                {
-                    add_place(&mut places, (scan, closed.stack));
-                }
-            }
-            _ => {}
-        };
-        match config.state {
-            State::Many(set) => self.members(set).iter().for_each(|&member| add(member)),
-            _ => add(config),
-        }
-        let mut at = 0;
-        while let Some(&(scan, stack)) = places.get(at) {
-            at += 1;
-            for (symbol, rest) in scanner.symbols(scan) {
-                match *self.program().symbol(symbol) {
-                    Symbol::Token(set) => moves.push((set, text(rest, Partial::Nothing, stack))),
-                    Symbol::Rule { start, .. } => {
-                        add_place(&mut places, (start, self.push_text(rest, stack)));
-                    }
-                    Symbol::Json(_) => {}
-                }
-            }
-            if scanner.can_end(scan)
-                && let Some((Frame::Text(rest), below)) = *self.stacks.get(stack.0)
+            } = config.state
             {
-                add_place(&mut places, (rest, below));
+                self.for_places(scan, config.stack, None, &mut visit);
             }
-            if places.len() > self.frames.rules.limits.readings {
-                moves.push((u32::MAX, outermost(State::TooMany)));
-                break;
+        };
+        for &config in self.each(&config) {
+            from(config);
+            if let Some(closed) = self.close_number(config) {
+                self.each(&closed).iter().copied().for_each(&mut from);
             }
         }
         moves
+    }
+
+    /// The configurations that one stands for.
+    fn each<'a>(&'a self, config: &'a Config) -> &'a [Config] {
+        match config.state {
+            State::Many(set) => self.members(set),
+            _ => std::slice::from_ref(config),
+        }
     }
 
     /// A state of a rule's text by itself, with the frames that can end as soon as it ends, down to
@@ -355,7 +277,7 @@ impl Machine {
         };
         while is_open
             && frames.len() < MOST
-            && let Some((Frame::Text(rest), next)) = *self.stacks.get(below.0)
+            && let Some((Frame::Text(rest), next)) = self.stacks.only(below)
         {
             frames.push(rest);
             is_open = scanner.can_end(rest);
@@ -372,9 +294,9 @@ impl Machine {
     pub(crate) fn after_base(&self, alone: Config) -> ByteSet {
         let mut at = alone.stack;
         loop {
-            match *self.stacks.get(at.0) {
+            match self.stacks.tops(at).first() {
                 Some((Frame::Base(follow), _)) => return *self.follows.get(follow.0),
-                Some((_, below)) => at = below,
+                Some((_, below)) => at = *below,
                 None => return ByteSet::NONE,
             }
         }
@@ -382,21 +304,21 @@ impl Machine {
 
     /// Whether nothing but the base is below.
     pub(crate) fn is_on_base(&self, config: Config) -> bool {
-        matches!(self.stacks.get(config.stack.0), Some((Frame::Base(_), _)))
+        matches!(self.stacks.only(config.stack), Some((Frame::Base(_), _)))
+    }
+
+    /// Whether all that waits may end at once, down to the base.
+    pub(crate) fn is_above_base(&self, stack: StackId) -> bool {
+        self.floor(stack).base
     }
 
     /// Whether all that stands above the base may end here.
     pub(crate) fn reaches_base(&self, config: Config) -> bool {
-        let reaches = |scan, stack| {
-            let end = self.where_text_ends(scan, stack);
-            let frame = end.and_then(|end| *self.stacks.get(end.0));
-            matches!(frame, Some((Frame::Base(_), _)))
-        };
         match config.state {
             State::Text {
                 scan,
                 partial: Partial::Nothing,
-            } => reaches(scan, config.stack),
+            } => self.frames.rules.scanner.can_end(scan) && self.floor(config.stack).base,
             State::Number(_) => match self.close_number(config) {
                 Some(closed) => self.reaches_base(closed),
                 None => false,
@@ -411,10 +333,9 @@ impl Machine {
 
     /// The configuration when the rule that is being read has ended.
     pub(crate) fn returned(&self, stack: StackId) -> Option<Config> {
-        match *self.stacks.get(stack.0) {
-            Some((Frame::Text(rest), below)) => Some(text(rest, Partial::Nothing, below)),
-            _ => None,
-        }
+        let rests = self.stacks.tops(stack).iter().filter_map(as_text);
+        let rests = rests.map(|(rest, below)| text(rest, Partial::Nothing, below));
+        self.together(Ways(rests.collect()))
     }
 
     /// Whether the rest of a rule's text is read without reading others.
@@ -438,25 +359,18 @@ impl Machine {
     }
 }
 
-fn add_place(places: &mut Vec<(ScanId, StackId)>, place: (ScanId, StackId)) {
-    if !places.contains(&place) {
-        places.push(place);
+/// The rest of a rule that waits, and what is below it.
+pub(super) fn as_text(&(frame, below): &Top) -> Option<(ScanId, StackId)> {
+    match frame {
+        Frame::Text(rest) => Some((rest, below)),
+        _ => None,
     }
 }
 
-fn text(scan: ScanId, partial: Partial, stack: StackId) -> Config {
+pub(super) fn text(scan: ScanId, partial: Partial, stack: StackId) -> Config {
     Config {
         state: State::Text { scan, partial },
         stack,
-        record: TextId::EMPTY,
-    }
-}
-
-/// A configuration without frames of its own.
-fn outermost(state: State) -> Config {
-    Config {
-        state,
-        stack: StackId::BOTTOM,
         record: TextId::EMPTY,
     }
 }

@@ -3,9 +3,9 @@
 use crate::grammar::program::Symbol;
 use crate::json::liveness::{NEVER, add};
 use crate::json::spelling::Partial;
-use crate::json::texts::TextId;
 use crate::machine::completion::widen;
-use crate::machine::{Config, Frame, Machine, Move, SetId, StackId, State};
+use crate::machine::text::{as_text, text};
+use crate::machine::{Machine, Move, SetId, StackId};
 use crate::regex::cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling, symbol_of};
 use crate::regex::scan::ScanId;
@@ -86,21 +86,18 @@ impl Machine {
 
     pub(super) fn text_move(&self, scan: ScanId, partial: Partial, stack: StackId) -> Move {
         let scanner = &self.frames.rules.scanner;
-        let goto = |scan: ScanId, stack: StackId| {
-            Move::Goto(Config {
-                state: State::Text {
-                    scan,
-                    partial: Partial::Nothing,
-                },
-                stack,
-                record: TextId::EMPTY,
-            })
-        };
-        if partial == Partial::Nothing
-            && scanner.can_end(scan)
-            && let Some((Frame::Text(rest), below)) = *self.stacks.get(stack.0)
-        {
-            return goto(rest, below);
+        let goto = |scan, stack| Move::Goto(text(scan, Partial::Nothing, stack));
+        if partial == Partial::Nothing && scanner.can_end(scan) {
+            let rests = self.stacks.tops(stack).iter().filter_map(as_text);
+            let cheapest = match self.stacks.only(stack) {
+                Some(top) => as_text(&top),
+                None => rests.min_by_key(|&(rest, below)| {
+                    self.ending_bound(text(rest, Partial::Nothing, below))
+                }),
+            };
+            if let Some((rest, below)) = cheapest {
+                return goto(rest, below);
+            }
         }
         let node = scanner.scan(scan).must;
         match self.best_way(node, partial) {
@@ -113,21 +110,7 @@ impl Machine {
                 match *self.program().symbol(symbol) {
                     Symbol::Rule { start, .. } => goto(start, self.push_text(rest, stack)),
                     Symbol::Json(schema) => Move::Goto(self.enter_json(schema, rest, stack)),
-                    Symbol::Token(set) => {
-                        let state = State::Text {
-                            scan: rest,
-                            partial: Partial::Nothing,
-                        };
-                        let record = TextId::EMPTY;
-                        Move::Token(
-                            set,
-                            Config {
-                                state,
-                                stack,
-                                record,
-                            },
-                        )
-                    }
+                    Symbol::Token(set) => Move::Token(set, text(rest, Partial::Nothing, stack)),
                 }
             }
         }

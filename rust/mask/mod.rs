@@ -15,7 +15,7 @@ mod plain;
 mod tails;
 mod text;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -41,8 +41,6 @@ pub(crate) struct Mask {
     tokens: Tokens,
     /// Tokens that are read by their ids, a bit for each.
     named: Option<Box<[u32]>>,
-    /// Whether what some token leads to can be read in more ways than are followed.
-    is_cut_short: bool,
     costliest: OnceLock<u64>,
 }
 
@@ -76,14 +74,8 @@ impl Mask {
         Mask {
             tokens,
             named: None,
-            is_cut_short: false,
             costliest: OnceLock::new(),
         }
-    }
-
-    /// Whether what some token leads to can be read in more ways than are followed.
-    pub(crate) fn is_cut_short(&self) -> bool {
-        self.is_cut_short
     }
 
     /// The tokens that are read by their ids, a bit for each, if there are some.
@@ -208,9 +200,6 @@ struct Left {
     reads_key: bool,
 }
 
-/// What was found before, and whether that is cut short.
-type Noted<K, T> = RwLock<FxHashMap<K, (Arc<T>, bool)>>;
-
 /// The masks of one grammar on one vocabulary.
 #[derive(Debug, Default)]
 pub(crate) struct Masks {
@@ -218,9 +207,9 @@ pub(crate) struct Masks {
     /// What the exits of strings lead to from where the string is closed.
     left: RwLock<FxHashMap<Config, Arc<Left>>>,
     /// What the innermost frames of a grammar's text read.
-    above: Noted<Config, Above>,
+    above: RwLock<FxHashMap<Config, Arc<Above>>>,
     /// The same for what is below a node of the trie.
-    under: Noted<(Config, u32), Under>,
+    under: RwLock<FxHashMap<(Config, u32), Arc<Under>>>,
     /// The sets of tokens that the grammar names, a bit for each token.
     tokens: TokenSets,
     bytes: AtomicUsize,
@@ -266,7 +255,6 @@ impl Masks {
             vocabulary,
             masks: self,
             cap,
-            is_cut_short: Cell::new(false),
             steps: RefCell::default(),
         };
         let (mask, names_itself) = walk.mask(alike);
@@ -277,7 +265,6 @@ impl Masks {
         }
         let mask = Arc::new(Mask {
             named: walk.named(alike),
-            is_cut_short: walk.is_cut_short.get(),
             ..Mask::new(mask)
         });
         if !names_itself {
@@ -341,8 +328,6 @@ struct Walk<'a> {
     vocabulary: &'a Vocabulary,
     masks: &'a Masks,
     cap: usize,
-    /// Whether some token leads to more ways to read a text than are followed.
-    is_cut_short: Cell<bool>,
     /// Steps from sets of configurations.
     steps: RefCell<FxHashMap<(SetId, u8), Option<Config>>>,
 }

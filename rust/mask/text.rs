@@ -59,9 +59,6 @@ impl Walk<'_> {
             let mask = self
                 .masks
                 .get(self.machine, self.vocabulary, member, self.cap);
-            if mask.is_cut_short() {
-                self.is_cut_short.set(true);
-            }
             mask.add_to(&mut bits);
         }
         Tokens::Many(bits.into())
@@ -82,24 +79,13 @@ impl Walk<'_> {
                 (above, bytes)
             });
         }
-        if let Some((known, cut_short)) = self.masks.above.read().get(&alone) {
-            self.is_cut_short.set(self.is_cut_short.get() || *cut_short);
+        if let Some(known) = self.masks.above.read().get(&alone) {
             return known.clone();
         }
-        let (above, cut_short) = self.noting(|| Arc::new(self.find_above(alone)));
+        let above = Arc::new(self.find_above(alone));
         self.masks.make_room(64 + above.bytes(), self.cap);
-        let mut known = self.masks.above.write();
-        known.insert(alone, (above.clone(), cut_short));
+        self.masks.above.write().insert(alone, above.clone());
         above
-    }
-
-    /// What `find` finds, and whether it followed no further somewhere.
-    fn noting<T>(&self, find: impl FnOnce() -> T) -> (T, bool) {
-        let outer = self.is_cut_short.replace(false);
-        let found = find();
-        let cut_short = self.is_cut_short.get();
-        self.is_cut_short.set(outer || cut_short);
-        (found, cut_short)
     }
 
     fn find_above(&self, alone: Config) -> Above {
@@ -135,24 +121,21 @@ impl Walk<'_> {
 
     /// What tokens do below a node of the trie from a state by itself.
     fn under(&self, alone: Config, node: u32) -> Arc<Under> {
-        if let Some((known, cut_short)) = self.masks.under.read().get(&(alone, node)) {
-            self.is_cut_short.set(self.is_cut_short.get() || *cut_short);
+        if let Some(known) = self.masks.under.read().get(&(alone, node)) {
             return known.clone();
         }
-        let (under, cut_short) = self.noting(|| {
-            let mut found = Found::default();
-            let after = self.machine.after_base(alone);
-            self.explore(alone, Some(node), after, &mut found);
-            found.ranges.sort_unstable();
-            found.ranges.dedup();
-            Arc::new(Under {
-                ranges: found.ranges.into(),
-                exits: found.exits.into(),
-            })
+        let mut found = Found::default();
+        let after = self.machine.after_base(alone);
+        self.explore(alone, Some(node), after, &mut found);
+        found.ranges.sort_unstable();
+        found.ranges.dedup();
+        let under = Arc::new(Under {
+            ranges: found.ranges.into(),
+            exits: found.exits.into(),
         });
         self.masks.make_room(64 + under.bytes(), self.cap);
         let mut known = self.masks.under.write();
-        known.insert((alone, node), (under.clone(), cut_short));
+        known.insert((alone, node), under.clone());
         under
     }
 
@@ -232,25 +215,19 @@ impl Walk<'_> {
     /// Goes on from a node before whose byte all has ended that stands on a stack.
     fn go_beyond(&self, below: StackId, exit: u32, after: ByteSet, out: &mut Found) {
         let byte = self.vocabulary.trie().node(exit).byte;
-        let Some(returned) = self.machine.returned(below) else {
-            // The base is all that is below, or nothing is.
-            if after.contains(byte) {
-                out.exits.push(exit);
-            }
-            return;
-        };
-        if after.contains(byte) && self.machine.reaches_base(returned) {
+        if after.contains(byte) && self.machine.is_above_base(below) {
             out.exits.push(exit);
         }
-        let next = self.step(returned, byte);
+        let returned = self.machine.returned(below);
+        let next = returned.and_then(|returned| self.step(returned, byte));
         if let Some(next) = next.and_then(|next| self.arrive(next, exit, None, after, out)) {
             self.explore(next, Some(exit), after, out);
         }
     }
 
-    /// A step of the machine; notes where it follows no further.
+    /// A step of the machine.
     fn step(&self, config: Config, byte: u8) -> Option<Config> {
-        let next = match config.state {
+        match config.state {
             // Tokens are full of runs, in which sets lead to themselves.
             State::Many(set) => {
                 let known = self.steps.borrow().get(&(set, byte)).copied();
@@ -258,15 +235,10 @@ impl Walk<'_> {
                     let next = self.machine.step(config, byte);
                     self.steps.borrow_mut().insert((set, byte), next);
                     next
-                })?
+                })
             }
-            _ => self.machine.step(config, byte)?,
-        };
-        if next.state == State::TooMany {
-            self.is_cut_short.set(true);
-            return None;
+            _ => self.machine.step(config, byte),
         }
-        Some(next)
     }
 
     /// Whether all tokens below a node of the trie may come, from the configuration at the node.
@@ -294,10 +266,7 @@ impl Walk<'_> {
         }
         let mut bits: Option<Box<[u32]>> = None;
         for (set, _) in self.machine.token_moves(config) {
-            let Some(set) = sets.get(set as usize) else {
-                self.is_cut_short.set(true);
-                continue;
-            };
+            let set = &sets[set as usize];
             let bits = bits.get_or_insert_with(|| vec![0; set.len()].into());
             for (word, more) in bits.iter_mut().zip(&**set) {
                 *word |= more;

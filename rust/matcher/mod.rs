@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
-use crate::machine::{Config, State};
+use crate::machine::Config;
 use crate::mask::{Mask, bits_of, forget_text, has_bit, set_bits};
 use budget::Plan;
 
@@ -108,7 +108,8 @@ impl Matcher {
     ///
     /// # Errors
     ///
-    /// If `bits` has not [`Vocabulary::mask_words`](crate::Vocabulary::mask_words) words.
+    /// If `bits` has not [`Vocabulary::mask_words`](crate::Vocabulary::mask_words) words, or the text
+    /// so far can be read in too many ways: see [`Limits::readings`](crate::Limits::readings).
     pub fn fill_mask(&self, bits: &mut [u32]) -> Result<(), Error> {
         let vocabulary = self.compiled.vocabulary();
         if bits.len() != vocabulary.mask_words() {
@@ -123,10 +124,8 @@ impl Matcher {
         if self.copy_mask(bits) {
             return Ok(());
         }
+        self.check_readings(self.now.config)?;
         let mask = self.mask();
-        if mask.is_cut_short() {
-            return Err(self.too_many_readings());
-        }
         mask.write(bits);
         if let Some(left) = self.left() {
             self.keep_affordable(&mask, bits, left);
@@ -146,9 +145,6 @@ impl Matcher {
             let Some(mask) = masks.known(&self.engine.machine, self.now.config) else {
                 return false;
             };
-            if mask.is_cut_short() {
-                return false;
-            }
             if let Some(left) = self.left()
                 && mask
                     .known_costliest()
@@ -165,7 +161,9 @@ impl Matcher {
     /// What tells the mask from others, unless it is known.
     pub(crate) fn new_mask(&self) -> Option<NewMask> {
         let (machine, masks) = (&self.engine.machine, &self.engine.masks);
-        let is_new = !self.now.terminated && masks.known(machine, self.now.config).is_none();
+        let is_new = !self.now.terminated
+            && self.check_readings(self.now.config).is_ok()
+            && masks.known(machine, self.now.config).is_none();
         is_new.then(|| NewMask {
             engine: Arc::as_ptr(&self.engine) as usize,
             config: forget_text(machine, self.now.config),
@@ -189,7 +187,8 @@ impl Matcher {
     ///
     /// # Errors
     ///
-    /// If the vocabulary has no such token.
+    /// If the vocabulary has no such token, or the text so far can be read in too many ways: see
+    /// [`Limits::readings`](crate::Limits::readings).
     pub fn accept(&mut self, token: u32) -> Result<bool, Error> {
         let vocabulary = self.compiled.vocabulary();
         let Some(bytes) = vocabulary.token(token) else {
@@ -202,6 +201,7 @@ impl Matcher {
         if self.now.terminated {
             return Ok(false);
         }
+        self.check_readings(self.now.config)?;
         let is_stop = vocabulary.stop_token_ids().binary_search(&token).is_ok();
         let named = self.read_named(token);
         if is_stop && named.is_none() {
@@ -227,9 +227,6 @@ impl Matcher {
         let Some(config) = config else {
             return Ok(false);
         };
-        if config.state == State::TooMany {
-            return Err(self.too_many_readings());
-        }
         let Ok(plan) = self.plan_after(Some(token), config) else {
             return Ok(false);
         };
@@ -250,14 +247,18 @@ impl Matcher {
         }
         let machine = &self.engine.machine;
         let moves = machine.token_moves(self.now.config).into_iter();
-        let holds = |set: u32| sets.get(set as usize).is_none_or(|set| has_bit(set, token));
+        let holds = |set: u32| has_bit(&sets[set as usize], token);
         machine.all_of(moves.filter(|&(set, _)| holds(set)).map(|(_, next)| next))
     }
 
-    fn too_many_readings(&self) -> Error {
-        let most = self.compiled.limits().readings;
-        let message = format!("the text can be read in more than {most} ways at once");
-        Error::new(Kind::Limit, message)
+    /// An error if the text has more readings than are followed. That shows between tokens only, so that
+    /// a token which a mask allows is always accepted.
+    fn check_readings(&self, config: Config) -> Result<(), Error> {
+        if !self.engine.machine.is_too_ambiguous(config) {
+            return Ok(());
+        }
+        let message = "the text can be read in too many ways at once";
+        Err(Error::new(Kind::Limit, message))
     }
 
     /// Goes on with bytes, as if they were one token. With a budget they count as one. Text that
@@ -271,11 +272,13 @@ impl Matcher {
         if self.now.terminated {
             return Ok(false);
         }
-        let Some(config) = self.read(self.now.config, bytes) else {
-            return Ok(false);
-        };
-        if config.state == State::TooMany {
-            return Err(self.too_many_readings());
+        let mut config = self.now.config;
+        for &byte in bytes {
+            self.check_readings(config)?;
+            match self.engine.machine.step(config, byte) {
+                Some(next) => config = next,
+                None => return Ok(false),
+            }
         }
         let Ok(plan) = self.plan_after(None, config) else {
             return Ok(false);
@@ -383,6 +386,7 @@ impl Matcher {
         let mut text = Vec::new();
         let mut config = self.now.config;
         while text.len() < FORCED_BYTES
+            && self.check_readings(config).is_ok()
             && let Some((bytes, next)) = machine.forced(config)
         {
             text.extend(bytes);
