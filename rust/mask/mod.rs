@@ -181,9 +181,13 @@ pub(crate) fn clear_bits(bits: &mut [u32], tokens: &[u32]) {
 
 /// The tokens whose bits are set.
 pub(crate) fn bits_of(bits: &[u32]) -> impl Iterator<Item = u32> {
-    (0_u32..).zip(bits).flat_map(|(word, &bits)| {
-        let holds = move |bit: &u32| bits >> bit & 1 == 1;
-        (0..32).filter(holds).map(move |bit| word * 32 + bit)
+    let words = (0_u32..).zip(bits).filter(|(_, bits)| **bits != 0);
+    words.flat_map(|(word, &(mut bits))| {
+        std::iter::from_fn(move || {
+            let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+            bits &= bits - 1;
+            Some(word * 32 + bit)
+        })
     })
 }
 

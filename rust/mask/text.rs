@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::json::spelling::Partial;
 use crate::machine::{Config, SetId, StackId, State};
-use crate::mask::{Tokens, Walk, bits_of, has_bit, set_bits};
+use crate::mask::{Tokens, Walk, set_bits};
 use crate::vocab::ByteSet;
 use crate::vocab::local::{Above, Chosen, Leaving, Under};
 
@@ -95,15 +95,22 @@ impl Walk<'_> {
         self.explore(alone, None, after, &mut found);
         let words = self.vocabulary.mask_words();
         let count: u32 = found.ranges.iter().map(|range| range.1 - range.0).sum();
-        let mut bits = vec![0; words];
-        for &range in &found.ranges {
-            set_bits(&mut bits, trie.tokens_in(range));
-        }
+        let ranges = found.ranges.iter().map(|&range| trie.tokens_in(range));
+        let tokens = if count as usize <= words / 4 {
+            let mut tokens: Vec<u32> = ranges.flatten().copied().collect();
+            tokens.sort_unstable();
+            tokens.dedup();
+            Chosen::Few(tokens.into())
+        } else {
+            let mut bits = vec![0; words];
+            ranges.for_each(|tokens| set_bits(&mut bits, tokens));
+            Chosen::Many(bits.into())
+        };
         let mut leaving = Vec::new();
         for exit in found.exits {
             let from = trie.node(exit).depth - 1;
-            let tokens = trie.tokens_below(exit).iter();
-            let others = tokens.filter(|&&token| !has_bit(&bits, token));
+            let below = trie.tokens_below(exit).iter();
+            let others = below.filter(|&&token| !tokens.holds(token));
             leaving.extend(others.map(|&token| (token, from)));
         }
         let exits = (!leaving.is_empty()).then(|| {
@@ -111,11 +118,6 @@ impl Walk<'_> {
                 self.vocabulary.token(token).unwrap_or_default()
             })
         });
-        let tokens = if count as usize <= words / 4 {
-            Chosen::Few(bits_of(&bits).collect())
-        } else {
-            Chosen::Many(bits.into())
-        };
         Above { tokens, exits }
     }
 

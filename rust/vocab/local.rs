@@ -203,10 +203,19 @@ impl Under {
 /// Some tokens of a vocabulary.
 #[derive(Debug)]
 pub(crate) enum Chosen {
-    /// The tokens themselves.
+    /// The tokens themselves, rising.
     Few(Box<[u32]>),
     /// A bit for each token.
     Many(Box<[u32]>),
+}
+
+impl Chosen {
+    pub(crate) fn holds(&self, token: u32) -> bool {
+        match self {
+            Chosen::Few(tokens) => tokens.binary_search(&token).is_ok(),
+            Chosen::Many(bits) => bits[token as usize / 32] >> (token % 32) & 1 == 1,
+        }
+    }
 }
 
 impl Above {
