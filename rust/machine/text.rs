@@ -14,7 +14,7 @@ use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
 use crate::machine::stack::Top;
 use crate::machine::{Config, FollowId, Frame, Gap, Machine, SetId, StackId, State};
-use crate::regex::node::NodeId;
+use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::ScanId;
 use crate::vocab::ByteSet;
 
@@ -30,6 +30,9 @@ pub(super) struct Leads {
     symbols: ByteSet,
     /// If it ends with x\*: that, and what comes before, if anything does.
     pub(super) star: Option<(NodeId, Option<ScanId>)>,
+    /// If it begins with a repetition of many characters, as names and strings go on: that, what
+    /// comes after it, and the bytes that it cannot begin with.
+    run: Option<(ScanId, ScanId, FollowId)>,
 }
 
 /// Configurations that one text leads to.
@@ -221,6 +224,7 @@ impl Machine {
                 all: character_bytes(scanner, scan).or(symbols),
                 symbols,
                 star: self.last_star(scan),
+                run: self.first_run(scan),
             }
         })
     }
@@ -288,6 +292,53 @@ impl Machine {
         let frames = frames.into_iter().rev();
         let stack = frames.fold(base, |stack, rest| self.push(Frame::Text(rest), stack));
         (Config { stack, ..config }, below)
+    }
+
+    /// The repetition that a rest begins with, if it is clear where it ends: by itself, and below it
+    /// the rest as a frame. Wherever names are read, they are read alike.
+    pub(crate) fn run_alone(&self, config: Config) -> Option<(Config, StackId)> {
+        let State::Text {
+            scan,
+            partial: Partial::Nothing,
+        } = config.state
+        else {
+            return None;
+        };
+        let (run, rest, after) = self.leads(scan).run?;
+        let next = self.next_text_bytes(rest, Partial::Nothing, config.stack);
+        if next.without(*self.follows.get(after.0)) != ByteSet::NONE {
+            return None;
+        }
+        let base = self.push(Frame::Base(after), StackId::BOTTOM);
+        let alone = text(run, Partial::Nothing, base);
+        Some((alone, self.push(Frame::Text(rest), config.stack)))
+    }
+
+    fn first_run(&self, scan: ScanId) -> Option<(ScanId, ScanId, FollowId)> {
+        /// Of fewer bytes, there is little to share.
+        const MANY: usize = 16;
+        let scanner = &self.frames.rules.scanner;
+        let nodes = &scanner.regexes;
+        let (run, rest) = match *nodes.node(scanner.scan(scan).must) {
+            Node::Concat(run, rest) => (run, rest),
+            _ => return None,
+        };
+        let is_star = matches!(
+            *nodes.node(run),
+            Node::Repeat {
+                min: 0,
+                max: UNBOUNDED,
+                ..
+            }
+        );
+        if !is_star || !nodes.is_without_symbols(run) {
+            return None;
+        }
+        let run = scanner.start(run, Box::new([]))?;
+        let rest = scanner.start(rest, Box::new([]))?;
+        let first = character_bytes(scanner, run);
+        let after = ByteSet::ALL.without(first);
+        (first.len() >= MANY).then(|| (run, rest, FollowId(self.follows.intern(after))))
     }
 
     /// The bytes that may follow a rule's text that is read by itself.

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use crate::json::spelling::Partial;
-use crate::machine::{Config, SetId, StackId, State};
+use crate::machine::{Config, SetId, State};
 use crate::mask::{Tokens, Walk, set_bits};
 use crate::vocab::ByteSet;
 use crate::vocab::local::{Above, Chosen, Leaving, Under};
@@ -131,9 +131,13 @@ impl Walk<'_> {
         self.explore(alone, Some(node), after, &mut found);
         found.ranges.sort_unstable();
         found.ranges.dedup();
+        let trie = self.vocabulary.trie();
+        let byte = |exit: u32| trie.node(exit).byte;
+        found.exits.sort_unstable_by_key(|&exit| (byte(exit), exit));
+        let groups = found.exits.chunk_by(|&a, &b| byte(a) == byte(b));
         let under = Arc::new(Under {
             ranges: found.ranges.into(),
-            exits: found.exits.into(),
+            exits: groups.map(|exits| (byte(exits[0]), exits.into())).collect(),
         });
         self.masks.make_room(64 + under.bytes(), self.cap);
         let mut known = self.masks.under.write();
@@ -194,7 +198,8 @@ impl Walk<'_> {
                     }
                 )
             };
-            if members.iter().all(is_text) && start != Some(config) {
+            let is_new = start != Some(config) || self.machine.run_alone(config).is_some();
+            if members.iter().all(is_text) && is_new {
                 for &member in members {
                     self.pass(member, node, after, out);
                 }
@@ -206,24 +211,24 @@ impl Walk<'_> {
 
     /// Adds what a state by itself does below a node, and what comes after it has ended.
     fn pass(&self, config: Config, node: u32, after: ByteSet, out: &mut Found) {
-        let (alone, below) = self.machine.alone(config);
+        let run = self.machine.run_alone(config);
+        let (alone, below) = run.unwrap_or_else(|| self.machine.alone(config));
         let under = self.under(alone, node);
         under.ranges.iter().for_each(|&range| out.add(range));
-        for &exit in &under.exits {
-            self.go_beyond(below, exit, after, out);
-        }
-    }
-
-    /// Goes on from a node before whose byte all has ended that stands on a stack.
-    fn go_beyond(&self, below: StackId, exit: u32, after: ByteSet, out: &mut Found) {
-        let byte = self.vocabulary.trie().node(exit).byte;
-        if after.contains(byte) && self.machine.is_above_base(below) {
-            out.exits.push(exit);
-        }
+        let is_above_base = self.machine.is_above_base(below);
         let returned = self.machine.returned(below);
-        let next = returned.and_then(|returned| self.step(returned, byte));
-        if let Some(next) = next.and_then(|next| self.arrive(next, exit, None, after, out)) {
-            self.explore(next, Some(exit), after, out);
+        for &(byte, ref exits) in &under.exits {
+            if is_above_base && after.contains(byte) {
+                out.exits.extend_from_slice(exits);
+            }
+            let Some(next) = returned.and_then(|returned| self.step(returned, byte)) else {
+                continue;
+            };
+            for &exit in exits {
+                if let Some(next) = self.arrive(next, exit, None, after, out) {
+                    self.explore(next, Some(exit), after, out);
+                }
+            }
         }
     }
 

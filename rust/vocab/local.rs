@@ -174,7 +174,8 @@ pub(crate) struct Leaving {
 pub(crate) struct Under {
     /// Ranges of the trie's tokens.
     pub(crate) ranges: Box<[(u32, u32)]>,
-    pub(crate) exits: Box<[u32]>,
+    /// Nodes before which it may have ended, by their bytes.
+    pub(crate) exits: Box<[(u8, Box<[u32]>)]>,
 }
 
 impl Leaving {
@@ -196,7 +197,8 @@ impl Leaving {
 impl Under {
     /// The memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
-        64 + size_of_val(&*self.ranges) + size_of_val(&*self.exits)
+        let exits = self.exits.iter().map(|(_, exits)| size_of_val(&**exits));
+        64 + size_of_val(&*self.ranges) + size_of_val(&*self.exits) + exits.sum::<usize>()
     }
 }
 

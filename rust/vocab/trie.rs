@@ -125,7 +125,7 @@ impl ByteSet {
         ByteSet([bits as u64, (bits >> 64) as u64, 0, 0])
     }
 
-    fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
