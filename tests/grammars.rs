@@ -12,6 +12,16 @@ fn vocabulary() -> Arc<Vocabulary> {
         "ab", "abc", "ba", "aab", "((", "))", "a)", "b(", "aaaa", "é", "aé", "cab",
     ];
     tokens.extend(longer.iter().map(|token| token.as_bytes().to_vec()));
+    // Enough of them for what is looked at once for a whole subtree.
+    for length in 2..7_u32 {
+        for bits in 0..1_u32 << length {
+            let letter = |i: u32| if bits >> i & 1 == 1 { b'b' } else { b'a' };
+            let word: Vec<u8> = (0..length).map(letter).collect();
+            let end = [&b"("[..], b")", b"\xC3\xA9", b"\xC3", b"c"][bits as usize % 5];
+            tokens.push([&word, end].concat());
+            tokens.push(word);
+        }
+    }
     Arc::new(Vocabulary::new(&tokens, &[0], &[1]).unwrap())
 }
 
@@ -19,7 +29,7 @@ fn vocabulary() -> Arc<Vocabulary> {
 fn expression() -> impl Strategy<Value = String> {
     let leaf = prop::sample::select(vec![
         "\"a\"", "\"b\"", "\"ab\"", "\"\"", "[ab]", "[^a]", ".", "\"é\"", "<[1]>", "r1", "r2",
-        "root",
+        "root", "[^()]*", "[a-z]*", "[a-zé]*",
     ]);
     leaf.prop_map(str::to_owned)
         .prop_recursive(3, 8, 3, |inner| {

@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import schemask
+from corpus import llama3
 from grammars import Reader, Rules, ambiguous_grammars, grammars, productive, to_gbnf, to_lark
 from schemask import Grammar
-from test_mask_oracle import check, mask_of
+from test_mask_oracle import Walks, check, mask_of
 
 SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck))
 STOP = b"</s>"
@@ -623,3 +624,25 @@ def test_examples(name: str) -> None:
             check(matcher, VOCABULARY, data[:at])
         assert matcher.accept(data[at])
         at += 1
+
+
+WORDS = r"""
+root ::= w+
+w    ::= [a-zé]+ "_t" | [a-zé]+ ("(" root? ")" | " " w)? | "it" | "\"" ([^"\\] | "\\" .)* "\""
+"""
+REAL = {path.stem: path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.glob("*.gbnf"))}
+REAL_TEXTS = {
+    name: (EXAMPLES / "texts" / f"{name}.txt").read_text(encoding="utf-8") for name in REAL
+}
+REAL |= {"expressions": LINES, "words": WORDS}
+REAL_TEXTS |= {
+    "expressions": "a=b+-c*dd(x,y+1)[3].zeta?q--:!w->r;" * 3,
+    "words": 'foo_tbar(baz)the_tfoo it xéé"yes \\" no é"it it',
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_masks_of_a_real_vocabulary(name: str) -> None:
+    walks = Walks(llama3())
+    compiled = Grammar.from_gbnf(REAL[name]).compile(walks.vocabulary)
+    walks.along(compiled, REAL_TEXTS[name], 12, random.Random(0))

@@ -41,13 +41,21 @@ impl Walk<'_> {
         let (alone, below) = self.machine.alone(config);
         let above = self.above(alone);
         let mut more = Vec::new();
-        if let (Some(exits), Some(after)) = (&above.exits, self.machine.returned(below)) {
+        if let Some(exits) = &above.exits
+            && let Some(after) = self.machine.returned(below)
+        {
             exits.beyond.seek(
                 after,
                 |at| self.machine.next_bytes(at),
                 |at, byte, _| self.step(at, byte),
                 |items, _| more.extend(items.iter().map(|&item| exits.tokens[item as usize])),
             );
+            let mut found = Found::default();
+            for &node in &exits.nodes {
+                self.go_on_below(after, node, ByteSet::NONE, &mut found);
+            }
+            let trie = self.vocabulary.trie();
+            more.extend(found.ranges.iter().flat_map(|&range| trie.tokens_in(range)));
         }
         Tokens::Above(above, more.into())
     }
@@ -106,17 +114,22 @@ impl Walk<'_> {
             ranges.for_each(|tokens| set_bits(&mut bits, tokens));
             Chosen::Many(bits.into())
         };
-        let mut leaving = Vec::new();
+        let (mut leaving, mut nodes) = (Vec::new(), Vec::new());
+        found.exits.sort_unstable();
+        found.exits.dedup();
         for exit in found.exits {
+            if trie.tokens_below(exit).len() >= LARGE {
+                nodes.push(exit);
+                continue;
+            }
             let from = trie.node(exit).depth - 1;
             let below = trie.tokens_below(exit).iter();
             let others = below.filter(|&&token| !tokens.holds(token));
             leaving.extend(others.map(|&token| (token, from)));
         }
-        let exits = (!leaving.is_empty()).then(|| {
-            Leaving::new(leaving, |token| {
-                self.vocabulary.token(token).unwrap_or_default()
-            })
+        let exits = (!leaving.is_empty() || !nodes.is_empty()).then(|| {
+            let bytes = |token| self.vocabulary.token(token).unwrap_or_default();
+            Leaving::new(leaving, nodes, bytes)
         });
         Above { tokens, exits }
     }
@@ -217,18 +230,25 @@ impl Walk<'_> {
         under.ranges.iter().for_each(|&range| out.add(range));
         let is_above_base = self.machine.is_above_base(below);
         let returned = self.machine.returned(below);
+        let next = returned.map_or(ByteSet::NONE, |at| self.machine.next_bytes(at));
         for &(byte, ref exits) in &under.exits {
             if is_above_base && after.contains(byte) {
                 out.exits.extend_from_slice(exits);
             }
-            let Some(next) = returned.and_then(|returned| self.step(returned, byte)) else {
+            let Some(returned) = returned.filter(|_| next.contains(byte)) else {
                 continue;
             };
             for &exit in exits {
-                if let Some(next) = self.arrive(next, exit, None, after, out) {
-                    self.explore(next, Some(exit), after, out);
-                }
+                self.go_on_below(returned, exit, after, out);
             }
+        }
+    }
+
+    /// Goes on from before a node, with its byte.
+    fn go_on_below(&self, config: Config, node: u32, after: ByteSet, out: &mut Found) {
+        let next = self.step(config, self.vocabulary.trie().node(node).byte);
+        if let Some(next) = next.and_then(|next| self.arrive(next, node, None, after, out)) {
+            self.explore(next, Some(node), after, out);
         }
     }
 

@@ -163,6 +163,8 @@ pub(crate) struct Above {
 /// Tokens that leave a place where its text may end.
 #[derive(Debug)]
 pub(crate) struct Leaving {
+    /// Nodes of the vocabulary's trie before which some do that are too many to be told apart.
+    pub(crate) nodes: Box<[u32]>,
     /// The token of each item.
     pub(crate) tokens: Box<[u32]>,
     /// The items, by what they go on with.
@@ -180,7 +182,11 @@ pub(crate) struct Under {
 
 impl Leaving {
     /// Of tokens, each with where it leaves; `bytes` are those of a token.
-    pub(crate) fn new<'a>(mut ways: Vec<(u32, u16)>, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
+    pub(crate) fn new<'a>(
+        mut ways: Vec<(u32, u16)>,
+        nodes: Vec<u32>,
+        bytes: impl Fn(u32) -> &'a [u8],
+    ) -> Self {
         ways.sort_unstable();
         ways.dedup();
         let rest = |item: u32| {
@@ -188,6 +194,7 @@ impl Leaving {
             &bytes(token)[usize::from(from)..]
         };
         Leaving {
+            nodes: nodes.into(),
             beyond: Trie::new((0..ways.len() as u32).collect(), rest),
             tokens: ways.iter().map(|way| way.0).collect(),
         }
@@ -226,7 +233,7 @@ impl Above {
         let (Chosen::Few(list) | Chosen::Many(list)) = &self.tokens;
         let exits = self.exits.as_ref();
         let exits = exits.map_or(0, |exits| {
-            size_of_val(&*exits.tokens) + exits.beyond.bytes()
+            size_of_val(&*exits.tokens) + size_of_val(&*exits.nodes) + exits.beyond.bytes()
         });
         64 + size_of_val(&**list) + exits
     }
