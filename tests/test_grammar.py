@@ -205,7 +205,7 @@ def test_rules_that_are_not_defined_are_named_with_their_lines() -> None:
         ('a ::= "x"\nroot ::= a\na ::= "y"', "defined already", 3, 1),
         ('start ::= "a"', "no rule is named `root`", 1, 14),
         ("root ::= a\na ::= a", "unproductive", 1, 1),
-        ('root ::= "a" | b\n\nb ::= "c" b', "`b` (line 3)", 3, 1),
+        ('root ::= "a" | b\n\nb ::= "c" b', "`b` (line 3, column 1)", 3, 1),
         ("root ::= <[3", "`]>`", 1, 13),
         ("root ::= !a", "a token is missing", 1, 11),
     ],
@@ -576,7 +576,7 @@ def test_lark() -> None:
     [
         ("start: A\nA.2: /a/", "priorities", 2),
         ('start: x{"a"}\nx{y}: y', "templates", 1),
-        ("start: A b\nA: /a/", "`b` (line 1)", 1),
+        ("start: A b\nA: /a/", "`b` (line 1, column 10)", 1),
         ("start: /a(?=b)/", "lookarounds", 1),
         ("start: /a/x", "flag", 1),
         ("%import python.NAME\nstart: NAME", "common", 1),

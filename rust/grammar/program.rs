@@ -343,8 +343,9 @@ fn refuse_rules(syntax: &Syntax, what: &str, wrong: impl Fn(RuleId) -> bool) -> 
         .map(|id| syntax.rule(id))
         .collect();
     let names = wrong.iter().map(|rule| match rule.place {
-        Some(place) => format!("`{}` (line {})", rule.name, place.line),
-        None => format!("`{}`", rule.name),
+        // The error itself says where a single one is.
+        Some(place) if wrong.len() > 1 => format!("`{}` (line {})", rule.name, place.line),
+        _ => format!("`{}`", rule.name),
     });
     let names: Vec<String> = names.collect();
     if names.is_empty() {

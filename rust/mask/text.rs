@@ -15,7 +15,7 @@ use crate::vocab::ByteSet;
 use crate::vocab::local::{Above, Chosen, Leaving, Under};
 
 /// What states do in subtrees of so many tokens is kept.
-const LARGE: usize = 48;
+const LARGE: usize = 12;
 
 /// What is found from one configuration.
 #[derive(Default)]
