@@ -5,6 +5,7 @@
 //! generation which tokens may come next. See `docs/design.md` for how it works.
 
 mod batch;
+mod byte_set;
 mod compile;
 mod decimal;
 mod error;

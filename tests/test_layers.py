@@ -14,6 +14,7 @@ LAYERS = (
     {"error"},
     {"limits"},
     {"intern"},
+    {"byte_set"},
     {"decimal"},
     {"regex"},
     {"format"},

@@ -2,13 +2,13 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::byte_set::ByteSet;
 use crate::grammar::left::circles;
 use crate::grammar::program::{DEEP, LARGE, Pending, Program, Symbol};
 use crate::grammar::syntax::TokenSet;
 use crate::json::formula::Literals;
 use crate::regex::node::{Node, NodeId, Regexes};
 use crate::regex::scan::{ScanId, Scanner};
-use crate::vocab::ByteSet;
 
 /// A program whose rules have these languages. Rules that are recursive no more, now that left
 /// recursion is gone, are spelled out where they are used.

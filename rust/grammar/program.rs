@@ -7,6 +7,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::byte_set::ByteSet;
 use crate::error::{Error, Kind};
 use crate::grammar::leaves::leaf_languages;
 use crate::grammar::left::{filled, without_left_recursion};
@@ -17,7 +18,6 @@ use crate::limits::Limits;
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Regexes, Spelling};
 use crate::regex::scan::{ScanId, Scanner};
-use crate::vocab::ByteSet;
 
 /// What a symbol stands for.
 #[derive(Debug)]

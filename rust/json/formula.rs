@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 
 use rustc_hash::FxHashSet;
 
+use crate::byte_set::ByteSet;
 use crate::intern::Interner;
 use crate::regex::node::{NodeId, Regexes};
-use crate::vocab::ByteSet;
 
 /// A formula: an index into [`Formulas`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

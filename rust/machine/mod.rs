@@ -13,6 +13,7 @@ mod write_gbnf;
 
 use std::sync::OnceLock;
 
+use crate::byte_set::ByteSet;
 use crate::grammar::program::Program;
 use crate::intern::Interner;
 use crate::json::array::ArrayId;
@@ -26,7 +27,7 @@ use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::json::texts::TextId;
 use crate::regex::codeset::MAX;
 use crate::regex::scan::ScanId;
-use crate::vocab::{ByteSet, SPACES};
+use crate::vocab::SPACES;
 
 pub(crate) use completion::{Move, SLACK};
 pub(crate) use gap::Gap;

@@ -1,12 +1,12 @@
 //! Where a text of a grammar can go on: in the rules that begin, and in those that end.
 
+use crate::byte_set::ByteSet;
 use crate::grammar::program::Symbol;
 use crate::machine::stack::{Floor, StackMemo};
 use crate::machine::text::as_text;
 use crate::machine::{Frame, Machine, StackId};
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::ScanId;
-use crate::vocab::ByteSet;
 
 impl Machine {
     /// The stack on which a symbol's text is read, `rest` being what comes after it.

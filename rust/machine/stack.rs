@@ -7,11 +7,11 @@
 
 use std::sync::OnceLock;
 
+use crate::byte_set::ByteSet;
 use crate::intern::Interner;
 use crate::machine::Frame;
 use crate::machine::completion::Endings;
 use crate::regex::scan::ScanId;
-use crate::vocab::ByteSet;
 
 /// What waits, from the innermost frame outwards: one stack or several, an index into [`Stacks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -7,6 +7,7 @@
 
 use std::sync::OnceLock;
 
+use crate::byte_set::ByteSet;
 use crate::grammar::character_bytes;
 use crate::grammar::program::{Program, Symbol};
 use crate::grammar::syntax::TokenSet;
@@ -16,7 +17,6 @@ use crate::machine::stack::Top;
 use crate::machine::{Config, FollowId, Frame, Gap, Machine, SetId, StackId, State};
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::ScanId;
-use crate::vocab::ByteSet;
 
 /// What numbers are written with: they may go on with these.
 const NUMBER_BYTES: &[u8] = b"0123456789+-.eE";

@@ -4,13 +4,14 @@
 //! where it ends. It is found once for a vocabulary; only what goes on after the value is walked where
 //! it stands.
 
+use crate::byte_set::ByteSet;
 use crate::json::formula::Kind;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::Walk;
 use crate::mask::plain::Texts;
+use crate::vocab::Trie;
 use crate::vocab::local::Apart;
-use crate::vocab::{ByteSet, Trie};
 
 /// The kinds that are looked at apart.
 const KINDS: [Kind; 5] = [

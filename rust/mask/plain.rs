@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::byte_set::ByteSet;
 use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
@@ -13,7 +14,7 @@ use crate::mask::{Tokens, Walk};
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
 use crate::vocab::local::{Below, Way};
-use crate::vocab::{ByteSet, SPACES, Trie, Vocabulary};
+use crate::vocab::{SPACES, Trie, Vocabulary};
 
 /// Subtrees with fewer tokens are walked.
 const SMALL: usize = 24;

@@ -8,10 +8,10 @@
 
 use std::sync::Arc;
 
+use crate::byte_set::ByteSet;
 use crate::json::spelling::Partial;
 use crate::machine::{Config, SetId, State};
 use crate::mask::{Tokens, Walk, set_bits};
-use crate::vocab::ByteSet;
 use crate::vocab::local::{Above, Chosen, Leaving, Under};
 
 /// What states do in subtrees of so many tokens is kept.

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
-use crate::vocab::{ByteSet, Trie};
+use crate::byte_set::ByteSet;
+use crate::vocab::Trie;
 
 /// The tokens in one state of reading a string.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use plain::Plain;
 pub(crate) use spaces::SPACES;
 use spaces::Spaces;
 use strings::Strings;
-pub(crate) use trie::{ByteSet, Trie};
+pub(crate) use trie::Trie;
 
 /// A model's tokens as bytes, its stop tokens, and its special tokens.
 ///
