@@ -366,6 +366,17 @@ def test_spans_are_what_the_model_writes(form: ChatFormat) -> None:
     assert [text[a:b] for a, b in spans] == [b + e for b, e in zip(bodies, ends, strict=True)]
 
 
+@EACH
+@pytest.mark.parametrize("name", [":", "a:0", "a:0:12", "functions.f", "日本-é/x.y", "call", "a"])
+def test_any_name(form: ChatFormat, byte_vocabulary: Vocabulary, name: str) -> None:
+    tools = ToolSet([{"name": n, "parameters": {"type": "object"}} for n in {name, "a", "a:0:1"}])
+    matcher = Grammar.from_tools(tools, format=form).compile(byte_vocabulary).matcher()
+    message = message_of("", [ToolCall(name, {})] * (1 if form.max_calls else 2))
+    text = form.render_assistant(message, tools)
+    assert matcher.accept_bytes(text.encode()) and matcher.is_accepting
+    assert form.parse(text, tools).message == message
+
+
 def test_raw_text_that_looks_like_json() -> None:
     form = FORMATS["qwen3_coder"]
 

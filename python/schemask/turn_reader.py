@@ -243,11 +243,11 @@ class TurnReader:
         name, arguments = "", {}
         for i, piece in enumerate(pieces):
             following = pieces[i + 1] if i + 1 < len(pieces) else form.call_close
-            if piece in ("{name}", "{id}", "{index}"):
-                found = yield from self._until(following)
-                if piece == "{name}":
-                    name = found.strip()
-                    self._emit(CallStarted(index, name))
+            if piece == "{name}":
+                name = (yield from self._name(pieces[i + 1 :] or [following])).strip()
+                self._emit(CallStarted(index, name))
+            elif piece in ("{id}", "{index}"):
+                yield from self._until(following)
             elif piece == "{arguments}" and form.values == "json":
                 start, end = yield from self._value(index)
                 arguments = self._decoded(start, end)
@@ -259,6 +259,19 @@ class TurnReader:
             else:
                 yield from self._literal(piece)
         self._emit(CallFinished(index, ToolCall(name, arguments)))
+
+    def _name(self, following: list[str]) -> _Waiting:
+        """What comes before the following pieces of a call."""
+        if following[1:2] not in (["{id}"], ["{index}"]):
+            return (yield from self._until(following[0]))
+        # The name may hold the text that comes before a number: only the last one does.
+        start = self._at
+        yield from self._until(following[2])
+        end = self._text.rfind(following[0], start, self._at)
+        if end < 0:
+            fail_at(self._text, start, f"{following[0]} is missing")
+        self._at = end
+        return self._text[start:end]
 
     def _call_object(self, index: int) -> _Waiting:
         what_of = dict(self._form.call_members)
