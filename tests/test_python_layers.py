@@ -17,6 +17,7 @@ LAYERS = (
     {"arguments"},
     {"format_spec"},
     {"turn_grammar", "turn_reader"},
+    {"response_template"},
     {"chat_spec"},
     {"formats"},
     {"chat_format"},

@@ -26,6 +26,7 @@ from schemask.errors import FormatError
 from schemask.format_spec import PLACEHOLDER, FormatSpec
 from schemask.messages import Message, ParsedTurn, calls_of, check_messages, encodable
 from schemask.property_order import in_schema_order
+from schemask.response_template import response_template
 from schemask.tools import Schema, ToolSet, ToolsLike
 from schemask.turn_grammar import turn_tree
 from schemask.turn_reader import TurnReader, turn_of
@@ -244,6 +245,31 @@ class ChatFormat(FormatSpec):
         return turn_tree(
             self, ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning
         )
+
+    def response_template(self) -> dict[str, Any]:
+        """The format for `tokenizer.parse_response` of transformers 5.13 or later.
+
+            tokenizer.response_template = FORMATS["hermes"].response_template()
+            message = tokenizer.parse_response(text, prefix=prompt)
+
+        What `render_assistant` writes is read as `parse` reads it, tags in strings included, but
+        - numbers past the range of floats, and integers of more than `MAX_DIGITS` digits;
+        - where strings have no quotes (Qwen3-Coder, GLM, DeepSeek V3.2), `parse_response` needs
+          `tools=`, and casts by its own rules: exact where the schema of a parameter names one
+          `type`, or "string" and "null", itself, and whole numbers of the type "number" are those
+          of floats. Do not pass `tools` with other formats: strings would be cast, too;
+        - in the notation of FunctionGemma and Gemma 4, strings with the characters U+0001 and
+          U+0002, and keys with dots or dashes, are errors;
+        - words that spell the end of a call and the beginning of another are taken for a call.
+
+        Nothing is checked: words after calls, unknown members and the like pass, other broken calls
+        raise `ValueError`.
+
+        Raises:
+            FormatError: Templates cannot express the format: its values are Python's, or a call has
+                no tag of its own.
+        """
+        return response_template(self)
 
     def reader(self, tools: ToolsLike | None = None) -> TurnReader:
         """A reader of one turn that is fed with text as it comes; see `parse`."""

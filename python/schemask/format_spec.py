@@ -173,3 +173,9 @@ class FormatSpec:
         if not same:
             raise FormatError("JSON would read back another value: only its own types will do")
         return self._escaped.sub(lambda found: f"\\u{ord(found[0]):04x}", encodable(text))
+
+
+def common_start(one: str, other: str) -> str:
+    """The longest text that both begin with."""
+    length = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+    return one[:length]

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from schemask.arguments import read_python, read_raw, schema_of_argument
 from schemask.call_schema import types_of
 from schemask.errors import FormatError
-from schemask.format_spec import PLACEHOLDER, FormatSpec
+from schemask.format_spec import PLACEHOLDER, FormatSpec, common_start
 from schemask.messages import DECODER, ParsedTurn, ToolCall, encodable, fail_at
 from schemask.tools import ToolSet
 
@@ -384,7 +384,7 @@ class TurnReader:
             middle = tail.partition("{value}")[0]
             other = form.argument_string.partition("{key}")[2].partition("{value}")[0]
             yield from self._literal(head)
-            common = _common_start(middle, other)
+            common = common_start(middle, other)
             key = yield from self._until(common)
             is_string = yield from self._ahead(other)
             yield from self._exactly(other if is_string else middle)
@@ -632,8 +632,3 @@ def turn_of(events: Iterable[Event]) -> ParsedTurn:
         elif isinstance(event, CallFinished):
             calls.append(event.call)
     return ParsedTurn(words, calls, reasoning)
-
-
-def _common_start(one: str, other: str) -> str:
-    length = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-    return one[:length]

@@ -1,0 +1,132 @@
+"""Response templates of transformers read turns as the formats themselves do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemask.chat_format import FORMATS, ChatFormat, ToolCall
+from schemask.errors import FormatError
+from schemask.tools import ToolSet
+from test_formats import TOOLS, drawn, message_of
+
+EXPRESSIBLE = [form for form in FORMATS.values() if form.values != "python"]
+EACH = pytest.mark.parametrize("form", EXPRESSIBLE, ids=lambda form: form.name)
+
+# transformers casts raw text by the type that a schema names, and does not follow references.
+PLAIN = ToolSet(
+    [
+        {"name": tool.name, "parameters": {**tool.parameters, "properties": properties}}
+        for tool in TOOLS
+        for properties in [
+            {
+                key: tool.parameters["$defs"]["Size"] if "$ref" in schema else schema
+                for key, schema in tool.parameters.get("properties", {}).items()
+            }
+        ]
+    ]
+)
+
+
+def read(tokenizer: Any, form: ChatFormat, text: str, prefix: str = "") -> Any:
+    tools = PLAIN.definitions if form.values == "raw" else None
+    return tokenizer.parse_response(text, form.response_template(), prefix=prefix, tools=tools)
+
+
+def skipped(form: ChatFormat, text: str) -> bool:
+    return form.values == "marked" and ("\x01" in text or "\x02" in text)
+
+
+@EACH
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_what_is_written_is_read(form: ChatFormat, llama3_tokenizer: Any, data: Any) -> None:
+    found = drawn(form, data)
+    if found is None or skipped(form, found[1]):
+        return
+    message, text = found
+    turn_end = form.calls_end if form.calls_end and "tool_calls" in message else form.turn_end
+    ended = text + data.draw(st.sampled_from(["", turn_end, turn_end + "\n"]))
+    assert read(llama3_tokenizer, form, ended) == message
+    prompt = form.render([{"role": "user", "content": "Go."}], TOOLS, add_generation_prompt=True)
+    assert read(llama3_tokenizer, form, ended, prefix=prompt) == message
+
+
+@EACH
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_tags_in_strings_of_json(form: ChatFormat, llama3_tokenizer: Any, data: Any) -> None:
+    """The renderer escapes them; models do not."""
+    found = drawn(form, data)
+    if found is None or form.values != "json":
+        return
+    text = found[1]
+    for first in "<[｜":
+        text = text.replace(f"\\u{ord(first):04x}", first)
+    try:
+        turn = form.parse(text, TOOLS)
+    except FormatError:
+        return
+    assert read(llama3_tokenizer, form, text) == turn.message
+
+
+@EACH
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_cut_is_read_alike(form: ChatFormat, llama3_tokenizer: Any, data: Any) -> None:
+    found = drawn(form, data)
+    if found is None or skipped(form, found[1]) or len(found[1]) > 1000:
+        return
+    message, text = found
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
+    parser = llama3_tokenizer.get_response_parser(
+        form.response_template(),
+        prefix="",
+        tools=PLAIN.definitions if form.values == "raw" else None,
+    )
+    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+        parser.feed(text[start:end])
+    assert parser.finalize()[0] == message
+
+
+@EACH
+def test_reasoning_that_the_prompt_opens(form: ChatFormat, llama3_tokenizer: Any) -> None:
+    if not form.reasoning_open:
+        return
+    message = message_of("Hi.", [], "Hm.")
+    text = form.render_assistant(message)
+    prompt = form.render([{"role": "user", "content": "Go."}], add_generation_prompt=True)
+    length = len(form.reasoning_open)
+    assert read(llama3_tokenizer, form, text[length:], prompt + text[:length]) == message
+
+
+@EACH
+def test_a_tokenizer_keeps_it(form: ChatFormat, llama3_tokenizer: Any, tmp_path: Any) -> None:
+    template = form.response_template()
+    assert json.loads(json.dumps(template)) == template
+    if form.name == "hermes":
+        from transformers import AutoTokenizer
+
+        llama3_tokenizer.response_template = template
+        try:
+            llama3_tokenizer.save_pretrained(tmp_path)
+        finally:
+            llama3_tokenizer.response_template = None
+        again = AutoTokenizer.from_pretrained(tmp_path)
+        call = message_of("Let me see.", [ToolCall("ping", {})])
+        text = form.render_assistant(call) + form.turn_end
+        tokens = again.encode(text, add_special_tokens=False)
+        assert again.parse_response(tokens, prefix="") == call
+
+
+def test_what_templates_cannot_express() -> None:
+    for name in ("llama4_pythonic", "lfm2"):
+        with pytest.raises(FormatError, match="Python"):
+            FORMATS[name].response_template()
+    own = ChatFormat(name="own", call_open="", call_close="", calls_open="<calls>")
+    with pytest.raises(FormatError, match="tag before"):
+        own.response_template()
