@@ -228,8 +228,8 @@ class MarkedTrees:
         for union in ("anyOf", "oneOf"):
             if union in schema:
                 return self._union(schema, place, union)
-        types = types_of(argument_schema(self.parameters, place))
         alone = argument_schema(self.parameters, place)
+        types = types_of(alone)
         ways: list[Tree] = []
         if "string" in types:
             ways.append(self._string(alone))
@@ -301,7 +301,7 @@ class MarkedTrees:
             if not re.fullmatch(_BARE_KEY, key):
                 _refuse((*path, "properties"), key, " (it cannot be written without quotes)")
         written = [{"all": [key + ":", self.value((*path, "properties", key))]} for key in keys]
-        return separated(written, [key in required for key in keys], ",")
+        return separated(written, [key in required for key in keys], ",", self.rules)
 
     def _listed(self, item: Tree) -> Tree:
         more = {"repeat": {"all": [",", item]}}
@@ -334,25 +334,34 @@ class MarkedTrees:
                 _refuse(path, keyword)
 
 
-def separated(items: Sequence[Tree], required: Sequence[bool], separator: str) -> Tree:
+def separated(
+    items: Sequence[Tree], required: Sequence[bool], separator: str, rules: dict[str, Tree]
+) -> Tree:
     """Items in their order, optional unless required, with a separator between any two."""
 
-    def optional(tree: Tree) -> Tree:
-        return {"repeat": tree, "max": 1}
+    def optional(tree: Tree, is_required: bool) -> Tree:
+        return tree if is_required else {"repeat": tree, "max": 1}
 
-    def after(start: int) -> list[Tree]:
-        return [
-            followed if required[i] else optional(followed)
-            for i in range(start, len(items))
-            for followed in [{"all": [separator, items[i]]}]
-        ]
-
-    firsts: list[Tree] = []
-    for i, item in enumerate(items):
-        firsts.append({"all": [item, *after(i + 1)]})
-        if required[i]:
-            return firsts[0] if len(firsts) == 1 else {"any": firsts}
-    return {"any": [*firsts, ""]} if firsts else ""
+    if not separator or not items:
+        return {"all": list(map(optional, items, required))}
+    following = [
+        optional({"all": [separator, item]}, is_required)
+        for item, is_required in zip(items, required, strict=True)
+    ]
+    # The first item that comes is one of those up to the first that must.
+    last = [*required, True].index(True)
+    ways: list[Tree] = [""] if last == len(items) else []
+    last = min(last, len(items) - 1)
+    rest: Tree = {"all": following[last + 1 :]}
+    for i in range(last, -1, -1):
+        if last:
+            # Many ways lead to the same rest.
+            name = f"rest {len(rules)}"
+            rules[name] = rest
+            rest = {"rule": name}
+        ways.append({"all": [items[i], rest]})
+        rest = {"all": [following[i], rest]}
+    return ways[0] if len(ways) == 1 else {"any": ways[::-1]}
 
 
 def _followed(root: Schema, schema: Any, path: Path) -> tuple[Schema, Path]:

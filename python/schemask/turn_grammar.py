@@ -53,6 +53,11 @@ class _TurnTree:
     def __init__(self, form: FormatSpec) -> None:
         self.form = form
         self.rules: dict[str, Tree] = {}
+        self.tags = TAG
+        if form.tokens:
+            self.tags = re.compile("(" + "|".join(map(re.escape, form.tokens)) + ")")
+        self.stops = form.value_stops
+        self.texts: dict[str, Tree] = {}
 
     def turn(
         self, tools: ToolSet, tool_choice: str, min_calls: int, max_calls: int | None, thinks: bool
@@ -158,17 +163,16 @@ class _TurnTree:
         arguments = declared_arguments(tool.parameters)
         written = [self.argument(argument) for argument in arguments]
         required = [argument.required for argument in arguments]
-        return separated(written, required, form.argument_separator)
+        return separated(written, required, form.argument_separator, self.rules)
 
     def argument(self, argument: Argument) -> Tree:
         form = self.form
         if form.values == "python":
             return self.filled(form.argument, argument.key, {"json": argument.schema})
-        stops = form.value_stops
         if form.argument_string:
-            strings, others = string_or_json_tree(argument.schema, stops)
+            strings, others = string_or_json_tree(argument.schema, self.stops)
         else:
-            strings, others = raw_tree(argument.schema, stops)
+            strings, others = raw_tree(argument.schema, self.stops)
         if not form.argument_string and strings and others:
             return self.filled(form.argument, argument.key, {"any": [strings, others]})
         ways = []
@@ -186,13 +190,11 @@ class _TurnTree:
 
     def text(self, text: str) -> Tree:
         """Text whose tags may be special tokens."""
-        if self.form.tokens:
-            tags = re.compile("(" + "|".join(map(re.escape, self.form.tokens)) + ")")
-        else:
-            tags = TAG
-        pieces = [piece for piece in tags.split(text) if piece]
-        trees = [{"tag": piece} if tags.fullmatch(piece) else piece for piece in pieces]
-        return trees[0] if len(trees) == 1 else {"all": trees}
+        if text not in self.texts:
+            pieces = [piece for piece in self.tags.split(text) if piece]
+            trees = [{"tag": piece} if self.tags.fullmatch(piece) else piece for piece in pieces]
+            self.texts[text] = trees[0] if len(trees) == 1 else {"all": trees}
+        return self.texts[text]
 
 
 def _optional(tree: Tree) -> Tree:

@@ -2,12 +2,11 @@
 
 use crate::error::{Error, Kind};
 use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax};
-use crate::regex::codeset::CodeSet;
 use crate::regex::lower;
 use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
 
-/// The languages of all expressions that are not made of others, or only of such. `strings` says what
-/// strings the schema with some index allows.
+/// The languages of all expressions that are not made of others, or only of such, but for texts.
+/// `strings` says what strings the schema with some index allows.
 pub(super) fn leaf_languages(
     syntax: &Syntax,
     nodes: &Regexes,
@@ -20,7 +19,8 @@ pub(super) fn leaf_languages(
     };
     let leaf = |id| match syntax.expr(id) {
         Expr::Sequence(_) | Expr::Choice(_) | Expr::Repeat { .. } | Expr::Rule(_) => Ok(None),
-        Expr::Json(_) | Expr::Token(_) => Ok(None),
+        // Texts are spelled where they stand, before what follows them.
+        Expr::Json(_) | Expr::Token(_) | Expr::Text(_) => Ok(None),
         _ => reader.language(id, &mut Vec::new()).map(Some),
     };
     syntax.ids().map(leaf).collect()
@@ -39,7 +39,7 @@ impl Reader<'_> {
         const DEEPEST: usize = 64;
         let nodes = self.nodes;
         Ok(match *self.syntax.expr(id) {
-            Expr::Text(ref text) => spell(text, nodes),
+            Expr::Text(ref text) => spell(text, NodeId::EMPTY, nodes),
             Expr::Class(ref set) => nodes.class(set.clone()),
             Expr::Pattern {
                 ref ast, search, ..
@@ -96,12 +96,10 @@ impl Reader<'_> {
     }
 }
 
-/// Exactly this text, character by character, so that equal ends of texts are one state.
-pub(super) fn spell(text: &str, nodes: &Regexes) -> NodeId {
+/// Exactly this text and then `rest`, character by character, so that equal ends are one state.
+pub(super) fn spell(text: &str, rest: NodeId, nodes: &Regexes) -> NodeId {
     let characters = text.chars().rev();
-    characters.fold(NodeId::EMPTY, |rest, c| {
-        nodes.concat(nodes.class(CodeSet::single(u32::from(c))), rest)
-    })
+    characters.fold(rest, |rest, c| nodes.concat(nodes.character(c), rest))
 }
 
 /// Text up to the first of some stops, with it or before it.

@@ -121,6 +121,9 @@ impl Linker<'_> {
 
     /// Lets the rules that a language uses stay rules, if it grew too large with them.
     fn keep_small(&mut self, body: NodeId) {
+        if self.spelled.is_empty() {
+            return;
+        }
         let mut sizes = FxHashMap::default();
         if self.size_resolved(body, &mut sizes) <= 4 * LARGE {
             return;
@@ -159,6 +162,9 @@ impl Linker<'_> {
 
     /// The rules whose symbols a language holds.
     fn symbols_in(&self, start: NodeId) -> Vec<u32> {
+        if self.bodies.is_empty() {
+            return Vec::new();
+        }
         let mut seen = FxHashSet::from_iter([start]);
         let mut open = vec![start];
         let mut found = Vec::new();
@@ -184,6 +190,9 @@ impl Linker<'_> {
 
     /// A language with the rules that are spelled out in place of their symbols.
     fn resolve(&mut self, id: NodeId) -> NodeId {
+        if self.spelled.is_empty() {
+            return id;
+        }
         if let Some(&done) = self.done.get(&id) {
             return done;
         }

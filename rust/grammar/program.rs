@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::byte_set::ByteSet;
 use crate::error::{Error, Kind};
-use crate::grammar::leaves::leaf_languages;
+use crate::grammar::leaves::{leaf_languages, spell};
 use crate::grammar::left::{filled, without_left_recursion};
 use crate::grammar::link::link;
 use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax, TokenSet, parts};
@@ -68,6 +68,7 @@ impl Program {
         let weight = |node: Option<NodeId>, id: ExprId| match *syntax.expr(id) {
             Expr::Json(schema) => schema_costs[schema as usize],
             Expr::Token(ref set) => set.cost(),
+            Expr::Text(ref text) => text.len() as u64,
             _ => match node.map_or(NO_WAY, |node| nodes.cost(node, Spelling::Raw)) {
                 NO_WAY => NEVER,
                 bytes => u64::from(bytes),
@@ -75,7 +76,10 @@ impl Program {
         };
         let all = weigh(syntax, |id| weight(language(id), id));
         refuse_unproductive(syntax, &all)?;
-        let without_empty = |id| weight(language(id).map(|node| filled(node, nodes)), id);
+        let without_empty = |id| match syntax.expr(id) {
+            Expr::Text(text) if text.is_empty() => NEVER,
+            _ => weight(language(id).map(|node| filled(node, nodes)), id),
+        };
         let filled_weights = weigh_filled(syntax, &all, without_empty);
         let mut builder = Builder {
             syntax,
@@ -85,6 +89,7 @@ impl Program {
             weights: &filled_weights,
             kept: FxHashMap::default(),
             rules: FxHashMap::default(),
+            built: vec![None; syntax.len()],
             symbols: Vec::new(),
             tokens: Vec::new(),
             bodies: Vec::new(),
@@ -142,6 +147,8 @@ struct Builder<'a> {
     kept: FxHashMap<RuleId, NodeId>,
     /// The languages of the other rules.
     rules: FxHashMap<RuleId, NodeId>,
+    /// The languages of expressions that have been built: an expression may be a part of many.
+    built: Vec<Option<NodeId>>,
     symbols: Vec<Pending>,
     tokens: Vec<TokenSet>,
     /// The symbols of rules and their languages.
@@ -222,13 +229,22 @@ impl Builder<'_> {
     }
 
     fn build(&mut self, id: ExprId) -> NodeId {
+        if let Some(built) = self.built[id.0 as usize] {
+            return built;
+        }
+        let built = self.build_new(id);
+        self.built[id.0 as usize] = Some(built);
+        built
+    }
+
+    fn build_new(&mut self, id: ExprId) -> NodeId {
         let nodes = self.nodes;
         match *self.syntax.expr(id) {
             Expr::Sequence(ref items) => {
                 let items = items.iter().rev();
-                items.fold(NodeId::EMPTY, |rest, &item| {
-                    let item = self.build(item);
-                    nodes.concat(item, rest)
+                items.fold(NodeId::EMPTY, |rest, &item| match self.syntax.expr(item) {
+                    Expr::Text(text) => spell(text, rest, nodes),
+                    _ => nodes.concat(self.build(item), rest),
                 })
             }
             Expr::Choice(ref items) => self.build_choice(items),
@@ -259,7 +275,8 @@ impl Builder<'_> {
                 let symbol = self.symbol(cost, Pending::Free(filled(language, nodes)));
                 self.or_empty(symbol, is_nullable)
             }
-            Expr::Text(_) | Expr::Class(_) | Expr::Pattern { .. } | Expr::And(_) | Expr::Not(_) => {
+            Expr::Text(ref text) => spell(text, NodeId::EMPTY, nodes),
+            Expr::Class(_) | Expr::Pattern { .. } | Expr::And(_) | Expr::Not(_) => {
                 self.leaves[id.0 as usize].expect("it is a language")
             }
         }

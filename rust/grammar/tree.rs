@@ -20,7 +20,7 @@ pub(crate) fn read_tree(text: &str, limits: &Limits) -> Result<Syntax, Error> {
         syntax: Syntax::new(),
         rules: FxHashMap::default(),
         schemas: FxHashMap::default(),
-        leaves: FxHashMap::default(),
+        known: FxHashMap::default(),
         limits,
     };
     if let Some(rules) = document.get("rules").and_then(Value::as_object) {
@@ -44,47 +44,39 @@ struct Reader<'a> {
     rules: FxHashMap<&'a str, RuleId>,
     /// Equal schemas are one.
     schemas: FxHashMap<String, u32>,
-    /// So are equal expressions that are not made of others: their languages are found once.
-    leaves: FxHashMap<String, ExprId>,
+    /// So are equal expressions: their languages are found once.
+    known: FxHashMap<Expr, ExprId>,
     limits: &'a Limits,
 }
 
 impl Reader<'_> {
-    fn expression(&mut self, value: &Value) -> Result<ExprId, Error> {
-        if let Some(text) = value.as_str() {
-            return Ok(self.syntax.push(Expr::Text(text.into())));
+    fn push(&mut self, expr: Expr) -> ExprId {
+        if let Some(&known) = self.known.get(&expr) {
+            return known;
         }
-        let is_leaf = |kind| value.get(kind).is_some();
-        if !["tag", "pattern", "strings", "free"]
-            .into_iter()
-            .any(is_leaf)
-        {
-            return self.new_expression(value);
-        }
-        let text = value.to_string();
-        if let Some(&known) = self.leaves.get(&text) {
-            return Ok(known);
-        }
-        let leaf = self.new_expression(value)?;
-        self.leaves.insert(text, leaf);
-        Ok(leaf)
+        let id = self.syntax.push(expr.clone());
+        self.known.insert(expr, id);
+        id
     }
 
-    fn new_expression(&mut self, value: &Value) -> Result<ExprId, Error> {
+    fn expression(&mut self, value: &Value) -> Result<ExprId, Error> {
+        if let Some(text) = value.as_str() {
+            return Ok(self.push(Expr::Text(text.into())));
+        }
         let members = value.as_object();
         let members = members.ok_or_else(|| refuse(format!("{value} is no expression")))?;
         let Some((kind, body)) = members.iter().next() else {
             return Err(refuse("an expression is empty"));
         };
         let expr = match kind.as_str() {
-            "all" => {
-                let items = self.list(body)?;
-                return Ok(self.syntax.sequence(items));
-            }
-            "any" => {
-                let items = self.list(body)?;
-                return Ok(self.syntax.choice(items));
-            }
+            "all" => match *self.list(body)? {
+                [item] => return Ok(item),
+                ref items => Expr::Sequence(items.into()),
+            },
+            "any" => match *self.list(body)? {
+                [item] => return Ok(item),
+                ref items => Expr::Choice(items.into()),
+            },
             "repeat" => {
                 let body = self.expression(body)?;
                 let count = |name: &str| match members.get(name) {
@@ -99,15 +91,15 @@ impl Reader<'_> {
                 if max.is_some_and(|max| max < min) {
                     return Err(refuse("a repetition's maximum is below its minimum"));
                 }
-                return Ok(self.syntax.repeat(body, min, max));
+                Expr::Repeat { body, min, max }
             }
             "tag" => {
                 let text = string(body)?;
-                let plain = self.syntax.push(Expr::Text(text.into()));
+                let plain = self.push(Expr::Text(text.into()));
                 let names = Box::new([TokenName::Tag(text.into())]);
                 let negated = false;
-                let token = self.syntax.push(Expr::Token(TokenSet { names, negated }));
-                return Ok(self.syntax.choice(vec![plain, token]));
+                let token = self.push(Expr::Token(TokenSet { names, negated }));
+                Expr::Choice(Box::new([plain, token]))
             }
             "pattern" => {
                 let source = string(body)?;
@@ -140,7 +132,7 @@ impl Reader<'_> {
                 )));
             }
         };
-        Ok(self.syntax.push(expr))
+        Ok(self.push(expr))
     }
 
     fn list(&mut self, value: &Value) -> Result<Vec<ExprId>, Error> {

@@ -4,7 +4,7 @@ use crate::regex::codeset::CodeSet;
 
 /// A pattern as a tree. Groups, their names and laziness dissolve: none of them changes which
 /// strings match.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Ast {
     /// The empty string.
     Empty,

@@ -164,6 +164,11 @@ impl Regexes {
         self.make(Node::Class(set))
     }
 
+    /// Just this character.
+    pub(crate) fn character(&self, c: char) -> NodeId {
+        self.make(Node::Class(CodeSet::single(u32::from(c))))
+    }
+
     /// A place for what is not read character by character: texts that the store knows nothing of,
     /// but that the cheapest has so many bytes, and none is empty. In the pieces of a language it is
     /// a character that [`symbol_of`] knows. Complements and intersections must hold none.
