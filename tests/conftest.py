@@ -69,6 +69,18 @@ def gemma_tokenizer(gguf_path: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
+def gemma_model(gguf_path: Path) -> Any:
+    """The GGUF in transformers, its weights made floats again."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.set_num_threads(1)
+    return AutoModelForCausalLM.from_pretrained(
+        gguf_path.parent, gguf_file=gguf_path.name, dtype=torch.float32
+    ).eval()
+
+
+@pytest.fixture(scope="session")
 def llama3_path() -> Path:
     """Llama 3's tiktoken file: 128,000 byte-level BPE tokens in order of rank."""
     import llama_models.llama3
