@@ -54,7 +54,12 @@ class Figures:
 
 def tables(source: Record) -> str:
     """The tables of a record, as Markdown."""
-    body = _adversarial(source) if "case" in source.columns else _comparison(Figures(source))
+    if "case" in source.columns:
+        body = _adversarial(source)
+    elif "format" in source.columns:
+        body = _table(source.columns, [list(row.values()) for row in source.rows])
+    else:
+        body = _comparison(Figures(source))
     notes = "\n".join(f"- {note}" for note in source.notes)
     return f"{notes}\n\n{body}"
 

@@ -270,8 +270,8 @@ def merged(form: ChatFormat, pieces: list[str]) -> list[Any]:
     return together
 
 
-def walk(matcher: Any, vocabulary: Vocabulary, rng: random.Random, most: int) -> str:
-    """A text that follows the masks, at random, until a budget ends it."""
+def walk(matcher: Any, vocabulary: Vocabulary, rng: random.Random, most: int) -> bytes:
+    """A text that follows the masks, at random, for so many tokens at most."""
     mask = np.zeros((1, (vocabulary.size + 31) // 32), dtype=np.int32)
     text = b""
     stops = set(vocabulary.stop_token_ids)
@@ -288,22 +288,53 @@ def walk(matcher: Any, vocabulary: Vocabulary, rng: random.Random, most: int) ->
             break
         assert matcher.accept(token)
         text += vocabulary.token(token)
-    return text.decode()
+    return text
+
+
+WALKS: list[dict[str, Any]] = [
+    {},
+    {"tool_choice": "required"},
+    {"tool_choice": "none"},
+    {"tool_choice": "shop.order-item/é"},
+    {"tool_choice": "required", "parallel": False},
+    {"tool_choice": "required", "min_calls": 2, "max_calls": 3},
+    {"reasoning": True},
+    {"tool_choice": "required", "reasoning": True},
+]
 
 
 @EACH
-def test_walks_are_read_and_valid(form: ChatFormat, llama3_vocabulary: Any) -> None:
+@pytest.mark.parametrize("options", WALKS, ids=lambda options: "-".join(map(str, options.values())))
+def test_walks_are_read_and_valid(
+    form: ChatFormat, llama3_vocabulary: Any, options: dict[str, Any]
+) -> None:
+    """Random texts that the masks allow, ended by a budget or by the shortest ending."""
+    least = options.get("min_calls", 1)
+    if (options.get("reasoning") and not form.reasoning_open) or least > (form.max_calls or least):
+        return
     validators = {tool.name: jsonschema.Draft202012Validator(tool.parameters) for tool in TOOLS}
-    for seed in range(12):
+    choice = options.get("tool_choice", "auto")
+    called = 0
+    for seed in range(6 if options in WALKS[:2] else 3):
         rng = random.Random(seed)
-        options = {"tool_choice": "required"} if seed % 3 else {}
-        matcher = compiled(form, llama3_vocabulary, **options).matcher(max_tokens=160)
-        text = walk(matcher, llama3_vocabulary, rng, 160)
-        text += matcher.completion().decode()
-        turn = form.parse(text, TOOLS)
-        assert turn.tool_calls or not options
+        # Masks of words cost most where a budget ends soon, so those walks are short.
+        budgets = [None, 16, 24] if choice in ("auto", "none") else [None, 100, 160]
+        budget = budgets[seed % 3]
+        matcher = compiled(form, llama3_vocabulary, **options).matcher(max_tokens=budget)
+        text = walk(matcher, llama3_vocabulary, rng, budget or 60)
+        assert budget is None or matcher.is_accepting
+        turn = form.parse((text + matcher.completion()).decode(), TOOLS)
         for call in turn.tool_calls:
             validators[call.name].validate(call.arguments)
+            assert choice in ("auto", "required", call.name)
+        count = len(turn.tool_calls)
+        assert count <= (form.max_calls or count)
+        if choice != "none" and (count or choice != "auto"):
+            is_single = choice not in ("auto", "required") or not options.get("parallel", True)
+            assert least <= count <= (1 if is_single else options.get("max_calls", count))
+        assert not count or choice != "none"
+        called += count
+    assert called or choice in ("auto", "none")
 
 
 @EACH
