@@ -291,6 +291,47 @@ def walk(matcher: Any, vocabulary: Vocabulary, rng: random.Random, most: int) ->
     return text
 
 
+@EACH
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_tags_may_be_special_tokens(form: ChatFormat, data: Any) -> None:
+    """On a vocabulary whose special tokens are all tags of the format, each also spelt as text."""
+    found = drawn(form, data)
+    if found is None or len(found[1]) > 1000:
+        return
+    message, text = found
+    tags = list(form.tokens) or sorted(set(tags_of(form)) | set(TAG.findall(form.call)))
+    vocabulary = tagged(form, tags)
+    matcher = compiled(form, vocabulary, reasoning=bool(form.reasoning_open)).matcher()
+    at, taken = 0, 0
+    while at < len(text):
+        here = [i for i, tag in enumerate(tags) if text.startswith(tag, at)]
+        token = 256 + here[0] if here else None
+        if token is not None and matcher.clone().accept(token) and data.draw(st.booleans()):
+            assert matcher.accept(token)
+            at += len(tags[token - 256])
+            taken += 1
+        else:
+            assert matcher.accept_bytes(text[at].encode()), (text[:at], text[at])
+            at += 1
+    assert matcher.is_accepting
+    if "tool_calls" not in message:
+        # Words hold the spelling of a tag at most.
+        assert not taken or form.reasoning_open or form.words_open
+
+
+_TAGGED: dict[str, Vocabulary] = {}
+
+
+def tagged(form: ChatFormat, tags: list[str]) -> Vocabulary:
+    if form.name not in _TAGGED:
+        tokens = [bytes([b]) for b in range(256)] + [tag.encode() for tag in tags] + [b""]
+        special = list(range(256, 256 + len(tags)))
+        stop = 256 + len(tags)
+        _TAGGED[form.name] = Vocabulary(tokens, [stop], special_token_ids=special)
+    return _TAGGED[form.name]
+
+
 WALKS: list[dict[str, Any]] = [
     {},
     {"tool_choice": "required"},
