@@ -101,12 +101,12 @@ def compile_schemask(engine: Any, form: ChatFormat, tools: list[dict[str, Any]])
     return partial(engine.compile_tools, tools, form)
 
 
-def compile_xgrammar(engine: Any, form: ChatFormat, tools: list[dict[str, Any]]) -> Compile:
-    """By its structural tag of the model, without reasoning."""
+def compile_xgrammar(engine: Any, form: ChatFormat, tools: list[dict[str, Any]]) -> Compile | None:
+    """By its structural tag of the model, without reasoning; `None` if it has none."""
     import xgrammar
 
     if form.name not in MODELS:
-        raise ValueError("offers none")
+        return None
     functions = [{"type": "function", "function": tool} for tool in tools]
 
     def compile() -> Any:
@@ -118,12 +118,18 @@ def compile_xgrammar(engine: Any, form: ChatFormat, tools: list[dict[str, Any]])
     return compile
 
 
-def compile_llguidance(engine: Any, form: ChatFormat, tools: list[dict[str, Any]]) -> Compile:
-    """By its structural tags: one for each tool, with what the format writes around arguments."""
+def compile_llguidance(
+    engine: Any, form: ChatFormat, tools: list[dict[str, Any]]
+) -> Compile | None:
+    """By its structural tags: one for each tool, with what the format writes around arguments.
+
+    `None` where these cannot say it: they hold JSON, and nothing stands around several calls.
+    """
     import llguidance
 
-    if form.values != "json" or form.calls_open or form.bare or "{i" in form.call:
-        raise ValueError("its tags cannot say it")
+    counts = "{i" in form.call
+    if form.values != "json" or form.calls_open or form.bare or form.words_open or counts:
+        return None
 
     def compile() -> Any:
         tags = []
@@ -142,7 +148,7 @@ def compile_llguidance(engine: Any, form: ChatFormat, tools: list[dict[str, Any]
     return compile
 
 
-ENGINES: dict[str, tuple[Callable[..., Any], Callable[..., Compile]]] = {
+ENGINES: dict[str, tuple[Callable[..., Any], Callable[..., Compile | None]]] = {
     "schemask": (Schemask, compile_schemask),
     "xgrammar": (XGrammar, compile_xgrammar),
     "llguidance": (LLGuidance, compile_llguidance),
@@ -206,8 +212,10 @@ def main() -> None:
             starts = np.cumsum([0, *(len(tokenizer.tokens[token]) for token in tokens[:-1])])
             of_tokens = [places[start] for start in starts]
             for engine_name, engine in engines.items():
+                compile = ENGINES[engine_name][1](engine, form, tools)
+                if compile is None:
+                    continue
                 try:
-                    compile = ENGINES[engine_name][1](engine, form, tools)
                     cells = ["ok", *measure(engine, compile, tokens, of_tokens, options.repeats)]
                 except (RuntimeError, ValueError) as error:
                     cells = [str(error).splitlines()[0][:80], *[""] * (len(COLUMNS) - 4)]
