@@ -25,6 +25,7 @@ import record
 import report
 from corpus import llama3
 from engines import Engine, LLGuidance, Schemask, XGrammar
+from measuring import read
 from schemask.chat_format import FORMATS, ChatFormat
 from schemask.errors import FormatError
 
@@ -153,21 +154,6 @@ ENGINES: dict[str, tuple[Callable[..., Any], Callable[..., Compile | None]]] = {
     "xgrammar": (XGrammar, compile_xgrammar),
     "llguidance": (LLGuidance, compile_llguidance),
 }
-
-
-def read(engine: Engine, compiled: Any, tokens: list[int]) -> list[float]:
-    """Seconds of each token: its mask, and accepting it."""
-    clock = time.perf_counter
-    fill, accept = engine.start(compiled)
-    times = []
-    for token in tokens:
-        start = clock()
-        fill()
-        accepted = accept(token)
-        times.append(clock() - start)
-        if not accepted:
-            raise ValueError(f"refuses token {len(times)} of {len(tokens)}")
-    return times
 
 
 def measure(

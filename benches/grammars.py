@@ -21,6 +21,7 @@ import numpy as np
 
 from corpus import llama3
 from engines import Engine, LLGuidance, Schemask, XGrammar
+from measuring import read
 
 GRAMMARS = Path(__file__).resolve().parents[1] / "examples" / "grammars"
 
@@ -71,14 +72,7 @@ def measure(engine: Engine, text: str, tokens: list[int], repeats: int) -> Times
         compiled = engine.compile(text)
         times.compile.append(clock() - start)
         for into in (times.first, times.again):
-            fill, accept = engine.start(compiled)
-            for token in tokens:
-                start = clock()
-                fill()
-                accepted = accept(token)
-                into.append(clock() - start)
-                if not accepted:
-                    raise ValueError("the engine refuses the text")
+            into += read(engine, compiled, tokens)
     return times
 
 

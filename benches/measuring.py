@@ -157,6 +157,14 @@ def timed(
     return steps, True
 
 
+def read(engine: Engine, compiled: Any, tokens: Sequence[int]) -> list[float]:
+    """Seconds of mask and accept for each token of a text that the engine must not refuse."""
+    steps, is_whole = timed(*engine.start(compiled), tokens, time.perf_counter_ns)
+    if not is_whole:
+        raise ValueError(f"refuses token {len(steps)} of {len(tokens)}")
+    return [step / 1e9 for step in steps]
+
+
 def serve(name: str, tokenizer: str, clock: str, connection: Any) -> None:
     """A worker: reads tasks and writes outcomes, until the pipe closes."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
