@@ -306,10 +306,16 @@ def test_tags_may_be_special_tokens(form: ChatFormat, data: Any) -> None:
     at, taken = 0, 0
     while at < len(text):
         here = [i for i, tag in enumerate(tags) if text.startswith(tag, at)]
-        token = 256 + here[0] if here else None
-        if token is not None and matcher.clone().accept(token) and data.draw(st.booleans()):
-            assert matcher.accept(token)
-            at += len(tags[token - 256])
+        ahead = matcher.clone()
+        # Where words spell a tag, the token is none of theirs: it begins a call, unlike the text.
+        if (
+            here
+            and ahead.accept(256 + here[0])
+            and ahead.accept_bytes(text[at + len(tags[here[0]]) :].encode())
+            and data.draw(st.booleans())
+        ):
+            assert matcher.accept(256 + here[0])
+            at += len(tags[here[0]])
             taken += 1
         else:
             assert matcher.accept_bytes(text[at].encode()), (text[:at], text[at])
@@ -358,9 +364,7 @@ def test_walks_are_read_and_valid(
     called = 0
     for seed in range(6 if options in WALKS[:2] else 3):
         rng = random.Random(seed)
-        # Masks of words cost most where a budget ends soon, so those walks are short.
-        budgets = [None, 16, 24] if choice in ("auto", "none") else [None, 100, 160]
-        budget = budgets[seed % 3]
+        budget = [None, 100, 160][seed % 3]
         matcher = compiled(form, llama3_vocabulary, **options).matcher(max_tokens=budget)
         text = walk(matcher, llama3_vocabulary, rng, budget or 60)
         assert budget is None or matcher.is_accepting

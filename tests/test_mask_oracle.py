@@ -173,6 +173,41 @@ def test_all_tokens_of_a_real_vocabulary_near_the_end_of_a_budget(
         json.loads(text)
 
 
+@pytest.mark.skipif(
+    not maskbench_file().exists(), reason=f"no data: {maskbench_file()} (see benches/README.md)"
+)
+def test_budgets_on_real_schemas_drop_what_no_longer_fits(walks: Walks) -> None:
+    """Of the tokens that a budget drops and of those that it leaves, some tried one by one."""
+    choose = random.Random(3)
+    dropped = 0
+    for entry in maskbench(60, seed=3):
+        try:
+            grammar = schemask.Grammar.from_json_schema(entry.schema, property_order="any")
+        except schemask.Error:
+            continue
+        compiled = grammar.compile(walks.vocabulary)
+        data = next((data for data, valid in entry.tests if valid), None)
+        tokens = walks.vocabulary.tokenize(json.dumps(data, ensure_ascii=False).encode())
+        budget = len(tokens) + choose.choice((0, 1, 3, 10, 30))
+        try:
+            matcher = compiled.matcher(max_tokens=budget)
+        except schemask.LimitError:
+            continue  # no valid text is so short
+        unbound = compiled.matcher()
+        for token in tokens[:300]:
+            if choose.random() < 0.1:
+                left = mask_of(matcher, walks.vocabulary)
+                gone = mask_of(unbound, walks.vocabulary) & ~left
+                for tokens_of, may in ((left, True), (gone, False)):
+                    [some] = np.nonzero(tokens_of)
+                    for one in choose.sample(list(some), min(len(some), 20)):
+                        assert matcher.clone().accept(int(one)) == may, (entry.id, one)
+                dropped += int(gone.sum())
+            if not matcher.accept(token) or not unbound.accept(token):
+                break
+    assert dropped
+
+
 # Besides single characters, tokens that cross the borders of keys, strings, numbers and values.
 CROSSING = (
     *("ab", "aa", "abc", 'a"', '":', '": ', '":"', '","', '", "', '{"', '{"a', '{"a":', '"}'),

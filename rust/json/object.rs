@@ -6,6 +6,7 @@ use crate::json::array::{demand, truth};
 use crate::json::formula::FormulaId;
 use crate::json::frames::{Frames, TaskId, Verdicts, value_task};
 use crate::json::keys::{KeyTable, Known};
+use crate::json::object_ending::Ending;
 use crate::json::object_read::{Read, bit, set_bit};
 use crate::json::shape::{Key, Shape};
 use crate::json::texts::TextId;
@@ -20,7 +21,7 @@ pub(crate) struct ObjectId(pub(crate) u32);
 pub(crate) struct Object {
     /// The [`Shape`] of the rules that it began with.
     pub(super) shape: u32,
-    must: FormulaId,
+    pub(super) must: FormulaId,
     asks: Box<[FormulaId]>,
     pub(super) read: Read,
 }
@@ -28,6 +29,8 @@ pub(crate) struct Object {
 #[derive(Debug, Default)]
 pub(crate) struct ObjectMemo {
     plan: OnceLock<Plan>,
+    /// How it ends on each clause of what it must satisfy.
+    pub(super) endings: OnceLock<Box<[Option<Ending>]>>,
     keys: OnceLock<KeyTable>,
     scan: OnceLock<Option<ScanId>>,
     end: OnceLock<Option<Verdicts>>,
@@ -198,7 +201,7 @@ impl Frames {
             let mut classes = vec![false; shape.classes.len()];
             let mut wanted: Vec<(Key, bool)> =
                 shape.wanted.iter().map(|&key| (key, false)).collect();
-            for way in self.object_ways(id, object.must) {
+            for way in self.object_ways_once(id, object.must) {
                 for rank in object.read.rank..keys {
                     if !bit(&allowed, rank) && self.allows(id, &way, Key::Declared(rank)) {
                         set_bit(&mut allowed, rank);
@@ -262,7 +265,7 @@ impl Frames {
                 key,
             } = self.member_of(id);
             let object = self.objects.get(object_id.0);
-            let all_ways = self.object_ways(object_id, object.must);
+            let all_ways = self.object_ways_once(object_id, object.must);
             let ways = all_ways
                 .iter()
                 .flat_map(|way| self.member_ways(object_id, way, key));
@@ -274,7 +277,7 @@ impl Frames {
             all.extend(endings.into_iter().flat_map(|way| way.demands));
             for &ask in &object.asks {
                 let formula = self.rules.formulas.and(&[object.must, ask]);
-                let ways = self.object_ways(object_id, formula);
+                let ways = self.object_ways_once(object_id, formula);
                 let endings = self.ending_ways(object_id, &ways, key);
                 all.extend(endings.into_iter().flat_map(|way| way.demands));
             }

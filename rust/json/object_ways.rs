@@ -3,6 +3,8 @@
 //! For each clause of its formula that can still hold: which keys may come, and what their values
 //! must be so that the object can be finished after them.
 
+use std::borrow::Cow;
+
 use crate::json::formula::{Clause, FormulaId};
 use crate::json::frames::Frames;
 use crate::json::liveness::{NEVER, add, key_bytes};
@@ -19,7 +21,7 @@ const CHEAPER: usize = 256;
 #[derive(Debug)]
 pub(crate) struct ObjectWay<'a> {
     clause: &'a Clause,
-    pub(crate) ending: Ending,
+    pub(crate) ending: Cow<'a, Ending>,
 }
 
 impl ObjectWay<'_> {
@@ -44,9 +46,29 @@ impl Frames {
     /// The ways in which an object can still satisfy `formula`.
     pub(crate) fn object_ways(&self, id: ObjectId, formula: FormulaId) -> Vec<ObjectWay<'_>> {
         let object = self.objects.get(id.0);
+        if formula != object.must {
+            return self.object_ways_once(id, formula);
+        }
+        let clauses = self.rules.clauses(formula);
+        let endings = self.objects.memo(id.0).endings.get_or_init(|| {
+            let endings = clauses
+                .iter()
+                .map(|clause| self.ending(object, &object.read, clause));
+            endings.collect()
+        });
+        let ways = clauses.iter().zip(endings).filter_map(|(clause, ending)| {
+            let ending = Cow::Borrowed(ending.as_ref()?);
+            Some(ObjectWay { clause, ending })
+        });
+        ways.collect()
+    }
+
+    /// The same, where it is asked once and need not be kept.
+    pub(super) fn object_ways_once(&self, id: ObjectId, formula: FormulaId) -> Vec<ObjectWay<'_>> {
+        let object = self.objects.get(id.0);
         let clauses = self.rules.clauses(formula).iter();
         let ways = clauses.filter_map(|clause| {
-            let ending = self.ending(object, &object.read, clause)?;
+            let ending = Cow::Owned(self.ending(object, &object.read, clause)?);
             Some(ObjectWay { clause, ending })
         });
         ways.collect()

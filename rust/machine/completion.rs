@@ -7,15 +7,18 @@
 use crate::json::array::ArrayId;
 use crate::json::formula::{FormulaId, Kind};
 use crate::json::frames::{Entry, Task};
+use crate::json::keys::Prefix;
 use crate::json::liveness::{NEVER, add};
 use crate::json::object::ObjectId;
 use crate::json::shape::Key;
 use crate::json::spelling::{Partial, spell_json};
+use crate::json::texts::TextId;
 use crate::machine::stack::StackMemo;
 use crate::machine::{Config, Frame, Gap, Machine, Place, StackId, State};
 use crate::regex::cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
+use crate::regex::sketch::Sketch;
 
 /// Indices of a task's `asks` that the value must satisfy, and the bytes that follow the value
 /// then, to the end of the text.
@@ -23,6 +26,9 @@ pub(super) type Endings = Box<[(Box<[u16]>, u64)]>;
 
 /// What finishes a character or an escape, opens a key, or makes up for a space.
 pub(crate) const SLACK: u64 = 16;
+
+/// What finishes a character, or a key so that it differs from the known ones.
+const UNFINISHED: u64 = 64;
 
 /// The next move of a shortest ending.
 #[derive(Debug)]
@@ -87,6 +93,133 @@ impl Machine {
             .iter()
             .map(|(asked, after)| add(*after, self.own(config.state, asked)));
         add(costs.min().unwrap_or(NEVER), SLACK)
+    }
+
+    /// At least as many bytes as a shortest ending has after any text that stays inside the string
+    /// or key that is being read; `None` if that is not known at a glance.
+    pub(crate) fn inside_bound(&self, config: Config) -> Option<u64> {
+        let scanner = &self.frames.rules.scanner;
+        let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
+        let bound = match config.state {
+            // Its end is never farther away than now.
+            State::String { scan, .. } if scanner.is_length_only(scan) => {
+                let state = State::String { scan, partial };
+                self.ending_bound(Config { state, ..config })
+            }
+            State::String { scan, .. } if scanner.scan(scan).asks.is_empty() => {
+                return Some(self.string_bound(config.stack, scanner.longest_rest(scan)?));
+            }
+            State::Key { object, .. } | State::OtherKey { object, .. }
+                if self.frames.plan(object).other() =>
+            {
+                let state = State::OtherKey {
+                    object,
+                    text,
+                    partial,
+                };
+                self.ending_bound(Config { state, ..config })
+            }
+            State::ScannedKey {
+                object,
+                scan,
+                prefix,
+                ..
+            } if self.frames.is_plentiful(object, scan) => {
+                self.scanned_key_bound(config.stack, object, scan, prefix)?
+            }
+            _ => return None,
+        };
+        Some(add(bound, UNFINISHED))
+    }
+
+    /// The same for a string that takes so many bytes at most, and of which nothing is asked.
+    pub(crate) fn string_bound(&self, stack: StackId, rest: u32) -> u64 {
+        let after = self.endings(stack).iter().map(|ending| ending.1);
+        let rest = u64::from(rest) + 1 + SLACK + UNFINISHED;
+        add(after.min().unwrap_or(NEVER), rest)
+    }
+
+    /// The same for a key of which nothing but its class matters: whatever class is left, its
+    /// cheapest key is one way to end.
+    fn scanned_key_bound(
+        &self,
+        stack: StackId,
+        object: ObjectId,
+        scan: ScanId,
+        prefix: Option<Prefix>,
+    ) -> Option<u64> {
+        let frames = &self.frames;
+        let scanner = &frames.rules.scanner;
+        let (plan, table) = (frames.plan(object), frames.key_table(object));
+        let open = prefix.into_iter().flat_map(|prefix| table.open(prefix));
+        let open = open.filter(|&(key, _)| plan.allows(key));
+        let mut keys: Vec<(u64, Key)> = open
+            .map(|(key, rest)| (6 * rest.len() as u64, key))
+            .collect();
+        for (class, left) in frames.classes_left(object, scan) {
+            if let Some(state) = scanner.start(left, Box::new([])) {
+                let rest = scanner.longest_rest(state)?;
+                keys.push((u64::from(rest), Key::Other(TextId::WHATEVER, class)));
+            }
+        }
+        let endings = self.endings(stack);
+        let costs = keys.into_iter().map(|(rest, key)| {
+            let ends = endings.iter().map(|(asked, after)| {
+                let formula = frames.object_demand(object, asked);
+                add(*after, self.key_cost(object, formula, key))
+            });
+            add(ends.min().unwrap_or(NEVER), rest + 1 + SLACK)
+        });
+        // A class in which no key may end here does not matter.
+        costs.filter(|&cost| cost < NEVER).max()
+    }
+
+    /// Whether a text of these characters never ends the string or key that is being read.
+    pub(crate) fn keeps_inside(&self, state: State, characters: Sketch) -> bool {
+        let is_string = matches!(
+            state,
+            State::String { .. } | State::Key { .. } | State::OtherKey { .. }
+        );
+        is_string && characters.misses(json_special())
+    }
+
+    /// Where a character began of which some UTF-8 has been read.
+    pub(crate) fn before_character(&self, mut config: Config) -> Config {
+        if let State::String { partial, .. }
+        | State::OtherKey { partial, .. }
+        | State::Text { partial, .. } = &mut config.state
+            && let Partial::Utf8 { .. } = partial
+        {
+            *partial = Partial::Nothing;
+        }
+        config
+    }
+
+    /// Whether a text of these characters leads back to the configuration, but for what is begun of
+    /// a last character, and for the text of an unknown key.
+    pub(crate) fn stays(&self, config: Config, characters: Sketch) -> bool {
+        let scanner = &self.frames.rules.scanner;
+        if config.record != TextId::EMPTY {
+            return false;
+        }
+        match config.state {
+            State::String {
+                scan,
+                partial: Partial::Nothing,
+            } => characters.misses(json_special()) && characters.is_in(scanner.stays(scan)),
+            State::OtherKey {
+                partial: Partial::Nothing,
+                ..
+            } => characters.misses(json_special()),
+            State::Text {
+                scan,
+                partial: Partial::Nothing,
+            } => {
+                characters.is_in(scanner.stays(scan))
+                    && characters.misses(Sketch::beginning(self.turns_away(scan, config.stack)))
+            }
+            _ => false,
+        }
     }
 
     fn endings(&self, stack: StackId) -> &Endings {
@@ -409,6 +542,12 @@ fn keep_cheapest(list: &mut Vec<(Box<[u16]>, u64)>, demands: Box<[u16]>, cost: u
         Some((_, least)) => *least = cost.min(*least),
         None => list.push((demands, cost)),
     }
+}
+
+/// The characters that are not written as they are inside strings, or end them.
+fn json_special() -> Sketch {
+    let quote = Sketch::of(u32::from('"')).or(Sketch::of(u32::from('\\')));
+    Sketch::around(0, 0x1F).or(quote)
 }
 
 pub(super) fn widen(cost: u32) -> u64 {

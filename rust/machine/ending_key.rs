@@ -7,7 +7,7 @@ use crate::json::object::ObjectId;
 use crate::json::shape::Key;
 use crate::json::spelling::{Partial, spell_json};
 use crate::json::texts::TextId;
-use crate::machine::{Machine, State};
+use crate::machine::{Config, Machine, Place, StackId, State};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
 
@@ -75,6 +75,52 @@ impl Machine {
             }
         }
         best
+    }
+
+    /// At least as many bytes as a shortest ending has, where that is found sooner than with the best
+    /// of all keys that may come.
+    pub(crate) fn ending_ceiling(&self, config: Config) -> u64 {
+        /// Keys that are tried.
+        const MOST: usize = 4;
+        let (object, prefix) = match config.state {
+            State::Key { object, prefix, .. } => (object, Some(prefix)),
+            State::Object {
+                object,
+                place: Place::AfterComma,
+                ..
+            } if !self.frames.shape_of(object).is_scanned() => {
+                (object, self.frames.key_table(object).start())
+            }
+            _ => return self.ending_bound(config),
+        };
+        let plan = self.frames.plan(object);
+        let table = self.frames.key_table(object);
+        let open = prefix.into_iter().flat_map(|prefix| table.open(prefix));
+        let open = open.filter(|&(key, _)| plan.allows(key)).take(MOST);
+        let costs = open.map(|(key, rest)| {
+            let state = self.after_key(object, key);
+            let after = self.ending_bound(Config { state, ..config });
+            // A character takes six bytes at most for each of its own; and there are quotes.
+            add(after, 6 * rest.len() as u64 + 2)
+        });
+        let known = costs.min().filter(|&cost| cost < NEVER);
+        known.unwrap_or_else(|| self.ending_bound(config))
+    }
+
+    /// Whether an object ends alike after any unknown key: none that could be the same must come.
+    pub(crate) fn ends_alike_after_others(&self, object: ObjectId, stack: StackId) -> bool {
+        let table = self.frames.key_table(object);
+        let cheapest = shortest_other(table, table.start(), Partial::Nothing);
+        let after = |text| {
+            let key = Key::Other(text, 0);
+            let config = Config {
+                state: self.after_key(object, key),
+                stack,
+                record: TextId::EMPTY,
+            };
+            self.ending_bound(config)
+        };
+        after(self.frames.rules.texts.text(&cheapest)) == after(TextId::WHATEVER)
     }
 
     /// The keys that can be the best, each with its rest. Of equal costs the first wins, as where

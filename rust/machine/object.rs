@@ -147,6 +147,15 @@ impl Machine {
                     let next = rest.chars().next().map(u32::from);
                     next.is_some_and(|c| partial.may_become(c))
                 };
+                let becomes = |c: char| partial.may_become(u32::from(c));
+                if plan.other() && !table.next_chars(prefix).any(becomes) {
+                    let text = texts.text(table.text(prefix));
+                    return Some(State::OtherKey {
+                        object,
+                        text,
+                        partial,
+                    });
+                }
                 let mut open = table.open(prefix);
                 let live = plan.other() || open.any(|(key, rest)| plan.allows(key) && leads(rest));
                 live.then_some(State::Key {

@@ -129,9 +129,7 @@ impl Machine {
         byte: u8,
     ) -> Option<Config> {
         let scanner = &self.frames.rules.scanner;
-        let may_leave = partial == Partial::Nothing
-            && (self.leads(scan).symbols.contains(byte)
-                || scanner.can_end(scan) && self.follow(stack).contains(byte));
+        let may_leave = partial == Partial::Nothing && self.turns_away(scan, stack).contains(byte);
         if !may_leave {
             return self.step_character(scan, partial, stack, byte);
         }
@@ -149,6 +147,15 @@ impl Machine {
             }
         });
         self.together(ways)
+    }
+
+    /// The bytes with which something else may go on than the characters of a rule's text.
+    pub(super) fn turns_away(&self, scan: ScanId, stack: StackId) -> ByteSet {
+        let symbols = self.leads(scan).symbols;
+        match self.frames.rules.scanner.can_end(scan) {
+            true => symbols.or(self.follow(stack)),
+            false => symbols,
+        }
     }
 
     fn step_character(

@@ -7,14 +7,14 @@ use crate::machine::Machine;
 use crate::mask::{ScanKey, clear_bits, has_bit, set_bits};
 use crate::regex::codeset::MAX;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
-use crate::regex::scan::{Calm, Moves, Scan, ScanId, Scanner};
+use crate::regex::scan::{Calm, Moves, ScanId, Scanner};
 use crate::regex::sketch::Sketch;
 use crate::vocab::Vocabulary;
 use crate::vocab::local::{Exit, Exits, Local};
 use crate::vocab::strings::Found;
 
 /// Tokens of more characters are few.
-const NEAR: u32 = 24;
+pub(super) const NEAR: u32 = 24;
 
 /// The local of a string's state, from the vocabulary's cache or made anew.
 pub(super) fn local(
@@ -345,15 +345,6 @@ fn of_length(vocabulary: &Vocabulary, min: u32, max: u32) -> Local {
         exits: strings.exits.clone(),
         open,
     }
-}
-
-/// Whether a string in this state is free but for its length.
-pub(crate) fn is_length_only(scanner: &Scanner, scan: &Scan) -> bool {
-    let body = match *scanner.regexes.node(scan.must) {
-        Node::Repeat { body, .. } => body,
-        _ => scan.must,
-    };
-    scan.asks.is_empty() && matches!(body, NodeId::CHAR | NodeId::EMPTY)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! valid text goes on.
 
 mod apart;
+mod costliest;
 mod groups;
 mod items;
 mod keys;
@@ -30,8 +31,7 @@ use crate::regex::scan::ScanId;
 use crate::vocab::local::{Above, Chosen, Exit, Exits, Local, Under};
 use crate::vocab::{Trie, Vocabulary};
 
-pub(crate) use groups::groups;
-pub(crate) use local::is_length_only;
+pub(crate) use groups::Visitor;
 use plain::Texts;
 pub(crate) use tails::Tails;
 
@@ -99,6 +99,14 @@ impl Mask {
 
     /// Writes the mask: one bit for each token, the lowest first.
     pub(crate) fn write(&self, bits: &mut [u32]) {
+        self.write_text(bits);
+        if let Some(named) = &self.named {
+            add_bits(bits, named);
+        }
+    }
+
+    /// Writes the tokens that are read by their text.
+    pub(crate) fn write_text(&self, bits: &mut [u32]) {
         match &self.tokens {
             Tokens::Few(tokens) => {
                 bits.fill(0);
@@ -119,9 +127,6 @@ impl Mask {
                 }
                 set_bits(bits, more);
             }
-        }
-        if let Some(named) = &self.named {
-            add_bits(bits, named);
         }
     }
 
@@ -159,7 +164,7 @@ impl Mask {
 }
 
 /// Sets the bits that are set in others.
-fn add_bits(bits: &mut [u32], more: &[u32]) {
+pub(crate) fn add_bits(bits: &mut [u32], more: &[u32]) {
     for (word, more) in bits.iter_mut().zip(more) {
         *word |= more;
     }
@@ -202,6 +207,8 @@ struct Left {
     exits: Box<[u32]>,
     /// Whether one of them may read a whole key.
     reads_key: bool,
+    /// An upper bound of the bytes that finish the text after any of them.
+    costliest: OnceLock<u64>,
 }
 
 /// The masks of one grammar on one vocabulary.
@@ -254,13 +261,7 @@ impl Masks {
         if let Some(known) = self.known.read().get(&alike) {
             return known.clone();
         }
-        let walk = Walk {
-            machine,
-            vocabulary,
-            masks: self,
-            cap,
-            steps: RefCell::default(),
-        };
+        let walk = self.walk(machine, vocabulary, cap);
         let (mask, names_itself) = walk.mask(alike);
         if names_itself && alike != config {
             // Some token closes the key and goes on to another: whether that is the same key
@@ -277,6 +278,48 @@ impl Masks {
             self.known.write().insert(alike, mask.clone());
         }
         mask
+    }
+
+    /// What a mask is found with.
+    fn walk<'a>(
+        &'a self,
+        machine: &'a Machine,
+        vocabulary: &'a Vocabulary,
+        cap: usize,
+    ) -> Walk<'a> {
+        Walk {
+            machine,
+            vocabulary,
+            masks: self,
+            cap,
+            steps: RefCell::default(),
+        }
+    }
+
+    /// An upper bound of the bytes that finish a text after any token of its mask.
+    pub(crate) fn costliest(
+        &self,
+        machine: &Machine,
+        vocabulary: &Vocabulary,
+        config: Config,
+        mask: &Mask,
+        cap: usize,
+    ) -> u64 {
+        let walk = self.walk(machine, vocabulary, cap);
+        walk.costliest(forget_text(machine, config), mask)
+    }
+
+    /// Tells where the tokens of a mask lead, and perhaps some that may not come.
+    pub(crate) fn for_groups(
+        &self,
+        machine: &Machine,
+        vocabulary: &Vocabulary,
+        (config, mask): (Config, &Mask),
+        cap: usize,
+        visitor: &mut impl Visitor,
+    ) {
+        let walk = self.walk(machine, vocabulary, cap);
+        walk.for_groups(forget_text(machine, config), mask, visitor);
     }
 
     /// Counts bytes that are about to be kept; above `cap` the masks start anew.
@@ -413,6 +456,7 @@ impl Walk<'_> {
         Left {
             reads_key: exits.keys.iter().any(|exit| found.contains(exit)),
             exits: found.into(),
+            costliest: OnceLock::new(),
         }
     }
 

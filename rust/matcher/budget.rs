@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::error::{Error, Kind};
-use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
-use crate::machine::{Config, State};
-use crate::mask::{
-    Mask, Tokens, clear_bits, forget_text, groups, has_bit, is_length_only, set_bits,
-};
+use crate::machine::Config;
+use crate::mask::{Mask, Visitor, add_bits, clear_bits, has_bit, set_bits};
 use crate::matcher::Matcher;
 
 /// Tokens that finish the text, of which the first ones have come already.
@@ -26,9 +25,6 @@ impl Plan {
 
 /// So many tokens before bytes could bound no more, a plan is made.
 const MARGIN: usize = 16;
-
-/// The bytes that finish a character, or a key so that it differs from the known ones.
-const UNFINISHED: u64 = 64;
 
 /// After this token the text could not be finished in time.
 #[derive(Debug)]
@@ -141,73 +137,68 @@ impl Matcher {
         }
         let planned = self.now.plan.as_ref().and_then(Plan::next);
         let planned = planned.filter(|&token| has_bit(bits, token));
-        // A token that a grammar reads by its text or by its id is in two groups.
-        let mut fitting = Vec::new();
-        for (config, mut tokens) in self.groups(mask) {
-            if self.fits(config, left) {
-                tokens.retain(|_| mask.named().is_some());
-                fitting.extend(tokens);
-            } else {
-                clear_bits(bits, &tokens);
+        // A token may be read by its text and by its id; one of them is enough.
+        mask.write_text(bits);
+        let (machine, masks) = (&self.engine.machine, &self.engine.masks);
+        let (vocabulary, cap) = (
+            self.compiled.vocabulary(),
+            self.compiled.limits().cache_bytes,
+        );
+        let mut dropper = Dropper {
+            matcher: self,
+            left,
+            fits: FxHashMap::default(),
+            bits,
+        };
+        let at = (self.now.config, mask);
+        masks.for_groups(machine, vocabulary, at, cap, &mut dropper);
+        if mask.named().is_some() {
+            for (set, next) in machine.token_moves(self.now.config) {
+                if !dropper.wants(next) {
+                    add_bits(dropper.bits, &masks.token_sets()[set as usize]);
+                }
             }
         }
-        set_bits(bits, &fitting);
         if let Some(token) = planned {
             set_bits(bits, &[token]);
         }
     }
 
-    fn groups(&self, mask: &Mask) -> Vec<(Config, Vec<u32>)> {
-        let vocabulary = self.compiled.vocabulary();
-        let cap = self.compiled.limits().cache_bytes;
-        let (machine, sets) = (&self.engine.machine, self.engine.masks.token_sets());
-        groups(machine, vocabulary, self.now.config, mask, sets, cap)
-    }
-
     /// An upper bound of the tokens that finish the text after any token of a mask.
-    pub(super) fn costliest(&self, mask: &Mask) -> u64 {
-        let most = |groups: &mut dyn Iterator<Item = Config>| {
-            let costs = groups.map(|config| self.ending_bytes(config));
-            costs.max().unwrap_or(0)
-        };
-        match (mask.tokens(), self.inside_bound()) {
-            (Tokens::Inside(_, more), Some(inside)) => {
-                let mut after = more.iter().filter_map(|&token| self.after(token));
-                most(&mut after).max(inside)
-            }
-            _ => most(&mut self.groups(mask).into_iter().map(|(config, _)| config)),
+    fn costliest(&self, mask: &Mask) -> u64 {
+        let (vocabulary, cap) = (
+            self.compiled.vocabulary(),
+            self.compiled.limits().cache_bytes,
+        );
+        if !vocabulary.unreachable_bytes().is_empty() {
+            return u64::MAX;
         }
+        let (machine, masks) = (&self.engine.machine, &self.engine.masks);
+        masks.costliest(machine, vocabulary, self.now.config, mask, cap)
+    }
+}
+
+/// Drops the tokens that lead to where the text cannot be finished in time.
+struct Dropper<'a> {
+    matcher: &'a Matcher,
+    left: usize,
+    fits: FxHashMap<Config, bool>,
+    bits: &'a mut [u32],
+}
+
+impl Visitor for Dropper<'_> {
+    fn passes(&mut self, bound: u64) -> bool {
+        let vocabulary = self.matcher.compiled.vocabulary();
+        bound < self.left as u64 && vocabulary.unreachable_bytes().is_empty()
     }
 
-    /// Where a token leads.
-    fn after(&self, token: u32) -> Option<Config> {
-        let bytes = self.compiled.vocabulary().token(token)?;
-        let start = forget_text(&self.engine.machine, self.now.config);
-        self.read(start, bytes)
+    fn wants(&mut self, at: Config) -> bool {
+        let fits = self.fits.entry(at);
+        !*fits.or_insert_with(|| self.matcher.fits(at, self.left))
     }
 
-    /// An upper bound of the tokens that finish the text after any token that stays inside the
-    /// string that is being read; `None` if there is no cheap one.
-    ///
-    /// Where only the length of a string matters, its end is never farther away than now, but for
-    /// what finishes a character or, in a key, makes it differ from the known ones.
-    fn inside_bound(&self) -> Option<u64> {
-        let config = self.now.config;
-        let scanner = &self.engine.machine.frames.rules.scanner;
-        let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
-        let state = match config.state {
-            State::String { scan, .. } if is_length_only(scanner, scanner.scan(scan)) => {
-                State::String { scan, partial }
-            }
-            State::Key { object, .. } | State::OtherKey { object, .. } => State::OtherKey {
-                object,
-                text,
-                partial,
-            },
-            _ => return None,
-        };
-        let bound = self.ending_bytes(Config { state, ..config });
-        Some(bound.saturating_add(UNFINISHED))
+    fn take(&mut self, tokens: &[u32]) {
+        clear_bits(self.bits, tokens);
     }
 }
 

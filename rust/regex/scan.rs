@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::intern::Interner;
 use crate::limits::Limits;
 use crate::regex::cost::NO_WAY;
-use crate::regex::node::{NodeId, Regexes, SYMBOLS, Spelling, symbol_of};
+use crate::regex::node::{Node, NodeId, Regexes, SYMBOLS, Spelling, symbol_of};
 use crate::regex::pieces::{self, Piece};
 use crate::regex::sketch::Sketch;
 
@@ -236,6 +236,24 @@ impl Scanner {
         let moves = self.moves(id);
         let i = moves.partition_point(|m| m.hi < lo);
         moves.get(i).is_some_and(|m| m.lo <= hi)
+    }
+
+    /// Whether nothing but its length is asked of the text.
+    pub(crate) fn is_length_only(&self, id: ScanId) -> bool {
+        let scan = self.scan(id);
+        let body = match *self.regexes.node(scan.must) {
+            Node::Repeat { body, .. } => body,
+            _ => scan.must,
+        };
+        scan.asks.is_empty() && matches!(body, NodeId::CHAR | NodeId::EMPTY)
+    }
+
+    /// Characters that lead back to the state.
+    pub(crate) fn stays(&self, id: ScanId) -> Sketch {
+        match self.is_told(id) {
+            true => Sketch::default(),
+            false => self.turns(id).stays,
+        }
     }
 
     /// What need not be looked at character by character.

@@ -1,5 +1,7 @@
 //! Coarse sets of characters: exact for ASCII, by blocks beyond.
 
+use crate::byte_set::ByteSet;
+
 /// A set of characters in a few words: each ASCII character, and each block of others as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Sketch {
@@ -100,6 +102,18 @@ impl Sketch {
         match c {
             0..128 => sketch.ascii[c as usize / 64] = 1 << (c % 64),
             _ => sketch.beyond = 1 << block(c),
+        }
+        sketch
+    }
+
+    /// A sketch that holds all characters whose UTF-8 begins with one of some bytes.
+    pub(crate) fn beginning(bytes: ByteSet) -> Self {
+        let mut sketch = Sketch::default();
+        for byte in bytes.iter() {
+            match byte {
+                0..128 => sketch.ascii[usize::from(byte) / 64] |= 1 << (byte % 64),
+                _ => sketch.beyond = u64::MAX,
+            }
         }
         sketch
     }

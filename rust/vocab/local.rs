@@ -21,14 +21,6 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// The tokens after which the string goes on.
-    pub(crate) fn tokens(&self) -> impl Iterator<Item = u32> {
-        (0_u32..).zip(&*self.inside).flat_map(|(word, &bits)| {
-            let holds = move |bit: &u32| bits >> bit & 1 == 1;
-            (0..32).filter(holds).map(move |bit| word * 32 + bit)
-        })
-    }
-
     /// Whether an exit may come.
     pub(crate) fn is_open(&self, exit: u32) -> bool {
         let open = self.open.as_ref();

@@ -1,5 +1,7 @@
 //! The characters of tokens as plain text, below each node of the trie.
 
+use std::ops::Range;
+
 use rustc_hash::FxHashMap;
 
 use crate::json::spelling::{Partial, Taken};
@@ -12,6 +14,8 @@ pub(crate) struct Plain {
     /// Indices of `kinds`.
     nodes: Box<[u32]>,
     kinds: Box<[Option<Below>]>,
+    /// Nodes whose tokens end inside a character, rising.
+    unfinished: Box<[u32]>,
 }
 
 /// The characters of a subtree, and how many at most follow each other; one that is only begun
@@ -55,9 +59,14 @@ impl Plain {
                 _ => None,
             };
         }
+        let is_begun = |&node: &u32| {
+            let partial = partials[node as usize].map(|(partial, _)| partial);
+            !trie.tokens_at(node).is_empty() && partial.is_some_and(|at| at != Partial::Nothing)
+        };
         Plain {
             nodes: nodes.into(),
             kinds: kinds.all.into(),
+            unfinished: (0..trie.len()).filter(is_begun).collect(),
         }
     }
 
@@ -81,6 +90,12 @@ impl Plain {
             path.push(node);
         }
         out
+    }
+
+    /// The nodes of a range whose tokens end inside a character.
+    pub(crate) fn unfinished(&self, nodes: Range<u32>) -> &[u32] {
+        let before = |end| self.unfinished.partition_point(|&node| node < end);
+        &self.unfinished[before(nodes.start)..before(nodes.end)]
     }
 
     /// What the subtree of a node adds to it; `None` if some of it is no text.

@@ -14,8 +14,9 @@ pub(crate) struct Strings {
     pub(crate) tokens: Characters,
     /// A bit for each of them.
     pub(crate) inside: Arc<[u32]>,
-    /// Those of them that end inside a character.
-    pub(crate) unfinished: Box<[u32]>,
+    /// Those of them that end inside a character, by the characters that they add and by what they
+    /// read of the last.
+    pub(crate) unfinished: Groups,
     /// All of them, by how many characters they add, one that a token only begins included; the
     /// longest first.
     pub(crate) lengths: Groups,
@@ -255,7 +256,7 @@ impl Strings {
                 None => {
                     inside[token as usize / 32] |= 1 << (token % 32);
                     if partial != Partial::Nothing {
-                        unfinished.push(token);
+                        unfinished.push((text.len(), partial.code(), token));
                     }
                     texts.push((text, partial, token));
                 }
@@ -279,12 +280,14 @@ impl Strings {
         let longest = exits.iter().map(|exit: &Exit| exit.characters);
         let longest = longest.chain(lengths.first().map(|length| length.0)).max();
         let groups = || lengths.chunk_by(|a, b| a.0 == b.0);
+        unfinished.sort_unstable();
+        let begun = unfinished.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
         Strings {
             lengths: Groups::new(groups().map(|group| group.iter().map(|&(_, token)| token))),
             characters: groups().map(|group| group[0].0).collect(),
             tokens: Characters::new(texts),
             inside: inside.into(),
-            unfinished: unfinished.into(),
+            unfinished: Groups::new(begun.map(|group| group.iter().map(|&(.., token)| token))),
             exits: Arc::new(Exits::new(exits, bytes)),
             before: Characters::new(before),
             longest: u32::from(longest.unwrap_or(0)),

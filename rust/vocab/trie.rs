@@ -284,36 +284,23 @@ impl Trie {
 
     /// Calls `f` with the length and a token of each prefix of `data` that is a token.
     pub(crate) fn for_each_prefix(&self, data: &[u8], mut f: impl FnMut(usize, u32)) {
-        let (mut i, mut end) = (0, self.len());
+        let mut node = self.root();
         for (depth, &byte) in data.iter().enumerate() {
-            while i < end && self.node(i).byte != byte {
-                i = self.node(i).skip;
-            }
-            if i >= end {
+            let Some(next) = self.child(node, byte) else {
                 return;
-            }
-            if let Some(&token) = self.tokens_at(i).first() {
+            };
+            if let Some(&token) = self.tokens_at(next).first() {
                 f(depth + 1, token);
             }
-            end = self.node(i).skip;
-            i += 1;
+            node = next;
         }
     }
 
     /// Whether some token spells `prefix` and more.
     pub(crate) fn goes_on(&self, prefix: &[u8]) -> bool {
-        let (mut i, mut end) = (0, self.len());
-        for &byte in prefix {
-            while i < end && self.node(i).byte != byte {
-                i = self.node(i).skip;
-            }
-            if i >= end {
-                return false;
-            }
-            end = self.node(i).skip;
-            i += 1;
-        }
-        i < end
+        let mut bytes = prefix.iter();
+        let node = bytes.try_fold(self.root(), |node, &byte| self.child(node, byte));
+        node.is_some_and(|node| !self.children.of(node).0.is_empty())
     }
 }
 

@@ -1,0 +1,163 @@
+//! How far the end of the text can be after the tokens of a mask.
+
+use crate::json::shape::Key;
+use crate::json::spelling::Partial;
+use crate::json::texts::TextId;
+use crate::machine::{Config, Machine, State};
+use crate::mask::groups::Visitor;
+use crate::mask::local::NEAR;
+use crate::mask::{Mask, Tokens, Walk, has_bit};
+use crate::regex::node::NodeId;
+use crate::regex::scan::Scan;
+use crate::vocab::Vocabulary;
+use crate::vocab::local::Local;
+
+/// Finds an upper bound of the bytes that finish the text.
+struct Costliest<'a> {
+    machine: &'a Machine,
+    most: u64,
+    last: Option<Config>,
+}
+
+impl Visitor for Costliest<'_> {
+    fn passes(&mut self, bound: u64) -> bool {
+        self.most = self.most.max(bound);
+        true
+    }
+
+    fn wants(&mut self, at: Config) -> bool {
+        if self.last.replace(at) != Some(at) {
+            self.most = self.most.max(self.machine.ending_ceiling(at));
+        }
+        false
+    }
+
+    fn take(&mut self, _: &[u32]) {}
+}
+
+/// A string's language without its far limits.
+pub(super) struct Unlimited {
+    pub(super) free: NodeId,
+    /// The bytes that its texts can be finished with, wherever they are.
+    rest: u32,
+    /// The limits do not show after tokens of so many characters.
+    certain: u32,
+}
+
+impl Unlimited {
+    /// The tokens after which the limits may show.
+    pub(super) fn doubtful<'a>(
+        &self,
+        vocabulary: &'a Vocabulary,
+    ) -> impl Iterator<Item = u32> + 'a {
+        let strings = vocabulary.strings();
+        let is_doubtful = |&characters: &u16| u32::from(characters) > self.certain;
+        let doubtful = strings.characters.partition_point(is_doubtful);
+        strings.lengths.iter().take(doubtful).flatten().copied()
+    }
+}
+
+impl Walk<'_> {
+    /// An upper bound of the bytes that finish the text after any of a mask's tokens.
+    pub(super) fn costliest(&self, config: Config, mask: &Mask) -> u64 {
+        let machine = self.machine;
+        let named = mask.named().map(|_| machine.token_moves(config));
+        let named = named.into_iter().flatten();
+        let named = named.map(|(_, next)| machine.ending_bound(next)).max();
+        let text = match mask.tokens() {
+            Tokens::Inside(local, more) => self.costliest_inside(config, local, more),
+            Tokens::Few(_) | Tokens::Many(_) | Tokens::Above(..) => {
+                self.costliest_of(|visitor| self.places(config, visitor))
+            }
+        };
+        text.max(named.unwrap_or(0))
+    }
+
+    /// The costliest of what a walk meets.
+    fn costliest_of(&self, walk: impl FnOnce(&mut Costliest<'_>)) -> u64 {
+        let mut visitor = Costliest {
+            machine: self.machine,
+            most: 0,
+            last: None,
+        };
+        walk(&mut visitor);
+        visitor.most
+    }
+
+    fn costliest_inside(&self, config: Config, local: &Local, more: &[u32]) -> u64 {
+        let machine = self.machine;
+        let Some(inside) = self.inside_bound(config, local) else {
+            return self.costliest_of(|visitor| self.inside_groups(config, local, more, visitor));
+        };
+        let unknown = |object, text| machine.after_key_config(config, object, Key::Other(text, 0));
+        let left = match config.state {
+            _ if config.record != TextId::EMPTY => None,
+            State::String { scan, .. } => self.ended(config, scan),
+            State::OtherKey { object, text, .. } => Some(Some(unknown(object, text))),
+            State::Key { object, .. } => {
+                let known = self.costliest_of(|visitor| self.known_keys(config, visitor));
+                let after = unknown(object, TextId::WHATEVER);
+                return inside.max(known).max(self.costliest_left(local, after));
+            }
+            _ => None,
+        };
+        match left {
+            Some(left) => left.map_or(inside, |after| {
+                inside.max(self.costliest_left(local, after))
+            }),
+            None => {
+                let after = more.iter().filter_map(|&token| self.after(config, token));
+                let costs = after.map(|after| machine.ending_bound(after));
+                costs.max().unwrap_or(0).max(inside)
+            }
+        }
+    }
+
+    /// The same of the tokens that stay inside the string or key; `None` if that would be costly.
+    pub(super) fn inside_bound(&self, config: Config, local: &Local) -> Option<u64> {
+        let machine = self.machine;
+        if let Some(bound) = machine.inside_bound(config) {
+            return Some(bound);
+        }
+        let State::String {
+            scan,
+            partial: Partial::Nothing,
+        } = config.state
+        else {
+            return None;
+        };
+        let scanner = &machine.frames.rules.scanner;
+        let Scan { must, asks } = scanner.scan(scan);
+        if !asks.is_empty() {
+            return None;
+        }
+        let unlimited = self.unlimited(*must)?;
+        let doubtful = unlimited.doubtful(self.vocabulary);
+        let doubtful = doubtful.filter(|&token| has_bit(&local.inside, token));
+        let after = doubtful.filter_map(|token| self.after(config, token));
+        let costs = after.map(|after| machine.ending_bound(after));
+        let certain = machine.string_bound(config.stack, unlimited.rest);
+        Some(costs.max().unwrap_or(0).max(certain))
+    }
+
+    /// A string's language without its far limits, which show after long tokens only.
+    pub(super) fn unlimited(&self, must: NodeId) -> Option<Unlimited> {
+        let scanner = &self.machine.frames.rules.scanner;
+        let (free, most) = scanner.regexes.without_far_limits(must, NEAR)?;
+        let rest = scanner.longest_rest(scanner.start(free, Box::new([]))?)?;
+        let certain = most.checked_sub(rest).filter(|&most| most >= NEAR)?;
+        Some(Unlimited {
+            free,
+            rest,
+            certain,
+        })
+    }
+
+    /// The same of any exit of a string that goes on from `after`.
+    fn costliest_left(&self, local: &Local, after: Config) -> u64 {
+        let left = self.leave(local, after);
+        *left
+            .costliest
+            .get_or_init(|| self.costliest_of(|visitor| self.exits_of(local, after, visitor)))
+    }
+}
