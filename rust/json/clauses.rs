@@ -252,11 +252,20 @@ impl Rules {
         if all.clone().any(|&rule| is_array_rule(rule)) {
             return false;
         }
+        // Most rules of deep alternatives only require keys.
+        let telling = |rules: &[u32]| -> Vec<u32> {
+            let rules = rules.iter().copied();
+            rules.filter(|&rule| self.tells_values(rule)).collect()
+        };
+        let (left, right) = (telling(left), telling(right));
+        if left.is_empty() && right.is_empty() {
+            return false;
+        }
         let mut seen = FxHashSet::default();
         all.any(|&rule| {
             let required = self.object(rule).required.iter();
             let mut new = required.filter(|key| seen.insert(&***key));
-            new.any(|key| self.values_exclude(left, right, key, depth))
+            new.any(|key| self.values_exclude(&left, &right, key, depth))
         })
     }
 

@@ -4,7 +4,7 @@
 //! conjunction of its assertions. Once the type of a value is known, a formula shrinks to the
 //! assertions about that type.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashSet;
 
@@ -171,7 +171,7 @@ pub(crate) struct Clause {
     /// Of each of these sets of rules, one does not hold.
     pub(crate) nots: Box<[Box<[u32]>]>,
     /// Of each of these lists of clauses, one holds: what would multiply to too many clauses.
-    pub(crate) ors: Box<[Box<[Clause]>]>,
+    pub(crate) ors: Box<[Arc<[Clause]>]>,
 }
 
 const ALL_KINDS: u8 = 0x7F;

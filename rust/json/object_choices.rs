@@ -43,6 +43,8 @@ struct Search<'a, 'c> {
     choices: Vec<Choice<'c>>,
     /// Among so many sets, those that are larger than need be are looked at for cheaper endings.
     cheaper: usize,
+    /// So many ways are enough.
+    most: usize,
     tried: usize,
     /// Sets that are enough.
     enough: Vec<Vec<usize>>,
@@ -61,6 +63,15 @@ impl Going<'_> {
     /// The ways to go on. So many sets of choices are looked at for cheaper endings, after values
     /// that do more than they must.
     pub(super) fn ways(&self, clause: &Clause, cheaper: usize) -> Vec<MemberWay> {
+        self.some_ways(clause, cheaper, usize::MAX)
+    }
+
+    /// Whether there is a way to go on.
+    pub(super) fn may(&self, clause: &Clause) -> bool {
+        !self.some_ways(clause, 0, 1).is_empty()
+    }
+
+    fn some_ways(&self, clause: &Clause, cheaper: usize, most: usize) -> Vec<MemberWay> {
         let demands = self.demands(&clause.rules);
         let value = self.frames.rules.formulas.and(&demands);
         // What every such value does is no choice.
@@ -82,6 +93,7 @@ impl Going<'_> {
             demands,
             choices,
             cheaper,
+            most,
             tried: 0,
             enough: Vec::new(),
             out: Vec::new(),
@@ -99,7 +111,7 @@ impl Going<'_> {
         let can_break = |not: &&[u32]| not.iter().any(|&rule| self.demand(rule) != FormulaId::TRUE);
         let nots = clause.nots.iter().map(|not| &**not).filter(can_break);
         let mut new: Vec<Choice> = nots.map(Choice::Break).collect();
-        for inner in clause.ors.iter().flatten() {
+        for inner in clause.ors.iter().flat_map(|or| &**or) {
             let rules = inner.rules.iter().copied();
             let rules = rules.filter(|&rule| !given(self.demand(rule)));
             new.extend(rules.map(Choice::Keep));
@@ -109,7 +121,7 @@ impl Going<'_> {
                 out.push(choice);
             }
         }
-        for inner in clause.ors.iter().flatten() {
+        for inner in clause.ors.iter().flat_map(|or| &**or) {
             self.find_choices(inner, given, out);
         }
     }
@@ -180,7 +192,7 @@ impl Search<'_, '_> {
         let rules = &self.going.frames.rules;
         let is_known = |set: &Vec<usize>| set.iter().all(|i| made.contains(i));
         let is_generous = self.tried < self.cheaper;
-        if !is_generous && self.enough.iter().any(is_known) {
+        if self.out.len() >= self.most || !is_generous && self.enough.iter().any(is_known) {
             return;
         }
         let with = |made: &[usize], open: &[usize]| [made, open].concat();

@@ -4,6 +4,7 @@
 //! must be so that the object can be finished after them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::json::formula::{Clause, FormulaId};
 use crate::json::frames::Frames;
@@ -89,7 +90,9 @@ impl Frames {
     pub(super) fn allows(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> bool {
         match self.is_simple(id, way) {
             true => self.simple_value(id, way, key).is_some(),
-            false => !self.member_ways(id, way, key).is_empty(),
+            false => self.goes_on(id, way, key, |going, clauses| {
+                clauses.iter().any(|clause| going.may(clause))
+            }),
         }
     }
 
@@ -145,6 +148,25 @@ impl Frames {
             });
             return simple.into_iter().collect();
         }
+        self.goes_on(id, way, key, |going, clauses| {
+            let cheaper = cheaper / clauses.len().max(1);
+            let ways = clauses.iter();
+            ways.flat_map(|clause| going.ways(clause, cheaper))
+                .collect()
+        })
+    }
+
+    /// Calls `f` with the object after a key, and the clauses that can hold then, if the key may come
+    /// on a way.
+    fn goes_on<T: Default>(
+        &self,
+        id: ObjectId,
+        way: &ObjectWay<'_>,
+        key: Key,
+        f: impl FnOnce(Going<'_>, &[Clause]) -> T,
+    ) -> T {
+        let object = self.objects.get(id.0);
+        let shape = self.rules.shape_of(object.shape);
         let breaks = |rule: u32| {
             object
                 .read
@@ -153,7 +175,7 @@ impl Frames {
         let break_one = |not: &[u32]| not.iter().any(|&rule| breaks(rule));
         let clause = unbroken(way.clause, &breaks, &break_one);
         let Some(clause) = clause.filter(|_| object.read.is_open(key)) else {
-            return Vec::new();
+            return T::default();
         };
         let going = Going {
             frames: self,
@@ -162,11 +184,7 @@ impl Frames {
             shape,
             key,
         };
-        let clauses = going.decided(&clause);
-        let cheaper = cheaper / clauses.len().max(1);
-        let ways = clauses.iter();
-        ways.flat_map(|clause| going.ways(clause, cheaper))
-            .collect()
+        f(going, &going.decided(&clause))
     }
 
     /// As [`Frames::member_ways`], and those with values that break more than they must, which can
@@ -232,24 +250,57 @@ pub(super) fn unbroken(
     fails: &impl Fn(u32) -> bool,
     breaks: &impl Fn(&[u32]) -> bool,
 ) -> Option<Clause> {
-    if clause.rules.iter().any(|&rule| fails(rule)) {
-        return None;
+    match left_of(clause, fails, breaks) {
+        Left::All => Some(clause.clone()),
+        Left::Some(left) => Some(left),
+        Left::Nothing => None,
     }
-    let nots = clause.nots.iter().filter(|not| !breaks(not));
+}
+
+/// What is left of a clause.
+enum Left {
+    All,
+    Some(Clause),
+    Nothing,
+}
+
+fn left_of(
+    clause: &Clause,
+    fails: &impl Fn(u32) -> bool,
+    breaks: &impl Fn(&[u32]) -> bool,
+) -> Left {
+    if clause.rules.iter().any(|&rule| fails(rule)) {
+        return Left::Nothing;
+    }
+    // Most of a deep clause stays, and is shared.
+    let mut is_all = true;
     let mut ors = Vec::with_capacity(clause.ors.len());
     for or in &clause.ors {
-        let left = or.iter();
-        let left = left.filter_map(|clause| unbroken(clause, fails, breaks));
-        let left: Vec<Clause> = left.collect();
+        let mut left: Option<Vec<Clause>> = None;
+        for (i, inner) in or.iter().enumerate() {
+            let before = || or[..i].to_vec();
+            match left_of(inner, fails, breaks) {
+                Left::All => left.iter_mut().for_each(|left| left.push(inner.clone())),
+                Left::Some(less) => left.get_or_insert_with(before).push(less),
+                Left::Nothing => _ = left.get_or_insert_with(before),
+            }
+        }
+        is_all &= left.is_none();
+        let left = left.map_or(or.clone(), Arc::from);
         match left[..] {
-            [] => return None,
-            _ if left.contains(&Clause::default()) => {}
-            _ => ors.push(left.into()),
+            [] => return Left::Nothing,
+            _ if left.contains(&Clause::default()) => is_all = false,
+            _ => ors.push(left),
         }
     }
-    Some(Clause {
+    let nots = clause.nots.iter().filter(|not| !breaks(not)).cloned();
+    let nots: Box<[Box<[u32]>]> = nots.collect();
+    if is_all && nots.len() == clause.nots.len() {
+        return Left::All;
+    }
+    Left::Some(Clause {
         rules: clause.rules.clone(),
-        nots: nots.cloned().collect(),
+        nots,
         ors: ors.into(),
     })
 }

@@ -246,6 +246,13 @@ impl Rules {
         self.formulas.and(&parts)
     }
 
+    /// Whether a rule demands anything of any property.
+    pub(crate) fn tells_values(&self, rule: u32) -> bool {
+        let rule = self.object(rule);
+        let is_free = rule.by_name.is_empty() && !rule.has_patterns();
+        !is_free || self.child(rule.additional) != FormulaId::TRUE
+    }
+
     /// What a rule demands of the item at an index, whatever the other items are.
     pub(crate) fn item(&self, rule: u32, index: u64) -> FormulaId {
         let rule = self.array(rule);
