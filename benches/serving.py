@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 import record
 import schemask
-from corpus import Llama3, llama3
+from corpus import Llama3, llama3, maskbench
 
 SCHEMA = {
     "type": "object",
@@ -82,6 +82,7 @@ class Llama3Bench:
 
     def __init__(self, samples: int) -> None:
         llama: Llama3 = llama3()
+        self.llama = llama
         self.samples = samples
         self.vocabulary = schemask.Vocabulary(
             llama.tokens, llama.stop_token_ids, llama.special_token_ids
@@ -173,6 +174,46 @@ class Llama3Bench:
                 fresh[name].append((time.perf_counter_ns() - begin) / 1e3)
         for name, times in fresh.items():
             yield ("batch", name, "µs", times)
+
+    def budgets(self) -> Iterator[Row]:
+        """Masks and `accept` along texts of real schemas, each time on a grammar without masks."""
+        bitmask = schemask.allocate_mask(1, self.vocabulary.size)
+        spare = {"none": None, "far": 100_000, "20 tokens more than needed": 20}
+        times: dict[str, list[float]] = {name: [] for name in spare}
+        for entry in maskbench(3 * self.samples):
+            try:
+                grammar = schemask.Grammar.from_json_schema(entry.schema)
+            except schemask.Error:
+                continue
+            texts = [json.dumps(d, separators=(",", ":")) for d, valid in entry.tests if valid]
+            for name, more in spare.items():
+                compiled = grammar.compile(self.vocabulary)
+                for tokens in map(self.llama.encode, texts):
+                    budget = None if more is None else len(tokens) + more
+                    matcher = compiled.matcher(max_tokens=budget)
+                    times[name] += self.along(matcher, tokens, bitmask)
+        for name, all_times in times.items():
+            yield ("budget", f"{name}: real schemas", "µs", all_times)
+        tool = {"name": "search", "parameters": SCHEMA}
+        words = self.llama.encode("Let me look that up for you, as you said before. " * 10)
+        for name, more in spare.items():
+            compiled = schemask.Grammar.from_tools([tool], format="hermes").compile(self.vocabulary)
+            budget = None if more is None else len(words) + more
+            matcher = compiled.matcher(max_tokens=budget)
+            yield ("budget", f"{name}: words", "µs", self.along(matcher, words, bitmask))
+
+    def along(
+        self, matcher: schemask.Matcher, tokens: list[int], bitmask: np.ndarray
+    ) -> list[float]:
+        """Microseconds of each step, as far as the grammar allows the text."""
+        times = []
+        for token in tokens:
+            begin = time.perf_counter_ns()
+            matcher.fill_mask(bitmask)
+            if not matcher.accept(token):
+                break
+            times.append((time.perf_counter_ns() - begin) / 1e3)
+        return times
 
     def logits(self) -> Iterator[Row]:
         calls: dict[str, Callable[[], Any]] = {}
@@ -311,7 +352,7 @@ def llama_cpp(count: int) -> Iterator[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parts = ("calls", "batches", "logits", "transformers", "llama_cpp")
+    parts = ("calls", "batches", "budgets", "logits", "transformers", "llama_cpp")
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts, metavar="PART")
     parser.add_argument("--samples", type=int, default=20, help="more of them for a steadier table")
     parser.add_argument("--csv", type=Path, help="write the table to this file as well")

@@ -106,9 +106,6 @@ impl Machine {
                 let state = State::String { scan, partial };
                 self.ending_bound(Config { state, ..config })
             }
-            State::String { scan, .. } if scanner.scan(scan).asks.is_empty() => {
-                return Some(self.string_bound(config.stack, scanner.longest_rest(scan)?));
-            }
             State::Key { object, .. } | State::OtherKey { object, .. }
                 if self.frames.plan(object).other() =>
             {

@@ -35,6 +35,9 @@ impl Visitor for Costliest<'_> {
     fn take(&mut self, _: &[u32]) {}
 }
 
+/// So few tokens are looked at sooner than the states around them.
+const FEW: u32 = 512;
+
 /// A string's language without its far limits.
 pub(super) struct Unlimited {
     pub(super) free: NodeId,
@@ -119,16 +122,19 @@ impl Walk<'_> {
         if let Some(bound) = machine.inside_bound(config) {
             return Some(bound);
         }
-        let State::String {
-            scan,
-            partial: Partial::Nothing,
-        } = config.state
-        else {
+        let State::String { scan, partial } = config.state else {
             return None;
         };
         let scanner = &machine.frames.rules.scanner;
         let Scan { must, asks } = scanner.scan(scan);
-        if !asks.is_empty() {
+        let count: u32 = local.inside.iter().map(|word| word.count_ones()).sum();
+        if !asks.is_empty() || count < FEW {
+            return None;
+        }
+        if let Some(rest) = scanner.longest_rest(scan) {
+            return Some(machine.string_bound(config.stack, rest));
+        }
+        if partial != Partial::Nothing {
             return None;
         }
         let unlimited = self.unlimited(*must)?;

@@ -42,6 +42,17 @@ pub(crate) struct Mask {
     /// Tokens that are read by their ids, a bit for each.
     named: Option<Box<[u32]>>,
     costliest: OnceLock<u64>,
+    late: OnceLock<Late>,
+}
+
+/// The tokens of a mask after which it takes many more to finish the text.
+#[derive(Debug)]
+pub(crate) struct Late {
+    /// The most that it takes after any token, by text or by id.
+    pub(crate) most: u64,
+    /// Those that are read by their text and after which it takes more than `base`, by how many.
+    pub(crate) groups: Box<[(u64, Box<[u32]>)]>,
+    pub(crate) base: u64,
 }
 
 #[derive(Debug)]
@@ -75,6 +86,7 @@ impl Mask {
             tokens,
             named: None,
             costliest: OnceLock::new(),
+            late: OnceLock::new(),
         }
     }
 
@@ -90,6 +102,11 @@ impl Mask {
     /// What finishing the text can cost after one of the tokens; `compute` is called once.
     pub(crate) fn costliest(&self, compute: impl FnOnce() -> u64) -> u64 {
         *self.costliest.get_or_init(compute)
+    }
+
+    /// The tokens after which the text ends late; `compute` is called once.
+    pub(crate) fn late(&self, compute: impl FnOnce() -> Late) -> &Late {
+        self.late.get_or_init(compute)
     }
 
     /// What [`Mask::costliest`] has computed, if it has.
@@ -323,7 +340,7 @@ impl Masks {
     }
 
     /// Counts bytes that are about to be kept; above `cap` the masks start anew.
-    fn make_room(&self, bytes: usize, cap: usize) {
+    pub(crate) fn make_room(&self, bytes: usize, cap: usize) {
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > cap {
             self.known.write().clear();
             self.left.write().clear();

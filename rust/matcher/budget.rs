@@ -1,5 +1,6 @@
 //! Ending in time: a token is allowed only if the text can be finished within the budget after it.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -7,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::error::{Error, Kind};
 use crate::json::texts::TextId;
 use crate::machine::Config;
-use crate::mask::{Mask, Visitor, add_bits, clear_bits, has_bit, set_bits};
+use crate::mask::{Late, Mask, Visitor, add_bits, clear_bits, has_bit, set_bits};
 use crate::matcher::Matcher;
 
 /// Tokens that finish the text, of which the first ones have come already.
@@ -25,6 +26,9 @@ impl Plan {
 
 /// So many tokens before bytes could bound no more, a plan is made.
 const MARGIN: usize = 16;
+
+/// With fewer tokens left, each token of a mask is looked at anew.
+const SOON: u64 = 24;
 
 /// After this token the text could not be finished in time.
 #[derive(Debug)]
@@ -120,10 +124,13 @@ impl Matcher {
         if is_compared(config) {
             return false;
         }
+        self.fewest(config).is_some_and(|fewest| fewest < left)
+    }
+
+    fn fewest(&self, config: Config) -> Option<usize> {
         let (engine, vocabulary) = (&self.engine, self.compiled.vocabulary());
         let tails = &engine.tails;
-        let fewest = tails.fewest(&engine.machine, vocabulary, config, self.compiled.limits());
-        fewest.is_some_and(|fewest| fewest < left)
+        tails.fewest(&engine.machine, vocabulary, config, self.compiled.limits())
     }
 
     /// Drops the tokens after which the text could not be finished in time.
@@ -135,33 +142,97 @@ impl Matcher {
         if mask.costliest(|| self.costliest(mask)) < left as u64 {
             return;
         }
+        let late = (left as u64 >= SOON).then(|| mask.late(|| self.late(mask)));
+        if late.is_some_and(|late| late.most < left as u64) {
+            return;
+        }
         let planned = self.now.plan.as_ref().and_then(Plan::next);
         let planned = planned.filter(|&token| has_bit(bits, token));
         // A token may be read by its text and by its id; one of them is enough.
         mask.write_text(bits);
-        let (machine, masks) = (&self.engine.machine, &self.engine.masks);
-        let (vocabulary, cap) = (
-            self.compiled.vocabulary(),
-            self.compiled.limits().cache_bytes,
-        );
-        let mut dropper = Dropper {
-            matcher: self,
-            left,
-            fits: FxHashMap::default(),
-            bits,
-        };
-        let at = (self.now.config, mask);
-        masks.for_groups(machine, vocabulary, at, cap, &mut dropper);
+        match late.filter(|late| left as u64 > late.base) {
+            Some(late) => {
+                let gone = late.groups.iter().filter(|(need, _)| *need >= left as u64);
+                gone.for_each(|(_, tokens)| clear_bits(bits, tokens));
+            }
+            None => self.for_groups(
+                mask,
+                &mut Dropper {
+                    matcher: self,
+                    left,
+                    fits: FxHashMap::default(),
+                    bits,
+                },
+            ),
+        }
         if mask.named().is_some() {
-            for (set, next) in machine.token_moves(self.now.config) {
-                if !dropper.wants(next) {
-                    add_bits(dropper.bits, &masks.token_sets()[set as usize]);
+            let sets = self.engine.masks.token_sets();
+            for (set, next) in self.engine.machine.token_moves(self.now.config) {
+                if self.fits(next, left) {
+                    add_bits(bits, &sets[set as usize]);
                 }
             }
         }
         if let Some(token) = planned {
             set_bits(bits, &[token]);
         }
+    }
+
+    /// The tokens of a mask after which it takes [`SOON`] tokens or more.
+    fn late(&self, mask: &Mask) -> Late {
+        /// So many tokens are kept.
+        const MOST: usize = 4096;
+        let mut collector = Collector {
+            matcher: self,
+            known: FxHashMap::default(),
+            met: 0,
+            most: 0,
+            groups: FxHashMap::default(),
+        };
+        self.for_groups(mask, &mut collector);
+        let mut most = collector.most;
+        if mask.named().is_some() {
+            let moves = self.engine.machine.token_moves(self.now.config);
+            let needs = moves.into_iter().map(|(_, next)| self.need(next));
+            most = needs.max().unwrap_or(0).max(most);
+        }
+        let groups = collector.groups.into_iter();
+        let mut groups: Vec<(u64, Box<[u32]>)> =
+            groups.map(|(need, tokens)| (need, tokens.into())).collect();
+        groups.sort_unstable_by_key(|&(need, _)| Reverse(need));
+        let mut count = 0;
+        let kept = groups.iter().take_while(|(_, tokens)| {
+            count += tokens.len();
+            count <= MOST
+        });
+        let kept = kept.count();
+        let base = groups.get(kept).map_or(SOON - 1, |&(need, _)| need);
+        groups.truncate(kept);
+        let bytes = groups.iter().map(|(_, tokens)| size_of_val(&**tokens) + 24);
+        let limits = self.compiled.limits();
+        self.engine.masks.make_room(bytes.sum(), limits.cache_bytes);
+        Late {
+            most,
+            groups: groups.into(),
+            base,
+        }
+    }
+
+    /// At least as many tokens as finish the text.
+    fn need(&self, config: Config) -> u64 {
+        let bytes = self.ending_bytes(config);
+        if bytes < SOON || is_compared(config) {
+            return bytes;
+        }
+        self.fewest(config)
+            .map_or(bytes, |fewest| bytes.min(fewest as u64))
+    }
+
+    fn for_groups(&self, mask: &Mask, visitor: &mut impl Visitor) {
+        let (machine, masks) = (&self.engine.machine, &self.engine.masks);
+        let (vocabulary, limits) = (self.compiled.vocabulary(), self.compiled.limits());
+        let at = (self.now.config, mask);
+        masks.for_groups(machine, vocabulary, at, limits.cache_bytes, visitor);
     }
 
     /// An upper bound of the tokens that finish the text after any token of a mask.
@@ -175,6 +246,42 @@ impl Matcher {
         }
         let (machine, masks) = (&self.engine.machine, &self.engine.masks);
         masks.costliest(machine, vocabulary, self.now.config, mask, cap)
+    }
+}
+
+/// Collects the tokens after which it takes many more to finish the text.
+struct Collector<'a> {
+    matcher: &'a Matcher,
+    known: FxHashMap<Config, u64>,
+    /// What it takes from the place that was met last.
+    met: u64,
+    most: u64,
+    groups: FxHashMap<u64, Vec<u32>>,
+}
+
+impl Visitor for Collector<'_> {
+    fn passes(&mut self, bound: u64) -> bool {
+        bound < SOON
+            && self
+                .matcher
+                .compiled
+                .vocabulary()
+                .unreachable_bytes()
+                .is_empty()
+    }
+
+    fn wants(&mut self, at: Config) -> bool {
+        let need = self.known.entry(at);
+        self.met = *need.or_insert_with(|| self.matcher.need(at));
+        self.most = self.most.max(self.met);
+        self.met >= SOON
+    }
+
+    fn take(&mut self, tokens: &[u32]) {
+        self.groups
+            .entry(self.met)
+            .or_default()
+            .extend_from_slice(tokens);
     }
 }
 
