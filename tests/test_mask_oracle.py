@@ -139,6 +139,18 @@ def test_all_tokens_of_a_real_vocabulary_at_states_of_real_schemas(walks: Walks)
     assert states >= 100
 
 
+# However it begins, much must follow, and more after some keys.
+LONG = {
+    "properties": {
+        "text": {"type": "string"},
+        "more": {"type": "array", "items": {"type": "string"}, "minItems": 12},
+        **{f"number {i}": {"type": "integer", "minimum": 1000} for i in range(5)},
+    },
+    "required": ["text", *(f"number {i}" for i in range(5))],
+    "type": "object",
+}
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -147,8 +159,9 @@ def test_all_tokens_of_a_real_vocabulary_at_states_of_real_schemas(walks: Walks)
         {"type": "object", "propertyNames": {"pattern": "^[a-z]{2,9}$"}, "minProperties": 2},
         {"properties": {"name": {"minLength": 3}}, "required": ["name", "nature"]},
         {"oneOf": [{"pattern": "a.*b"}, {"minLength": 4}], "type": "string"},
+        LONG,
     ],
-    ids=["pattern", "unique", "keys", "known keys", "asked"],
+    ids=["pattern", "unique", "keys", "known keys", "asked", "long"],
 )
 def test_all_tokens_of_a_real_vocabulary_near_the_end_of_a_budget(
     schema: Any, walks: Walks
