@@ -279,6 +279,13 @@ def test_forced_tokens_spell_what_has_no_choice() -> None:
     assert done.forced_tokens() == []
 
 
+def test_a_character_that_is_begun_in_a_key_where_another_key_ended() -> None:
+    matcher = matcher_of({"type": "object"})
+    text = '{"":1,"é'.encode()[:-1]
+    assert matcher.accept_bytes(text)
+    assert set(json.loads(text + matcher.completion())) > {""}
+
+
 def test_a_budget_that_is_too_small() -> None:
     shortest = len('{"name":"","age":0}')
     matcher = matcher_of(PERSON, max_tokens=shortest)

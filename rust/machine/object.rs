@@ -147,8 +147,12 @@ impl Machine {
                     let next = rest.chars().next().map(u32::from);
                     next.is_some_and(|c| partial.may_become(c))
                 };
-                let becomes = |c: char| partial.may_become(u32::from(c));
-                if plan.other() && !table.next_chars(prefix).any(becomes) {
+                // Inside a character, the key's text is what came before it, which must not be known.
+                let is_lost = table.whole(prefix).is_none()
+                    && !table
+                        .next_chars(prefix)
+                        .any(|c| partial.may_become(u32::from(c)));
+                if plan.other() && is_lost {
                     let text = texts.text(table.text(prefix));
                     return Some(State::OtherKey {
                         object,
