@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import schemask
-from corpus import Llama3, llama3, maskbench, maskbench_file
+from corpus import Entry, Llama3, llama3, maskbench, maskbench_file
 from maskbench import vocabulary_of
 from strategies import KEYS, WORDS, schemas
 
@@ -119,19 +119,26 @@ def test_all_tokens_of_a_real_vocabulary_at_states_of_the_cases(walks: Walks) ->
     assert schemas_seen == 120
 
 
+def compiled_entries(
+    count: int, seed: int, vocabulary: schemask.Vocabulary
+) -> Iterator[tuple[Entry, schemask.CompiledGrammar]]:
+    """Some of MaskBench's schemas, but for those that are refused."""
+    for entry in maskbench(count, seed=seed):
+        try:
+            grammar = schemask.Grammar.from_json_schema(entry.schema, property_order="any")
+        except schemask.Error:
+            continue
+        yield entry, grammar.compile(vocabulary)
+
+
 @pytest.mark.skipif(
     not maskbench_file().exists(), reason=f"no data: {maskbench_file()} (see benches/README.md)"
 )
 def test_all_tokens_of_a_real_vocabulary_at_states_of_real_schemas(walks: Walks) -> None:
     choose = random.Random(1)
     states = 0
-    for entry in maskbench(150, seed=1):
+    for entry, compiled in compiled_entries(150, 1, walks.vocabulary):
         texts = [json.dumps(d, ensure_ascii=False) for d, valid in entry.tests if valid]
-        try:
-            grammar = schemask.Grammar.from_json_schema(entry.schema, property_order="any")
-        except schemask.Error:
-            continue
-        compiled = grammar.compile(walks.vocabulary)
         for text in texts[:1]:
             if accepts(compiled, text):
                 states += walks.along(compiled, text, 2, choose)
@@ -193,12 +200,7 @@ def test_budgets_on_real_schemas_drop_what_no_longer_fits(walks: Walks) -> None:
     """Of the tokens that a budget drops and of those that it leaves, some tried one by one."""
     choose = random.Random(3)
     dropped = 0
-    for entry in maskbench(60, seed=3):
-        try:
-            grammar = schemask.Grammar.from_json_schema(entry.schema, property_order="any")
-        except schemask.Error:
-            continue
-        compiled = grammar.compile(walks.vocabulary)
+    for entry, compiled in compiled_entries(60, 3, walks.vocabulary):
         data = next((data for data, valid in entry.tests if valid), None)
         tokens = walks.vocabulary.tokenize(json.dumps(data, ensure_ascii=False).encode())
         budget = len(tokens) + choose.choice((0, 1, 3, 10, 30))

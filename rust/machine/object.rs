@@ -1,6 +1,6 @@
 //! Objects and their keys.
 
-use crate::json::keys::Prefix;
+use crate::json::keys::{KeyTable, Prefix};
 use crate::json::object::ObjectId;
 use crate::json::shape::Key;
 use crate::json::spelling::{Partial, Scanned, Taken, scan_string};
@@ -148,10 +148,7 @@ impl Machine {
                     next.is_some_and(|c| partial.may_become(c))
                 };
                 // Inside a character, the key's text is what came before it, which must not be known.
-                let is_lost = table.whole(prefix).is_none()
-                    && !table
-                        .next_chars(prefix)
-                        .any(|c| partial.may_become(u32::from(c)));
+                let is_lost = table.whole(prefix).is_none() && becomes_none(table, prefix, partial);
                 if plan.other() && is_lost {
                     let text = texts.text(table.text(prefix));
                     return Some(State::OtherKey {
@@ -210,9 +207,7 @@ impl Machine {
         let table = self.frames.key_table(object);
         match partial.take_json(byte) {
             Taken::Char(c) => char::from_u32(c).is_none_or(|c| table.step(prefix, c).is_none()),
-            Taken::Partial(partial) => !table
-                .next_chars(prefix)
-                .any(|c| partial.may_become(u32::from(c))),
+            Taken::Partial(partial) => becomes_none(table, prefix, partial),
             Taken::Close | Taken::Refused => false,
         }
     }
@@ -224,4 +219,10 @@ impl Machine {
             gap: self.whitespace.inside(),
         }
     }
+}
+
+/// Whether a partial is of no character with which a known key goes on from a prefix.
+fn becomes_none(table: &KeyTable, prefix: Prefix, partial: Partial) -> bool {
+    let mut next = table.next_chars(prefix);
+    !next.any(|c| partial.may_become(u32::from(c)))
 }

@@ -5,11 +5,9 @@ use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::mask::groups::Visitor;
-use crate::mask::local::NEAR;
+use crate::mask::local::Unlimited;
 use crate::mask::{Mask, Tokens, Walk, has_bit};
-use crate::regex::node::NodeId;
 use crate::regex::scan::Scan;
-use crate::vocab::Vocabulary;
 use crate::vocab::local::Local;
 
 /// Finds an upper bound of the bytes that finish the text.
@@ -37,28 +35,6 @@ impl Visitor for Costliest<'_> {
 
 /// So few tokens are looked at sooner than the states around them.
 const FEW: u32 = 512;
-
-/// A string's language without its far limits.
-pub(super) struct Unlimited {
-    pub(super) free: NodeId,
-    /// The bytes that its texts can be finished with, wherever they are.
-    rest: u32,
-    /// The limits do not show after tokens of so many characters.
-    certain: u32,
-}
-
-impl Unlimited {
-    /// The tokens after which the limits may show.
-    pub(super) fn doubtful<'a>(
-        &self,
-        vocabulary: &'a Vocabulary,
-    ) -> impl Iterator<Item = u32> + 'a {
-        let strings = vocabulary.strings();
-        let is_doubtful = |&characters: &u16| u32::from(characters) > self.certain;
-        let doubtful = strings.characters.partition_point(is_doubtful);
-        strings.lengths.iter().take(doubtful).flatten().copied()
-    }
-}
 
 impl Walk<'_> {
     /// An upper bound of the bytes that finish the text after any of a mask's tokens.
@@ -137,26 +113,13 @@ impl Walk<'_> {
         if partial != Partial::Nothing {
             return None;
         }
-        let unlimited = self.unlimited(*must)?;
+        let unlimited = Unlimited::of(scanner, *must)?;
         let doubtful = unlimited.doubtful(self.vocabulary);
         let doubtful = doubtful.filter(|&token| has_bit(&local.inside, token));
         let after = doubtful.filter_map(|token| self.after(config, token));
         let costs = after.map(|after| machine.ending_bound(after));
         let certain = machine.string_bound(config.stack, unlimited.rest);
         Some(costs.max().unwrap_or(0).max(certain))
-    }
-
-    /// A string's language without its far limits, which show after long tokens only.
-    pub(super) fn unlimited(&self, must: NodeId) -> Option<Unlimited> {
-        let scanner = &self.machine.frames.rules.scanner;
-        let (free, most) = scanner.regexes.without_far_limits(must, NEAR)?;
-        let rest = scanner.longest_rest(scanner.start(free, Box::new([]))?)?;
-        let certain = most.checked_sub(rest).filter(|&most| most >= NEAR)?;
-        Some(Unlimited {
-            free,
-            rest,
-            certain,
-        })
     }
 
     /// The same of any exit of a string that goes on from `after`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
+use crate::mask::local::Unlimited;
 use crate::mask::{Mask, Tokens, Walk, clear_bits, forget_text, has_bit};
 use crate::regex::node::NodeId;
 use crate::regex::scan::{Scan, ScanId};
@@ -20,6 +21,13 @@ pub(crate) trait Visitor {
 
     /// Takes the tokens that lead to the place that was met last.
     fn take(&mut self, tokens: &[u32]);
+
+    /// Meets a place with the tokens that lead there.
+    fn meet(&mut self, at: Config, tokens: &[u32]) {
+        if self.wants(at) {
+            self.take(tokens);
+        }
+    }
 }
 
 /// The tokens inside a string, grouped.
@@ -72,8 +80,8 @@ impl Walk<'_> {
             if own != below && self.passes_below(next, node, visitor) {
                 return None;
             }
-            if own.0 < own.1 && visitor.wants(forget_text(machine, next)) {
-                visitor.take(trie.tokens_in(own));
+            if own.0 < own.1 {
+                visitor.meet(forget_text(machine, next), trie.tokens_in(own));
             }
             (own != below).then_some(next)
         };
@@ -105,10 +113,8 @@ impl Walk<'_> {
             let tokens = trie.tokens_in((first, next));
             let depth = usize::from(trie.node(node).depth);
             let bytes = self.vocabulary.token(tokens[0]).unwrap_or_default();
-            if let Some(after) = self.read(config, &bytes[depth..])
-                && visitor.wants(forget_text(machine, after))
-            {
-                visitor.take(tokens);
+            if let Some(after) = self.read(config, &bytes[depth..]) {
+                visitor.meet(forget_text(machine, after), tokens);
             }
             from = next;
         }
@@ -134,16 +140,12 @@ impl Walk<'_> {
                 true => None,
                 false => machine.step(at, byte),
             },
-            |tokens, at| {
-                if visitor.wants(at) {
-                    visitor.take(tokens);
-                }
-            },
+            |tokens, at| visitor.meet(at, tokens),
         );
     }
 
     /// Where bytes lead.
-    fn read(&self, from: Config, bytes: &[u8]) -> Option<Config> {
+    pub(super) fn read(&self, from: Config, bytes: &[u8]) -> Option<Config> {
         let mut bytes = bytes.iter();
         bytes.try_fold(from, |at, &byte| self.machine.step(at, byte))
     }
@@ -199,8 +201,8 @@ impl Walk<'_> {
     /// Tells where each of some tokens leads.
     fn alone(&self, start: Config, tokens: &[u32], visitor: &mut impl Visitor) {
         for &token in tokens {
-            if self.after(start, token).is_some_and(|at| visitor.wants(at)) {
-                visitor.take(&[token]);
+            if let Some(after) = self.after(start, token) {
+                visitor.meet(after, &[token]);
             }
         }
     }
@@ -229,8 +231,8 @@ impl Walk<'_> {
                 let tokens = held(group, &rest);
                 clear_bits(&mut rest, &tokens);
                 let after = tokens.first().and_then(|&token| self.after(start, token));
-                if after.is_some_and(|after| visitor.wants(after)) {
-                    visitor.take(&tokens);
+                if let Some(after) = after {
+                    visitor.meet(after, &tokens);
                 }
             }
         }
@@ -259,7 +261,7 @@ impl Walk<'_> {
         }
         let Scan { must, asks } = scanner.scan(scan);
         let unlimited = (asks.is_empty() && partial == Partial::Nothing)
-            .then(|| self.unlimited(*must))
+            .then(|| Unlimited::of(scanner, *must))
             .flatten();
         let (must, doubtful) = match unlimited {
             Some(unlimited) => (

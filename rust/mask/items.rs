@@ -39,9 +39,7 @@ impl Walk<'_> {
 
     /// Whether valid texts go on with these bytes.
     pub(super) fn goes_on(&self, from: Config, bytes: &[u8]) -> bool {
-        let mut bytes = bytes.iter();
-        let end = bytes.try_fold(from, |at, &byte| self.machine.step(at, byte));
-        end.is_some()
+        self.read(from, bytes).is_some()
     }
 
     /// Whether the next item has, after what these bytes read of it, values in plenty.

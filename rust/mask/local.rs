@@ -14,7 +14,7 @@ use crate::vocab::local::{Exit, Exits, Local};
 use crate::vocab::strings::Found;
 
 /// Tokens of more characters are few.
-pub(super) const NEAR: u32 = 24;
+const NEAR: u32 = 24;
 
 /// The local of a string's state, from the vocabulary's cache or made anew.
 pub(super) fn local(
@@ -79,37 +79,68 @@ fn compute(
             max,
         } => of_length(vocabulary, min, max),
         _ => {
-            let free = scanner.regexes.without_far_limits(must, NEAR);
-            let limited = free.and_then(|free| limited(scanner, vocabulary, start(), free, cap));
-            limited.unwrap_or_else(|| sweep(scanner, vocabulary, start()))
+            let unlimited = Unlimited::of(scanner, must);
+            unlimited.map_or_else(
+                || sweep(scanner, vocabulary, start()),
+                |unlimited| limited(scanner, vocabulary, start(), &unlimited, cap),
+            )
         }
     }
 }
 
-/// Of a string whose language is `free` but for limits that texts of more than `most` characters
-/// reach; `None` if they may be too near.
+/// A string's language without its far limits.
+pub(super) struct Unlimited {
+    pub(super) free: NodeId,
+    /// The limits show in texts of more characters.
+    most: u32,
+    /// The bytes that its texts can be finished with, wherever they are.
+    pub(super) rest: u32,
+    /// Whatever tokens of at most so many characters lead to can be finished.
+    certain: u32,
+}
+
+impl Unlimited {
+    /// Of a language; `None` if it has no limits, or they may be too near.
+    pub(super) fn of(scanner: &Scanner, must: NodeId) -> Option<Self> {
+        let (free, most) = scanner.regexes.without_far_limits(must, NEAR)?;
+        let state = scanner.start(free, Box::new([]));
+        let rest = scanner.longest_rest(state.expect("a language is live if a part of it is"))?;
+        let certain = most.checked_sub(rest).filter(|&most| most >= NEAR)?;
+        Some(Unlimited {
+            free,
+            most,
+            rest,
+            certain,
+        })
+    }
+
+    /// The tokens after which the limits may show.
+    pub(super) fn doubtful<'a>(
+        &self,
+        vocabulary: &'a Vocabulary,
+    ) -> impl Iterator<Item = u32> + use<'a> {
+        let strings = vocabulary.strings();
+        let is_doubtful = |&characters: &u16| u32::from(characters) > self.certain;
+        let doubtful = strings.characters.partition_point(is_doubtful);
+        strings.lengths.iter().take(doubtful).flatten().copied()
+    }
+}
+
+/// Of a string with far limits.
 fn limited(
     scanner: &Scanner,
     vocabulary: &Vocabulary,
     start: ScanId,
-    (free, most): (NodeId, u32),
+    unlimited: &Unlimited,
     cap: usize,
-) -> Option<Local> {
-    let state = scanner.start(free, Box::new([]));
-    let state = state.expect("a language is live if a part of it is");
-    // Whatever tokens of at most so many characters lead to can be finished.
-    let certain = most.checked_sub(scanner.longest_rest(state)?)?;
-    if certain < NEAR {
-        return None;
-    }
+) -> Local {
     let strings = vocabulary.strings();
-    let free = cached(scanner, vocabulary, free, Partial::Nothing, cap);
-    let is_doubtful = |&characters: &u16| u32::from(characters) > certain;
-    let doubtful = strings.characters.partition_point(is_doubtful);
+    let free = cached(scanner, vocabulary, unlimited.free, Partial::Nothing, cap);
     let mut inside = free.inside.clone();
-    if doubtful > 0 {
+    let mut doubtful = unlimited.doubtful(vocabulary).peekable();
+    if doubtful.peek().is_some() {
         let mut fewer = inside.to_vec();
-        for &token in strings.lengths.iter().take(doubtful).flatten() {
+        for token in doubtful {
             let bytes = vocabulary.token(token).unwrap_or_default();
             if has_bit(&fewer, token) && follow(scanner, start, bytes).is_none() {
                 clear_bits(&mut fewer, &[token]);
@@ -125,17 +156,17 @@ fn limited(
     };
     let mut open = free.open.clone();
     for (i, exit) in exits.iter().enumerate() {
-        if u32::from(exit.characters) > most && free.is_open(i as u32) && !ends(exit) {
+        if u32::from(exit.characters) > unlimited.most && free.is_open(i as u32) && !ends(exit) {
             let words = exits.len().div_ceil(64);
             let open = open.get_or_insert_with(|| vec![u64::MAX; words].into());
             open[i / 64] &= !(1 << (i % 64));
         }
     }
-    Some(Local {
+    Local {
         inside,
         exits: free.exits.clone(),
         open,
-    })
+    }
 }
 
 /// Where these bytes lead inside a string, if it goes on and can be finished after them.

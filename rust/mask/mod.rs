@@ -555,11 +555,7 @@ impl Walk<'_> {
             for &exit in exits {
                 let Exit { token, before, .. } = local.exits.tokens[exit as usize];
                 let bytes = self.vocabulary.token(token).unwrap_or_default();
-                let mut beyond = bytes[usize::from(before) + 1..].iter();
-                if beyond
-                    .try_fold(closed, |at, &b| self.machine.step(at, b))
-                    .is_some()
-                {
+                if self.goes_on(closed, &bytes[usize::from(before) + 1..]) {
                     more.push(exit);
                 }
             }
