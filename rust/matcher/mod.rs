@@ -345,6 +345,7 @@ impl Matcher {
     }
 
     fn read_checked(&self, mut config: Config, bytes: &[u8]) -> Result<Option<Config>, Error> {
+        work::spend(bytes.len());
         for &byte in bytes {
             self.check_readings(config)?;
             match self.engine.machine.step(config, byte) {
@@ -356,6 +357,7 @@ impl Matcher {
     }
 
     fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {
+        work::spend(bytes.len());
         bytes
             .iter()
             .try_fold(config, |at, &byte| self.engine.machine.step(at, byte))
