@@ -204,7 +204,7 @@ impl Matcher {
         self.check_readings(self.now.config)?;
         let is_stop = vocabulary.stop_token_ids().binary_search(&token).is_ok();
         let named = self.read_named(token);
-        if is_stop && named.is_none() {
+        if is_stop && named.is_empty() {
             if !self.is_accepting() {
                 return Ok(false);
             }
@@ -220,14 +220,17 @@ impl Matcher {
             true => self.read(self.now.config, bytes),
             false => None,
         };
-        let config = match (spelled, named) {
-            (one, None) | (None, one) => one,
-            (Some(spelled), Some(named)) => machine.all_of([spelled, named].into_iter()),
-        };
+        let config = machine.all_of(spelled.into_iter().chain(named.iter().copied()));
         let Some(config) = config else {
             return Ok(false);
         };
-        let Ok(plan) = self.plan_after(Some(token), config) else {
+        let places = || {
+            let ends = self.ends();
+            let spelled = spelled.map(|real| ends.place(self.now.config, bytes, real));
+            let named = named.iter().map(|&real| ends.settle(real));
+            spelled.into_iter().chain(named).collect()
+        };
+        let Ok(plan) = self.plan_after(Some(token), places) else {
             return Ok(false);
         };
         let next = Moment {
@@ -239,16 +242,16 @@ impl Matcher {
         Ok(true)
     }
 
-    /// Where a token leads that a grammar reads by its id; `None` if it reads none such here.
-    fn read_named(&self, token: u32) -> Option<Config> {
+    /// Where a token leads that a grammar reads by its id.
+    fn read_named(&self, token: u32) -> Vec<Config> {
         let sets = self.engine.masks.token_sets();
         if sets.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let machine = &self.engine.machine;
-        let moves = machine.token_moves(self.now.config).into_iter();
+        let moves = self.engine.machine.token_moves(self.now.config).into_iter();
         let holds = |set: u32| has_bit(&sets[set as usize], token);
-        machine.all_of(moves.filter(|&(set, _)| holds(set)).map(|(_, next)| next))
+        let held = moves.filter(|&(set, _)| holds(set));
+        held.map(|(_, next)| next).collect()
     }
 
     /// An error if the text has more readings than are followed. That shows between tokens only, so that
@@ -280,7 +283,8 @@ impl Matcher {
                 None => return Ok(false),
             }
         }
-        let Ok(plan) = self.plan_after(None, config) else {
+        let place = || vec![self.ends().place(self.now.config, bytes, config)];
+        let Ok(plan) = self.plan_after(None, place) else {
             return Ok(false);
         };
         let next = Moment {
