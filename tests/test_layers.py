@@ -16,6 +16,7 @@ LAYERS = (
     {"intern"},
     {"byte_set"},
     {"decimal"},
+    {"spelling"},
     {"regex"},
     {"format"},
     {"schema"},

@@ -42,18 +42,29 @@ class Grammar:
         schema: str,
         whitespace: str,
         property_order: str,
+        spelling: str,
         strict: bool,
         resources: list[tuple[str, str]],
     ) -> Grammar: ...
     @staticmethod
     def from_tree(
-        tree: str, whitespace: str, property_order: str, strict: bool, python_literals: bool
+        tree: str,
+        whitespace: str,
+        property_order: str,
+        spelling: str,
+        strict: bool,
+        python_literals: bool,
     ) -> Grammar: ...
     @staticmethod
     def from_gbnf(text: str, root: str) -> Grammar: ...
     @staticmethod
     def from_lark(
-        text: str, start: str, whitespace: str, property_order: str, strict: bool
+        text: str,
+        start: str,
+        whitespace: str,
+        property_order: str,
+        spelling: str,
+        strict: bool,
     ) -> Grammar: ...
     @staticmethod
     def from_regex(pattern: str, search: bool) -> Grammar: ...

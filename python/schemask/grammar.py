@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Whitespace = Literal["flexible", "compact", "spaced"]
 PropertyOrder = Literal["schema", "any"]
+Spelling = Literal["plain", "any"]
 
 
 class Grammar:
@@ -35,6 +36,10 @@ class Grammar:
             `json.dumps` writes it.
         property_order: `"schema"`: keys come in the order of their first appearance in the schema,
             keys that it does not declare last. `"any"`: in any order.
+        spelling: Of JSON strings and numbers. `"plain"`: as `json.dumps(…, ensure_ascii=False)` or
+            JavaScript's `JSON.stringify` write them, so without needless escapes and zeros, and an
+            integer has neither fraction nor exponent. `"any"`: as JSON allows, which is what checks
+            texts of others.
         strict: Whether a keyword that is not supported exactly is an error. If not, it is ignored
             and listed in `warnings`.
     """
@@ -48,6 +53,7 @@ class Grammar:
         schema: Any,
         whitespace: Whitespace = "flexible",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
         resources: Mapping[str, Any] | None = None,
     ) -> Grammar:
@@ -58,6 +64,7 @@ class Grammar:
                 type that pydantic understands.
             whitespace: See the class.
             property_order: See the class.
+            spelling: See the class.
             strict: See the class.
             resources: Documents that the schema may refer to, by URI; each like `schema`. An `$id`
                 in them counts as well. The official meta-schemas are always at hand, and nothing is
@@ -72,7 +79,9 @@ class Grammar:
         text = _schema_text(schema)
         others = [(uri, _schema_text(other)) for uri, other in (resources or {}).items()]
         return cls(
-            _native.Grammar.from_json_schema(text, whitespace, property_order, strict, others)
+            _native.Grammar.from_json_schema(
+                text, whitespace, property_order, spelling, strict, others
+            )
         )
 
     @classmethod
@@ -84,6 +93,7 @@ class Grammar:
         parallel: bool = True,
         whitespace: Whitespace = "spaced",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
         min_calls: int = 1,
         max_calls: int | None = None,
@@ -100,6 +110,7 @@ class Grammar:
             parallel: Whether a turn may hold more than one call.
             whitespace: See the class.
             property_order: See the class.
+            spelling: See the class.
             strict: See the class.
             min_calls: The fewest calls of a turn that calls.
             max_calls: The most calls of a turn.
@@ -119,7 +130,9 @@ class Grammar:
         tree = form.tree(ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning)
         text = json.dumps(tree, ensure_ascii=False)
         is_python = form.values == "python"
-        return cls(_native.Grammar.from_tree(text, whitespace, property_order, strict, is_python))
+        return cls(
+            _native.Grammar.from_tree(text, whitespace, property_order, spelling, strict, is_python)
+        )
 
     @classmethod
     def from_gbnf(cls, text: str, root: str = "root") -> Grammar:
@@ -145,6 +158,7 @@ class Grammar:
         start: str = "start",
         whitespace: Whitespace = "flexible",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
     ) -> Grammar:
         """The texts of a grammar in the notation of Lark.
@@ -159,6 +173,7 @@ class Grammar:
             start: The rule whose texts are meant.
             whitespace: Of JSON values; see the class.
             property_order: Of JSON values; see the class.
+            spelling: Of JSON values; see the class.
             strict: Of their schemas; see the class.
 
         Raises:
@@ -168,7 +183,9 @@ class Grammar:
             SchemaError: A schema in it is refused.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_lark(text, start, whitespace, property_order, strict))
+        return cls(
+            _native.Grammar.from_lark(text, start, whitespace, property_order, spelling, strict)
+        )
 
     @classmethod
     def from_regex(cls, pattern: str, search: bool = False) -> Grammar:

@@ -10,6 +10,7 @@ use crate::error::{Error, Kind};
 use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
+use crate::spelling::JsonSpelling;
 use crate::{batch, compile, matcher, vocab};
 
 /// Tokens as bytes, stop tokens and special tokens.
@@ -111,12 +112,13 @@ impl Grammar {
         schema: &str,
         whitespace: &str,
         property_order: &str,
+        spelling: &str,
         strict: bool,
         resources: Vec<(String, String)>,
     ) -> PyResult<Self> {
         let options = compile::Options {
             resources,
-            ..options(whitespace, property_order, strict)?
+            ..options(whitespace, property_order, spelling, strict)?
         };
         Ok(Grammar(py.detach(|| {
             compile::Grammar::from_json_schema(schema, options)
@@ -129,6 +131,7 @@ impl Grammar {
         tree: &str,
         whitespace: &str,
         property_order: &str,
+        spelling: &str,
         strict: bool,
         python_literals: bool,
     ) -> PyResult<Self> {
@@ -138,7 +141,7 @@ impl Grammar {
         };
         let options = compile::Options {
             literals,
-            ..options(whitespace, property_order, strict)?
+            ..options(whitespace, property_order, spelling, strict)?
         };
         Ok(Grammar(
             py.detach(|| compile::Grammar::from_tree(tree, options))?,
@@ -165,9 +168,10 @@ impl Grammar {
         start: &str,
         whitespace: &str,
         property_order: &str,
+        spelling: &str,
         strict: bool,
     ) -> PyResult<Self> {
-        let options = options(whitespace, property_order, strict)?;
+        let options = options(whitespace, property_order, spelling, strict)?;
         Ok(Grammar(py.detach(|| {
             compile::Grammar::from_lark(text, start, options)
         })?))
@@ -258,7 +262,12 @@ impl Grammar {
     }
 }
 
-fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<compile::Options> {
+fn options(
+    whitespace: &str,
+    property_order: &str,
+    spelling: &str,
+    strict: bool,
+) -> PyResult<compile::Options> {
     let defaults = compile::Options::default();
     let refuse = |what: &str, value: &str, known: &str| {
         Error::new(
@@ -279,9 +288,15 @@ fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<com
         "any" => compile::PropertyOrder::Any,
         other => return Err(refuse("property_order", other, "'schema', 'any'").into()),
     };
+    let spelling = match spelling {
+        "plain" => JsonSpelling::Plain,
+        "any" => JsonSpelling::Any,
+        other => return Err(refuse("spelling", other, "'plain', 'any'").into()),
+    };
     Ok(compile::Options {
         whitespace,
         property_order,
+        spelling,
         strict,
         ..defaults
     })
