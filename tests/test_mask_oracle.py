@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 import schemask
 from corpus import Entry, Llama3, llama3, maskbench, maskbench_file
 from maskbench import vocabulary_of
-from strategies import KEYS, WORDS, schemas
+from strategies import KEYS, WORDS, open_objects, schemas
 
 GROUPS = {
     path.stem: [case for case in json.loads(path.read_text(encoding="utf-8")) if "valid" in case]
@@ -449,23 +450,44 @@ def test_random_texts_lead_to_one_state_however_they_are_tokenized(
 
 @settings(SETTINGS, max_examples=200)
 @given(
-    schemas(), vocabularies(every_byte=True), st.integers(1, 12), SPELLING, st.integers(0, 2**32)
+    st.one_of(schemas(), open_objects()),
+    vocabularies(every_byte=True),
+    ORDER,
+    SPELLING,
+    st.integers(0, 40),
+    st.integers(0, 2**32),
 )
 def test_a_budget_is_always_kept(
-    schema: Any, vocabulary: schemask.Vocabulary, budget: int, spelling: Any, seed: int
+    schema: Any,
+    vocabulary: schemask.Vocabulary,
+    order: Any,
+    spelling: Any,
+    spare: int,
+    seed: int,
 ) -> None:
     """Whatever is chosen among what the masks allow, the text is whole within the budget."""
     try:
-        grammar = schemask.Grammar.from_json_schema(schema, spelling=spelling)
-        matcher = grammar.compile(vocabulary).matcher(max_tokens=budget)
+        grammar = schemask.Grammar.from_json_schema(schema, property_order=order, spelling=spelling)
+        compiled = grammar.compile(vocabulary)
+        budget = len(vocabulary.tokenize(compiled.matcher().completion())) + spare
+        matcher = compiled.matcher(max_tokens=budget)
     except (schemask.SchemaError, schemask.LimitError):
         assume(False)
-    choose = random.Random(seed)
+    keep(matcher, vocabulary, budget, random.Random(seed))
+
+
+def keep(
+    matcher: schemask.Matcher, vocabulary: schemask.Vocabulary, budget: int, choose: random.Random
+) -> None:
+    """A walk within a budget, its masks held against trying each token."""
+    structure = {*b'{}[]":,\\', *b"u0"}
     text = b""
     for _ in range(budget):
         [options] = np.nonzero(check(matcher, vocabulary, text))
-        assert len(options)
-        token = int(choose.choice(options))
+        assert len(options), text
+        # Most bytes are those of plain text, after which nothing is decided.
+        telling = [t for t in options if {*vocabulary.token(int(t))} & structure]
+        token = int(choose.choice(telling if telling and choose.random() < 0.7 else options))
         assert matcher.accept(token)
         if matcher.is_terminated:
             break
@@ -474,3 +496,67 @@ def test_a_budget_is_always_kept(
         assert matcher.is_accepting
         assert set(np.flatnonzero(mask_of(matcher, vocabulary))) == set(vocabulary.stop_token_ids)
     json.loads(text)
+
+
+SHAPE = {
+    "type": "object",
+    "properties": {
+        "dimensions": {"type": "object", "required": ["length", "radius", "base", "height"]},
+        "shape": {},
+    },
+    "required": ["shape"],
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "head"),
+    [
+        # What has begun of a character excludes the shorter key.
+        (SHAPE, b'{"\\u00'),
+        (SHAPE, b'{"\\u0064'),
+        (SHAPE, b'{"dim'),
+        (SHAPE, b'{"dimensions":{"len'),
+        # Endings of equally many bytes, of which that key makes one longer that is also a shortest.
+        (
+            {
+                "oneOf": [
+                    {"unevaluatedProperties": {"additionalProperties": False}},
+                    {"maxProperties": 1},
+                ]
+            },
+            b'{"x',
+        ),
+        # The shortest unknown keys come next, unless one of them is being read.
+        ({"type": "object", "minProperties": 3}, b"{"),
+        ({"type": "object", "minProperties": 3}, b'{"'),
+        ({"type": "object", "minProperties": 3}, b'{"a'),
+        ({"type": "object", "patternProperties": {"^.$": {}}, "minProperties": 3}, b'{"'),
+        ({"type": "object", "propertyNames": {"pattern": "^.a?$"}, "minProperties": 2}, b'{"b'),
+    ],
+)
+@pytest.mark.parametrize("order", ["schema", "any"])
+def test_budgets_of_all_sizes_after_a_text(schema: Any, head: bytes, order: Any) -> None:
+    longer = [b'{"', b'":', b'":"', b'","', b',"', b'"}', b"}}", b"u0061", b"ab"]
+    tokens = [*(bytes([byte]) for byte in range(256)), *longer, b"<end>"]
+    vocabulary = schemask.Vocabulary(tokens, stop_token_ids=[len(tokens) - 1])
+    grammar = schemask.Grammar.from_json_schema(schema, property_order=order, whitespace="compact")
+    compiled = grammar.compile(vocabulary)
+    shortest = len(vocabulary.tokenize(compiled.matcher().completion()))
+    begun = 0
+    for budget in range(shortest, 75):
+        matcher = compiled.matcher(max_tokens=budget)
+        if all(matcher.accept(token) for token in vocabulary.tokenize(head)):
+            check(matcher, vocabulary, (budget, head))
+            begun += 1
+    assert begun
+
+
+def test_lengths_inside_a_character() -> None:
+    """A token that goes on inside a string after `\\` is none of a string that begins with it."""
+    tokens = [*(bytes([byte]) for byte in range(256)), b'"ab"', b'"abc"', b'"abc', b"<end>"]
+    vocabulary = schemask.Vocabulary(tokens, stop_token_ids=[len(tokens) - 1])
+    for bound, length in itertools.product(("minLength", "maxLength"), range(1, 8)):
+        grammar = schemask.Grammar.from_json_schema({"type": "string", bound: length})
+        matcher = grammar.compile(vocabulary).matcher()
+        assert matcher.accept_bytes(b'"\\')
+        check(matcher, vocabulary, (bound, length))

@@ -29,8 +29,12 @@ pub(super) fn local(
         ScanKey::Anything => NodeId::ANY,
         ScanKey::Scan(scan) => scanner.scan(scan).must,
     };
-    // No token tells greater lengths apart.
-    let longest = vocabulary.strings(scanner.spelling).longest + 1;
+    // No token tells greater lengths apart. One that ends a character may read, after that, what no
+    // other token of a string does; but each of its characters has a byte.
+    let longest = 1 + match partial {
+        Partial::Nothing => vocabulary.strings(scanner.spelling).longest,
+        _ => vocabulary.trie().depth() as u32,
+    };
     let must = match *scanner.regexes.node(must) {
         Node::Repeat {
             body: NodeId::CHAR,
