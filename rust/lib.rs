@@ -22,6 +22,7 @@ mod py;
 mod regex;
 mod schema;
 mod vocab;
+mod work;
 
 pub use batch::fill_masks;
 pub use compile::{CompiledGrammar, Grammar, Options, PropertyOrder};

@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn whether_a_text_is_possible_is_found_out() {
         for (name, shortest) in FORMATS {
-            let regexes = Regexes::new(&Limits::default());
+            let regexes = Regexes::new();
             let language = Format::named(name).expect(name).language(&regexes);
             assert_eq!(regexes.cost(language, Spelling::Json), shortest, "{name}");
             for (min, max) in [(0, 20), (0, 100), (1, 255), (30, 40)] {
@@ -190,7 +190,7 @@ mod tests {
             ("regex", r"^(?:[a-z0-9_]+-\d{2,3}|(?<n>\.x)?)*$", 3000),
             ("duration", "P1Y2M3DT4H5M6S", 100),
         ] {
-            let regexes = Regexes::new(&Limits::default());
+            let regexes = Regexes::new();
             let language = Format::named(name).expect(name).language(&regexes);
             let before = regexes.len();
             let end = unit
@@ -212,7 +212,7 @@ mod tests {
             ("regex", "", r"(?:[a-z]+\.|b{2,3})*"),
             ("time", "12:34:56.", "789"),
         ] {
-            let regexes = Regexes::new(&Limits::default());
+            let regexes = Regexes::new();
             let language = Format::named(name).expect(name).language(&regexes);
             let read = |from: NodeId, text: &str| {
                 text.chars().fold(from, |at, c| regexes.step(at, c.into()))

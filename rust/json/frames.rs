@@ -73,15 +73,6 @@ impl Frames {
         }
     }
 
-    /// How many states there are, of all sorts: a measure of the memory they take.
-    pub(crate) fn len(&self) -> usize {
-        self.rules.len()
-            + self.tasks.len()
-            + self.arrays.len()
-            + self.objects.len()
-            + self.members.len()
-    }
-
     pub(crate) fn task(&self, must: FormulaId, asks: Box<[FormulaId]>) -> TaskId {
         TaskId(self.tasks.intern(Task { must, asks }))
     }

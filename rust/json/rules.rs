@@ -1,6 +1,5 @@
 //! What schemas say about the inside of objects and arrays.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -118,12 +117,11 @@ pub(crate) struct Rules {
     /// The bytes of `,` and of `:`, with the whitespace that must follow them.
     pub(crate) separator: u64,
     pub(crate) limits: Limits,
-    exhausted: AtomicBool,
 }
 
 impl Rules {
     pub(super) fn empty(separator: u64, limits: &Limits) -> Self {
-        let scanner = Scanner::new(limits);
+        let scanner = Scanner::new();
         let numbers = super::number::Numbers::new(&scanner.regexes);
         let (any_number, number_domain) = (numbers.any(), numbers.domain());
         let rules = Rules {
@@ -140,26 +138,10 @@ impl Rules {
             number_domain,
             separator,
             limits: limits.clone(),
-            exhausted: AtomicBool::new(false),
         };
         rules.new_child(FormulaId::TRUE);
         rules.new_child(FormulaId::FALSE);
         rules
-    }
-
-    /// Notes that a search ran out of its budget.
-    pub(crate) fn set_exhausted(&self) {
-        self.exhausted.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether something could not be decided within the limits.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.exhausted.load(Ordering::Relaxed) || self.scanner.regexes.is_exhausted()
-    }
-
-    /// How many states there are: a measure of the memory they take.
-    pub(crate) fn len(&self) -> usize {
-        self.scanner.len() + self.formulas.len() + self.texts.len() + self.shapes.len()
     }
 
     pub(super) fn new_child(&self, formula: FormulaId) -> ChildId {

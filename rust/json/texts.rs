@@ -33,10 +33,6 @@ impl Texts {
         Texts(texts)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// The text `before` with one more character.
     pub(crate) fn longer(&self, before: TextId, c: u32) -> TextId {
         if before == TextId::WHATEVER {

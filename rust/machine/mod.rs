@@ -12,6 +12,7 @@ mod text_ending;
 mod write_gbnf;
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::byte_set::ByteSet;
 use crate::grammar::program::Program;
@@ -166,6 +167,8 @@ pub(crate) struct Machine {
     leads: boxcar::Vec<OnceLock<text::Leads>>,
     follows: Interner<ByteSet>,
     start: Config,
+    /// Bytes of all states.
+    held: AtomicU64,
 }
 
 impl Machine {
@@ -214,6 +217,7 @@ impl Machine {
             follows: Interner::new(),
             stacks: Stacks::new(),
             start,
+            held: AtomicU64::new(0),
         }
     }
 
@@ -241,14 +245,14 @@ impl Machine {
         found
     }
 
-    /// Whether something that no text may satisfy is treated as possible, for want of a proof.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.frames.rules.is_exhausted()
+    /// The bytes of its states, as far as they were told of.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
     }
 
-    /// How many states there are, of all sorts: a measure of the memory they take.
-    pub(crate) fn len(&self) -> usize {
-        self.frames.len() + self.stacks.len() + self.sets.len()
+    /// Operations have made states of so many bytes.
+    pub(crate) fn hold(&self, bytes: u64) {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn push(&self, frame: Frame, below: StackId) -> StackId {

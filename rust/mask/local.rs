@@ -451,7 +451,7 @@ mod tests {
             tokens.extend([vec![0xC3], vec![0xA9, b'a'], vec![b'a', 0xE4, 0xB8], vec![]]);
             let stop = tokens.len() as u32 - 1;
             let vocabulary = Vocabulary::new(&tokens, &[stop], &[]).unwrap();
-            let scanner = Scanner::new(&Limits::default());
+            let scanner = Scanner::new();
             let parsed = parse(pattern, &Limits::default()).unwrap();
             let mut must = vec![lower::search(&parsed, &scanner.regexes).unwrap()];
             must.extend(lengths.map(|(min, max)| scanner.regexes.repeat(NodeId::CHAR, min, max)));

@@ -3,11 +3,14 @@
 mod budget;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
+use crate::limits::Limits;
 use crate::machine::Config;
 use crate::mask::{Mask, bits_of, forget_text, has_bit, set_bits};
+use crate::work::{self, Allowance};
 use budget::Plan;
 
 /// What tells a mask from others, as long as a matcher of its grammar lives.
@@ -26,6 +29,17 @@ pub struct Matcher {
     /// The moments before each token that was accepted.
     before: Vec<Moment>,
     max_tokens: Option<usize>,
+    held: Held,
+}
+
+/// The bytes of states that a text has made.
+#[derive(Debug, Default)]
+struct Held(AtomicU64);
+
+impl Clone for Held {
+    fn clone(&self) -> Self {
+        Held(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
 }
 
 /// All that a token changes.
@@ -41,6 +55,9 @@ fn no_completion(cap: usize) -> Error {
     let message = format!("no valid ending of at most {cap} bytes was found");
     Error::new(Kind::Limit, message)
 }
+
+/// Bytes that are read at once, each such piece like a token.
+const PIECE: usize = 16;
 
 /// How many bytes of forced text are looked for at once.
 const FORCED_BYTES: usize = 4_096;
@@ -75,11 +92,30 @@ impl Matcher {
             now,
             before: Vec::new(),
             max_tokens,
+            held: Held::default(),
         };
         if let Some(most) = max_tokens {
-            matcher.now.plan = Some(matcher.first_plan(most)?);
+            let plan = matcher.metered(Limits::completion, || matcher.first_plan(most))?;
+            matcher.now.plan = Some(plan);
         }
         Ok(matcher)
+    }
+
+    /// Does something within an allowance, of which the text has used some memory already.
+    fn metered<T>(
+        &self,
+        allowance: fn(&Limits) -> Allowance,
+        operation: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut allowance = allowance(self.compiled.limits());
+        let held = self.held.0.load(Ordering::Relaxed);
+        allowance.bytes = allowance.bytes.saturating_sub(held);
+        let (value, used) = work::within(allowance, operation)?;
+        if used.bytes > 0 {
+            self.held.0.fetch_add(used.bytes, Ordering::Relaxed);
+            self.engine.machine.hold(used.bytes);
+        }
+        Ok(value)
     }
 
     /// The grammar that is followed.
@@ -125,13 +161,15 @@ impl Matcher {
             return Ok(());
         }
         self.check_readings(self.now.config)?;
-        let mask = self.mask();
-        mask.write(bits);
-        if let Some(left) = self.left() {
-            self.keep_affordable(&mask, bits, left);
-        }
-        self.set_stop_tokens(bits);
-        Ok(())
+        self.metered(Limits::mask, || {
+            let mask = self.mask();
+            mask.write(bits);
+            if let Some(left) = self.left() {
+                self.keep_affordable(&mask, bits, left);
+            }
+            self.set_stop_tokens(bits);
+            Ok(())
+        })
     }
 
     /// Writes the mask if it is known, and surely within the budget; else nothing has changed.
@@ -190,6 +228,12 @@ impl Matcher {
     /// If the vocabulary has no such token, or the text so far can be read in too many ways: see
     /// [`Limits::readings`](crate::Limits::readings).
     pub fn accept(&mut self, token: u32) -> Result<bool, Error> {
+        let next = self.metered(Limits::accept, || self.after(token))?;
+        self.go_to(next)
+    }
+
+    /// The moment after a token; `None` if it may not come.
+    fn after(&self, token: u32) -> Result<Option<Moment>, Error> {
         let vocabulary = self.compiled.vocabulary();
         let Some(bytes) = vocabulary.token(token) else {
             let message = format!(
@@ -199,21 +243,16 @@ impl Matcher {
             return Err(Error::new(Kind::Token, message));
         };
         if self.now.terminated {
-            return Ok(false);
+            return Ok(None);
         }
         self.check_readings(self.now.config)?;
         let is_stop = vocabulary.stop_token_ids().binary_search(&token).is_ok();
         let named = self.read_named(token);
         if is_stop && named.is_none() {
-            if !self.is_accepting() {
-                return Ok(false);
-            }
-            let ended = Moment {
+            return Ok(self.is_accepting().then(|| Moment {
                 terminated: true,
                 ..self.now.clone()
-            };
-            self.before.push(std::mem::replace(&mut self.now, ended));
-            return Ok(true);
+            }));
         }
         let machine = &self.engine.machine;
         let spelled = match vocabulary.is_text(token) {
@@ -225,15 +264,22 @@ impl Matcher {
             (Some(spelled), Some(named)) => machine.all_of([spelled, named].into_iter()),
         };
         let Some(config) = config else {
-            return Ok(false);
+            return Ok(None);
         };
         let Ok(plan) = self.plan_after(Some(token), config) else {
-            return Ok(false);
+            return Ok(None);
         };
-        let next = Moment {
+        Ok(Some(Moment {
             config,
             terminated: is_stop && machine.is_accepting(config),
             plan,
+        }))
+    }
+
+    /// Goes on to the next moment, if there is one.
+    fn go_to(&mut self, next: Option<Moment>) -> Result<bool, Error> {
+        let Some(next) = next else {
+            return Ok(false);
         };
         self.before.push(std::mem::replace(&mut self.now, next));
         Ok(true)
@@ -269,27 +315,44 @@ impl Matcher {
 
     /// As [`Matcher::accept_bytes`]; an error if the text could be read in too many ways.
     pub(crate) fn try_accept_bytes(&mut self, bytes: &[u8]) -> Result<bool, Error> {
-        if self.now.terminated {
-            return Ok(false);
+        let mut pieces = bytes.chunks(PIECE);
+        let last = pieces.next_back().unwrap_or_default();
+        let mut at = self.now.config;
+        for piece in pieces {
+            match self.metered(Limits::accept, || self.read_checked(at, piece))? {
+                Some(next) => at = next,
+                None => return Ok(false),
+            }
         }
-        let mut config = self.now.config;
+        let next = self.metered(Limits::accept, || self.after_bytes(at, last))?;
+        self.go_to(next)
+    }
+
+    /// The moment after bytes that follow `config`; `None` if they may not come.
+    fn after_bytes(&self, config: Config, bytes: &[u8]) -> Result<Option<Moment>, Error> {
+        if self.now.terminated {
+            return Ok(None);
+        }
+        let Some(config) = self.read_checked(config, bytes)? else {
+            return Ok(None);
+        };
+        let plan = self.plan_after(None, config);
+        Ok(plan.ok().map(|plan| Moment {
+            config,
+            terminated: false,
+            plan,
+        }))
+    }
+
+    fn read_checked(&self, mut config: Config, bytes: &[u8]) -> Result<Option<Config>, Error> {
         for &byte in bytes {
             self.check_readings(config)?;
             match self.engine.machine.step(config, byte) {
                 Some(next) => config = next,
-                None => return Ok(false),
+                None => return Ok(None),
             }
         }
-        let Ok(plan) = self.plan_after(None, config) else {
-            return Ok(false);
-        };
-        let next = Moment {
-            config,
-            terminated: false,
-            plan,
-        };
-        self.before.push(std::mem::replace(&mut self.now, next));
-        Ok(true)
+        Ok(Some(config))
     }
 
     fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {
@@ -335,6 +398,10 @@ impl Matcher {
         if self.now.terminated {
             return Ok(Vec::new());
         }
+        self.metered(Limits::completion, || self.shortest_ending())
+    }
+
+    fn shortest_ending(&self) -> Result<Vec<u8>, Error> {
         let cap = self.compiled.limits().completion_bytes;
         let vocabulary = self.compiled.vocabulary();
         let sets = self.engine.masks.token_sets();
@@ -354,10 +421,18 @@ impl Matcher {
     ///
     /// The longest tokens are taken; where a longer one could reach beyond the forced text, the
     /// list stops before it, so that the model is not led to a spelling that it would not choose.
-    pub fn forced_tokens(&self) -> Vec<u32> {
+    ///
+    /// # Errors
+    ///
+    /// If that takes more work than [`Limits::completion_work`](crate::Limits::completion_work).
+    pub fn forced_tokens(&self) -> Result<Vec<u32>, Error> {
         if self.now.terminated {
-            return Vec::new();
+            return Ok(Vec::new());
         }
+        self.metered(Limits::completion, || Ok(self.find_forced()))
+    }
+
+    fn find_forced(&self) -> Vec<u32> {
         let text = self.forced_text();
         let trie = self.compiled.vocabulary().trie();
         let mut out = Vec::new();

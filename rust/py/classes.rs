@@ -10,6 +10,7 @@ use crate::error::{Error, Kind};
 use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
+use crate::py::interrupt::detached;
 use crate::{batch, compile, matcher, vocab};
 
 /// Tokens as bytes, stop tokens and special tokens.
@@ -118,7 +119,7 @@ impl Grammar {
             resources,
             ..options(whitespace, property_order, strict)?
         };
-        Ok(Grammar(py.detach(|| {
+        Ok(Grammar(detached(py, || {
             compile::Grammar::from_json_schema(schema, options)
         })?))
     }
@@ -140,9 +141,9 @@ impl Grammar {
             literals,
             ..options(whitespace, property_order, strict)?
         };
-        Ok(Grammar(
-            py.detach(|| compile::Grammar::from_tree(tree, options))?,
-        ))
+        Ok(Grammar(detached(py, || {
+            compile::Grammar::from_tree(tree, options)
+        })?))
     }
 
     #[getter]
@@ -153,7 +154,7 @@ impl Grammar {
     #[staticmethod]
     fn from_gbnf(py: Python<'_>, text: &str, root: &str) -> PyResult<Self> {
         let options = compile::Options::default();
-        Ok(Grammar(py.detach(|| {
+        Ok(Grammar(detached(py, || {
             compile::Grammar::from_gbnf(text, root, options)
         })?))
     }
@@ -168,7 +169,7 @@ impl Grammar {
         strict: bool,
     ) -> PyResult<Self> {
         let options = options(whitespace, property_order, strict)?;
-        Ok(Grammar(py.detach(|| {
+        Ok(Grammar(detached(py, || {
             compile::Grammar::from_lark(text, start, options)
         })?))
     }
@@ -176,7 +177,7 @@ impl Grammar {
     #[staticmethod]
     fn from_regex(py: Python<'_>, pattern: &str, search: bool) -> PyResult<Self> {
         let options = compile::Options::default();
-        Ok(Grammar(py.detach(|| {
+        Ok(Grammar(detached(py, || {
             compile::Grammar::from_regex(pattern, search, options)
         })?))
     }
@@ -229,7 +230,7 @@ impl Grammar {
     }
 
     fn to_gbnf(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(py.detach(|| self.0.to_gbnf())?)
+        Ok(detached(py, || self.0.to_gbnf())?)
     }
 
     fn __str__(&self) -> String {
@@ -250,7 +251,7 @@ impl Grammar {
         vocabulary: Bound<'_, Vocabulary>,
     ) -> PyResult<CompiledGrammar> {
         let (grammar, tokens) = (&slf.get().0, vocabulary.get().0.clone());
-        let compiled = py.detach(|| grammar.compile(tokens))?;
+        let compiled = detached(py, || grammar.compile(tokens))?;
         Ok(CompiledGrammar {
             compiled,
             vocabulary: vocabulary.unbind(),
@@ -298,7 +299,7 @@ pub(super) struct CompiledGrammar {
 impl CompiledGrammar {
     #[pyo3(signature = (max_tokens = None))]
     fn matcher(&self, py: Python<'_>, max_tokens: Option<usize>) -> PyResult<Matcher> {
-        Ok(Matcher(py.detach(|| self.compiled.matcher(max_tokens))?))
+        Ok(Matcher(detached(py, || self.compiled.matcher(max_tokens))?))
     }
 
     #[getter]
@@ -322,7 +323,7 @@ impl Matcher {
         if batch::copy_row(&self.0, row) {
             return Ok(());
         }
-        Ok(py.detach(|| batch::fill_row(&self.0, row))?)
+        Ok(detached(py, || batch::fill_row(&self.0, row))?)
     }
 
     fn accept(&mut self, token_id: i64) -> PyResult<bool> {
@@ -336,12 +337,12 @@ impl Matcher {
         Ok(self.0.try_accept_bytes(data)?)
     }
 
-    fn forced_tokens(&self, py: Python<'_>) -> Vec<u32> {
-        py.detach(|| self.0.forced_tokens())
+    fn forced_tokens(&self, py: Python<'_>) -> PyResult<Vec<u32>> {
+        Ok(detached(py, || self.0.forced_tokens())?)
     }
 
     fn completion<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &py.detach(|| self.0.completion())?))
+        Ok(PyBytes::new(py, &detached(py, || self.0.completion())?))
     }
 
     fn rollback(&mut self, count: usize) -> PyResult<()> {
@@ -388,5 +389,7 @@ pub(super) fn fill_masks(
     let row_words = memory.columns;
     let words = arrays::words(&mut memory)?;
     let matchers: Vec<&matcher::Matcher> = matchers.iter().map(|matcher| &matcher.0).collect();
-    Ok(py.detach(|| batch::fill_masks(&matchers, words, row_words))?)
+    Ok(detached(py, || {
+        batch::fill_masks(&matchers, words, row_words)
+    })?)
 }

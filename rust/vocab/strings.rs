@@ -6,6 +6,7 @@ use crate::json::spelling::{Partial, Taken};
 use crate::regex::sketch::Sketch;
 use crate::vocab::Trie;
 use crate::vocab::local::{Exit, Exits, Groups};
+use crate::work;
 
 /// The tokens inside strings, as read from between two characters.
 #[derive(Debug)]
@@ -197,6 +198,7 @@ impl Characters {
             path.clear();
             path.push(start);
             while i < last {
+                work::spend(1);
                 let node = self.nodes[i as usize];
                 path.truncate(usize::from(node.depth));
                 let state = path[path.len() - 1];

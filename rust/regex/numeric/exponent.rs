@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn an_exponent_is_in_its_range_in_every_spelling() {
-        let nodes = Regexes::new(&Limits::default());
+        let nodes = Regexes::new();
         for (lo, hi) in [
             (-999, 999),
             (0, 0),
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn all_exponents_take_few_states() {
-        let nodes = Regexes::new(&Limits::default());
+        let nodes = Regexes::new();
         let mut states = vec![between(&nodes, -MAX_EXPONENT, MAX_EXPONENT)];
         let mut at = 0;
         while at < states.len() {
