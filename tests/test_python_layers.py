@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
 # A module imports from the layers before its own.
 LAYERS = (
     {"errors", "_native"},
+    {"limits"},
     {"vocabulary", "masking", "tools"},
     {"_bytes", "property_order"},
     {"call_schema", "messages"},

@@ -9,6 +9,7 @@ import pydantic
 
 from schemask import _native
 from schemask.errors import GrammarError, SchemaError
+from schemask.limits import Limits, limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,8 @@ class Grammar:
             keys that it does not declare last. `"any"`: in any order.
         strict: Whether a keyword that is not supported exactly is an error. If not, it is ignored
             and listed in `warnings`.
+        limits: Bounds of work and memory that differ from the defaults, such as
+            `{"compile_work": 10_000_000}`; see `schemask.Limits`.
     """
 
     def __init__(self, native: _native.Grammar) -> None:
@@ -50,6 +53,7 @@ class Grammar:
         property_order: PropertyOrder = "schema",
         strict: bool = True,
         resources: Mapping[str, Any] | None = None,
+        limits: Limits | None = None,
     ) -> Grammar:
         """All JSON texts that a schema accepts.
 
@@ -62,17 +66,20 @@ class Grammar:
             resources: Documents that the schema may refer to, by URI; each like `schema`. An `$id`
                 in them counts as well. The official meta-schemas are always at hand, and nothing is
                 ever fetched. Places in these documents are given as their URI, `#` and the pointer.
+            limits: See the class.
 
         Raises:
             UnsupportedSchemaError: The schema uses what is not supported exactly; `pointer` names
                 the keyword.
             SchemaError: It is no JSON Schema, refers to nothing, or nothing satisfies it.
-            LimitError: It is too large or too deep.
+            LimitError: It is too large or too deep, or takes too much work or memory.
         """
         text = _schema_text(schema)
         others = [(uri, _schema_text(other)) for uri, other in (resources or {}).items()]
         return cls(
-            _native.Grammar.from_json_schema(text, whitespace, property_order, strict, others)
+            _native.Grammar.from_json_schema(
+                text, whitespace, property_order, strict, others, limits_of(limits)
+            )
         )
 
     @classmethod
@@ -88,6 +95,7 @@ class Grammar:
         min_calls: int = 1,
         max_calls: int | None = None,
         reasoning: bool = False,
+        limits: Limits | None = None,
     ) -> Grammar:
         """The turns of an assistant that may call tools: what `ChatFormat.parse` reads.
 
@@ -104,6 +112,7 @@ class Grammar:
             min_calls: The fewest calls of a turn that calls.
             max_calls: The most calls of a turn.
             reasoning: Whether a block of reasoning may come first, in formats that have one.
+            limits: See the class.
 
         Raises:
             ToolError: Two tools of the same name.
@@ -119,10 +128,14 @@ class Grammar:
         tree = form.tree(ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning)
         text = json.dumps(tree, ensure_ascii=False)
         is_python = form.values == "python"
-        return cls(_native.Grammar.from_tree(text, whitespace, property_order, strict, is_python))
+        return cls(
+            _native.Grammar.from_tree(
+                text, whitespace, property_order, strict, is_python, limits_of(limits)
+            )
+        )
 
     @classmethod
-    def from_gbnf(cls, text: str, root: str = "root") -> Grammar:
+    def from_gbnf(cls, text: str, root: str = "root", limits: Limits | None = None) -> Grammar:
         """The texts of a grammar in GBNF, the notation of llama.cpp.
 
         Rules may be recursive in any way, also to the left.
@@ -130,13 +143,14 @@ class Grammar:
         Args:
             text: The rules.
             root: The rule whose texts are meant.
+            limits: See the class.
 
         Raises:
             GrammarError: It cannot be read, names rules that are not defined, or no text satisfies
                 a rule; with `line` and `column`.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_gbnf(text, root))
+        return cls(_native.Grammar.from_gbnf(text, root, limits_of(limits)))
 
     @classmethod
     def from_lark(
@@ -146,6 +160,7 @@ class Grammar:
         whitespace: Whitespace = "flexible",
         property_order: PropertyOrder = "schema",
         strict: bool = True,
+        limits: Limits | None = None,
     ) -> Grammar:
         """The texts of a grammar in the notation of Lark.
 
@@ -160,6 +175,7 @@ class Grammar:
             whitespace: Of JSON values; see the class.
             property_order: Of JSON values; see the class.
             strict: Of their schemas; see the class.
+            limits: See the class.
 
         Raises:
             GrammarError: It cannot be read, uses what is not supported (priorities, templates,
@@ -168,22 +184,29 @@ class Grammar:
             SchemaError: A schema in it is refused.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_lark(text, start, whitespace, property_order, strict))
+        return cls(
+            _native.Grammar.from_lark(
+                text, start, whitespace, property_order, strict, limits_of(limits)
+            )
+        )
 
     @classmethod
-    def from_regex(cls, pattern: str, search: bool = False) -> Grammar:
+    def from_regex(
+        cls, pattern: str, search: bool = False, limits: Limits | None = None
+    ) -> Grammar:
         """The texts that a regular expression matches as a whole.
 
         Args:
             pattern: In the syntax of ECMA-262 with Unicode semantics, as for the keyword `pattern`.
             search: Whether the texts are meant in which it matches somewhere.
+            limits: See the class.
 
         Raises:
             GrammarError: It cannot be read, or matches nothing; with `line` and `column`.
             UnsupportedSchemaError: It uses backreferences.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_regex(pattern, search))
+        return cls(_native.Grammar.from_regex(pattern, search, limits_of(limits)))
 
     @classmethod
     def literal(cls, text: str) -> Grammar:

@@ -248,7 +248,7 @@ impl Matcher {
         self.check_readings(self.now.config)?;
         let is_stop = vocabulary.stop_token_ids().binary_search(&token).is_ok();
         let named = self.read_named(token);
-        if is_stop && named.is_none() {
+        if is_stop && named.is_empty() {
             return Ok(self.is_accepting().then(|| Moment {
                 terminated: true,
                 ..self.now.clone()
@@ -259,14 +259,17 @@ impl Matcher {
             true => self.read(self.now.config, bytes),
             false => None,
         };
-        let config = match (spelled, named) {
-            (one, None) | (None, one) => one,
-            (Some(spelled), Some(named)) => machine.all_of([spelled, named].into_iter()),
-        };
+        let config = machine.all_of(spelled.into_iter().chain(named.iter().copied()));
         let Some(config) = config else {
             return Ok(None);
         };
-        let Ok(plan) = self.plan_after(Some(token), config) else {
+        let places = || {
+            let ends = self.ends();
+            let spelled = spelled.map(|real| ends.place(self.now.config, bytes, real));
+            let named = named.iter().map(|&real| ends.settle(real));
+            spelled.into_iter().chain(named).collect()
+        };
+        let Ok(plan) = self.plan_after(Some(token), places) else {
             return Ok(None);
         };
         Ok(Some(Moment {
@@ -285,16 +288,16 @@ impl Matcher {
         Ok(true)
     }
 
-    /// Where a token leads that a grammar reads by its id; `None` if it reads none such here.
-    fn read_named(&self, token: u32) -> Option<Config> {
+    /// Where a token leads that a grammar reads by its id.
+    fn read_named(&self, token: u32) -> Vec<Config> {
         let sets = self.engine.masks.token_sets();
         if sets.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let machine = &self.engine.machine;
-        let moves = machine.token_moves(self.now.config).into_iter();
+        let moves = self.engine.machine.token_moves(self.now.config).into_iter();
         let holds = |set: u32| has_bit(&sets[set as usize], token);
-        machine.all_of(moves.filter(|&(set, _)| holds(set)).map(|(_, next)| next))
+        let held = moves.filter(|&(set, _)| holds(set));
+        held.map(|(_, next)| next).collect()
     }
 
     /// An error if the text has more readings than are followed. That shows between tokens only, so that
@@ -315,36 +318,33 @@ impl Matcher {
 
     /// As [`Matcher::accept_bytes`]; an error if the text could be read in too many ways.
     pub(crate) fn try_accept_bytes(&mut self, bytes: &[u8]) -> Result<bool, Error> {
-        let mut pieces = bytes.chunks(PIECE);
-        let last = pieces.next_back().unwrap_or_default();
-        let mut at = self.now.config;
-        for piece in pieces {
-            match self.metered(Limits::accept, || self.read_checked(at, piece))? {
-                Some(next) => at = next,
+        if self.now.terminated {
+            return Ok(false);
+        }
+        let mut config = self.now.config;
+        for piece in bytes.chunks(PIECE) {
+            match self.metered(Limits::accept, || self.read_checked(config, piece))? {
+                Some(next) => config = next,
                 None => return Ok(false),
             }
         }
-        let next = self.metered(Limits::accept, || self.after_bytes(at, last))?;
+        let next = self.metered(Limits::accept, || Ok(self.after_bytes(bytes, config)))?;
         self.go_to(next)
     }
 
-    /// The moment after bytes that follow `config`; `None` if they may not come.
-    fn after_bytes(&self, config: Config, bytes: &[u8]) -> Result<Option<Moment>, Error> {
-        if self.now.terminated {
-            return Ok(None);
-        }
-        let Some(config) = self.read_checked(config, bytes)? else {
-            return Ok(None);
-        };
-        let plan = self.plan_after(None, config);
-        Ok(plan.ok().map(|plan| Moment {
+    /// The moment after bytes that lead to `config`; `None` if the text could not be finished in time.
+    fn after_bytes(&self, bytes: &[u8], config: Config) -> Option<Moment> {
+        let place = || vec![self.ends().place(self.now.config, bytes, config)];
+        let plan = self.plan_after(None, place).ok()?;
+        Some(Moment {
             config,
             terminated: false,
             plan,
-        }))
+        })
     }
 
     fn read_checked(&self, mut config: Config, bytes: &[u8]) -> Result<Option<Config>, Error> {
+        work::spend(bytes.len());
         for &byte in bytes {
             self.check_readings(config)?;
             match self.engine.machine.step(config, byte) {
@@ -356,6 +356,7 @@ impl Matcher {
     }
 
     fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {
+        work::spend(bytes.len());
         bytes
             .iter()
             .try_fold(config, |at, &byte| self.engine.machine.step(at, byte))

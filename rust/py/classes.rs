@@ -1,5 +1,6 @@
 //! The classes of the extension module.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -114,10 +115,11 @@ impl Grammar {
         property_order: &str,
         strict: bool,
         resources: Vec<(String, String)>,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
         let options = compile::Options {
             resources,
-            ..options(whitespace, property_order, strict)?
+            ..options(whitespace, property_order, strict, &limits)?
         };
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_json_schema(schema, options)
@@ -132,6 +134,7 @@ impl Grammar {
         property_order: &str,
         strict: bool,
         python_literals: bool,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
         let literals = match python_literals {
             true => Literals::Python,
@@ -139,7 +142,7 @@ impl Grammar {
         };
         let options = compile::Options {
             literals,
-            ..options(whitespace, property_order, strict)?
+            ..options(whitespace, property_order, strict, &limits)?
         };
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_tree(tree, options)
@@ -152,8 +155,13 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn from_gbnf(py: Python<'_>, text: &str, root: &str) -> PyResult<Self> {
-        let options = compile::Options::default();
+    fn from_gbnf(
+        py: Python<'_>,
+        text: &str,
+        root: &str,
+        limits: HashMap<String, f64>,
+    ) -> PyResult<Self> {
+        let options = limited(&limits)?;
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_gbnf(text, root, options)
         })?))
@@ -167,16 +175,22 @@ impl Grammar {
         whitespace: &str,
         property_order: &str,
         strict: bool,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
-        let options = options(whitespace, property_order, strict)?;
+        let options = options(whitespace, property_order, strict, &limits)?;
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_lark(text, start, options)
         })?))
     }
 
     #[staticmethod]
-    fn from_regex(py: Python<'_>, pattern: &str, search: bool) -> PyResult<Self> {
-        let options = compile::Options::default();
+    fn from_regex(
+        py: Python<'_>,
+        pattern: &str,
+        search: bool,
+        limits: HashMap<String, f64>,
+    ) -> PyResult<Self> {
+        let options = limited(&limits)?;
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_regex(pattern, search, options)
         })?))
@@ -259,8 +273,22 @@ impl Grammar {
     }
 }
 
-fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<compile::Options> {
-    let defaults = compile::Options::default();
+/// The default options, with some limits of their own.
+fn limited(limits: &HashMap<String, f64>) -> PyResult<compile::Options> {
+    let mut options = compile::Options::default();
+    for (name, &value) in limits {
+        options.limits.set(name, value)?;
+    }
+    Ok(options)
+}
+
+fn options(
+    whitespace: &str,
+    property_order: &str,
+    strict: bool,
+    limits: &HashMap<String, f64>,
+) -> PyResult<compile::Options> {
+    let defaults = limited(limits)?;
     let refuse = |what: &str, value: &str, known: &str| {
         Error::new(
             Kind::Grammar,
@@ -268,7 +296,9 @@ fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<com
         )
     };
     let whitespace = match whitespace {
-        "flexible" => defaults.whitespace,
+        "flexible" => Whitespace::Flexible {
+            run: defaults.limits.whitespace_run,
+        },
         "compact" => Whitespace::Compact,
         "spaced" => Whitespace::Spaced,
         other => {
