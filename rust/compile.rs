@@ -20,6 +20,7 @@ use crate::mask::{Masks, Tails, TokenSets, has_bit, set_bits};
 use crate::regex;
 use crate::schema::model::Model;
 use crate::schema::{LoadOptions, load};
+use crate::spelling::JsonSpelling;
 use crate::vocab::Vocabulary;
 use crate::work;
 
@@ -42,6 +43,8 @@ pub struct Options {
     pub property_order: PropertyOrder,
     /// How null and the booleans are spelled, where JSON values are parts of a grammar.
     pub literals: Literals,
+    /// How strings and numbers are spelled.
+    pub spelling: JsonSpelling,
     /// Whether what is not supported exactly is an error; if not, it is ignored and listed in the
     /// warnings.
     pub strict: bool,
@@ -74,6 +77,7 @@ impl Default for Options {
             },
             property_order: PropertyOrder::Schema,
             literals: Literals::Json,
+            spelling: JsonSpelling::Plain,
             strict: true,
             resources: Vec::new(),
             limits,
@@ -403,12 +407,12 @@ impl Grammar {
             a.whitespace == b.whitespace
                 && a.property_order == b.property_order
                 && a.literals == b.literals
+                && a.spelling == b.spelling
         };
         let mut options = with_json.map(|grammar| &grammar.0.options);
         let first = options.next().unwrap_or(&self.0.options);
         if !options.all(|other| alike(first, other)) {
-            let message =
-                "grammars are joined whose JSON differs in `whitespace` or `property_order`";
+            let message = "grammars are joined whose JSON differs in `whitespace`, `property_order` or `spelling`";
             return Err(Error::new(Kind::Grammar, message));
         }
         let models = all
@@ -439,6 +443,7 @@ impl Grammar {
         let sets = machine.token_sets().iter();
         let sets = sets.map(|set| resolve_tokens(set, &vocabulary));
         let tokens: TokenSets = sets.collect::<Result<_, _>>()?;
+        vocabulary.strings(self.0.options.spelling);
         let engine = RwLock::new(Arc::new(Engine::new(machine, &tokens)));
         Ok(CompiledGrammar(Arc::new(Compiled {
             grammar: self.0.clone(),
@@ -544,11 +549,12 @@ impl Inner {
             whitespace,
             property_order,
             literals,
+            spelling,
             ref limits,
             ..
         } = self.options;
         let models: Vec<&Model> = self.models.iter().map(|model| &**model).collect();
-        let (rules, roots) = Rules::new(&models, whitespace.separator_bytes(), limits)?;
+        let (rules, roots) = Rules::new(&models, whitespace.separator_bytes(), spelling, limits)?;
         let frames = Frames::new(rules, property_order == PropertyOrder::Schema);
         let machine = match &self.around {
             Around::Whitespace(_) => Machine::of_value(frames, roots[0], whitespace),

@@ -24,6 +24,7 @@ GROUPS = {
 }
 GROUPS = {name: cases for name, cases in GROUPS.items() if cases}
 CASES = [case for cases in GROUPS.values() for case in cases]
+SPELLINGS = ["plain", "any"]
 
 
 def mask_of(matcher: schemask.Matcher, vocabulary: schemask.Vocabulary) -> np.ndarray:
@@ -110,10 +111,10 @@ def test_all_tokens_of_a_real_vocabulary_at_states_of_the_cases(walks: Walks) ->
     choose = random.Random(0)
     states = schemas_seen = 0
     for case in choose.sample(CASES, 120):
-        grammar = schemask.Grammar.from_json_schema(case["schema"], **case.get("options", {}))
-        compiled = grammar.compile(walks.vocabulary)
+        compiled = compiled_case(case, walks.vocabulary)
         schemas_seen += 1
         states += walks.along(compiled, choose.choice(case["valid"]), 2, choose)
+        compiled = compiled_case(case, walks.vocabulary, spelling=choose.choice(SPELLINGS))
         states += sum(1 for _ in walks.astray(compiled, 3, choose))
     assert states >= 500
     assert schemas_seen == 120
@@ -125,7 +126,9 @@ def compiled_entries(
     """Some of MaskBench's schemas, but for those that are refused."""
     for entry in maskbench(count, seed=seed):
         try:
-            grammar = schemask.Grammar.from_json_schema(entry.schema, property_order="any")
+            grammar = schemask.Grammar.from_json_schema(
+                entry.schema, property_order="any", spelling=SPELLINGS[seed % 2]
+            )
         except schemask.Error:
             continue
         yield entry, grammar.compile(vocabulary)
@@ -276,7 +279,7 @@ class Retokenizer:
 def compiled_case(
     case: dict[str, Any], vocabulary: schemask.Vocabulary, **options: str
 ) -> schemask.CompiledGrammar:
-    chosen = {**case.get("options", {}), **options}
+    chosen = {"spelling": "any", **case.get("options", {}), **options}
     return schemask.Grammar.from_json_schema(case["schema"], **chosen).compile(vocabulary)
 
 
@@ -313,7 +316,11 @@ def test_masks_of_each_keyword_group(group: str) -> None:
         for order in ("schema", "any"):
             for whitespace in ("flexible", "compact", "spaced"):
                 compiled = compiled_case(
-                    case, vocabulary, property_order=order, whitespace=whitespace
+                    case,
+                    vocabulary,
+                    property_order=order,
+                    whitespace=whitespace,
+                    spelling=choose.choice(SPELLINGS),
                 )
                 for text in choose.choices(case["valid"], k=3):
                     assert check_along(compiled, text, choose)
@@ -379,16 +386,22 @@ SETTINGS = settings(
 )
 WHITESPACE = st.sampled_from(["flexible", "compact", "spaced"])
 ORDER = st.sampled_from(["schema", "any"])
+SPELLING = st.sampled_from(SPELLINGS)
 
 
 @settings(SETTINGS, max_examples=200)
-@given(schemas(), vocabularies(), WHITESPACE, ORDER, st.integers(0, 2**32))
+@given(schemas(), vocabularies(), WHITESPACE, ORDER, SPELLING, st.integers(0, 2**32))
 def test_small_vocabularies(
-    schema: Any, vocabulary: schemask.Vocabulary, whitespace: Any, order: Any, seed: int
+    schema: Any,
+    vocabulary: schemask.Vocabulary,
+    whitespace: Any,
+    order: Any,
+    spelling: Any,
+    seed: int,
 ) -> None:
     try:
         grammar = schemask.Grammar.from_json_schema(
-            schema, whitespace=whitespace, property_order=order
+            schema, whitespace=whitespace, property_order=order, spelling=spelling
         )
     except schemask.SchemaError:
         assume(False)
@@ -408,13 +421,13 @@ def test_small_vocabularies(
 
 
 @settings(SETTINGS, max_examples=100)
-@given(schemas(), ORDER, st.integers(0, 2**32))
+@given(schemas(), ORDER, SPELLING, st.integers(0, 2**32))
 def test_random_texts_lead_to_one_state_however_they_are_tokenized(
-    schema: Any, order: Any, seed: int
+    schema: Any, order: Any, spelling: Any, seed: int
 ) -> None:
     vocabulary = crossing_vocabulary()
     try:
-        grammar = schemask.Grammar.from_json_schema(schema, property_order=order)
+        grammar = schemask.Grammar.from_json_schema(schema, property_order=order, spelling=spelling)
     except (schemask.SchemaError, schemask.LimitError):
         assume(False)
     compiled = grammar.compile(vocabulary)
@@ -435,13 +448,15 @@ def test_random_texts_lead_to_one_state_however_they_are_tokenized(
 
 
 @settings(SETTINGS, max_examples=200)
-@given(schemas(), vocabularies(every_byte=True), st.integers(1, 12), st.integers(0, 2**32))
+@given(
+    schemas(), vocabularies(every_byte=True), st.integers(1, 12), SPELLING, st.integers(0, 2**32)
+)
 def test_a_budget_is_always_kept(
-    schema: Any, vocabulary: schemask.Vocabulary, budget: int, seed: int
+    schema: Any, vocabulary: schemask.Vocabulary, budget: int, spelling: Any, seed: int
 ) -> None:
     """Whatever is chosen among what the masks allow, the text is whole within the budget."""
     try:
-        grammar = schemask.Grammar.from_json_schema(schema)
+        grammar = schemask.Grammar.from_json_schema(schema, spelling=spelling)
         matcher = grammar.compile(vocabulary).matcher(max_tokens=budget)
     except (schemask.SchemaError, schemask.LimitError):
         assume(False)

@@ -42,6 +42,7 @@ class Grammar:
         schema: str,
         whitespace: str,
         property_order: str,
+        spelling: str,
         strict: bool,
         resources: list[tuple[str, str]],
         limits: dict[str, float],
@@ -51,6 +52,7 @@ class Grammar:
         tree: str,
         whitespace: str,
         property_order: str,
+        spelling: str,
         strict: bool,
         python_literals: bool,
         limits: dict[str, float],
@@ -63,6 +65,7 @@ class Grammar:
         start: str,
         whitespace: str,
         property_order: str,
+        spelling: str,
         strict: bool,
         limits: dict[str, float],
     ) -> Grammar: ...

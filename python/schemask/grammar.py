@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Whitespace = Literal["flexible", "compact", "spaced"]
 PropertyOrder = Literal["schema", "any"]
+Spelling = Literal["plain", "any"]
 
 
 class Grammar:
@@ -36,6 +37,10 @@ class Grammar:
             `json.dumps` writes it.
         property_order: `"schema"`: keys come in the order of their first appearance in the schema,
             keys that it does not declare last. `"any"`: in any order.
+        spelling: Of JSON strings and numbers. `"plain"`: as `json.dumps(…, ensure_ascii=False)` or
+            JavaScript's `JSON.stringify` write them, so without needless escapes and zeros, and an
+            integer has neither fraction nor exponent. `"any"`: as JSON allows, which is what checks
+            texts of others.
         strict: Whether a keyword that is not supported exactly is an error. If not, it is ignored
             and listed in `warnings`.
         limits: Bounds of work and memory that differ from the defaults, such as
@@ -51,6 +56,7 @@ class Grammar:
         schema: Any,
         whitespace: Whitespace = "flexible",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
         resources: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
@@ -62,6 +68,7 @@ class Grammar:
                 type that pydantic understands.
             whitespace: See the class.
             property_order: See the class.
+            spelling: See the class.
             strict: See the class.
             resources: Documents that the schema may refer to, by URI; each like `schema`. An `$id`
                 in them counts as well. The official meta-schemas are always at hand, and nothing is
@@ -78,7 +85,7 @@ class Grammar:
         others = [(uri, _schema_text(other)) for uri, other in (resources or {}).items()]
         return cls(
             _native.Grammar.from_json_schema(
-                text, whitespace, property_order, strict, others, limits_of(limits)
+                text, whitespace, property_order, spelling, strict, others, limits_of(limits)
             )
         )
 
@@ -91,6 +98,7 @@ class Grammar:
         parallel: bool = True,
         whitespace: Whitespace = "spaced",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
         min_calls: int = 1,
         max_calls: int | None = None,
@@ -108,6 +116,7 @@ class Grammar:
             parallel: Whether a turn may hold more than one call.
             whitespace: See the class.
             property_order: See the class.
+            spelling: See the class.
             strict: See the class.
             min_calls: The fewest calls of a turn that calls.
             max_calls: The most calls of a turn.
@@ -130,7 +139,7 @@ class Grammar:
         is_python = form.values == "python"
         return cls(
             _native.Grammar.from_tree(
-                text, whitespace, property_order, strict, is_python, limits_of(limits)
+                text, whitespace, property_order, spelling, strict, is_python, limits_of(limits)
             )
         )
 
@@ -159,6 +168,7 @@ class Grammar:
         start: str = "start",
         whitespace: Whitespace = "flexible",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
         limits: Limits | None = None,
     ) -> Grammar:
@@ -174,6 +184,7 @@ class Grammar:
             start: The rule whose texts are meant.
             whitespace: Of JSON values; see the class.
             property_order: Of JSON values; see the class.
+            spelling: Of JSON values; see the class.
             strict: Of their schemas; see the class.
             limits: See the class.
 
@@ -186,7 +197,7 @@ class Grammar:
         """
         return cls(
             _native.Grammar.from_lark(
-                text, start, whitespace, property_order, strict, limits_of(limits)
+                text, start, whitespace, property_order, spelling, strict, limits_of(limits)
             )
         )
 

@@ -20,7 +20,7 @@ class Limits(TypedDict, total=False):
         pattern_nodes: Nodes of the syntax tree of one pattern. Default 100,000.
         pattern_depth: Nesting of a pattern's or grammar's groups. Default 128.
         number_digits: Digits of a numeric bound, written without exponent. Default 1,000.
-        alternatives: Ways in which the branches of a schema may combine at one value. Default 4,096.
+        alternatives: Ways in which branches may combine at one value. Default 4,096.
         readings: States of a grammar in which a text may be at once. Default 256.
         whitespace_run: Whitespace in a row where it is flexible, in characters. Default 32.
         compile_work: Units of reading a schema or grammar and making it ready. Default 2,000,000.
@@ -28,7 +28,7 @@ class Limits(TypedDict, total=False):
         accept_work: Units of accepting one token. Default 200,000.
         completion_work: Units of one completion, or of the forced tokens. Default 20,000,000.
         completion_bytes: Bytes of a completion. Default 1 MiB.
-        memory_bytes: Bytes of states that compiling may make, and that one text may. Default 64 MiB.
+        memory_bytes: Bytes of states that compiling may make, and one text. Default 64 MiB.
         machine_bytes: Bytes of states that texts make before new ones start on a fresh machine.
             Default 64 MiB.
         cache_bytes: Bytes of masks that are kept, for a vocabulary and for each grammar. Default

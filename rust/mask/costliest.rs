@@ -119,7 +119,7 @@ impl Walk<'_> {
             return None;
         }
         let unlimited = Unlimited::of(scanner, *must)?;
-        let doubtful = unlimited.doubtful(self.vocabulary);
+        let doubtful = unlimited.doubtful(self.vocabulary.strings(scanner.spelling));
         let doubtful = doubtful.filter(|&token| has_bit(&local.inside, token));
         let after = doubtful.filter_map(|token| self.after(config, token));
         let costs = after.map(|after| machine.ending_bound(after));

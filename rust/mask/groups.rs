@@ -227,7 +227,7 @@ impl Walk<'_> {
             held.copied().collect()
         };
         if let Together::ByLength(_) = together {
-            for group in self.vocabulary.strings().unfinished.iter() {
+            for group in self.vocabulary.strings(self.spelling()).unfinished.iter() {
                 let tokens = held(group, &rest);
                 clear_bits(&mut rest, &tokens);
                 let first = tokens.first();
@@ -255,7 +255,7 @@ impl Walk<'_> {
         let any = || scanner.start(NodeId::ANY, Box::new([]));
         let scan = scan.or_else(any).expect("any text is text");
         if partial == Partial::Nothing && scanner.is_length_only(scan) {
-            let together = Together::ByLength(&self.vocabulary.strings().lengths);
+            let together = Together::ByLength(&self.vocabulary.strings(self.spelling()).lengths);
             return (together, Vec::new());
         }
         let Scan { must, asks } = scanner.scan(scan);
@@ -265,12 +265,17 @@ impl Walk<'_> {
         let (must, doubtful) = match unlimited {
             Some(unlimited) => (
                 unlimited.free,
-                unlimited.doubtful(self.vocabulary).collect(),
+                unlimited
+                    .doubtful(self.vocabulary.strings(scanner.spelling))
+                    .collect(),
             ),
             None => (*must, Vec::new()),
         };
         let parts = std::iter::once(must).chain(asks.iter().copied());
-        let key = (scanner.regexes.fingerprint_of_all(parts), partial.code());
+        let key = (
+            scanner.regexes.fingerprint_of_all(parts),
+            partial.code_in(scanner.spelling),
+        );
         let groups = self.vocabulary.locals().groups.get(key, self.cap, || {
             let state = scanner.start(must, asks.clone());
             let groups = self.by_state(state.expect("a state that was reached is live"), partial);
@@ -286,7 +291,7 @@ impl Walk<'_> {
         let mut places = Vec::new();
         self.vocabulary.trie().walk(
             (scan, partial),
-            |(scan, partial), byte, _| match partial.take_json(byte) {
+            |(scan, partial), byte, _| match partial.take_json(byte, scanner.spelling) {
                 Taken::Char(c) => Some((scanner.step(scan, c)?, Partial::Nothing)),
                 // Tokens that end where no character fits are in no mask.
                 Taken::Partial(partial) => Some((scan, partial)),

@@ -30,6 +30,7 @@ use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, SetId, State};
 use crate::regex::scan::ScanId;
+use crate::spelling::JsonSpelling;
 use crate::vocab::local::{Above, Chosen, Exit, Exits, Local, Under};
 use crate::vocab::{Trie, Vocabulary};
 
@@ -295,7 +296,8 @@ impl Masks {
             ..Mask::new(mask)
         });
         if !names_itself {
-            let own = mask.bytes(&vocabulary.strings().inside);
+            let spelling = machine.frames.rules.scanner.spelling;
+            let own = mask.bytes(&vocabulary.strings(spelling).inside);
             self.make_room(own, cap);
             self.known.write().insert(alike, mask.clone());
         }
@@ -449,13 +451,20 @@ impl Walk<'_> {
         }
     }
 
+    fn spelling(&self) -> JsonSpelling {
+        self.machine.frames.rules.scanner.spelling
+    }
+
     fn local(&self, key: ScanKey, partial: Partial) -> Arc<Local> {
         local::local(self.machine, self.vocabulary, key, partial, self.cap)
     }
 
     /// The exits that go on from `after` once the string is closed.
     fn leave(&self, local: &Local, after: Config) -> Arc<Left> {
-        let shared = Arc::ptr_eq(&local.exits, &self.vocabulary.strings().exits);
+        let shared = Arc::ptr_eq(
+            &local.exits,
+            &self.vocabulary.strings(self.spelling()).exits,
+        );
         let known = shared.then(|| self.masks.left.read().get(&after).cloned());
         known.flatten().unwrap_or_else(|| {
             let left = Arc::new(self.find_left(&local.exits, after, shared));

@@ -12,6 +12,7 @@ use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
 use crate::py::interrupt::detached;
+use crate::spelling::JsonSpelling;
 use crate::{batch, compile, matcher, vocab};
 
 /// Tokens as bytes, stop tokens and special tokens.
@@ -113,13 +114,14 @@ impl Grammar {
         schema: &str,
         whitespace: &str,
         property_order: &str,
+        spelling: &str,
         strict: bool,
         resources: Vec<(String, String)>,
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
         let options = compile::Options {
             resources,
-            ..options(whitespace, property_order, strict, &limits)?
+            ..options(whitespace, property_order, spelling, strict, &limits)?
         };
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_json_schema(schema, options)
@@ -132,6 +134,7 @@ impl Grammar {
         tree: &str,
         whitespace: &str,
         property_order: &str,
+        spelling: &str,
         strict: bool,
         python_literals: bool,
         limits: HashMap<String, f64>,
@@ -142,7 +145,7 @@ impl Grammar {
         };
         let options = compile::Options {
             literals,
-            ..options(whitespace, property_order, strict, &limits)?
+            ..options(whitespace, property_order, spelling, strict, &limits)?
         };
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_tree(tree, options)
@@ -174,10 +177,11 @@ impl Grammar {
         start: &str,
         whitespace: &str,
         property_order: &str,
+        spelling: &str,
         strict: bool,
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
-        let options = options(whitespace, property_order, strict, &limits)?;
+        let options = options(whitespace, property_order, spelling, strict, &limits)?;
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_lark(text, start, options)
         })?))
@@ -285,6 +289,7 @@ fn limited(limits: &HashMap<String, f64>) -> PyResult<compile::Options> {
 fn options(
     whitespace: &str,
     property_order: &str,
+    spelling: &str,
     strict: bool,
     limits: &HashMap<String, f64>,
 ) -> PyResult<compile::Options> {
@@ -310,9 +315,15 @@ fn options(
         "any" => compile::PropertyOrder::Any,
         other => return Err(refuse("property_order", other, "'schema', 'any'").into()),
     };
+    let spelling = match spelling {
+        "plain" => JsonSpelling::Plain,
+        "any" => JsonSpelling::Any,
+        other => return Err(refuse("spelling", other, "'plain', 'any'").into()),
+    };
     Ok(compile::Options {
         whitespace,
         property_order,
+        spelling,
         strict,
         ..defaults
     })
