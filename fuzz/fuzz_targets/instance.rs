@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use schemask::{Grammar, Options, PropertyOrder, Whitespace};
+use schemask::{Grammar, JsonSpelling, Options, PropertyOrder, Whitespace};
 use schemask_fuzz::input::Edit;
 use schemask_fuzz::judge::Judge;
 use schemask_fuzz::schema::{Document, Literal};
@@ -28,6 +28,7 @@ fuzz_target!(|input: Input| {
     let options = Options {
         whitespace: Whitespace::Compact,
         property_order: PropertyOrder::Any,
+        spelling: JsonSpelling::Any,
         ..Options::default()
     };
     let mut values = vec![input.value.to_json()];

@@ -1,7 +1,7 @@
 //! Inputs that are not schemas: options, edits of values, and texts with a walk.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use schemask::{Grammar, Options, PropertyOrder, Whitespace};
+use schemask::{Grammar, JsonSpelling, Options, PropertyOrder, Whitespace};
 use serde_json::Value;
 
 use crate::schema::{Key, Literal};
@@ -11,6 +11,7 @@ use crate::walk::{Walk, accepts};
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Writing {
     order_matters: bool,
+    is_plain: bool,
     whitespace: Space,
 }
 
@@ -32,6 +33,10 @@ impl Writing {
             property_order: match self.order_matters {
                 true => PropertyOrder::Schema,
                 false => PropertyOrder::Any,
+            },
+            spelling: match self.is_plain {
+                true => JsonSpelling::Plain,
+                false => JsonSpelling::Any,
             },
             ..Options::default()
         }
