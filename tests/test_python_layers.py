@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
 # A module imports from the layers before its own.
 LAYERS = (
     {"errors", "_native"},
-    {"vocabulary", "masking", "tools"},
+    {"vocabulary", "masking", "tools", "_files"},
     {"_bytes", "property_order"},
     {"call_schema", "messages"},
     {"arguments"},
