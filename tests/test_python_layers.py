@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
 LAYERS = (
     {"errors", "_native"},
     {"limits"},
-    {"vocabulary", "masking", "tools"},
+    {"vocabulary", "masking", "tools", "_files"},
     {"_bytes", "property_order"},
     {"call_schema", "messages"},
     {"arguments"},

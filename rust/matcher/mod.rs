@@ -123,6 +123,11 @@ impl Matcher {
         &self.compiled
     }
 
+    /// The budget that the matcher was made with, if any.
+    pub fn max_tokens(&self) -> Option<usize> {
+        self.max_tokens
+    }
+
     /// How many tokens have been accepted, stop tokens included.
     pub fn token_count(&self) -> usize {
         self.before.len()
@@ -147,16 +152,7 @@ impl Matcher {
     /// If `bits` has not [`Vocabulary::mask_words`](crate::Vocabulary::mask_words) words, or the text
     /// so far can be read in too many ways: see [`Limits::readings`](crate::Limits::readings).
     pub fn fill_mask(&self, bits: &mut [u32]) -> Result<(), Error> {
-        let vocabulary = self.compiled.vocabulary();
-        if bits.len() != vocabulary.mask_words() {
-            let message = format!(
-                "a bitmask row for {} tokens has {} words, not {}",
-                vocabulary.size(),
-                vocabulary.mask_words(),
-                bits.len()
-            );
-            return Err(Error::new(Kind::Mask, message));
-        }
+        self.check_words(bits)?;
         if self.copy_mask(bits) {
             return Ok(());
         }
@@ -170,6 +166,51 @@ impl Matcher {
             self.set_stop_tokens(bits);
             Ok(())
         })
+    }
+
+    /// Writes which tokens the budget alone forbids: those that the grammar allows next and
+    /// [`Matcher::fill_mask`] leaves out. Tells whether there are any.
+    ///
+    /// As long as there were none, the text is the one that it would be without a budget.
+    ///
+    /// # Errors
+    ///
+    /// As [`Matcher::fill_mask`].
+    pub fn fill_unaffordable(&self, bits: &mut [u32]) -> Result<bool, Error> {
+        self.check_words(bits)?;
+        bits.fill(0);
+        let Some(left) = self.left().filter(|_| !self.now.terminated) else {
+            return Ok(false);
+        };
+        self.check_readings(self.now.config)?;
+        let mask = self.mask();
+        if mask
+            .known_costliest()
+            .is_some_and(|most| most < left as u64)
+        {
+            return Ok(false);
+        }
+        mask.write(bits);
+        let mut affordable = bits.to_vec();
+        self.keep_affordable(&mask, &mut affordable, left);
+        self.set_stop_tokens(&mut affordable);
+        let pairs = bits.iter_mut().zip(&affordable);
+        pairs.for_each(|(bits, kept)| *bits &= !kept);
+        Ok(bits.iter().any(|&word| word != 0))
+    }
+
+    fn check_words(&self, bits: &[u32]) -> Result<(), Error> {
+        let vocabulary = self.compiled.vocabulary();
+        if bits.len() == vocabulary.mask_words() {
+            return Ok(());
+        }
+        let message = format!(
+            "a bitmask row for {} tokens has {} words, not {}",
+            vocabulary.size(),
+            vocabulary.mask_words(),
+            bits.len()
+        );
+        Err(Error::new(Kind::Mask, message))
     }
 
     /// Writes the mask if it is known, and surely within the budget; else nothing has changed.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -11,6 +12,7 @@ use crate::error::{Error, Kind};
 use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
+use crate::py::integer::Integer;
 use crate::py::interrupt::detached;
 use crate::spelling::JsonSpelling;
 use crate::{batch, compile, matcher, vocab};
@@ -26,8 +28,8 @@ impl Vocabulary {
     fn new(
         py: Python<'_>,
         tokens: Vec<PyBackedBytes>,
-        stop_token_ids: Vec<i64>,
-        special_token_ids: Vec<i64>,
+        stop_token_ids: Vec<Integer>,
+        special_token_ids: Vec<Integer>,
     ) -> PyResult<Self> {
         let stop = token_ids("stop", &stop_token_ids)?;
         let special = token_ids("special", &special_token_ids)?;
@@ -59,9 +61,9 @@ impl Vocabulary {
             .collect()
     }
 
-    fn token<'py>(&self, py: Python<'py>, id: i64) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = u32::try_from(id).ok().and_then(|id| self.0.token(id));
-        let bytes = bytes.ok_or_else(|| outside(id, self.0.size()))?;
+    fn token<'py>(&self, py: Python<'py>, id: Integer) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = u32::try_from(id.0).ok().and_then(|id| self.0.token(id));
+        let bytes = bytes.ok_or_else(|| outside(id.0, self.0.size()))?;
         Ok(PyBytes::new(py, bytes))
     }
 
@@ -76,13 +78,27 @@ impl Vocabulary {
         self.0.size()
     }
 
+    /// Whether every token has the same bytes and the same part, so that masks mean the same.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        let other = other.cast::<Vocabulary>();
+        other.is_ok_and(|other| self.0.is_equal(&other.get().0))
+    }
+
+    fn __hash__(&self) -> u64 {
+        self.0.size() as u64
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(no_pickle("Vocabulary", "read it again from its tokenizer"))
+    }
+
     fn __repr__(&self) -> String {
         format!("<Vocabulary of {} tokens>", self.0.size())
     }
 }
 
-fn token_ids(what: &str, ids: &[i64]) -> PyResult<Vec<u32>> {
-    let convert = |&id: &i64| {
+fn token_ids(what: &str, ids: &[Integer]) -> PyResult<Vec<u32>> {
+    let convert = |&Integer(id): &Integer| {
         u32::try_from(id).map_err(|_| {
             Error::new(
                 Kind::Vocabulary,
@@ -100,6 +116,13 @@ fn outside(id: i64, size: usize) -> PyErr {
         format!("token {id} is outside the vocabulary of {size} tokens"),
     )
     .into()
+}
+
+/// What cannot leave the process says so.
+fn no_pickle(class: &str, instead: &str) -> PyErr {
+    PyTypeError::new_err(format!(
+        "a {class} lives in one process and cannot be pickled: {instead}"
+    ))
 }
 
 /// A set of valid texts.
@@ -206,7 +229,7 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn token(id: i64) -> PyResult<Self> {
+    fn token(id: Integer) -> PyResult<Self> {
         let [id] = token_ids("the grammar's", &[id])?[..] else {
             unreachable!("one id is one id")
         };
@@ -253,6 +276,13 @@ impl Grammar {
 
     fn __str__(&self) -> String {
         self.0.to_string()
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(no_pickle(
+            "Grammar",
+            "make it again from its schema or text",
+        ))
     }
 
     #[getter]
@@ -339,13 +369,25 @@ pub(super) struct CompiledGrammar {
 #[pymethods]
 impl CompiledGrammar {
     #[pyo3(signature = (max_tokens = None))]
-    fn matcher(&self, py: Python<'_>, max_tokens: Option<usize>) -> PyResult<Matcher> {
+    fn matcher(&self, py: Python<'_>, max_tokens: Option<Integer>) -> PyResult<Matcher> {
+        let max_tokens = max_tokens.map(|tokens| tokens.count("max_tokens"));
+        let max_tokens = max_tokens.transpose()?;
         Ok(Matcher(detached(py, || self.compiled.matcher(max_tokens))?))
     }
 
     #[getter]
     fn vocabulary(&self, py: Python<'_>) -> Py<Vocabulary> {
         self.vocabulary.clone_ref(py)
+    }
+
+    fn __repr__(&self) -> String {
+        let size = self.compiled.vocabulary().size();
+        format!("<CompiledGrammar for a vocabulary of {size} tokens>")
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        let instead = "compile the grammar anew in the other process";
+        Err(no_pickle("CompiledGrammar", instead))
     }
 }
 
@@ -355,10 +397,10 @@ pub(super) struct Matcher(matcher::Matcher);
 
 #[pymethods]
 impl Matcher {
-    #[pyo3(signature = (bitmask, row = 0))]
-    fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: i64) -> PyResult<()> {
+    #[pyo3(signature = (bitmask, row = Integer(0)))]
+    fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: Integer) -> PyResult<()> {
         let bitmask = arrays::bitmask(bitmask)?;
-        let mut memory = arrays::one_row(&bitmask, row)?;
+        let mut memory = arrays::one_row(&bitmask, row.0)?;
         let row = arrays::words(&mut memory)?;
         // To let other threads run costs about as much as to copy a mask.
         if batch::copy_row(&self.0, row) {
@@ -367,10 +409,23 @@ impl Matcher {
         Ok(detached(py, || batch::fill_row(&self.0, row))?)
     }
 
-    fn accept(&mut self, token_id: i64) -> PyResult<bool> {
-        match u32::try_from(token_id) {
+    #[pyo3(signature = (bitmask, row = Integer(0)))]
+    fn fill_unaffordable(
+        &self,
+        py: Python<'_>,
+        bitmask: &Bound<'_, PyAny>,
+        row: Integer,
+    ) -> PyResult<bool> {
+        let bitmask = arrays::bitmask(bitmask)?;
+        let mut memory = arrays::one_row(&bitmask, row.0)?;
+        let row = arrays::words(&mut memory)?;
+        Ok(detached(py, || batch::fill_unaffordable(&self.0, row))?)
+    }
+
+    fn accept(&mut self, token_id: Integer) -> PyResult<bool> {
+        match u32::try_from(token_id.0) {
             Ok(id) => Ok(self.0.accept(id)?),
-            Err(_) => Err(outside(token_id, self.0.compiled().vocabulary().size())),
+            Err(_) => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
         }
     }
 
@@ -386,8 +441,8 @@ impl Matcher {
         Ok(PyBytes::new(py, &detached(py, || self.0.completion())?))
     }
 
-    fn rollback(&mut self, count: usize) -> PyResult<()> {
-        Ok(self.0.rollback(count)?)
+    fn rollback(&mut self, count: Integer) -> PyResult<()> {
+        Ok(self.0.rollback(count.count("count")?)?)
     }
 
     fn reset(&mut self) {
@@ -415,6 +470,23 @@ impl Matcher {
     #[getter]
     fn token_count(&self) -> usize {
         self.0.token_count()
+    }
+
+    fn __repr__(&self) -> String {
+        let budget = self.0.max_tokens();
+        let budget = budget.map_or(String::new(), |most| format!(" of at most {most}"));
+        let state = match (self.0.is_terminated(), self.0.is_accepting()) {
+            (true, _) => "ended",
+            (false, true) => "may end",
+            (false, false) => "unfinished",
+        };
+        let count = self.0.token_count();
+        format!("<Matcher after {count} tokens{budget}, {state}>")
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        let instead = "make one of the grammar in the other process, and accept its tokens";
+        Err(no_pickle("Matcher", instead))
     }
 }
 

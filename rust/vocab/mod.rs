@@ -42,6 +42,15 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
+    /// Whether every token has the same bytes and the same part in both, so that masks mean the same.
+    pub fn is_equal(&self, other: &Vocabulary) -> bool {
+        std::ptr::eq(self, other)
+            || (self.starts == other.starts
+                && self.bytes == other.bytes
+                && self.stop == other.stop
+                && self.special == other.special)
+    }
+
     /// A vocabulary of `tokens[id]`, the bytes that each token adds to the text.
     ///
     /// # Errors
