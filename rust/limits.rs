@@ -21,6 +21,9 @@ pub struct Limits {
     pub readings: usize,
     /// States explored by one search for a witness (is there such a string?). Default 20,000.
     pub witness_states: usize,
+    /// Steps of one search for tokens that finish a text, on a vocabulary that cannot spell every
+    /// text. Default 300,000.
+    pub spelling_steps: usize,
     /// Bytes of a completion: a schema can demand more than anybody wants. Default 1 MiB.
     pub completion_bytes: usize,
     /// Consecutive whitespace characters with `whitespace="flexible"`. Default 32.
@@ -44,6 +47,7 @@ impl Default for Limits {
             alternatives: 4_096,
             readings: 256,
             witness_states: 20_000,
+            spelling_steps: 300_000,
             completion_bytes: 1 << 20,
             whitespace_run: 32,
             states: 500_000,

@@ -10,8 +10,9 @@ PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
 
 # A module imports from the layers before its own.
 LAYERS = (
-    {"errors", "_native"},
-    {"vocabulary", "masking", "tools"},
+    {"errors", "_unicode", "docstrings", "python_values", "_native"},
+    {"vocabulary", "masking", "definitions"},
+    {"tools"},
     {"_bytes", "property_order"},
     {"call_schema", "messages"},
     {"arguments"},

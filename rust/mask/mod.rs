@@ -13,6 +13,7 @@ mod items;
 mod keys;
 mod local;
 mod plain;
+mod reach;
 mod tails;
 mod text;
 
@@ -33,6 +34,7 @@ use crate::vocab::{Trie, Vocabulary};
 
 pub(crate) use groups::Visitor;
 use plain::Texts;
+pub(crate) use reach::{Reach, Speller};
 pub(crate) use tails::Tails;
 
 /// The text tokens that may come next.

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::error::{Error, Kind};
 use crate::json::texts::TextId;
 use crate::machine::Config;
-use crate::mask::{Late, Mask, Visitor, add_bits, clear_bits, has_bit, set_bits};
+use crate::mask::{Late, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits};
 use crate::matcher::Matcher;
 
 /// Tokens that finish the text, of which the first ones have come already.
@@ -111,6 +111,9 @@ impl Matcher {
 
     /// Tokens that finish the text from a configuration.
     fn finish(&self, config: Config) -> Option<Vec<u32>> {
+        if let Some(speller) = self.speller() {
+            return speller.finish(config).ok().flatten();
+        }
         let (engine, vocabulary) = (&self.engine, self.compiled.vocabulary());
         let tails = &engine.tails;
         tails.tokens(&engine.machine, vocabulary, config, self.compiled.limits())
@@ -128,6 +131,9 @@ impl Matcher {
     }
 
     fn fewest(&self, config: Config) -> Option<usize> {
+        if self.speller().is_some() {
+            return self.finish(config).map(|tokens| tokens.len());
+        }
         let (engine, vocabulary) = (&self.engine, self.compiled.vocabulary());
         let tails = &engine.tails;
         tails.fewest(&engine.machine, vocabulary, config, self.compiled.limits())
@@ -176,6 +182,17 @@ impl Matcher {
         if let Some(token) = planned {
             set_bits(bits, &[token]);
         }
+    }
+
+    /// The same on a vocabulary that cannot spell every text, where each token is tried.
+    pub(super) fn keep_spelled(&self, bits: &mut [u32]) {
+        let mut follower = self.clone();
+        let refused = |&token: &u32| match follower.accept(token) {
+            Ok(true) => follower.rollback(1).is_err(),
+            _ => true,
+        };
+        let gone: Vec<u32> = bits_of(bits).filter(refused).collect();
+        clear_bits(bits, &gone);
     }
 
     /// The tokens of a mask after which it takes [`SOON`] tokens or more.

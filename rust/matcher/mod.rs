@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
 use crate::machine::Config;
-use crate::mask::{Mask, bits_of, forget_text, has_bit, set_bits};
+use crate::mask::{Mask, Speller, bits_of, forget_text, has_bit, set_bits};
 use budget::Plan;
 
 /// What tells a mask from others, as long as a matcher of its grammar lives.
@@ -125,6 +125,17 @@ impl Matcher {
             return Ok(());
         }
         self.check_readings(self.now.config)?;
+        if let Some(speller) = self.speller() {
+            bits.copy_from_slice(&speller.mask(self.now.config)?);
+            if self.max_tokens.is_some() {
+                self.keep_spelled(bits);
+            }
+            self.set_stop_tokens(bits);
+            return match bits.iter().all(|&word| word == 0) {
+                true => Err(speller.unspellable(self.now.config)),
+                false => Ok(()),
+            };
+        }
         let mask = self.mask();
         mask.write(bits);
         if let Some(left) = self.left() {
@@ -134,12 +145,19 @@ impl Matcher {
         Ok(())
     }
 
+    /// What says which tokens lead to an end, if the vocabulary cannot spell every text.
+    fn speller(&self) -> Option<Speller<'_>> {
+        self.compiled.speller(&self.engine)
+    }
+
     /// Writes the mask if it is known, and surely within the budget; else nothing has changed.
     ///
     /// `bits` are as many words as the vocabulary needs.
     pub(crate) fn copy_mask(&self, bits: &mut [u32]) -> bool {
         if self.now.terminated {
             bits.fill(0);
+        } else if self.speller().is_some() {
+            return false;
         } else {
             let masks = &self.engine.masks;
             let Some(mask) = masks.known(&self.engine.machine, self.now.config) else {
@@ -162,6 +180,7 @@ impl Matcher {
     pub(crate) fn new_mask(&self) -> Option<NewMask> {
         let (machine, masks) = (&self.engine.machine, &self.engine.masks);
         let is_new = !self.now.terminated
+            && self.speller().is_none()
             && self.check_readings(self.now.config).is_ok()
             && masks.known(machine, self.now.config).is_none();
         is_new.then(|| NewMask {
@@ -227,6 +246,9 @@ impl Matcher {
         let Some(config) = config else {
             return Ok(false);
         };
+        if !self.can_end(config)? {
+            return Ok(false);
+        }
         let Ok(plan) = self.plan_after(Some(token), config) else {
             return Ok(false);
         };
@@ -280,6 +302,9 @@ impl Matcher {
                 None => return Ok(false),
             }
         }
+        if !self.can_end(config)? {
+            return Ok(false);
+        }
         let Ok(plan) = self.plan_after(None, config) else {
             return Ok(false);
         };
@@ -290,6 +315,12 @@ impl Matcher {
         };
         self.before.push(std::mem::replace(&mut self.now, next));
         Ok(true)
+    }
+
+    /// Whether the vocabulary has tokens that lead from there to an end of the text.
+    fn can_end(&self, config: Config) -> Result<bool, Error> {
+        self.speller()
+            .map_or(Ok(true), |speller| speller.can_end(config))
     }
 
     fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {
@@ -325,7 +356,8 @@ impl Matcher {
     }
 
     /// The bytes of a shortest valid ending; empty where the text may end. A token that must come
-    /// by its id counts as one byte, and is spelled as the vocabulary spells it.
+    /// by its id counts as one byte, and is spelled as the vocabulary spells it. Where no tokens
+    /// spell the shortest ending, it is another one that some do.
     ///
     /// # Errors
     ///
@@ -337,6 +369,12 @@ impl Matcher {
         }
         let cap = self.compiled.limits().completion_bytes;
         let vocabulary = self.compiled.vocabulary();
+        if let Some(speller) = self.speller() {
+            let tokens = speller.finish(self.now.config)?;
+            let tokens = tokens.ok_or_else(|| no_completion(cap))?;
+            let bytes = tokens.iter().filter_map(|&token| vocabulary.token(token));
+            return Ok(bytes.flatten().copied().collect());
+        }
         let sets = self.engine.masks.token_sets();
         let spell = |set: u32| {
             let token = sets.get(set as usize).and_then(|set| bits_of(set).next());
@@ -371,8 +409,9 @@ impl Matcher {
             out.push(token);
             at += length;
         }
-        if self.max_tokens.is_some() {
-            // The longest tokens need not be the fewest, and the budget may ask for those.
+        if self.max_tokens.is_some() || self.speller().is_some() {
+            // The longest tokens need not be the fewest, and the budget may ask for those; nor need
+            // others go on with the rest.
             let mut follower = self.clone();
             let refused = |&token: &u32| !matches!(follower.accept(token), Ok(true));
             let fitting = out.iter().position(refused);

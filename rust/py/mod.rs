@@ -5,6 +5,7 @@ mod classes;
 mod errors;
 mod logits;
 mod memory;
+mod text;
 
 use pyo3::prelude::*;
 

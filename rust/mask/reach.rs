@@ -1,0 +1,286 @@
+//! What a vocabulary can spell of a grammar, where that is not everything.
+//!
+//! With a token for each byte every text can be spelled, and nothing here is needed. Without, a text
+//! that the grammar lets go on may have no token to go on with. So configurations are asked whether
+//! some tokens lead from them to an end of the text. Mostly the tokens that spell the machine's own
+//! ending do; where they do not, other ways are tried, the nearest to an end first.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::error::{Error, Kind};
+use crate::limits::Limits;
+use crate::machine::{Config, Machine};
+use crate::mask::{Tails, TokenSets, add_bits, bits_of, forget_text, set_bits};
+use crate::vocab::Vocabulary;
+
+/// What tokens can do from the configurations of a grammar, as far as it was asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Reach(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    fates: FxHashMap<Config, Fate>,
+    masks: FxHashMap<Config, Arc<[u32]>>,
+    bytes: usize,
+}
+
+/// What can become of a text.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    /// The machine's own ending can be spelled.
+    Ends,
+    /// Another ending can, which begins with a token; and where that leads.
+    Via(u32, Config),
+    /// No tokens lead to an end.
+    Dead,
+}
+
+/// A grammar on a vocabulary that cannot spell everything.
+#[derive(Clone, Copy)]
+pub(crate) struct Speller<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) vocabulary: &'a Vocabulary,
+    pub(crate) tails: &'a Tails,
+    pub(crate) sets: &'a TokenSets,
+    pub(crate) limits: &'a Limits,
+    pub(crate) reach: &'a Reach,
+}
+
+impl Speller<'_> {
+    /// Whether some tokens lead to an end of the text. Errors: [`Kind::Limit`], if that was not
+    /// found out.
+    pub(crate) fn can_end(&self, config: Config) -> Result<bool, Error> {
+        Ok(!matches!(self.fate(config)?, Fate::Dead))
+    }
+
+    /// The tokens that may come next, a bit for each. Errors: as [`Speller::can_end`].
+    pub(crate) fn mask(&self, config: Config) -> Result<Arc<[u32]>, Error> {
+        if let Some(known) = self.reach.0.lock().masks.get(&config) {
+            return Ok(known.clone());
+        }
+        let mut bits = vec![0; self.vocabulary.mask_words()];
+        self.for_moves(config, &mut 0, |tokens, next| {
+            if self.can_end(next)? {
+                add_moves(&mut bits, tokens);
+            }
+            Ok(())
+        })?;
+        let bits: Arc<[u32]> = bits.into();
+        let mut known = self.reach.0.lock();
+        known.make_room(4 * bits.len() + size_of::<Config>(), self.limits);
+        known.masks.insert(config, bits.clone());
+        Ok(bits)
+    }
+
+    /// Tokens that finish the text; `None` if there are none within the limits. They are those of
+    /// the machine's own ending if the vocabulary has some.
+    pub(crate) fn finish(&self, config: Config) -> Result<Option<Vec<u32>>, Error> {
+        let mut tokens = Vec::new();
+        let mut at = config;
+        while tokens.len() <= self.limits.completion_bytes {
+            match self.fate(at)? {
+                Fate::Dead => break,
+                Fate::Via(token, next) => {
+                    tokens.push(token);
+                    at = next;
+                }
+                Fate::Ends => {
+                    let (machine, vocabulary) = (self.machine, self.vocabulary);
+                    let rest = self.tails.tokens(machine, vocabulary, at, self.limits);
+                    return Ok(rest.map(|rest| [tokens, rest].concat()));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn fate(&self, config: Config) -> Result<Fate, Error> {
+        let config = forget_text(self.machine, config);
+        match self.known_fate(config) {
+            Some(fate) => Ok(fate),
+            None => self.search(config),
+        }
+    }
+
+    /// The fate of a configuration whose text is forgotten, if it is clear.
+    fn known_fate(&self, config: Config) -> Option<Fate> {
+        if let Some(&known) = self.reach.0.lock().fates.get(&config) {
+            return Some(known);
+        }
+        let (machine, vocabulary) = (self.machine, self.vocabulary);
+        let fewest = self.tails.fewest(machine, vocabulary, config, self.limits);
+        fewest.map(|_| {
+            self.remember(config, Fate::Ends);
+            Fate::Ends
+        })
+    }
+
+    fn remember(&self, config: Config, fate: Fate) {
+        let mut known = self.reach.0.lock();
+        known.make_room(2 * size_of::<(Config, Fate)>(), self.limits);
+        known.fates.insert(config, fate);
+    }
+
+    /// Looks for a way to an end among all tokens.
+    fn search(&self, start: Config) -> Result<Fate, Error> {
+        // Each configuration with the one before it and the token between them.
+        let mut met: Vec<(Config, Option<(usize, u32)>)> = vec![(start, None)];
+        let mut seen: FxHashSet<Config> = FxHashSet::from_iter([start]);
+        let mut open = BinaryHeap::from([(Reverse(0), Reverse(0))]);
+        let mut steps = 0;
+        while let Some((_, Reverse(from))) = open.pop() {
+            let mut moves = Vec::new();
+            self.for_moves(met[from].0, &mut steps, |tokens, next| {
+                let next = forget_text(self.machine, next);
+                if let Some(token) = tokens.first()
+                    && seen.insert(next)
+                {
+                    moves.push((token, next));
+                }
+                Ok(())
+            })?;
+            for (token, next) in moves {
+                match self.known_fate(next) {
+                    Some(Fate::Dead) => {}
+                    None => {
+                        met.push((next, Some((from, token))));
+                        let far = self.machine.ending_bound(next);
+                        open.push((Reverse(far), Reverse(met.len() - 1)));
+                    }
+                    Some(_) => return Ok(self.settle(&met, from, (token, next))),
+                }
+            }
+        }
+        for (config, _) in met {
+            self.remember(config, Fate::Dead);
+        }
+        Ok(Fate::Dead)
+    }
+
+    /// Keeps a way to an end that was found; the fate of where it began.
+    fn settle(
+        &self,
+        met: &[(Config, Option<(usize, u32)>)],
+        mut from: usize,
+        (token, next): (u32, Config),
+    ) -> Fate {
+        let mut fate = Fate::Via(token, next);
+        loop {
+            let (config, before) = met[from];
+            self.remember(config, fate);
+            let Some((earlier, token)) = before else {
+                return fate;
+            };
+            fate = Fate::Via(token, config);
+            from = earlier;
+        }
+    }
+
+    /// Calls `f` with tokens that may come as far as the grammar is concerned, and where they lead.
+    fn for_moves(
+        &self,
+        config: Config,
+        steps: &mut usize,
+        mut f: impl FnMut(Moves<'_>, Config) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut ended = Ok(());
+        let most = self.limits.spelling_steps;
+        let step = |at, byte, _| {
+            *steps += 1;
+            match *steps <= most {
+                true => self.machine.step(at, byte),
+                false => None,
+            }
+        };
+        self.vocabulary.trie().walk(config, step, |tokens, next| {
+            if ended.is_ok() {
+                ended = f(Moves::Text(tokens), next);
+            }
+        });
+        ended?;
+        if *steps > most {
+            return Err(self.undecided(config));
+        }
+        if !self.sets.is_empty() {
+            for (set, next) in self.machine.token_moves(config) {
+                f(Moves::Named(&self.sets[set as usize]), next)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The error of a text that no tokens can finish.
+    pub(crate) fn unspellable(&self, config: Config) -> Error {
+        let message = format!(
+            "the vocabulary cannot spell any text of the grammar: {}",
+            self.reason(config)
+        );
+        Error::new(Kind::Vocabulary, message)
+    }
+
+    fn undecided(&self, config: Config) -> Error {
+        let message = format!(
+            "whether the vocabulary can finish the text was not found out in {} steps: {}",
+            self.limits.spelling_steps,
+            self.reason(config)
+        );
+        Error::new(Kind::Limit, message)
+    }
+
+    /// Why the vocabulary does not spell the machine's own ending.
+    fn reason(&self, config: Config) -> String {
+        let cap = self.limits.completion_bytes;
+        let ending = self.machine.completion(config, cap, |_| &[]);
+        let ending = ending.unwrap_or_default();
+        let missing = self.vocabulary.unreachable_bytes();
+        let needed = ending.iter().find(|byte| missing.contains(byte));
+        match needed {
+            Some(byte @ 0x21..0x7F) => format!("no token is `{}` alone", char::from(*byte)),
+            Some(byte) => format!("no token is the byte 0x{byte:02X} alone"),
+            None if missing.is_empty() || !ending.is_empty() => {
+                "a set of tokens that the grammar names is empty".to_owned()
+            }
+            None => format!("{} bytes are no tokens of their own", missing.len()),
+        }
+    }
+}
+
+/// Tokens that lead to one place.
+#[derive(Clone, Copy)]
+enum Moves<'a> {
+    Text(&'a [u32]),
+    /// Those that are read by their ids, a bit for each.
+    Named(&'a [u32]),
+}
+
+impl Moves<'_> {
+    fn first(self) -> Option<u32> {
+        match self {
+            Moves::Text(tokens) => tokens.first().copied(),
+            Moves::Named(bits) => bits_of(bits).next(),
+        }
+    }
+}
+
+fn add_moves(bits: &mut [u32], moves: Moves<'_>) {
+    match moves {
+        Moves::Text(tokens) => set_bits(bits, tokens),
+        Moves::Named(more) => add_bits(bits, more),
+    }
+}
+
+impl Known {
+    /// Counts bytes that are about to be kept; above the cap everything starts anew.
+    fn make_room(&mut self, bytes: usize, limits: &Limits) {
+        self.bytes += bytes;
+        if self.bytes > limits.cache_bytes {
+            *self = Known::default();
+            self.bytes = bytes;
+        }
+    }
+}
