@@ -721,3 +721,50 @@ def test_masks_of_a_real_vocabulary(name: str) -> None:
     walks = Walks(llama3())
     compiled = Grammar.from_gbnf(REAL[name]).compile(walks.vocabulary)
     walks.along(compiled, REAL_TEXTS[name], 12, random.Random(0))
+
+
+SURROGATE = "a\n  b\ud800"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Grammar.from_gbnf,
+        lambda text: Grammar.from_gbnf('root ::= "a"', text),
+        Grammar.from_lark,
+        Grammar.from_regex,
+        Grammar.from_json_schema,
+        lambda text: Grammar.from_json_schema({}, whitespace=text),
+        lambda text: Grammar.from_json_schema({}, resources={text: {}}),
+        Grammar.literal,
+        Grammar.token,
+        Grammar.reference,
+        Grammar.free_text,
+        lambda text: Grammar.literal("a") + text,
+        lambda text: Grammar.reference("a").define(**{text: "b"}),
+    ],
+)
+def test_lone_surrogates_are_errors_with_their_place(made: Callable[[str], Grammar]) -> None:
+    with pytest.raises(schemask.errors.Error, match="lone surrogate") as info:
+        made(SURROGATE)
+    assert (info.value.line, info.value.column) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("schema", "pointer"),
+    [
+        ("\ud800", None),
+        ({"enum": ["a", "\udfff"]}, "/enum/1"),
+        ({"properties": {"a/b": {"description": "\ud800x"}}}, "/properties/a~1b/description"),
+        ({"properties": {"\ud83d": True}}, "/properties/\\ud83d"),
+    ],
+)
+def test_lone_surrogates_in_schemas_are_pointed_at(schema: Any, pointer: str | None) -> None:
+    with pytest.raises(schemask.SchemaError, match="lone surrogate") as info:
+        Grammar.from_json_schema(schema)
+    assert info.value.pointer == pointer
+
+
+def test_pairs_of_surrogates_are_characters() -> None:
+    grammar = Grammar.from_json_schema({"enum": ["\U0001f600"]})
+    assert accepts(grammar, '"\U0001f600"')

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from schemask import _native
+from schemask.definitions import Schema, map_schema
 from schemask.errors import SchemaError
-from schemask.tools import Schema, ToolSet, map_schema
+from schemask.tools import ToolSet
 
 # Keywords that can narrow the types that `type` names.
 _NARROWING = {"$ref", "$dynamicRef", "allOf", "anyOf", "const", "enum", "if", "not", "oneOf"}

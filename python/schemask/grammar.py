@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pydantic
 
 from schemask import _native
+from schemask._unicode import surrogate_place
 from schemask.errors import GrammarError, SchemaError
 from schemask.limits import Limits, limits_of
 
@@ -345,8 +346,13 @@ def _schema_text(schema: Any) -> str:
         ) as e:
             raise SchemaError(f"neither a JSON Schema nor a type with one: {schema!r}") from e
     try:
-        return json.dumps(schema, allow_nan=False)
+        text = json.dumps(schema, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise SchemaError(f"the schema is not JSON: {error}") from error
     except RecursionError as error:
         raise SchemaError("the schema is nested too deeply to be written as JSON") from error
+    # An escape is what a lone surrogate becomes, and so do characters that have two.
+    if "\\ud" in text and (place := surrogate_place(schema)) is not None:
+        message = f"a lone surrogate, which no text in UTF-8 can hold (at {place or 'the root'})"
+        raise SchemaError(message, pointer=place)
+    return text

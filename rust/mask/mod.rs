@@ -15,6 +15,7 @@ mod items;
 mod keys;
 mod local;
 mod plain;
+mod reach;
 mod tails;
 mod text;
 
@@ -37,6 +38,7 @@ use crate::vocab::{Trie, Vocabulary};
 pub(crate) use groups::Visitor;
 use guide::Guide;
 use plain::Texts;
+pub(crate) use reach::{Reach, Speller};
 pub(crate) use tails::{Ends, Tails};
 
 /// The text tokens that may come next.

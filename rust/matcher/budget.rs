@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::error::{Error, Kind};
 use crate::json::texts::TextId;
 use crate::machine::Config;
-use crate::mask::{Ends, Late, Mask, Visitor, add_bits, clear_bits, has_bit, set_bits};
+use crate::mask::{Ends, Late, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits};
 use crate::matcher::Matcher;
 
 /// Tokens that finish the text, of which the first ones have come already.
@@ -108,7 +108,7 @@ impl Matcher {
         if is_compared(place) {
             return false;
         }
-        let fewest = self.ends().fewest(place);
+        let fewest = self.fewest(place);
         fewest.is_some_and(|fewest| fewest < left)
     }
 
@@ -123,7 +123,17 @@ impl Matcher {
 
     /// Tokens that finish the text from a place.
     fn finish(&self, place: Config) -> Option<Vec<u32>> {
-        self.ends().tokens(place)
+        match self.speller() {
+            Some(speller) => speller.finish(place),
+            None => self.ends().tokens(place),
+        }
+    }
+
+    fn fewest(&self, place: Config) -> Option<usize> {
+        match self.speller() {
+            Some(speller) => Some(speller.finish(place)?.len()),
+            None => self.ends().fewest(place),
+        }
     }
 
     /// How texts end.
@@ -184,6 +194,21 @@ impl Matcher {
         }
     }
 
+    /// The same on a vocabulary that cannot spell every text, where each token is tried, if there is a
+    /// budget.
+    pub(super) fn keep_spelled(&self, bits: &mut [u32]) -> Result<(), Error> {
+        if self.max_tokens.is_none() {
+            return Ok(());
+        }
+        let tokens: Vec<u32> = bits_of(bits).collect();
+        for token in tokens {
+            if self.after(token)?.is_none() {
+                clear_bits(bits, &[token]);
+            }
+        }
+        Ok(())
+    }
+
     /// The tokens of a mask after which it takes [`SOON`] tokens or more.
     fn late(&self, mask: &Mask) -> Late {
         /// So many tokens are kept.
@@ -233,7 +258,7 @@ impl Matcher {
         if bytes < SOON || is_compared(place) {
             return bytes;
         }
-        let fewest = self.ends().fewest(place);
+        let fewest = self.fewest(place);
         fewest.map_or(bytes, |fewest| bytes.min(fewest as u64))
     }
 

@@ -9,7 +9,7 @@ use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::{Mask, bits_of, forget_text, has_bit, set_bits};
+use crate::mask::{Mask, Speller, bits_of, forget_text, has_bit, set_bits};
 use crate::work::{self, Allowance};
 use budget::Plan;
 
@@ -158,10 +158,15 @@ impl Matcher {
         }
         self.check_readings(self.now.config)?;
         self.metered(Limits::mask, || {
-            let mask = self.mask();
-            mask.write(bits);
-            if let Some(left) = self.left() {
-                self.keep_affordable(&mask, bits, left);
+            if let Some(speller) = self.speller() {
+                bits.copy_from_slice(&speller.mask(self.now.config));
+                self.keep_spelled(bits)?;
+            } else {
+                let mask = self.mask();
+                mask.write(bits);
+                if let Some(left) = self.left() {
+                    self.keep_affordable(&mask, bits, left);
+                }
             }
             self.set_stop_tokens(bits);
             Ok(())
@@ -183,20 +188,29 @@ impl Matcher {
             return Ok(false);
         };
         self.check_readings(self.now.config)?;
-        let mask = self.mask();
-        if mask
-            .known_costliest()
-            .is_some_and(|most| most < left as u64)
-        {
-            return Ok(false);
-        }
-        mask.write(bits);
-        let mut affordable = bits.to_vec();
-        self.keep_affordable(&mask, &mut affordable, left);
-        self.set_stop_tokens(&mut affordable);
-        let pairs = bits.iter_mut().zip(&affordable);
-        pairs.for_each(|(bits, kept)| *bits &= !kept);
-        Ok(bits.iter().any(|&word| word != 0))
+        self.metered(Limits::mask, || {
+            let mut affordable;
+            if let Some(speller) = self.speller() {
+                bits.copy_from_slice(&speller.mask(self.now.config));
+                affordable = bits.to_vec();
+                self.keep_spelled(&mut affordable)?;
+            } else {
+                let mask = self.mask();
+                if mask
+                    .known_costliest()
+                    .is_some_and(|most| most < left as u64)
+                {
+                    return Ok(false);
+                }
+                mask.write(bits);
+                affordable = bits.to_vec();
+                self.keep_affordable(&mask, &mut affordable, left);
+            }
+            self.set_stop_tokens(&mut affordable);
+            let pairs = bits.iter_mut().zip(&affordable);
+            pairs.for_each(|(bits, kept)| *bits &= !kept);
+            Ok(bits.iter().any(|&word| word != 0))
+        })
     }
 
     fn check_words(&self, bits: &[u32]) -> Result<(), Error> {
@@ -213,12 +227,19 @@ impl Matcher {
         Err(Error::new(Kind::Mask, message))
     }
 
+    /// What says which tokens lead to an end, if the vocabulary cannot spell every text.
+    fn speller(&self) -> Option<Speller<'_>> {
+        self.compiled.speller(&self.engine)
+    }
+
     /// Writes the mask if it is known, and surely within the budget; else nothing has changed.
     ///
     /// `bits` are as many words as the vocabulary needs.
     pub(crate) fn copy_mask(&self, bits: &mut [u32]) -> bool {
         if self.now.terminated {
             bits.fill(0);
+        } else if self.speller().is_some() {
+            return false;
         } else {
             let masks = &self.engine.masks;
             let Some(mask) = masks.known(&self.engine.machine, self.now.config) else {
@@ -241,6 +262,7 @@ impl Matcher {
     pub(crate) fn new_mask(&self) -> Option<NewMask> {
         let (machine, masks) = (&self.engine.machine, &self.engine.masks);
         let is_new = !self.now.terminated
+            && self.speller().is_none()
             && self.check_readings(self.now.config).is_ok()
             && masks.known(machine, self.now.config).is_none();
         is_new.then(|| NewMask {
@@ -304,6 +326,9 @@ impl Matcher {
         let Some(config) = config else {
             return Ok(None);
         };
+        if !self.can_end(config) {
+            return Ok(None);
+        }
         let places = || {
             let ends = self.ends();
             let spelled = spelled.map(|real| ends.place(self.now.config, bytes, real));
@@ -375,6 +400,9 @@ impl Matcher {
 
     /// The moment after bytes that lead to `config`; `None` if the text could not be finished in time.
     fn after_bytes(&self, bytes: &[u8], config: Config) -> Option<Moment> {
+        if !self.can_end(config) {
+            return None;
+        }
         let place = || vec![self.ends().place(self.now.config, bytes, config)];
         let plan = self.plan_after(None, place).ok()?;
         Some(Moment {
@@ -394,6 +422,11 @@ impl Matcher {
             }
         }
         Ok(Some(config))
+    }
+
+    /// Whether the vocabulary has tokens that lead from there to an end of the text.
+    fn can_end(&self, config: Config) -> bool {
+        self.speller().is_none_or(|speller| speller.can_end(config))
     }
 
     fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {
@@ -430,7 +463,8 @@ impl Matcher {
     }
 
     /// The bytes of a shortest valid ending; empty where the text may end. A token that must come
-    /// by its id counts as one byte, and is spelled as the vocabulary spells it.
+    /// by its id counts as one byte, and is spelled as the vocabulary spells it. Where no tokens
+    /// spell the shortest ending, it is another one that some do.
     ///
     /// # Errors
     ///
@@ -446,6 +480,12 @@ impl Matcher {
     fn shortest_ending(&self) -> Result<Vec<u8>, Error> {
         let cap = self.compiled.limits().completion_bytes;
         let vocabulary = self.compiled.vocabulary();
+        if let Some(speller) = self.speller() {
+            let tokens = speller.finish(self.now.config);
+            let tokens = tokens.ok_or_else(|| no_completion(cap))?;
+            let bytes = tokens.iter().filter_map(|&token| vocabulary.token(token));
+            return Ok(bytes.flatten().copied().collect());
+        }
         let sets = self.engine.masks.token_sets();
         let spell = |set: u32| {
             let token = sets.get(set as usize).and_then(|set| bits_of(set).next());
@@ -488,8 +528,9 @@ impl Matcher {
             out.push(token);
             at += length;
         }
-        if self.max_tokens.is_some() {
-            // The longest tokens need not be the fewest, and the budget may ask for those.
+        if self.max_tokens.is_some() || self.speller().is_some() {
+            // The longest tokens need not be the fewest, and the budget may ask for those; nor need
+            // others go on with the rest.
             let mut follower = self.clone();
             let refused = |&token: &u32| !matches!(follower.accept(token), Ok(true));
             let fitting = out.iter().position(refused);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 use crate::error::{Error, Kind};
 use crate::json::formula::Literals;
@@ -14,6 +14,7 @@ use crate::machine::Whitespace;
 use crate::py::arrays;
 use crate::py::integer::Integer;
 use crate::py::interrupt::detached;
+use crate::py::text::{text, texts};
 use crate::spelling::JsonSpelling;
 use crate::{batch, compile, matcher, vocab};
 
@@ -134,16 +135,20 @@ impl Grammar {
     #[staticmethod]
     fn from_json_schema(
         py: Python<'_>,
-        schema: &str,
-        whitespace: &str,
-        property_order: &str,
-        spelling: &str,
+        schema: &Bound<'_, PyString>,
+        whitespace: &Bound<'_, PyString>,
+        property_order: &Bound<'_, PyString>,
+        spelling: &Bound<'_, PyString>,
         strict: bool,
-        resources: Vec<(String, String)>,
+        resources: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)>,
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
+        let schema = text(schema, Kind::Schema)?;
+        let own = |string| text(string, Kind::Schema).map(str::to_owned);
+        let resources = resources.iter();
+        let resources = resources.map(|(uri, document)| PyResult::Ok((own(uri)?, own(document)?)));
         let options = compile::Options {
-            resources,
+            resources: resources.collect::<PyResult<_>>()?,
             ..options(whitespace, property_order, spelling, strict, &limits)?
         };
         Ok(Grammar(detached(py, || {
@@ -154,14 +159,15 @@ impl Grammar {
     #[staticmethod]
     fn from_tree(
         py: Python<'_>,
-        tree: &str,
-        whitespace: &str,
-        property_order: &str,
-        spelling: &str,
+        tree: &Bound<'_, PyString>,
+        whitespace: &Bound<'_, PyString>,
+        property_order: &Bound<'_, PyString>,
+        spelling: &Bound<'_, PyString>,
         strict: bool,
         python_literals: bool,
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
+        let tree = text(tree, Kind::Grammar)?;
         let literals = match python_literals {
             true => Literals::Python,
             false => Literals::Json,
@@ -183,40 +189,49 @@ impl Grammar {
     #[staticmethod]
     fn from_gbnf(
         py: Python<'_>,
-        text: &str,
-        root: &str,
+        text: &Bound<'_, PyString>,
+        root: &Bound<'_, PyString>,
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
+        let (rules, root) = (
+            self::text(text, Kind::Grammar)?,
+            self::text(root, Kind::Grammar)?,
+        );
         let options = limited(&limits)?;
         Ok(Grammar(detached(py, || {
-            compile::Grammar::from_gbnf(text, root, options)
+            compile::Grammar::from_gbnf(rules, root, options)
         })?))
     }
 
     #[staticmethod]
     fn from_lark(
         py: Python<'_>,
-        text: &str,
-        start: &str,
-        whitespace: &str,
-        property_order: &str,
-        spelling: &str,
+        text: &Bound<'_, PyString>,
+        start: &Bound<'_, PyString>,
+        whitespace: &Bound<'_, PyString>,
+        property_order: &Bound<'_, PyString>,
+        spelling: &Bound<'_, PyString>,
         strict: bool,
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
+        let (rules, start) = (
+            self::text(text, Kind::Grammar)?,
+            self::text(start, Kind::Grammar)?,
+        );
         let options = options(whitespace, property_order, spelling, strict, &limits)?;
         Ok(Grammar(detached(py, || {
-            compile::Grammar::from_lark(text, start, options)
+            compile::Grammar::from_lark(rules, start, options)
         })?))
     }
 
     #[staticmethod]
     fn from_regex(
         py: Python<'_>,
-        pattern: &str,
+        pattern: &Bound<'_, PyString>,
         search: bool,
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
+        let pattern = text(pattern, Kind::Grammar)?;
         let options = limited(&limits)?;
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_regex(pattern, search, options)
@@ -224,8 +239,9 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn literal(text: &str) -> Self {
-        Grammar(compile::Grammar::literal(text))
+    fn literal(text: &Bound<'_, PyString>) -> PyResult<Self> {
+        let literal = self::text(text, Kind::Grammar)?;
+        Ok(Grammar(compile::Grammar::literal(literal)))
     }
 
     #[staticmethod]
@@ -237,19 +253,21 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn named_token(name: &str) -> Self {
-        Grammar(compile::Grammar::named_token(name))
+    fn named_token(name: &Bound<'_, PyString>) -> PyResult<Self> {
+        let name = text(name, Kind::Grammar)?;
+        Ok(Grammar(compile::Grammar::named_token(name)))
     }
 
     #[staticmethod]
-    fn free_text(stops: Vec<String>, inclusive: bool) -> PyResult<Self> {
-        let stops: Vec<&str> = stops.iter().map(String::as_str).collect();
+    fn free_text(stops: Vec<Bound<'_, PyString>>, inclusive: bool) -> PyResult<Self> {
+        let stops = texts(&stops, Kind::Grammar)?;
         Ok(Grammar(compile::Grammar::free_text(&stops, inclusive)?))
     }
 
     #[staticmethod]
-    fn reference(name: &str) -> Self {
-        Grammar(compile::Grammar::reference(name))
+    fn reference(name: &Bound<'_, PyString>) -> PyResult<Self> {
+        let name = text(name, Kind::Grammar)?;
+        Ok(Grammar(compile::Grammar::reference(name)))
     }
 
     fn then(&self, other: &Self) -> PyResult<Self> {
@@ -265,9 +283,12 @@ impl Grammar {
         Ok(Grammar(self.0.repeat(min, max)?))
     }
 
-    fn define(&self, rules: Vec<(String, PyRef<'_, Self>)>) -> PyResult<Self> {
-        let rules = rules.iter().map(|(name, rule)| (name.as_str(), &rule.0));
-        Ok(Grammar(self.0.define(&rules.collect::<Vec<_>>())?))
+    fn define(&self, rules: Vec<(Bound<'_, PyString>, PyRef<'_, Self>)>) -> PyResult<Self> {
+        let rules = rules.iter();
+        let rules = rules.map(|(name, rule)| PyResult::Ok((text(name, Kind::Grammar)?, &rule.0)));
+        Ok(Grammar(
+            self.0.define(&rules.collect::<PyResult<Vec<_>>>()?)?,
+        ))
     }
 
     fn to_gbnf(&self, py: Python<'_>) -> PyResult<String> {
@@ -317,12 +338,15 @@ fn limited(limits: &HashMap<String, f64>) -> PyResult<compile::Options> {
 }
 
 fn options(
-    whitespace: &str,
-    property_order: &str,
-    spelling: &str,
+    whitespace: &Bound<'_, PyString>,
+    property_order: &Bound<'_, PyString>,
+    spelling: &Bound<'_, PyString>,
     strict: bool,
     limits: &HashMap<String, f64>,
 ) -> PyResult<compile::Options> {
+    let whitespace = text(whitespace, Kind::Grammar)?;
+    let property_order = text(property_order, Kind::Grammar)?;
+    let spelling = text(spelling, Kind::Grammar)?;
     let defaults = limited(limits)?;
     let refuse = |what: &str, value: &str, known: &str| {
         Error::new(

@@ -7,6 +7,7 @@ mod integer;
 mod interrupt;
 mod logits;
 mod memory;
+mod text;
 
 use pyo3::prelude::*;
 
