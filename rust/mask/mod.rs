@@ -33,6 +33,7 @@ use crate::regex::scan::ScanId;
 use crate::vocab::local::{Above, Chosen, Exit, Exits, Local, Under};
 use crate::vocab::{Trie, Vocabulary};
 
+pub(crate) use alike::Lead;
 pub(crate) use groups::Visitor;
 use guide::Guide;
 use plain::Texts;

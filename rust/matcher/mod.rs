@@ -224,13 +224,13 @@ impl Matcher {
         let Some(config) = config else {
             return Ok(false);
         };
-        let places = || {
+        let leads = || {
             let ends = self.ends();
-            let spelled = spelled.map(|real| ends.place(self.now.config, bytes, real));
-            let named = named.iter().map(|&real| ends.settle(real));
+            let spelled = spelled.map(|real| ends.lead(self.now.config, bytes, real));
+            let named = named.iter().map(|&real| ends.lead_by_id(real));
             spelled.into_iter().chain(named).collect()
         };
-        let Ok(plan) = self.plan_after(Some(token), places) else {
+        let Ok(plan) = self.plan_after(Some(token), leads) else {
             return Ok(false);
         };
         let next = Moment {
@@ -283,8 +283,8 @@ impl Matcher {
                 None => return Ok(false),
             }
         }
-        let place = || vec![self.ends().place(self.now.config, bytes, config)];
-        let Ok(plan) = self.plan_after(None, place) else {
+        let lead = || vec![self.ends().lead(self.now.config, bytes, config)];
+        let Ok(plan) = self.plan_after(None, lead) else {
             return Ok(false);
         };
         let next = Moment {
