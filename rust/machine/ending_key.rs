@@ -3,7 +3,7 @@
 use crate::json::formula::FormulaId;
 use crate::json::keys::{KeyTable, Prefix};
 use crate::json::liveness::{NEVER, add};
-use crate::json::object::ObjectId;
+use crate::json::object::{Member, ObjectId};
 use crate::json::shape::Key;
 use crate::json::spelling::{Partial, spell_json};
 use crate::json::texts::TextId;
@@ -112,14 +112,18 @@ impl Machine {
         known.unwrap_or_else(|| self.ending_bound(config))
     }
 
-    /// The unknown key that has just ended, in an object of which another one is forgotten.
+    /// The unknown key that has just ended, in an object of which another one is forgotten. One that
+    /// some rule names is none: it is told apart from the others while it is read.
     pub(crate) fn key_beside_forgotten(&self, config: Config) -> Option<TextId> {
         let State::Colon { member, .. } = config.state else {
             return None;
         };
-        let member = self.frames.member_of(member);
-        match member.key {
-            Key::Other(text, _) if self.frames.has_forgotten(member.object) => Some(text),
+        let Member { object, key } = self.frames.member_of(member);
+        match key {
+            Key::Other(text, _) if self.frames.has_forgotten(object) => {
+                let wanted = &self.frames.shape_of(object).wanted;
+                wanted.binary_search(&key).is_err().then_some(text)
+            }
             _ => None,
         }
     }
