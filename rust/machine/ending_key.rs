@@ -5,7 +5,7 @@ use crate::json::keys::{KeyTable, Prefix};
 use crate::json::liveness::{NEVER, add};
 use crate::json::object::{Member, ObjectId};
 use crate::json::shape::Key;
-use crate::json::spelling::{Partial, spell_json};
+use crate::json::spelling::{LETTERED, Partial, spell_json};
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, Place, State};
 use crate::regex::node::{NodeId, Spelling};
@@ -227,6 +227,12 @@ fn shortest_other(table: &KeyTable, prefix: Option<Prefix>, partial: Partial) ->
             Partial::Nothing.characters()
         };
         let known: Vec<char> = table.next_chars(prefix).collect();
+        let is_free = |&c: &char| known.binary_search(&c).is_err();
+        let is_escape = matches!(partial, Partial::Escape | Partial::PlainEscape);
+        let mut letters = LETTERED.iter().copied();
+        if let Some(c) = letters.find(is_free).filter(|_| text.is_empty() && is_escape) {
+            return c.into();
+        }
         for (lo, hi) in ranges {
             if let Some(c) = cheapest_unknown(lo, hi, &known) {
                 return format!("{text}{c}");
