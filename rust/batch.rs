@@ -128,6 +128,14 @@ pub(crate) fn fill_row(matcher: &Matcher, row: &mut [u32]) -> Result<(), Error> 
     matcher.fill_mask(needed)
 }
 
+/// Fills one row, which may be longer than needed, with what the budget alone forbids.
+pub(crate) fn fill_unaffordable(matcher: &Matcher, row: &mut [u32]) -> Result<bool, Error> {
+    let words = matcher.compiled().vocabulary().mask_words();
+    let (needed, beyond) = row.split_at_mut(words.min(row.len()));
+    beyond.fill(0);
+    matcher.fill_unaffordable(needed)
+}
+
 /// Fills one row if its mask is known and costs no more than to copy it; else nothing has changed.
 pub(crate) fn copy_row(matcher: &Matcher, row: &mut [u32]) -> bool {
     let words = matcher.compiled().vocabulary().mask_words();

@@ -79,6 +79,23 @@ def test_a_question_that_costs_too_much_has_no_verdict(gguf_path: Path) -> None:
         assert (first, second) == ({"a"}, {"end"})
 
 
+@pytest.mark.parametrize("place", ['"{}"', "[{}]", "[^{}]", "[ab{}c]"])
+def test_escapes_of_gbnf_are_those_of_llama_cpp(gguf_path: Path, place: str) -> None:
+    """Older ones know no `\\-`, which nothing here writes."""
+    escapes = [chr(code) for code in range(0x20, 0x7F)]
+    escapes += ["x41", "x4", "u00e9", "u00e", "U0001F600", "U0001F60", "-", "--", "-\\-"]
+    for escape in escapes:
+        text = "root ::= " + place.format("\\" + escape)
+        try:
+            Grammar.from_gbnf(text)
+            is_read = True
+        except schemask.GrammarError:
+            is_read = False
+        outcome = LLAMA_CPP((str(gguf_path), text, ""))
+        assert not outcome.failure
+        assert is_read == (outcome.result is not None), text
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -139,6 +139,41 @@ def test_words_under_a_grammar_say_when_they_were_cut(local: Any) -> None:
     assert (json.loads(completion.text), completion.status) == ("yes", "complete")
 
 
+def test_a_text_is_complete_only_if_the_budget_changed_nothing(local: Any) -> None:
+    """Against the same greedy generation with all the room it wants."""
+    schema = {**PERSON, "properties": {"name": {"type": "string", "maxLength": 24}, "age": {}}}
+    compiled = Grammar.from_json_schema(
+        {**schema, "properties": {**schema["properties"], "age": {"enum": [7, 1815]}}},
+        whitespace="spaced",
+    ).compile(local.vocabulary)
+    prompt = 'Like {"name": "Alexandra", "age": 7}: '
+    free = local.generate(prompt, grammar=compiled, max_tokens=200)
+    assert free.status == "complete"
+    needed = free.completion_tokens
+    verdicts = set()
+    for max_tokens in (14, needed - 3, needed - 1, needed, needed + 1, needed + 9):
+        bound = local.generate(prompt, grammar=compiled, max_tokens=max_tokens)
+        if bound.status == "complete":
+            assert (bound.text, bound.completion_tokens < max_tokens) == (free.text, True)
+        assert bound.status == "complete" or max_tokens <= needed + 8
+        verdicts.add((bound.text == free.text, bound.status))
+    assert (True, "complete") in verdicts
+
+
+def test_sampled_texts_are_complete_only_if_no_wish_was_forbidden(local: Any) -> None:
+    words = Grammar.from_json_schema({"type": "string"}, whitespace="compact")
+    compiled = words.compile(local.vocabulary)
+    options: dict[str, Any] = {"grammar": compiled, "temperature": 1.0}
+    statuses = set()
+    for seed in range(6):
+        bound = local.generate("Say a word:", max_tokens=16, seed=seed, **options)
+        statuses.add(bound.status)
+        if bound.status == "complete":
+            free = local.generate("Say a word:", max_tokens=64, seed=seed, **options)
+            assert bound.text == free.text
+    assert "max_tokens" in statuses
+
+
 def test_without_a_grammar(local: Any) -> None:
     pieces: list[str] = []
     whole = local.generate("The sky is", max_tokens=12, on_text=pieces.append)

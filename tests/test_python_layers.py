@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
 # A module imports from the layers before its own.
 LAYERS = (
     {"errors", "_native"},
-    {"vocabulary", "masking", "tools"},
+    {"limits"},
+    {"vocabulary", "masking", "tools", "_files"},
     {"_bytes", "property_order"},
     {"call_schema", "messages"},
     {"arguments"},

@@ -1,7 +1,9 @@
 //! The classes of the extension module.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -10,6 +12,9 @@ use crate::error::{Error, Kind};
 use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
+use crate::py::integer::Integer;
+use crate::py::interrupt::detached;
+use crate::spelling::JsonSpelling;
 use crate::{batch, compile, matcher, vocab};
 
 /// Tokens as bytes, stop tokens and special tokens.
@@ -23,8 +28,8 @@ impl Vocabulary {
     fn new(
         py: Python<'_>,
         tokens: Vec<PyBackedBytes>,
-        stop_token_ids: Vec<i64>,
-        special_token_ids: Vec<i64>,
+        stop_token_ids: Vec<Integer>,
+        special_token_ids: Vec<Integer>,
     ) -> PyResult<Self> {
         let stop = token_ids("stop", &stop_token_ids)?;
         let special = token_ids("special", &special_token_ids)?;
@@ -56,9 +61,9 @@ impl Vocabulary {
             .collect()
     }
 
-    fn token<'py>(&self, py: Python<'py>, id: i64) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = u32::try_from(id).ok().and_then(|id| self.0.token(id));
-        let bytes = bytes.ok_or_else(|| outside(id, self.0.size()))?;
+    fn token<'py>(&self, py: Python<'py>, id: Integer) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = u32::try_from(id.0).ok().and_then(|id| self.0.token(id));
+        let bytes = bytes.ok_or_else(|| outside(id.0, self.0.size()))?;
         Ok(PyBytes::new(py, bytes))
     }
 
@@ -73,13 +78,27 @@ impl Vocabulary {
         self.0.size()
     }
 
+    /// Whether every token has the same bytes and the same part, so that masks mean the same.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        let other = other.cast::<Vocabulary>();
+        other.is_ok_and(|other| self.0.is_equal(&other.get().0))
+    }
+
+    fn __hash__(&self) -> u64 {
+        self.0.size() as u64
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(no_pickle("Vocabulary", "read it again from its tokenizer"))
+    }
+
     fn __repr__(&self) -> String {
         format!("<Vocabulary of {} tokens>", self.0.size())
     }
 }
 
-fn token_ids(what: &str, ids: &[i64]) -> PyResult<Vec<u32>> {
-    let convert = |&id: &i64| {
+fn token_ids(what: &str, ids: &[Integer]) -> PyResult<Vec<u32>> {
+    let convert = |&Integer(id): &Integer| {
         u32::try_from(id).map_err(|_| {
             Error::new(
                 Kind::Vocabulary,
@@ -99,6 +118,13 @@ fn outside(id: i64, size: usize) -> PyErr {
     .into()
 }
 
+/// What cannot leave the process says so.
+fn no_pickle(class: &str, instead: &str) -> PyErr {
+    PyTypeError::new_err(format!(
+        "a {class} lives in one process and cannot be pickled: {instead}"
+    ))
+}
+
 /// A set of valid texts.
 #[pyclass(module = "schemask._native", frozen)]
 pub(super) struct Grammar(compile::Grammar);
@@ -111,14 +137,16 @@ impl Grammar {
         schema: &str,
         whitespace: &str,
         property_order: &str,
+        spelling: &str,
         strict: bool,
         resources: Vec<(String, String)>,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
         let options = compile::Options {
             resources,
-            ..options(whitespace, property_order, strict)?
+            ..options(whitespace, property_order, spelling, strict, &limits)?
         };
-        Ok(Grammar(py.detach(|| {
+        Ok(Grammar(detached(py, || {
             compile::Grammar::from_json_schema(schema, options)
         })?))
     }
@@ -129,8 +157,10 @@ impl Grammar {
         tree: &str,
         whitespace: &str,
         property_order: &str,
+        spelling: &str,
         strict: bool,
         python_literals: bool,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
         let literals = match python_literals {
             true => Literals::Python,
@@ -138,11 +168,11 @@ impl Grammar {
         };
         let options = compile::Options {
             literals,
-            ..options(whitespace, property_order, strict)?
+            ..options(whitespace, property_order, spelling, strict, &limits)?
         };
-        Ok(Grammar(
-            py.detach(|| compile::Grammar::from_tree(tree, options))?,
-        ))
+        Ok(Grammar(detached(py, || {
+            compile::Grammar::from_tree(tree, options)
+        })?))
     }
 
     #[getter]
@@ -151,9 +181,14 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn from_gbnf(py: Python<'_>, text: &str, root: &str) -> PyResult<Self> {
-        let options = compile::Options::default();
-        Ok(Grammar(py.detach(|| {
+    fn from_gbnf(
+        py: Python<'_>,
+        text: &str,
+        root: &str,
+        limits: HashMap<String, f64>,
+    ) -> PyResult<Self> {
+        let options = limited(&limits)?;
+        Ok(Grammar(detached(py, || {
             compile::Grammar::from_gbnf(text, root, options)
         })?))
     }
@@ -165,18 +200,25 @@ impl Grammar {
         start: &str,
         whitespace: &str,
         property_order: &str,
+        spelling: &str,
         strict: bool,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
-        let options = options(whitespace, property_order, strict)?;
-        Ok(Grammar(py.detach(|| {
+        let options = options(whitespace, property_order, spelling, strict, &limits)?;
+        Ok(Grammar(detached(py, || {
             compile::Grammar::from_lark(text, start, options)
         })?))
     }
 
     #[staticmethod]
-    fn from_regex(py: Python<'_>, pattern: &str, search: bool) -> PyResult<Self> {
-        let options = compile::Options::default();
-        Ok(Grammar(py.detach(|| {
+    fn from_regex(
+        py: Python<'_>,
+        pattern: &str,
+        search: bool,
+        limits: HashMap<String, f64>,
+    ) -> PyResult<Self> {
+        let options = limited(&limits)?;
+        Ok(Grammar(detached(py, || {
             compile::Grammar::from_regex(pattern, search, options)
         })?))
     }
@@ -187,7 +229,7 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn token(id: i64) -> PyResult<Self> {
+    fn token(id: Integer) -> PyResult<Self> {
         let [id] = token_ids("the grammar's", &[id])?[..] else {
             unreachable!("one id is one id")
         };
@@ -229,11 +271,18 @@ impl Grammar {
     }
 
     fn to_gbnf(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(py.detach(|| self.0.to_gbnf())?)
+        Ok(detached(py, || self.0.to_gbnf())?)
     }
 
     fn __str__(&self) -> String {
         self.0.to_string()
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(no_pickle(
+            "Grammar",
+            "make it again from its schema or text",
+        ))
     }
 
     #[getter]
@@ -250,7 +299,7 @@ impl Grammar {
         vocabulary: Bound<'_, Vocabulary>,
     ) -> PyResult<CompiledGrammar> {
         let (grammar, tokens) = (&slf.get().0, vocabulary.get().0.clone());
-        let compiled = py.detach(|| grammar.compile(tokens))?;
+        let compiled = detached(py, || grammar.compile(tokens))?;
         Ok(CompiledGrammar {
             compiled,
             vocabulary: vocabulary.unbind(),
@@ -258,8 +307,23 @@ impl Grammar {
     }
 }
 
-fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<compile::Options> {
-    let defaults = compile::Options::default();
+/// The default options, with some limits of their own.
+fn limited(limits: &HashMap<String, f64>) -> PyResult<compile::Options> {
+    let mut options = compile::Options::default();
+    for (name, &value) in limits {
+        options.limits.set(name, value)?;
+    }
+    Ok(options)
+}
+
+fn options(
+    whitespace: &str,
+    property_order: &str,
+    spelling: &str,
+    strict: bool,
+    limits: &HashMap<String, f64>,
+) -> PyResult<compile::Options> {
+    let defaults = limited(limits)?;
     let refuse = |what: &str, value: &str, known: &str| {
         Error::new(
             Kind::Grammar,
@@ -267,7 +331,9 @@ fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<com
         )
     };
     let whitespace = match whitespace {
-        "flexible" => defaults.whitespace,
+        "flexible" => Whitespace::Flexible {
+            run: defaults.limits.whitespace_run,
+        },
         "compact" => Whitespace::Compact,
         "spaced" => Whitespace::Spaced,
         other => {
@@ -279,9 +345,15 @@ fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<com
         "any" => compile::PropertyOrder::Any,
         other => return Err(refuse("property_order", other, "'schema', 'any'").into()),
     };
+    let spelling = match spelling {
+        "plain" => JsonSpelling::Plain,
+        "any" => JsonSpelling::Any,
+        other => return Err(refuse("spelling", other, "'plain', 'any'").into()),
+    };
     Ok(compile::Options {
         whitespace,
         property_order,
+        spelling,
         strict,
         ..defaults
     })
@@ -297,13 +369,25 @@ pub(super) struct CompiledGrammar {
 #[pymethods]
 impl CompiledGrammar {
     #[pyo3(signature = (max_tokens = None))]
-    fn matcher(&self, py: Python<'_>, max_tokens: Option<usize>) -> PyResult<Matcher> {
-        Ok(Matcher(py.detach(|| self.compiled.matcher(max_tokens))?))
+    fn matcher(&self, py: Python<'_>, max_tokens: Option<Integer>) -> PyResult<Matcher> {
+        let max_tokens = max_tokens.map(|tokens| tokens.count("max_tokens"));
+        let max_tokens = max_tokens.transpose()?;
+        Ok(Matcher(detached(py, || self.compiled.matcher(max_tokens))?))
     }
 
     #[getter]
     fn vocabulary(&self, py: Python<'_>) -> Py<Vocabulary> {
         self.vocabulary.clone_ref(py)
+    }
+
+    fn __repr__(&self) -> String {
+        let size = self.compiled.vocabulary().size();
+        format!("<CompiledGrammar for a vocabulary of {size} tokens>")
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        let instead = "compile the grammar anew in the other process";
+        Err(no_pickle("CompiledGrammar", instead))
     }
 }
 
@@ -313,22 +397,35 @@ pub(super) struct Matcher(matcher::Matcher);
 
 #[pymethods]
 impl Matcher {
-    #[pyo3(signature = (bitmask, row = 0))]
-    fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: i64) -> PyResult<()> {
+    #[pyo3(signature = (bitmask, row = Integer(0)))]
+    fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: Integer) -> PyResult<()> {
         let bitmask = arrays::bitmask(bitmask)?;
-        let mut memory = arrays::one_row(&bitmask, row)?;
+        let mut memory = arrays::one_row(&bitmask, row.0)?;
         let row = arrays::words(&mut memory)?;
         // To let other threads run costs about as much as to copy a mask.
         if batch::copy_row(&self.0, row) {
             return Ok(());
         }
-        Ok(py.detach(|| batch::fill_row(&self.0, row))?)
+        Ok(detached(py, || batch::fill_row(&self.0, row))?)
     }
 
-    fn accept(&mut self, token_id: i64) -> PyResult<bool> {
-        match u32::try_from(token_id) {
+    #[pyo3(signature = (bitmask, row = Integer(0)))]
+    fn fill_unaffordable(
+        &self,
+        py: Python<'_>,
+        bitmask: &Bound<'_, PyAny>,
+        row: Integer,
+    ) -> PyResult<bool> {
+        let bitmask = arrays::bitmask(bitmask)?;
+        let mut memory = arrays::one_row(&bitmask, row.0)?;
+        let row = arrays::words(&mut memory)?;
+        Ok(detached(py, || batch::fill_unaffordable(&self.0, row))?)
+    }
+
+    fn accept(&mut self, token_id: Integer) -> PyResult<bool> {
+        match u32::try_from(token_id.0) {
             Ok(id) => Ok(self.0.accept(id)?),
-            Err(_) => Err(outside(token_id, self.0.compiled().vocabulary().size())),
+            Err(_) => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
         }
     }
 
@@ -336,16 +433,16 @@ impl Matcher {
         Ok(self.0.try_accept_bytes(data)?)
     }
 
-    fn forced_tokens(&self, py: Python<'_>) -> Vec<u32> {
-        py.detach(|| self.0.forced_tokens())
+    fn forced_tokens(&self, py: Python<'_>) -> PyResult<Vec<u32>> {
+        Ok(detached(py, || self.0.forced_tokens())?)
     }
 
     fn completion<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &py.detach(|| self.0.completion())?))
+        Ok(PyBytes::new(py, &detached(py, || self.0.completion())?))
     }
 
-    fn rollback(&mut self, count: usize) -> PyResult<()> {
-        Ok(self.0.rollback(count)?)
+    fn rollback(&mut self, count: Integer) -> PyResult<()> {
+        Ok(self.0.rollback(count.count("count")?)?)
     }
 
     fn reset(&mut self) {
@@ -374,6 +471,23 @@ impl Matcher {
     fn token_count(&self) -> usize {
         self.0.token_count()
     }
+
+    fn __repr__(&self) -> String {
+        let budget = self.0.max_tokens();
+        let budget = budget.map_or(String::new(), |most| format!(" of at most {most}"));
+        let state = match (self.0.is_terminated(), self.0.is_accepting()) {
+            (true, _) => "ended",
+            (false, true) => "may end",
+            (false, false) => "unfinished",
+        };
+        let count = self.0.token_count();
+        format!("<Matcher after {count} tokens{budget}, {state}>")
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        let instead = "make one of the grammar in the other process, and accept its tokens";
+        Err(no_pickle("Matcher", instead))
+    }
 }
 
 /// Fills row `i` of a bitmask for matcher `i`, on all processors and without the GIL.
@@ -388,5 +502,7 @@ pub(super) fn fill_masks(
     let row_words = memory.columns;
     let words = arrays::words(&mut memory)?;
     let matchers: Vec<&matcher::Matcher> = matchers.iter().map(|matcher| &matcher.0).collect();
-    Ok(py.detach(|| batch::fill_masks(&matchers, words, row_words))?)
+    Ok(detached(py, || {
+        batch::fill_masks(&matchers, words, row_words)
+    })?)
 }

@@ -3,6 +3,8 @@
 mod arrays;
 mod classes;
 mod errors;
+mod integer;
+mod interrupt;
 mod logits;
 mod memory;
 
