@@ -87,9 +87,7 @@ _EVERY_TYPE = frozenset({"null", "boolean", "number", "string", "array", "object
 @functools.lru_cache(maxsize=4096)
 def _types_of(schema: str) -> frozenset[str]:
     try:
-        grammar = _native.Grammar.from_json_schema(
-            schema, "spaced", "schema", "any", False, [], {}
-        )
+        grammar = _native.Grammar.from_json_schema(schema, "spaced", "schema", "any", False, [], {})
     except SchemaError:
         # Whoever compiles it says what is wrong with it.
         return frozenset()
