@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import pydantic
 
 from schemask import _native
-from schemask.errors import GrammarError, SchemaError
+from schemask.errors import (
+    FormatError,
+    GrammarError,
+    SchemaError,
+    VocabularyError,
+    checked,
+    shortened,
+)
+from schemask.tools import map_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from schemask._native import CompiledGrammar, Vocabulary
     from schemask.chat_format import ChatFormat
     from schemask.tools import ToolsLike
@@ -40,9 +47,12 @@ class Grammar:
     """
 
     def __init__(self, native: _native.Grammar) -> None:
+        if not isinstance(native, _native.Grammar):
+            raise GrammarError("a Grammar is made by one of its constructors, such as from_gbnf")
         self._native = native
 
     @classmethod
+    @checked(GrammarError)
     def from_json_schema(
         cls,
         schema: Any,
@@ -50,18 +60,23 @@ class Grammar:
         property_order: PropertyOrder = "schema",
         strict: bool = True,
         resources: Mapping[str, Any] | None = None,
+        additional_properties: bool = False,
     ) -> Grammar:
         """All JSON texts that a schema accepts.
 
         Args:
-            schema: A JSON Schema as a dict, a bool or a JSON string; or a pydantic model, or any
-                type that pydantic understands.
+            schema: A JSON Schema as a dict, a bool or a JSON string, which mean what JSON Schema
+                says: objects are open unless `additionalProperties` closes them. Or a pydantic
+                model, or any type that pydantic understands.
             whitespace: See the class.
             property_order: See the class.
             strict: See the class.
             resources: Documents that the schema may refer to, by URI; each like `schema`. An `$id`
                 in them counts as well. The official meta-schemas are always at hand, and nothing is
                 ever fetched. Places in these documents are given as their URI, `#` and the pointer.
+            additional_properties: Whether objects of pydantic models, dataclasses and TypedDicts
+                may hold keys that the type does not declare. If not, a type can still say so itself
+                (`extra="allow"`). It has no effect on a schema that is given as a dict or text.
 
         Raises:
             UnsupportedSchemaError: The schema uses what is not supported exactly; `pointer` names
@@ -69,13 +84,19 @@ class Grammar:
             SchemaError: It is no JSON Schema, refers to nothing, or nothing satisfies it.
             LimitError: It is too large or too deep.
         """
-        text = _schema_text(schema)
-        others = [(uri, _schema_text(other)) for uri, other in (resources or {}).items()]
+        if not isinstance(resources, (Mapping, type(None))):
+            raise SchemaError(f"resources map URIs to schemas, unlike {shortened(resources)}")
+        text = _schema_text(schema, additional_properties)
+        others = [
+            (uri, _schema_text(other, additional_properties))
+            for uri, other in (resources or {}).items()
+        ]
         return cls(
             _native.Grammar.from_json_schema(text, whitespace, property_order, strict, others)
         )
 
     @classmethod
+    @checked(GrammarError)
     def from_tools(
         cls,
         tools: ToolsLike,
@@ -116,12 +137,17 @@ class Grammar:
         from schemask.tools import ToolSet
 
         form = chat_format(format)
+        for name, count in (("min_calls", min_calls), ("max_calls", max_calls)):
+            is_open = name == "max_calls" and count is None
+            if not is_open and (isinstance(count, bool) or not isinstance(count, int)):
+                raise FormatError(f"{name} is a number of calls, not {count!r}")
         tree = form.tree(ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning)
         text = json.dumps(tree, ensure_ascii=False)
         is_python = form.values == "python"
         return cls(_native.Grammar.from_tree(text, whitespace, property_order, strict, is_python))
 
     @classmethod
+    @checked(GrammarError)
     def from_gbnf(cls, text: str, root: str = "root") -> Grammar:
         """The texts of a grammar in GBNF, the notation of llama.cpp.
 
@@ -139,6 +165,7 @@ class Grammar:
         return cls(_native.Grammar.from_gbnf(text, root))
 
     @classmethod
+    @checked(GrammarError)
     def from_lark(
         cls,
         text: str,
@@ -171,6 +198,7 @@ class Grammar:
         return cls(_native.Grammar.from_lark(text, start, whitespace, property_order, strict))
 
     @classmethod
+    @checked(GrammarError)
     def from_regex(cls, pattern: str, search: bool = False) -> Grammar:
         """The texts that a regular expression matches as a whole.
 
@@ -186,11 +214,13 @@ class Grammar:
         return cls(_native.Grammar.from_regex(pattern, search))
 
     @classmethod
+    @checked(GrammarError)
     def literal(cls, text: str) -> Grammar:
         """Exactly this text."""
         return cls(_native.Grammar.literal(text))
 
     @classmethod
+    @checked(GrammarError)
     def token(cls, token: int | str) -> Grammar:
         """One token, matched by its id and never by its text.
 
@@ -202,6 +232,7 @@ class Grammar:
         return cls(_native.Grammar.token(token))
 
     @classmethod
+    @checked(GrammarError)
     def free_text(cls, *stops: str, inclusive: bool = True) -> Grammar:
         """Any text that ends with the first stop that it holds.
 
@@ -216,10 +247,12 @@ class Grammar:
         return cls(_native.Grammar.free_text(list(stops), inclusive))
 
     @classmethod
+    @checked(GrammarError)
     def reference(cls, name: str) -> Grammar:
         """The texts of a rule that `define` is yet to define: so rules can be recursive."""
         return cls(_native.Grammar.reference(name))
 
+    @checked(GrammarError)
     def define(self, **rules: Grammar | str) -> Grammar:
         """This grammar with rules defined that were referred to, also by the rules themselves.
 
@@ -234,6 +267,7 @@ class Grammar:
         definitions = [(name, _grammar(rule)._native) for name, rule in rules.items()]
         return Grammar(self._native.define(definitions))
 
+    @checked(GrammarError)
     def repeat(self, min: int = 0, max: int | None = None) -> Grammar:
         """From `min` to `max` of its texts, one after the other; without `max`, any number.
 
@@ -279,11 +313,16 @@ class Grammar:
     def __str__(self) -> str:
         return str(self._native)
 
+    def __repr__(self) -> str:
+        text = " ".join(str(self._native).split())
+        return f"<Grammar {text if len(text) <= 80 else text[:77] + '...'}>"
+
     @property
     def warnings(self) -> list[tuple[str, str]]:
         """What was not honoured, as (JSON pointer, message)."""
         return self._native.warnings
 
+    @checked(VocabularyError)
     def compile(self, vocabulary: Vocabulary) -> CompiledGrammar:
         """The grammar on a vocabulary: immutable, thread-safe and cheap to share.
 
@@ -296,12 +335,18 @@ class Grammar:
 
 
 def _grammar(part: Grammar | str) -> Grammar:
-    return Grammar.literal(part) if isinstance(part, str) else part
+    if isinstance(part, Grammar):
+        return part
+    if isinstance(part, str):
+        return Grammar.literal(part)
+    raise GrammarError(f"a part of a grammar is a Grammar or a str, not {shortened(part)}")
 
 
-def _schema_text(schema: Any) -> str:
+def _schema_text(schema: Any, additional_properties: bool) -> str:
     if isinstance(schema, str):
         return schema
+    if schema is None:
+        raise SchemaError('the schema is None; {"type": "null"} allows nothing but null')
     if not isinstance(schema, (dict, bool)):
         try:
             schema = pydantic.TypeAdapter(schema).json_schema()
@@ -309,10 +354,22 @@ def _schema_text(schema: Any) -> str:
             pydantic.errors.PydanticUserError,
             pydantic.errors.PydanticSchemaGenerationError,
         ) as e:
-            raise SchemaError(f"neither a JSON Schema nor a type with one: {schema!r}") from e
+            reason = str(e).partition("\n")[0]
+            raise SchemaError(
+                f"neither a JSON Schema nor a type with one: {shortened(schema)}: {reason}"
+            ) from e
+        if not additional_properties:
+            schema = map_schema(schema, _closed)
     try:
         return json.dumps(schema, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise SchemaError(f"the schema is not JSON: {error}") from error
     except RecursionError as error:
         raise SchemaError("the schema is nested too deeply to be written as JSON") from error
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    # What a type declares is all it has; small models invent keys until the budget ends.
+    if schema.get("type") == "object" and "properties" in schema:
+        schema.setdefault("additionalProperties", False)
+    return schema

@@ -13,19 +13,26 @@ import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, overload
+from typing import Any, Generic, Protocol, TypeAlias, overload
 
 import pydantic
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError, to_json
+from typing_extensions import ParamSpec, TypeVar
 
-from schemask.errors import ToolError
+from schemask.errors import ToolError, shortened
 
 Schema: TypeAlias = dict[str, Any]
 
 # Keywords whose value maps names to schemas, and those whose value is data and no schema at all.
 _SCHEMA_MAPS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 _DATA = {"const", "default", "enum", "example", "examples", "required"}
+
+# Of the function of a tool, where they are known.
+P = ParamSpec("P", default=...)
+R = TypeVar("R", default=Any)
+Q = ParamSpec("Q")
+S = TypeVar("S")
 
 _NAME = re.compile(r"[\w.:/-]+")
 
@@ -65,7 +72,7 @@ class _ArgumentsSchema(GenerateJsonSchema):
 
 
 @dataclass(frozen=True, eq=False)
-class Tool:
+class Tool(Generic[P, R]):
     """A function that a model can call, or only the definition of one.
 
     Attributes:
@@ -78,7 +85,7 @@ class Tool:
     name: str
     description: str
     parameters: Schema
-    function: Callable[..., Any] | None = None
+    function: Callable[P, R] | None = None
     _arguments: type[pydantic.BaseModel] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -90,11 +97,11 @@ class Tool:
     @classmethod
     def from_function(
         cls,
-        function: Callable[..., Any],
+        function: Callable[Q, S],
         *,
         name: str | None = None,
         description: str | None = None,
-    ) -> Tool:
+    ) -> Tool[Q, S]:
         """A tool from a function, bound method, `functools.partial` or callable object.
 
         Every parameter needs a type annotation. Descriptions come from the docstring (its `Args:`
@@ -119,7 +126,7 @@ class Tool:
         schema.setdefault("properties", {})
         for parameter, note in notes.items():
             schema["properties"][parameter].setdefault("description", note)
-        return cls(
+        return Tool(
             name=own_name,
             description=summary if description is None else description,
             parameters=schema,
@@ -159,7 +166,7 @@ class Tool:
         function["parameters"] = self.parameters
         return {"type": "function", "function": function}
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the function as it is, unchecked, so that a decorated function stays usable."""
         return self._require_function()(*args, **kwargs)
 
@@ -192,7 +199,7 @@ class Tool:
         }
         return _bind(inspect.signature(function), given)
 
-    def call(self, arguments: Mapping[str, Any]) -> Any:
+    def call(self, arguments: Mapping[str, Any]) -> R:
         """Validates and converts `arguments`, then calls the function.
 
         Raises:
@@ -201,25 +208,27 @@ class Tool:
         bound = self.bind(arguments)
         return self._require_function()(*bound.args, **bound.kwargs)
 
-    def _require_function(self) -> Callable[..., Any]:
+    def _require_function(self) -> Callable[P, R]:
         if self.function is None:
             raise ToolError(f"{self.name}: a definition without a Python function cannot be called")
         return self.function
 
 
+class _Decorator(Protocol):
+    def __call__(self, function: Callable[Q, S], /) -> Tool[Q, S]: ...
+
+
 @overload
-def tool(function: Callable[..., Any], /) -> Tool: ...
+def tool(function: Callable[Q, S], /) -> Tool[Q, S]: ...
 @overload
-def tool(
-    *, name: str | None = None, description: str | None = None
-) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(*, name: str | None = None, description: str | None = None) -> _Decorator: ...
 def tool(
     function: Callable[..., Any] | None = None,
     /,
     *,
     name: str | None = None,
     description: str | None = None,
-) -> Tool | Callable[[Callable[..., Any]], Tool]:
+) -> Tool | _Decorator:
     """Decorator that turns a typed function into a `Tool`.
 
     >>> @tool
@@ -248,6 +257,10 @@ class ToolSet:
 
     def __init__(self, tools: Iterable[Tool | Callable[..., Any] | Mapping[str, Any]] = ()) -> None:
         """Raises ToolError for two tools of one name, or for what cannot be a tool."""
+        is_one = isinstance(tools, (Tool, Mapping, str)) or callable(tools)
+        if is_one or not isinstance(tools, Iterable):
+            hint = ": put it into a list" if is_one else ""
+            raise ToolError(f"tools are a list of tools, not {shortened(tools)}{hint}")
         self._tools: dict[str, Tool] = {}
         for item in tools:
             if isinstance(item, Tool):
