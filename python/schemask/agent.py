@@ -151,6 +151,8 @@ def run_agent(
     check_sampling(max_tokens, temperature, seed)
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
+    if not isinstance(messages, Sequence):
+        raise FormatError(f"messages are a question or a list, not {shortened(messages)}")
     conversation = check_messages(messages)
     own_system = 1 if conversation and conversation[0]["role"] == "system" else 0
     if system is not None and own_system:
