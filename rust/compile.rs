@@ -16,11 +16,13 @@ use crate::json::liveness::NEVER;
 use crate::json::rules::Rules;
 use crate::limits::Limits;
 use crate::machine::{Machine, Whitespace};
-use crate::mask::{Masks, Tails, TokenSets, has_bit, set_bits};
+use crate::mask::{Ends, Masks, Reach, Speller, Tails, TokenSets, has_bit, set_bits};
 use crate::regex;
 use crate::schema::model::Model;
 use crate::schema::{LoadOptions, load};
+use crate::spelling::JsonSpelling;
 use crate::vocab::Vocabulary;
+use crate::work;
 
 /// In which order an object's keys may come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub struct Options {
     pub property_order: PropertyOrder,
     /// How null and the booleans are spelled, where JSON values are parts of a grammar.
     pub literals: Literals,
+    /// How strings and numbers are spelled.
+    pub spelling: JsonSpelling,
     /// Whether what is not supported exactly is an error; if not, it is ignored and listed in the
     /// warnings.
     pub strict: bool,
@@ -73,6 +77,7 @@ impl Default for Options {
             },
             property_order: PropertyOrder::Schema,
             literals: Literals::Json,
+            spelling: JsonSpelling::Plain,
             strict: true,
             resources: Vec::new(),
             limits,
@@ -123,8 +128,10 @@ impl Grammar {
     /// If it is no schema, refers to nothing, is satisfied by nothing, exceeds a limit, or, with
     /// [`Options::strict`], uses what is not supported exactly.
     pub fn from_json_schema(schema: &str, options: Options) -> Result<Self, Error> {
-        let model = Arc::new(load_model(schema, &options)?);
-        Grammar::checked(vec![model], Around::Whitespace(schema.into()), options)
+        Grammar::read(options, |options| {
+            let model = Arc::new(load_model(schema, options)?);
+            Ok((vec![model], Around::Whitespace(schema.into())))
+        })
     }
 
     /// The texts of a grammar that is given as a tree: see `docs/design.md` for its form.
@@ -134,15 +141,17 @@ impl Grammar {
     /// If it is no such tree, a rule is not defined, no text satisfies one, or a schema in it is
     /// refused.
     pub fn from_tree(tree: &str, options: Options) -> Result<Self, Error> {
-        let syntax = read_tree(tree, &options.limits)?;
-        let models = load_models(&syntax.schemas, &options)?;
-        Grammar::checked(models, Around::Text(syntax), options)
+        Grammar::read(options, |options| {
+            let syntax = read_tree(tree, &options.limits)?;
+            let models = load_models(&syntax.schemas, options)?;
+            Ok((models, Around::Text(syntax)))
+        })
     }
 
     /// The types of which a grammar's first schema allows values, by their names in JSON Schema;
     /// numbers are one.
     pub fn types(&self) -> Result<Vec<&'static str>, Error> {
-        Ok(self.0.machine()?.types())
+        self.0.metered(|| Ok(self.0.known_machine()?.types()))
     }
 
     /// The texts of the rule `root` of a grammar in GBNF, the notation of llama.cpp.
@@ -161,8 +170,10 @@ impl Grammar {
     ///
     /// If it cannot be read, a rule is not defined, or no text satisfies one.
     pub fn from_gbnf(text: &str, root: &str, options: Options) -> Result<Self, Error> {
-        let syntax = read_gbnf(text, root, &options.limits)?;
-        Grammar::checked(Vec::new(), Around::Text(syntax), options)
+        Grammar::read(options, |options| {
+            let syntax = read_gbnf(text, root, &options.limits)?;
+            Ok((Vec::new(), Around::Text(syntax)))
+        })
     }
 
     /// The texts of the rule `start` of a grammar in the notation of Lark. The options are those of
@@ -173,9 +184,11 @@ impl Grammar {
     /// If it cannot be read, uses what is not supported, a rule is not defined, no text satisfies
     /// one, or a schema in it is refused.
     pub fn from_lark(text: &str, start: &str, options: Options) -> Result<Self, Error> {
-        let syntax = read_lark(text, start, &options.limits)?;
-        let models = load_models(&syntax.schemas, &options)?;
-        Grammar::checked(models, Around::Text(syntax), options)
+        Grammar::read(options, |options| {
+            let syntax = read_lark(text, start, &options.limits)?;
+            let models = load_models(&syntax.schemas, options)?;
+            Ok((models, Around::Text(syntax)))
+        })
     }
 
     /// The texts that a regular expression of ECMA-262 matches as a whole; with `search`, those in
@@ -185,12 +198,14 @@ impl Grammar {
     ///
     /// If it cannot be read, uses what is not supported, or matches nothing.
     pub fn from_regex(pattern: &str, search: bool, options: Options) -> Result<Self, Error> {
-        let expr = Expr::Pattern {
-            source: pattern.into(),
-            ast: Box::new(regex::parse(pattern, &options.limits)?),
-            search,
-        };
-        Grammar::checked(Vec::new(), Around::Text(Syntax::of(expr)), options)
+        Grammar::read(options, |options| {
+            let expr = Expr::Pattern {
+                source: pattern.into(),
+                ast: Box::new(regex::parse(pattern, &options.limits)?),
+                search,
+            };
+            Ok((Vec::new(), Around::Text(Syntax::of(expr))))
+        })
     }
 
     /// Exactly this text.
@@ -308,7 +323,11 @@ impl Grammar {
     /// If GBNF cannot say it: that keys or items differ, that one value decides what others must
     /// be, free text; or if it takes too many rules, as fractions between bounds do.
     pub fn to_gbnf(&self) -> Result<String, Error> {
-        let machine = self.0.machine()?;
+        self.0.metered(|| self.print_gbnf())
+    }
+
+    fn print_gbnf(&self) -> Result<String, Error> {
+        let machine = self.0.known_machine()?;
         match (&self.0.around, machine.root_task()) {
             (Around::Text(syntax), _) => machine.syntax_to_gbnf(syntax, machine.tasks()),
             (Around::Whitespace(_), Some(task)) => machine.value_to_gbnf(task),
@@ -333,10 +352,18 @@ impl Grammar {
         Grammar::of(Expr::Token(TokenSet { names, negated }))
     }
 
-    /// A grammar that is known to be readable.
-    fn checked(models: Vec<Arc<Model>>, around: Around, options: Options) -> Result<Self, Error> {
-        let grammar = Grammar::raw(models, around, options);
-        grammar.0.machine()?;
+    /// A grammar that is known to be readable, read within the limits of compiling.
+    fn read(
+        options: Options,
+        read: impl FnOnce(&Options) -> Result<(Vec<Arc<Model>>, Around), Error>,
+    ) -> Result<Self, Error> {
+        let (grammar, used) = work::within(options.limits.compile(), || {
+            let (models, around) = read(&options)?;
+            let grammar = Grammar::raw(models, around, options.clone());
+            grammar.0.known_machine()?;
+            Ok(grammar)
+        })?;
+        grammar.0.known_machine()?.hold(used.bytes);
         Ok(grammar)
     }
 
@@ -380,12 +407,12 @@ impl Grammar {
             a.whitespace == b.whitespace
                 && a.property_order == b.property_order
                 && a.literals == b.literals
+                && a.spelling == b.spelling
         };
         let mut options = with_json.map(|grammar| &grammar.0.options);
         let first = options.next().unwrap_or(&self.0.options);
         if !options.all(|other| alike(first, other)) {
-            let message =
-                "grammars are joined whose JSON differs in `whitespace` or `property_order`";
+            let message = "grammars are joined whose JSON differs in `whitespace`, `property_order` or `spelling`";
             return Err(Error::new(Kind::Grammar, message));
         }
         let models = all
@@ -398,41 +425,48 @@ impl Grammar {
         ))
     }
 
-    /// What was not honoured or could not be decided, as (JSON pointer, message); the pointers are
+    /// What was not honoured, as (JSON pointer, message); the pointers are
     /// those of [`Error::pointer`].
     pub fn warnings(&self) -> impl Iterator<Item = (&str, &str)> {
         let warnings = self.0.models.iter().flat_map(|model| &model.warnings);
-        let machine = self.0.machine.read();
-        let exhausted = machine
-            .as_ref()
-            .is_some_and(|machine| machine.is_exhausted());
-        let undecided = exhausted.then_some((
-            "",
-            "whether some value exists could not be decided within the limits: \
-             strings and numbers are treated as if they did, other values and keys are refused",
-        ));
-        let listed = warnings.map(|(pointer, message)| (&**pointer, &**message));
-        listed.chain(undecided)
+        warnings.map(|(pointer, message)| (&**pointer, &**message))
     }
 
     /// The grammar on a vocabulary.
     ///
     /// # Errors
     ///
-    /// If it names a token that the vocabulary has not; or, of a grammar that was put together, if
-    /// a rule is not defined, or no text satisfies one.
+    /// If it names a token that the vocabulary has not, or the vocabulary can spell none of its
+    /// texts; or, of a grammar that was put together, if a rule is not defined, or no text satisfies
+    /// one.
     pub fn compile(&self, vocabulary: Arc<Vocabulary>) -> Result<CompiledGrammar, Error> {
         let machine = self.0.machine()?;
-        let sets = machine.token_sets().iter();
-        let sets = sets.map(|set| resolve_tokens(set, &vocabulary));
+        let named = machine.token_sets();
+        let sets = named.iter().map(|set| resolve_tokens(set, &vocabulary));
         let tokens: TokenSets = sets.collect::<Result<_, _>>()?;
-        let engine = RwLock::new(Arc::new(Engine::new(machine, &tokens)));
-        Ok(CompiledGrammar(Arc::new(Compiled {
+        vocabulary.strings(self.0.options.spelling);
+        // Tags are read as text, too.
+        let is_missing = |(set, bits): (&TokenSet, &Box<[u32]>)| {
+            let is_tag = |name: &TokenName| matches!(name, TokenName::Tag(_));
+            !set.names.iter().any(is_tag) && bits.iter().all(|&word| word == 0)
+        };
+        let spells_all = vocabulary.unreachable_bytes().is_empty()
+            && !named.iter().zip(&tokens[..]).any(is_missing);
+        let engine = Arc::new(Engine::new(machine, &tokens, spells_all));
+        let compiled = CompiledGrammar(Arc::new(Compiled {
             grammar: self.0.clone(),
             vocabulary,
             tokens,
-            engine,
-        })))
+            spells_all,
+            engine: RwLock::new(engine.clone()),
+        }));
+        let start = engine.machine.start();
+        if let Some(speller) = compiled.speller(&engine)
+            && !self.0.metered(|| Ok(speller.can_end(start)))?
+        {
+            return Err(speller.unspellable(start));
+        }
+        Ok(compiled)
     }
 }
 
@@ -492,19 +526,38 @@ impl Inner {
     fn machine(&self) -> Result<Arc<Machine>, Error> {
         let known = self.machine.read().clone();
         if let Some(machine) = &known
-            && machine.len() < self.options.limits.states
+            && machine.held() < self.options.limits.machine_bytes
         {
             return Ok(machine.clone());
         }
-        let fresh = Arc::new(self.build()?);
+        let (fresh, used) = work::within(self.options.limits.compile(), || self.build())?;
+        fresh.hold(used.bytes);
         // A grammar that is large from the start gains nothing by a second copy.
         if let Some(machine) = known
-            && fresh.len() * 2 > machine.len()
+            && fresh.held() * 2 > machine.held()
         {
             return Ok(machine);
         }
+        let fresh = Arc::new(fresh);
         *self.machine.write() = Some(fresh.clone());
         Ok(fresh)
+    }
+
+    /// The machine, however large; made now if there is none yet.
+    fn known_machine(&self) -> Result<Arc<Machine>, Error> {
+        if let Some(known) = self.machine.read().clone() {
+            return Ok(known);
+        }
+        let fresh = Arc::new(self.build()?);
+        *self.machine.write() = Some(fresh.clone());
+        Ok(fresh)
+    }
+
+    /// Does something within the limits of compiling.
+    fn metered<T>(&self, f: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let (value, used) = work::within(self.options.limits.compile(), f)?;
+        self.known_machine()?.hold(used.bytes);
+        Ok(value)
     }
 
     fn build(&self) -> Result<Machine, Error> {
@@ -512,11 +565,12 @@ impl Inner {
             whitespace,
             property_order,
             literals,
+            spelling,
             ref limits,
             ..
         } = self.options;
         let models: Vec<&Model> = self.models.iter().map(|model| &**model).collect();
-        let (rules, roots) = Rules::new(&models, whitespace.separator_bytes(), limits)?;
+        let (rules, roots) = Rules::new(&models, whitespace.separator_bytes(), spelling, limits)?;
         let frames = Frames::new(rules, property_order == PropertyOrder::Schema);
         let machine = match &self.around {
             Around::Whitespace(_) => Machine::of_value(frames, roots[0], whitespace),
@@ -570,6 +624,8 @@ struct Compiled {
     vocabulary: Arc<Vocabulary>,
     /// The sets of tokens that the grammar names.
     tokens: TokenSets,
+    /// Whether the vocabulary can spell all that the grammar may ask for.
+    spells_all: bool,
     engine: RwLock<Arc<Engine>>,
 }
 
@@ -579,11 +635,14 @@ pub(crate) struct Engine {
     pub(crate) machine: Arc<Machine>,
     pub(crate) masks: Masks,
     pub(crate) tails: Tails,
+    /// If the vocabulary cannot spell every text.
+    reach: Option<Reach>,
 }
 
 impl Engine {
-    fn new(machine: Arc<Machine>, tokens: &TokenSets) -> Self {
+    fn new(machine: Arc<Machine>, tokens: &TokenSets, spells_all: bool) -> Self {
         Engine {
+            reach: (!spells_all).then(Reach::default),
             machine,
             masks: Masks::new(tokens.clone()),
             tails: Tails::new(tokens.clone()),
@@ -594,7 +653,7 @@ impl Engine {
 impl CompiledGrammar {
     pub(crate) fn engine(&self) -> Arc<Engine> {
         let engine = self.0.engine.read().clone();
-        if engine.machine.len() < self.limits().states {
+        if engine.machine.held() < self.limits().machine_bytes {
             return engine;
         }
         let machine = self.0.grammar.machine();
@@ -602,9 +661,25 @@ impl CompiledGrammar {
         if Arc::ptr_eq(&machine, &engine.machine) {
             return engine;
         }
-        let fresh = Arc::new(Engine::new(machine, &self.0.tokens));
+        let fresh = Arc::new(Engine::new(machine, &self.0.tokens, self.0.spells_all));
         *self.0.engine.write() = fresh.clone();
         fresh
+    }
+
+    /// What says which tokens lead to an end, if the vocabulary cannot spell every text.
+    pub(crate) fn speller<'a>(&'a self, engine: &'a Engine) -> Option<Speller<'a>> {
+        let reach = engine.reach.as_ref()?;
+        let ends = Ends {
+            tails: &engine.tails,
+            machine: &engine.machine,
+            vocabulary: &self.0.vocabulary,
+            limits: self.limits(),
+        };
+        Some(Speller {
+            ends,
+            sets: &self.0.tokens,
+            reach,
+        })
     }
 
     /// The vocabulary.
@@ -622,13 +697,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_decided_is_a_warning() {
+    fn what_takes_too_much_work_is_an_error() {
         let mut options = Options::default();
-        options.limits.witness_states = 50;
+        options.limits.compile_work = 500;
         let schema = r#"{"allOf": [{"pattern": "^(a|b)*a(a|b){9}$"}, {"pattern": "^(a|b)*b(a|b){9}$"}],
                          "type": "string"}"#;
-        let grammar = Grammar::from_json_schema(schema, options).unwrap();
-        assert_eq!(grammar.warnings().count(), 1);
+        let error = Grammar::from_json_schema(schema, options).unwrap_err();
+        assert!(
+            error.is_limit() && error.message().contains("compile_work"),
+            "{error}"
+        );
         let error = Grammar::from_json_schema(schema, Options::default()).unwrap_err();
         assert!(error.message().contains("nothing satisfies"), "{error}");
     }
@@ -639,14 +717,14 @@ mod tests {
         tokens.push(Vec::new());
         let vocabulary = Arc::new(Vocabulary::new(&tokens, &[256], &[]).unwrap());
         let mut options = Options::default();
-        options.limits.states = 2_000;
+        options.limits.machine_bytes = 1 << 20;
         let grammar = Grammar::from_json_schema(r#"{"type": "object"}"#, options).unwrap();
         let compiled = grammar.compile(vocabulary).unwrap();
         for i in 0..200 {
             let mut matcher = compiled.matcher(None).unwrap();
             let text = format!("{{\"key number {i}\": {{\"{i}\": [{i}]}}, \"{i}\": {i}}}");
             assert!(matcher.accept_bytes(text.as_bytes()) && matcher.is_accepting());
-            assert!(compiled.engine().machine.len() < 3_000);
+            assert!(compiled.engine().machine.held() < 2 << 20);
         }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Mask,
     /// A cap of [`Limits`](crate::Limits) was reached.
     Limit,
+    /// The caller asked to stop.
+    Interrupted,
 }
 
 /// Why a schema, grammar, pattern or vocabulary was refused, or how the library was misused.

@@ -6,6 +6,8 @@ use hashbrown::HashTable;
 use parking_lot::Mutex;
 use rustc_hash::FxBuildHasher;
 
+use crate::work;
+
 /// An append-only set of values, each with a memo that is filled in later.
 ///
 /// Ids are dense and never change. Reading takes no lock; adding takes one for a moment.
@@ -26,6 +28,7 @@ impl<K: Hash + Eq, M: Default> Interner<K, M> {
 
     /// The id of `key`, which is added if it is new.
     pub(crate) fn intern(&self, key: K) -> u32 {
+        work::spend(1);
         let hash = FxBuildHasher.hash_one(&key);
         let mut table = self.table.lock();
         let is_equal =
@@ -33,6 +36,7 @@ impl<K: Hash + Eq, M: Default> Interner<K, M> {
         if let Some(&(_, id)) = table.find(hash, is_equal) {
             return id;
         }
+        work::hold(size_of::<(K, M, u64, u32)>());
         let id = u32::try_from(self.entries.push((key, M::default())))
             .expect("memory ends before 2^32 entries do");
         table.insert_unique(hash, (hash, id), |&(hash, _)| hash);

@@ -21,7 +21,9 @@ mod matcher;
 mod py;
 mod regex;
 mod schema;
+mod spelling;
 mod vocab;
+mod work;
 
 pub use batch::fill_masks;
 pub use compile::{CompiledGrammar, Grammar, Options, PropertyOrder};
@@ -30,4 +32,5 @@ pub use json::formula::Literals;
 pub use limits::Limits;
 pub use machine::Whitespace;
 pub use matcher::Matcher;
+pub use spelling::JsonSpelling;
 pub use vocab::Vocabulary;

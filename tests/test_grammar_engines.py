@@ -69,6 +69,21 @@ def ours(matcher: Any) -> set[str]:
     return found | ({"end"} if matcher.is_accepting else set())
 
 
+@pytest.mark.parametrize("place", ['"{}"', "[{}]", "[^{}]", "[ab{}c]"])
+def test_escapes_of_gbnf_are_those_of_llama_cpp(llama_grammar: LlamaGrammar, place: str) -> None:
+    """Older ones know no `\\-`, which nothing here writes."""
+    escapes = [chr(code) for code in range(0x20, 0x7F)]
+    escapes += ["x41", "x4", "u00e9", "u00e", "U0001F600", "U0001F60", "-", "--", "-\\-"]
+    for escape in escapes:
+        text = "root ::= " + place.format("\\" + escape)
+        try:
+            Grammar.from_gbnf(text)
+            is_read = True
+        except schemask.GrammarError:
+            is_read = False
+        assert is_read == bool(llama_grammar.start(text)), text
+
+
 @settings(SETTINGS, max_examples=150)
 @given(rules=grammars(), seed=st.integers(0, 2**32))
 @within_limits

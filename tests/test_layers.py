@@ -12,10 +12,12 @@ RUST = Path(__file__).parents[1] / "rust"
 # A module uses its own layer and those before it.
 LAYERS = (
     {"error"},
+    {"work"},
     {"limits"},
     {"intern"},
     {"byte_set"},
     {"decimal"},
+    {"spelling"},
     {"regex"},
     {"format"},
     {"schema"},

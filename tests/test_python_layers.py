@@ -10,8 +10,10 @@ PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
 
 # A module imports from the layers before its own.
 LAYERS = (
-    {"errors", "_native"},
-    {"vocabulary", "masking", "tools", "_files"},
+    {"errors", "_unicode", "docstrings", "python_values", "_native"},
+    {"limits"},
+    {"vocabulary", "masking", "definitions"},
+    {"tools", "_files"},
     {"_bytes", "property_order"},
     {"call_schema", "messages"},
     {"arguments"},

@@ -42,21 +42,35 @@ class Grammar:
         schema: str,
         whitespace: str,
         property_order: str,
+        spelling: str,
         strict: bool,
         resources: list[tuple[str, str]],
+        limits: dict[str, float],
     ) -> Grammar: ...
     @staticmethod
     def from_tree(
-        tree: str, whitespace: str, property_order: str, strict: bool, python_literals: bool
+        tree: str,
+        whitespace: str,
+        property_order: str,
+        spelling: str,
+        strict: bool,
+        python_literals: bool,
+        limits: dict[str, float],
     ) -> Grammar: ...
     @staticmethod
-    def from_gbnf(text: str, root: str) -> Grammar: ...
+    def from_gbnf(text: str, root: str, limits: dict[str, float]) -> Grammar: ...
     @staticmethod
     def from_lark(
-        text: str, start: str, whitespace: str, property_order: str, strict: bool
+        text: str,
+        start: str,
+        whitespace: str,
+        property_order: str,
+        spelling: str,
+        strict: bool,
+        limits: dict[str, float],
     ) -> Grammar: ...
     @staticmethod
-    def from_regex(pattern: str, search: bool) -> Grammar: ...
+    def from_regex(pattern: str, search: bool, limits: dict[str, float]) -> Grammar: ...
     @staticmethod
     def literal(text: str) -> Grammar: ...
     @staticmethod

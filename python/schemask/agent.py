@@ -150,10 +150,11 @@ def run_agent(
     check_count("max_steps", max_steps)
     check_sampling(max_tokens, temperature, seed)
     if isinstance(messages, str):
-        messages = [{"role": "user", "content": messages}]
-    if not isinstance(messages, Sequence):
+        conversation = check_messages([{"role": "user", "content": messages}])
+    elif isinstance(messages, Sequence):
+        conversation = check_messages(messages)
+    else:
         raise FormatError(f"messages are a question or a list, not {shortened(messages)}")
-    conversation = check_messages(messages)
     own_system = 1 if conversation and conversation[0]["role"] == "system" else 0
     if system is not None and own_system:
         raise FormatError("there is a system text beside a system message")

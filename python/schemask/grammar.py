@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pydantic
 
 from schemask import _native
+from schemask._unicode import surrogate_place
+from schemask.definitions import map_schema
 from schemask.errors import (
     FormatError,
     GrammarError,
@@ -17,7 +19,7 @@ from schemask.errors import (
     checked,
     shortened,
 )
-from schemask.tools import map_schema
+from schemask.limits import Limits, limits_of
 
 if TYPE_CHECKING:
     from schemask._native import CompiledGrammar, Vocabulary
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 Whitespace = Literal["flexible", "compact", "spaced"]
 PropertyOrder = Literal["schema", "any"]
+Spelling = Literal["plain", "any"]
 
 
 class Grammar:
@@ -42,8 +45,14 @@ class Grammar:
             `json.dumps` writes it.
         property_order: `"schema"`: keys come in the order of their first appearance in the schema,
             keys that it does not declare last. `"any"`: in any order.
+        spelling: Of JSON strings and numbers. `"plain"`: as `json.dumps(…, ensure_ascii=False)` or
+            JavaScript's `JSON.stringify` write them, so without needless escapes and zeros, and an
+            integer has neither fraction nor exponent. `"any"`: as JSON allows, which is what checks
+            texts of others.
         strict: Whether a keyword that is not supported exactly is an error. If not, it is ignored
             and listed in `warnings`.
+        limits: Bounds of work and memory that differ from the defaults, such as
+            `{"compile_work": 10_000_000}`; see `schemask.Limits`.
     """
 
     def __init__(self, native: _native.Grammar) -> None:
@@ -58,8 +67,10 @@ class Grammar:
         schema: Any,
         whitespace: Whitespace = "flexible",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
         resources: Mapping[str, Any] | None = None,
+        limits: Limits | None = None,
         additional_properties: bool = False,
     ) -> Grammar:
         """All JSON texts that a schema accepts.
@@ -70,10 +81,12 @@ class Grammar:
                 model, or any type that pydantic understands.
             whitespace: See the class.
             property_order: See the class.
+            spelling: See the class.
             strict: See the class.
             resources: Documents that the schema may refer to, by URI; each like `schema`. An `$id`
                 in them counts as well. The official meta-schemas are always at hand, and nothing is
                 ever fetched. Places in these documents are given as their URI, `#` and the pointer.
+            limits: See the class.
             additional_properties: Whether objects of pydantic models, dataclasses and TypedDicts
                 may hold keys that the type does not declare. If not, a type can still say so itself
                 (`extra="allow"`). It has no effect on a schema that is given as a dict or text.
@@ -82,7 +95,7 @@ class Grammar:
             UnsupportedSchemaError: The schema uses what is not supported exactly; `pointer` names
                 the keyword.
             SchemaError: It is no JSON Schema, refers to nothing, or nothing satisfies it.
-            LimitError: It is too large or too deep.
+            LimitError: It is too large or too deep, or takes too much work or memory.
         """
         if not isinstance(resources, (Mapping, type(None))):
             raise SchemaError(f"resources map URIs to schemas, unlike {shortened(resources)}")
@@ -92,7 +105,9 @@ class Grammar:
             for uri, other in (resources or {}).items()
         ]
         return cls(
-            _native.Grammar.from_json_schema(text, whitespace, property_order, strict, others)
+            _native.Grammar.from_json_schema(
+                text, whitespace, property_order, spelling, strict, others, limits_of(limits)
+            )
         )
 
     @classmethod
@@ -105,10 +120,12 @@ class Grammar:
         parallel: bool = True,
         whitespace: Whitespace = "spaced",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
         min_calls: int = 1,
         max_calls: int | None = None,
         reasoning: bool = False,
+        limits: Limits | None = None,
     ) -> Grammar:
         """The turns of an assistant that may call tools: what `ChatFormat.parse` reads.
 
@@ -121,10 +138,12 @@ class Grammar:
             parallel: Whether a turn may hold more than one call.
             whitespace: See the class.
             property_order: See the class.
+            spelling: See the class.
             strict: See the class.
             min_calls: The fewest calls of a turn that calls.
             max_calls: The most calls of a turn.
             reasoning: Whether a block of reasoning may come first, in formats that have one.
+            limits: See the class.
 
         Raises:
             ToolError: Two tools of the same name.
@@ -144,11 +163,15 @@ class Grammar:
         tree = form.tree(ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning)
         text = json.dumps(tree, ensure_ascii=False)
         is_python = form.values == "python"
-        return cls(_native.Grammar.from_tree(text, whitespace, property_order, strict, is_python))
+        return cls(
+            _native.Grammar.from_tree(
+                text, whitespace, property_order, spelling, strict, is_python, limits_of(limits)
+            )
+        )
 
     @classmethod
     @checked(GrammarError)
-    def from_gbnf(cls, text: str, root: str = "root") -> Grammar:
+    def from_gbnf(cls, text: str, root: str = "root", limits: Limits | None = None) -> Grammar:
         """The texts of a grammar in GBNF, the notation of llama.cpp.
 
         Rules may be recursive in any way, also to the left.
@@ -156,13 +179,14 @@ class Grammar:
         Args:
             text: The rules.
             root: The rule whose texts are meant.
+            limits: See the class.
 
         Raises:
             GrammarError: It cannot be read, names rules that are not defined, or no text satisfies
                 a rule; with `line` and `column`.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_gbnf(text, root))
+        return cls(_native.Grammar.from_gbnf(text, root, limits_of(limits)))
 
     @classmethod
     @checked(GrammarError)
@@ -172,7 +196,9 @@ class Grammar:
         start: str = "start",
         whitespace: Whitespace = "flexible",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
+        limits: Limits | None = None,
     ) -> Grammar:
         """The texts of a grammar in the notation of Lark.
 
@@ -186,7 +212,9 @@ class Grammar:
             start: The rule whose texts are meant.
             whitespace: Of JSON values; see the class.
             property_order: Of JSON values; see the class.
+            spelling: Of JSON values; see the class.
             strict: Of their schemas; see the class.
+            limits: See the class.
 
         Raises:
             GrammarError: It cannot be read, uses what is not supported (priorities, templates,
@@ -195,23 +223,30 @@ class Grammar:
             SchemaError: A schema in it is refused.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_lark(text, start, whitespace, property_order, strict))
+        return cls(
+            _native.Grammar.from_lark(
+                text, start, whitespace, property_order, spelling, strict, limits_of(limits)
+            )
+        )
 
     @classmethod
     @checked(GrammarError)
-    def from_regex(cls, pattern: str, search: bool = False) -> Grammar:
+    def from_regex(
+        cls, pattern: str, search: bool = False, limits: Limits | None = None
+    ) -> Grammar:
         """The texts that a regular expression matches as a whole.
 
         Args:
             pattern: In the syntax of ECMA-262 with Unicode semantics, as for the keyword `pattern`.
             search: Whether the texts are meant in which it matches somewhere.
+            limits: See the class.
 
         Raises:
             GrammarError: It cannot be read, or matches nothing; with `line` and `column`.
             UnsupportedSchemaError: It uses backreferences.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_regex(pattern, search))
+        return cls(_native.Grammar.from_regex(pattern, search, limits_of(limits)))
 
     @classmethod
     @checked(GrammarError)
@@ -361,11 +396,16 @@ def _schema_text(schema: Any, additional_properties: bool) -> str:
         if not additional_properties:
             schema = map_schema(schema, _closed)
     try:
-        return json.dumps(schema, allow_nan=False)
+        text = json.dumps(schema, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise SchemaError(f"the schema is not JSON: {error}") from error
     except RecursionError as error:
         raise SchemaError("the schema is nested too deeply to be written as JSON") from error
+    # An escape is what a lone surrogate becomes, and so do characters that have two.
+    if "\\ud" in text and (place := surrogate_place(schema)) is not None:
+        message = f"a lone surrogate, which no text in UTF-8 can hold (at {place or 'the root'})"
+        raise SchemaError(message, pointer=place)
+    return text
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,6 @@ use crate::format::build::Build;
 use crate::format::hostname::LABEL_OCTETS;
 use crate::format::idna::{self, Direction};
 use crate::format::punycode::{Decoder, Insertion};
-use crate::limits::Limits;
 use crate::regex::codeset::CodeSet;
 use crate::regex::node::{NodeId, Regexes};
 use crate::regex::told::{Rule, Way};
@@ -83,7 +82,7 @@ struct ULabels {
 
 impl ULabels {
     fn new(direction: Direction) -> Self {
-        let regexes = Regexes::new(&Limits::default());
+        let regexes = Regexes::new();
         let (start, chars) = idna::u_labels_of_any_length(Build(&regexes), direction);
         ULabels {
             regexes,
@@ -535,7 +534,7 @@ mod tests {
 
     #[test]
     fn nothing_is_decided_before_it_is_read() {
-        let regexes = Regexes::new(&Limits::default());
+        let regexes = Regexes::new();
         let language = Format::Hostname.language(&regexes);
         let at = "xn-"
             .chars()
@@ -550,7 +549,7 @@ mod tests {
 
     #[test]
     fn characters_alone_lead_where_all_ways_do() {
-        let (alone, together) = [(); 2].map(|()| Regexes::new(&Limits::default())).into();
+        let (alone, together) = [(); 2].map(|()| Regexes::new()).into();
         for text in [
             "a.xn--p1ai.b",
             "XN--ll-0ea",
@@ -614,7 +613,7 @@ mod tests {
 
         #[test]
         fn every_way_ends_in_a_label(choices in prop::collection::vec(0..1000_usize, 0..80)) {
-            let regexes = Regexes::new(&Limits::default());
+            let regexes = Regexes::new();
             let language = Format::Hostname.language(&regexes);
             let mut text = "xn--".to_owned();
             let mut at = text.chars().fold(language, |at, c| regexes.step(at, c.into()));

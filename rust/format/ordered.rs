@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn pairs_are_in_order() {
-        let regexes = Regexes::new(&Limits::default());
+        let regexes = Regexes::new();
         let build = Build(&regexes);
         let pairs = super::pairs(build, &DIGIT, 2, build.text(","));
         for (a, b) in (0..100).flat_map(|a| (0..100).map(move |b| (a, b))) {

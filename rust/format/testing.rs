@@ -6,7 +6,7 @@ use crate::regex::node::Regexes;
 
 /// Fails unless the format's language holds the `valid` texts and none of the `invalid` ones.
 pub(super) fn check(format: Format, valid: &[&str], invalid: &[&str]) {
-    let regexes = Regexes::new(&Limits::default());
+    let regexes = Regexes::new();
     let language = format.language(&regexes);
     for text in valid {
         assert!(regexes.matches(language, text), "{format:?} {text:?}");
@@ -18,7 +18,7 @@ pub(super) fn check(format: Format, valid: &[&str], invalid: &[&str]) {
 
 /// Whether each text is in the format's language.
 pub(super) fn reader(format: Format) -> impl Fn(&str) -> bool {
-    let regexes = Regexes::new(&Limits::default());
+    let regexes = Regexes::new();
     let language = format.language(&regexes);
     move |text| regexes.matches(language, text)
 }

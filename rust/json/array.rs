@@ -10,6 +10,7 @@ use crate::json::formula::{Clause, FormulaId};
 use crate::json::frames::{Frames, Task, TaskId, Verdicts, value_task};
 use crate::json::liveness::NEVER;
 use crate::json::taken::Taken;
+use crate::work;
 
 /// Ways to go on with an item that are tried.
 const WAYS: usize = 256;
@@ -157,8 +158,7 @@ impl Frames {
             drafts = self.with_broken(read, &drafts, must, not);
         }
         if drafts.len() > WAYS {
-            self.rules.set_exhausted();
-            drafts.truncate(WAYS);
+            work::undecided("an item may come: the rules of its array combine in too many ways");
         }
         let mut out: Vec<ItemWay> = Vec::new();
         for draft in drafts {

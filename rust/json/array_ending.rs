@@ -15,6 +15,7 @@ use crate::json::formula::FormulaId;
 use crate::json::liveness::{NEVER, add, multiply};
 use crate::json::rules::Rules;
 use crate::json::taken::Taken;
+use crate::work;
 
 /// Items that are tried for one ending, whichever way rules are made to fail.
 const BUDGET: usize = 20_000;
@@ -185,7 +186,7 @@ impl Question<'_> {
         let mut best = None;
         self.visit(plain, self.nots, &mut best);
         if best.is_none() && self.budget.modes.get() == 0 {
-            self.rules.set_exhausted();
+            work::undecided("an array can be finished");
         }
         best
     }
@@ -265,7 +266,7 @@ impl Question<'_> {
         let alike = self.alike(plain).saturating_sub(self.read.count);
         let pairs = (0..=alike).flat_map(move |i| (i + 1..=alike + 1).map(move |j| (i, j)));
         if multiply(alike + 1, alike + 2) / 2 > BUDGET as u64 {
-            self.rules.set_exhausted();
+            work::undecided("two items of an array can be equal");
         }
         let pairs = pairs.take(BUDGET);
         let both = pairs.map(|(i, j)| {
@@ -366,6 +367,7 @@ impl Question<'_> {
             if best[&node].0 < spent {
                 continue;
             }
+            work::spend(1 + counters.len());
             let length = self.read.count + node.0;
             if node.1.iter().all(|&min| min == 0) && length >= plain.least {
                 return Some(path(&best, node));
@@ -374,8 +376,7 @@ impl Question<'_> {
                 continue;
             }
             let Some(choices) = self.choices(counters, &node.1, &node.2, node.0) else {
-                self.rules.set_exhausted();
-                return None;
+                work::undecided("an array can be finished");
             };
             for (value, mins, maxes) in choices {
                 let next = (node.0 + 1, mins, maxes);
@@ -410,6 +411,7 @@ impl Question<'_> {
                 Of::At(..) => FormulaId::FALSE,
             };
             let mut next = Vec::new();
+            work::spend(out.len() * (1 + counters.len()));
             for (value, mins, maxes) in out {
                 // More than enough hits make no difference where there is no upper bound.
                 if maxes[i] != Some(0) && (mins[i] > 0 || maxes[i].is_some()) {

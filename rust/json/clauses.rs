@@ -11,6 +11,7 @@ use crate::json::formula::{ArrayRuleId, Clause, Formula, FormulaId, Kind, Object
 use crate::json::rules::{Rules, is_array_rule};
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::{NodeId, Spelling};
+use crate::work;
 
 /// Clauses that a conjunction is multiplied out to. What comes on top stays a choice inside them.
 const MULTIPLIED: usize = 32;
@@ -22,9 +23,11 @@ impl Rules {
     /// The ways in which a formula that is about objects only, or arrays only, can hold. A formula
     /// with more ways than the limit shows the first ones.
     pub(crate) fn clauses(&self, id: FormulaId) -> &[Clause] {
-        self.formulas
-            .clauses_memo(id)
-            .get_or_init(|| self.unfold(id).into())
+        self.formulas.clauses_memo(id).get_or_init(|| {
+            let clauses: Box<[Clause]> = self.unfold(id).into();
+            work::hold(clauses.iter().map(Clause::bytes).sum());
+            clauses
+        })
     }
 
     /// A formula that unfolds to too many clauses could not be followed exactly.
@@ -42,6 +45,7 @@ impl Rules {
 
     /// At least as many clauses as a formula has, and at most `usize::MAX`.
     fn count_clauses(&self, id: FormulaId) -> usize {
+        work::spend(1);
         let product = |parts: &[FormulaId], not: bool| {
             parts.iter().fold(1_usize, |all, &part| {
                 all.saturating_mul(match not {
@@ -66,6 +70,7 @@ impl Rules {
 
     /// As [`Rules::count_clauses`], of the negation.
     fn count_nots(&self, id: FormulaId) -> usize {
+        work::spend(1);
         match self.formulas.get(id) {
             Formula::And(parts) => {
                 let others = parts.iter().filter(|&&part| !self.is_rule(part));
@@ -188,6 +193,7 @@ impl Rules {
 
     /// Both of two clauses, unless they contradict each other at a glance.
     fn both(&self, left: &Clause, right: &Clause) -> Option<Clause> {
+        work::spend(1 + left.rules.len() + right.rules.len() + left.nots.len() + right.nots.len());
         let mut rules = [&left.rules[..], &right.rules].concat();
         dedup(&mut rules);
         let is_new = rules.len() > left.rules.len().max(right.rules.len());
@@ -226,6 +232,7 @@ impl Rules {
 
     /// A clause and one of some others, unless they contradict each other at a glance.
     fn with_or(&self, left: &Clause, or: &[Clause]) -> Option<Clause> {
+        work::spend(or.len());
         let fits = |right: &&Clause| !self.contradict(&left.rules, &right.rules);
         let fitting: Vec<Clause> = or.iter().filter(fits).cloned().collect();
         match &fitting[..] {
@@ -248,6 +255,7 @@ impl Rules {
     }
 
     fn rules_exclude(&self, left: &[u32], right: &[u32], depth: u32) -> bool {
+        work::spend(left.len() + right.len());
         let mut all = left.iter().chain(right);
         if all.clone().any(|&rule| is_array_rule(rule)) {
             return false;

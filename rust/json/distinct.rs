@@ -10,6 +10,7 @@ use crate::json::number::Numbers;
 use crate::json::rules::Rules;
 use crate::json::shape::Key;
 use crate::regex::node::Spelling;
+use crate::work;
 
 /// Values of one formula that are looked at; a formula with more has enough of them.
 const MOST: u64 = 4_096;
@@ -36,9 +37,15 @@ fn nested<T>(ask: impl FnOnce() -> T) -> Option<T> {
         return None;
     }
     DEPTH_NOW.set(depth + 1);
-    let answer = ask();
-    DEPTH_NOW.set(depth);
-    Some(answer)
+    // Also where `ask` is left by unwinding.
+    struct Reset(u32);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            DEPTH_NOW.set(self.0);
+        }
+    }
+    let _reset = Reset(depth);
+    Some(ask())
 }
 
 /// A value and the fewest bytes that write it.
@@ -57,8 +64,7 @@ impl Rules {
             return Some(cost(only)).filter(|&cost| cost != NEVER);
         }
         if total > MOST {
-            self.set_exhausted();
-            return None;
+            work::undecided("so many items can all differ");
         }
         let slots = slots(items);
         match nested(|| self.matching(&slots)) {
@@ -187,8 +193,7 @@ impl Rules {
             };
             if out.len() == COMPOUND {
                 // More than a search could tell apart: as good as any number of them.
-                self.set_exhausted();
-                break;
+                work::undecided("enough arrays or objects differ");
             }
             let Ok(constant) = self.constant(&value) else {
                 break;
@@ -213,10 +218,8 @@ impl Rules {
 
     /// A cheapest array or object of a formula of that kind.
     fn witness(&self, formula: FormulaId, kind: Kind) -> Option<Value> {
-        nested(|| self.find_witness(formula, kind)).unwrap_or_else(|| {
-            self.set_exhausted();
-            None
-        })
+        nested(|| self.find_witness(formula, kind))
+            .unwrap_or_else(|| work::undecided("values differ that are nested so deep"))
     }
 
     fn find_witness(&self, formula: FormulaId, kind: Kind) -> Option<Value> {
@@ -262,6 +265,7 @@ fn augment<'a>(
     seen: &mut FxHashSet<&'a str>,
 ) -> bool {
     let values = &known[&slots[slot]];
+    work::spend(values.len());
     // A free value needs no moving.
     if let Some((text, _)) = values.iter().find(|(text, _)| !owner.contains_key(&**text)) {
         owner.insert(text, slot);

@@ -11,6 +11,7 @@ use rustc_hash::FxHashSet;
 use crate::byte_set::ByteSet;
 use crate::intern::Interner;
 use crate::regex::node::{NodeId, Regexes};
+use crate::work;
 
 /// A formula: an index into [`Formulas`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -174,6 +175,14 @@ pub(crate) struct Clause {
     pub(crate) ors: Box<[Arc<[Clause]>]>,
 }
 
+impl Clause {
+    /// The memory that it takes, what it shares with others left out.
+    pub(super) fn bytes(&self) -> usize {
+        let nots: usize = self.nots.iter().map(|not| size_of_val(&**not)).sum();
+        size_of::<Clause>() + size_of_val(&*self.rules) + 16 * self.nots.len() + nots
+    }
+}
+
 const ALL_KINDS: u8 = 0x7F;
 
 /// A store of formulas.
@@ -192,10 +201,6 @@ impl Formulas {
 
     pub(crate) fn get(&self, id: FormulaId) -> &Formula {
         self.formulas.get(id.0)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.formulas.len()
     }
 
     pub(crate) fn cost_memo(&self, id: FormulaId) -> &OnceLock<u64> {
@@ -226,6 +231,7 @@ impl Formulas {
             return only;
         }
         let mut flat = Vec::with_capacity(parts.len());
+        work::spend(parts.len());
         for &part in parts {
             match self.get(part) {
                 Formula::True => {}
@@ -234,12 +240,16 @@ impl Formulas {
                 _ => flat.push(part),
             }
         }
+        work::spend(flat.len());
         dedup(&mut flat);
         match flat[..] {
             [] => FormulaId::TRUE,
             [one] => one,
             _ if self.holds_opposites(&flat) => FormulaId::FALSE,
-            _ => self.make(Formula::And(flat.into())),
+            _ => {
+                work::hold(size_of_val(&*flat));
+                self.make(Formula::And(flat.into()))
+            }
         }
     }
 
@@ -301,11 +311,15 @@ impl Formulas {
                 _ => flat.push(part),
             }
         }
+        work::spend(flat.len());
         dedup(&mut flat);
         match flat[..] {
             [] => FormulaId::FALSE,
             [one] => one,
-            _ => self.make(Formula::Or(flat.into())),
+            _ => {
+                work::hold(size_of_val(&*flat));
+                self.make(Formula::Or(flat.into()))
+            }
         }
     }
 
@@ -343,6 +357,7 @@ impl Formulas {
         (all, domain): (NodeId, NodeId),
         regexes: &Regexes,
     ) -> NodeId {
+        work::spend(1);
         let part = |id: FormulaId| self.language(id, (all, domain), regexes);
         match self.get(id) {
             Formula::True => all,
@@ -367,6 +382,7 @@ impl Formulas {
         id: FormulaId,
         verdict: &impl Fn(u32, FormulaId) -> FormulaId,
     ) -> FormulaId {
+        work::spend(1);
         let all = |parts: &[FormulaId]| {
             parts
                 .iter()
@@ -390,6 +406,7 @@ impl Formulas {
         let mut stack: Vec<FormulaId> = ids.into_iter().collect();
         stack.reverse();
         while let Some(id) = stack.pop() {
+            work::spend(1);
             match self.get(id) {
                 &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
                     out.push(rule);

@@ -12,6 +12,7 @@ use crate::json::formula::{Formula, FormulaId, Kind};
 use crate::json::rules::Rules;
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::Spelling;
+use crate::work;
 
 /// The cost of what cannot be.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -31,9 +32,6 @@ pub(crate) fn multiply(cost: u64, times: u64) -> u64 {
         _ => cost.saturating_mul(times).min(NEVER - 1),
     }
 }
-
-/// Formulas that one question about costs may lead to.
-const MOST_FORMULAS: usize = 20_000;
 
 /// Formulas that a look at another waits for before it is repeated.
 const AT_ONCE: usize = 4;
@@ -88,6 +86,7 @@ impl Rules {
             let Some(next) = next else { break };
             costs.borrow_mut().is_open.remove(&next);
             costs.borrow_mut().waiting = 0;
+            work::spend(8);
             let look_up = |part: FormulaId| match self.direct_cost(part) {
                 Some(cost) => cost,
                 None => costs.borrow_mut().of(part, next),
@@ -107,13 +106,6 @@ impl Rules {
                     .copied()
                     .collect();
                 users.into_iter().for_each(|user| costs.look_at(user));
-            }
-            if costs.known.len() > MOST_FORMULAS {
-                // Nobody knows: as if there were a value.
-                self.set_exhausted();
-                let known = costs.known[&id];
-                let guess = if known == NEVER { 1 } else { known };
-                return *self.formulas.cost_memo(id).get_or_init(|| guess);
             }
         }
         for (formula, cost) in costs.into_inner().known {
@@ -169,7 +161,7 @@ impl Rules {
         let regexes = &self.scanner.regexes;
         match kind {
             Kind::Null | Kind::True | Kind::False => kind.literal_bytes() as u64,
-            Kind::Number => widen(regexes.cost(self.number_language(id), Spelling::Raw), 0),
+            Kind::Number => widen(regexes.cost(self.written_numbers(id), Spelling::Raw), 0),
             Kind::String => widen(regexes.cost(self.string_language(id), Spelling::Json), 2),
             Kind::Array => {
                 let cheapest = self.cheapest_array(id, cost);

@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn bounds_compare_by_value() {
-        let nodes = Regexes::new(&Limits::default());
+        let nodes = Regexes::new();
         let numbers = Numbers::new(&nodes);
         for bound in BOUNDS {
             let b = decimal(bound);
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn multiples() {
-        let nodes = Regexes::new(&Limits::default());
+        let nodes = Regexes::new();
         let numbers = Numbers::new(&nodes);
         for (divisor, yes, no) in [
             (
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn integers_and_any() {
-        let nodes = Regexes::new(&Limits::default());
+        let nodes = Regexes::new();
         let numbers = Numbers::new(&nodes);
         for (text, integer, any) in [
             ("1", true, true),

@@ -12,9 +12,7 @@ use crate::json::object::Object;
 use crate::json::object_read::Read;
 use crate::json::object_ways::{MemberWay, mentions, unbroken};
 use crate::json::shape::{Key, Shape};
-
-/// Sets of choices that are looked at.
-const SETS: usize = 256;
+use crate::work;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Choice<'c> {
@@ -144,10 +142,7 @@ impl Going<'_> {
             out.retain(|clause| {
                 rules.cost(rules.formulas.and(&self.demands(&clause.rules))) != NEVER
             });
-            if out.len() > SETS {
-                rules.set_exhausted();
-                out.truncate(SETS);
-            }
+            work::spend(out.len());
         }
         out
     }
@@ -197,13 +192,7 @@ impl Search<'_, '_> {
         }
         let with = |made: &[usize], open: &[usize]| [made, open].concat();
         self.tried += 1;
-        if self.tried == SETS {
-            rules.set_exhausted();
-            made = (0..self.choices.len()).collect();
-            open.clear();
-        } else if self.tried > SETS {
-            return;
-        }
+        work::spend(1 + self.choices.len());
         loop {
             let demands = self.demands(&made);
             let value = rules.formulas.and(&demands);

@@ -11,6 +11,7 @@ use crate::json::object_read::Read;
 use crate::json::rules::Rules;
 use crate::json::shape::{Key, Shape};
 use crate::json::texts::TextId;
+use crate::work;
 
 /// Drafts that are looked at for one ending.
 const BUDGET: usize = 1_000;
@@ -119,7 +120,7 @@ impl<'a> Question<'a> {
         };
         search.visit(draft);
         if search.budget == 0 && search.best.is_none() {
-            self.rules.set_exhausted();
+            work::undecided("an object can be finished");
         }
         let (_, draft) = search.best?;
         Some(Ending {
@@ -131,6 +132,7 @@ impl<'a> Question<'a> {
     /// Adds what a clause asks for; `None` if that cannot be.
     fn commit(&self, draft: &mut Draft<'a>, clause: &'a Clause) -> Option<()> {
         for &rule in &clause.rules {
+            work::spend(1 + draft.members.len());
             if draft.must.contains(&rule) {
                 continue;
             }
@@ -201,6 +203,7 @@ impl<'a> Question<'a> {
     /// Adds a member with a value, or gives the one that is there another value.
     fn set(&self, draft: &mut Draft, key: Key, value: FormulaId) -> Option<()> {
         draft.bytes = self.bytes_with(draft, key, value)?;
+        work::spend(1 + draft.nots.len());
         for (not, broken) in draft.nots.iter().zip(&mut draft.broken) {
             *broken = *broken || self.shape.breaks(self.rules, not, key, value);
         }
@@ -244,6 +247,7 @@ impl<'a> Question<'a> {
 
     /// Whether a clause holds without anything more.
     fn is_met(&self, draft: &Draft, clause: &Clause) -> bool {
+        work::spend(clause.rules.len() + clause.nots.len());
         clause.ors.is_empty()
             && clause.rules.iter().all(|rule| draft.must.contains(rule))
             && clause
@@ -323,6 +327,9 @@ impl<'a> Search<'_, 'a> {
             return;
         }
         self.budget -= 1;
+        work::spend(
+            1 + draft.members.len() + draft.must.len() + draft.nots.len() + draft.ors.len(),
+        );
         let total = question.total(&draft);
         let too_many = draft
             .most

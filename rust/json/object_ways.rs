@@ -14,6 +14,7 @@ use crate::json::object_choices::Going;
 use crate::json::object_ending::{Ending, Question};
 use crate::json::object_read::Read;
 use crate::json::shape::Key;
+use crate::work;
 
 /// Sets of choices that are looked at for endings that are cheaper, over all ways.
 const CHEAPER: usize = 256;
@@ -269,6 +270,7 @@ fn left_of(
     fails: &impl Fn(u32) -> bool,
     breaks: &impl Fn(&[u32]) -> bool,
 ) -> Left {
+    work::spend(1 + clause.rules.len() + clause.nots.len());
     if clause.rules.iter().any(|&rule| fails(rule)) {
         return Left::Nothing;
     }

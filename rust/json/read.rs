@@ -15,15 +15,17 @@ use crate::schema::model::{
     ArrayKeywords, InPlace, Keywords, Model, NumberKeywords, ObjectKeywords, Schema, SchemaId,
     StringKeywords, TypeSet,
 };
+use crate::spelling::JsonSpelling;
 
 impl Rules {
     /// Reads `models`; the formulas of their roots come back in the same order.
     pub(crate) fn new(
         models: &[&Model],
         separator: u64,
+        spelling: JsonSpelling,
         limits: &Limits,
     ) -> Result<(Self, Vec<FormulaId>), Error> {
-        let rules = Rules::empty(separator, limits);
+        let rules = Rules::empty(separator, spelling, limits);
         let mut formulas = Vec::new();
         let mut roots = Vec::with_capacity(models.len());
         for model in models {

@@ -1,6 +1,5 @@
 //! What schemas say about the inside of objects and arrays.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -13,6 +12,7 @@ use crate::json::texts::Texts;
 use crate::limits::Limits;
 use crate::regex::node::NodeId;
 use crate::regex::scan::Scanner;
+use crate::spelling::JsonSpelling;
 
 /// A value inside an object or array: an index into [`Rules`], resolved once all are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,14 +118,17 @@ pub(crate) struct Rules {
     /// The bytes of `,` and of `:`, with the whitespace that must follow them.
     pub(crate) separator: u64,
     pub(crate) limits: Limits,
-    exhausted: AtomicBool,
 }
 
 impl Rules {
-    pub(super) fn empty(separator: u64, limits: &Limits) -> Self {
-        let scanner = Scanner::new(limits);
+    pub(super) fn empty(separator: u64, spelling: JsonSpelling, limits: &Limits) -> Self {
+        let scanner = Scanner::new(spelling);
         let numbers = super::number::Numbers::new(&scanner.regexes);
-        let (any_number, number_domain) = (numbers.any(), numbers.domain());
+        let number_domain = numbers.domain();
+        let any_number = match spelling {
+            JsonSpelling::Plain => number_domain,
+            JsonSpelling::Any => numbers.any(),
+        };
         let rules = Rules {
             scanner,
             formulas: Formulas::new(),
@@ -140,26 +143,10 @@ impl Rules {
             number_domain,
             separator,
             limits: limits.clone(),
-            exhausted: AtomicBool::new(false),
         };
         rules.new_child(FormulaId::TRUE);
         rules.new_child(FormulaId::FALSE);
         rules
-    }
-
-    /// Notes that a search ran out of its budget.
-    pub(crate) fn set_exhausted(&self) {
-        self.exhausted.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether something could not be decided within the limits.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.exhausted.load(Ordering::Relaxed) || self.scanner.regexes.is_exhausted()
-    }
-
-    /// How many states there are: a measure of the memory they take.
-    pub(crate) fn len(&self) -> usize {
-        self.scanner.len() + self.formulas.len() + self.texts.len() + self.shapes.len()
     }
 
     pub(super) fn new_child(&self, formula: FormulaId) -> ChildId {
@@ -274,10 +261,19 @@ impl Rules {
         self.formulas.language(id, all, &self.scanner.regexes)
     }
 
-    /// The numbers that satisfy a formula, as text.
+    /// The numbers that satisfy a formula, in all spellings of their values.
     pub(crate) fn number_language(&self, id: FormulaId) -> NodeId {
         let id = self.formulas.of_kind(id, Kind::Number);
         let all = (self.any_number, self.number_domain);
         self.formulas.language(id, all, &self.scanner.regexes)
+    }
+
+    /// The numbers that satisfy a formula, as they may be written.
+    pub(crate) fn written_numbers(&self, id: FormulaId) -> NodeId {
+        let values = self.number_language(id);
+        match self.scanner.spelling {
+            JsonSpelling::Plain => self.scanner.regexes.plain_numbers(values),
+            JsonSpelling::Any => values,
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::json::liveness::key_bytes;
 use crate::json::rules::Rules;
 use crate::json::texts::TextId;
 use crate::regex::node::{NodeId, Spelling};
+use crate::work;
 
 /// The rules that an object began with: they fix its declared keys and their ranks.
 pub(crate) type ShapeKey = Box<[u32]>;
@@ -93,6 +94,8 @@ impl Shape {
                 });
             }
         }
+        work::spend(keys.len() * ids.len());
+        work::hold(keys.len() * (64 + 12 * ids.len()));
         let classes = classes(rules, ids, &keys);
         let mut shape = Shape {
             key_bytes: keys.iter().map(|key| key_bytes(key)).collect(),
@@ -233,6 +236,7 @@ impl Shape {
 
     /// Whether a member breaks one of some rules for sure: its value excludes what the rule demands.
     pub(crate) fn breaks(&self, rules: &Rules, of: &[u32], key: Key, value: FormulaId) -> bool {
+        work::spend(of.len());
         of.iter().any(|&rule| {
             let demand = self.demand(rules, rule, key);
             demand == FormulaId::FALSE
@@ -242,6 +246,7 @@ impl Shape {
 
     /// What some rules demand of the value of a key.
     pub(crate) fn demands(&self, rules: &Rules, of: &[u32], key: Key) -> Vec<FormulaId> {
+        work::spend(of.len());
         of.iter()
             .map(|&rule| self.demand(rules, rule, key))
             .collect()
@@ -279,6 +284,7 @@ fn classes(rules: &Rules, ids: &[u32], keys: &[Arc<str>]) -> Vec<KeyClass> {
     for &language in &languages {
         let mut next = Vec::new();
         for (class, inside) in split {
+            work::spend(1 + inside.len());
             let both = regexes.and(vec![class, language]);
             if both != NodeId::NEVER && regexes.is_live(both) {
                 next.push((both, [&inside[..], &[language]].concat()));
@@ -289,9 +295,7 @@ fn classes(rules: &Rules, ids: &[u32], keys: &[Arc<str>]) -> Vec<KeyClass> {
             }
         }
         if next.len() > MOST {
-            // Keys of the classes that are left out are refused.
-            next.truncate(MOST);
-            rules.set_exhausted();
+            work::undecided("a key may come: too many combinations of patterns match some key");
         }
         split = next;
     }

@@ -33,10 +33,6 @@ impl Texts {
         Texts(texts)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// The text `before` with one more character.
     pub(crate) fn longer(&self, before: TextId, c: u32) -> TextId {
         if before == TextId::WHATEVER {
@@ -55,6 +51,16 @@ impl Texts {
             .into_iter()
             .map(|c| char::from_u32(c).unwrap_or(char::MAX))
             .collect()
+    }
+
+    /// Whether a text begins with another.
+    pub(crate) fn begins_with(&self, mut text: TextId, start: TextId) -> bool {
+        while text != start
+            && let &Some((shorter, _)) = self.0.get(text.0)
+        {
+            text = shorter;
+        }
+        text == start
     }
 
     /// The characters of a text. That of [`TextId::WHATEVER`] is none.

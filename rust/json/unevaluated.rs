@@ -13,6 +13,7 @@ use crate::json::rules::{ArrayRule, ChildId, ObjectRule};
 use crate::regex::lower;
 use crate::regex::node::NodeId;
 use crate::schema::model::{InPlace, Keywords, Schema, SchemaId};
+use crate::work;
 
 /// What was looked at of an object and an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,6 +244,7 @@ impl Reader<'_> {
         let mut out = Vec::with_capacity(a.len() * b.len());
         for (left, seen) in a {
             for (right, more) in b {
+                work::spend(1 + seen.keys.len() + more.keys.len());
                 let formula = self.rules.formulas.and(&[*left, *right]);
                 out.push((formula, self.both(seen, more)));
                 self.check_count(out.len())?;
@@ -281,6 +283,7 @@ impl Reader<'_> {
             if formula == FormulaId::FALSE {
                 continue;
             }
+            work::spend(1 + out.len());
             match out.iter_mut().find(|(_, known)| *known == evaluated) {
                 Some((known, _)) => *known = self.rules.formulas.or(&[*known, formula]),
                 None => out.push((formula, evaluated)),

@@ -80,10 +80,6 @@ impl Stacks {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.all.len() + self.unions.len()
-    }
-
     pub(super) fn memo(&self, stack: StackId) -> &StackMemo {
         self.all.memo(stack.0)
     }

@@ -3,11 +3,14 @@
 mod budget;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
+use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::{Mask, bits_of, forget_text, has_bit, set_bits};
+use crate::mask::{Mask, Speller, bits_of, forget_text, has_bit, set_bits};
+use crate::work::{self, Allowance};
 use budget::Plan;
 
 /// What tells a mask from others, as long as a matcher of its grammar lives.
@@ -26,6 +29,17 @@ pub struct Matcher {
     /// The moments before each token that was accepted.
     before: Vec<Moment>,
     max_tokens: Option<usize>,
+    held: Held,
+}
+
+/// The bytes of states that a text has made.
+#[derive(Debug, Default)]
+struct Held(AtomicU64);
+
+impl Clone for Held {
+    fn clone(&self) -> Self {
+        Held(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
 }
 
 /// All that a token changes.
@@ -41,6 +55,9 @@ fn no_completion(cap: usize) -> Error {
     let message = format!("no valid ending of at most {cap} bytes was found");
     Error::new(Kind::Limit, message)
 }
+
+/// Bytes that are read at once, each such piece like a token.
+const PIECE: usize = 16;
 
 /// How many bytes of forced text are looked for at once.
 const FORCED_BYTES: usize = 4_096;
@@ -75,11 +92,30 @@ impl Matcher {
             now,
             before: Vec::new(),
             max_tokens,
+            held: Held::default(),
         };
         if let Some(most) = max_tokens {
-            matcher.now.plan = Some(matcher.first_plan(most)?);
+            let plan = matcher.metered(Limits::completion, || matcher.first_plan(most))?;
+            matcher.now.plan = Some(plan);
         }
         Ok(matcher)
+    }
+
+    /// Does something within an allowance, of which the text has used some memory already.
+    fn metered<T>(
+        &self,
+        allowance: fn(&Limits) -> Allowance,
+        operation: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut allowance = allowance(self.compiled.limits());
+        let held = self.held.0.load(Ordering::Relaxed);
+        allowance.bytes = allowance.bytes.saturating_sub(held);
+        let (value, used) = work::within(allowance, operation)?;
+        if used.bytes > 0 {
+            self.held.0.fetch_add(used.bytes, Ordering::Relaxed);
+            self.engine.machine.hold(used.bytes);
+        }
+        Ok(value)
     }
 
     /// The grammar that is followed.
@@ -121,13 +157,20 @@ impl Matcher {
             return Ok(());
         }
         self.check_readings(self.now.config)?;
-        let mask = self.mask();
-        mask.write(bits);
-        if let Some(left) = self.left() {
-            self.keep_affordable(&mask, bits, left);
-        }
-        self.set_stop_tokens(bits);
-        Ok(())
+        self.metered(Limits::mask, || {
+            if let Some(speller) = self.speller() {
+                bits.copy_from_slice(&speller.mask(self.now.config));
+                self.keep_spelled(bits)?;
+            } else {
+                let mask = self.mask();
+                mask.write(bits);
+                if let Some(left) = self.left() {
+                    self.keep_affordable(&mask, bits, left);
+                }
+            }
+            self.set_stop_tokens(bits);
+            Ok(())
+        })
     }
 
     /// Writes which tokens the budget alone forbids: those that the grammar allows next and
@@ -145,20 +188,29 @@ impl Matcher {
             return Ok(false);
         };
         self.check_readings(self.now.config)?;
-        let mask = self.mask();
-        if mask
-            .known_costliest()
-            .is_some_and(|most| most < left as u64)
-        {
-            return Ok(false);
-        }
-        mask.write(bits);
-        let mut affordable = bits.to_vec();
-        self.keep_affordable(&mask, &mut affordable, left);
-        self.set_stop_tokens(&mut affordable);
-        let pairs = bits.iter_mut().zip(&affordable);
-        pairs.for_each(|(bits, kept)| *bits &= !kept);
-        Ok(bits.iter().any(|&word| word != 0))
+        self.metered(Limits::mask, || {
+            let mut affordable;
+            if let Some(speller) = self.speller() {
+                bits.copy_from_slice(&speller.mask(self.now.config));
+                affordable = bits.to_vec();
+                self.keep_spelled(&mut affordable)?;
+            } else {
+                let mask = self.mask();
+                if mask
+                    .known_costliest()
+                    .is_some_and(|most| most < left as u64)
+                {
+                    return Ok(false);
+                }
+                mask.write(bits);
+                affordable = bits.to_vec();
+                self.keep_affordable(&mask, &mut affordable, left);
+            }
+            self.set_stop_tokens(&mut affordable);
+            let pairs = bits.iter_mut().zip(&affordable);
+            pairs.for_each(|(bits, kept)| *bits &= !kept);
+            Ok(bits.iter().any(|&word| word != 0))
+        })
     }
 
     fn check_words(&self, bits: &[u32]) -> Result<(), Error> {
@@ -175,12 +227,19 @@ impl Matcher {
         Err(Error::new(Kind::Mask, message))
     }
 
+    /// What says which tokens lead to an end, if the vocabulary cannot spell every text.
+    fn speller(&self) -> Option<Speller<'_>> {
+        self.compiled.speller(&self.engine)
+    }
+
     /// Writes the mask if it is known, and surely within the budget; else nothing has changed.
     ///
     /// `bits` are as many words as the vocabulary needs.
     pub(crate) fn copy_mask(&self, bits: &mut [u32]) -> bool {
         if self.now.terminated {
             bits.fill(0);
+        } else if self.speller().is_some() {
+            return false;
         } else {
             let masks = &self.engine.masks;
             let Some(mask) = masks.known(&self.engine.machine, self.now.config) else {
@@ -203,6 +262,7 @@ impl Matcher {
     pub(crate) fn new_mask(&self) -> Option<NewMask> {
         let (machine, masks) = (&self.engine.machine, &self.engine.masks);
         let is_new = !self.now.terminated
+            && self.speller().is_none()
             && self.check_readings(self.now.config).is_ok()
             && masks.known(machine, self.now.config).is_none();
         is_new.then(|| NewMask {
@@ -231,6 +291,12 @@ impl Matcher {
     /// If the vocabulary has no such token, or the text so far can be read in too many ways: see
     /// [`Limits::readings`](crate::Limits::readings).
     pub fn accept(&mut self, token: u32) -> Result<bool, Error> {
+        let next = self.metered(Limits::accept, || self.after(token))?;
+        self.go_to(next)
+    }
+
+    /// The moment after a token; `None` if it may not come.
+    fn after(&self, token: u32) -> Result<Option<Moment>, Error> {
         let vocabulary = self.compiled.vocabulary();
         let Some(bytes) = vocabulary.token(token) else {
             let message = format!(
@@ -240,56 +306,64 @@ impl Matcher {
             return Err(Error::new(Kind::Token, message));
         };
         if self.now.terminated {
-            return Ok(false);
+            return Ok(None);
         }
         self.check_readings(self.now.config)?;
         let is_stop = vocabulary.stop_token_ids().binary_search(&token).is_ok();
         let named = self.read_named(token);
-        if is_stop && named.is_none() {
-            if !self.is_accepting() {
-                return Ok(false);
-            }
-            let ended = Moment {
+        if is_stop && named.is_empty() {
+            return Ok(self.is_accepting().then(|| Moment {
                 terminated: true,
                 ..self.now.clone()
-            };
-            self.before.push(std::mem::replace(&mut self.now, ended));
-            return Ok(true);
+            }));
         }
         let machine = &self.engine.machine;
         let spelled = match vocabulary.is_text(token) {
             true => self.read(self.now.config, bytes),
             false => None,
         };
-        let config = match (spelled, named) {
-            (one, None) | (None, one) => one,
-            (Some(spelled), Some(named)) => machine.all_of([spelled, named].into_iter()),
-        };
+        let config = machine.all_of(spelled.into_iter().chain(named.iter().copied()));
         let Some(config) = config else {
-            return Ok(false);
+            return Ok(None);
         };
-        let Ok(plan) = self.plan_after(Some(token), config) else {
-            return Ok(false);
+        if !self.can_end(config) {
+            return Ok(None);
+        }
+        let places = || {
+            let ends = self.ends();
+            let spelled = spelled.map(|real| ends.place(self.now.config, bytes, real));
+            let named = named.iter().map(|&real| ends.settle(real));
+            spelled.into_iter().chain(named).collect()
         };
-        let next = Moment {
+        let Ok(plan) = self.plan_after(Some(token), places) else {
+            return Ok(None);
+        };
+        Ok(Some(Moment {
             config,
             terminated: is_stop && machine.is_accepting(config),
             plan,
+        }))
+    }
+
+    /// Goes on to the next moment, if there is one.
+    fn go_to(&mut self, next: Option<Moment>) -> Result<bool, Error> {
+        let Some(next) = next else {
+            return Ok(false);
         };
         self.before.push(std::mem::replace(&mut self.now, next));
         Ok(true)
     }
 
-    /// Where a token leads that a grammar reads by its id; `None` if it reads none such here.
-    fn read_named(&self, token: u32) -> Option<Config> {
+    /// Where a token leads that a grammar reads by its id.
+    fn read_named(&self, token: u32) -> Vec<Config> {
         let sets = self.engine.masks.token_sets();
         if sets.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let machine = &self.engine.machine;
-        let moves = machine.token_moves(self.now.config).into_iter();
+        let moves = self.engine.machine.token_moves(self.now.config).into_iter();
         let holds = |set: u32| has_bit(&sets[set as usize], token);
-        machine.all_of(moves.filter(|&(set, _)| holds(set)).map(|(_, next)| next))
+        let held = moves.filter(|&(set, _)| holds(set));
+        held.map(|(_, next)| next).collect()
     }
 
     /// An error if the text has more readings than are followed. That shows between tokens only, so that
@@ -314,26 +388,49 @@ impl Matcher {
             return Ok(false);
         }
         let mut config = self.now.config;
-        for &byte in bytes {
-            self.check_readings(config)?;
-            match self.engine.machine.step(config, byte) {
+        for piece in bytes.chunks(PIECE) {
+            match self.metered(Limits::accept, || self.read_checked(config, piece))? {
                 Some(next) => config = next,
                 None => return Ok(false),
             }
         }
-        let Ok(plan) = self.plan_after(None, config) else {
-            return Ok(false);
-        };
-        let next = Moment {
+        let next = self.metered(Limits::accept, || Ok(self.after_bytes(bytes, config)))?;
+        self.go_to(next)
+    }
+
+    /// The moment after bytes that lead to `config`; `None` if the text could not be finished in time.
+    fn after_bytes(&self, bytes: &[u8], config: Config) -> Option<Moment> {
+        if !self.can_end(config) {
+            return None;
+        }
+        let place = || vec![self.ends().place(self.now.config, bytes, config)];
+        let plan = self.plan_after(None, place).ok()?;
+        Some(Moment {
             config,
             terminated: false,
             plan,
-        };
-        self.before.push(std::mem::replace(&mut self.now, next));
-        Ok(true)
+        })
+    }
+
+    fn read_checked(&self, mut config: Config, bytes: &[u8]) -> Result<Option<Config>, Error> {
+        work::spend(bytes.len());
+        for &byte in bytes {
+            self.check_readings(config)?;
+            match self.engine.machine.step(config, byte) {
+                Some(next) => config = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(config))
+    }
+
+    /// Whether the vocabulary has tokens that lead from there to an end of the text.
+    fn can_end(&self, config: Config) -> bool {
+        self.speller().is_none_or(|speller| speller.can_end(config))
     }
 
     fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {
+        work::spend(bytes.len());
         bytes
             .iter()
             .try_fold(config, |at, &byte| self.engine.machine.step(at, byte))
@@ -366,7 +463,8 @@ impl Matcher {
     }
 
     /// The bytes of a shortest valid ending; empty where the text may end. A token that must come
-    /// by its id counts as one byte, and is spelled as the vocabulary spells it.
+    /// by its id counts as one byte, and is spelled as the vocabulary spells it. Where no tokens
+    /// spell the shortest ending, it is another one that some do.
     ///
     /// # Errors
     ///
@@ -376,8 +474,18 @@ impl Matcher {
         if self.now.terminated {
             return Ok(Vec::new());
         }
+        self.metered(Limits::completion, || self.shortest_ending())
+    }
+
+    fn shortest_ending(&self) -> Result<Vec<u8>, Error> {
         let cap = self.compiled.limits().completion_bytes;
         let vocabulary = self.compiled.vocabulary();
+        if let Some(speller) = self.speller() {
+            let tokens = speller.finish(self.now.config);
+            let tokens = tokens.ok_or_else(|| no_completion(cap))?;
+            let bytes = tokens.iter().filter_map(|&token| vocabulary.token(token));
+            return Ok(bytes.flatten().copied().collect());
+        }
         let sets = self.engine.masks.token_sets();
         let spell = |set: u32| {
             let token = sets.get(set as usize).and_then(|set| bits_of(set).next());
@@ -395,10 +503,18 @@ impl Matcher {
     ///
     /// The longest tokens are taken; where a longer one could reach beyond the forced text, the
     /// list stops before it, so that the model is not led to a spelling that it would not choose.
-    pub fn forced_tokens(&self) -> Vec<u32> {
+    ///
+    /// # Errors
+    ///
+    /// If that takes more work than [`Limits::completion_work`](crate::Limits::completion_work).
+    pub fn forced_tokens(&self) -> Result<Vec<u32>, Error> {
         if self.now.terminated {
-            return Vec::new();
+            return Ok(Vec::new());
         }
+        self.metered(Limits::completion, || Ok(self.find_forced()))
+    }
+
+    fn find_forced(&self) -> Vec<u32> {
         let text = self.forced_text();
         let trie = self.compiled.vocabulary().trie();
         let mut out = Vec::new();
@@ -412,8 +528,9 @@ impl Matcher {
             out.push(token);
             at += length;
         }
-        if self.max_tokens.is_some() {
-            // The longest tokens need not be the fewest, and the budget may ask for those.
+        if self.max_tokens.is_some() || self.speller().is_some() {
+            // The longest tokens need not be the fewest, and the budget may ask for those; nor need
+            // others go on with the rest.
             let mut follower = self.clone();
             let refused = |&token: &u32| !matches!(follower.accept(token), Ok(true));
             let fitting = out.iter().position(refused);

@@ -1,17 +1,21 @@
 //! The classes of the extension module.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 use crate::error::{Error, Kind};
 use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
 use crate::py::integer::Integer;
+use crate::py::interrupt::detached;
+use crate::py::text::{text, texts};
+use crate::spelling::JsonSpelling;
 use crate::{batch, compile, matcher, vocab};
 
 /// Tokens as bytes, stop tokens and special tokens.
@@ -131,17 +135,23 @@ impl Grammar {
     #[staticmethod]
     fn from_json_schema(
         py: Python<'_>,
-        schema: &str,
-        whitespace: &str,
-        property_order: &str,
+        schema: &Bound<'_, PyString>,
+        whitespace: &Bound<'_, PyString>,
+        property_order: &Bound<'_, PyString>,
+        spelling: &Bound<'_, PyString>,
         strict: bool,
-        resources: Vec<(String, String)>,
+        resources: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)>,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
+        let schema = text(schema, Kind::Schema)?;
+        let own = |string| text(string, Kind::Schema).map(str::to_owned);
+        let resources = resources.iter();
+        let resources = resources.map(|(uri, document)| PyResult::Ok((own(uri)?, own(document)?)));
         let options = compile::Options {
-            resources,
-            ..options(whitespace, property_order, strict)?
+            resources: resources.collect::<PyResult<_>>()?,
+            ..options(whitespace, property_order, spelling, strict, &limits)?
         };
-        Ok(Grammar(py.detach(|| {
+        Ok(Grammar(detached(py, || {
             compile::Grammar::from_json_schema(schema, options)
         })?))
     }
@@ -149,23 +159,26 @@ impl Grammar {
     #[staticmethod]
     fn from_tree(
         py: Python<'_>,
-        tree: &str,
-        whitespace: &str,
-        property_order: &str,
+        tree: &Bound<'_, PyString>,
+        whitespace: &Bound<'_, PyString>,
+        property_order: &Bound<'_, PyString>,
+        spelling: &Bound<'_, PyString>,
         strict: bool,
         python_literals: bool,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
+        let tree = text(tree, Kind::Grammar)?;
         let literals = match python_literals {
             true => Literals::Python,
             false => Literals::Json,
         };
         let options = compile::Options {
             literals,
-            ..options(whitespace, property_order, strict)?
+            ..options(whitespace, property_order, spelling, strict, &limits)?
         };
-        Ok(Grammar(
-            py.detach(|| compile::Grammar::from_tree(tree, options))?,
-        ))
+        Ok(Grammar(detached(py, || {
+            compile::Grammar::from_tree(tree, options)
+        })?))
     }
 
     #[getter]
@@ -174,39 +187,61 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn from_gbnf(py: Python<'_>, text: &str, root: &str) -> PyResult<Self> {
-        let options = compile::Options::default();
-        Ok(Grammar(py.detach(|| {
-            compile::Grammar::from_gbnf(text, root, options)
+    fn from_gbnf(
+        py: Python<'_>,
+        text: &Bound<'_, PyString>,
+        root: &Bound<'_, PyString>,
+        limits: HashMap<String, f64>,
+    ) -> PyResult<Self> {
+        let (rules, root) = (
+            self::text(text, Kind::Grammar)?,
+            self::text(root, Kind::Grammar)?,
+        );
+        let options = limited(&limits)?;
+        Ok(Grammar(detached(py, || {
+            compile::Grammar::from_gbnf(rules, root, options)
         })?))
     }
 
     #[staticmethod]
     fn from_lark(
         py: Python<'_>,
-        text: &str,
-        start: &str,
-        whitespace: &str,
-        property_order: &str,
+        text: &Bound<'_, PyString>,
+        start: &Bound<'_, PyString>,
+        whitespace: &Bound<'_, PyString>,
+        property_order: &Bound<'_, PyString>,
+        spelling: &Bound<'_, PyString>,
         strict: bool,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
-        let options = options(whitespace, property_order, strict)?;
-        Ok(Grammar(py.detach(|| {
-            compile::Grammar::from_lark(text, start, options)
+        let (rules, start) = (
+            self::text(text, Kind::Grammar)?,
+            self::text(start, Kind::Grammar)?,
+        );
+        let options = options(whitespace, property_order, spelling, strict, &limits)?;
+        Ok(Grammar(detached(py, || {
+            compile::Grammar::from_lark(rules, start, options)
         })?))
     }
 
     #[staticmethod]
-    fn from_regex(py: Python<'_>, pattern: &str, search: bool) -> PyResult<Self> {
-        let options = compile::Options::default();
-        Ok(Grammar(py.detach(|| {
+    fn from_regex(
+        py: Python<'_>,
+        pattern: &Bound<'_, PyString>,
+        search: bool,
+        limits: HashMap<String, f64>,
+    ) -> PyResult<Self> {
+        let pattern = text(pattern, Kind::Grammar)?;
+        let options = limited(&limits)?;
+        Ok(Grammar(detached(py, || {
             compile::Grammar::from_regex(pattern, search, options)
         })?))
     }
 
     #[staticmethod]
-    fn literal(text: &str) -> Self {
-        Grammar(compile::Grammar::literal(text))
+    fn literal(text: &Bound<'_, PyString>) -> PyResult<Self> {
+        let literal = self::text(text, Kind::Grammar)?;
+        Ok(Grammar(compile::Grammar::literal(literal)))
     }
 
     #[staticmethod]
@@ -218,19 +253,21 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn named_token(name: &str) -> Self {
-        Grammar(compile::Grammar::named_token(name))
+    fn named_token(name: &Bound<'_, PyString>) -> PyResult<Self> {
+        let name = text(name, Kind::Grammar)?;
+        Ok(Grammar(compile::Grammar::named_token(name)))
     }
 
     #[staticmethod]
-    fn free_text(stops: Vec<String>, inclusive: bool) -> PyResult<Self> {
-        let stops: Vec<&str> = stops.iter().map(String::as_str).collect();
+    fn free_text(stops: Vec<Bound<'_, PyString>>, inclusive: bool) -> PyResult<Self> {
+        let stops = texts(&stops, Kind::Grammar)?;
         Ok(Grammar(compile::Grammar::free_text(&stops, inclusive)?))
     }
 
     #[staticmethod]
-    fn reference(name: &str) -> Self {
-        Grammar(compile::Grammar::reference(name))
+    fn reference(name: &Bound<'_, PyString>) -> PyResult<Self> {
+        let name = text(name, Kind::Grammar)?;
+        Ok(Grammar(compile::Grammar::reference(name)))
     }
 
     fn then(&self, other: &Self) -> PyResult<Self> {
@@ -246,13 +283,16 @@ impl Grammar {
         Ok(Grammar(self.0.repeat(min, max)?))
     }
 
-    fn define(&self, rules: Vec<(String, PyRef<'_, Self>)>) -> PyResult<Self> {
-        let rules = rules.iter().map(|(name, rule)| (name.as_str(), &rule.0));
-        Ok(Grammar(self.0.define(&rules.collect::<Vec<_>>())?))
+    fn define(&self, rules: Vec<(Bound<'_, PyString>, PyRef<'_, Self>)>) -> PyResult<Self> {
+        let rules = rules.iter();
+        let rules = rules.map(|(name, rule)| PyResult::Ok((text(name, Kind::Grammar)?, &rule.0)));
+        Ok(Grammar(
+            self.0.define(&rules.collect::<PyResult<Vec<_>>>()?)?,
+        ))
     }
 
     fn to_gbnf(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(py.detach(|| self.0.to_gbnf())?)
+        Ok(detached(py, || self.0.to_gbnf())?)
     }
 
     fn __str__(&self) -> String {
@@ -280,7 +320,7 @@ impl Grammar {
         vocabulary: Bound<'_, Vocabulary>,
     ) -> PyResult<CompiledGrammar> {
         let (grammar, tokens) = (&slf.get().0, vocabulary.get().0.clone());
-        let compiled = py.detach(|| grammar.compile(tokens))?;
+        let compiled = detached(py, || grammar.compile(tokens))?;
         Ok(CompiledGrammar {
             compiled,
             vocabulary: vocabulary.unbind(),
@@ -288,8 +328,26 @@ impl Grammar {
     }
 }
 
-fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<compile::Options> {
-    let defaults = compile::Options::default();
+/// The default options, with some limits of their own.
+fn limited(limits: &HashMap<String, f64>) -> PyResult<compile::Options> {
+    let mut options = compile::Options::default();
+    for (name, &value) in limits {
+        options.limits.set(name, value)?;
+    }
+    Ok(options)
+}
+
+fn options(
+    whitespace: &Bound<'_, PyString>,
+    property_order: &Bound<'_, PyString>,
+    spelling: &Bound<'_, PyString>,
+    strict: bool,
+    limits: &HashMap<String, f64>,
+) -> PyResult<compile::Options> {
+    let whitespace = text(whitespace, Kind::Grammar)?;
+    let property_order = text(property_order, Kind::Grammar)?;
+    let spelling = text(spelling, Kind::Grammar)?;
+    let defaults = limited(limits)?;
     let refuse = |what: &str, value: &str, known: &str| {
         Error::new(
             Kind::Grammar,
@@ -297,7 +355,9 @@ fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<com
         )
     };
     let whitespace = match whitespace {
-        "flexible" => defaults.whitespace,
+        "flexible" => Whitespace::Flexible {
+            run: defaults.limits.whitespace_run,
+        },
         "compact" => Whitespace::Compact,
         "spaced" => Whitespace::Spaced,
         other => {
@@ -309,9 +369,15 @@ fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<com
         "any" => compile::PropertyOrder::Any,
         other => return Err(refuse("property_order", other, "'schema', 'any'").into()),
     };
+    let spelling = match spelling {
+        "plain" => JsonSpelling::Plain,
+        "any" => JsonSpelling::Any,
+        other => return Err(refuse("spelling", other, "'plain', 'any'").into()),
+    };
     Ok(compile::Options {
         whitespace,
         property_order,
+        spelling,
         strict,
         ..defaults
     })
@@ -330,7 +396,7 @@ impl CompiledGrammar {
     fn matcher(&self, py: Python<'_>, max_tokens: Option<Integer>) -> PyResult<Matcher> {
         let max_tokens = max_tokens.map(|tokens| tokens.count("max_tokens"));
         let max_tokens = max_tokens.transpose()?;
-        Ok(Matcher(py.detach(|| self.compiled.matcher(max_tokens))?))
+        Ok(Matcher(detached(py, || self.compiled.matcher(max_tokens))?))
     }
 
     #[getter]
@@ -364,7 +430,7 @@ impl Matcher {
         if batch::copy_row(&self.0, row) {
             return Ok(());
         }
-        Ok(py.detach(|| batch::fill_row(&self.0, row))?)
+        Ok(detached(py, || batch::fill_row(&self.0, row))?)
     }
 
     #[pyo3(signature = (bitmask, row = Integer(0)))]
@@ -377,7 +443,7 @@ impl Matcher {
         let bitmask = arrays::bitmask(bitmask)?;
         let mut memory = arrays::one_row(&bitmask, row.0)?;
         let row = arrays::words(&mut memory)?;
-        Ok(py.detach(|| batch::fill_unaffordable(&self.0, row))?)
+        Ok(detached(py, || batch::fill_unaffordable(&self.0, row))?)
     }
 
     fn accept(&mut self, token_id: Integer) -> PyResult<bool> {
@@ -391,12 +457,12 @@ impl Matcher {
         Ok(self.0.try_accept_bytes(data)?)
     }
 
-    fn forced_tokens(&self, py: Python<'_>) -> Vec<u32> {
-        py.detach(|| self.0.forced_tokens())
+    fn forced_tokens(&self, py: Python<'_>) -> PyResult<Vec<u32>> {
+        Ok(detached(py, || self.0.forced_tokens())?)
     }
 
     fn completion<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &py.detach(|| self.0.completion())?))
+        Ok(PyBytes::new(py, &detached(py, || self.0.completion())?))
     }
 
     fn rollback(&mut self, count: Integer) -> PyResult<()> {
@@ -460,5 +526,7 @@ pub(super) fn fill_masks(
     let row_words = memory.columns;
     let words = arrays::words(&mut memory)?;
     let matchers: Vec<&matcher::Matcher> = matchers.iter().map(|matcher| &matcher.0).collect();
-    Ok(py.detach(|| batch::fill_masks(&matchers, words, row_words))?)
+    Ok(detached(py, || {
+        batch::fill_masks(&matchers, words, row_words)
+    })?)
 }

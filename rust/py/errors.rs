@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::error::{Error, Kind};
+use crate::py::interrupt;
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> PyErr {
@@ -20,6 +21,7 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         Kind::Token => "TokenError",
         Kind::Mask => "MaskError",
         Kind::Limit => "LimitError",
+        Kind::Interrupted => return Ok(interrupt::raised(py)),
     };
     let attributes = PyDict::new(py);
     attributes.set_item("pointer", error.pointer())?;

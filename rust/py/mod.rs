@@ -4,8 +4,10 @@ mod arrays;
 mod classes;
 mod errors;
 mod integer;
+mod interrupt;
 mod logits;
 mod memory;
+mod text;
 
 use pyo3::prelude::*;
 

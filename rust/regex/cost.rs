@@ -2,11 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::atomic::Ordering;
 
 use rustc_hash::FxHashMap;
 
 use crate::regex::node::{Node, NodeId, Regexes, Spelling, symbol_of};
+use crate::work;
 
 /// The cost of what cannot be.
 pub(crate) const NO_WAY: u32 = u32::MAX;
@@ -89,26 +89,18 @@ fn text_cost(text: &str, spelling: Spelling) -> u32 {
 }
 
 impl Regexes {
-    /// Whether some search for a witness ran out of its budget, so that what is only perhaps
-    /// possible counts as possible.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.exhausted.load(Ordering::Relaxed)
-    }
-
     /// Whether some text is in the language.
     pub(crate) fn is_live(&self, id: NodeId) -> bool {
         match self.node(id) {
             // There are none that cannot be finished.
             Node::Numbers(_) | Node::Points(_) | Node::Reading(_) | Node::Among(_) => true,
+            Node::PlainNumbers(..) | Node::Plain(_) => true,
             Node::Or(parts) => parts.iter().any(|&part| self.is_live(part)),
             _ => self.cost(id, Spelling::Json) != NO_WAY,
         }
     }
 
     /// The fewest bytes that spell a text of the language; [`NO_WAY`] if it is empty.
-    ///
-    /// A search that runs out of its budget of states answers with a lower bound: what is only
-    /// perhaps possible counts as possible.
     pub(crate) fn cost(&self, id: NodeId, spelling: Spelling) -> u32 {
         let memo = self.cost_memo(id, spelling);
         if let Some(&known) = memo.get() {
@@ -136,6 +128,7 @@ impl Regexes {
         let mut sum = 0_u32;
         let mut all_exact = true;
         while let Node::Concat(a, b) = *self.node(id) {
+            work::spend(1);
             let (cost, exact) = self.bound_memo(a, spelling);
             sum = add(sum, cost);
             all_exact &= exact;
@@ -161,6 +154,7 @@ impl Regexes {
     }
 
     fn bound_part(&self, id: NodeId, spelling: Spelling) -> (u32, bool) {
+        work::spend(1);
         match *self.node(id) {
             Node::Never => (NO_WAY, true),
             Node::Empty => (0, true),
@@ -180,6 +174,8 @@ impl Regexes {
                 (costs.min().unwrap_or(NO_WAY), true)
             }
             Node::Numbers(_) | Node::Points(_) => (1, false),
+            Node::PlainNumbers(set, are_whole) => (self.shortest_plain(set, are_whole), true),
+            Node::Plain(ref plain) => (plain.shortest(self.numeric().digits()), true),
             Node::Reading(ref reading) => reading.shortest(self.numeric().digits()),
             Node::Symbol(symbol) => (self.symbol_cost(symbol), true),
             Node::Among(ref among) => {
@@ -247,7 +243,7 @@ impl Regexes {
             Reverse(0),
             start,
         )));
-        while let Some(Reverse((bound, Reverse(spent), node))) = open.pop() {
+        while let Some(Reverse((_, Reverse(spent), node))) = open.pop() {
             if best[&node].0 < spent {
                 continue;
             }
@@ -260,11 +256,8 @@ impl Regexes {
                 self.settle_path(node, total, &best, spelling);
                 return total;
             }
-            if best.len() > self.witness_states {
-                self.exhausted.store(true, Ordering::Relaxed);
-                return *self.cost_memo(start, spelling).get_or_init(|| bound);
-            }
             for piece in self.pieces(node) {
+                work::spend(1);
                 let bytes = match symbol_of(piece.lo) {
                     Some(symbol) => self.symbol_cost(symbol),
                     None => cheapest(piece.lo, piece.hi, spelling).1,
@@ -308,6 +301,7 @@ impl Regexes {
                     found = found.saturating_add(texts);
                 }
                 for piece in self.pieces(node).iter().filter(|p| self.is_live(p.to)) {
+                    work::spend(1);
                     let characters = u64::from(piece.hi - piece.lo) + 1;
                     let more = texts.saturating_mul(characters);
                     let known = next.entry(piece.to).or_default();
@@ -322,8 +316,7 @@ impl Regexes {
         false
     }
 
-    /// The `most` cheapest texts of a language, the cheapest first; fewer if it has no more, or the
-    /// search runs out of its budget.
+    /// The `most` cheapest texts of a language, the cheapest first; fewer if it has no more.
     pub(crate) fn cheapest_words(
         &self,
         id: NodeId,
@@ -355,7 +348,6 @@ impl Regexes {
         let mut open = BinaryHeap::new();
         // Of equal costs the longest text comes first, and whole ones, which carry `NEVER`.
         open.push(Reverse((0, Reverse(0), String::new(), id)));
-        let mut visited = 0;
         while let Some(Reverse((_, Reverse(spent), text, node))) = open.pop() {
             if node == NodeId::NEVER {
                 out.push(text);
@@ -363,11 +355,6 @@ impl Regexes {
                     break;
                 }
                 continue;
-            }
-            visited += 1;
-            if visited > self.witness_states {
-                self.exhausted.store(true, Ordering::Relaxed);
-                break;
             }
             if self.nullable(node) {
                 open.push(Reverse((
@@ -382,6 +369,7 @@ impl Regexes {
                 if rest == NO_WAY {
                     continue;
                 }
+                work::spend(1);
                 for (c, bytes) in cheapest_of(piece.lo, piece.hi, most - out.len(), spelling) {
                     let spent = spent + bytes;
                     let bound = spent.saturating_add(rest);

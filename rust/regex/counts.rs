@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn counts_that_meet_are_one() {
-        let nodes = Regexes::new(&Limits::default());
+        let nodes = Regexes::new();
         for (either, one) in [
             ("^(?:c(?:ab){2,5}d|c(?:ab){4,9}d)$", "^c(?:ab){2,9}d$"),
             ("^(?:(?:ab){2,3}|(?:ab){4,6})$", "^(?:ab){2,6}$"),
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn rounds_do_not_multiply_states() {
-        let nodes = Regexes::new(&Limits::default());
+        let nodes = Regexes::new();
         let start = language(&nodes, "^(.*a){1,20}$");
         let states: std::collections::HashSet<NodeId> = "banana"
             .repeat(10)

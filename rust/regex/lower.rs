@@ -320,7 +320,7 @@ mod tests {
     /// The first text of at most four characters on which a language is not what the definition
     /// or `regress` says. Errors: those of [`search`].
     fn difference(pattern: &str) -> Result<Option<String>, Error> {
-        let nodes = Regexes::new(&Limits::default());
+        let nodes = Regexes::new();
         let ast = parse(pattern, &Limits::default())?;
         let (found, whole) = (search(&ast, &nodes)?, full(&ast, &nodes)?);
         let oracle = (!repeats_nest(&ast, false)).then(|| {
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn common_patterns_become_small_languages() {
-        let nodes = Regexes::new(&Limits::default());
+        let nodes = Regexes::new();
         let a = nodes.class(CodeSet::single('a'.into()));
         let b = nodes.class(CodeSet::single('b'.into()));
         let then_any = |node| nodes.concat(node, NodeId::ANY);
@@ -425,7 +425,7 @@ mod tests {
                 &["drop;", "a; delete b;", "select"][..],
             ),
         ] {
-            let nodes = Regexes::new(&Limits::default());
+            let nodes = Regexes::new();
             let node = found(pattern, &nodes);
             for text in accepted {
                 assert!(nodes.matches(node, text), "{pattern} {text:?}");
@@ -477,7 +477,7 @@ mod tests {
     #[test]
     fn what_cannot_be_followed_is_an_error() {
         let refused = |pattern: &str| {
-            let nodes = Regexes::new(&Limits::default());
+            let nodes = Regexes::new();
             let ast = parse(pattern, &Limits::default()).expect(pattern);
             search(&ast, &nodes).expect_err(pattern)
         };
@@ -491,10 +491,10 @@ mod tests {
     #[test]
     fn many_assertions_need_no_deep_stack() {
         for assertion in ["^", r"\b", "(?=a)", "(?<=a)", "(?:a|$)", r"(?:\B|a)"] {
-            let nodes = Regexes::new(&Limits::default());
+            let nodes = Regexes::new();
             found(&assertion.repeat(MAX_ASSERTIONS), &nodes);
         }
-        let nodes = Regexes::new(&Limits::default());
+        let nodes = Regexes::new();
         found(&("(?=a".repeat(120) + &")".repeat(120)), &nodes);
         found(&(r"(?:\ba".repeat(120) + &")*".repeat(120)), &nodes);
     }

@@ -5,15 +5,14 @@
 //! Equal expressions are the same node, and the constructors simplify, so that states stay few.
 
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 
 use crate::intern::Interner;
-use crate::limits::Limits;
 use crate::regex::codeset::{CodeSet, MAX, SCALARS};
 use crate::regex::fingerprint;
-use crate::regex::numeric::{self, Among, Reading};
+use crate::regex::numeric::{self, Among, Plain, Reading};
 use crate::regex::pieces::{self, Piece};
 use crate::regex::told::Told;
+use crate::work;
 
 /// A language: an index into [`Regexes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,6 +55,10 @@ pub(crate) enum Node {
     },
     /// The numbers of a set.
     Numbers(u32),
+    /// Those of a set in plain spelling; if all are whole, without fraction and exponent.
+    PlainNumbers(u32, bool),
+    /// What completes a number in plain spelling whose digits have begun.
+    Plain(Box<Plain>),
     /// Single numbers, as indices of their values. Sorted.
     Points(Box<[u32]>),
     /// What completes a number whose digits have begun.
@@ -105,9 +108,6 @@ pub(crate) struct Regexes {
     /// The fewest bytes of each symbol's texts.
     symbols: boxcar::Vec<u32>,
     numeric: numeric::Store,
-    pub(super) witness_states: usize,
-    /// Whether some search for a witness ran out of its budget.
-    pub(super) exhausted: AtomicBool,
 }
 
 /// Sorted, without duplicates.
@@ -118,7 +118,7 @@ struct WordList {
 }
 
 impl Regexes {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new() -> Self {
         let nodes = Interner::new();
         nodes.intern(Node::Never);
         nodes.intern(Node::Empty);
@@ -133,8 +133,6 @@ impl Regexes {
             words: boxcar::Vec::new(),
             symbols: boxcar::Vec::new(),
             numeric: numeric::Store::default(),
-            witness_states: limits.witness_states,
-            exhausted: AtomicBool::new(false),
         }
     }
 
@@ -248,7 +246,10 @@ impl Regexes {
     fn rests(&self, list: u32, lo: u32, hi: u32, depth: u32) -> Vec<String> {
         self.word_list(list)[lo as usize..hi as usize]
             .iter()
-            .map(|w| w[depth as usize..].to_owned())
+            .map(|w| {
+                work::spend(1);
+                w[depth as usize..].to_owned()
+            })
             .collect()
     }
 
@@ -265,6 +266,7 @@ impl Regexes {
             last = y;
         }
         spine.push(last);
+        work::spend(spine.len());
         spine
             .into_iter()
             .rev()
@@ -346,6 +348,7 @@ impl Regexes {
         let mut class: Option<CodeSet> = None;
         let mut stack = parts;
         while let Some(part) = stack.pop() {
+            work::spend(1);
             match self.node(part) {
                 Node::Never => {}
                 Node::Or(inner) => stack.extend(inner.iter()),
@@ -369,7 +372,10 @@ impl Regexes {
         match flat[..] {
             [] => NodeId::NEVER,
             [one] => one,
-            _ => self.make(Node::Or(flat.into())),
+            _ => {
+                work::hold(size_of_val(&*flat));
+                self.make(Node::Or(flat.into()))
+            }
         }
     }
 
@@ -380,6 +386,7 @@ impl Regexes {
         let mut length: Option<(u32, u32)> = None;
         let mut stack = parts;
         while let Some(part) = stack.pop() {
+            work::spend(1);
             match self.node(part) {
                 Node::Never => return NodeId::NEVER,
                 Node::And(inner) => stack.extend(inner.iter()),
@@ -422,7 +429,10 @@ impl Regexes {
             _ if self.holds_opposites(&flat) => NodeId::NEVER,
             _ => match self.filter_words(&flat) {
                 Some(node) => node,
-                None => self.make(Node::And(flat.into())),
+                None => {
+                    work::hold(size_of_val(&*flat));
+                    self.make(Node::And(flat.into()))
+                }
             },
         }
     }
@@ -446,6 +456,7 @@ impl Regexes {
 
     /// Whether one part denies others.
     fn holds_opposites(&self, parts: &[NodeId]) -> bool {
+        work::spend(parts.len());
         parts.iter().any(|&part| match *self.node(part) {
             Node::Not(inner) => match self.node(inner) {
                 Node::And(inner) => inner.iter().all(|one| parts.contains(one)),
@@ -470,6 +481,7 @@ impl Regexes {
             return None;
         };
         let all = self.rests(list, lo, hi, depth);
+        work::spend(all.len() * parts.len());
         let kept: Vec<&String> = all
             .iter()
             .filter(|word| {
@@ -538,6 +550,7 @@ impl Regexes {
 
     /// Whether the empty text is in the language.
     pub(crate) fn nullable(&self, mut id: NodeId) -> bool {
+        work::spend(1);
         while let Node::Concat(a, b) = *self.node(id) {
             if !self.nullable(a) {
                 return false;
@@ -550,7 +563,8 @@ impl Regexes {
             Node::Words {
                 list, lo, depth, ..
             } => self.word_list(list)[lo as usize].len() == depth as usize,
-            Node::Numbers(_) | Node::Points(_) => false,
+            Node::Numbers(_) | Node::PlainNumbers(..) | Node::Points(_) => false,
+            Node::Plain(ref plain) => plain.holds(),
             Node::Reading(ref reading) => reading.holds(),
             Node::Among(ref among) => among.holds(self.numeric().digits()),
             Node::Told(_) => self.cost(id, Spelling::Raw) == 0,
@@ -565,10 +579,11 @@ impl Regexes {
 
     /// The derivatives: what follows after each character, for those after which anything can.
     pub(crate) fn pieces(&self, id: NodeId) -> &[Piece] {
-        self.nodes
-            .memo(id.0)
-            .pieces
-            .get_or_init(|| self.derive(id).into())
+        self.nodes.memo(id.0).pieces.get_or_init(|| {
+            let pieces: Box<[Piece]> = self.derive(id).into();
+            work::hold(size_of_val(&*pieces));
+            pieces
+        })
     }
 
     fn derive(&self, id: NodeId) -> Vec<Piece> {
@@ -582,6 +597,8 @@ impl Regexes {
                 depth,
             } => self.derive_words(list, lo, hi, depth),
             Node::Numbers(set) => self.derive_numbers(set),
+            Node::PlainNumbers(set, are_whole) => self.derive_plain_numbers(set, are_whole),
+            Node::Plain(ref plain) => self.derive_plain(plain),
             Node::Points(ref values) => self.derive_points(values),
             Node::Reading(ref reading) => self.derive_reading(reading),
             Node::Among(ref among) => self.derive_among(among),

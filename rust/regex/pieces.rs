@@ -2,6 +2,7 @@
 
 use crate::regex::codeset::{CodeSet, SCALARS};
 use crate::regex::node::NodeId;
+use crate::work;
 
 /// All characters `lo..=hi` lead to `to`, which is never `NodeId::NEVER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ fn push(out: &mut Vec<Piece>, piece: Piece) {
 }
 
 pub(crate) fn map(pieces: &[Piece], f: impl Fn(NodeId) -> NodeId) -> Vec<Piece> {
+    work::spend(pieces.len());
     let mut out = Vec::with_capacity(pieces.len());
     for &piece in pieces {
         push(
@@ -58,6 +60,7 @@ pub(crate) fn union(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId) -> Ve
         events.push((piece.lo, true, piece.to));
         events.push((piece.hi + 1, false, piece.to));
     }
+    work::spend(events.len());
     events.sort_unstable();
     let mut out = Vec::new();
     let mut active: Vec<NodeId> = Vec::new();
@@ -74,6 +77,7 @@ pub(crate) fn union(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId) -> Ve
             i += 1;
         }
         if let (false, Some(&(next, ..))) = (active.is_empty(), events.get(i)) {
+            work::spend(active.len());
             push(
                 &mut out,
                 Piece {
@@ -93,6 +97,7 @@ pub(crate) fn intersection(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId
     let mut at = vec![0_usize; maps.len()];
     let mut targets = Vec::with_capacity(maps.len());
     loop {
+        work::spend(maps.len());
         let mut lo = 0;
         let mut hi = u32::MAX;
         for (map, &i) in maps.iter().zip(&at) {
@@ -126,6 +131,7 @@ pub(crate) fn complement(
     otherwise: NodeId,
     f: impl Fn(NodeId) -> NodeId,
 ) -> Vec<Piece> {
+    work::spend(pieces.len());
     let mut out = Vec::with_capacity(pieces.len() * 2 + 2);
     for (first, last) in SCALARS {
         let mut next = first;

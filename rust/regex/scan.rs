@@ -7,11 +7,12 @@ use std::sync::OnceLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::intern::Interner;
-use crate::limits::Limits;
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Regexes, SYMBOLS, Spelling, symbol_of};
 use crate::regex::pieces::{self, Piece};
 use crate::regex::sketch::Sketch;
+use crate::spelling::JsonSpelling;
+use crate::work;
 
 /// What looking around may cost: where states are large or hard to make, walking is cheaper.
 struct Effort<'a> {
@@ -37,7 +38,9 @@ impl<'a> Effort<'a> {
 
     /// Looks at the moves of a state; whether that was not too much.
     fn spend(&mut self, state: ScanId) -> bool {
-        self.ranges += self.scanner.moves(state).len();
+        let ranges = self.scanner.moves(state).len();
+        work::spend(1 + ranges);
+        self.ranges += ranges;
         self.ranges <= Self::RANGES && self.scanner.len() - self.begun <= self.most
     }
 }
@@ -133,13 +136,16 @@ pub(crate) struct Move {
 #[derive(Debug)]
 pub(crate) struct Scanner {
     pub(crate) regexes: Regexes,
+    /// How JSON strings spell the characters that are read, and numbers their values.
+    pub(crate) spelling: JsonSpelling,
     scans: Interner<Scan, Memo>,
 }
 
 impl Scanner {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(spelling: JsonSpelling) -> Self {
         Scanner {
-            regexes: Regexes::new(limits),
+            regexes: Regexes::new(),
+            spelling,
             scans: Interner::new(),
         }
     }
@@ -182,6 +188,7 @@ impl Scanner {
     fn all_moves(&self, id: ScanId) -> &Moves {
         self.scans.memo(id.0).moves.get_or_init(|| {
             let all = self.compute_moves(id);
+            work::hold(size_of_val(&*all) + size_of::<[u32; 128]>());
             let mut ascii = Box::new([NOWHERE; 128]);
             for step in all.iter().take_while(|step| step.lo < 128) {
                 ascii[step.lo as usize..=step.hi.min(127) as usize].fill(step.to.0);
@@ -386,6 +393,7 @@ impl Scanner {
     fn compute_moves(&self, id: ScanId) -> Box<[Move]> {
         let scan = self.scan(id);
         let must = self.regexes.pieces(scan.must);
+        work::spend(must.len());
         if scan.asks.is_empty() {
             let live = must.iter().filter(|p| self.regexes.is_live(p.to));
             let moves = live.map(|p| Move {
@@ -400,6 +408,7 @@ impl Scanner {
         for piece in must.iter().filter(|p| self.regexes.is_live(p.to)) {
             let mut lo = piece.lo;
             while lo <= piece.hi {
+                work::spend(1 + maps.len());
                 let hi = maps.iter().map(|map| last_alike(map, lo)).min();
                 let hi = hi.unwrap_or(piece.hi).min(piece.hi);
                 let asks = maps.iter().map(|map| pieces::find(map, lo)).collect();

@@ -6,7 +6,10 @@ mod spaces;
 pub(crate) mod strings;
 mod trie;
 
+use std::sync::OnceLock;
+
 use crate::error::{Error, Kind};
+use crate::spelling::JsonSpelling;
 
 use local::LocalCache;
 use plain::Plain;
@@ -31,7 +34,8 @@ pub struct Vocabulary {
     special: Box<[u32]>,
     unreachable_bytes: Box<[u8]>,
     trie: Trie,
-    strings: Strings,
+    /// By whether all spellings are meant.
+    strings: [OnceLock<Strings>; 2],
     spaces: Spaces,
     plain: Plain,
     locals: LocalCache,
@@ -117,7 +121,6 @@ impl Vocabulary {
         text.sort_by_key(|id| fallback.contains(id));
         let trie = Trie::new(text, token);
         let spaces = Spaces::new(trie.all(), token);
-        let strings = Strings::new(&trie, tokens.len().div_ceil(32), token);
         let plain = Plain::new(&trie);
         Ok(Vocabulary {
             is_text: is_text.into(),
@@ -127,7 +130,7 @@ impl Vocabulary {
                 .filter(|&b| !spelled[usize::from(b)] && can_occur(b))
                 .collect(),
             trie,
-            strings,
+            strings: Default::default(),
             spaces,
             plain,
             locals: LocalCache::default(),
@@ -193,8 +196,12 @@ impl Vocabulary {
     }
 
     /// The tokens inside strings.
-    pub(crate) fn strings(&self) -> &Strings {
-        &self.strings
+    pub(crate) fn strings(&self, spelling: JsonSpelling) -> &Strings {
+        let strings = &self.strings[usize::from(spelling == JsonSpelling::Any)];
+        strings.get_or_init(|| {
+            let token = |id| self.token(id).unwrap_or_default();
+            Strings::new(&self.trie, self.mask_words(), spelling, token)
+        })
     }
 
     /// The characters below each node of the trie.

@@ -1,6 +1,7 @@
 //! The prefix trie of a vocabulary, flat and in pre-order.
 
 use crate::byte_set::ByteSet;
+use crate::work;
 
 /// A node: one byte after its parent's prefix.
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +156,7 @@ impl Trie {
         while i < self.len() {
             let node = self.nodes[i as usize];
             path.truncate(usize::from(node.depth));
+            work::spend(1);
             match step(path[path.len() - 1], node.byte, i) {
                 Some(next) => {
                     let tokens = self.tokens_at(i);
@@ -193,6 +195,7 @@ impl Trie {
     ) {
         let mut open = Vec::new();
         let mut visit = |state: S, (byte, node): (u8, u32), open: &mut Vec<(u32, S)>| {
+            work::spend(1);
             if let Some(after) = step(state, byte, node) {
                 let tokens = self.tokens_at(node);
                 if !tokens.is_empty() {

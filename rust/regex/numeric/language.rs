@@ -35,6 +35,10 @@ impl Default for Store {
 }
 
 impl Store {
+    pub(super) fn intern(&self, set: Set) -> u32 {
+        self.sets.intern(set)
+    }
+
     pub(crate) fn set(&self, id: u32) -> &Set {
         self.sets.get(id)
     }
@@ -50,7 +54,7 @@ impl Regexes {
         if set.is_empty() {
             return NodeId::NEVER;
         }
-        let set = self.numeric().sets.intern(set);
+        let set = self.numeric().intern(set);
         self.make(Node::Numbers(set))
     }
 

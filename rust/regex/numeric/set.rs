@@ -16,10 +16,56 @@ pub(crate) struct Clause {
     pub(super) intervals: Vec<Interval>,
 }
 
+/// How many digits are written at most, in plain spelling: as many as the longest number has that
+/// the set was made of, but a few at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Longest {
+    /// Of a number without fraction and exponent.
+    pub(super) whole: u32,
+    /// Of any other, from the first that is not zero on.
+    pub(super) digits: u32,
+}
+
+impl Default for Longest {
+    fn default() -> Self {
+        Longest {
+            whole: 32,
+            digits: 17,
+        }
+    }
+}
+
+impl Longest {
+    /// What has room for an interval's ends, and between them, and for a divisor.
+    pub(super) fn of(interval: &Interval, divisor: Option<Divisor>) -> Self {
+        let mut longest = Longest::default();
+        for end in [&interval.lower, &interval.upper].into_iter().flatten() {
+            let digits = end.value.digits.len() as u32 + u32::from(end.open);
+            longest.digits = longest.digits.max(digits);
+            longest.whole = longest.whole.max(end.value.point().max(0) as u32);
+        }
+        if let Some(divisor) = divisor {
+            let digits = divisor.core.ilog10() + 1;
+            longest.digits = longest.digits.max(digits);
+            let whole = digits as i32 + divisor.scale;
+            longest.whole = longest.whole.max(whole.max(0) as u32);
+        }
+        longest
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        Longest {
+            whole: self.whole.max(other.whole),
+            digits: self.digits.max(other.digits),
+        }
+    }
+}
+
 /// A union of clauses, each with a demand of its own. Equal sets may look different.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Set {
     pub(super) clauses: Vec<Clause>,
+    pub(super) longest: Longest,
 }
 
 type Parts = Vec<(How, Vec<Interval>)>;
@@ -48,13 +94,15 @@ impl Set {
     }
 
     fn simple(how: How, interval: Interval) -> Self {
+        let longest = Longest::of(&interval, how.divisor);
         let intervals = vec![interval];
         Set {
             clauses: vec![Clause { how, intervals }],
+            longest,
         }
     }
 
-    fn of(parts: Parts) -> Result<Self, TooComplex> {
+    fn of(parts: Parts, longest: Longest) -> Result<Self, TooComplex> {
         let mut settled = Vec::with_capacity(parts.len());
         for (how, intervals) in parts {
             settled.extend(how.settled(intervals)?);
@@ -73,7 +121,7 @@ impl Set {
         for clause in &mut clauses {
             clause.intervals = interval::union(std::mem::take(&mut clause.intervals));
         }
-        Ok(Set { clauses })
+        Ok(Set { clauses, longest })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -91,10 +139,13 @@ impl Set {
 
     /// Of intervals that are points.
     pub(super) fn values_of(points: Vec<Interval>) -> Self {
+        let each = points.iter().map(|point| Longest::of(point, None));
+        let longest = each.fold(Longest::default(), Longest::or);
         let intervals = interval::union(points);
         let how = How::default();
         Set {
             clauses: vec![Clause { how, intervals }],
+            longest,
         }
     }
 
@@ -119,9 +170,14 @@ impl Set {
 
     /// What is in any; `None` if that has too many clauses.
     pub(crate) fn union<'a>(sets: impl IntoIterator<Item = &'a Set>) -> Option<Set> {
-        let clauses = sets.into_iter().flat_map(|set| &set.clauses);
-        let parts = clauses.map(|c| (c.how.clone(), c.intervals.clone()));
-        Set::of(parts.collect()).ok()
+        let mut parts = Vec::new();
+        let mut longest = Longest::default();
+        for set in sets {
+            let clauses = set.clauses.iter();
+            parts.extend(clauses.map(|c| (c.how.clone(), c.intervals.clone())));
+            longest = longest.or(set.longest);
+        }
+        Set::of(parts, longest).ok()
     }
 
     /// What is in both; `None` if that has no such form, because divisors are too long or too
@@ -136,7 +192,7 @@ impl Set {
                 }
             }
         }
-        Set::of(parts).ok()
+        Set::of(parts, self.longest.or(other.longest)).ok()
     }
 
     /// What is in this set and not in the other; `None` if that has no such form, which is so as
@@ -148,7 +204,7 @@ impl Set {
             for own in left.clauses {
                 subtract(&own, clause, &mut parts).ok()?;
             }
-            left = Set::of(parts).ok()?;
+            left = Set::of(parts, self.longest.or(other.longest)).ok()?;
         }
         Some(left)
     }

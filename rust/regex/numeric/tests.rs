@@ -148,7 +148,7 @@ fn assert_ends_at_its_cost(nodes: &Regexes, start: NodeId, what: &dyn std::fmt::
 }
 
 fn regexes() -> Regexes {
-    Regexes::new(&Limits::default())
+    Regexes::new()
 }
 
 /// A bound with an exclamation mark is exclusive. After the divisor comes what must not be one.

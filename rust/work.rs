@@ -1,0 +1,286 @@
+//! Work units: what keeps every operation within bounds.
+//!
+//! Searches, derivatives, clauses and walks [`spend`] units where they do their work, and whatever is
+//! kept says how much memory it [`hold`]s. An operation of the public surface runs [`within`] an
+//! [`Allowance`]; when that is used up, the operation is left by unwinding to where it began, and
+//! ends there as an error. So no function in between needs a way to say "I do not know", and nothing
+//! half done is kept: a memo is filled after its value has been computed, or not at all.
+//!
+//! Units are counted, not timed: an operation does the same work on every machine, but for what
+//! earlier operations on the same grammar have left in its memos.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Kind};
+
+/// What an operation may use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
+    /// What is being done, for the error: "compiling".
+    pub(crate) doing: &'static str,
+    /// The field of [`Limits`](crate::Limits) that bounds the units.
+    pub(crate) limit: &'static str,
+    pub(crate) units: u64,
+    /// Bytes that may be kept.
+    pub(crate) bytes: u64,
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// Units between two looks at the clock and at [`set_interrupt`]'s function: a fraction of a millisecond.
+const STRIDE: u64 = 1 << 14;
+
+/// How often the function of [`set_interrupt`] is called, at most.
+const BETWEEN_CALLS: Duration = Duration::from_millis(50);
+
+/// Says whether the caller wants to be interrupted.
+pub(crate) type Interrupt = fn() -> bool;
+
+/// What is left to the operation that runs on this thread.
+#[derive(Clone, Copy)]
+struct Meter {
+    /// Units until the next look; the rest of the allowance is in `reserve`.
+    left: u64,
+    reserve: u64,
+    bytes: u64,
+    allowance: Allowance,
+    began: Option<Instant>,
+    called: Option<Instant>,
+}
+
+/// Outside of operations there is no end to it: tests call what is inside.
+const UNLIMITED: Meter = Meter {
+    left: u64::MAX,
+    reserve: 0,
+    bytes: u64::MAX,
+    allowance: Allowance {
+        doing: "",
+        limit: "",
+        units: u64::MAX,
+        bytes: u64::MAX,
+        timeout: None,
+    },
+    began: None,
+    called: None,
+};
+
+thread_local! {
+    /// The units of [`Meter::left`], apart from the rest, since they change so often.
+    static LEFT: Cell<u64> = const { Cell::new(UNLIMITED.left) };
+    static BYTES: Cell<u64> = const { Cell::new(UNLIMITED.bytes) };
+    static METER: Cell<Meter> = const { Cell::new(UNLIMITED) };
+    static INTERRUPT: Cell<Option<Interrupt>> = const { Cell::new(None) };
+}
+
+/// What unwinds to the beginning of the operation.
+struct Stop(Error);
+
+/// What an operation has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) units: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Counts units of work: one is about what it takes to look up a state or to visit a node.
+#[inline]
+pub(crate) fn spend(units: usize) {
+    let left = LEFT.get();
+    match left.checked_sub(units as u64) {
+        Some(less) => LEFT.set(less),
+        None => go_on(units as u64 - left),
+    }
+}
+
+/// Counts memory that is kept after the operation.
+#[inline]
+pub(crate) fn hold(bytes: usize) {
+    match BYTES.get().checked_sub(bytes as u64) {
+        Some(less) => BYTES.set(less),
+        None => stop(
+            "memory",
+            "memory_bytes",
+            METER.get().allowance.bytes,
+            "bytes",
+        ),
+    }
+}
+
+/// Takes more units from the reserve, if nothing speaks against it.
+#[cold]
+fn go_on(short: u64) {
+    let mut meter = METER.get();
+    if meter.reserve < short {
+        let Allowance { limit, units, .. } = meter.allowance;
+        stop("work", limit, units, "units");
+    }
+    if let Some(began) = meter.began {
+        if let Some(timeout) = meter.allowance.timeout
+            && began.elapsed() > timeout
+        {
+            let message = format!(
+                "{} took longer than {timeout:?} (the limit `timeout`)",
+                meter.allowance.doing
+            );
+            resume_unwind(Box::new(Stop(Error::new(Kind::Limit, message))));
+        }
+        if let Some(is_interrupted) = INTERRUPT.get()
+            && meter.called.unwrap_or(began).elapsed() > BETWEEN_CALLS
+        {
+            if is_interrupted() {
+                let error = Error::new(Kind::Interrupted, "interrupted");
+                resume_unwind(Box::new(Stop(error)));
+            }
+            meter.called = Some(Instant::now());
+        }
+    }
+    meter.reserve -= short;
+    let next = meter.reserve.min(STRIDE);
+    meter.reserve -= next;
+    LEFT.set(next);
+    METER.set(meter);
+}
+
+#[cold]
+fn stop(what: &str, limit: &str, most: u64, of: &str) -> ! {
+    let doing = METER.get().allowance.doing;
+    let message =
+        format!("{doing} takes more {what} than the limit `{limit}` of {most} {of} allows");
+    resume_unwind(Box::new(Stop(Error::new(Kind::Limit, message))));
+}
+
+/// Ends the operation since it cannot be decided, within a cap of a search of its own, `whether` something
+/// is so. Nothing is guessed.
+#[cold]
+pub(crate) fn undecided(whether: &str) -> ! {
+    let message = format!("it cannot be decided within the limits whether {whether}");
+    resume_unwind(Box::new(Stop(Error::new(Kind::Limit, message))));
+}
+
+/// Does something within an allowance, and says what it used. Inside another operation, its
+/// allowance comes on top.
+///
+/// # Errors
+///
+/// If the allowance is used up, or the caller interrupts.
+pub(crate) fn within<T>(
+    allowance: Allowance,
+    operation: impl FnOnce() -> Result<T, Error>,
+) -> Result<(T, Used), Error> {
+    let outer = (METER.get(), LEFT.get(), BYTES.get());
+    let left = allowance.units.min(STRIDE);
+    let is_timed = allowance.timeout.is_some() || INTERRUPT.get().is_some();
+    METER.set(Meter {
+        left,
+        reserve: allowance.units - left,
+        bytes: allowance.bytes,
+        allowance,
+        began: is_timed.then(Instant::now),
+        called: None,
+    });
+    LEFT.set(left);
+    BYTES.set(allowance.bytes);
+    // What is caught below goes on unwinding, or the operation has ended with an error and nothing
+    // that it was about to write has been written.
+    let result = catch_unwind(AssertUnwindSafe(operation));
+    let used = Used {
+        units: allowance.units - METER.get().reserve - LEFT.get(),
+        bytes: allowance.bytes - BYTES.get(),
+    };
+    METER.set(outer.0);
+    LEFT.set(outer.1);
+    BYTES.set(outer.2);
+    match result {
+        Ok(result) => result.map(|value| (value, used)),
+        Err(payload) => match payload.downcast::<Stop>() {
+            Ok(stop) => Err(stop.0),
+            Err(panic) => resume_unwind(panic),
+        },
+    }
+}
+
+/// Operations on this thread ask `interrupt` now and then whether to go on.
+#[cfg_attr(not(feature = "python"), allow(dead_code))]
+pub(crate) fn set_interrupt(interrupt: Option<Interrupt>) -> Option<Interrupt> {
+    INTERRUPT.replace(interrupt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowance(units: u64, bytes: u64) -> Allowance {
+        Allowance {
+            doing: "testing",
+            limit: "test_work",
+            units,
+            bytes,
+            timeout: None,
+        }
+    }
+
+    #[test]
+    fn what_is_used_is_told_and_what_is_too_much_is_an_error() {
+        for units in [0, 1, 1000, STRIDE, STRIDE + 1, 10 * STRIDE + 7] {
+            let spend_all = |more: u64| {
+                within(allowance(units, 10), || {
+                    for _ in 0..units + more {
+                        spend(1);
+                    }
+                    Ok(())
+                })
+            };
+            assert_eq!(spend_all(0).unwrap().1, Used { units, bytes: 0 });
+            let error = spend_all(1).unwrap_err();
+            assert!(
+                error.is_limit() && error.message().contains("test_work"),
+                "{error}"
+            );
+        }
+        let error = within(allowance(10, 10), || Ok(hold(11))).unwrap_err();
+        assert!(error.message().contains("memory_bytes"), "{error}");
+    }
+
+    #[test]
+    fn allowances_nest() {
+        let inner = || within(allowance(5, 5), || Ok(spend(6))).unwrap_err();
+        let (error, used) = within(allowance(50, 50), || {
+            spend(7);
+            hold(3);
+            Ok(inner())
+        })
+        .unwrap();
+        assert!(error.is_limit());
+        assert_eq!(used, Used { units: 7, bytes: 3 });
+    }
+
+    #[test]
+    fn time_and_interrupts_end_operations() {
+        let timed = Allowance {
+            timeout: Some(Duration::from_millis(1)),
+            ..allowance(u64::MAX, 0)
+        };
+        let for_ever = || -> Result<(), Error> {
+            loop {
+                spend(1);
+            }
+        };
+        assert!(
+            within(timed, for_ever)
+                .unwrap_err()
+                .message()
+                .contains("timeout")
+        );
+        let before = set_interrupt(Some(|| true));
+        let error = within(allowance(u64::MAX, 0), for_ever).unwrap_err();
+        set_interrupt(before);
+        assert_eq!(error.kind(), Kind::Interrupted);
+    }
+
+    #[test]
+    fn other_panics_go_on() {
+        let panic = catch_unwind(|| within::<()>(allowance(9, 9), || panic!("another")));
+        assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"another"));
+    }
+}
