@@ -43,6 +43,7 @@ MEMORY_LIMIT = 6 << 30
 WALKS = 2
 WALK_STEPS = 50
 WALK_SECONDS = 5.0
+JUDGING = "judging"
 # A longer completion is not read token by token.
 READ_BYTES = 20_000
 WARM_UP = {"properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "required": ["a"]}
@@ -104,7 +105,9 @@ class Examiner:
             return Figures(**outcome.result)
         failure = outcome.failure.strip().splitlines()[-1]
         found = Figures(**outcome.last) if outcome.last else Figures()
-        found.faults.append(f"{found.at}: {failure}")
+        # The judges have no limits of their own.
+        if found.at != JUDGING:
+            found.faults.append(f"{found.at}: {failure}")
         return found
 
     def _examine(self, name: str, tell: Tell) -> dict[str, Any]:
@@ -117,8 +120,9 @@ class Examiner:
         found = Figures()
         before = reset_peak()
         tell(asdict(found))
+        texts: list[bytes] = []
         try:
-            self._costs(case, found, tell)
+            texts = self._costs(case, found, tell)
         except schemask.LimitError as error:
             found.limit = f"LimitError ({found.at}): {first_line(error)}"
         except schemask.Error as error:
@@ -130,9 +134,17 @@ class Examiner:
         except BaseException as error:  # a panic is no Exception
             found.faults.append(f"{type(error).__name__} ({found.at}): {first_line(error)}")
         found.took("peak MiB", (peak_bytes() - before) / (1 << 20))
+        if case.kind == "schema" and texts:
+            found.at = JUDGING
+            tell(asdict(found))
+            judges = Judges(translated(json.loads(source)))
+            invalid = (text for text in texts if judges.verdict(text.decode()) is False)
+            found.faults += [f"invalid: {text[-200:]!r}" for text in invalid]
         return asdict(found)
 
-    def _costs(self, case: Case, found: Figures, tell: Tell) -> None:
+    def _costs(self, case: Case, found: Figures, tell: Tell) -> list[bytes]:
+        """Measures everything; whole texts that were made on the way."""
+
         def doing(what: str) -> None:
             found.at = what
             tell(asdict(found))
@@ -150,14 +162,6 @@ class Examiner:
             matcher = compiled.matcher()
         finally:
             found.took("compile ms", milliseconds() - begin)
-        judges = Judges(translated(json.loads(case.written()))) if case.kind == "schema" else None
-
-        def ended(matcher: schemask.Matcher, text: bytes) -> None:
-            doing("completion")
-            text += completed(matcher)
-            if judges and judges.verdict(text.decode()) is False:
-                found.faults.append(f"invalid: {text[-200:]!r}")
-
         doing("completion")
         completion = completed(matcher)
         if case.text:
@@ -169,10 +173,14 @@ class Examiner:
             tokens = self._vocabulary.tokenize(completion)
             if self._read(matcher, tokens, found) < len(tokens):
                 found.faults.append(f"refuses its completion {completion[:100]!r}")
+        texts = [completion]
         for number in range(WALKS):
             doing(f"walk {number}")
             matcher = compiled.matcher()
-            ended(matcher, self._walk(matcher, random.Random(number), found))
+            text = self._walk(matcher, random.Random(number), found)
+            doing(f"completion of walk {number}")
+            texts.append(text + completed(matcher))
+        return texts
 
     def _step(
         self, matcher: schemask.Matcher, token: int | None, found: Figures, before: Sequence[int]

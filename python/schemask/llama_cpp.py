@@ -12,6 +12,8 @@ logits processor; so after such a call ask `processor.raise_if_failed()` before 
 
 Do not combine it with `logit_bias`: llama-cpp-python then drops both, without a word. A processor
 that was never called is an error in `raise_if_failed` for that reason.
+
+`Llama` stands for `llama_cpp.Llama`, whose models crash where llama.cpp was built for AMX.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
@@ -46,6 +49,28 @@ except ImportError as error:
     raise missing("llama-cpp-python", "llama-cpp", error) from error
 
 Logits = npt.NDArray[np.float32]
+
+
+class Llama(llama_cpp.Llama):
+    """A `llama_cpp.Llama` that also works where llama.cpp was built for AMX.
+
+    Such a build, the default on Intel processors that have AMX, lays weights out anew for it and
+    crashes when it multiplies them (llama.cpp #20824). Here weights stay as they are in the file.
+    It is made, and everything is done with it, as with a `llama_cpp.Llama`, `from_pretrained`
+    included.
+    """
+
+    @property
+    def model_params(self) -> Any:
+        """The parameters of the model, as llama.cpp takes them."""
+        return self._model_params
+
+    @model_params.setter
+    def model_params(self, params: Any) -> None:
+        # The constructor takes llama.cpp's defaults and has no argument for this one.
+        if b"AMX_INT8 = 1" in llama_cpp.llama_print_system_info():
+            params.use_extra_bufts = False
+        self._model_params = params
 
 
 class SchemaLogitsProcessor:

@@ -8,6 +8,9 @@ use crate::regex::codeset::MAX;
 use crate::regex::scan::{ScanId, Scanner};
 use crate::spelling::JsonSpelling;
 
+/// The characters that are escaped with one letter, by both spellings.
+pub(crate) const LETTERED: [char; 7] = ['\n', '"', '\\', '\t', '\r', '\u{8}', '\u{C}'];
+
 /// What has been read of a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Partial {

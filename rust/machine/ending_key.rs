@@ -3,9 +3,9 @@
 use crate::json::formula::FormulaId;
 use crate::json::keys::{KeyTable, Prefix};
 use crate::json::liveness::{NEVER, add};
-use crate::json::object::ObjectId;
+use crate::json::object::{Member, ObjectId};
 use crate::json::shape::Key;
-use crate::json::spelling::{Partial, spell_json};
+use crate::json::spelling::{LETTERED, Partial, spell_json};
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, Place, State};
 use crate::regex::node::{NodeId, Spelling};
@@ -112,14 +112,18 @@ impl Machine {
         known.unwrap_or_else(|| self.ending_bound(config))
     }
 
-    /// The unknown key that has just ended, in an object of which another one is forgotten.
+    /// The unknown key that has just ended, in an object of which another one is forgotten. One that
+    /// some rule names is none: it is told apart from the others while it is read.
     pub(crate) fn key_beside_forgotten(&self, config: Config) -> Option<TextId> {
         let State::Colon { member, .. } = config.state else {
             return None;
         };
-        let member = self.frames.member_of(member);
-        match member.key {
-            Key::Other(text, _) if self.frames.has_forgotten(member.object) => Some(text),
+        let Member { object, key } = self.frames.member_of(member);
+        match key {
+            Key::Other(text, _) if self.frames.has_forgotten(object) => {
+                let wanted = &self.frames.shape_of(object).wanted;
+                wanted.binary_search(&key).is_err().then_some(text)
+            }
             _ => None,
         }
     }
@@ -223,6 +227,12 @@ fn shortest_other(table: &KeyTable, prefix: Option<Prefix>, partial: Partial) ->
             Partial::Nothing.characters()
         };
         let known: Vec<char> = table.next_chars(prefix).collect();
+        let is_free = |&c: &char| known.binary_search(&c).is_err();
+        let is_escape = matches!(partial, Partial::Escape | Partial::PlainEscape);
+        let mut letters = LETTERED.iter().copied();
+        if let Some(c) = letters.find(is_free).filter(|_| text.is_empty() && is_escape) {
+            return c.into();
+        }
         for (lo, hi) in ranges {
             if let Some(c) = cheapest_unknown(lo, hi, &known) {
                 return format!("{text}{c}");

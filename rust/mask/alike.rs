@@ -10,15 +10,45 @@ use crate::machine::{Config, Machine, State};
 use crate::mask::forget_text;
 use crate::mask::tails::{Ends, Keys};
 
+/// Where a token leads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lead {
+    along: Config,
+    pub(crate) place: Config,
+}
+
+impl Lead {
+    /// What the token leads to with texts forgotten on the way, outside keys. If the text surely ends
+    /// soon enough from there, its place need not be found: a key that must differ from a forgotten one
+    /// takes a few bytes more, and the bound of all bytes is larger than that.
+    pub(crate) fn bound(self) -> Option<Config> {
+        Lead::bounded(self.along)
+    }
+
+    pub(super) fn bounded(along: Config) -> Option<Config> {
+        key_text(along).is_none().then_some(along)
+    }
+}
+
 impl Ends<'_> {
-    /// The place that bytes lead to from `from`, where `real` is what they lead to.
-    pub(crate) fn place(self, from: Config, bytes: &[u8], real: Config) -> Config {
+    /// Where bytes lead from `from`; `real` is what they make of it.
+    pub(crate) fn lead(self, from: Config, bytes: &[u8], real: Config) -> Lead {
         let mut bytes = bytes.iter();
         let along = bytes.try_fold(self.forget(from), |at, &byte| {
             Some(self.forget(self.machine.step(at, byte)?))
         });
-        let along = along.filter(|&at| at == real || !self.tells(at));
-        self.settle(along.unwrap_or(real))
+        let along = along.unwrap_or(real);
+        let told = along != real && self.tells(along);
+        let place = self.settle(if told { real } else { along });
+        Lead { along, place }
+    }
+
+    /// Where a token leads that is read by its id.
+    pub(crate) fn lead_by_id(self, real: Config) -> Lead {
+        Lead {
+            along: real,
+            place: self.settle(real),
+        }
     }
 
     /// The configuration, its text forgotten if no ending writes another unknown key beside it.
@@ -35,9 +65,12 @@ impl Ends<'_> {
         !self.keys(at).is_empty()
     }
 
-    /// The place of a text that has been read to `at`.
-    pub(crate) fn settle(self, at: Config) -> Config {
-        shared(self.machine, at, key_text(at), |at| self.keys(at)).unwrap_or(at)
+    /// The place of a text that has been read to `at`, no other text forgotten.
+    pub(super) fn settle(self, at: Config) -> Config {
+        match key_text(at) {
+            None => at,
+            text => shared(self.machine, at, text, |at| self.keys(at)).unwrap_or(at),
+        }
     }
 }
 
@@ -53,7 +86,7 @@ pub(super) fn shared(
     match key_text(forgotten) {
         // Only the bytes of its endings are looked at, which do not depend on the record.
         _ if forgotten.record != TextId::EMPTY => Some(forgotten),
-        None => Some(forgotten),
+        None => keys(forgotten).is_empty().then_some(forgotten),
         Some(TextId::WHATEVER) => {
             let texts = &machine.frames.rules.texts;
             let begun = begun.filter(|&text| text != TextId::WHATEVER);

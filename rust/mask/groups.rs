@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
@@ -243,7 +245,17 @@ impl Walk<'_> {
             };
             match guide.shared(after, key_text(start)) {
                 Some(place) => guide.meet_place(place, || held(group, &rest)),
-                None => single.extend(held(group, &rest)),
+                None => match guide.shared_but(after) {
+                    Some((place, keys)) => {
+                        let telling = self.tokens_of_keys(start, &keys);
+                        let (apart, alike) = held(group, &rest)
+                            .into_iter()
+                            .partition(|token| telling.contains(token));
+                        single.extend::<Vec<u32>>(apart);
+                        guide.meet_place(place, || alike);
+                    }
+                    None => single.extend(held(group, &rest)),
+                },
             }
         }
         self.alone(start, &single, guide);
@@ -330,6 +342,22 @@ impl Walk<'_> {
                 |found, _| tokens.extend_from_slice(found),
             );
         }
+        tokens
+    }
+
+    /// The tokens after which the key that is being read is one of some keys, or begins one.
+    fn tokens_of_keys(&self, start: Config, keys: &[TextId]) -> FxHashSet<u32> {
+        let texts = &self.machine.frames.rules.texts;
+        let begins = |at: &Config| {
+            let text = key_text(*at);
+            text.is_some_and(|text| keys.iter().any(|&key| texts.begins_with(key, text)))
+        };
+        let mut tokens = FxHashSet::default();
+        self.vocabulary.trie().walk(
+            start,
+            |at, byte, _| self.machine.step(at, byte).filter(begins),
+            |found, _| tokens.extend(found),
+        );
         tokens
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine};
-use crate::mask::alike::{key_text, shared};
+use crate::mask::alike::{Lead, key_text, shared};
 use crate::mask::forget_text;
 use crate::mask::groups::Visitor;
 use crate::mask::tails::{Ends, Keys};
@@ -18,6 +18,8 @@ pub(super) struct Guide<'a, V> {
     visitor: &'a mut V,
     /// Whether a text has been forgotten.
     forgets: bool,
+    /// What [`Ends::keys`] said last of a forgotten text.
+    last: Option<(Config, Keys)>,
     /// Whether some place depends on the text of an unknown key.
     tells: bool,
 }
@@ -31,6 +33,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
             exact: Some((ends, from)),
             visitor,
             forgets: false,
+            last: None,
             tells: false,
         }
     }
@@ -47,6 +50,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
             exact: None,
             visitor,
             forgets: false,
+            last: None,
             tells: false,
         }
     }
@@ -71,13 +75,17 @@ impl<'a, V: Visitor> Guide<'a, V> {
 
     /// As [`Ends::keys`].
     fn keys(&mut self, at: Config) -> Keys {
-        match self.exact {
-            Some((ends, _)) if self.forgets => {
+        let Some((ends, _)) = self.exact.filter(|_| self.forgets) else {
+            return Keys::default();
+        };
+        match &self.last {
+            Some((last, keys)) if *last == at => keys.clone(),
+            _ => {
                 let keys = ends.keys(at);
                 self.tells |= !keys.is_empty();
+                self.last = Some((at, keys.clone()));
                 keys
             }
-            _ => Keys::default(),
         }
     }
 
@@ -105,8 +113,21 @@ impl<'a, V: Visitor> Guide<'a, V> {
         shared(machine, at, begun, |at| self.keys(at))
     }
 
+    /// The place of all texts that lead to `at` but for the text of an unknown key, unless that is one
+    /// of these keys or begins one.
+    pub(super) fn shared_but(&mut self, at: Config) -> Option<(Config, Keys)> {
+        let forgotten = forget_text(self.machine, at);
+        let is_forgotten = key_text(forgotten) == Some(TextId::WHATEVER);
+        let keys = is_forgotten.then(|| self.keys(forgotten));
+        let keys = keys.filter(|keys| !keys.contains(&TextId::WHATEVER));
+        keys.map(|keys| (forgotten, keys))
+    }
+
     /// Meets where some tokens lead, step by step.
     pub(super) fn meet(&mut self, at: Config, tokens: impl FnOnce() -> Vec<u32>) {
+        if self.forgets && self.passes_by_bytes(at) {
+            return;
+        }
         if let Some((ends, from)) = self.exact
             && !self.keys(at).is_empty()
         {
@@ -129,6 +150,13 @@ impl<'a, V: Visitor> Guide<'a, V> {
         if self.visitor.wants(place) {
             self.visitor.take(&tokens());
         }
+    }
+
+    /// Whether all texts that lead to a place outside keys are passed for the bytes that end them; see
+    /// [`Lead::bounded`].
+    fn passes_by_bytes(&mut self, at: Config) -> bool {
+        let bounded = Lead::bounded(at);
+        bounded.is_some_and(|at| self.visitor.passes(self.machine.ending_bound(at)))
     }
 
     /// As [`Visitor::passes`].

@@ -35,6 +35,7 @@ use crate::spelling::JsonSpelling;
 use crate::vocab::local::{Above, Chosen, Exit, Exits, Local, Under};
 use crate::vocab::{Trie, Vocabulary};
 
+pub(crate) use alike::Lead;
 pub(crate) use groups::Visitor;
 use guide::Guide;
 use plain::Texts;

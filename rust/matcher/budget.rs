@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::error::{Error, Kind};
 use crate::json::texts::TextId;
 use crate::machine::Config;
-use crate::mask::{Ends, Late, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits};
+use crate::mask::{Ends, Late, Lead, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits};
 use crate::matcher::Matcher;
 
 /// Tokens that finish the text, of which the first ones have come already.
@@ -59,19 +59,18 @@ impl Matcher {
         Ok(Plan { tokens, from: 0 })
     }
 
-    /// The plan for after a token that is read in ways which lead to these places; none where none is
-    /// needed.
+    /// The plan for after a token that can be read in these ways; none where none is needed.
     pub(super) fn plan_after(
         &self,
         token: Option<u32>,
-        places: impl FnOnce() -> Vec<Config>,
+        leads: impl FnOnce() -> Vec<Lead>,
     ) -> Result<Option<Plan>, TooLate> {
         let Some(left) = self.left() else {
             return Ok(None);
         };
-        let places = places();
-        let bytes = places.iter().map(|&place| self.ending_bytes(place)).min();
-        if bytes.is_some_and(|bytes| bytes < left.saturating_sub(MARGIN) as u64) {
+        let leads = leads();
+        let far = left.saturating_sub(MARGIN) as u64;
+        if leads.iter().any(|lead| self.ending_bytes(lead.place) < far) {
             return Ok(None);
         }
         if let Some(plan) = &self.now.plan
@@ -82,14 +81,10 @@ impl Matcher {
             let from = plan.from + 1;
             return Ok(Some(Plan { tokens, from }));
         }
-        let fitting: Vec<Config> = places
-            .into_iter()
-            .filter(|&place| self.fits(place, left))
-            .collect();
-        if fitting.is_empty() {
+        if !leads.iter().any(|&lead| self.fits_lead(lead, left)) {
             return Err(TooLate);
         }
-        let plans = fitting.into_iter().filter_map(|place| self.finish(place));
+        let plans = leads.iter().filter_map(|lead| self.finish(lead.place));
         let best = plans.min_by_key(Vec::len);
         let best = best.filter(|tokens| tokens.len() < left);
         Ok(best.map(|tokens| Plan {
@@ -98,8 +93,13 @@ impl Matcher {
         }))
     }
 
-    /// Whether the text can be finished from a place in fewer tokens than `left`: so a token that leads
-    /// there may come. The mask asks this, and so does what accepts a token.
+    /// Whether a token that leads there may come. The mask asks the same of all tokens, group by group.
+    fn fits_lead(&self, lead: Lead, left: usize) -> bool {
+        let bound = lead.bound().map(|at| self.ending_bytes(at));
+        bound.is_some_and(|bound| bound < left as u64) || self.fits(lead.place, left)
+    }
+
+    /// Whether the text can be finished from a place in fewer tokens than `left`.
     fn fits(&self, place: Config, left: usize) -> bool {
         // No token is shorter than a byte.
         if self.ending_bytes(place) < left as u64 {
@@ -184,7 +184,7 @@ impl Matcher {
         if mask.named().is_some() {
             let sets = self.engine.masks.token_sets();
             for (set, next) in self.engine.machine.token_moves(self.now.config) {
-                if self.fits(self.ends().settle(next), left) {
+                if self.fits_lead(self.ends().lead_by_id(next), left) {
                     add_bits(bits, &sets[set as usize]);
                 }
             }
@@ -224,8 +224,10 @@ impl Matcher {
         let mut most = collector.most;
         if mask.named().is_some() {
             let moves = self.engine.machine.token_moves(self.now.config);
-            let places = moves.into_iter().map(|(_, next)| self.ends().settle(next));
-            let needs = places.map(|place| self.need(place));
+            let leads = moves
+                .into_iter()
+                .map(|(_, next)| self.ends().lead_by_id(next));
+            let needs = leads.map(|lead| self.need(lead.place));
             most = needs.max().unwrap_or(0).max(most);
         }
         let groups = collector.groups.into_iter();

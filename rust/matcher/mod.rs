@@ -329,13 +329,13 @@ impl Matcher {
         if !self.can_end(config) {
             return Ok(None);
         }
-        let places = || {
+        let leads = || {
             let ends = self.ends();
-            let spelled = spelled.map(|real| ends.place(self.now.config, bytes, real));
-            let named = named.iter().map(|&real| ends.settle(real));
+            let spelled = spelled.map(|real| ends.lead(self.now.config, bytes, real));
+            let named = named.iter().map(|&real| ends.lead_by_id(real));
             spelled.into_iter().chain(named).collect()
         };
-        let Ok(plan) = self.plan_after(Some(token), places) else {
+        let Ok(plan) = self.plan_after(Some(token), leads) else {
             return Ok(None);
         };
         Ok(Some(Moment {
@@ -403,8 +403,8 @@ impl Matcher {
         if !self.can_end(config) {
             return None;
         }
-        let place = || vec![self.ends().place(self.now.config, bytes, config)];
-        let plan = self.plan_after(None, place).ok()?;
+        let lead = || vec![self.ends().lead(self.now.config, bytes, config)];
+        let plan = self.plan_after(None, lead).ok()?;
         Some(Moment {
             config,
             terminated: false,

@@ -20,6 +20,8 @@ mod reading;
 mod set;
 
 #[cfg(test)]
+mod plain_tests;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use among::Among;

@@ -1,7 +1,7 @@
 //! Numbers in plain spelling, as nodes among other languages.
 
 use crate::decimal::Decimal;
-use crate::regex::node::{Node, NodeId, Regexes};
+use crate::regex::node::{Node, NodeId, Regexes, Spelling};
 use crate::regex::numeric::divisor::Divisor;
 use crate::regex::numeric::exponent;
 use crate::regex::numeric::interval::Interval;
@@ -16,7 +16,7 @@ impl Regexes {
     }
 
     /// Whether all numbers of a language are certainly whole.
-    fn are_whole(&self, id: NodeId) -> bool {
+    pub(super) fn are_whole(&self, id: NodeId) -> bool {
         match self.node(id) {
             Node::Numbers(set) => self.numeric().set(*set).clauses.iter().all(is_whole),
             Node::Points(values) => values.iter().all(|&id| self.value(id).is_integer()),
@@ -145,7 +145,6 @@ impl Regexes {
 
     /// The fewest characters of a set's numbers in plain spelling.
     pub(in crate::regex) fn shortest_plain(&self, set: u32, are_whole: bool) -> u32 {
-        use crate::regex::node::Spelling;
         let cost = |negative| {
             let begun = self.begun_plainly(set, are_whole, negative);
             self.cost(begun, Spelling::Raw)

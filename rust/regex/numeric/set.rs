@@ -168,6 +168,45 @@ impl Set {
         })
     }
 
+    /// Whether it certainly holds more than so many numbers that have a plain spelling.
+    pub(super) fn has_more_plain_than(&self, many: u64) -> bool {
+        self.clauses.iter().any(|clause| {
+            let mut intervals = clause.intervals.iter();
+            let is_simple = clause.how.without.is_empty();
+            is_simple && intervals.any(|interval| self.has_more_within(clause, interval, many))
+        })
+    }
+
+    /// The same for one interval: of the numbers on a grid between two ends all have few enough
+    /// digits.
+    fn has_more_within(&self, clause: &Clause, interval: &Interval, many: u64) -> bool {
+        /// Numbers without a grid of their own are counted up to this point.
+        const NEAR: i64 = 15;
+        let longest = self.longest.or(Longest::of(interval, clause.how.divisor));
+        let (lower, upper) = (interval.lower.as_ref(), interval.upper.as_ref());
+        let (grid, point) = match clause.how.divisor {
+            Some(divisor) if divisor.is_multiple_of(Divisor::ONE) => (divisor, longest.whole),
+            Some(divisor) => {
+                let point = i64::from(longest.digits) + i64::from(divisor.scale);
+                (divisor, point.max(0) as u32)
+            }
+            None => {
+                let ends = [lower, upper].into_iter().flatten();
+                let farthest = ends.map(|end| end.value.point() + 1).max();
+                let point = farthest.unwrap_or(NEAR).max(NEAR);
+                let scale = point as i32 - longest.digits as i32;
+                (Divisor { core: 1, scale }, point as u32)
+            }
+        };
+        let farthest = Decimal::new(false, b"1".to_vec(), point.into());
+        let nearest = farthest.negated();
+        let from = lower.map_or(&nearest, |end| (&end.value).max(&nearest));
+        let to = upper.map_or(&farthest, |end| (&end.value).min(&farthest));
+        // The ends need not be on the grid, nor belong to the interval.
+        let steps = (from < to).then(|| grid.steps(from, to)).flatten();
+        steps.is_some_and(|steps| steps > u128::from(many) + 2)
+    }
+
     /// What is in any; `None` if that has too many clauses.
     pub(crate) fn union<'a>(sets: impl IntoIterator<Item = &'a Set>) -> Option<Set> {
         let mut parts = Vec::new();
