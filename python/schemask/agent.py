@@ -149,12 +149,11 @@ def run_agent(
             raise ToolError(f"{tool.name}: a definition without a Python function cannot be called")
     check_count("max_steps", max_steps)
     check_sampling(max_tokens, temperature, seed)
-    if isinstance(messages, str):
-        conversation = check_messages([{"role": "user", "content": messages}])
-    elif isinstance(messages, Sequence):
-        conversation = check_messages(messages)
-    else:
+    if not isinstance(messages, Sequence):
         raise FormatError(f"messages are a question or a list, not {shortened(messages)}")
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    conversation = check_messages(messages)
     own_system = 1 if conversation and conversation[0]["role"] == "system" else 0
     if system is not None and own_system:
         raise FormatError("there is a system text beside a system message")
