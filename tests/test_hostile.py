@@ -1,4 +1,4 @@
-"""Expensive input ends or is an error: some of `benches/hostile_cases.py`, in their own processes."""
+"""Expensive input ends or is an error: some of `benches/hostile_cases.py`, each in a process."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import jsonschema
@@ -11,6 +12,7 @@ import pytest
 from llama_cpp import LogitsProcessorList
 
 from schemask import GenerationError, Grammar, MaskError, ModelError, Vocabulary
+from schemask._bytes import byte_vocabulary
 from schemask.chat_format import HERMES
 from schemask.demo import SYSTEM
 from schemask.llama_cpp import Llama, SchemaLogitsProcessor, complete
@@ -192,6 +194,46 @@ def test_the_processor_reads_strided_views_and_follows_any_prefix(compiled: Any)
         assert np.shares_memory(masked, records)  # so that nothing is copied back
         assert not records["id"].any() and not records["p"].any()
     processor.raise_if_failed()
+
+
+def test_what_the_budget_cut_is_told(llama: Llama, gemma_vocabulary: Vocabulary) -> None:
+    """The processor alone: a wish that is forbidden counts, and going back takes it back."""
+    vocabulary = gemma_vocabulary
+    compiled = compile_schema({"type": "string"}, vocabulary)
+    quote, word = (vocabulary.tokenize(text)[0] for text in (b'"', b"word"))
+    prompt = np.array([2], dtype=np.intc)
+
+    def scores(wish: int) -> Any:
+        made = np.full(vocabulary.size, -50.0, dtype=np.float32)
+        made[wish] = 1.0
+        return made
+
+    for margin, wish, cut in ((0.0, word, True), (0.0, quote, False), (math.inf, quote, True)):
+        processor = SchemaLogitsProcessor(compiled, max_tokens=3, margin=margin)
+        for tokens in ([], [quote], [quote, word]):
+            assert not processor.is_cut
+            ids = np.append(prompt, np.array(tokens, dtype=np.intc))
+            processor(ids, scores(wish if len(tokens) == 2 else word))
+        processor.raise_if_failed()
+        assert processor.is_cut == cut
+        processor(np.append(prompt, np.array([quote], dtype=np.intc)), scores(word))
+        assert not processor.is_cut
+
+
+def test_complete_says_what_is_wrong(llama: Llama, compiled: Any) -> None:
+    grammar = Grammar.from_json_schema({})
+    for prompt, given, options, message in (
+        (None, compiled, {}, "the prompt is"),
+        (["a"], compiled, {}, "the prompt is"),
+        (PROMPT, grammar, {}, "compile it"),
+        (PROMPT, grammar.compile(byte_vocabulary()), {}, "another vocabulary"),
+        (PROMPT, compiled, {"max_tokens": -1}, "max_tokens"),
+        (PROMPT, compiled, {"temperature": -1}, "temperature"),
+        (PROMPT, compiled, {"seed": "x"}, "seed"),
+        (PROMPT, compiled, {"stop": [""]}, "stop"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            complete(llama, prompt, given, **options)  # type: ignore[arg-type]
 
 
 # failing closed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import Any
 
 import jsonschema
@@ -11,7 +12,7 @@ import torch
 from transformers import LlamaForCausalLM, LogitsProcessor, LogitsProcessorList
 
 import schemask.transformers
-from schemask import GenerationError, Grammar, MaskError, Vocabulary
+from schemask import GenerationError, Grammar, MaskError, ModelError, Vocabulary
 from schemask.masking import allocate_mask, apply_mask
 from schemask.transformers import SchemaLogitsProcessor, generate
 
@@ -372,13 +373,69 @@ def test_token_ids_outside_the_vocabulary_are_named(compiled: Any) -> None:
             processor(torch.tensor([[1, token_id]]), scores)
 
 
-def test_a_processor_serves_one_generation(
+def test_a_processor_serves_one_generation_after_the_other(
     tiny_model: Any, llama3_tokenizer: Any, compiled: Any
 ) -> None:
-    processors = processor_list(compiled)
-    run(tiny_model, llama3_tokenizer, compiled, PROMPTS[:1], logits_processor=processors)
-    with pytest.raises(GenerationError, match="new SchemaLogitsProcessor"):
-        run(tiny_model, llama3_tokenizer, compiled, PROMPTS[1:], logits_processor=processors)
+    """As a pipeline does, which calls `generate` for each batch of prompts."""
+    processors = processor_list(compiled, max_tokens=60)
+    for prompts in (PROMPTS[:1], PROMPTS[1:], PROMPTS, PROMPTS[:1]):
+        options: dict[str, Any] = {"max_new_tokens": 60}
+        alone = processor_list(compiled, max_tokens=60)
+        rows = [
+            run(tiny_model, llama3_tokenizer, compiled, prompts, logits_processor=list_, **options)
+            for list_ in (processors, alone)
+        ]
+        assert rows[0] == rows[1]
+
+
+def test_a_pipeline_with_two_prompts(tiny_model: Any, llama3_tokenizer: Any, compiled: Any) -> None:
+    from transformers import pipeline
+
+    pipe = pipeline("text-generation", model=tiny_model, tokenizer=llama3_tokenizer)
+    results = pipe(
+        PROMPTS,
+        max_new_tokens=60,
+        do_sample=False,
+        return_full_text=False,
+        clean_up_tokenization_spaces=False,
+        eos_token_id=compiled.vocabulary.stop_token_ids,
+        logits_processor=processor_list(compiled, max_tokens=60),
+    )
+    assert len(results) == 2
+    for [result] in results:
+        jsonschema.validate(json.loads(result["generated_text"]), SCHEMA)
+
+
+def test_a_prompt_shorter_than_told(compiled: Any) -> None:
+    processor = SchemaLogitsProcessor(compiled, prompt_length=3)
+    with pytest.raises(GenerationError, match="prompt_length=3"):
+        processor(torch.tensor([[1]]), torch.zeros(1, compiled.vocabulary.size))
+
+
+@pytest.mark.parametrize("margin", [0.0, float("inf")])
+def test_a_cut_is_a_wish_that_the_budget_forbade(
+    llama3_vocabulary: Vocabulary, margin: float
+) -> None:
+    """Rows that wish for more, and rows that wish to end; also beside each other."""
+    vocabulary = llama3_vocabulary
+    compiled = compile_schema({"type": "string"}, vocabulary)
+    quote, word = (vocabulary.tokenize(text)[0] for text in (b'"', b"word"))
+    processor = SchemaLogitsProcessor(compiled, max_tokens=3, margin=margin)
+    prompts = [[128000, 1], [128000, 2]]
+    scores = torch.full((2, vocabulary.size), -50.0)
+    scores[:, quote] = 0.0
+    scores[1, word] = 1.0
+    texts: list[list[int]] = [[], []]
+    for chosen in ([quote, quote], [quote, word]):
+        rows = [prompt + text for prompt, text in zip(prompts, texts, strict=True)]
+        processor(torch.tensor(rows), scores)
+        texts = [[*text, token] for text, token in zip(texts, chosen, strict=True)]
+    # One token is left, which must be the quote; the first row has ended already.
+    rows = [prompt + text for prompt, text in zip(prompts, texts, strict=True)]
+    processor(torch.tensor(rows), scores)
+    assert processor.is_cut(prompts[1], [*texts[1], quote])
+    assert processor.is_cut(prompts[0], texts[0]) == (margin > 0)
+    assert not processor.is_cut(prompts[0], [])
 
 
 def test_heads_narrower_than_the_allowed_tokens_are_errors(compiled: Any) -> None:
@@ -430,3 +487,47 @@ def test_generate_never_returns_an_unfinished_text(
             compiled,
             logits_processor=[EndsEarly()],
         )
+
+
+def test_generate_warns_of_texts_that_were_cut(
+    tiny_model: Any, llama3_tokenizer: Any, llama3_vocabulary: Vocabulary
+) -> None:
+    words = compile_schema({"type": "string"}, llama3_vocabulary)
+    with pytest.warns(UserWarning, match="max_new_tokens=6 ended 2 of 2 texts"):
+        texts = generate(tiny_model, llama3_tokenizer, PROMPTS, words, max_new_tokens=6)
+    assert all(isinstance(json.loads(text), str) for text in texts)
+    fixed = compile_schema({"const": True}, llama3_vocabulary)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert generate(tiny_model, llama3_tokenizer, PROMPTS[0], fixed) == ["true"]
+
+
+def test_generate_ends_at_stop_strings(
+    tiny_model: Any, llama3_tokenizer: Any, llama3_vocabulary: Vocabulary
+) -> None:
+    compiled = compile_schema({"const": ["one", "two"]}, llama3_vocabulary)
+    texts = generate(tiny_model, llama3_tokenizer, PROMPTS[:1], compiled, stop_strings=['","'])
+    assert texts == ['["one']
+
+
+def test_generate_says_what_is_wrong(
+    tiny_model: Any, llama3_tokenizer: Any, llama3_vocabulary: Vocabulary, compiled: Any
+) -> None:
+    grammar = Grammar.from_json_schema({})
+    tokens = [llama3_vocabulary.token(i) for i in range(llama3_vocabulary.size)]
+    other = Vocabulary(tokens[1:] + tokens[:1], llama3_vocabulary.stop_token_ids)
+    for prompts, given, max_new_tokens, message in (
+        ([], compiled, 5, "prompts is empty"),
+        (3, compiled, 5, "prompts are"),
+        ([3], compiled, 5, "a prompt is"),
+        ([["a"]], compiled, 5, "a prompt is"),
+        ([[]], compiled, 5, "no tokens"),
+        (PROMPTS, grammar, 5, "compile it"),
+        (PROMPTS, None, 5, "CompiledGrammar"),
+        (PROMPTS, grammar.compile(other), 5, "another vocabulary"),
+        (PROMPTS, compiled, -1, "max_new_tokens"),
+        (PROMPTS, compiled, None, "max_new_tokens"),
+    ):
+        options: dict[str, Any] = {"max_new_tokens": max_new_tokens}
+        with pytest.raises(ModelError, match=message):
+            generate(tiny_model, llama3_tokenizer, prompts, given, **options)

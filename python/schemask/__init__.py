@@ -11,6 +11,7 @@ The plug-ins are modules of their own, so that nothing is imported that is not u
 from schemask._native import CompiledGrammar, Matcher, __version__, fill_masks
 from schemask.errors import (
     DataError,
+    DependencyError,
     Error,
     FormatError,
     GenerationError,
@@ -33,6 +34,7 @@ from schemask.vocabulary import Vocabulary
 __all__ = [
     "CompiledGrammar",
     "DataError",
+    "DependencyError",
     "Error",
     "FormatError",
     "GenerationError",

@@ -149,6 +149,8 @@ def run_agent(
             raise ToolError(f"{tool.name}: a definition without a Python function cannot be called")
     check_count("max_steps", max_steps)
     check_sampling(max_tokens, temperature, seed)
+    if not isinstance(messages, Sequence):
+        raise FormatError(f"messages are a question or a list, not {shortened(messages)}")
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
     conversation = check_messages(messages)

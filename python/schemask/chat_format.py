@@ -57,6 +57,6 @@ def chat_format(name_or_format: str | ChatFormat) -> ChatFormat:
     """
     if isinstance(name_or_format, ChatFormat):
         return name_or_format
-    if name_or_format not in FORMATS:
+    if not isinstance(name_or_format, str) or name_or_format not in FORMATS:
         raise FormatError(f"no chat format {name_or_format!r}; there is {', '.join(FORMATS)}")
     return FORMATS[name_or_format]

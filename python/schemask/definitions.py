@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from schemask.errors import ToolError
+from schemask.errors import ToolError, shortened
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -58,16 +58,11 @@ def read_definition(definition: Any) -> tuple[str, str, Schema]:
     inner = next((_members(given[key]) for key in _WRAPPERS if given.get(key) is not None), given)
     name = inner.get("name")
     if not isinstance(name, str):
-        raise ToolError(f"a tool definition needs a name: {shorten(definition)}")
+        raise ToolError(f"a tool definition needs a name: {shortened(definition)}")
     description = inner.get("description") or ""
     if not isinstance(description, str):
         raise ToolError(f"{name}: the description must be a string")
     return name, description, _parameters(name, inner)
-
-
-def shorten(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _members(definition: Any) -> Mapping[str, Any]:
@@ -78,7 +73,7 @@ def _members(definition: Any) -> Mapping[str, Any]:
     keys = ("name", "description", *_SCHEMA_KEYS)
     if isinstance(getattr(definition, "name", None), str):
         return {key: getattr(definition, key, None) for key in keys}
-    raise ToolError(f"not a tool: {shorten(definition)}")
+    raise ToolError(f"not a tool: {shortened(definition)}")
 
 
 def _parameters(name: str, definition: Mapping[str, Any]) -> Schema:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 
 class Error(ValueError):
     """Bad input, misuse, or a generation that could not go on.
@@ -75,8 +79,42 @@ class GenerationError(Error):
     """A generation that was stopped; the message names the position and the text so far."""
 
 
+class DependencyError(Error, ImportError):
+    """A library that is not installed; the message says how to install it."""
+
+
 class DataError(Error):
     """A line of training data that is not in the expected shape."""
+
+
+def missing(library: str, extra: str, error: ImportError) -> DependencyError:
+    """The error for an import that failed, with the extra of this package that brings it."""
+    command = f"pip install '.[{extra}]' in a checkout of schemask"
+    return DependencyError(f"{library} cannot be imported ({error}): {command}")
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def checked(kind: type[Error]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorator: a type that the extension does not take is an error of this package, by name."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except TypeError as error:
+                notes = "".join(getattr(error, "__notes__", ()))
+                name = notes.removeprefix("while processing ").strip("'")
+                if name == notes:  # Python's own: of a missing or an unknown argument
+                    raise
+                raise kind(f"{name}: {error}") from error
+
+        return call
+
+    return decorate
 
 
 def shortened(value: object, length: int = 80) -> str:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import pydantic
 
 from schemask import _native
 from schemask._unicode import surrogate_place
-from schemask.errors import GrammarError, SchemaError
+from schemask.definitions import map_schema
+from schemask.errors import (
+    FormatError,
+    GrammarError,
+    SchemaError,
+    VocabularyError,
+    checked,
+    shortened,
+)
 from schemask.limits import Limits, limits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from schemask._native import CompiledGrammar, Vocabulary
     from schemask.chat_format import ChatFormat
     from schemask.tools import ToolsLike
@@ -49,9 +56,12 @@ class Grammar:
     """
 
     def __init__(self, native: _native.Grammar) -> None:
+        if not isinstance(native, _native.Grammar):
+            raise GrammarError("a Grammar is made by one of its constructors, such as from_gbnf")
         self._native = native
 
     @classmethod
+    @checked(GrammarError)
     def from_json_schema(
         cls,
         schema: Any,
@@ -61,12 +71,14 @@ class Grammar:
         strict: bool = True,
         resources: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
+        additional_properties: bool = False,
     ) -> Grammar:
         """All JSON texts that a schema accepts.
 
         Args:
-            schema: A JSON Schema as a dict, a bool or a JSON string; or a pydantic model, or any
-                type that pydantic understands.
+            schema: A JSON Schema as a dict, a bool or a JSON string, which mean what JSON Schema
+                says: objects are open unless `additionalProperties` closes them. Or a pydantic
+                model, or any type that pydantic understands.
             whitespace: See the class.
             property_order: See the class.
             spelling: See the class.
@@ -75,6 +87,9 @@ class Grammar:
                 in them counts as well. The official meta-schemas are always at hand, and nothing is
                 ever fetched. Places in these documents are given as their URI, `#` and the pointer.
             limits: See the class.
+            additional_properties: Whether objects of pydantic models, dataclasses and TypedDicts
+                may hold keys that the type does not declare. If not, a type can still say so itself
+                (`extra="allow"`). It has no effect on a schema that is given as a dict or text.
 
         Raises:
             UnsupportedSchemaError: The schema uses what is not supported exactly; `pointer` names
@@ -82,8 +97,13 @@ class Grammar:
             SchemaError: It is no JSON Schema, refers to nothing, or nothing satisfies it.
             LimitError: It is too large or too deep, or takes too much work or memory.
         """
-        text = _schema_text(schema)
-        others = [(uri, _schema_text(other)) for uri, other in (resources or {}).items()]
+        if not isinstance(resources, (Mapping, type(None))):
+            raise SchemaError(f"resources map URIs to schemas, unlike {shortened(resources)}")
+        text = _schema_text(schema, additional_properties)
+        others = [
+            (uri, _schema_text(other, additional_properties))
+            for uri, other in (resources or {}).items()
+        ]
         return cls(
             _native.Grammar.from_json_schema(
                 text, whitespace, property_order, spelling, strict, others, limits_of(limits)
@@ -91,6 +111,7 @@ class Grammar:
         )
 
     @classmethod
+    @checked(GrammarError)
     def from_tools(
         cls,
         tools: ToolsLike,
@@ -135,6 +156,10 @@ class Grammar:
         from schemask.tools import ToolSet
 
         form = chat_format(format)
+        for name, count in (("min_calls", min_calls), ("max_calls", max_calls)):
+            is_open = name == "max_calls" and count is None
+            if not is_open and (isinstance(count, bool) or not isinstance(count, int)):
+                raise FormatError(f"{name} is a number of calls, not {count!r}")
         tree = form.tree(ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning)
         text = json.dumps(tree, ensure_ascii=False)
         is_python = form.values == "python"
@@ -145,6 +170,7 @@ class Grammar:
         )
 
     @classmethod
+    @checked(GrammarError)
     def from_gbnf(cls, text: str, root: str = "root", limits: Limits | None = None) -> Grammar:
         """The texts of a grammar in GBNF, the notation of llama.cpp.
 
@@ -163,6 +189,7 @@ class Grammar:
         return cls(_native.Grammar.from_gbnf(text, root, limits_of(limits)))
 
     @classmethod
+    @checked(GrammarError)
     def from_lark(
         cls,
         text: str,
@@ -203,6 +230,7 @@ class Grammar:
         )
 
     @classmethod
+    @checked(GrammarError)
     def from_regex(
         cls, pattern: str, search: bool = False, limits: Limits | None = None
     ) -> Grammar:
@@ -221,11 +249,13 @@ class Grammar:
         return cls(_native.Grammar.from_regex(pattern, search, limits_of(limits)))
 
     @classmethod
+    @checked(GrammarError)
     def literal(cls, text: str) -> Grammar:
         """Exactly this text."""
         return cls(_native.Grammar.literal(text))
 
     @classmethod
+    @checked(GrammarError)
     def token(cls, token: int | str) -> Grammar:
         """One token, matched by its id and never by its text.
 
@@ -237,6 +267,7 @@ class Grammar:
         return cls(_native.Grammar.token(token))
 
     @classmethod
+    @checked(GrammarError)
     def free_text(cls, *stops: str, inclusive: bool = True) -> Grammar:
         """Any text that ends with the first stop that it holds.
 
@@ -251,10 +282,12 @@ class Grammar:
         return cls(_native.Grammar.free_text(list(stops), inclusive))
 
     @classmethod
+    @checked(GrammarError)
     def reference(cls, name: str) -> Grammar:
         """The texts of a rule that `define` is yet to define: so rules can be recursive."""
         return cls(_native.Grammar.reference(name))
 
+    @checked(GrammarError)
     def define(self, **rules: Grammar | str) -> Grammar:
         """This grammar with rules defined that were referred to, also by the rules themselves.
 
@@ -269,6 +302,7 @@ class Grammar:
         definitions = [(name, _grammar(rule)._native) for name, rule in rules.items()]
         return Grammar(self._native.define(definitions))
 
+    @checked(GrammarError)
     def repeat(self, min: int = 0, max: int | None = None) -> Grammar:
         """From `min` to `max` of its texts, one after the other; without `max`, any number.
 
@@ -314,11 +348,16 @@ class Grammar:
     def __str__(self) -> str:
         return str(self._native)
 
+    def __repr__(self) -> str:
+        text = " ".join(str(self._native).split())
+        return f"<Grammar {text if len(text) <= 80 else text[:77] + '...'}>"
+
     @property
     def warnings(self) -> list[tuple[str, str]]:
         """What was not honoured, as (JSON pointer, message)."""
         return self._native.warnings
 
+    @checked(VocabularyError)
     def compile(self, vocabulary: Vocabulary) -> CompiledGrammar:
         """The grammar on a vocabulary: immutable, thread-safe and cheap to share.
 
@@ -331,12 +370,18 @@ class Grammar:
 
 
 def _grammar(part: Grammar | str) -> Grammar:
-    return Grammar.literal(part) if isinstance(part, str) else part
+    if isinstance(part, Grammar):
+        return part
+    if isinstance(part, str):
+        return Grammar.literal(part)
+    raise GrammarError(f"a part of a grammar is a Grammar or a str, not {shortened(part)}")
 
 
-def _schema_text(schema: Any) -> str:
+def _schema_text(schema: Any, additional_properties: bool) -> str:
     if isinstance(schema, str):
         return schema
+    if schema is None:
+        raise SchemaError('the schema is None; {"type": "null"} allows nothing but null')
     if not isinstance(schema, (dict, bool)):
         try:
             schema = pydantic.TypeAdapter(schema).json_schema()
@@ -344,7 +389,12 @@ def _schema_text(schema: Any) -> str:
             pydantic.errors.PydanticUserError,
             pydantic.errors.PydanticSchemaGenerationError,
         ) as e:
-            raise SchemaError(f"neither a JSON Schema nor a type with one: {schema!r}") from e
+            reason = str(e).partition("\n")[0]
+            raise SchemaError(
+                f"neither a JSON Schema nor a type with one: {shortened(schema)}: {reason}"
+            ) from e
+        if not additional_properties:
+            schema = map_schema(schema, _closed)
     try:
         text = json.dumps(schema, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -356,3 +406,10 @@ def _schema_text(schema: Any) -> str:
         message = f"a lone surrogate, which no text in UTF-8 can hold (at {place or 'the root'})"
         raise SchemaError(message, pointer=place)
     return text
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    # What a type declares is all it has; small models invent keys until the budget ends.
+    if schema.get("type") == "object" and "properties" in schema:
+        schema.setdefault("additionalProperties", False)
+    return schema

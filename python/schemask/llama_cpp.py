@@ -26,10 +26,9 @@ from typing import Any
 import llama_cpp
 import numpy as np
 import numpy.typing as npt
-from llama_cpp import LogitsProcessorList
 
 from schemask._native import CompiledGrammar
-from schemask.errors import GenerationError, ModelError, shortened
+from schemask.errors import GenerationError, ModelError, missing, shortened
 from schemask.generation import (
     Completion,
     Status,
@@ -43,6 +42,11 @@ from schemask.generation import (
     token_limit,
 )
 from schemask.masking import allocate_mask, apply_mask
+
+try:
+    from llama_cpp import LogitsProcessorList
+except ImportError as error:
+    raise missing("llama-cpp-python", "llama-cpp", error) from error
 
 Logits = npt.NDArray[np.float32]
 

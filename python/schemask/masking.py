@@ -23,7 +23,14 @@ WORD_BITS = 32
 
 
 def allocate_mask(batch: int, vocab_size: int) -> npt.NDArray[np.int32]:
-    """A bitmask of shape `(batch, ceil(vocab_size / 32))` that allows nothing."""
+    """A bitmask of shape `(batch, ceil(vocab_size / 32))` that allows nothing.
+
+    Raises:
+        MaskError: A size that is negative or no integer.
+    """
+    for name, size in (("batch", batch), ("vocab_size", vocab_size)):
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
+            raise MaskError(f"{name} is a size, not {size!r}")
     return np.zeros((batch, -(-vocab_size // WORD_BITS)), dtype=np.int32)
 
 

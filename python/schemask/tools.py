@@ -13,16 +13,23 @@ import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, overload
+from typing import Any, Generic, Protocol, TypeAlias, overload
 
 import pydantic
 from pydantic_core import PydanticSerializationError, to_json
+from typing_extensions import ParamSpec, TypeVar
 
 from schemask._unicode import surrogate_place
-from schemask.definitions import Schema, map_schema, read_definition, shorten
+from schemask.definitions import Schema, map_schema, read_definition
 from schemask.docstrings import read_docstring
-from schemask.errors import ToolError
+from schemask.errors import ToolError, shortened
 from schemask.python_values import BindableSchema, DescribedSchema, bindable, whole_numbers
+
+# Of the function of a tool, where they are known.
+P = ParamSpec("P", default=...)
+R = TypeVar("R", default=Any)
+Q = ParamSpec("Q")
+S = TypeVar("S")
 
 _NAME = re.compile(r"[\w.:/-]+")
 
@@ -36,7 +43,7 @@ def _tidy(schema: Schema) -> Schema:
 
 
 @dataclass(frozen=True, eq=False)
-class Tool:
+class Tool(Generic[P, R]):
     """A function that a model can call, or only the definition of one.
 
     Attributes:
@@ -50,7 +57,7 @@ class Tool:
     name: str
     description: str
     parameters: Schema
-    function: Callable[..., Any] | None = None
+    function: Callable[P, R] | None = None
     _described: Schema | None = field(default=None, repr=False)
     _arguments: type[pydantic.BaseModel] | None = field(default=None, repr=False)
 
@@ -68,11 +75,11 @@ class Tool:
     @classmethod
     def from_function(
         cls,
-        function: Callable[..., Any],
+        function: Callable[Q, S],
         *,
         name: str | None = None,
         description: str | None = None,
-    ) -> Tool:
+    ) -> Tool[Q, S]:
         """A tool from a function, bound method, `functools.partial` or callable object.
 
         Every parameter needs a type annotation. Descriptions come from the docstring (in the style
@@ -92,7 +99,7 @@ class Tool:
             exact = arguments.model_json_schema(schema_generator=BindableSchema)
         except pydantic.PydanticUserError as error:
             raise ToolError(f"{own_name}: no JSON Schema for its arguments: {error}") from error
-        return cls(
+        return Tool(
             name=own_name,
             description=summary if description is None else description,
             parameters=_parameters_schema(map_schema(exact, bindable), notes),
@@ -129,7 +136,7 @@ class Tool:
         function["parameters"] = self._described or self.parameters
         return {"type": "function", "function": function}
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the function as it is, unchecked, so that a decorated function stays usable."""
         return self._require_function()(*args, **kwargs)
 
@@ -144,7 +151,7 @@ class Tool:
         function = self._require_function()
         assert self._arguments is not None
         if not isinstance(arguments, Mapping):
-            raise ToolError(f"{self.name}: arguments must be an object, not {shorten(arguments)}")
+            raise ToolError(f"{self.name}: arguments must be an object, not {shortened(arguments)}")
         try:
             # As JSON, because strict types take strings for dates and members of enums only there.
             text = to_json(whole_numbers(dict(arguments)), inf_nan_mode="constants")
@@ -166,7 +173,7 @@ class Tool:
         }
         return _bind(inspect.signature(function), given)
 
-    def call(self, arguments: Mapping[str, Any]) -> Any:
+    def call(self, arguments: Mapping[str, Any]) -> R:
         """Validates and converts `arguments`, then calls the function.
 
         Raises:
@@ -175,25 +182,27 @@ class Tool:
         bound = self.bind(arguments)
         return self._require_function()(*bound.args, **bound.kwargs)
 
-    def _require_function(self) -> Callable[..., Any]:
+    def _require_function(self) -> Callable[P, R]:
         if self.function is None:
             raise ToolError(f"{self.name}: a definition without a Python function cannot be called")
         return self.function
 
 
+class _Decorator(Protocol):
+    def __call__(self, function: Callable[Q, S], /) -> Tool[Q, S]: ...
+
+
 @overload
-def tool(function: Callable[..., Any], /) -> Tool: ...
+def tool(function: Callable[Q, S], /) -> Tool[Q, S]: ...
 @overload
-def tool(
-    *, name: str | None = None, description: str | None = None
-) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(*, name: str | None = None, description: str | None = None) -> _Decorator: ...
 def tool(
     function: Callable[..., Any] | None = None,
     /,
     *,
     name: str | None = None,
     description: str | None = None,
-) -> Tool | Callable[[Callable[..., Any]], Tool]:
+) -> Tool | _Decorator:
     """Decorator that turns a typed function into a `Tool`.
 
     >>> @tool
@@ -222,6 +231,10 @@ class ToolSet:
 
     def __init__(self, tools: Iterable[Tool | Callable[..., Any] | Mapping[str, Any]] = ()) -> None:
         """Raises ToolError for two tools of one name, or for what cannot be a tool."""
+        is_one = isinstance(tools, (Tool, Mapping, str)) or callable(tools)
+        if is_one or not isinstance(tools, Iterable):
+            hint = ": put it into a list" if is_one else ""
+            raise ToolError(f"tools are a list of tools, not {shortened(tools)}{hint}")
         self._tools: dict[str, Tool] = {}
         for item in tools:
             if isinstance(item, Tool):
@@ -293,7 +306,7 @@ def _unwrap(function: Callable[..., Any]) -> tuple[Any, set[str]]:
         bound |= set(function.keywords)
         function = function.func
     if not callable(function):
-        raise ToolError(f"not a function: {shorten(function)}")
+        raise ToolError(f"not a function: {shortened(function)}")
     return function, bound
 
 

@@ -24,11 +24,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from transformers import LogitsProcessor, LogitsProcessorList
 
 from schemask._native import CompiledGrammar, Matcher, fill_masks
-from schemask.errors import GenerationError, ModelError, shortened
+from schemask.errors import GenerationError, ModelError, missing, shortened
 from schemask.generation import (
     TextStream,
     check_compiled,
@@ -38,6 +36,12 @@ from schemask.generation import (
     refusal,
 )
 from schemask.masking import allocate_mask, apply_mask
+
+try:
+    import torch
+    from transformers import LogitsProcessor, LogitsProcessorList
+except ImportError as error:
+    raise missing("transformers with torch", "transformers", error) from error
 
 MIN_CACHED_STATES = 1024
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemask._native import Vocabulary as NativeVocabulary
-from schemask.errors import VocabularyError
+from schemask.errors import VocabularyError, missing, shortened
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -152,6 +152,8 @@ def read_transformers(
         raise VocabularyError(f"{_type_name(tokenizer)} has no tokens")
     size = max(pieces) + 1
     if vocab_size is not None:
+        if isinstance(vocab_size, bool) or not isinstance(vocab_size, int):
+            raise VocabularyError(f"vocab_size is a number of tokens, not {vocab_size!r}")
         if vocab_size < size:
             raise VocabularyError(
                 f"vocab_size is {vocab_size}, but the tokenizer's highest token id is {size - 1}: "
@@ -168,8 +170,13 @@ def read_transformers(
 
 def read_llama_cpp(llama: Any) -> VocabularyData:
     """The data behind `Vocabulary.from_llama_cpp`; same argument and errors."""
-    import llama_cpp
+    try:
+        import llama_cpp
+    except ImportError as error:
+        raise missing("llama-cpp-python", "llama-cpp", error) from error
 
+    if not hasattr(llama, "_model"):
+        raise VocabularyError(f"llama is a llama_cpp.Llama, not {shortened(llama)}")
     vocab = llama._model.vocab
     kind = llama_cpp.llama_vocab_type(vocab)
     if kind not in (llama_cpp.LLAMA_VOCAB_TYPE_SPM, llama_cpp.LLAMA_VOCAB_TYPE_BPE):
@@ -196,6 +203,8 @@ def read_llama_cpp(llama: Any) -> VocabularyData:
 
 def read_tiktoken(encoding: Any, stop_token_ids: Sequence[int | str]) -> VocabularyData:
     """The data behind `Vocabulary.from_tiktoken`; same arguments and errors."""
+    if not hasattr(encoding, "n_vocab"):
+        raise VocabularyError(f"encoding is a tiktoken.Encoding, not {shortened(encoding)}")
     pieces, special = _tiktoken_pieces(encoding)
     size = encoding.n_vocab
     names = {pieces[token_id].decode(): token_id for token_id in special}
@@ -211,12 +220,12 @@ def _data(tokens: list[bytes], stops: Iterable[int], special: Iterable[int]) -> 
 
 
 def _resolve_stop_ids(stops: Sequence[int | str], size: int, names: Mapping[str, int]) -> list[int]:
-    if isinstance(stops, str):
+    if isinstance(stops, str) or not isinstance(stops, Iterable):
         raise VocabularyError(f"stop_token_ids is a sequence of ids or tokens, not {stops!r}")
     ids = []
     for stop in stops:
         token_id = names.get(stop) if isinstance(stop, str) else stop
-        if token_id is None or not 0 <= token_id < size:
+        if not isinstance(token_id, int) or not 0 <= token_id < size:
             raise VocabularyError(f"unknown stop token {stop!r}")
         ids.append(token_id)
     return ids

@@ -7,6 +7,7 @@ use crate::error::Kind;
 use crate::schema::dialect::Dialect;
 use crate::schema::fault::Fault;
 use crate::schema::keyword::Keyword;
+use crate::schema::misspelt;
 
 const _: () = assert!(Keyword::COUNT <= u64::BITS as usize);
 
@@ -32,6 +33,11 @@ impl<'a> Fields<'a> {
         let alone = dialect.ignores_beside_ref() && object.contains_key("$ref");
         for (name, value) in object {
             let Some(keyword) = Keyword::named(name) else {
+                if let Some(meant) = misspelt::meant(name) {
+                    let meant = meant.name();
+                    let message = format!("`{name}` is no keyword; is `{meant}` meant?");
+                    ignored(Fault::schema(value, message));
+                }
                 continue;
             };
             if dialect.has(keyword) && (!alone || keyword == Keyword::Ref) {

@@ -18,6 +18,7 @@ mod fields;
 mod keyword;
 mod load;
 mod meta_schemas;
+mod misspelt;
 pub(crate) mod model;
 mod number;
 mod object;

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemask.chat_format import ParsedTurn, check_messages
-from schemask.errors import FormatError, ModelError, shortened
+from schemask.errors import FormatError, ModelError, missing, shortened
 from schemask.generation import Completion, Status, TextStream, check_prompt, check_sampling
 from schemask.models.base import ChatTurn
 from schemask.tools import ToolSet, ToolsLike
@@ -128,7 +128,10 @@ class OpenAIModel:
         return ChatTurn(turn, status, *_usage(answer))
 
     def _request(self, messages: list[dict[str, Any]], **request: Any) -> ChatCompletion:
-        import openai
+        try:
+            import openai
+        except ImportError as error:
+            raise missing("openai", "openai", error) from error
 
         request = {"model": self._model, "messages": messages, **request, **self._options}
         given = {key: value for key, value in request.items() if value is not None}
