@@ -521,6 +521,42 @@ def test_names_that_a_notation_cannot_carry(form: str, name: str, pointer: str) 
     Grammar.from_tools([tool], "hermes")
 
 
+@EACH
+@pytest.mark.parametrize(
+    ("head", "nullable"),
+    [
+        ({}, True),
+        ({"$schema": "http://json-schema.org/draft-07/schema#"}, False),
+        ({"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:own"}, False),
+        ({"$schema": "http://json-schema.org/draft-04/schema#", "id": "urn:own"}, False),
+        ({"$schema": "https://spec.openapis.org/oas/3.1/dialect/base"}, True),
+        ({"$id": "urn:own"}, True),
+    ],
+)
+def test_the_draft_of_parameters_holds(
+    form: ChatFormat, byte_vocabulary: Vocabulary, head: dict[str, Any], nullable: bool
+) -> None:
+    """As clients of MCP give it; references lead to where they did."""
+    parameters = {
+        "type": "object",
+        "properties": {"a": {"type": "integer", "nullable": True}, "b": {"$ref": "#/$defs/B"}},
+        "additionalProperties": False,
+        "$defs": {"B": {"type": "integer"}},
+    }
+    own = {"name": "t", "inputSchema": {**parameters, **head}}
+    tools = ToolSet([own, {"name": "u", "inputSchema": parameters}])
+    compiled = Grammar.from_tools(tools, form, tool_choice="t").compile(byte_vocabulary)
+    for arguments, is_allowed in (
+        ({"a": 1, "b": 2}, True),
+        ({"a": None}, nullable),
+        ({"b": None}, False),
+    ):
+        message = ParsedTurn("", [ToolCall("t", arguments)]).message
+        text = form.render_assistant(message, [])
+        matcher = compiled.matcher()
+        assert (matcher.accept_bytes(text.encode()) and matcher.is_accepting) == is_allowed, text
+
+
 def test_raw_text_that_looks_like_json() -> None:
     form = FORMATS["qwen3_coder"]
 
