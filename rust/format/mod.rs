@@ -114,7 +114,6 @@ impl Format {
 mod tests {
     use super::*;
     use crate::format::testing::check;
-    use crate::limits::Limits;
     use crate::regex::node::Spelling;
 
     /// Each format with its shortest text.

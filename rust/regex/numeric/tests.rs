@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::decimal::Decimal;
-use crate::limits::Limits;
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Regexes, Spelling};
 use crate::regex::numeric::{Divisor, End, Interval, MAX_EXPONENT, Set};
