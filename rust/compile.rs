@@ -446,12 +446,15 @@ impl Grammar {
         let tokens: TokenSets = sets.collect::<Result<_, _>>()?;
         vocabulary.strings(self.0.options.spelling);
         // Tags are read as text, too.
-        let is_missing = |(set, bits): (&TokenSet, &Box<[u32]>)| {
+        let is_missing = |(set, bits): (&TokenSet, &[u32])| {
             let is_tag = |name: &TokenName| matches!(name, TokenName::Tag(_));
             !set.names.iter().any(is_tag) && bits.iter().all(|&word| word == 0)
         };
         let spells_all = vocabulary.unreachable_bytes().is_empty()
-            && !named.iter().zip(&tokens[..]).any(is_missing);
+            && !named
+                .iter()
+                .zip(tokens.iter().map(|bits| &**bits))
+                .any(is_missing);
         let engine = Arc::new(Engine::new(machine, &tokens, spells_all));
         let compiled = CompiledGrammar(Arc::new(Compiled {
             grammar: self.0.clone(),

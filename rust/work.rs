@@ -238,13 +238,23 @@ mod tests {
                 "{error}"
             );
         }
-        let error = within(allowance(10, 10), || Ok(hold(11))).unwrap_err();
+        let error = within(allowance(10, 10), || {
+            hold(11);
+            Ok(())
+        })
+        .unwrap_err();
         assert!(error.message().contains("memory_bytes"), "{error}");
     }
 
     #[test]
     fn allowances_nest() {
-        let inner = || within(allowance(5, 5), || Ok(spend(6))).unwrap_err();
+        let inner = || {
+            within(allowance(5, 5), || {
+                spend(6);
+                Ok(())
+            })
+            .unwrap_err()
+        };
         let (error, used) = within(allowance(50, 50), || {
             spend(7);
             hold(3);

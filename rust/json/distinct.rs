@@ -195,7 +195,7 @@ impl Rules {
         let values = texts.iter().filter_map(|text| {
             let is_new = seen.insert(Decimal::parse(text)?);
             let value = serde_json::from_str(text).ok()?;
-            is_new.then(|| (text.len() as u64, value))
+            is_new.then_some((text.len() as u64, value))
         });
         values.take(most).collect()
     }
