@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+import llama_cpp
 import numpy as np
 import pytest
 from llama_cpp import LogitsProcessorList
@@ -192,6 +194,18 @@ def test_the_processor_reads_strided_views_and_follows_any_prefix(compiled: Any)
         assert np.shares_memory(masked, records)  # so that nothing is copied back
         assert not records["id"].any() and not records["p"].any()
     processor.raise_if_failed()
+
+
+@pytest.mark.parametrize("is_for_amx", [False, True])
+def test_weights_stay_as_they_are_where_llama_cpp_was_built_for_amx(
+    gguf_path: Path, monkeypatch: pytest.MonkeyPatch, is_for_amx: bool
+) -> None:
+    system = b"CPU : AVX2 = 1 | " + b"AMX_INT8 = 1 | " * is_for_amx
+    monkeypatch.setattr(llama_cpp, "llama_print_system_info", lambda: system)
+    made = Llama(str(gguf_path), vocab_only=True, verbose=False)
+    assert isinstance(made, llama_cpp.Llama)
+    assert made.model_params.use_extra_bufts is not is_for_amx
+    made.close()
 
 
 # failing closed
