@@ -362,8 +362,8 @@ class Grammar:
         """The grammar on a vocabulary: immutable, thread-safe and cheap to share.
 
         Raises:
-            VocabularyError: It names a token that the vocabulary has not, or the vocabulary can spell
-                none of its texts.
+            VocabularyError: It names a token that the vocabulary has not, or the vocabulary can
+                spell none of its texts.
             LimitError: That was not found out, on a vocabulary without a token for each byte.
             GrammarError: A rule of a grammar that was put together is not defined, or no text
                 satisfies one.
