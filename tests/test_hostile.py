@@ -75,7 +75,7 @@ HOSTILE: dict[str, Any] = {
 }
 HOSTILE |= {
     "chain of oneOf": chained(30, lambda i, after: {"oneOf": [after, {"const": i}]}),
-    "chain of both": chained(200, lambda i, after: {"allOf": [after, after]}),
+    "chain of both": chained(10, lambda i, after: {"allOf": [after, after]}),
     "chain of two members": chained(
         40,
         lambda i, after: {
