@@ -26,9 +26,9 @@ from tqdm import tqdm
 
 import record
 import report
+from adversarial_cases import Case, cases
 from corpus import Tokenizer, llama3
 from engines import SETUPS
-from hostile import Case, cases
 from measuring import MEMORY_LIMIT, Measurer, timed
 from memory import peak_bytes, reset_peak
 from workers import Tell, run

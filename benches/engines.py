@@ -142,6 +142,8 @@ SETUPS: dict[str, Setup] = {
     "schemask warm": Setup(Schemask),
     "schemask cold": Setup(Schemask, is_cold=True),
     "schemask spaced": Setup(partial(Schemask, whitespace="spaced")),
+    "schemask any spelling": Setup(partial(Schemask, spelling="any")),
+    "schemask any spelling cold": Setup(partial(Schemask, spelling="any"), is_cold=True),
     "schemask any": Setup(partial(Schemask, property_order="any")),
     "llguidance": Setup(LLGuidance),
     # By default xgrammar closes objects that JSON Schema leaves open.

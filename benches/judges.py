@@ -44,9 +44,9 @@ def draft_of(schema: Any) -> str | None:
 def translated(schema: Any) -> Any:
     """A schema as schemask reads it, said in the words of the draft that judges it.
 
-    `nullable` of OpenAPI becomes `type`. Without a known `$schema`, the spellings of older drafts
-    count as well (boolean `exclusiveMinimum`, array `items`, `dependencies`, `definitions`) and
-    become those of 2020-12. Keywords that the judges do not know are left alone.
+    Without a known `$schema`, the spellings of older drafts count as well (boolean
+    `exclusiveMinimum`, array `items`, `dependencies`, `definitions`) and become those of 2020-12,
+    and `nullable` of OpenAPI becomes `type`. Keywords that the judges do not know are left alone.
     """
     return _translated(schema, draft_of(schema) is None)
 
@@ -62,6 +62,8 @@ _SINGLE = (
 def _translated(schema: Any, old: bool) -> Any:
     if not isinstance(schema, dict):
         return schema
+    # A resource inside it may name a draft of its own.
+    old = old and draft_of(schema) is None
     out = dict(schema)
     if old:
         out.pop("$schema", None)
@@ -73,7 +75,7 @@ def _translated(schema: Any, old: bool) -> Any:
             out[keyword] = [_translated(sub, old) for sub in value]
         elif keyword in _SINGLE:
             out[keyword] = _translated(value, old)
-    if out.pop("nullable", None) is True and "type" in out:
+    if old and out.pop("nullable", None) is True and "type" in out:
         types = [out["type"]] if isinstance(out["type"], str) else out["type"]
         out["type"] = [*types, *({"null"} - set(types))]
     return out

@@ -50,7 +50,10 @@ def vocabulary_of(llama: Llama3) -> schemask.Vocabulary:
 
 
 def judge(
-    entries: Iterable[Entry], llama: Llama3, property_order: schemask.grammar.PropertyOrder
+    entries: Iterable[Entry],
+    llama: Llama3,
+    property_order: schemask.grammar.PropertyOrder,
+    spelling: schemask.grammar.Spelling,
 ) -> Iterator[Verdict]:
     """Tries every entry; whitespace is flexible."""
     vocabulary = vocabulary_of(llama)
@@ -58,7 +61,9 @@ def judge(
     for entry in entries:
         verdict = Verdict(entry.id)
         try:
-            grammar = schemask.Grammar.from_json_schema(entry.schema, property_order=property_order)
+            grammar = schemask.Grammar.from_json_schema(
+                entry.schema, property_order=property_order, spelling=spelling
+            )
         except schemask.Error as error:
             verdict.error = error
             yield verdict
@@ -96,11 +101,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--failures", action="store_true", help="print each schema that fails")
     parser.add_argument("--property-order", choices=("schema", "any"), default="schema")
+    parser.add_argument("--spelling", choices=("plain", "any"), default="plain")
     arguments = parser.parse_args()
 
     entries = list(maskbench(arguments.schemas, arguments.seed))
     bar = tqdm(entries, unit="schema", mininterval=5)
-    verdicts = list(judge(bar, llama3(), arguments.property_order))
+    verdicts = list(judge(bar, llama3(), arguments.property_order, arguments.spelling))
     compiled = [verdict for verdict in verdicts if verdict.error is None]
     print(f"schemas                     {len(verdicts):>7}")
     print(f"  compile                   {len(compiled):>7}")

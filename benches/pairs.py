@@ -60,7 +60,9 @@ class Findings:
         compiled: schemask.CompiledGrammar | None = None
         refusal = ""
         try:
-            grammar = schemask.Grammar.from_json_schema(schema, property_order="any")
+            grammar = schemask.Grammar.from_json_schema(
+                schema, property_order="any", spelling="any"
+            )
             compiled = grammar.compile(byte_vocabulary())
             if grammar.warnings:
                 self.counts["schemas with warnings"] += 1

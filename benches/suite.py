@@ -152,7 +152,10 @@ def run(chosen: Iterable[Group]) -> Iterator[Result]:
         problem = ""
         try:
             compiled = schemask.Grammar.from_json_schema(
-                written(group.schema), property_order="any", resources=documents[group.draft]
+                written(group.schema),
+                property_order="any",
+                spelling="any",
+                resources=documents[group.draft],
             ).compile(byte_vocabulary())
         except schemask.Error as error:
             if not nothing_satisfies(error):

@@ -1,10 +1,13 @@
 //! Many texts at once.
 
 use std::hint;
+use std::process;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use rustc_hash::FxHashSet;
 
 use crate::error::{Error, Kind};
@@ -50,30 +53,68 @@ pub fn fill_masks(matchers: &[&Matcher], bits: &mut [u32], row_words: usize) -> 
     if rows.len() == 0 {
         return Ok(());
     }
-    let helpers = rayon::current_num_threads() - 1;
+    let pool = Pool::of_this_process();
+    let helpers = pool.map_or(0, |pool| pool.current_num_threads() - 1);
     let work = Work {
         rows: Mutex::new(rows),
         begun: Mutex::default(),
         fault: Mutex::default(),
         busy: AtomicUsize::new(helpers),
     };
-    rayon::in_place_scope(|scope| {
-        for _ in 0..helpers {
-            scope.spawn(|_| {
-                work.go_on();
-                work.busy.fetch_sub(1, Ordering::Release);
-            });
-        }
-        work.go_on();
-        // The last rows take others less time than it takes to fall asleep and be woken.
-        for _ in 0..LOOKS {
-            if work.busy.load(Ordering::Acquire) == 0 {
-                break;
+    match pool {
+        None => work.go_on(),
+        Some(pool) => pool.in_place_scope(|scope| {
+            for _ in 0..helpers {
+                scope.spawn(|_| {
+                    work.go_on();
+                    work.busy.fetch_sub(1, Ordering::Release);
+                });
             }
-            hint::spin_loop();
-        }
-    });
+            work.go_on();
+            // The last rows take others less time than it takes to fall asleep and be woken.
+            for _ in 0..LOOKS {
+                if work.busy.load(Ordering::Acquire) == 0 {
+                    break;
+                }
+                hint::spin_loop();
+            }
+        }),
+    }
     work.fault.into_inner().map_or(Ok(()), Err)
+}
+
+/// Threads of one process.
+///
+/// A child that was made by `fork` has none of its parent's threads, and would wait for them for
+/// ever; so it gets its own when it first needs some. A chain of cells that are written once keeps
+/// those of all ancestors, and needs no lock that another thread could have held during the fork.
+struct Pool {
+    process: u32,
+    /// `None` if the system has no more threads.
+    threads: Option<ThreadPool>,
+    child: OnceLock<Box<Pool>>,
+}
+
+impl Pool {
+    fn of_this_process() -> Option<&'static ThreadPool> {
+        static FIRST: OnceLock<Box<Pool>> = OnceLock::new();
+        let mut cell = &FIRST;
+        loop {
+            let pool = cell.get_or_init(Pool::new);
+            if pool.process == process::id() {
+                return pool.threads.as_ref();
+            }
+            cell = &pool.child;
+        }
+    }
+
+    fn new() -> Box<Pool> {
+        Box::new(Pool {
+            process: process::id(),
+            threads: ThreadPoolBuilder::new().build().ok(),
+            child: OnceLock::new(),
+        })
+    }
 }
 
 /// Rows that threads share.
@@ -126,6 +167,14 @@ pub(crate) fn fill_row(matcher: &Matcher, row: &mut [u32]) -> Result<(), Error> 
     let (needed, beyond) = row.split_at_mut(words);
     beyond.fill(0);
     matcher.fill_mask(needed)
+}
+
+/// Fills one row, which may be longer than needed, with what the budget alone forbids.
+pub(crate) fn fill_unaffordable(matcher: &Matcher, row: &mut [u32]) -> Result<bool, Error> {
+    let words = matcher.compiled().vocabulary().mask_words();
+    let (needed, beyond) = row.split_at_mut(words.min(row.len()));
+    beyond.fill(0);
+    matcher.fill_unaffordable(needed)
 }
 
 /// Fills one row if its mask is known and costs no more than to copy it; else nothing has changed.

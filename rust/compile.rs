@@ -16,10 +16,11 @@ use crate::json::liveness::NEVER;
 use crate::json::rules::Rules;
 use crate::limits::Limits;
 use crate::machine::{Machine, Whitespace};
-use crate::mask::{Masks, Tails, TokenSets, has_bit, set_bits};
+use crate::mask::{Ends, Masks, Reach, Speller, Tails, TokenSets, has_bit, set_bits};
 use crate::regex;
 use crate::schema::model::Model;
 use crate::schema::{self, LoadOptions, load};
+use crate::spelling::JsonSpelling;
 use crate::vocab::Vocabulary;
 use crate::work::{self, SchemaPlace};
 
@@ -42,6 +43,8 @@ pub struct Options {
     pub property_order: PropertyOrder,
     /// How null and the booleans are spelled, where JSON values are parts of a grammar.
     pub literals: Literals,
+    /// How strings and numbers are spelled.
+    pub spelling: JsonSpelling,
     /// Whether what is not supported exactly is an error; if not, it is ignored and listed in the
     /// warnings.
     pub strict: bool,
@@ -74,6 +77,7 @@ impl Default for Options {
             },
             property_order: PropertyOrder::Schema,
             literals: Literals::Json,
+            spelling: JsonSpelling::Plain,
             strict: true,
             resources: Vec::new(),
             limits,
@@ -423,12 +427,12 @@ impl Grammar {
             a.whitespace == b.whitespace
                 && a.property_order == b.property_order
                 && a.literals == b.literals
+                && a.spelling == b.spelling
         };
         let mut options = with_json.map(|grammar| &grammar.0.options);
         let first = options.next().unwrap_or(&self.0.options);
         if !options.all(|other| alike(first, other)) {
-            let message =
-                "grammars are joined whose JSON differs in `whitespace` or `property_order`";
+            let message = "grammars are joined whose JSON differs in `whitespace`, `property_order` or `spelling`";
             return Err(Error::new(Kind::Grammar, message));
         }
         let models = all
@@ -452,20 +456,37 @@ impl Grammar {
     ///
     /// # Errors
     ///
-    /// If it names a token that the vocabulary has not; or, of a grammar that was put together, if
-    /// a rule is not defined, or no text satisfies one.
+    /// If it names a token that the vocabulary has not, or the vocabulary can spell none of its
+    /// texts; or, of a grammar that was put together, if a rule is not defined, or no text satisfies
+    /// one.
     pub fn compile(&self, vocabulary: Arc<Vocabulary>) -> Result<CompiledGrammar, Error> {
         let machine = self.0.machine()?;
-        let sets = machine.token_sets().iter();
-        let sets = sets.map(|set| resolve_tokens(set, &vocabulary));
+        let named = machine.token_sets();
+        let sets = named.iter().map(|set| resolve_tokens(set, &vocabulary));
         let tokens: TokenSets = sets.collect::<Result<_, _>>()?;
-        let engine = RwLock::new(Arc::new(Engine::new(machine, &tokens)));
-        Ok(CompiledGrammar(Arc::new(Compiled {
+        vocabulary.strings(self.0.options.spelling);
+        // Tags are read as text, too.
+        let is_missing = |(set, bits): (&TokenSet, &Box<[u32]>)| {
+            let is_tag = |name: &TokenName| matches!(name, TokenName::Tag(_));
+            !set.names.iter().any(is_tag) && bits.iter().all(|&word| word == 0)
+        };
+        let spells_all = vocabulary.unreachable_bytes().is_empty()
+            && !named.iter().zip(&tokens[..]).any(is_missing);
+        let engine = Arc::new(Engine::new(machine, &tokens, spells_all));
+        let compiled = CompiledGrammar(Arc::new(Compiled {
             grammar: self.0.clone(),
             vocabulary,
             tokens,
-            engine,
-        })))
+            spells_all,
+            engine: RwLock::new(engine.clone()),
+        }));
+        let start = engine.machine.start();
+        if let Some(speller) = compiled.speller(&engine)
+            && !self.0.metered(|| Ok(speller.can_end(start)))?
+        {
+            return Err(speller.unspellable(start));
+        }
+        Ok(compiled)
     }
 }
 
@@ -564,11 +585,12 @@ impl Inner {
             whitespace,
             property_order,
             literals,
+            spelling,
             ref limits,
             ..
         } = self.options;
         let models: Vec<&Model> = self.models.iter().map(|model| &**model).collect();
-        let (rules, roots) = Rules::new(&models, whitespace.separator_bytes(), limits)?;
+        let (rules, roots) = Rules::new(&models, whitespace.separator_bytes(), spelling, limits)?;
         let frames = Frames::new(rules, property_order == PropertyOrder::Schema);
         let machine = match &self.around {
             Around::Whitespace(_) => Machine::of_value(frames, roots[0], whitespace),
@@ -628,6 +650,8 @@ struct Compiled {
     vocabulary: Arc<Vocabulary>,
     /// The sets of tokens that the grammar names.
     tokens: TokenSets,
+    /// Whether the vocabulary can spell all that the grammar may ask for.
+    spells_all: bool,
     engine: RwLock<Arc<Engine>>,
 }
 
@@ -637,11 +661,14 @@ pub(crate) struct Engine {
     pub(crate) machine: Arc<Machine>,
     pub(crate) masks: Masks,
     pub(crate) tails: Tails,
+    /// If the vocabulary cannot spell every text.
+    reach: Option<Reach>,
 }
 
 impl Engine {
-    fn new(machine: Arc<Machine>, tokens: &TokenSets) -> Self {
+    fn new(machine: Arc<Machine>, tokens: &TokenSets, spells_all: bool) -> Self {
         Engine {
+            reach: (!spells_all).then(Reach::default),
             machine,
             masks: Masks::new(tokens.clone()),
             tails: Tails::new(tokens.clone()),
@@ -660,9 +687,25 @@ impl CompiledGrammar {
         if Arc::ptr_eq(&machine, &engine.machine) {
             return engine;
         }
-        let fresh = Arc::new(Engine::new(machine, &self.0.tokens));
+        let fresh = Arc::new(Engine::new(machine, &self.0.tokens, self.0.spells_all));
         *self.0.engine.write() = fresh.clone();
         fresh
+    }
+
+    /// What says which tokens lead to an end, if the vocabulary cannot spell every text.
+    pub(crate) fn speller<'a>(&'a self, engine: &'a Engine) -> Option<Speller<'a>> {
+        let reach = engine.reach.as_ref()?;
+        let ends = Ends {
+            tails: &engine.tails,
+            machine: &engine.machine,
+            vocabulary: &self.0.vocabulary,
+            limits: self.limits(),
+        };
+        Some(Speller {
+            ends,
+            sets: &self.0.tokens,
+            reach,
+        })
     }
 
     /// The vocabulary.

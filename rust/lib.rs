@@ -21,6 +21,7 @@ mod matcher;
 mod py;
 mod regex;
 mod schema;
+mod spelling;
 mod vocab;
 mod work;
 
@@ -31,4 +32,5 @@ pub use json::formula::Literals;
 pub use limits::Limits;
 pub use machine::Whitespace;
 pub use matcher::Matcher;
+pub use spelling::JsonSpelling;
 pub use vocab::Vocabulary;

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, Kind};
 use crate::work::Allowance;
+
+/// Greater numbers have no exact neighbours as `f64`.
+const MOST: f64 = (1_u64 << 53) as f64;
 
 /// Caps that turn hostile input into an [`Error`](crate::Error) within bounded time and memory.
 #[derive(Clone, Debug)]
@@ -73,6 +77,41 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Sets a limit by the name of its field; `timeout` in seconds.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such limit, or the value is negative, no number or too large for it.
+    pub fn set(&mut self, name: &str, value: f64) -> Result<(), Error> {
+        let fault = |what: String| Error::new(Kind::Limit, what);
+        if !(0.0..=MOST).contains(&value) || name != "timeout" && value.fract() != 0.0 {
+            return Err(fault(format!("{value} cannot be the limit `{name}`")));
+        }
+        let whole = value as u64;
+        match name {
+            "source_bytes" => self.source_bytes = whole as usize,
+            "schema_depth" => self.schema_depth = whole as usize,
+            "schema_nodes" => self.schema_nodes = whole as usize,
+            "pattern_nodes" => self.pattern_nodes = whole as usize,
+            "pattern_depth" => self.pattern_depth = whole as usize,
+            "number_digits" => self.number_digits = whole as usize,
+            "alternatives" => self.alternatives = whole as usize,
+            "readings" => self.readings = whole as usize,
+            "completion_bytes" => self.completion_bytes = whole as usize,
+            "whitespace_run" => self.whitespace_run = whole.min(u64::from(u8::MAX)) as u8,
+            "machine_bytes" => self.machine_bytes = whole,
+            "compile_work" => self.compile_work = whole,
+            "mask_work" => self.mask_work = whole,
+            "accept_work" => self.accept_work = whole,
+            "completion_work" => self.completion_work = whole,
+            "memory_bytes" => self.memory_bytes = whole,
+            "timeout" => self.timeout = Some(Duration::from_secs_f64(value)),
+            "cache_bytes" => self.cache_bytes = whole as usize,
+            _ => return Err(fault(format!("there is no limit `{name}`"))),
+        }
+        Ok(())
+    }
+
     pub(crate) fn compile(&self) -> Allowance {
         self.allowance("compiling", "compile_work", self.compile_work)
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use schemask::{Error, Grammar, Options, PropertyOrder, Vocabulary, Whitespace};
+use schemask::{Error, Grammar, JsonSpelling, Options, PropertyOrder, Vocabulary, Whitespace};
 use serde_json::Value;
 
 fn cases() -> Vec<(String, Value)> {
@@ -28,7 +28,13 @@ fn cases() -> Vec<(String, Value)> {
 }
 
 fn options(case: &Value) -> Options {
-    let mut options = Options::default();
+    let mut options = Options {
+        spelling: match case["options"]["spelling"].as_str() {
+            Some("plain") => JsonSpelling::Plain,
+            _ => JsonSpelling::Any,
+        },
+        ..Options::default()
+    };
     match case["options"]["whitespace"].as_str() {
         Some("compact") => options.whitespace = Whitespace::Compact,
         Some("spaced") => options.whitespace = Whitespace::Spaced,

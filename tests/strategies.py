@@ -295,6 +295,32 @@ def _object(draw: Draw, depth: int, scope: _Scope) -> dict[str, Any]:
 
 
 @st.composite
+def open_objects(draw: Draw, depth: int = 2) -> dict[str, Any]:
+    """Objects that mostly need unknown keys, of which several endings are equally short."""
+    inner = open_objects(depth - 1) if depth else st.just({"type": "object"})
+    value = st.one_of(
+        st.sampled_from([True, {"const": 0}, {"type": "integer"}, {"enum": ["a", "abcdefgh"]}]),
+        inner,
+    )
+    names = [{"minLength": 1}, {"maxLength": 2}, {"pattern": "^[a-c]*$"}, {"not": {"const": ""}}]
+    options = {
+        "type": st.just("object"),
+        "minProperties": st.integers(1, 4),
+        "maxProperties": st.integers(1, 3),
+        "additionalProperties": value,
+        "unevaluatedProperties": value,
+        "properties": st.dictionaries(st.sampled_from(KEYS[:4]), value, min_size=1, max_size=2),
+        "required": st.lists(st.sampled_from(KEYS[:5]), min_size=1, max_size=2, unique=True),
+        "patternProperties": st.dictionaries(st.sampled_from(KEY_PATTERNS), value, max_size=2),
+        "propertyNames": st.sampled_from(names),
+        "not": inner,
+        "oneOf": st.lists(inner, min_size=2, max_size=2),
+        "anyOf": st.lists(inner, min_size=2, max_size=2),
+    }
+    return {"type": "object", **_some(draw, options)} if depth == 2 else _some(draw, options)
+
+
+@st.composite
 def _array(draw: Draw, depth: int, scope: _Scope) -> dict[str, Any]:
     sub = _schema(depth - 1, scope.within(), None)
     schema = {

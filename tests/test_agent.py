@@ -289,15 +289,17 @@ def test_tool_choice_binds_the_first_turn() -> None:
         run_agent(Parrot("a"), TOOLS, "Go.", tool_choice="other")
 
 
-def test_a_repeated_turn_has_to_end_in_words() -> None:
+def test_a_repeated_turn_ends_the_run() -> None:
     again = call("temperature", place={"city": "Oslo"})
     result = run_agent(Parrot(again, again, again), TOOLS, "Go.")
-    assert [step.kind for step in result.steps] == ["call", "result"] * 2 + ["words"]
-    assert result.status == "answered" and "<tool_code>" not in str(result.answer)
+    assert shape(result) == [("call", "ok"), ("result", "ok")] * 2
+    assert (result.status, result.answer) == ("repeated", None)
+    assert [message["role"] for message in result.messages[-2:]] == ["assistant", "tool"]
 
     other = call("temperature", place={"city": "Rome"})
     changing = run_agent(Parrot(again, other, again, "Ok."), TOOLS, "Go.")
     assert [step.kind for step in changing.steps] == ["call", "result"] * 3 + ["words"]
+    assert changing.status == "answered"
 
 
 def test_limit_on_steps() -> None:
@@ -320,10 +322,35 @@ def test_limit_on_tokens() -> None:
     assert (step.status, step.text, step.tokens) == ("truncated", "word " * 4, 20)
     assert len(result.messages) == 1
 
-    # A call that has begun is finished within the budget.
-    long = call("fail", reason="x" * 200)
-    result = run_agent(Parrot(long, "Ok."), TOOLS, "Go.", max_tokens=80)
-    assert shape(result) == [("call", "ok"), ("result", "raised"), ("words", "ok")]
+
+def test_a_call_that_the_budget_closed_is_not_carried_out() -> None:
+    ran: list[str] = []
+
+    @tool
+    def send(body: str) -> str:
+        """Send an e-mail."""
+        ran.append(body)
+        return "sent"
+
+    long = "On it." + TOOL_CODE.render_call("send", {"body": "Hi, I'm writing " * 20})
+    result = run_agent(Parrot(long), [send], "Go.", max_tokens=90)
+    assert (result.status, result.answer, ran) == ("max_tokens", None, [])
+    assert shape(result) == [("words", "truncated"), ("call", "truncated")]
+    words, cut = result.steps
+    assert (words.text, words.tokens, cut.tokens) == ("On it.", 90, 0)
+    assert cut.tool_call is not None and cut.tool_call.arguments["body"].startswith("Hi, I'm")
+    assert len(result.messages) == 1
+    # The conversation can go on.
+    assert run_agent(Parrot("Ok."), [send], result.messages).status == "answered"
+
+    result = run_agent(Parrot(long, "Ok."), [send], "Go.", max_tokens=90, carry_out_truncated=True)
+    assert shape(result) == [("words", "ok"), ("call", "ok"), ("result", "ok"), ("words", "ok")]
+    assert result.status == "answered" and len(ran) == 1
+
+    ran.clear()
+    turn = ChatTurn(ParsedTurn("", [ToolCall("send", {"body": "Hi, I'"})]), "max_tokens", 1, 1)
+    result = run_agent(Endpoint(turn), [send], "Go.")
+    assert (result.status, shape(result), ran) == ("max_tokens", [("call", "truncated")], [])
 
 
 def test_system_and_examples_come_first() -> None:
@@ -429,13 +456,13 @@ class Endpoint:
 def test_a_chat_model_gets_messages() -> None:
     arguments = {"place": {"city": "Oslo"}}
     turn = ChatTurn(ParsedTurn("", [ToolCall("temperature", arguments)]), "complete", 5, 4)
-    model = Endpoint(turn, turn, ChatTurn(ParsedTurn("21.", []), "complete", 9, 2))
+    model = Endpoint(turn, ChatTurn(ParsedTurn("21.", []), "complete", 9, 2))
     result = run_agent(model, TOOLS, "Go.", tool_choice="required", parallel=False, seed=3)
     assert (result.status, result.answer) == ("answered", "21.")
-    assert [step.tokens for step in result.steps] == [4, 0, 4, 0, 2]
-    assert [request["tool_choice"] for request in model.requests] == ["required", "auto", "none"]
+    assert [step.tokens for step in result.steps] == [4, 0, 2]
+    assert [request["tool_choice"] for request in model.requests] == ["required", "auto"]
     assert model.requests[0]["seed"] == 3 and model.requests[0]["parallel"] is False
-    assert model.requests[2]["messages"] == result.messages[:-1]
+    assert model.requests[1]["messages"] == result.messages[:-1]
 
 
 def test_a_chat_model_that_is_cut_off_or_malformed() -> None:
@@ -462,6 +489,7 @@ def test_random_weights_make_valid_calls(
             max_tokens=64,
             temperature=1.5,
             seed=seed,
+            carry_out_truncated=True,
         )
         assert shape(result) == [("call", "ok"), ("result", "ok")]
     assert all(isinstance(place, Place) and isinstance(unit, Unit) for place, unit in seen)
@@ -477,10 +505,10 @@ def test_random_weights_make_valid_calls(
     ],
 )
 def test_the_demo_on_a_real_model(
-    llama: Any, gemma_vocabulary: Vocabulary, question: str, symbol: str
+    llama: Any, llama_vocabulary: Vocabulary, question: str, symbol: str
 ) -> None:
     lines: list[str] = []
-    result = demo.run(LlamaCppModel(llama, gemma_vocabulary), question, show=lines.append)
+    result = demo.run(LlamaCppModel(llama, llama_vocabulary), question, show=lines.append)
     assert shape(result) == [("call", "ok"), ("result", "ok"), ("words", "ok")]
     assert result.steps[0].tool_call == ToolCall("get_stock_price", {"symbol": symbol})
     assert result.steps[1].result == {"symbol": symbol, "price": demo.PRICES[symbol]}
@@ -490,10 +518,10 @@ def test_the_demo_on_a_real_model(
         assert shown in report
 
 
-def test_the_demo_shows_what_went_wrong(llama: Any, gemma_vocabulary: Vocabulary) -> None:
+def test_the_demo_shows_what_went_wrong(llama: Any, llama_vocabulary: Vocabulary) -> None:
     lines: list[str] = []
     result = demo.run(
-        LlamaCppModel(llama, gemma_vocabulary), "What is Netflix trading at?", show=lines.append
+        LlamaCppModel(llama, llama_vocabulary), "What is Netflix trading at?", show=lines.append
     )
     (symbol,) = {step.tool_call.arguments["symbol"] for step in result.steps if step.tool_call}
     assert symbol.isupper() and symbol not in demo.PRICES

@@ -8,7 +8,7 @@ import pytest
 
 import record
 import report
-from hostile import Case, cases
+from adversarial_cases import Case, cases
 from judges import Judges
 
 DOCUMENT = report.DOCUMENT

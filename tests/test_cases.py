@@ -41,6 +41,12 @@ def is_instance(schema: Any, text: str) -> bool:
     return bool(verdict)
 
 
+def compiled_case(case: dict[str, Any], **others: Any) -> schemask.CompiledGrammar:
+    """A case on bytes. Its texts are spelled in any way, unless it says otherwise."""
+    options = {"spelling": "any", **case.get("options", {}), **others}
+    return schemask.Grammar.from_json_schema(case["schema"], **options).compile(byte_vocabulary())
+
+
 def is_accepted(compiled: schemask.CompiledGrammar, text: str) -> bool:
     matcher = compiled.matcher()
     return matcher.accept_bytes(text.encode()) and matcher.is_accepting
@@ -57,8 +63,7 @@ def test_the_case_itself_is_right(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", [c for c in CASES if "error" not in c.values[0]])
 def test_texts(case: dict[str, Any]) -> None:
-    grammar = schemask.Grammar.from_json_schema(case["schema"], **case.get("options", {}))
-    compiled = grammar.compile(byte_vocabulary())
+    compiled = compiled_case(case)
     for text in case.get("valid", ()):
         assert is_accepted(compiled, text), f"refused: {text}"
     for text in [*case.get("invalid", ()), *case.get("refused", ())]:
@@ -68,8 +73,7 @@ def test_texts(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", [c for c in CASES if "error" not in c.values[0]])
 def test_every_prefix_of_a_valid_text_can_be_completed(case: dict[str, Any]) -> None:
     """The completion is an instance, and no longer than the ending that the text itself has."""
-    grammar = schemask.Grammar.from_json_schema(case["schema"], **case.get("options", {}))
-    compiled = grammar.compile(byte_vocabulary())
+    compiled = compiled_case(case)
     for text in case.get("valid", ()):
         data = text.encode()
         matcher = compiled.matcher()

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 import schemask
 from corpus import llama3
 from grammars import Reader, Rules, ambiguous_grammars, grammars, productive, to_gbnf, to_lark
+from oracles import REGEX
 from schemask import Grammar
+from strategies import instances, schemas
 from test_mask_oracle import Walks, check, mask_of
 
 SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -208,6 +210,9 @@ def test_rules_that_are_not_defined_are_named_with_their_lines() -> None:
         ('root ::= "a" | b\n\nb ::= "c" b', "`b` (line 3, column 1)", 3, 1),
         ("root ::= <[3", "`]>`", 1, 13),
         ("root ::= !a", "a token is missing", 1, 11),
+        (r'root ::= "\uD800"', "no character", 1, 11),
+        (r"root ::= [\U00110000]", "no character", 1, 11),
+        (r"root ::= [\uD800-\uDFFF]", "no character", 1, 10),
     ],
 )
 def test_errors_of_gbnf_say_where(text: str, message: str, line: int, column: int) -> None:
@@ -229,6 +234,13 @@ INDIRECT = 'root ::= a\na ::= b "1" | "2"\nb ::= c "3" | a "4"\nc ::= a "5" | b 
         ("root ::= .", ["a", "\n", "😀"], ["", "ab"]),
         ("root ::= [^a-c\\]]", ["d", "[", "é"], ["a", "]"]),
         ("root ::= [a-]", ["a", "-"], ["b"]),
+        (r"root ::= [A-Z_\-]+", ["A", "-", "_-A"], ["\\", "a", ""]),
+        (r'root ::= "a\-b" [a\-c]', ["a-bc", "a-b-"], ["a-bb", "ab"]),
+        (r"root ::= [\uD800-\uE000]", ["\ue000"], ["a"]),
+        (r"root ::= [^\uD800-\uDFFF]", ["a", "\ue000"], [""]),
+        ('root ::= | "a"', ["", "a"], ["aa"]),
+        ('root ::= "a" |', ["", "a"], ["aa"]),
+        ('root ::= ( | "a" | ) "b"', ["b", "ab"], ["a", ""]),
         ('root ::= "a"{2} "b"{1,} "c"{0,2}', ["aab", "aabbbcc"], ["ab", "aaccc", "aabccc"]),
         ('# first\nroot ::= "a" # more\n  | \n# between\n"b"\n', None, None),
         ('root ::= ("a" |\n\n "b")\n', ["a", "b"], ["ab"]),
@@ -375,16 +387,15 @@ REGEXES = [
 
 @pytest.mark.parametrize("pattern", REGEXES)
 def test_regular_expressions_against_another_engine(pattern: str) -> None:
-    regex = pytest.importorskip("regex")
+    pytest.importorskip("regex")
     whole, search = Grammar.from_regex(pattern), Grammar.from_regex(pattern, search=True)
-    for length in range(5):
-        for letters in itertools.product("abc", repeat=length):
-            text = "".join(letters)
-            assert accepts(whole, text) == bool(regex.fullmatch(pattern, text)), text
-            assert accepts(search, text) == bool(regex.search(pattern, text)), text
-            if "(?" not in pattern:
-                begun = bool(regex.fullmatch(pattern, text, partial=True))
-                assert begins(whole, text) == begun, text
+    texts = ["".join(t) for length in range(5) for t in itertools.product("abc", repeat=length)]
+    answers = REGEX((pattern, texts)).result
+    for text, (is_whole, is_found, is_begun) in zip(texts, answers, strict=True):
+        assert accepts(whole, text) == is_whole, text
+        assert accepts(search, text) == is_found, text
+        if "(?" not in pattern:
+            assert begins(whole, text) == is_begun, text
 
 
 def test_patterns_that_match_nothing_are_errors() -> None:
@@ -432,9 +443,45 @@ def test_what_gbnf_cannot_say() -> None:
         {"type": "object"},
         {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
         {"patternProperties": {"^a": True}, "additionalProperties": False},
+        {"contains": {"const": 5}},
+        {"type": "array", "contains": {"type": "string"}, "minContains": 0, "maxContains": 1},
+        {
+            "type": "object",
+            "properties": {"tags": {"type": "array", "contains": {"const": "x"}}},
+            "additionalProperties": False,
+        },
     ):
         with pytest.raises(schemask.UnsupportedSchemaError, match="GBNF cannot say"):
             Grammar.from_json_schema(schema).to_gbnf()
+
+
+@settings(SETTINGS, max_examples=200)
+@given(data=st.data(), schema=schemas(), whitespace=st.sampled_from(["flexible", "spaced"]))
+def test_random_schemas_in_gbnf(data: st.DataObject, schema: Any, whitespace: Any) -> None:
+    """What comes out allows nothing else, and the plain spelling of every value."""
+    try:
+        grammar = Grammar.from_json_schema(schema, whitespace)
+    except schemask.SchemaError:
+        return
+    try:
+        again = Grammar.from_gbnf(grammar.to_gbnf())
+    except (schemask.UnsupportedSchemaError, schemask.LimitError):
+        return
+    for _ in range(6):
+        value = plainly(data.draw(instances(schema)))
+        text = json.dumps(value, ensure_ascii=False)
+        assert accepts(again, text) == accepts(grammar, text), text
+    text = again.compile(VOCABULARY).matcher().completion()
+    assert accepts(grammar, text), text
+
+
+def plainly(value: Any) -> Any:
+    """The same value with whole numbers as integers."""
+    if isinstance(value, dict):
+        return {key: plainly(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [plainly(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def test_grammars_in_gbnf() -> None:
@@ -572,6 +619,34 @@ def test_lark() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "valid", "invalid"),
+    [
+        ('start: | "a" | "b"', ["", "a", "b"], ["ab"]),
+        ('start:\n   | "a"\n   | "b"', ["", "a", "b"], ["ab"]),
+        ('start: "a" |', ["", "a"], ["b"]),
+        ('start: "a"\n  |', ["", "a"], ["b"]),
+        ('start: "a" | | "b"', ["", "a", "b"], ["ab"]),
+        ('start: ( | "a") "b"', ["b", "ab"], ["", "a"]),
+        ('start: ("a" | ) "b"', ["b", "ab"], ["", "a"]),
+        ('start: (\n | "a"\n | "c") "b"', ["b", "ab", "cb"], ["", "a"]),
+        ('start: [ | "a"] "b"', ["b", "ab"], ["", "a"]),
+        ('start: (|) "b" ()', ["b"], ["", "a"]),
+        ('start: "x" (|"a")+ "y"', ["xy", "xay", "xaay"], ["x", "xx"]),
+        ('start: A "b"\nA: "x" ( | "a")', ["xb", "xab"], ["b", "ab"]),
+        ('start: -> nothing\n   | "a"', ["", "a"], ["b"]),
+        ("start:", [""], ["a"]),
+    ],
+)
+def test_empty_alternatives_of_lark(text: str, valid: list[str], invalid: list[str]) -> None:
+    """As Lark itself reads them, wherever they stand."""
+    grammar = Grammar.from_lark(text)
+    for one in valid:
+        assert accepts(grammar, one), one
+    for one in invalid:
+        assert not accepts(grammar, one), one
+
+
+@pytest.mark.parametrize(
     ("text", "message", "line"),
     [
         ("start: A\nA.2: /a/", "priorities", 2),
@@ -646,3 +721,50 @@ def test_masks_of_a_real_vocabulary(name: str) -> None:
     walks = Walks(llama3())
     compiled = Grammar.from_gbnf(REAL[name]).compile(walks.vocabulary)
     walks.along(compiled, REAL_TEXTS[name], 12, random.Random(0))
+
+
+SURROGATE = "a\n  b\ud800"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Grammar.from_gbnf,
+        lambda text: Grammar.from_gbnf('root ::= "a"', text),
+        Grammar.from_lark,
+        Grammar.from_regex,
+        Grammar.from_json_schema,
+        lambda text: Grammar.from_json_schema({}, whitespace=text),
+        lambda text: Grammar.from_json_schema({}, resources={text: {}}),
+        Grammar.literal,
+        Grammar.token,
+        Grammar.reference,
+        Grammar.free_text,
+        lambda text: Grammar.literal("a") + text,
+        lambda text: Grammar.reference("a").define(**{text: "b"}),
+    ],
+)
+def test_lone_surrogates_are_errors_with_their_place(made: Callable[[str], Grammar]) -> None:
+    with pytest.raises(schemask.errors.Error, match="lone surrogate") as info:
+        made(SURROGATE)
+    assert (info.value.line, info.value.column) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("schema", "pointer"),
+    [
+        ("\ud800", None),
+        ({"enum": ["a", "\udfff"]}, "/enum/1"),
+        ({"properties": {"a/b": {"description": "\ud800x"}}}, "/properties/a~1b/description"),
+        ({"properties": {"\ud83d": True}}, "/properties/\\ud83d"),
+    ],
+)
+def test_lone_surrogates_in_schemas_are_pointed_at(schema: Any, pointer: str | None) -> None:
+    with pytest.raises(schemask.SchemaError, match="lone surrogate") as info:
+        Grammar.from_json_schema(schema)
+    assert info.value.pointer == pointer
+
+
+def test_pairs_of_surrogates_are_characters() -> None:
+    grammar = Grammar.from_json_schema({"enum": ["\U0001f600"]})
+    assert accepts(grammar, '"\U0001f600"')

@@ -10,53 +10,26 @@ Explained differences, which the tests step around:
 
 from __future__ import annotations
 
-import ctypes
 import random
-from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import schemask
-from corpus import llama3
-from grammars import LETTERS, Rules, grammars, to_gbnf, to_lark
+from grammars import Choice, Repeat, Rule, Rules, Sequence, Text, grammars, to_gbnf, to_lark
+from oracles import ALPHABET, LLAMA_CPP, LLGUIDANCE, mostly_answered
 from schemask import Grammar
 from test_grammar import SETTINGS, read, within_limits
 
-llama_cpp = pytest.importorskip("llama_cpp.llama_cpp")
-
-
-class LlamaGrammar:
-    """llama.cpp's own grammar, asked about single letters and the end."""
-
-    def __init__(self, vocabulary: Any, letters: dict[str, int], stop: int) -> None:
-        self.vocabulary, self.letters, self.stop = vocabulary, letters, stop
-
-    def start(self, text: str) -> Any:
-        """A sampler; `None` if the grammar is refused."""
-        return llama_cpp.llama_sampler_init_grammar(self.vocabulary, text.encode(), b"root")
-
-    def allowed(self, sampler: Any) -> set[str]:
-        names = {token: letter for letter, token in self.letters.items()} | {self.stop: "end"}
-        data = (llama_cpp.llama_token_data * len(names))()
-        for entry, token in zip(data, names, strict=True):
-            entry.id, entry.logit, entry.p = token, 1.0, 0.0
-        array = llama_cpp.llama_token_data_array(data, len(names), -1, False)
-        llama_cpp.llama_sampler_apply(sampler, ctypes.byref(array))
-        return {names[entry.id] for entry in data if entry.logit > 0}
-
-    def accept(self, sampler: Any, letter: str) -> None:
-        llama_cpp.llama_sampler_accept(sampler, self.letters[letter])
-
-
-@pytest.fixture(scope="module")
-def llama_grammar(llama_vocab_only: Any) -> Iterator[LlamaGrammar]:
-    model = llama_vocab_only
-    letters = {c: model.tokenize(c.encode(), add_bos=False)[-1] for c in (*LETTERS, "d")}
-    vocabulary = llama_cpp.llama_model_get_vocab(model.model)
-    yield LlamaGrammar(vocabulary, letters, model.token_eos())
+# root ::= (r1){2,2}, r1 ::= (((r2 root root)){0,2})*, r2 ::= "c" | "b"
+SLOW: Rules = (
+    Repeat(Rule(1), 2, 2),
+    Repeat(Repeat(Sequence((Rule(2), Rule(0), Rule(0))), 0, 2), 0, None),
+    Choice((Text("c"), Text("b"))),
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,35 +38,62 @@ def letters() -> schemask.Vocabulary:
 
 
 def ours(matcher: Any) -> set[str]:
-    found = {c for c in (*LETTERS, "d") if matcher.clone().accept_bytes(c.encode())}
+    found = {c for c in ALPHABET if matcher.clone().accept_bytes(c.encode())}
     return found | ({"end"} if matcher.is_accepting else set())
 
 
-@settings(SETTINGS, max_examples=150)
-@given(rules=grammars(), seed=st.integers(0, 2**32))
-@within_limits
-def test_random_gbnf_against_llama_cpp(
-    llama_grammar: LlamaGrammar, letters: schemask.Vocabulary, rules: Rules, seed: int
-) -> None:
-    grammar = read(rules)
-    text = to_gbnf(rules)
-    sampler = llama_grammar.start(text)
-    # Left recursion, also where what comes before may be empty.
-    assume(sampler)
-    choose = random.Random(seed)
-    try:
-        matcher = grammar.compile(letters).matcher()
-        for _ in range(8):
-            found = ours(matcher)
-            assert found == llama_grammar.allowed(sampler), text
-            options = sorted(found - {"end"})
-            if not options:
-                break
-            letter = choose.choice(options)
-            llama_grammar.accept(sampler, letter)
-            assert matcher.accept_bytes(letter.encode())
-    finally:
-        llama_cpp.llama_sampler_free(sampler)
+def walk(matcher: Any, choose: random.Random) -> tuple[str, list[set[str]]]:
+    """A random text of eight letters at most, and what may come before and after each of them."""
+    text, found = "", [ours(matcher)]
+    while len(text) < 8 and (options := sorted(found[-1] - {"end"})):
+        text += choose.choice(options)
+        assert matcher.accept_bytes(text[-1].encode())
+        found.append(ours(matcher))
+    return text, found
+
+
+def test_random_gbnf_against_llama_cpp(gguf_path: Path, letters: schemask.Vocabulary) -> None:
+    @settings(SETTINGS, max_examples=150)
+    @given(rules=grammars(), seed=st.integers(0, 2**32))
+    @example(rules=SLOW, seed=0)
+    @within_limits
+    def compare(rules: Rules, seed: int) -> None:
+        matcher = read(rules).compile(letters).matcher()
+        text, found = walk(matcher, random.Random(seed))
+        outcome = LLAMA_CPP((str(gguf_path), to_gbnf(rules), text))
+        # Refused is left recursion, also where what comes before may be empty.
+        assume(outcome.result is not None)
+        assert found == outcome.result, (to_gbnf(rules), text)
+
+    with mostly_answered(LLAMA_CPP):
+        compare()
+
+
+def test_a_question_that_costs_too_much_has_no_verdict(gguf_path: Path) -> None:
+    """llama.cpp reads this in the number of ways in which a text can be divided."""
+    with pytest.raises(AssertionError, match="died"), mostly_answered(LLAMA_CPP):
+        outcome = LLAMA_CPP((str(gguf_path), to_gbnf(SLOW), "cbcbcbcbcbcbcbcb"))
+        assert outcome.failure
+        # The next question is answered by a new process.
+        [first, second] = LLAMA_CPP((str(gguf_path), 'root ::= "a"', "a")).result
+        assert (first, second) == ({"a"}, {"end"})
+
+
+@pytest.mark.parametrize("place", ['"{}"', "[{}]", "[^{}]", "[ab{}c]"])
+def test_escapes_of_gbnf_are_those_of_llama_cpp(gguf_path: Path, place: str) -> None:
+    """Older ones know no `\\-`, which nothing here writes."""
+    escapes = [chr(code) for code in range(0x20, 0x7F)]
+    escapes += ["x41", "x4", "u00e9", "u00e", "U0001F600", "U0001F60", "-", "--", "-\\-"]
+    for escape in escapes:
+        text = "root ::= " + place.format("\\" + escape)
+        try:
+            Grammar.from_gbnf(text)
+            is_read = True
+        except schemask.GrammarError:
+            is_read = False
+        outcome = LLAMA_CPP((str(gguf_path), text, ""))
+        assert not outcome.failure
+        assert is_read == (outcome.result is not None), text
 
 
 @pytest.mark.parametrize(
@@ -108,65 +108,39 @@ def test_random_gbnf_against_llama_cpp(
     ],
 )
 def test_the_dialect_against_llama_cpp(
-    llama_grammar: LlamaGrammar, letters: schemask.Vocabulary, text: str
+    gguf_path: Path, letters: schemask.Vocabulary, text: str
 ) -> None:
     compiled = Grammar.from_gbnf(text).compile(letters)
     for seed in range(30):
-        choose = random.Random(seed)
-        sampler, matcher = llama_grammar.start(text), compiled.matcher()
-        for _ in range(8):
-            found = ours(matcher)
-            assert found == llama_grammar.allowed(sampler), text
-            if not found - {"end"}:
-                break
-            letter = choose.choice(sorted(found - {"end"}))
-            llama_grammar.accept(sampler, letter)
-            assert matcher.accept_bytes(letter.encode())
-        llama_cpp.llama_sampler_free(sampler)
+        walked, found = walk(compiled.matcher(), random.Random(seed))
+        assert LLAMA_CPP((str(gguf_path), text, walked)).result == found, (text, walked)
 
 
 @pytest.mark.parametrize(
     "text", ['root ::= "a', "root ::= b", "root ::= [a", 'root ::= * "a"', "root ::= ("]
 )
-def test_what_llama_cpp_refuses_is_refused(llama_grammar: LlamaGrammar, text: str) -> None:
-    assert not llama_grammar.start(text)
+def test_what_llama_cpp_refuses_is_refused(gguf_path: Path, text: str) -> None:
+    outcome = LLAMA_CPP((str(gguf_path), text, ""))
+    assert not outcome.failure and outcome.result is None
     with pytest.raises(schemask.GrammarError):
         Grammar.from_gbnf(text)
 
 
-@pytest.fixture(scope="module")
-def lark_matcher() -> Callable[[str], Any]:
-    llguidance = pytest.importorskip("llguidance")
-    tokens = pytest.importorskip("llguidance.tiktoken")
-    llama = llama3()
-    tokenizer = tokens.lltokenizer_from_encoding(
-        llama.encoding, n_vocab=len(llama.tokens), eos_token=llama.stop_token_ids
-    )
-    return lambda text: llguidance.LLMatcher(tokenizer, text, log_level=0)
+def test_random_lark_against_llguidance(letters: schemask.Vocabulary) -> None:
+    pytest.importorskip("llguidance.tiktoken")
 
+    @settings(SETTINGS, max_examples=100)
+    @given(rules=grammars(), seed=st.integers(0, 2**32))
+    @within_limits
+    def compare(rules: Rules, seed: int) -> None:
+        read(rules)
+        grammar = to_lark(rules)
+        text, found = walk(
+            Grammar.from_lark(grammar).compile(letters).matcher(), random.Random(seed)
+        )
+        outcome = LLGUIDANCE((grammar, text))
+        assume(outcome.result is not None)
+        assert found == outcome.result, (grammar, text)
 
-@settings(SETTINGS, max_examples=100)
-@given(rules=grammars(), seed=st.integers(0, 2**32))
-@within_limits
-def test_random_lark_against_llguidance(
-    lark_matcher: Callable[[str], Any], letters: schemask.Vocabulary, rules: Rules, seed: int
-) -> None:
-    read(rules)
-    text = to_lark(rules)
-    other = lark_matcher(text)
-    assume(not other.is_error())
-    tokens = llama3().tokens[:256]
-    ids = {c: tokens.index(c.encode()) for c in (*LETTERS, "d")}
-    matcher = Grammar.from_lark(text).compile(letters).matcher()
-    choose = random.Random(seed)
-    for _ in range(8):
-        found = ours(matcher)
-        theirs = {c for c, token in ids.items() if other.validate_tokens([token]) == 1}
-        if other.is_accepting():
-            theirs.add("end")
-        assume(not other.is_error())
-        assert found == theirs, text
-        if not found - {"end"}:
-            break
-        letter = choose.choice(sorted(found - {"end"}))
-        assert matcher.accept_bytes(letter.encode()) and other.consume_token(ids[letter])
+    with mostly_answered(LLGUIDANCE):
+        compare()

@@ -1,220 +1,74 @@
-"""Schemas whose branches multiply are read exactly, or end in a LimitError that has a place."""
+"""Expensive input ends or is an error: some of `benches/hostile_cases.py`, in their own processes."""
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Callable
-from typing import Any
+import random
+import resource
+from collections.abc import Iterator
 
-import jsonschema_rs
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import schemask
+from hostile_cases import CHAINS, NESTINGS, cases
 from schemask._bytes import byte_vocabulary
+from workers import Outcome, Tell, run
 
-VOCABULARY = byte_vocabulary()
-
-
-def nested(depth: int, leaf: Any, around: Callable[[int, Any], Any]) -> Any:
-    for i in range(depth):
-        leaf = around(i, leaf)
-    return leaf
-
-
-def chained(count: int, of: Callable[[int, Any], Any]) -> Any:
-    """Definitions that each refer to the next."""
-    definitions = {f"d{i}": of(i, {"$ref": f"#/$defs/d{i + 1}"}) for i in range(count)}
-    return {"$ref": "#/$defs/d0", "$defs": definitions | {f"d{count}": {"type": "integer"}}}
-
-
-def required(*keys: str) -> Any:
-    return {"required": list(keys)}
-
-
-AROUND: dict[str, tuple[Any, Callable[[int, Any], Any]]] = {
-    "oneOf const": ({"type": "string"}, lambda i, s: {"oneOf": [s, {"const": i}]}),
-    "anyOf const": ({"type": "string"}, lambda i, s: {"anyOf": [s, {"const": i}]}),
-    "oneOf required": (required("k"), lambda i, s: {"oneOf": [s, required(f"k{i}")]}),
-    "not anyOf required": (
-        required("k"),
-        lambda i, s: {"not": {"anyOf": [s, required(f"k{i}")]}},
-    ),
-    "if in if": (
-        required("k"),
-        lambda i, s: {"if": s, "then": required(f"k{i}"), "else": required(f"z{i}")},
-    ),
-    "if then": (
-        required("k"),
-        lambda i, s: {"if": required(f"k{i}"), "then": s, "else": required(f"z{i}")},
-    ),
-    "unevaluated anyOf": (
-        required("k"),
-        lambda i, s: {
-            "anyOf": [s, {"properties": {f"k{i}": True}}],
-            "unevaluatedProperties": False,
-        },
-    ),
-    "unevaluated items": (
-        {"type": "string"},
-        lambda i, s: {
-            "anyOf": [s, {"prefixItems": [True] * (i % 5 + 1)}],
-            "unevaluatedItems": False,
-        },
-    ),
-    "dependent": (required("k"), lambda i, s: {"dependentSchemas": {f"k{i}": s}}),
-}
-
-HOSTILE: dict[str, Any] = {
-    f"{name}, {depth} deep": nested(depth, leaf, around)
-    for name, (leaf, around) in AROUND.items()
-    for depth in (4, 12, 30, 80)
-}
-HOSTILE |= {
-    "chain of oneOf": chained(30, lambda i, after: {"oneOf": [after, {"const": i}]}),
-    "chain of both": chained(10, lambda i, after: {"allOf": [after, after]}),
-    "chain of two members": chained(
-        40,
-        lambda i, after: {
-            "type": "object",
-            "properties": {"a": after, "b": after},
-            "required": ["a", "b"],
-        },
-    ),
-    "one of each": {
-        "type": "object",
-        "allOf": [{"anyOf": [required(f"{a}{i}") for a in "abc"]} for i in range(8)],
-    },
-    "two of many": {
-        "type": "object",
-        "oneOf": [required(f"a{i}", f"a{j}") for i in range(6) for j in range(i)],
-    },
-    "unevaluated beside many": {
-        "type": "object",
-        "allOf": [
-            {"anyOf": [{"properties": {f"{a}{i}": True}, **required(f"{a}{i}")} for a in "abc"]}
-            for i in range(6)
-        ],
-        "unevaluatedProperties": False,
-    },
-    "items of all kinds": {
-        "type": "array",
-        "allOf": [{"contains": {"multipleOf": n}} for n in (7, 11, 13, 17, 19, 23)],
-        "not": {"uniqueItems": True},
-    },
-    "arrays that differ in arrays that differ": nested(
-        6,
-        {"type": "boolean"},
-        lambda i, s: {"type": "array", "items": s, "uniqueItems": True, "minItems": 2},
-    ),
-    "many objects that differ": {
-        "type": "array",
-        "uniqueItems": True,
-        "minItems": 100,
-        "items": {
-            "type": "object",
-            "properties": {f"p{i}": {"type": "string"} for i in range(30)},
-        },
-    },
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_work_ends(name: str) -> None:
-    schema = HOSTILE[name]
-    try:
-        compiled = schemask.Grammar.from_json_schema(schema).compile(VOCABULARY)
-    except schemask.LimitError as error:
-        # It names a schema that is there.
-        if error.pointer:
-            at = schema
-            for part in error.pointer.split("/")[1:]:
-                at = at[int(part)] if isinstance(at, list) else at[part]
-        return
-    validator = jsonschema_rs.Draft202012Validator(schema)
-    mask = schemask.allocate_mask(1, VOCABULARY.size)
-    for text in (b"", b'{"', b'{"k1":', b"[", b"[1,"):
-        matcher = compiled.matcher()
-        try:
-            if not matcher.accept_bytes(text):
-                continue
-            ending = matcher.completion()
-            assert validator.is_valid(json.loads(text + ending)), text + ending
-            for byte in ending[:8]:
-                matcher.fill_mask(mask)
-                assert mask[0][byte >> 5] >> (byte & 31) & 1
-                assert matcher.accept(byte)
-        except schemask.LimitError:
-            pass
-
-
-KEYS = "abcd"
-
-
-def branches(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    schema = st.deferred(lambda: leaves | inner)
-    pairs = st.lists(schema, min_size=2, max_size=3)
-    inner: st.SearchStrategy[Any] = (
-        pairs.map(lambda all: {"oneOf": all})
-        | pairs.map(lambda all: {"anyOf": all})
-        | pairs.map(lambda all: {"allOf": all})
-        | pairs.map(lambda all: {"anyOf": all, "unevaluatedProperties": False})
-        | schema.map(lambda one: {"not": one})
-        | st.tuples(schema, schema, schema).map(
-            lambda all: dict(zip(("if", "then", "else"), all, strict=True))
-        )
-        | st.tuples(st.sampled_from(KEYS), schema).map(
-            lambda pair: {"dependentSchemas": {pair[0]: pair[1]}}
-        )
-    )
-    return schema
-
-
-key = st.sampled_from(KEYS)
-LEAVES = (
-    key.map(required)
-    | key.map(lambda key: {"properties": {key: {"type": "integer"}}})
-    | key.map(lambda key: {"properties": {key: {"const": 1}}, "required": [key]})
-    | st.just({"maxProperties": 2})
-)
-OBJECTS = [
-    dict(zip(keys, values, strict=True))
-    for count in range(len(KEYS) + 1)
-    for keys in itertools.combinations(KEYS, count)
-    for values in itertools.product((1, "x"), repeat=count)
-    if count < 3 or len(set(values)) == 1
+ALL = {case.name: case for case in cases()}
+GROUPS = ("odd pattern", "odd gbnf", "lark")
+SAMPLE = [
+    *(f"nested: {keyword}, {depth} deep" for keyword in NESTINGS for depth in (10, 60)),
+    *(f"chain: {keyword}, 30 long" for keyword in CHAINS),
+    *("strings: allOf of 6 x.{10}", "strings: not allOf of 4 anyOf", "strings: idn-email"),
+    *("strings: date-time, lengths and a pattern", "strings: hostnames that differ"),
+    *("pattern: .*a.{30}", "pattern: (.*a.{20}|.*b.{21}|.*c.{22})", "pattern: {0,2} 60 deep"),
+    *("pattern: 20 lookaheads in a row", "pattern: 10 lookaheads in each other"),
+    *("pattern: 2,000 .*a", "pattern: 10,000 (a|b)", "pattern: 8 negative lookaheads in a loop"),
+    *("gbnf: a literal of 1 MiB", "gbnf: doubling or not, 30 times", "gbnf: ambiguous sums"),
+    *("gbnf: {0,1000000}, 3 deep", "gbnf: 11 rules, all recursive on both sides"),
+    *("everyday: allOf of 8 anyOf of required", "everyday: password of allOf"),
+    *(name for name in ALL if name.partition(":")[0] in GROUPS),
 ]
+# Nothing here is about speed: what takes so much hangs.
+SECONDS = 120.0
+MEMORY = 4 << 30
 
 
-@settings(deadline=None)
-@given(branches(LEAVES), st.sampled_from(["schema", "any"]))
-def test_nested_branches_are_exact(schema: Any, order: Any) -> None:
-    schema = {"type": "object", "properties": dict.fromkeys(KEYS, True), "allOf": [schema]}
+def walk(name: str, tell: Tell) -> None:
+    """Compiles, walks and completes. A limit may end this anywhere, another error at the start."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    choose = random.Random(name)
+    vocabulary = byte_vocabulary()
+    mask = schemask.allocate_mask(1, vocabulary.size)
     try:
-        grammar = schemask.Grammar.from_json_schema(schema, property_order=order)
-    except schemask.SchemaError:
-        grammar = None
+        compiled = ALL[name].grammar().compile(vocabulary)
+    except schemask.Error:
+        return
+    try:
+        matcher = compiled.matcher()
+        tell(matcher.completion()[:100])
+        for step in range(40):
+            tell(step)
+            matcher.fill_mask(mask)
+            bits = np.unpackbits(mask.view(np.uint8), bitorder="little")[: vocabulary.size]
+            assert matcher.accept(int(choose.choice(np.flatnonzero(bits))))
+            if matcher.is_terminated:
+                break
+        matcher.completion()
     except schemask.LimitError:
         return
-    validator = jsonschema_rs.Draft202012Validator(schema)
-    compiled = grammar.compile(VOCABULARY) if grammar else None
-    mask = np.zeros((1, (VOCABULARY.size + 31) // 32), dtype=np.int32)
-    for value in OBJECTS:
-        text = json.dumps(value).encode()
-        try:
-            accepted = False
-            if compiled:
-                matcher = compiled.matcher()
-                for byte in text:
-                    matcher.fill_mask(mask)
-                    if not mask[0][byte >> 5] >> (byte & 31) & 1:
-                        break
-                    assert matcher.accept(byte)
-                else:
-                    accepted = matcher.is_accepting
-        except schemask.LimitError:
-            continue
-        assert accepted == validator.is_valid(value), value
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> Iterator[dict[str, Outcome]]:
+    yield {outcome.task: outcome for outcome in run(walk, SAMPLE, 2, SECONDS)}
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_expensive_input_ends_or_is_an_error(name: str, outcomes: dict[str, Outcome]) -> None:
+    assert not outcomes[name].failure, (outcomes[name].failure, outcomes[name].last)
+
+
+def test_the_names_of_cases_tell_them_apart() -> None:
+    names = [case.name for case in cases()]
+    assert len(set(names)) == len(names)

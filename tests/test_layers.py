@@ -17,6 +17,7 @@ LAYERS = (
     {"intern"},
     {"byte_set"},
     {"decimal"},
+    {"spelling"},
     {"regex"},
     {"format"},
     {"schema"},

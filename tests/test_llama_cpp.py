@@ -8,10 +8,12 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from llama_cpp import Llama, LogitsProcessorList
+from llama_cpp import LogitsProcessorList
 
 from schemask import GenerationError, Grammar, MaskError, ModelError, Vocabulary
-from schemask.llama_cpp import SchemaLogitsProcessor, complete
+from schemask.chat_format import HERMES
+from schemask.demo import SYSTEM
+from schemask.llama_cpp import Llama, SchemaLogitsProcessor, complete
 from schemask.masking import allocate_mask, apply_mask
 
 SCHEMA = {
@@ -24,7 +26,13 @@ SCHEMA = {
     "required": ["name", "continent", "capital"],
     "additionalProperties": False,
 }
-PROMPT = "A large city, described in JSON:\n"
+PROMPT = HERMES.render(
+    [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": "Describe a large city in JSON."},
+    ],
+    add_generation_prompt=True,
+)
 
 
 def compile_schema(schema: Any, vocabulary: Vocabulary) -> Any:
@@ -32,8 +40,8 @@ def compile_schema(schema: Any, vocabulary: Vocabulary) -> Any:
 
 
 @pytest.fixture(scope="module")
-def compiled(gemma_vocabulary: Vocabulary) -> Any:
-    return compile_schema(SCHEMA, gemma_vocabulary)
+def compiled(llama_vocabulary: Vocabulary) -> Any:
+    return compile_schema(SCHEMA, llama_vocabulary)
 
 
 def plain_completion(llama: Llama, processor: Any, **options: Any) -> str:
@@ -55,7 +63,7 @@ def test_complete_gives_a_valid_text(llama: Llama, compiled: Any, cached: bool) 
     tokens = b"".join(map(compiled.vocabulary.token, result.token_ids))
     assert tokens.decode() == result.text
     assert result.completion_tokens == len(result.token_ids)
-    assert result.prompt_tokens == len(llama.tokenize(PROMPT.encode()))
+    assert result.prompt_tokens == len(llama.tokenize(PROMPT.encode(), add_bos=False, special=True))
 
 
 def test_the_processor_alone_gives_a_valid_text(llama: Llama, compiled: Any) -> None:
@@ -99,9 +107,9 @@ def test_sampling_is_valid_and_repeatable(llama: Llama, compiled: Any) -> None:
 
 
 @pytest.mark.parametrize("budget", [1, 2, 3, 10, 40])
-def test_the_budget_is_honoured(llama: Llama, gemma_vocabulary: Vocabulary, budget: int) -> None:
+def test_the_budget_is_honoured(llama: Llama, llama_vocabulary: Vocabulary, budget: int) -> None:
     schema = {"type": ["array", "integer"], "items": {"type": "string"}}
-    compiled = compile_schema(schema, gemma_vocabulary)
+    compiled = compile_schema(schema, llama_vocabulary)
     result = complete(llama, PROMPT, compiled, max_tokens=budget, temperature=1.0)
     jsonschema.validate(json.loads(result.text), schema)
     assert result.completion_tokens <= budget
@@ -111,16 +119,16 @@ def test_the_budget_is_honoured(llama: Llama, gemma_vocabulary: Vocabulary, budg
     jsonschema.validate(json.loads(text), schema)
 
 
-def test_the_status_tells_what_ended_the_text(llama: Llama, gemma_vocabulary: Vocabulary) -> None:
-    compiled = compile_schema({"enum": ["yes", "no"]}, gemma_vocabulary)
+def test_the_status_tells_what_ended_the_text(llama: Llama, llama_vocabulary: Vocabulary) -> None:
+    compiled = compile_schema({"enum": ["yes", "no"]}, llama_vocabulary)
     ended = complete(llama, PROMPT, compiled, max_tokens=20)
     assert ended.status == "complete"
     cut = complete(llama, PROMPT, compiled, max_tokens=ended.completion_tokens)
     assert (cut.status, cut.text) == ("max_tokens", ended.text)
 
 
-def test_the_context_limits_the_budget(llama: Llama, gemma_vocabulary: Vocabulary) -> None:
-    compiled = compile_schema({"type": "array", "minItems": 1}, gemma_vocabulary)
+def test_the_context_limits_the_budget(llama: Llama, llama_vocabulary: Vocabulary) -> None:
+    compiled = compile_schema({"type": "array", "minItems": 1}, llama_vocabulary)
     prompt = [llama.token_bos()] + [506] * (llama.n_ctx() - 9)
     result = complete(llama, prompt, compiled, max_tokens=1000)
     assert isinstance(json.loads(result.text), list)
@@ -222,11 +230,11 @@ def test_a_token_that_is_not_allowed_ends_the_generation(llama: Llama, compiled:
 
 
 def test_any_exception_ends_the_generation_and_is_raised(
-    llama: Llama, gemma_vocabulary: Vocabulary
+    llama: Llama, llama_vocabulary: Vocabulary
 ) -> None:
-    tokens = [gemma_vocabulary.token(i) for i in range(gemma_vocabulary.size)]
+    tokens = [llama_vocabulary.token(i) for i in range(llama_vocabulary.size)]
     wider = Vocabulary(
-        [*tokens, *[b"{"] * 40], gemma_vocabulary.stop_token_ids, gemma_vocabulary.special_token_ids
+        [*tokens, *[b"{"] * 40], llama_vocabulary.stop_token_ids, llama_vocabulary.special_token_ids
     )
     compiled = compile_schema(SCHEMA, wider)
     processor = SchemaLogitsProcessor(compiled)

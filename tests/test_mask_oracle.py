@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 import schemask
 from corpus import Entry, Llama3, llama3, maskbench, maskbench_file
 from maskbench import vocabulary_of
-from strategies import KEYS, WORDS, schemas
+from strategies import KEYS, WORDS, open_objects, schemas
 
 GROUPS = {
     path.stem: [case for case in json.loads(path.read_text(encoding="utf-8")) if "valid" in case]
@@ -24,6 +25,7 @@ GROUPS = {
 }
 GROUPS = {name: cases for name, cases in GROUPS.items() if cases}
 CASES = [case for cases in GROUPS.values() for case in cases]
+SPELLINGS = ["plain", "any"]
 
 
 def mask_of(matcher: schemask.Matcher, vocabulary: schemask.Vocabulary) -> np.ndarray:
@@ -110,10 +112,10 @@ def test_all_tokens_of_a_real_vocabulary_at_states_of_the_cases(walks: Walks) ->
     choose = random.Random(0)
     states = schemas_seen = 0
     for case in choose.sample(CASES, 120):
-        grammar = schemask.Grammar.from_json_schema(case["schema"], **case.get("options", {}))
-        compiled = grammar.compile(walks.vocabulary)
+        compiled = compiled_case(case, walks.vocabulary)
         schemas_seen += 1
         states += walks.along(compiled, choose.choice(case["valid"]), 2, choose)
+        compiled = compiled_case(case, walks.vocabulary, spelling=choose.choice(SPELLINGS))
         states += sum(1 for _ in walks.astray(compiled, 3, choose))
     assert states >= 500
     assert schemas_seen == 120
@@ -125,7 +127,9 @@ def compiled_entries(
     """Some of MaskBench's schemas, but for those that are refused."""
     for entry in maskbench(count, seed=seed):
         try:
-            grammar = schemask.Grammar.from_json_schema(entry.schema, property_order="any")
+            grammar = schemask.Grammar.from_json_schema(
+                entry.schema, property_order="any", spelling=SPELLINGS[seed % 2]
+            )
         except schemask.Error:
             continue
         yield entry, grammar.compile(vocabulary)
@@ -276,7 +280,7 @@ class Retokenizer:
 def compiled_case(
     case: dict[str, Any], vocabulary: schemask.Vocabulary, **options: str
 ) -> schemask.CompiledGrammar:
-    chosen = {**case.get("options", {}), **options}
+    chosen = {"spelling": "any", **case.get("options", {}), **options}
     return schemask.Grammar.from_json_schema(case["schema"], **chosen).compile(vocabulary)
 
 
@@ -313,7 +317,11 @@ def test_masks_of_each_keyword_group(group: str) -> None:
         for order in ("schema", "any"):
             for whitespace in ("flexible", "compact", "spaced"):
                 compiled = compiled_case(
-                    case, vocabulary, property_order=order, whitespace=whitespace
+                    case,
+                    vocabulary,
+                    property_order=order,
+                    whitespace=whitespace,
+                    spelling=choose.choice(SPELLINGS),
                 )
                 for text in choose.choices(case["valid"], k=3):
                     assert check_along(compiled, text, choose)
@@ -379,16 +387,22 @@ SETTINGS = settings(
 )
 WHITESPACE = st.sampled_from(["flexible", "compact", "spaced"])
 ORDER = st.sampled_from(["schema", "any"])
+SPELLING = st.sampled_from(SPELLINGS)
 
 
 @settings(SETTINGS, max_examples=200)
-@given(schemas(), vocabularies(), WHITESPACE, ORDER, st.integers(0, 2**32))
+@given(schemas(), vocabularies(), WHITESPACE, ORDER, SPELLING, st.integers(0, 2**32))
 def test_small_vocabularies(
-    schema: Any, vocabulary: schemask.Vocabulary, whitespace: Any, order: Any, seed: int
+    schema: Any,
+    vocabulary: schemask.Vocabulary,
+    whitespace: Any,
+    order: Any,
+    spelling: Any,
+    seed: int,
 ) -> None:
     try:
         grammar = schemask.Grammar.from_json_schema(
-            schema, whitespace=whitespace, property_order=order
+            schema, whitespace=whitespace, property_order=order, spelling=spelling
         )
     except schemask.SchemaError:
         assume(False)
@@ -408,13 +422,13 @@ def test_small_vocabularies(
 
 
 @settings(SETTINGS, max_examples=100)
-@given(schemas(), ORDER, st.integers(0, 2**32))
+@given(schemas(), ORDER, SPELLING, st.integers(0, 2**32))
 def test_random_texts_lead_to_one_state_however_they_are_tokenized(
-    schema: Any, order: Any, seed: int
+    schema: Any, order: Any, spelling: Any, seed: int
 ) -> None:
     vocabulary = crossing_vocabulary()
     try:
-        grammar = schemask.Grammar.from_json_schema(schema, property_order=order)
+        grammar = schemask.Grammar.from_json_schema(schema, property_order=order, spelling=spelling)
     except (schemask.SchemaError, schemask.LimitError):
         assume(False)
     compiled = grammar.compile(vocabulary)
@@ -435,22 +449,45 @@ def test_random_texts_lead_to_one_state_however_they_are_tokenized(
 
 
 @settings(SETTINGS, max_examples=200)
-@given(schemas(), vocabularies(every_byte=True), st.integers(1, 12), st.integers(0, 2**32))
+@given(
+    st.one_of(schemas(), open_objects()),
+    vocabularies(every_byte=True),
+    ORDER,
+    SPELLING,
+    st.integers(0, 40),
+    st.integers(0, 2**32),
+)
 def test_a_budget_is_always_kept(
-    schema: Any, vocabulary: schemask.Vocabulary, budget: int, seed: int
+    schema: Any,
+    vocabulary: schemask.Vocabulary,
+    order: Any,
+    spelling: Any,
+    spare: int,
+    seed: int,
 ) -> None:
     """Whatever is chosen among what the masks allow, the text is whole within the budget."""
     try:
-        grammar = schemask.Grammar.from_json_schema(schema)
-        matcher = grammar.compile(vocabulary).matcher(max_tokens=budget)
+        grammar = schemask.Grammar.from_json_schema(schema, property_order=order, spelling=spelling)
+        compiled = grammar.compile(vocabulary)
+        budget = len(vocabulary.tokenize(compiled.matcher().completion())) + spare
+        matcher = compiled.matcher(max_tokens=budget)
     except (schemask.SchemaError, schemask.LimitError):
         assume(False)
-    choose = random.Random(seed)
+    keep(matcher, vocabulary, budget, random.Random(seed))
+
+
+def keep(
+    matcher: schemask.Matcher, vocabulary: schemask.Vocabulary, budget: int, choose: random.Random
+) -> None:
+    """A walk within a budget, its masks held against trying each token."""
+    structure = {*b'{}[]":,\\', *b"u0"}
     text = b""
     for _ in range(budget):
         [options] = np.nonzero(check(matcher, vocabulary, text))
-        assert len(options)
-        token = int(choose.choice(options))
+        assert len(options), text
+        # Most bytes are those of plain text, after which nothing is decided.
+        telling = [t for t in options if {*vocabulary.token(int(t))} & structure]
+        token = int(choose.choice(telling if telling and choose.random() < 0.7 else options))
         assert matcher.accept(token)
         if matcher.is_terminated:
             break
@@ -459,3 +496,67 @@ def test_a_budget_is_always_kept(
         assert matcher.is_accepting
         assert set(np.flatnonzero(mask_of(matcher, vocabulary))) == set(vocabulary.stop_token_ids)
     json.loads(text)
+
+
+SHAPE = {
+    "type": "object",
+    "properties": {
+        "dimensions": {"type": "object", "required": ["length", "radius", "base", "height"]},
+        "shape": {},
+    },
+    "required": ["shape"],
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "head"),
+    [
+        # What has begun of a character excludes the shorter key.
+        (SHAPE, b'{"\\u00'),
+        (SHAPE, b'{"\\u0064'),
+        (SHAPE, b'{"dim'),
+        (SHAPE, b'{"dimensions":{"len'),
+        # Endings of equally many bytes, of which that key makes one longer that is also a shortest.
+        (
+            {
+                "oneOf": [
+                    {"unevaluatedProperties": {"additionalProperties": False}},
+                    {"maxProperties": 1},
+                ]
+            },
+            b'{"x',
+        ),
+        # The shortest unknown keys come next, unless one of them is being read.
+        ({"type": "object", "minProperties": 3}, b"{"),
+        ({"type": "object", "minProperties": 3}, b'{"'),
+        ({"type": "object", "minProperties": 3}, b'{"a'),
+        ({"type": "object", "patternProperties": {"^.$": {}}, "minProperties": 3}, b'{"'),
+        ({"type": "object", "propertyNames": {"pattern": "^.a?$"}, "minProperties": 2}, b'{"b'),
+    ],
+)
+@pytest.mark.parametrize("order", ["schema", "any"])
+def test_budgets_of_all_sizes_after_a_text(schema: Any, head: bytes, order: Any) -> None:
+    longer = [b'{"', b'":', b'":"', b'","', b',"', b'"}', b"}}", b"u0061", b"ab"]
+    tokens = [*(bytes([byte]) for byte in range(256)), *longer, b"<end>"]
+    vocabulary = schemask.Vocabulary(tokens, stop_token_ids=[len(tokens) - 1])
+    grammar = schemask.Grammar.from_json_schema(schema, property_order=order, whitespace="compact")
+    compiled = grammar.compile(vocabulary)
+    shortest = len(vocabulary.tokenize(compiled.matcher().completion()))
+    begun = 0
+    for budget in range(shortest, 75):
+        matcher = compiled.matcher(max_tokens=budget)
+        if all(matcher.accept(token) for token in vocabulary.tokenize(head)):
+            check(matcher, vocabulary, (budget, head))
+            begun += 1
+    assert begun
+
+
+def test_lengths_inside_a_character() -> None:
+    """A token that goes on inside a string after `\\` is none of a string that begins with it."""
+    tokens = [*(bytes([byte]) for byte in range(256)), b'"ab"', b'"abc"', b'"abc', b"<end>"]
+    vocabulary = schemask.Vocabulary(tokens, stop_token_ids=[len(tokens) - 1])
+    for bound, length in itertools.product(("minLength", "maxLength"), range(1, 8)):
+        grammar = schemask.Grammar.from_json_schema({"type": "string", bound: length})
+        matcher = grammar.compile(vocabulary).matcher()
+        assert matcher.accept_bytes(b'"\\')
+        check(matcher, vocabulary, (bound, length))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import random
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -153,6 +156,35 @@ def test_more_rows_than_one_thread_fills() -> None:
     many[700] = schemask.Grammar.from_json_schema(PERSON).compile(wide).matcher()
     with pytest.raises(schemask.MaskError, match="32 words"):
         schemask.fill_masks(many, bitmask)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    """The parent's are not there, and waiting for them would never end."""
+    fill = (
+        "import os, signal, sys\n"
+        "import numpy as np, schemask\n"
+        "from schemask._bytes import byte_vocabulary\n"
+        "compiled = schemask.Grammar.from_json_schema({}).compile(byte_vocabulary())\n"
+        "def fill(letter):\n"
+        "    many = [compiled.matcher() for _ in range(400)]\n"
+        "    for i, m in enumerate(many): m.accept_bytes(b'{\"%d' % i + letter)\n"
+        "    rows = np.zeros((400, 9), np.int32)\n"
+        "    schemask.fill_masks(many, rows)\n"
+        "    for i, m in enumerate(many):\n"
+        "        one = np.zeros(9, np.int32)\n"
+        "        m.fill_mask(one)\n"
+        "        assert (rows[i] == one).all()\n"
+        "def child(letters):\n"
+        "    fill(letters[:1])\n"
+        "    if letters[1:]:\n"
+        "        pid = os.fork()\n"
+        "        if not pid: signal.alarm(60); child(letters[1:]); os._exit(0)\n"
+        "        assert os.waitpid(pid, 0)[1] == 0\n"
+        "child(b'abc')\n"
+    )
+    # In a fresh process, because this one has threads that do not survive a fork either.
+    subprocess.run([sys.executable, "-c", fill], check=True, timeout=240)
 
 
 def test_matchers_of_one_grammar_in_many_threads() -> None:

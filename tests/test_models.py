@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemask.chat_format import ToolCall
+from schemask.chat_format import HERMES, ToolCall
+from schemask.demo import SYSTEM
 from schemask.errors import FormatError, ModelError
 from schemask.generation import TextStream
 from schemask.grammar import Grammar
@@ -33,6 +34,14 @@ PERSON = {
     "required": ["name", "age"],
     "additionalProperties": False,
 }
+
+
+def asked(question: str) -> str:
+    """The question in the chat template of SmolLM2."""
+    return HERMES.render(
+        [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}],
+        add_generation_prompt=True,
+    )
 
 
 # Text and stop strings of few letters, so that they meet; 'é' and '😀' span several bytes.
@@ -80,7 +89,7 @@ def test_callable_model() -> None:
 
 
 @pytest.fixture(scope="module")
-def gemma(llama: Any) -> LlamaCppModel:
+def small(llama: Any) -> LlamaCppModel:
     return LlamaCppModel(llama)
 
 
@@ -89,7 +98,7 @@ def tiny(tiny_model: Any, llama3_tokenizer: Any) -> TransformersModel:
     return TransformersModel(tiny_model, llama3_tokenizer)
 
 
-@pytest.fixture(params=["gemma", "tiny"])
+@pytest.fixture(params=["small", "tiny"])
 def local(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue(request.param)
 
@@ -130,6 +139,41 @@ def test_words_under_a_grammar_say_when_they_were_cut(local: Any) -> None:
     assert (json.loads(completion.text), completion.status) == ("yes", "complete")
 
 
+def test_a_text_is_complete_only_if_the_budget_changed_nothing(local: Any) -> None:
+    """Against the same greedy generation with all the room it wants."""
+    schema = {**PERSON, "properties": {"name": {"type": "string", "maxLength": 24}, "age": {}}}
+    compiled = Grammar.from_json_schema(
+        {**schema, "properties": {**schema["properties"], "age": {"enum": [7, 1815]}}},
+        whitespace="spaced",
+    ).compile(local.vocabulary)
+    prompt = 'Like {"name": "Alexandra", "age": 7}: '
+    free = local.generate(prompt, grammar=compiled, max_tokens=200)
+    assert free.status == "complete"
+    needed = free.completion_tokens
+    verdicts = set()
+    for max_tokens in (14, needed - 3, needed - 1, needed, needed + 1, needed + 9):
+        bound = local.generate(prompt, grammar=compiled, max_tokens=max_tokens)
+        if bound.status == "complete":
+            assert (bound.text, bound.completion_tokens < max_tokens) == (free.text, True)
+        assert bound.status == "complete" or max_tokens <= needed + 8
+        verdicts.add((bound.text == free.text, bound.status))
+    assert (True, "complete") in verdicts
+
+
+def test_sampled_texts_are_complete_only_if_no_wish_was_forbidden(local: Any) -> None:
+    words = Grammar.from_json_schema({"type": "string"}, whitespace="compact")
+    compiled = words.compile(local.vocabulary)
+    options: dict[str, Any] = {"grammar": compiled, "temperature": 1.0}
+    statuses = set()
+    for seed in range(6):
+        bound = local.generate("Say a word:", max_tokens=16, seed=seed, **options)
+        statuses.add(bound.status)
+        if bound.status == "complete":
+            free = local.generate("Say a word:", max_tokens=64, seed=seed, **options)
+            assert bound.text == free.text
+    assert "max_tokens" in statuses
+
+
 def test_without_a_grammar(local: Any) -> None:
     pieces: list[str] = []
     whole = local.generate("The sky is", max_tokens=12, on_text=pieces.append)
@@ -162,20 +206,21 @@ def test_prompt_that_fills_the_context(local: Any) -> None:
     assert completion.prompt_tokens + completion.completion_tokens <= 1024
 
 
-def test_llama_cpp_is_what_the_library_writes(gemma: LlamaCppModel, llama: Any) -> None:
-    ours = gemma.generate("The capital of France is", max_tokens=8)
-    theirs = llama.create_completion("The capital of France is", max_tokens=8, temperature=0)
+def test_llama_cpp_is_what_the_library_writes(small: LlamaCppModel, llama: Any) -> None:
+    prompt = asked("What is the capital of France?")
+    ours = small.generate(prompt, max_tokens=8)
+    theirs = llama.create_completion(prompt, max_tokens=8, temperature=0)
     assert ours.text == theirs["choices"][0]["text"]
     assert ours.prompt_tokens == theirs["usage"]["prompt_tokens"]
 
 
-def test_llama_cpp_reads_special_tokens_in_the_prompt(gemma: LlamaCppModel) -> None:
-    plain = gemma.generate("a", max_tokens=1).prompt_tokens
-    assert gemma.generate("a<end_of_turn>", max_tokens=1).prompt_tokens == plain + 1
+def test_llama_cpp_reads_special_tokens_in_the_prompt(small: LlamaCppModel) -> None:
+    plain = small.generate("a", max_tokens=1).prompt_tokens
+    assert small.generate("a<|im_end|>", max_tokens=1).prompt_tokens == plain + 1
 
 
-def test_llama_cpp_leaves_no_sampler_behind(gemma: LlamaCppModel, llama: Any) -> None:
-    gemma.generate("a", max_tokens=1, temperature=1.0)
+def test_llama_cpp_leaves_no_sampler_behind(small: LlamaCppModel, llama: Any) -> None:
+    small.generate("a", max_tokens=1, temperature=1.0)
     assert llama._sampler is None
 
 

@@ -10,8 +10,10 @@ PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
 
 # A module imports from the layers before its own.
 LAYERS = (
-    {"errors", "_native"},
-    {"vocabulary", "masking", "tools"},
+    {"errors", "_unicode", "docstrings", "python_values", "_native"},
+    {"limits"},
+    {"vocabulary", "masking", "definitions"},
+    {"tools", "_files"},
     {"_bytes", "property_order"},
     {"call_schema", "messages"},
     {"arguments"},
@@ -24,6 +26,7 @@ LAYERS = (
     {"grammar"},
     {"generation"},
     {"transformers", "llama_cpp"},
+    {"preflight"},
     {"models.base"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
     {"models"},

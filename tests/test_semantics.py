@@ -90,9 +90,10 @@ def test_where_the_judges_differ_the_specification_decides(case: dict[str, Any])
     said = Judges(case["schema"]).verdicts(case["text"])
     assert (said.first, said.second) == (case["jsonschema_rs"], case["jsonschema"])
     assert case["why"]
-    compiled = schemask.Grammar.from_json_schema(case["schema"], property_order="any").compile(
-        byte_vocabulary()
+    grammar = schemask.Grammar.from_json_schema(
+        case["schema"], property_order="any", spelling="any"
     )
+    compiled = grammar.compile(byte_vocabulary())
     assert is_accepted(compiled, case["text"]) == case["valid"]
 
 
@@ -109,7 +110,11 @@ def test_compact_and_spaced_texts() -> None:
         for mode in separators:
             undecided = tally["undecided"]
             compiled = tally.compiled(
-                schema, byte_vocabulary(), whitespace=mode, property_order="any"
+                schema,
+                byte_vocabulary(),
+                whitespace=mode,
+                property_order="any",
+                spelling="any",
             )
             if tally["undecided"] > undecided:
                 continue
@@ -155,10 +160,15 @@ def test_random_walks_end_as_instances() -> None:
     tally = Tally()
 
     @settings(COMMON, max_examples=300)
-    @given(schemas(), st.integers(0, 2**32), st.sampled_from(["schema", "any"]))
-    def holds(schema: Any, seed: int, order: str) -> None:
+    @given(
+        schemas(),
+        st.integers(0, 2**32),
+        st.sampled_from(["schema", "any"]),
+        st.sampled_from(["plain", "any"]),
+    )
+    def holds(schema: Any, seed: int, order: str, spelling: str) -> None:
         vocabulary = byte_vocabulary()
-        compiled = tally.compiled(schema, vocabulary, property_order=order)
+        compiled = tally.compiled(schema, vocabulary, property_order=order, spelling=spelling)
         if compiled is None:
             return
         judges = Judges(translated(schema))
@@ -174,7 +184,8 @@ def test_declared_drafts_are_told_apart() -> None:
     """The judges read old drafts as schemask does: by `$schema`, and by spelling without one."""
     old = {"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer"}
     assert draft_of(old) == "Draft4Validator"
-    compiled = schemask.Grammar.from_json_schema(old).compile(byte_vocabulary())
+    grammar = schemask.Grammar.from_json_schema(old, spelling="any")
+    compiled = grammar.compile(byte_vocabulary())
     for text in ("1", "1.0", "1.5"):
         assert is_accepted(compiled, text) == Judges(old).verdict(text)
 

@@ -14,8 +14,9 @@ import pydantic
 import pytest
 from typing_extensions import TypedDict
 
+from schemask.definitions import map_schema
 from schemask.errors import ToolError
-from schemask.tools import Tool, ToolSet, map_schema, result_text, tool
+from schemask.tools import Tool, ToolSet, result_text, tool
 
 
 class Color(enum.Enum):
@@ -266,6 +267,187 @@ def test_docstring_with_colons_types_and_unknown_names() -> None:
         "limit": "on the next line",
         "depth": None,
     }
+
+
+_CITY = "Where to stay, as a full name: not a code."
+DOCSTRINGS = {
+    "google": """
+        Finds a room.
+
+        Args:
+            city: Where to stay,
+                as a full name: not a code.
+            nights (int, optional): How long.
+
+        Returns:
+            city: this line describes the result.
+        Raises:
+            ValueError if nothing is free
+        """,
+    "google, right under the summary": """
+        Args:
+            city: Where to stay, as a full name: not a code.
+            nights: How long.
+        """,
+    "google, keyword arguments": """
+        Args:
+            city: Where to stay, as a full name: not a code.
+
+        Keyword Args:
+            nights: How long.
+        """,
+    "google, keyword arguments spelt out": """
+        Keyword Arguments:
+            city: Where to stay, as a full name: not a code.
+            nights:
+                How long.
+        """,
+    "numpy": """
+        Parameters
+        ----------
+        city : str
+            Where to stay,
+            as a full name: not a code.
+        nights : int, optional
+            How long.
+
+        Returns
+        -------
+        str
+            city
+        """,
+    "numpy, other parameters": """
+        Parameters
+        ----------
+        city
+            Where to stay, as a full name: not a code.
+
+        Other Parameters
+        ----------------
+        nights : int
+            How long.
+        """,
+    "sphinx": """
+        :param city: Where to stay,
+            as a full name: not a code.
+        :type city: str
+        :param int nights: How long.
+        :returns: city
+        """,
+}
+
+
+@pytest.mark.parametrize("style", DOCSTRINGS)
+def test_styles_of_docstrings(style: str) -> None:
+    def book(city: str, nights: int = 1) -> None:
+        pass
+
+    body = DOCSTRINGS[style]
+    if "right under" not in style:
+        body = "\n" + body
+    book.__doc__ = "Book a hotel." + body
+    made = Tool.from_function(book)
+    assert made.description.startswith("Book a hotel.")
+    assert "city" not in made.description and "Args" not in made.description
+    notes = {key: sub["description"] for key, sub in made.parameters["properties"].items()}
+    assert notes == {"city": _CITY, "nights": "How long."}
+    assert made.definition["function"]["parameters"] == made.parameters
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Only words.", "Words: with colons.\n\n- and\n- a list", ":)", "Args", "---\n"]
+)
+def test_docstrings_without_parameters(text: str) -> None:
+    def book(city: str) -> None:
+        pass
+
+    book.__doc__ = text
+    made = Tool.from_function(book)
+    assert made.description == text.strip()
+    assert "description" not in made.parameters["properties"]["city"]
+
+
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+
+@dataclasses.dataclass
+class McpTool:
+    name: str
+    description: str | None
+    inputSchema: dict[str, Any]
+
+
+class McpModel(pydantic.BaseModel):
+    name: str
+    title: str | None = None
+    description: str | None = None
+    inputSchema: dict[str, Any]
+    annotations: dict[str, Any] | None = None
+    meta: dict[str, Any] | None = pydantic.Field(alias="_meta", default=None)
+
+
+NAMED = {"name": "f", "description": "D"}
+IN_CAPITALS = {**SCHEMA, "type": "OBJECT", "properties": {"city": {"type": "STRING"}}}
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {"type": "function", "function": {**NAMED, "parameters": SCHEMA}},
+        {"type": "function", "function": {**NAMED, "parameters": SCHEMA, "strict": True}},
+        {**NAMED, "parameters": SCHEMA},
+        {"type": "function", **NAMED, "parameters": SCHEMA, "strict": None},
+        {**NAMED, "input_schema": SCHEMA, "cache_control": {"type": "ephemeral"}},
+        {"type": "custom", **NAMED, "input_schema": SCHEMA},
+        {**NAMED, "inputSchema": SCHEMA, "annotations": {"readOnlyHint": True}},
+        {**NAMED, "inputSchema": SCHEMA, "outputSchema": {"type": "object"}, "_meta": {}},
+        McpTool("f", "D", SCHEMA),
+        McpModel(**NAMED, inputSchema=SCHEMA),
+        McpModel(**NAMED, inputSchema=SCHEMA).model_dump(),
+        {**NAMED, "parametersJsonSchema": SCHEMA},
+        {**NAMED, "parameters": None, "parameters_json_schema": SCHEMA},
+        {**NAMED, "parameters": IN_CAPITALS},
+        {"toolSpec": {**NAMED, "inputSchema": {"json": SCHEMA}}},
+    ],
+)
+def test_definitions_of_other_interfaces(definition: Any) -> None:
+    [made] = ToolSet([definition])
+    assert (made.name, made.description, made.parameters) == ("f", "D", SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {"name": "f", "schema": SCHEMA},
+        {"name": "f", "paramaters": SCHEMA},
+        {"name": "f", "args": {"city": {"type": "string"}}},
+        {"name": "f", "arguments": [{"name": "city", "type": "string"}]},
+        {"name": "f", "parameter_definitions": {"city": {"type": "str"}}},
+        {"type": "function", "function": {"name": "f", "params_json_schema": SCHEMA}},
+        {"type": "bash_20250124", "name": "bash"},
+        {"type": "custom", "name": "f", "format": {"type": "grammar"}},
+        {"name": "f", "parameters": SCHEMA, "input_schema": SCHEMA},
+        {"name": "f", "inputSchema": {"type": "array"}},
+    ],
+)  # fmt: skip
+def test_a_schema_under_an_unknown_key_is_an_error(definition: Any) -> None:
+    with pytest.raises(ToolError, match=r"not known|stands in|\"object\""):
+        ToolSet([definition])
+
+
+def test_a_definition_without_a_schema_has_no_parameters() -> None:
+    for definition in ({"name": "f"}, {"type": "function", "function": {"name": "f"}}):
+        [made] = ToolSet([definition])
+        assert made.parameters["additionalProperties"] is False
+        assert made.parameters["properties"] == {}
+
+
+def test_lone_surrogates_in_tools_are_errors() -> None:
+    with pytest.raises(ToolError, match="description holds a lone surrogate"):
+        Tool("f", "\ud800", SCHEMA)
+    with pytest.raises(ToolError, match="lone surrogate") as info:
+        Tool("f", "", {"type": "object", "properties": {"a": {"enum": ["\ud800"]}}})
+    assert info.value.pointer == "/properties/a/enum/0"
 
 
 def test_methods_partials_and_callable_objects() -> None:

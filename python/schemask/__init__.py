@@ -25,6 +25,7 @@ from schemask.errors import (
     VocabularyError,
 )
 from schemask.grammar import Grammar
+from schemask.limits import Limits
 from schemask.masking import allocate_mask, apply_mask
 from schemask.tools import Tool, ToolSet, tool
 from schemask.vocabulary import Vocabulary
@@ -38,6 +39,7 @@ __all__ = [
     "Grammar",
     "GrammarError",
     "LimitError",
+    "Limits",
     "MaskError",
     "Matcher",
     "ModelError",

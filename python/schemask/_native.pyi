@@ -42,21 +42,35 @@ class Grammar:
         schema: str,
         whitespace: str,
         property_order: str,
+        spelling: str,
         strict: bool,
         resources: list[tuple[str, str]],
+        limits: dict[str, float],
     ) -> Grammar: ...
     @staticmethod
     def from_tree(
-        tree: str, whitespace: str, property_order: str, strict: bool, python_literals: bool
+        tree: str,
+        whitespace: str,
+        property_order: str,
+        spelling: str,
+        strict: bool,
+        python_literals: bool,
+        limits: dict[str, float],
     ) -> Grammar: ...
     @staticmethod
-    def from_gbnf(text: str, root: str) -> Grammar: ...
+    def from_gbnf(text: str, root: str, limits: dict[str, float]) -> Grammar: ...
     @staticmethod
     def from_lark(
-        text: str, start: str, whitespace: str, property_order: str, strict: bool
+        text: str,
+        start: str,
+        whitespace: str,
+        property_order: str,
+        spelling: str,
+        strict: bool,
+        limits: dict[str, float],
     ) -> Grammar: ...
     @staticmethod
-    def from_regex(pattern: str, search: bool) -> Grammar: ...
+    def from_regex(pattern: str, search: bool, limits: dict[str, float]) -> Grammar: ...
     @staticmethod
     def literal(text: str) -> Grammar: ...
     @staticmethod
@@ -94,6 +108,7 @@ class Matcher:
     def token_count(self) -> int: ...
     # A bitmask is an int32 numpy array or torch CPU tensor, which no type can say without torch.
     def fill_mask(self, bitmask: Any, row: int = 0) -> None: ...
+    def fill_unaffordable(self, bitmask: Any, row: int = 0) -> bool: ...
     def accept(self, token_id: int) -> bool: ...
     def accept_bytes(self, data: bytes) -> bool: ...
     def forced_tokens(self) -> list[int]: ...

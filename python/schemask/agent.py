@@ -17,8 +17,8 @@ from schemask.chat_format import (
     chat_format,
     check_messages,
 )
-from schemask.errors import Error, FormatError, ModelError, ToolError
-from schemask.generation import Completion
+from schemask.errors import FormatError, ModelError, ToolError, shortened
+from schemask.generation import Completion, check_count, check_sampling
 from schemask.grammar import Grammar
 from schemask.models.base import ChatModel, Model
 from schemask.tools import ToolSet, ToolsLike, result_text
@@ -26,7 +26,7 @@ from schemask.tools import ToolSet, ToolsLike, result_text
 StepStatus: TypeAlias = Literal[
     "ok", "invalid_arguments", "unknown_tool", "raised", "truncated", "malformed"
 ]
-RunStatus: TypeAlias = Literal["answered", "max_steps", "max_tokens", "malformed"]
+RunStatus: TypeAlias = Literal["answered", "repeated", "max_steps", "max_tokens", "malformed"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Step:
         tool_call: The call, of a call and of its result.
         result: What the function returned, before it became text.
         status: "ok", or what went wrong. Of words: "truncated" by the token limit, or "malformed"
-            if they are a call that cannot be read. Of a call and its result: "invalid_arguments"
+            if they are a call that cannot be read. Of a call: "truncated" if the token limit had a
+            say in its turn; it was not carried out. Of a call and its result: "invalid_arguments"
             or "unknown_tool" (the function was not entered). Of a result also "raised". Under a
             grammar, calls are never of unknown tools, and malformed only by a number of more
             digits than Python reads.
@@ -58,6 +59,9 @@ class Step:
     seconds: float = 0.0
     tokens: int = 0
 
+    def __repr__(self) -> str:
+        return f"<Step {self.kind} {self.status}: {shortened(self.text)}>"
+
 
 @dataclass(frozen=True)
 class AgentResult:
@@ -68,7 +72,8 @@ class AgentResult:
             further question, it can be given to `run_agent` again.
         steps: Everything that happened, in order.
         answer: The model's final words, or None if it did not come to any.
-        status: "answered"; "max_steps" if the model still called tools in its last turn;
+        status: "answered"; "repeated" if the model made the calls of its last turn once more, and
+            got the same results; "max_steps" if it still called tools in its last turn;
             "max_tokens" if a turn was cut off; "malformed" if one holds a call that cannot be
             read, as models that cannot be constrained write them.
     """
@@ -77,6 +82,10 @@ class AgentResult:
     steps: list[Step]
     answer: str | None
     status: RunStatus
+
+    def __repr__(self) -> str:
+        answer = "" if self.answer is None else f": {shortened(self.answer)}"
+        return f"<AgentResult {self.status} after {len(self.steps)} steps{answer}>"
 
 
 def run_agent(
@@ -93,6 +102,7 @@ def run_agent(
     examples: Sequence[Sequence[Mapping[str, Any]]] = (),
     temperature: float = 0.0,
     seed: int = 0,
+    carry_out_truncated: bool = False,
     on_step: Callable[[Step], None] | None = None,
 ) -> AgentResult:
     """Lets a model work on a question with tools.
@@ -101,8 +111,11 @@ def run_agent(
     arguments of its schema. What any model writes is validated and converted before a function
     runs. What a function raises becomes the result `{"error": ...}`, which the model sees.
 
-    A model that makes the calls of its last turn once more, and gets the same results, has to
-    answer in words next.
+    A model that makes the calls of its last turn once more, and gets the same results, would go on
+    so: the run ends.
+
+    A turn that `max_tokens` cut ends the run, too, and its calls are not carried out: a budget
+    closes a call in form, but in the middle of what the model had to say.
 
     Args:
         model: A `Model`, or a `ChatModel`, which gets messages instead of a prompt.
@@ -118,6 +131,8 @@ def run_agent(
         examples: Conversations to show before this one, for models that were never tuned to chat.
         temperature: 0 is greedy.
         seed: Makes sampling repeatable.
+        carry_out_truncated: Whether calls of a turn that `max_tokens` cut are carried out all the
+            same, and the run goes on.
         on_step: Called with each step as soon as it is complete.
 
     Raises:
@@ -125,12 +140,15 @@ def run_agent(
         FormatError: Messages of a wrong shape, or an unknown format or choice.
         ModelError: The model failed, or should be bound to a choice and cannot be constrained.
     """
+    if not isinstance(model, (Model, ChatModel)):
+        hint = ": wrap a function from prompt to text in CallableModel" if callable(model) else ""
+        raise ModelError(f"the model is no Model or ChatModel, but {shortened(model)}{hint}")
     tool_set = ToolSet.of(tools)
     for tool in tool_set:
         if tool.function is None:
             raise ToolError(f"{tool.name}: a definition without a Python function cannot be called")
-    if max_steps < 1:
-        raise Error("max_steps must be at least 1")
+    check_count("max_steps", max_steps)
+    check_sampling(max_tokens, temperature, seed)
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
     conversation = check_messages(messages)
@@ -139,7 +157,7 @@ def run_agent(
         raise FormatError("there is a system text beside a system message")
     head = conversation[:own_system]
     if system is not None:
-        head = [{"role": "system", "content": system}]
+        head = check_messages([{"role": "system", "content": system}])
     head += [message for example in examples for message in check_messages(example)]
 
     form = chat_format(format)
@@ -156,8 +174,16 @@ def run_agent(
     for _ in range(max_steps):
         turn = writer.write([*head, *conversation[own_system:]], choice)
         seconds, tokens, parsed = turn.seconds, turn.tokens, turn.parsed
-        if parsed is None:
-            record(Step("words", turn.text, None, None, turn.status, turn.error, seconds, tokens))
+        calls = [] if parsed is None else parsed.tool_calls
+        if parsed is None or (turn.status == "truncated" and not (calls and carry_out_truncated)):
+            words = parsed.content if parsed is not None and calls else turn.text
+            problem = (turn.status, turn.error)
+            if words or not calls:
+                record(Step("words", words, None, None, *problem, seconds, tokens))
+                seconds, tokens = 0.0, 0
+            for call in calls:
+                record(Step("call", _text(call), call, None, *problem, seconds, tokens))
+                seconds, tokens = 0.0, 0
             end: RunStatus = "max_tokens" if turn.status == "truncated" else "malformed"
             return AgentResult(conversation, steps, None, end)
         conversation.append(parsed.message)
@@ -169,15 +195,15 @@ def run_agent(
         results: list[Message] = []
         for call in parsed.tool_calls:
             bound, status, error = _bind(tool_set, call)
-            text = result_text({"name": call.name, "arguments": call.arguments})
-            record(Step("call", text, call, None, status, error, seconds, tokens))
+            record(Step("call", _text(call), call, None, status, error, seconds, tokens))
             seconds, tokens = 0.0, 0
             step = _carry_out(tool_set, call, bound, status, error, form)
             results.append({"role": "tool", "name": call.name, "content": step.text})
             record(step)
         conversation += results
-        repeated = exchange == (exchange := (parsed.tool_calls, results))
-        choice = "none" if repeated and writer.can_choose else "auto"
+        if exchange == (exchange := (parsed.tool_calls, results)):
+            return AgentResult(conversation, steps, None, "repeated")
+        choice = "auto"
     return AgentResult(conversation, steps, None, "max_steps")
 
 
@@ -215,13 +241,10 @@ class _Writer:
         }
         self._compiled: dict[str, CompiledGrammar] = {}
 
-    @property
-    def can_choose(self) -> bool:
-        """Whether a `tool_choice` other than "auto" binds the model."""
-        return isinstance(self._model, ChatModel) or self._model.vocabulary is not None
-
     def write(self, messages: list[Message], choice: str) -> _Turn:
-        if choice != "auto" and not self.can_choose:
+        """The next turn. One that was cut is "truncated", and parsed as far as it can be read."""
+        is_bound = isinstance(self._model, ChatModel) or self._model.vocabulary is not None
+        if choice != "auto" and not is_bound:
             raise ModelError(f"the model cannot be constrained, so not to tool_choice={choice!r}")
         started = time.perf_counter()
         text, tokens, cut = "", 0, False
@@ -249,8 +272,8 @@ class _Writer:
             except FormatError as problem:
                 error = str(problem)
         status: StepStatus = "ok" if parsed is not None else "malformed"
-        if cut and (parsed is None or not parsed.tool_calls):
-            parsed, status, error = None, "truncated", "the limit on tokens was reached"
+        if cut:
+            status, error = "truncated", "the limit on tokens was reached"
         return _Turn(parsed, text, status, error, time.perf_counter() - started, tokens)
 
     def _complete(self, model: Model, messages: list[Message], choice: str) -> Completion:
@@ -263,6 +286,10 @@ class _Writer:
             )
             self._compiled[choice] = grammar.compile(model.vocabulary)
         return model.generate(prompt, grammar=self._compiled[choice], **self._sampling)
+
+
+def _text(call: ToolCall) -> str:
+    return result_text({"name": call.name, "arguments": call.arguments})
 
 
 def _bind(

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from schemask.call_schema import argument_schema, types_of
+from schemask.definitions import Schema
 from schemask.errors import FormatError, UnsupportedSchemaError
 from schemask.messages import DECODER
-from schemask.tools import Schema
 
 Notation: TypeAlias = Literal["json", "raw", "python", "marked"]
 Tree: TypeAlias = Any

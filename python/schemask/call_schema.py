@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from schemask import _native
+from schemask.definitions import Schema, map_schema
 from schemask.errors import SchemaError
-from schemask.tools import Schema, ToolSet, map_schema
+from schemask.tools import ToolSet
 
 # Keywords that can narrow the types that `type` names.
 _NARROWING = {"$ref", "$dynamicRef", "allOf", "anyOf", "const", "enum", "if", "not", "oneOf"}
@@ -86,7 +87,7 @@ _EVERY_TYPE = frozenset({"null", "boolean", "number", "string", "array", "object
 @functools.lru_cache(maxsize=4096)
 def _types_of(schema: str) -> frozenset[str]:
     try:
-        grammar = _native.Grammar.from_json_schema(schema, "spaced", "schema", False, [])
+        grammar = _native.Grammar.from_json_schema(schema, "spaced", "schema", "any", False, [], {})
     except SchemaError:
         # Whoever compiles it says what is wrong with it.
         return frozenset()

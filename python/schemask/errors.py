@@ -77,3 +77,13 @@ class GenerationError(Error):
 
 class DataError(Error):
     """A line of training data that is not in the expected shape."""
+
+
+def shortened(value: object, length: int = 80) -> str:
+    """The value as an error or a `repr` shows it: on one line, and no longer than `length`."""
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} nested too deeply to be shown"
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 3] + "..."

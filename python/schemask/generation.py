@@ -4,12 +4,15 @@ the errors that stop it."""
 from __future__ import annotations
 
 import codecs
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from schemask._native import Vocabulary
-from schemask.errors import GenerationError, ModelError
+import numpy as np
+
+from schemask._native import CompiledGrammar, Vocabulary
+from schemask.errors import GenerationError, ModelError, shortened
 
 Status: TypeAlias = Literal["complete", "max_tokens", "stop"]
 
@@ -23,7 +26,9 @@ class Completion:
         token_ids: The tokens as generated, without a stop token; empty if the model does not tell.
         status: Why it ended: "complete" with a stop token of the model, "stop" at a stop string,
             "max_tokens" at the limit. Under a grammar the text is valid, unless a stop string cut
-            it.
+            it; "max_tokens" then means that the limit ended it or had a say in it: at some token
+            it forbade one that the model might have chosen, so what the text says may be cut
+            short. Greedy decoding counts only what the model would have chosen.
         prompt_tokens: Number of tokens of the prompt; 0 if the model does not tell.
         completion_tokens: Number of tokens generated; 0 if the model does not tell.
     """
@@ -42,7 +47,12 @@ class TextStream:
     unconstrained model can write such) become U+FFFD.
     """
 
-    def __init__(self, stop: Sequence[str], on_text: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, stop: str | Sequence[str], on_text: Callable[[str], None] | None = None
+    ) -> None:
+        stop = [stop] if isinstance(stop, str) else list(stop)
+        if wrong := [item for item in stop if not isinstance(item, str)]:
+            raise ModelError(f"stop strings are strings, not {wrong[0]!r}")
         if not all(stop):
             raise ModelError("an empty stop string would stop everything")
         self.stopped = False
@@ -107,6 +117,67 @@ def token_limit(max_tokens: int, prompt_tokens: int, context: int | None) -> int
             f"{prompt_tokens}{room}"
         )
     return limit
+
+
+# Letters, digits and the marks of JSON: no tokenizer that can be read as bytes changes these.
+_PROBE = '{"name": "Ada Lovelace", "born": 1815, "works": ["notes"]}'
+
+
+def check_compiled(grammar: object) -> None:
+    """Raises ModelError for what is no `CompiledGrammar`."""
+    if isinstance(grammar, CompiledGrammar):
+        return
+    hint = ""
+    if hasattr(grammar, "compile"):
+        hint = ": compile it for the model's vocabulary, grammar.compile(vocabulary)"
+    raise ModelError(f"the grammar is a CompiledGrammar, not {type(grammar).__name__}{hint}")
+
+
+def check_vocabulary(vocabulary: Vocabulary, tokenize: Callable[[str], Sequence[int]]) -> None:
+    """Raises ModelError if the model's own tokens of a text do not spell it in the vocabulary."""
+    ids = tokenize(_PROBE)
+    known = all(0 <= token_id < vocabulary.size for token_id in ids)
+    if not known or text_of(vocabulary, ids).strip() != _PROBE:
+        raise ModelError(
+            f"the grammar is compiled for another vocabulary (of {vocabulary.size} tokens) than "
+            "the model's: compile it for the vocabulary of this model"
+        )
+
+
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Raises ModelError for a number that is no integer or too small."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise ModelError(f"{name} is an integer, not {value!r}")
+    if value < least:
+        raise ModelError(f"{name} is at least {least}, not {value}")
+
+
+def check_prompt(prompt: object) -> None:
+    """Raises ModelError for a prompt that is no string."""
+    if not isinstance(prompt, str):
+        raise ModelError(f"the prompt is a string, not {shortened(prompt)}")
+
+
+def check_sampling(max_tokens: object, temperature: object, seed: object) -> None:
+    """Raises ModelError for settings that no model takes."""
+    check_count("max_tokens", max_tokens)
+    check_count("seed", seed, least=0)
+    if isinstance(temperature, bool) or not isinstance(temperature, (int, float, np.number)):
+        raise ModelError(f"temperature is a number, not {temperature!r}")
+    if not 0 <= temperature < math.inf:
+        raise ModelError(f"temperature is at least 0 and finite, not {temperature}")
+
+
+def is_wish(forbidden: float, allowed: float, margin: float) -> bool:
+    """Whether a token that a budget forbids might have been chosen, had there been no budget.
+
+    Args:
+        forbidden: The best score of the tokens that the budget forbids; -inf if there are none.
+        allowed: The best score of those that are left.
+        margin: By how much a token's score may lie below the best one for it to be chosen: 0 where
+            decoding is greedy, inf where any token can be drawn.
+    """
+    return forbidden > -math.inf and forbidden >= max(forbidden, allowed) - margin
 
 
 def text_of(vocabulary: Vocabulary, token_ids: Sequence[int]) -> str:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import pydantic
 
 from schemask import _native
+from schemask._unicode import surrogate_place
 from schemask.errors import GrammarError, SchemaError
+from schemask.limits import Limits, limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 Whitespace = Literal["flexible", "compact", "spaced"]
 PropertyOrder = Literal["schema", "any"]
+Spelling = Literal["plain", "any"]
 
 
 class Grammar:
@@ -35,8 +38,14 @@ class Grammar:
             `json.dumps` writes it.
         property_order: `"schema"`: keys come in the order of their first appearance in the schema,
             keys that it does not declare last. `"any"`: in any order.
+        spelling: Of JSON strings and numbers. `"plain"`: as `json.dumps(…, ensure_ascii=False)` or
+            JavaScript's `JSON.stringify` write them, so without needless escapes and zeros, and an
+            integer has neither fraction nor exponent. `"any"`: as JSON allows, which is what checks
+            texts of others.
         strict: Whether a keyword that is not supported exactly is an error. If not, it is ignored
             and listed in `warnings`.
+        limits: Bounds of work and memory that differ from the defaults, such as
+            `{"compile_work": 10_000_000}`; see `schemask.Limits`.
     """
 
     def __init__(self, native: _native.Grammar) -> None:
@@ -48,8 +57,10 @@ class Grammar:
         schema: Any,
         whitespace: Whitespace = "flexible",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
         resources: Mapping[str, Any] | None = None,
+        limits: Limits | None = None,
     ) -> Grammar:
         """All JSON texts that a schema accepts.
 
@@ -58,21 +69,25 @@ class Grammar:
                 type that pydantic understands.
             whitespace: See the class.
             property_order: See the class.
+            spelling: See the class.
             strict: See the class.
             resources: Documents that the schema may refer to, by URI; each like `schema`. An `$id`
                 in them counts as well. The official meta-schemas are always at hand, and nothing is
                 ever fetched. Places in these documents are given as their URI, `#` and the pointer.
+            limits: See the class.
 
         Raises:
             UnsupportedSchemaError: The schema uses what is not supported exactly; `pointer` names
                 the keyword.
             SchemaError: It is no JSON Schema, refers to nothing, or nothing satisfies it.
-            LimitError: It is too large or too deep.
+            LimitError: It is too large or too deep, or takes too much work or memory.
         """
         text = _schema_text(schema)
         others = [(uri, _schema_text(other)) for uri, other in (resources or {}).items()]
         return cls(
-            _native.Grammar.from_json_schema(text, whitespace, property_order, strict, others)
+            _native.Grammar.from_json_schema(
+                text, whitespace, property_order, spelling, strict, others, limits_of(limits)
+            )
         )
 
     @classmethod
@@ -84,10 +99,12 @@ class Grammar:
         parallel: bool = True,
         whitespace: Whitespace = "spaced",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
         min_calls: int = 1,
         max_calls: int | None = None,
         reasoning: bool = False,
+        limits: Limits | None = None,
     ) -> Grammar:
         """The turns of an assistant that may call tools: what `ChatFormat.parse` reads.
 
@@ -100,10 +117,12 @@ class Grammar:
             parallel: Whether a turn may hold more than one call.
             whitespace: See the class.
             property_order: See the class.
+            spelling: See the class.
             strict: See the class.
             min_calls: The fewest calls of a turn that calls.
             max_calls: The most calls of a turn.
             reasoning: Whether a block of reasoning may come first, in formats that have one.
+            limits: See the class.
 
         Raises:
             ToolError: Two tools of the same name.
@@ -119,10 +138,14 @@ class Grammar:
         tree = form.tree(ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning)
         text = json.dumps(tree, ensure_ascii=False)
         is_python = form.values == "python"
-        return cls(_native.Grammar.from_tree(text, whitespace, property_order, strict, is_python))
+        return cls(
+            _native.Grammar.from_tree(
+                text, whitespace, property_order, spelling, strict, is_python, limits_of(limits)
+            )
+        )
 
     @classmethod
-    def from_gbnf(cls, text: str, root: str = "root") -> Grammar:
+    def from_gbnf(cls, text: str, root: str = "root", limits: Limits | None = None) -> Grammar:
         """The texts of a grammar in GBNF, the notation of llama.cpp.
 
         Rules may be recursive in any way, also to the left.
@@ -130,13 +153,14 @@ class Grammar:
         Args:
             text: The rules.
             root: The rule whose texts are meant.
+            limits: See the class.
 
         Raises:
             GrammarError: It cannot be read, names rules that are not defined, or no text satisfies
                 a rule; with `line` and `column`.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_gbnf(text, root))
+        return cls(_native.Grammar.from_gbnf(text, root, limits_of(limits)))
 
     @classmethod
     def from_lark(
@@ -145,7 +169,9 @@ class Grammar:
         start: str = "start",
         whitespace: Whitespace = "flexible",
         property_order: PropertyOrder = "schema",
+        spelling: Spelling = "plain",
         strict: bool = True,
+        limits: Limits | None = None,
     ) -> Grammar:
         """The texts of a grammar in the notation of Lark.
 
@@ -159,7 +185,9 @@ class Grammar:
             start: The rule whose texts are meant.
             whitespace: Of JSON values; see the class.
             property_order: Of JSON values; see the class.
+            spelling: Of JSON values; see the class.
             strict: Of their schemas; see the class.
+            limits: See the class.
 
         Raises:
             GrammarError: It cannot be read, uses what is not supported (priorities, templates,
@@ -168,22 +196,29 @@ class Grammar:
             SchemaError: A schema in it is refused.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_lark(text, start, whitespace, property_order, strict))
+        return cls(
+            _native.Grammar.from_lark(
+                text, start, whitespace, property_order, spelling, strict, limits_of(limits)
+            )
+        )
 
     @classmethod
-    def from_regex(cls, pattern: str, search: bool = False) -> Grammar:
+    def from_regex(
+        cls, pattern: str, search: bool = False, limits: Limits | None = None
+    ) -> Grammar:
         """The texts that a regular expression matches as a whole.
 
         Args:
             pattern: In the syntax of ECMA-262 with Unicode semantics, as for the keyword `pattern`.
             search: Whether the texts are meant in which it matches somewhere.
+            limits: See the class.
 
         Raises:
             GrammarError: It cannot be read, or matches nothing; with `line` and `column`.
             UnsupportedSchemaError: It uses backreferences.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_regex(pattern, search))
+        return cls(_native.Grammar.from_regex(pattern, search, limits_of(limits)))
 
     @classmethod
     def literal(cls, text: str) -> Grammar:
@@ -311,8 +346,13 @@ def _schema_text(schema: Any) -> str:
         ) as e:
             raise SchemaError(f"neither a JSON Schema nor a type with one: {schema!r}") from e
     try:
-        return json.dumps(schema, allow_nan=False)
+        text = json.dumps(schema, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise SchemaError(f"the schema is not JSON: {error}") from error
     except RecursionError as error:
         raise SchemaError("the schema is nested too deeply to be written as JSON") from error
+    # An escape is what a lone surrogate becomes, and so do characters that have two.
+    if "\\ud" in text and (place := surrogate_place(schema)) is not None:
+        message = f"a lone surrogate, which no text in UTF-8 can hold (at {place or 'the root'})"
+        raise SchemaError(message, pointer=place)
+    return text

@@ -12,24 +12,61 @@ logits processor; so after such a call ask `processor.raise_if_failed()` before 
 
 Do not combine it with `logit_bias`: llama-cpp-python then drops both, without a word. A processor
 that was never called is an error in `raise_if_failed` for that reason.
+
+`Llama` stands for `llama_cpp.Llama`, whose models crash where llama.cpp was built for AMX.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import llama_cpp
 import numpy as np
 import numpy.typing as npt
 from llama_cpp import LogitsProcessorList
 
 from schemask._native import CompiledGrammar
-from schemask.errors import GenerationError
-from schemask.generation import Completion, Status, TextStream, refusal, text_of, token_limit
+from schemask.errors import GenerationError, ModelError, shortened
+from schemask.generation import (
+    Completion,
+    Status,
+    TextStream,
+    check_compiled,
+    check_sampling,
+    check_vocabulary,
+    is_wish,
+    refusal,
+    text_of,
+    token_limit,
+)
 from schemask.masking import allocate_mask, apply_mask
 
 Logits = npt.NDArray[np.float32]
+
+
+class Llama(llama_cpp.Llama):
+    """A `llama_cpp.Llama` that also works where llama.cpp was built for AMX.
+
+    Such a build, the default on Intel processors that have AMX, lays weights out anew for it and
+    crashes when it multiplies them (llama.cpp #20824). Here weights stay as they are in the file.
+    It is made, and everything is done with it, as with a `llama_cpp.Llama`, `from_pretrained`
+    included.
+    """
+
+    @property
+    def model_params(self) -> Any:
+        """The parameters of the model, as llama.cpp takes them."""
+        return self._model_params
+
+    @model_params.setter
+    def model_params(self, params: Any) -> None:
+        # The constructor takes llama.cpp's defaults and has no argument for this one.
+        if b"AMX_INT8 = 1" in llama_cpp.llama_print_system_info():
+            params.use_extra_bufts = False
+        self._model_params = params
 
 
 class SchemaLogitsProcessor:
@@ -42,12 +79,24 @@ class SchemaLogitsProcessor:
     Args:
         compiled: The grammar, compiled for the vocabulary of the model.
         max_tokens: A budget: the text is finished and valid within it.
+        margin: By how much a token's score may lie below the best one for the sampler to choose it,
+            for `is_cut`: 0 where decoding is greedy, `-log(min_p)` under min-p sampling.
     """
 
-    def __init__(self, compiled: CompiledGrammar, *, max_tokens: int | None = None) -> None:
+    def __init__(
+        self,
+        compiled: CompiledGrammar,
+        *,
+        max_tokens: int | None = None,
+        margin: float = math.inf,
+    ) -> None:
+        check_compiled(compiled)
         self._vocabulary = compiled.vocabulary
         self._matcher = compiled.matcher(max_tokens=max_tokens)
+        self._margin = margin
         self._bitmask = allocate_mask(1, self._vocabulary.size)
+        self._unaffordable = allocate_mask(1, self._vocabulary.size)
+        self._cut_at: int | None = None
         self._prompt: npt.NDArray[np.intc] | None = None
         self._generated: list[int] = []
         self._error: BaseException | None = None
@@ -62,7 +111,10 @@ class SchemaLogitsProcessor:
             try:
                 self._follow(input_ids)
                 self._matcher.fill_mask(self._bitmask)
+                wish = self._best_unaffordable(scores)
                 apply_mask(scores, self._bitmask[0])
+                if wish > -math.inf and is_wish(wish, float(scores.max()), self._margin):
+                    self._cut_at = len(self._generated)
                 return scores
             except BaseException as error:  # ctypes would print and drop even a KeyboardInterrupt
                 self._error = error
@@ -123,6 +175,20 @@ class SchemaLogitsProcessor:
         """Whether the text may end here."""
         return self._matcher.is_accepting
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the budget forbade a token that might have been chosen: the text is valid, but
+        what it says may be cut short."""
+        return self._cut_at is not None
+
+    def _best_unaffordable(self, scores: Logits) -> float:
+        """The best score of the tokens that the budget alone forbids; -inf if there are none."""
+        if self.is_cut or not self._matcher.fill_unaffordable(self._unaffordable):
+            return -math.inf
+        masked = scores.copy()
+        apply_mask(masked, self._unaffordable[0])
+        return float(masked.max())
+
     def _follow(self, input_ids: npt.NDArray[np.intc]) -> None:
         if self._prompt is None:
             self._prompt = input_ids.copy()
@@ -140,6 +206,8 @@ class SchemaLogitsProcessor:
             shared = next(differing, len(tokens))
             self._matcher.rollback(len(self._generated) - shared)
             del self._generated[shared:]
+            if self._cut_at is not None and self._cut_at >= shared:
+                self._cut_at = None
         for token_id in tokens[shared:]:
             self._accept(token_id)
 
@@ -162,7 +230,7 @@ def complete(
     top_p: float = 0.95,
     min_p: float = 0.05,
     seed: int = 0,
-    stop: Sequence[str] = (),
+    stop: str | Sequence[str] = (),
     on_text: Callable[[str], None] | None = None,
 ) -> Completion:
     """Generates a valid text; tokens that the grammar forces are evaluated in one batch, not
@@ -183,16 +251,23 @@ def complete(
         on_text: Called with each piece of text once it is certain to be part of the result.
 
     Raises:
-        ModelError: The prompt fills the context.
+        ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
+            argument has no sense.
         GenerationError: The generation could not go on; with the position and the text so far.
         LimitError, or another `Error`: the budget is too small for any valid text.
     """
+    check_compiled(compiled)
+    check_sampling(max_tokens, temperature, seed)
+    tokenize = functools.partial(llama.tokenize, add_bos=False, special=False)
+    check_vocabulary(compiled.vocabulary, lambda text: tokenize(text.encode()))
     prompt_ids = encode_prompt(llama, prompt)
     budget = token_limit(max_tokens, len(prompt_ids), llama.n_ctx())
     vocabulary = compiled.vocabulary
     stop_ids = set(vocabulary.stop_token_ids)
-    processor = SchemaLogitsProcessor(compiled, max_tokens=budget)
-    tokenize = functools.partial(llama.tokenize, add_bos=False, special=False)
+    margin = 0.0
+    if temperature > 0:
+        margin = -math.log(min_p) if min_p > 0 else math.inf
+    processor = SchemaLogitsProcessor(compiled, max_tokens=budget, margin=margin)
     text = TextStream(stop, on_text)
     generated: list[int] = []
     status: Status = "max_tokens"
@@ -235,13 +310,20 @@ def complete(
             f"the text ends at position {len(generated)}, unfinished: "
             f"{text_of(vocabulary, generated)!r}"
         )
+    if processor.is_cut:
+        status = "max_tokens"
     return Completion(text.finish(), generated, status, len(prompt_ids), len(generated))
 
 
 def encode_prompt(llama: Any, prompt: str | Sequence[int]) -> list[int]:
     """The tokens of a prompt, as `complete` reads it."""
     if not isinstance(prompt, str):
-        return list(prompt)
+        ids = list(prompt) if isinstance(prompt, Iterable) else [None]
+        if not all(isinstance(token_id, (int, np.integer)) for token_id in ids):
+            raise ModelError(
+                f"the prompt is a string or a list of token ids, not {shortened(prompt)}"
+            )
+        return [int(token_id) for token_id in ids]
     ids = list(llama.tokenize(prompt.encode(), add_bos=False, special=True))
     bos = llama.token_bos()
     if not ids or (llama._model.add_bos_token() and ids[0] != bos):

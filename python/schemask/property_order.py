@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
 
-from schemask.tools import Schema
+from schemask.definitions import Schema
 
 _Container = TypeVar("_Container", dict[str, Any], list[Any])
 

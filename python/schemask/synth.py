@@ -12,21 +12,24 @@ import json
 import os
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
 from schemask._bytes import byte_vocabulary
+from schemask._files import Journal
 from schemask._native import CompiledGrammar
 from schemask._teaching import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
-from schemask.chat_format import HERMES, TOOL_CODE, Message, call_schema
-from schemask.errors import DataError, Error
+from schemask.chat_format import HERMES, TOOL_CODE, Message, call_schema, check_messages
+from schemask.definitions import Schema
+from schemask.errors import DataError, Error, shortened
+from schemask.generation import check_sampling
 from schemask.grammar import Grammar, PropertyOrder
 from schemask.models.base import Model
-from schemask.tools import Schema, ToolSet, ToolsLike
+from schemask.tools import ToolSet, ToolsLike
 from schemask.vocabulary import Vocabulary
 
 
@@ -116,7 +119,9 @@ def generate(
             request's `schema` says).
         tools: The tools; none of them is run.
         count: Lines that the file shall have in the end.
-        path: The file. It is continued if it exists; a last line that a kill has torn is removed.
+        path: The file. It is continued if it holds lines of this function for these tools, of which
+            a kill may have torn the last one; any other file is left as it is. While one run
+            writes it, another is refused.
         seed: Decides about everything that is drawn.
         words: Share of conversations in which no tool is called.
         parallel: Share of conversations in which one turn makes two calls.
@@ -127,23 +132,21 @@ def generate(
         progress: Show a progress bar on standard error.
 
     Raises:
-        DataError: A file that cannot be continued (a damaged line, other tools), or a line for
-            which all attempts were refused; lines written so far stay.
+        DataError: A file that cannot be continued (a damaged line, other tools, another writer) or
+            written, or a line for which all attempts were refused; lines written so far stay.
         UnsupportedSchemaError: Parameters of a tool that are not supported exactly.
         ModelError: As the teacher raises. What a function raises passes through.
     """
     tool_set = ToolSet.of(tools)
-    if not len(tool_set):
-        raise DataError("no tools to write conversations for")
-    if not (words >= 0 and parallel >= 0 and words + parallel <= 1):
-        raise DataError("words and parallel are shares of all conversations")
-    if attempts < 1:
-        raise DataError("attempts must be at least 1")
+    place = _check_plan(tool_set, count, path, words, parallel, attempts)
+    check_sampling(max_tokens, temperature, seed=0)
+    if not isinstance(teacher, Model) and not callable(teacher):
+        raise DataError(f"the teacher is a Model or a function, not {shortened(teacher)}")
     plan = _Plan(tool_set, seed, words, parallel)
     writer = _Writer(teacher, temperature, max_tokens)
     report = Report()
-    with _open(Path(path), resume) as file:
-        found = [_request_key(request) for request in _existing(file, tool_set)]
+    with Journal(place) as journal:
+        found = _continue(journal, tool_set, resume)
         requests, report.found = set(found), len(found)
         bar = tqdm(
             total=count,
@@ -153,14 +156,51 @@ def generate(
         )
         with bar:
             for index in range(report.found, count):
-                line = _next_line(plan, writer, index, attempts, requests, report)
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
+                journal.append(_next_line(plan, writer, index, attempts, requests, report))
                 report.written += 1
                 bar.update()
                 bar.set_postfix(report.refused, refresh=False)
     return report
+
+
+def check(
+    tools: ToolsLike,
+    count: int,
+    path: str | os.PathLike[str],
+    *,
+    words: float = 0.1,
+    parallel: float = 0.1,
+    attempts: int = 16,
+    resume: bool = True,
+) -> None:
+    """Raises what `generate` would raise before it asks the teacher; nothing is changed."""
+    tool_set = ToolSet.of(tools)
+    with Journal(_check_plan(tool_set, count, path, words, parallel, attempts)) as journal:
+        _read(journal, tool_set, resume)
+
+
+def _check_plan(
+    tools: ToolSet,
+    count: int,
+    path: str | os.PathLike[str],
+    words: float,
+    parallel: float,
+    attempts: int,
+) -> Path:
+    if not len(tools):
+        raise DataError("no tools to write conversations for")
+    for name, share in {"words": words, "parallel": parallel}.items():
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            raise DataError(f"{name} is a share of all conversations, from 0 to 1, not {share!r}")
+    if words + parallel > 1:
+        raise DataError("words and parallel are shares of all conversations: together 1 at most")
+    for name, value, least in (("count", count, 0), ("attempts", attempts, 1)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise DataError(f"{name} is an integer of at least {least}, not {value!r}")
+    try:
+        return Path(path)
+    except TypeError as error:
+        raise DataError(f"path is the place of a file, not {path!r}") from error
 
 
 class _Refused(Exception):
@@ -351,33 +391,82 @@ def _request_key(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def _open(path: Path, resume: bool) -> BinaryIO:
-    try:
-        file = path.open("ab+")
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
-    if not resume and file.tell():
-        file.close()
-        raise DataError(f"{path} has content already")
-    return file
+def _continue(journal: Journal, tools: ToolSet, resume: bool) -> list[str]:
+    """The keys of the requests in the file, of which the end of a torn line is cut off."""
+    requests, torn = _read(journal, tools, resume)
+    if torn:
+        journal.cut(journal.size - len(torn))
+    return [_request_key(request) for request in requests]
 
 
-def _existing(file: BinaryIO, tools: ToolSet) -> Iterator[str]:
-    """The requests of the whole lines in the file; what is left of a torn line is cut off."""
-    file.seek(0)
+def _read(journal: Journal, tools: ToolSet, resume: bool) -> tuple[list[str], bytes]:
+    """The requests of the whole lines in the file, and what is there of a torn last line.
+
+    Raises:
+        DataError: A line that `generate` would not have written, or the beginning of such a one.
+    """
+    if not resume and journal.size:
+        raise DataError(f"{journal.path} has content already")
     known = tools.definitions
-    end = 0
-    for number, line in enumerate(file, start=1):
+    requests: list[str] = []
+    for number, line in enumerate(journal.lines(), start=1):
         if not line.endswith(b"\n"):
-            break
-        end += len(line)
+            if not _begins_a_line(line, known):
+                raise DataError(
+                    f"{journal.path} is left as it is: line {number}, which has no end, is no "
+                    "beginning of a conversation with these tools",
+                    line=number,
+                )
+            return requests, line
         try:
             example = json.loads(line)
-            request: str = example["messages"][0]["content"]
-            offered = example["tools"]
-        except (ValueError, LookupError, TypeError) as error:
-            raise DataError(f"line {number} is damaged: {error}", line=number) from error
+            if not isinstance(example, dict) or set(example) != {"messages", "tools"}:
+                raise DataError("not an object of messages and tools")
+            messages, offered = check_messages(example["messages"]), example["tools"]
+            if not messages or messages[0]["role"] != "user" or not isinstance(offered, list):
+                raise DataError("not a conversation with tools")
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DataError(
+                f"{journal.path} is left as it is: line {number} is damaged, or no conversation "
+                f"of schemask: {error}",
+                line=number,
+            ) from error
         if not all(tool in known for tool in offered):
-            raise DataError(f"line {number} offers other tools", line=number)
-        yield request
-    file.truncate(end)
+            raise DataError(
+                f"{journal.path} is left as it is: line {number} offers other tools", line=number
+            )
+        requests.append(messages[0]["content"])
+    return requests, b""
+
+
+def _begins_a_line(data: bytes, definitions: list[dict[str, Any]]) -> bool:
+    """Whether the bytes are the beginning of a line as `generate` writes it."""
+
+    def message(role: str, **others: Schema) -> Schema:
+        properties = {"role": {"const": role}, **others}
+        return {"properties": properties, "required": list(properties), **closed}
+
+    closed: Schema = {"type": "object", "additionalProperties": False}
+    text: Schema = {"type": "string"}
+    call = {"name": text, "arguments": {"type": "object"}}
+    function = {"properties": call, "required": list(call), **closed}
+    wrapped = {"type": {"const": "function"}, "function": function}
+    calls = {"type": "array", "items": {"properties": wrapped, "required": list(wrapped), **closed}}
+    later = [
+        message("assistant", content=text, tool_calls=calls),
+        message("tool", name=text, content=text),
+        message("assistant", content=text),
+    ]
+    messages = {
+        "type": "array",
+        "prefixItems": [message("user", content=text)],
+        "items": {"anyOf": later},
+    }
+    line = {
+        "messages": messages,
+        "tools": {"type": "array", "items": {"enum": definitions}},
+    }
+    schema = {"properties": line, "required": list(line), **closed}
+    # The keys of data come in the order that they have there, whatever a schema says first.
+    grammar = Grammar.from_json_schema(schema, whitespace="spaced", property_order="any")
+    return grammar.compile(byte_vocabulary()).matcher().accept_bytes(data)

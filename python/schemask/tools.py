@@ -16,39 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, overload
 
 import pydantic
-from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError, to_json
 
+from schemask._unicode import surrogate_place
+from schemask.definitions import Schema, map_schema, read_definition, shorten
+from schemask.docstrings import read_docstring
 from schemask.errors import ToolError
-
-Schema: TypeAlias = dict[str, Any]
-
-# Keywords whose value maps names to schemas, and those whose value is data and no schema at all.
-_SCHEMA_MAPS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
-_DATA = {"const", "default", "enum", "example", "examples", "required"}
+from schemask.python_values import BindableSchema, DescribedSchema, bindable, whole_numbers
 
 _NAME = re.compile(r"[\w.:/-]+")
-
-
-def map_schema(schema: Any, change: Callable[[Schema], Schema]) -> Any:
-    """A copy of `schema` in which every object that is itself a schema went through `change`.
-
-    Names of properties and definitions and the data under `const`, `enum`, `default` and `examples`
-    are left alone, even where they look like keywords.
-    """
-    if isinstance(schema, list):
-        return [map_schema(item, change) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    copy: Schema = {}
-    for keyword, value in schema.items():
-        if keyword in _DATA:
-            copy[keyword] = value
-        elif keyword in _SCHEMA_MAPS and isinstance(value, dict):
-            copy[keyword] = {name: map_schema(sub, change) for name, sub in value.items()}
-        else:
-            copy[keyword] = map_schema(value, change)
-    return change(copy)
 
 
 def _tidy(schema: Schema) -> Schema:
@@ -59,11 +35,6 @@ def _tidy(schema: Schema) -> Schema:
     return schema
 
 
-class _ArgumentsSchema(GenerateJsonSchema):
-    # A default that JSON cannot spell still works in Python; the schema only leaves it out.
-    ignored_warning_kinds = GenerateJsonSchema.ignored_warning_kinds | {"non-serializable-default"}
-
-
 @dataclass(frozen=True, eq=False)
 class Tool:
     """A function that a model can call, or only the definition of one.
@@ -71,7 +42,8 @@ class Tool:
     Attributes:
         name: The name that the model writes.
         description: What the tool does, for the model to read; may be empty.
-        parameters: JSON Schema of the arguments object.
+        parameters: JSON Schema of the arguments object. Of a function, it allows what `bind` takes
+            and nothing else: dates that Python can hold, numbers that are floats.
         function: The Python function, or None for a definition that something else carries out.
     """
 
@@ -79,6 +51,7 @@ class Tool:
     description: str
     parameters: Schema
     function: Callable[..., Any] | None = None
+    _described: Schema | None = field(default=None, repr=False)
     _arguments: type[pydantic.BaseModel] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -86,6 +59,11 @@ class Tool:
             raise ToolError(
                 f"tool name {self.name!r}: only letters, digits, and any of _ . : / - are allowed"
             )
+        if surrogate_place(self.description) is not None:
+            raise ToolError(f"{self.name}: the description holds a lone surrogate")
+        if (place := surrogate_place(self.parameters)) is not None:
+            message = f"{self.name}: the parameters hold a lone surrogate, at {place}"
+            raise ToolError(message, pointer=place)
 
     @classmethod
     def from_function(
@@ -97,8 +75,8 @@ class Tool:
     ) -> Tool:
         """A tool from a function, bound method, `functools.partial` or callable object.
 
-        Every parameter needs a type annotation. Descriptions come from the docstring (its `Args:`
-        section in Google style), unless the annotation carries its own as a pydantic `Field`.
+        Every parameter needs a type annotation. Descriptions come from the docstring (in the style
+        of Google, numpy or Sphinx), unless the annotation carries its own as a pydantic `Field`.
 
         Raises:
             ToolError: `*args` or `**kwargs`, a parameter without annotation, a type that JSON
@@ -107,56 +85,48 @@ class Tool:
         plain, bound = _unwrap(function)
         own_name = name or getattr(plain, "__name__", None) or type(plain).__name__
         parameters = _parameters_of(function, plain, bound, own_name)
-        summary, notes = _parse_docstring(inspect.getdoc(plain) or "", set(parameters))
+        summary, notes = read_docstring(inspect.getdoc(plain) or "", parameters)
         arguments = _arguments_model(own_name, parameters)
         try:
-            raw = arguments.model_json_schema(schema_generator=_ArgumentsSchema)
+            described = arguments.model_json_schema(schema_generator=DescribedSchema)
+            exact = arguments.model_json_schema(schema_generator=BindableSchema)
         except pydantic.PydanticUserError as error:
             raise ToolError(f"{own_name}: no JSON Schema for its arguments: {error}") from error
-        # The docstring of the model that was made up here says nothing about the tool.
-        raw.pop("description", None)
-        schema = map_schema(raw, _tidy)
-        schema.setdefault("properties", {})
-        for parameter, note in notes.items():
-            schema["properties"][parameter].setdefault("description", note)
         return cls(
             name=own_name,
             description=summary if description is None else description,
-            parameters=schema,
+            parameters=_parameters_schema(map_schema(exact, bindable), notes),
             function=function,
+            _described=_parameters_schema(described, notes),
             _arguments=arguments,
         )
 
     @classmethod
-    def from_definition(cls, definition: Mapping[str, Any]) -> Tool:
-        """A tool without a function, from `{"type": "function", "function": {...}}`.
+    def from_definition(cls, definition: Any) -> Tool:
+        """A tool without a function, from a definition as one of the common interfaces writes it.
 
-        The inner part alone will do as well.
+        Those are OpenAI's (chat completions, also the inner part alone, and responses), Anthropic's
+        (`input_schema`), that of the Model Context Protocol (`inputSchema`; also as the objects of
+        its client), Gemini's (`parameters` with types in capitals, or `parametersJsonSchema`) and
+        Bedrock's (`toolSpec`).
 
         Raises:
-            ToolError: No name, or parameters that are not the schema of an object.
+            ToolError: No name, parameters that are not the schema of an object, or a key that is
+                not known and might hold them.
         """
-        inner = definition.get("function", definition)
-        if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str):
-            raise ToolError(f"a tool definition needs a name: {_shorten(definition)}")
-        name = inner["name"]
-        parameters = inner.get("parameters")
-        if parameters is None:
-            parameters = {"type": "object", "properties": {}, "additionalProperties": False}
-        if not isinstance(parameters, Mapping) or parameters.get("type") != "object":
-            raise ToolError(f'{name}: parameters must be a JSON Schema with "type": "object"')
-        description = inner.get("description") or ""
-        if not isinstance(description, str):
-            raise ToolError(f"{name}: the description must be a string")
-        return cls(name=name, description=description, parameters=dict(parameters))
+        name, description, parameters = read_definition(definition)
+        return cls(name=name, description=description, parameters=parameters)
 
     @property
     def definition(self) -> dict[str, Any]:
-        """The shape that OpenAI, transformers and TRL share."""
+        """The shape that OpenAI, transformers and TRL share, for models to read.
+
+        Of the parameters, it leaves out what only keeps values within the range of Python's types.
+        """
         function: dict[str, Any] = {"name": self.name}
         if self.description:
             function["description"] = self.description
-        function["parameters"] = self.parameters
+        function["parameters"] = self._described or self.parameters
         return {"type": "function", "function": function}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -174,9 +144,11 @@ class Tool:
         function = self._require_function()
         assert self._arguments is not None
         if not isinstance(arguments, Mapping):
-            raise ToolError(f"{self.name}: arguments must be an object, not {_shorten(arguments)}")
+            raise ToolError(f"{self.name}: arguments must be an object, not {shorten(arguments)}")
         try:
-            values = self._arguments.model_validate(dict(arguments))
+            # As JSON, because strict types take strings for dates and members of enums only there.
+            text = to_json(whole_numbers(dict(arguments)), inf_nan_mode="constants")
+            values = self._arguments.model_validate_json(text)
         except pydantic.ValidationError as error:
             problems = (
                 f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg']}"
@@ -185,6 +157,8 @@ class Tool:
             raise ToolError(f"{self.name}: {'; '.join(problems)}") from error
         except RecursionError as error:
             raise ToolError(f"{self.name}: the arguments are nested too deeply") from error
+        except Exception as error:  # of a validator that somebody else wrote
+            raise ToolError(f"{self.name}: {type(error).__name__}: {error}") from error
         given = {
             str(info.alias): getattr(values, attribute)
             for attribute, info in type(values).model_fields.items()
@@ -243,7 +217,7 @@ def tool(
 class ToolSet:
     """Tools with unique names, in the order in which they were given.
 
-    Takes `Tool`s, plain functions, and OpenAI-style definitions (which have no function to call).
+    Takes `Tool`s, plain functions, and definitions (which have no function to call).
     """
 
     def __init__(self, tools: Iterable[Tool | Callable[..., Any] | Mapping[str, Any]] = ()) -> None:
@@ -252,12 +226,10 @@ class ToolSet:
         for item in tools:
             if isinstance(item, Tool):
                 made = item
-            elif isinstance(item, Mapping):
-                made = Tool.from_definition(item)
             elif callable(item):
                 made = Tool.from_function(item)
             else:
-                raise ToolError(f"not a tool: {_shorten(item)}")
+                made = Tool.from_definition(item)
             if made.name in self._tools:
                 raise ToolError(f"two tools are called {made.name!r}")
             self._tools[made.name] = made
@@ -321,7 +293,7 @@ def _unwrap(function: Callable[..., Any]) -> tuple[Any, set[str]]:
         bound |= set(function.keywords)
         function = function.func
     if not callable(function):
-        raise ToolError(f"not a function: {_shorten(function)}")
+        raise ToolError(f"not a function: {shorten(function)}")
     return function, bound
 
 
@@ -349,6 +321,16 @@ def _parameters_of(
             raise ToolError(f"{name}: parameter {parameter.name!r} needs a type annotation")
         parameters[parameter.name] = (hints[parameter.name], parameter.default)
     return parameters
+
+
+def _parameters_schema(schema: Schema, notes: dict[str, str]) -> Schema:
+    # The docstring of the model that was made up here says nothing about the tool.
+    own = {keyword: value for keyword, value in schema.items() if keyword != "description"}
+    made: Schema = map_schema(own, _tidy)
+    made.setdefault("properties", {})
+    for parameter, note in notes.items():
+        made["properties"][parameter].setdefault("description", note)
+    return made
 
 
 def _arguments_model(name: str, parameters: dict[str, tuple[Any, Any]]) -> type[pydantic.BaseModel]:
@@ -386,47 +368,3 @@ def _bind(signature: inspect.Signature, given: dict[str, Any]) -> inspect.BoundA
         else:
             skipped.append(parameter.default)
     return signature.bind(*positional, **given)
-
-
-_SECTION = re.compile(
-    r"(Args|Arguments|Parameters|Params|Returns?|Yields?|Raises|Examples?|Notes?|Attributes|"
-    r"References|See Also|Todo|Warnings?|Warns):\s*"
-)
-_ARGUMENT = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*(?:\([^)]*\)[^)]*)*\))?\s*:\s*(.*)")
-
-
-def _parse_docstring(doc: str, names: set[str]) -> tuple[str, dict[str, str]]:
-    """Splits a Google-style docstring into the text before its sections and the notes per argument.
-
-    A line of the `Args:` section starts a new argument if it is indented like the first one and
-    names one of `names`; everything deeper belongs to the argument above it.
-    """
-    summary: list[str] = []
-    notes: dict[str, list[str]] = {}
-    section: str | None = None
-    indent: int | None = None
-    current: list[str] | None = None
-    for line in doc.splitlines():
-        header = _SECTION.fullmatch(line)
-        if header:
-            section, indent, current = header[1], None, None
-        elif section is None:
-            summary.append(line)
-        elif section in ("Args", "Arguments", "Parameters", "Params") and line.strip():
-            depth = len(line) - len(line.lstrip())
-            indent = depth if indent is None else indent
-            argument = _ARGUMENT.fullmatch(line.strip())
-            if depth <= indent:
-                current = None
-                if argument and argument[1] in names:
-                    current = notes.setdefault(argument[1], [])
-                    current.append(argument[2])
-            elif current is not None:
-                current.append(line.strip())
-    found = {name: " ".join(filter(None, lines)).strip() for name, lines in notes.items()}
-    return "\n".join(summary).strip(), {name: note for name, note in found.items() if note}
-
-
-def _shorten(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -16,8 +16,10 @@ checks each sequence once more before it returns it.
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +28,15 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from schemask._native import CompiledGrammar, Matcher, fill_masks
-from schemask.errors import GenerationError
-from schemask.generation import refusal, text_of
+from schemask.errors import GenerationError, ModelError, shortened
+from schemask.generation import (
+    TextStream,
+    check_compiled,
+    check_count,
+    check_vocabulary,
+    is_wish,
+    refusal,
+)
 from schemask.masking import allocate_mask, apply_mask
 
 MIN_CACHED_STATES = 1024
@@ -39,8 +48,9 @@ class SchemaLogitsProcessor(LogitsProcessor):
     States are found by the tokens generated so far, never by row number or call order, and the
     scores passed in are left as they are. So batches with left padding, beam search,
     `num_return_sequences` and assisted decoding (which returns to shorter prefixes) need no further
-    care. Use one processor for one `generate` call: the prompts are learned from the first call,
-    and a call with other prompts is an error.
+    care. Prompts are learned from the calls: rows that begin with none that is known begin a new
+    generation, so that a `pipeline` can go through many prompts. (A prompt that begins with an
+    earlier one is taken for that one and generated text: give it a processor of its own.)
 
     After a stop token a row may hold anything (generation pads finished rows), and only stop tokens
     are allowed. Columns of the scores past the vocabulary are -inf.
@@ -49,12 +59,14 @@ class SchemaLogitsProcessor(LogitsProcessor):
         compiled: The grammar, compiled for the model's vocabulary.
         max_tokens: A budget, normally `max_new_tokens`: the text is finished and valid within it.
         prompt_length: Tokens per row, padding included, that come before the constrained text. By
-            default the width of the first call; a smaller number makes the end of the prompt part
-            of the text.
+            default the width of the call that begins a generation; a smaller number makes the end
+            of the prompt part of the text.
+        margin: By how much a token's score may lie below the best one for it to be chosen, for
+            `is_cut`: 0 where decoding is greedy.
 
     Raises:
-        GenerationError: On a call with rows that hold a token the grammar does not allow, or other
-            prompts than those of the first call. It reaches the caller of `generate`.
+        GenerationError: On a call with rows that hold a token the grammar does not allow, or that
+            are shorter than `prompt_length`. It reaches the caller of `generate`.
         MaskError: The model has fewer logits than the vocabulary has allowed tokens.
     """
 
@@ -67,12 +79,17 @@ class SchemaLogitsProcessor(LogitsProcessor):
         *,
         max_tokens: int | None = None,
         prompt_length: int | None = None,
+        margin: float = math.inf,
     ) -> None:
-        self._compiled = compiled
+        check_compiled(compiled)
         self._vocabulary = compiled.vocabulary
         self._start = compiled.matcher(max_tokens=max_tokens)
+        self._margin = margin
+        self._cuts: set[tuple[bytes, bytes]] = set()
+        if prompt_length is not None:
+            check_count("prompt_length", prompt_length, least=0)
         self._prompt_length = prompt_length
-        self._prompts: frozenset[bytes] | None = None
+        self._prompts: OrderedDict[bytes, None] = OrderedDict()
         self._states: OrderedDict[bytes, Matcher] = OrderedDict()
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.Tensor) -> torch.Tensor:
@@ -83,7 +100,9 @@ class SchemaLogitsProcessor(LogitsProcessor):
         """
         prompts, texts = self._split(input_ids.cpu().numpy().astype(np.int64, copy=False))
         states = {text: self._state(text) for text in dict.fromkeys(texts)}
-        self._forget(keep=max(MIN_CACHED_STATES, 4 * len(texts)))
+        keep = max(MIN_CACHED_STATES, 4 * len(texts))
+        _forget(self._states, keep)
+        _forget(self._prompts, keep)
         _check_refusals(prompts, [states[text] for text in texts])
         live = {text: state for text, state in states.items() if isinstance(state, Matcher)}
         bitmask = allocate_mask(len(live) + 1, self._vocabulary.size)  # the last row allows nothing
@@ -93,21 +112,61 @@ class SchemaLogitsProcessor(LogitsProcessor):
         are_in_order = rows == list(range(len(live)))
         masked = scores.clone()
         apply_mask(masked, bitmask[:-1] if are_in_order else bitmask[rows])
+        self._note_cuts(list(zip(prompts, texts, strict=True)), states, scores, masked)
         return masked
+
+    def is_cut(self, prompt_ids: Sequence[int], token_ids: Sequence[int]) -> bool:
+        """Whether the budget forbade a token of a text that might have been chosen.
+
+        Such a text is valid, but what it says may be cut short.
+
+        Args:
+            prompt_ids: The prompt as `generate` got it, padding included.
+            token_ids: The tokens generated after it, without a stop token.
+        """
+        prompt = np.asarray(prompt_ids, dtype=np.int64).tobytes()
+        text = np.asarray(token_ids, dtype=np.int64).tobytes()
+        return any((prompt, text[:end]) in self._cuts for end in range(0, len(text) + 8, 8))
+
+    def _note_cuts(
+        self,
+        rows: list[tuple[bytes, bytes]],
+        states: dict[bytes, Matcher | GenerationError],
+        scores: torch.Tensor,
+        masked: torch.Tensor,
+    ) -> None:
+        unaffordable = allocate_mask(1, self._vocabulary.size)
+        for number, (prompt, text) in enumerate(rows):
+            state = states[text]
+            if not isinstance(state, Matcher) or not state.fill_unaffordable(unaffordable):
+                continue
+            wishes = scores[number].clone()
+            apply_mask(wishes, unaffordable[0])
+            if is_wish(float(wishes.max()), float(masked[number].max()), self._margin):
+                self._cuts.add((prompt, text))
 
     def _split(self, rows: npt.NDArray[np.int64]) -> tuple[list[bytes], list[bytes]]:
         """The prompt and the generated tokens of each row; int64 arrays as bytes, to be keys."""
-        if self._prompt_length is None:
-            self._prompt_length = rows.shape[1]
-        prompts = [row.tobytes() for row in rows[:, : self._prompt_length]]
-        if self._prompts is None:
-            self._prompts = frozenset(prompts)
-        if rows.shape[1] < self._prompt_length or not self._prompts.issuperset(prompts):
-            raise GenerationError(
-                "the rows do not begin with the prompts of the first call: "
-                "make a new SchemaLogitsProcessor for each call of generate"
-            )
-        return prompts, [row.tobytes() for row in rows[:, self._prompt_length :]]
+        whole = [row.tobytes() for row in rows]
+        lengths = list(map(self._prompt_bytes, whole))
+        if None in lengths:
+            length = rows.shape[1] if self._prompt_length is None else self._prompt_length
+            if rows.shape[1] < length:
+                raise GenerationError(
+                    f"rows of {rows.shape[1]} tokens are shorter than prompt_length={length}"
+                )
+            self._cuts.clear()
+            lengths = [8 * length] * len(whole)
+        prompts = [row[:end] for row, end in zip(whole, lengths, strict=True)]
+        for prompt in prompts:
+            self._prompts[prompt] = None
+            self._prompts.move_to_end(prompt)
+        return prompts, [row[end:] for row, end in zip(whole, lengths, strict=True)]
+
+    def _prompt_bytes(self, row: bytes) -> int | None:
+        """The length of the longest known prompt that a row begins with."""
+        lengths = sorted({len(prompt) for prompt in self._prompts}, reverse=True)
+        return next((end for end in lengths if row[:end] in self._prompts), None)
 
     def _state(self, text: bytes) -> Matcher | GenerationError:
         """The matcher after the generated tokens `text`, or its refusal of one of them."""
@@ -129,9 +188,10 @@ class SchemaLogitsProcessor(LogitsProcessor):
     def _accepts(self, state: Matcher, token_id: int) -> bool:
         return 0 <= token_id < self._vocabulary.size and state.accept(token_id)
 
-    def _forget(self, keep: int) -> None:
-        while len(self._states) > keep:
-            self._states.popitem(last=False)
+
+def _forget(cache: OrderedDict[bytes, Any], keep: int) -> None:
+    while len(cache) > keep:
+        cache.popitem(last=False)
 
 
 def _check_refusals(prompts: list[bytes], states: list[Matcher | GenerationError]) -> None:
@@ -151,7 +211,7 @@ def _check_refusals(prompts: list[bytes], states: list[Matcher | GenerationError
 def generate(
     model: Any,
     tokenizer: Any,
-    prompts: Sequence[str | Sequence[int]],
+    prompts: str | Sequence[str | Sequence[int]],
     compiled: CompiledGrammar,
     *,
     max_new_tokens: int = 256,
@@ -161,32 +221,46 @@ def generate(
 
     Adds to `model.generate` what is easily forgotten: left padding, all stop tokens, the token
     budget, texts made of the very bytes that the grammar saw, and an error instead of any text that
-    is not valid.
+    is not valid. Warns of texts that `max_new_tokens` cut short, as `Completion.status` tells it.
 
     Args:
         model: A `transformers` model that generates.
         tokenizer: Its tokenizer; encodes those prompts that are strings, with its special tokens.
-        prompts: Texts, or token ids (what `apply_chat_template` returns), as one batch.
+        prompts: Texts, or token ids (what `apply_chat_template` returns), as one batch. A string
+            is one prompt.
         compiled: The grammar, compiled for the model's vocabulary.
         max_new_tokens: Tokens for each text, all of which are finished within it.
         options: Further arguments of `model.generate`, such as `do_sample` or `num_beams`.
+            `stop_strings` end a text early, and are not part of it; only then is it not valid, but
+            the beginning of a valid one.
 
     Returns:
         `num_return_sequences` texts (default 1) for each prompt, in order.
 
     Raises:
+        ModelError: No prompts, an empty one, or a grammar for another vocabulary.
         GenerationError: A sequence is not valid. Beam search returns such ones when it runs out of
             valid beams.
     """
-    encoded = [list(tokenizer(p)["input_ids"]) if isinstance(p, str) else list(p) for p in prompts]
+    check_compiled(compiled)
+    check_count("max_new_tokens", max_new_tokens)
+    check_vocabulary(
+        compiled.vocabulary, lambda text: tokenizer.encode(text, add_special_tokens=False)
+    )
+    encoded = [_encode(tokenizer, prompt) for prompt in _prompt_list(prompts)]
     width = max(map(len, encoded))
-    stop_ids = compiled.vocabulary.stop_token_ids
+    vocabulary = compiled.vocabulary
+    stop_ids = vocabulary.stop_token_ids
     padding = stop_ids[0]  # behind the attention mask any token will do
-    input_ids = torch.tensor([[padding] * (width - len(ids)) + ids for ids in encoded])
+    padded = [[padding] * (width - len(ids)) + ids for ids in encoded]
     attention = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in encoded])
-    processor = SchemaLogitsProcessor(compiled, max_tokens=max_new_tokens)
+    margin = 0.0 if _is_greedy(model, options) else math.inf
+    processor = SchemaLogitsProcessor(compiled, max_tokens=max_new_tokens, margin=margin)
+    stops = options.get("stop_strings") or ()
+    if stops:
+        options["tokenizer"] = tokenizer
     output = model.generate(
-        input_ids=input_ids.to(model.device),
+        input_ids=torch.tensor(padded).to(model.device),
         attention_mask=attention.to(model.device),
         max_new_tokens=max_new_tokens,
         logits_processor=LogitsProcessorList([processor, *options.pop("logits_processor", [])]),
@@ -195,18 +269,68 @@ def generate(
         **options,
     )
     sequences = output if isinstance(output, torch.Tensor) else output.sequences
-    return [_checked_text(compiled, row) for row in sequences[:, width:].tolist()]
+    rows: list[list[int]] = sequences[:, width:].tolist()
+    texts: list[str] = []
+    cut = 0
+    for number, row in enumerate(rows):
+        length = next((n for n, token in enumerate(row) if token in stop_ids), len(row))
+        prompt = padded[number * len(padded) // len(rows)]
+        cut += length == max_new_tokens or processor.is_cut(prompt, row[:length])
+        texts.append(_checked_text(compiled, row[:length], stops))
+    if cut:
+        warnings.warn(
+            f"max_new_tokens={max_new_tokens} ended {cut} of {len(texts)} texts: they are valid, "
+            "but what they say may be cut short",
+            stacklevel=2,
+        )
+    return texts
 
 
-def _checked_text(compiled: CompiledGrammar, tokens: list[int]) -> str:
-    vocabulary = compiled.vocabulary
-    stops = set(vocabulary.stop_token_ids)
-    length = next((n for n, token in enumerate(tokens) if token in stops), len(tokens))
+def _prompt_list(
+    prompts: str | Sequence[str | Sequence[int]],
+) -> Sequence[str | Sequence[int]]:
+    if isinstance(prompts, str):
+        return [prompts]
+    if not isinstance(prompts, Sequence):
+        raise ModelError(f"prompts are strings or lists of token ids, not {type(prompts).__name__}")
+    if not prompts:
+        raise ModelError("prompts is empty: there is nothing to continue")
+    return prompts
+
+
+def _encode(tokenizer: Any, prompt: str | Sequence[int]) -> list[int]:
+    if isinstance(prompt, str):
+        ids = list(tokenizer(prompt)["input_ids"])
+    elif isinstance(prompt, Iterable):
+        ids = list(prompt)
+    else:
+        raise ModelError(f"a prompt is a string or a list of token ids, not {shortened(prompt)}")
+    if not all(isinstance(token_id, (int, np.integer)) for token_id in ids):
+        raise ModelError(f"a prompt is a string or a list of token ids, not {shortened(prompt)}")
+    if not ids:
+        raise ModelError("a prompt has no tokens, and the tokenizer puts none before it")
+    return ids
+
+
+def _is_greedy(model: Any, options: dict[str, Any]) -> bool:
+    """Whether the token with the best score is always taken."""
+    config = options.get("generation_config") or model.generation_config
+
+    def option(name: str) -> Any:
+        return options.get(name, getattr(config, name, None))
+
+    return not option("do_sample") and option("num_beams") in (None, 1)
+
+
+def _checked_text(compiled: CompiledGrammar, tokens: list[int], stops: str | Sequence[str]) -> str:
+    stream = TextStream(stops)
     matcher = compiled.matcher()
-    for position, token_id in enumerate(tokens[:length]):
+    for position, token_id in enumerate(tokens):
         if not matcher.accept(token_id):
-            raise refusal(vocabulary, tokens, position)
-    text = text_of(vocabulary, tokens[:length])
+            raise refusal(compiled.vocabulary, tokens, position)
+        if stream.feed(compiled.vocabulary.token(token_id)):
+            return stream.finish()
+    text = stream.finish()
     if not matcher.is_accepting:
-        raise GenerationError(f"the text ends at position {length}, unfinished: {text!r}")
+        raise GenerationError(f"the text ends at position {len(tokens)}, unfinished: {text!r}")
     return text

@@ -125,14 +125,20 @@ class Vocabulary(NativeVocabulary):
     @classmethod
     def _build(cls, data: VocabularyData) -> Self:
         vocabulary = cls(*data)
-        if vocabulary.unreachable_bytes:
-            names = ", ".join(f"0x{byte:02X}" for byte in vocabulary.unreachable_bytes)
+        missing = [byte for byte in vocabulary.unreachable_bytes if byte not in _RARE_BYTES]
+        if missing:
+            names = ", ".join(f"0x{byte:02X}" for byte in missing)
             warnings.warn(
                 "no token spells these bytes alone, so text that holds them may be "
                 f"unreachable: {names}",
                 stacklevel=3,
             )
         return vocabulary
+
+
+# Control characters, and what begins characters of planes that have none: many a vocabulary cannot
+# spell them, and hardly a text holds them.
+_RARE_BYTES = {*range(0x20), 0x7F, 0xF1, 0xF2} - set(b"\t\n\r")
 
 
 def read_transformers(

@@ -19,6 +19,16 @@ pub(super) fn hostname(build: Build) -> NodeId {
     name(build, build.text("."))
 }
 
+/// A host name of RFC 1034, section 3.1, as RFC 1123 has it: any letters, digits and inner hyphens.
+pub(super) fn plain(build: Build) -> NodeId {
+    let edge = build.pattern("[A-Za-z0-9]");
+    let inner = build
+        .0
+        .repeat_between(build.pattern("[A-Za-z0-9-]"), 0, Some(LABEL_OCTETS - 2));
+    let label = build.concat(&[edge, build.optional(build.concat(&[inner, edge]))]);
+    build.at_most(NAME_OCTETS, build.list(label, build.text(".")))
+}
+
 /// A name in ASCII with labels between separators.
 ///
 /// RFC 5893, section 2: if one label is written from right to left, all obey its rules. Of labels
@@ -94,6 +104,34 @@ mod tests {
                 assert_eq!(is_name(name), expected, "{name}");
             }
         }
+    }
+
+    #[test]
+    fn older_drafts_reserve_nothing() {
+        let label = "a".repeat(63);
+        let valid = [
+            "ab--cd.example",
+            "xn--X",
+            "1host",
+            "a",
+            "a.b",
+            "A-1",
+            &label,
+        ];
+        let invalid = [
+            "",
+            ".",
+            "a.",
+            "-a",
+            "a-",
+            "a_b",
+            "a..b",
+            "\u{E4}",
+            &format!("{label}a"),
+        ];
+        check(Format::PlainHostname, &valid, &invalid);
+        let name = format!("{label}.{label}.{label}.{}", &label[..61]);
+        check(Format::PlainHostname, &[&name], &[&format!("{name}a")]);
     }
 
     #[test]

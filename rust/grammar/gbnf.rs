@@ -205,11 +205,11 @@ impl Reader {
         let mut ranges = Vec::new();
         while !self.source.eat("]") {
             let begun = self.source.at;
-            let first = self.character(from, unclosed)?;
+            let first = self.code(from, unclosed)?;
             let is_range = self.source.peek() == Some('-') && self.source.peek_at(1) != Some(']');
             let last = if is_range {
                 self.source.at += 1;
-                self.character(from, unclosed)?
+                self.code(from, unclosed)?
             } else {
                 first
             };
@@ -217,33 +217,46 @@ impl Reader {
                 let message = "the range ends before it begins";
                 return Err(self.source.error(begun, message));
             }
-            ranges.push((u32::from(first), u32::from(last)));
+            ranges.push((first, last));
         }
         if ranges.is_empty() {
             return Err(self.source.error(from, "the class is empty"));
         }
         let set = CodeSet::new(ranges);
         let set = if negated { set.complement() } else { set };
+        // Surrogates may be named, as ends of ranges mostly, but no text holds one.
+        let set = set.intersection(&CodeSet::new(SCALARS));
+        if set.is_empty() {
+            return Err(self.source.error(from, "no character is in the class"));
+        }
         Ok(self.syntax.push(Expr::Class(set)))
     }
 
-    /// A character of a literal or class, escaped or not.
+    /// A character of a literal, escaped or not.
     fn character(&mut self, opened: usize, unclosed: &str) -> Result<char, Error> {
         let from = self.source.at;
-        match self.source.next() {
-            None => Err(self.source.error(opened, unclosed)),
+        let code = self.code(opened, unclosed)?;
+        self.source.character(code, from)
+    }
+
+    /// The code point of a character of a literal or class, escaped or not.
+    fn code(&mut self, opened: usize, unclosed: &str) -> Result<u32, Error> {
+        let from = self.source.at;
+        let c = match self.source.next() {
+            None => return Err(self.source.error(opened, unclosed)),
             Some('\\') => match self.source.next() {
-                Some('x') => self.source.hex(2, from),
-                Some('u') => self.source.hex(4, from),
-                Some('U') => self.source.hex(8, from),
-                Some('t') => Ok('\t'),
-                Some('r') => Ok('\r'),
-                Some('n') => Ok('\n'),
-                Some(c @ ('\\' | '"' | '[' | ']')) => Ok(c),
-                _ => Err(self.source.error(from, "unknown escape")),
+                Some('x') => return self.source.hex(2, from),
+                Some('u') => return self.source.hex(4, from),
+                Some('U') => return self.source.hex(8, from),
+                Some('t') => '\t',
+                Some('r') => '\r',
+                Some('n') => '\n',
+                Some(c @ ('\\' | '"' | '[' | ']' | '-')) => c,
+                _ => return Err(self.source.error(from, "unknown escape")),
             },
-            Some(c) => Ok(c),
-        }
+            Some(c) => c,
+        };
+        Ok(c.into())
     }
 
     /// `<[id]>` or `<name>`, or all tokens but that.

@@ -3,6 +3,9 @@
 use crate::error::{Error, Kind};
 use crate::grammar::syntax::{Place, TokenName};
 use crate::limits::Limits;
+use crate::regex::codeset::MAX;
+
+const NO_CHARACTER: &str = "the escape stands for no character";
 
 /// A place in a text.
 #[derive(Debug)]
@@ -144,8 +147,8 @@ impl Source {
         number.map_err(|_| self.error(from, "the number is too large"))
     }
 
-    /// A character by so many hexadecimal digits; `from` is where it began.
-    pub(super) fn hex(&mut self, digits: usize, from: usize) -> Result<char, Error> {
+    /// A code point by so many hexadecimal digits; `from` is where it began.
+    pub(super) fn hex(&mut self, digits: usize, from: usize) -> Result<u32, Error> {
         let mut bits = 0_u32;
         for _ in 0..digits {
             let digit = self.peek().and_then(|c| c.to_digit(16));
@@ -155,7 +158,14 @@ impl Source {
             bits = bits << 4 | digit;
             self.at += 1;
         }
-        let c = char::from_u32(bits);
-        c.ok_or_else(|| self.error(from, "the escape stands for no character"))
+        match bits {
+            0..=MAX => Ok(bits),
+            _ => Err(self.error(from, NO_CHARACTER)),
+        }
+    }
+
+    /// The character of a code point that was written at `from`; surrogates are none.
+    pub(super) fn character(&self, code: u32, from: usize) -> Result<char, Error> {
+        char::from_u32(code).ok_or_else(|| self.error(from, NO_CHARACTER))
     }
 }

@@ -3,6 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
+use crate::decimal::Decimal;
 use crate::json::constants::canonical;
 use crate::json::formula::{FormulaId, Kind};
 use crate::json::liveness::{NEVER, add};
@@ -10,10 +11,14 @@ use crate::json::number::Numbers;
 use crate::json::rules::Rules;
 use crate::json::shape::Key;
 use crate::regex::node::Spelling;
+use crate::spelling::JsonSpelling;
 use crate::work;
 
 /// Values of one formula that are looked at; a formula with more has enough of them.
 const MOST: u64 = 4_096;
+
+/// A number has at most so many plain spellings, such as `0`, `0.0` and `-0.0`.
+const SPELLINGS: usize = 3;
 
 /// Questions about distinct values inside each other: what is distinct may hold arrays of what is
 /// distinct.
@@ -161,20 +166,31 @@ impl Rules {
         let regexes = &self.scanner.regexes;
         let has = |kind| self.cost_of_kind(formula, kind) != NEVER;
         has(Kind::String) && regexes.has_words(self.string_language(formula), least)
-            || has(Kind::Number) && regexes.has_numbers(self.number_language(formula), least)
+            || has(Kind::Number)
+                && regexes.has_numbers(self.number_language(formula), least, self.scanner.spelling)
     }
 
     fn some_numbers(&self, formula: FormulaId, most: usize) -> Vec<Priced> {
         let regexes = &self.scanner.regexes;
-        // One spelling for each value.
-        let plainest = Numbers::new(regexes).plainest();
-        let language = regexes.and(vec![self.number_language(formula), plainest]);
-        let texts = regexes.cheap_words(language, most, Spelling::Raw);
+        let texts = match self.scanner.spelling {
+            JsonSpelling::Plain => {
+                let language = self.written_numbers(formula);
+                regexes.cheap_words(language, SPELLINGS * most, Spelling::Raw)
+            }
+            JsonSpelling::Any => {
+                // One spelling for each value.
+                let plainest = Numbers::new(regexes).plainest();
+                let language = regexes.and(vec![self.number_language(formula), plainest]);
+                regexes.cheap_words(language, most, Spelling::Raw)
+            }
+        };
+        let mut seen = FxHashSet::default();
         let values = texts.iter().filter_map(|text| {
+            let is_new = seen.insert(Decimal::parse(text)?);
             let value = serde_json::from_str(text).ok()?;
-            Some((text.len() as u64, value))
+            is_new.then(|| (text.len() as u64, value))
         });
-        values.collect()
+        values.take(most).collect()
     }
 
     fn some_compounds(&self, formula: FormulaId, kind: Kind, most: usize) -> Vec<Priced> {

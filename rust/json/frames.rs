@@ -118,14 +118,19 @@ impl Frames {
             .iter()
             .map(|&ask| rules.formulas.of_kind(ask, kind))
             .collect();
-        let scalar = |language: &dyn Fn(FormulaId) -> NodeId| {
+        let scalar = |must, language: &dyn Fn(FormulaId) -> NodeId| {
             let asks = asks.iter().map(|&ask| language(ask)).collect();
-            rules.scanner.start(language(must), asks).map(Entry::Scalar)
+            rules.scanner.start(must, asks).map(Entry::Scalar)
         };
         match kind {
             Kind::Null | Kind::True | Kind::False => Some(Entry::Literal),
-            Kind::Number => scalar(&|formula| rules.number_language(formula)),
-            Kind::String => scalar(&|formula| rules.string_language(formula)),
+            // What is asked about is a value, however it is written.
+            Kind::Number => scalar(rules.written_numbers(must), &|ask| {
+                rules.number_language(ask)
+            }),
+            Kind::String => scalar(rules.string_language(must), &|ask| {
+                rules.string_language(ask)
+            }),
             Kind::Array => Some(Entry::Array(self.new_array(must, asks))),
             Kind::Object => Some(Entry::Object(self.new_object(must, asks))),
         }

@@ -164,7 +164,7 @@ impl Rules {
         let regexes = &self.scanner.regexes;
         match kind {
             Kind::Null | Kind::True | Kind::False => kind.literal_bytes() as u64,
-            Kind::Number => widen(regexes.cost(self.number_language(id), Spelling::Raw), 0),
+            Kind::Number => widen(regexes.cost(self.written_numbers(id), Spelling::Raw), 0),
             Kind::String => widen(regexes.cost(self.string_language(id), Spelling::Json), 2),
             Kind::Array => {
                 let cheapest = self.cheapest_array(id, cost);

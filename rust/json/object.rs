@@ -114,6 +114,13 @@ impl Frames {
         })
     }
 
+    /// Whether the text of an undeclared key that has come is forgotten.
+    pub(crate) fn has_forgotten(&self, id: ObjectId) -> bool {
+        let others = &self.objects.get(id.0).read.others;
+        let forgotten = |key: &Key| matches!(key, Key::Other(TextId::WHATEVER, _));
+        others.iter().any(forgotten)
+    }
+
     /// The keys that an object treats in a way of their own.
     pub(crate) fn key_table(&self, id: ObjectId) -> &KeyTable {
         let object = self.objects.get(id.0);

@@ -18,6 +18,7 @@ use crate::schema::model::{
     ArrayKeywords, InPlace, Keywords, Model, NumberKeywords, ObjectKeywords, Schema, SchemaId,
     StringKeywords, TypeSet,
 };
+use crate::spelling::JsonSpelling;
 use crate::work::{self, SchemaPlace};
 
 impl Rules {
@@ -25,9 +26,10 @@ impl Rules {
     pub(crate) fn new(
         models: &[&Model],
         separator: u64,
+        spelling: JsonSpelling,
         limits: &Limits,
     ) -> Result<(Self, Vec<FormulaId>), Error> {
-        let mut rules = Rules::empty(separator, limits);
+        let mut rules = Rules::empty(separator, spelling, limits);
         let mut formulas = Vec::new();
         let mut roots = Vec::with_capacity(models.len());
         for (number, model) in (0..).zip(models) {

@@ -12,6 +12,7 @@ use crate::json::texts::Texts;
 use crate::limits::Limits;
 use crate::regex::node::NodeId;
 use crate::regex::scan::Scanner;
+use crate::spelling::JsonSpelling;
 use crate::work::SchemaPlace;
 
 /// A value inside an object or array: an index into [`Rules`], resolved once all are read.
@@ -123,10 +124,14 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn empty(separator: u64, limits: &Limits) -> Self {
-        let scanner = Scanner::new();
+    pub(super) fn empty(separator: u64, spelling: JsonSpelling, limits: &Limits) -> Self {
+        let scanner = Scanner::new(spelling);
         let numbers = super::number::Numbers::new(&scanner.regexes);
-        let (any_number, number_domain) = (numbers.any(), numbers.domain());
+        let number_domain = numbers.domain();
+        let any_number = match spelling {
+            JsonSpelling::Plain => number_domain,
+            JsonSpelling::Any => numbers.any(),
+        };
         let rules = Rules {
             scanner,
             formulas: Formulas::new(),
@@ -260,10 +265,19 @@ impl Rules {
         self.formulas.language(id, all, &self.scanner.regexes)
     }
 
-    /// The numbers that satisfy a formula, as text.
+    /// The numbers that satisfy a formula, in all spellings of their values.
     pub(crate) fn number_language(&self, id: FormulaId) -> NodeId {
         let id = self.formulas.of_kind(id, Kind::Number);
         let all = (self.any_number, self.number_domain);
         self.formulas.language(id, all, &self.scanner.regexes)
+    }
+
+    /// The numbers that satisfy a formula, as they may be written.
+    pub(crate) fn written_numbers(&self, id: FormulaId) -> NodeId {
+        let values = self.number_language(id);
+        match self.scanner.spelling {
+            JsonSpelling::Plain => self.scanner.regexes.plain_numbers(values),
+            JsonSpelling::Any => values,
+        }
     }
 }

@@ -6,6 +6,10 @@
 
 use crate::regex::codeset::MAX;
 use crate::regex::scan::{ScanId, Scanner};
+use crate::spelling::JsonSpelling;
+
+/// The characters that are escaped with one letter, by both spellings.
+pub(crate) const LETTERED: [char; 7] = ['\n', '"', '\\', '\t', '\r', '\u{8}', '\u{C}'];
 
 /// What has been read of a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,8 +23,16 @@ pub(crate) enum Partial {
     },
     /// After a backslash.
     Escape,
+    /// After a backslash, where only characters have one that need it.
+    PlainEscape,
     /// After `\u` and `digits` hexadecimal digits.
     Hex {
+        digits: u8,
+        bits: u32,
+    },
+    /// After `\u` and `digits` hexadecimal digits, where only control characters that have no
+    /// letter are spelled so.
+    PlainHex {
         digits: u8,
         bits: u32,
     },
@@ -60,7 +72,7 @@ pub(crate) enum Scanned {
 
 /// Reads a byte of a JSON string.
 pub(crate) fn scan_string(scanner: &Scanner, scan: ScanId, partial: Partial, byte: u8) -> Scanned {
-    match partial.take_json(byte) {
+    match partial.take_json(byte, scanner.spelling) {
         Taken::Partial(partial) if partial.can_step(scanner, scan) => {
             Scanned::Stays(scan, partial, None)
         }
@@ -72,36 +84,51 @@ pub(crate) fn scan_string(scanner: &Scanner, scan: ScanId, partial: Partial, byt
     }
 }
 
+/// The last character that must be escaped, but for the quote and the backslash.
+const CONTROLS: u32 = 0x1F;
+/// The control characters that no letter stands for.
+const UNLETTERED: [(u32, u32); 3] = [(0, 0x07), (0x0B, 0x0B), (0x0E, CONTROLS)];
 const HIGH: (u32, u32) = (0xD800, 0xDBFF);
 const LOW: (u32, u32) = (0xDC00, 0xDFFF);
 
 impl Partial {
     /// Reads a byte inside a JSON string.
-    pub(crate) fn take_json(self, byte: u8) -> Taken {
-        match self.spell(byte) {
+    pub(crate) fn take_json(self, byte: u8, spelling: JsonSpelling) -> Taken {
+        match self.spell(byte, spelling) {
             // The digits of a lone surrogate, say.
             Taken::Partial(next) if next.ranges().next().is_none() => Taken::Refused,
             taken => taken,
         }
     }
 
-    fn spell(self, byte: u8) -> Taken {
+    fn spell(self, byte: u8, spelling: JsonSpelling) -> Taken {
         match self {
             Partial::Nothing => match byte {
                 b'"' => Taken::Close,
-                b'\\' => Taken::Partial(Partial::Escape),
+                b'\\' => Taken::Partial(match spelling {
+                    JsonSpelling::Plain => Partial::PlainEscape,
+                    JsonSpelling::Any => Partial::Escape,
+                }),
                 0x00..=0x1F => Taken::Refused,
                 _ => self.take_raw(byte),
             },
             Partial::Utf8 { .. } => self.take_raw(byte),
             Partial::Escape => match byte {
-                b'"' | b'\\' | b'/' => Taken::Char(u32::from(byte)),
-                b'b' => Taken::Char(0x08),
-                b'f' => Taken::Char(0x0C),
-                b'n' => Taken::Char(0x0A),
-                b'r' => Taken::Char(0x0D),
-                b't' => Taken::Char(0x09),
+                b'/' => Taken::Char(u32::from(byte)),
                 b'u' => Taken::Partial(Partial::Hex { digits: 0, bits: 0 }),
+                _ => letter(byte),
+            },
+            Partial::PlainEscape => match byte {
+                b'u' => Taken::Partial(Partial::PlainHex { digits: 0, bits: 0 }),
+                _ => letter(byte),
+            },
+            Partial::PlainHex { .. } if byte.is_ascii_uppercase() => Taken::Refused,
+            Partial::PlainHex { digits, bits } => match hex(bits, byte) {
+                Some(bits) if digits < 3 => Taken::Partial(Partial::PlainHex {
+                    digits: digits + 1,
+                    bits,
+                }),
+                Some(bits) if is_control(bits) && short_escape(bits).is_none() => Taken::Char(bits),
                 _ => Taken::Refused,
             },
             Partial::Hex { digits, bits } => {
@@ -195,6 +222,12 @@ impl Partial {
                 };
                 [(lo, hi.min(HIGH.0 - 1)), (lo.max(LOW.1 + 1), hi), pairs]
             }
+            Partial::PlainEscape => [(0, CONTROLS), (0x22, 0x22), (0x5C, 0x5C)],
+            Partial::PlainHex { digits, bits } => {
+                let free = 4 * (4 - u32::from(digits));
+                let (lo, hi) = (bits << free, bits << free | ((1 << free) - 1));
+                UNLETTERED.map(|(first, last)| (lo.max(first), hi.min(last)))
+            }
             Partial::High(high) | Partial::HighEscape(high) => {
                 [(pair(high, 0), pair(high, 0x3FF)), NONE, NONE]
             }
@@ -239,8 +272,15 @@ impl Partial {
             Partial::HighHex { high, digits, bits } => {
                 (6, bits, u64::from(high) << 8 | u64::from(digits))
             }
+            Partial::PlainEscape => (7, 0, 0),
+            Partial::PlainHex { digits, bits } => (8, bits, u64::from(digits)),
         };
         sort << 60 | b << 32 | u64::from(a)
+    }
+
+    /// As [`Partial::code`]; it tells spellings apart, too.
+    pub(crate) fn code_in(self, spelling: JsonSpelling) -> u64 {
+        self.code() | u64::from(spelling == JsonSpelling::Any) << 59
     }
 
     /// The fewest bytes that end this partial with the character `c`, one of its characters.
@@ -253,12 +293,12 @@ impl Partial {
                 let bytes = to_char(c).encode_utf8(&mut buffer).as_bytes();
                 bytes[bytes.len() - usize::from(need)..].to_vec()
             }
-            Partial::Escape => match short_escape(c) {
+            Partial::Escape | Partial::PlainEscape => match short_escape(c) {
                 Some(letter) => vec![letter],
                 None if c == u32::from(b'/') => vec![b'/'],
                 None => unit_escapes(c).as_bytes()[1..].to_vec(),
             },
-            Partial::Hex { digits, .. } => {
+            Partial::Hex { digits, .. } | Partial::PlainHex { digits, .. } => {
                 unit_escapes(c).as_bytes()[2 + usize::from(digits)..].to_vec()
             }
             Partial::High(_) => unit_escapes(c).as_bytes()[6..].to_vec(),
@@ -278,6 +318,28 @@ pub(crate) fn spell_json(c: u32) -> Vec<u8> {
         None if c < 0x20 => unit_escapes(c).into_bytes(),
         None => to_char(c).to_string().into_bytes(),
     }
+}
+
+/// Whether a JSON string must spell a character with a backslash.
+pub(crate) fn needs_escape(c: u32) -> bool {
+    is_control(c) || c == u32::from('"') || c == u32::from('\\')
+}
+
+fn is_control(c: u32) -> bool {
+    c <= CONTROLS
+}
+
+/// The character that a byte after a backslash stands for, but for a slash.
+fn letter(byte: u8) -> Taken {
+    Taken::Char(match byte {
+        b'"' | b'\\' => u32::from(byte),
+        b'b' => 0x08,
+        b'f' => 0x0C,
+        b'n' => 0x0A,
+        b'r' => 0x0D,
+        b't' => 0x09,
+        _ => return Taken::Refused,
+    })
 }
 
 /// The letter after the backslash, of those characters that need a backslash and have a letter.

@@ -53,6 +53,16 @@ impl Texts {
             .collect()
     }
 
+    /// Whether a text begins with another.
+    pub(crate) fn begins_with(&self, mut text: TextId, start: TextId) -> bool {
+        while text != start
+            && let &Some((shorter, _)) = self.0.get(text.0)
+        {
+            text = shorter;
+        }
+        text == start
+    }
+
     /// The characters of a text. That of [`TextId::WHATEVER`] is none.
     fn characters(&self, id: TextId) -> Vec<u32> {
         match id {

@@ -11,7 +11,7 @@ use crate::json::keys::Prefix;
 use crate::json::liveness::{NEVER, add};
 use crate::json::object::ObjectId;
 use crate::json::shape::Key;
-use crate::json::spelling::{Partial, spell_json};
+use crate::json::spelling::{LETTERED, Partial, spell_json};
 use crate::json::texts::TextId;
 use crate::machine::stack::StackMemo;
 use crate::machine::{Config, Frame, Gap, Machine, Place, StackId, State};
@@ -567,8 +567,8 @@ fn any_rest(partial: Partial) -> Vec<u8> {
 
 /// The character of `lo..=hi` that takes the fewest bytes to finish a partial with.
 fn easiest(partial: Partial, lo: u32, hi: u32) -> u32 {
-    // One letter ends an escape.
-    let letters = b"\n\"/\\\t\r\x08\x0C".map(u32::from);
+    // One letter ends an escape, and in all spellings a slash does, too.
+    let letters = LETTERED.map(u32::from).into_iter().chain([0x2F]);
     match letters.into_iter().find(|c| (lo..=hi).contains(c)) {
         Some(c) if partial == Partial::Escape => c,
         _ => cheapest(lo, hi, Spelling::Json).0,

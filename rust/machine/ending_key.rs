@@ -3,11 +3,11 @@
 use crate::json::formula::FormulaId;
 use crate::json::keys::{KeyTable, Prefix};
 use crate::json::liveness::{NEVER, add};
-use crate::json::object::ObjectId;
+use crate::json::object::{Member, ObjectId};
 use crate::json::shape::Key;
-use crate::json::spelling::{Partial, spell_json};
+use crate::json::spelling::{LETTERED, Partial, spell_json};
 use crate::json::texts::TextId;
-use crate::machine::{Config, Machine, Place, StackId, State};
+use crate::machine::{Config, Machine, Place, State};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
 
@@ -82,22 +82,27 @@ impl Machine {
     pub(crate) fn ending_ceiling(&self, config: Config) -> u64 {
         /// Keys that are tried.
         const MOST: usize = 4;
-        let (object, prefix) = match config.state {
-            State::Key { object, prefix, .. } => (object, Some(prefix)),
+        let (object, prefix, partial) = match config.state {
+            State::Key {
+                object,
+                prefix,
+                partial,
+            } => (object, Some(prefix), partial),
             State::Object {
                 object,
                 place: Place::AfterComma,
                 ..
             } if !self.frames.shape_of(object).is_scanned() => {
-                (object, self.frames.key_table(object).start())
+                let start = self.frames.key_table(object).start();
+                (object, start, Partial::Nothing)
             }
             _ => return self.ending_bound(config),
         };
         let plan = self.frames.plan(object);
         let table = self.frames.key_table(object);
         let open = prefix.into_iter().flat_map(|prefix| table.open(prefix));
-        let open = open.filter(|&(key, _)| plan.allows(key)).take(MOST);
-        let costs = open.map(|(key, rest)| {
+        let open = open.filter(|&(key, rest)| plan.allows(key) && completes(rest, partial));
+        let costs = open.take(MOST).map(|(key, rest)| {
             let state = self.after_key(object, key);
             let after = self.ending_bound(Config { state, ..config });
             // A character takes six bytes at most for each of its own; and there are quotes.
@@ -107,20 +112,20 @@ impl Machine {
         known.unwrap_or_else(|| self.ending_bound(config))
     }
 
-    /// Whether an object ends alike after any unknown key: none that could be the same must come.
-    pub(crate) fn ends_alike_after_others(&self, object: ObjectId, stack: StackId) -> bool {
-        let table = self.frames.key_table(object);
-        let cheapest = shortest_other(table, table.start(), Partial::Nothing);
-        let after = |text| {
-            let key = Key::Other(text, 0);
-            let config = Config {
-                state: self.after_key(object, key),
-                stack,
-                record: TextId::EMPTY,
-            };
-            self.ending_bound(config)
+    /// The unknown key that has just ended, in an object of which another one is forgotten. One that
+    /// some rule names is none: it is told apart from the others while it is read.
+    pub(crate) fn key_beside_forgotten(&self, config: Config) -> Option<TextId> {
+        let State::Colon { member, .. } = config.state else {
+            return None;
         };
-        after(self.frames.rules.texts.text(&cheapest)) == after(TextId::WHATEVER)
+        let Member { object, key } = self.frames.member_of(member);
+        match key {
+            Key::Other(text, _) if self.frames.has_forgotten(object) => {
+                let wanted = &self.frames.shape_of(object).wanted;
+                wanted.binary_search(&key).is_err().then_some(text)
+            }
+            _ => None,
+        }
     }
 
     /// The keys that can be the best, each with its rest. Of equal costs the first wins, as where
@@ -186,16 +191,21 @@ impl Machine {
     }
 }
 
+/// Whether the first character of `rest` completes a partial, if there is one.
+fn completes(rest: &str, partial: Partial) -> bool {
+    let first = rest.chars().next().map(u32::from);
+    partial == Partial::Nothing || first.is_some_and(|c| partial.may_become(c))
+}
+
 /// The bytes of `rest` after a partial, which its first character must complete.
 fn spell_rest(rest: &str, partial: Partial) -> Option<Vec<u8>> {
+    if !completes(rest, partial) {
+        return None;
+    }
     let mut chars = rest.chars();
     let mut bytes = Vec::with_capacity(rest.len());
     if partial != Partial::Nothing {
-        let c = u32::from(chars.next()?);
-        if !partial.may_become(c) {
-            return None;
-        }
-        bytes.extend(partial.rest(c));
+        bytes.extend(partial.rest(u32::from(chars.next()?)));
     }
     bytes.extend(chars.flat_map(|c| spell_json(u32::from(c))));
     Some(bytes)
@@ -217,6 +227,15 @@ fn shortest_other(table: &KeyTable, prefix: Option<Prefix>, partial: Partial) ->
             Partial::Nothing.characters()
         };
         let known: Vec<char> = table.next_chars(prefix).collect();
+        let is_free = |&c: &char| known.binary_search(&c).is_err();
+        let is_escape = matches!(partial, Partial::Escape | Partial::PlainEscape);
+        let mut letters = LETTERED.iter().copied();
+        if let Some(c) = letters
+            .find(is_free)
+            .filter(|_| text.is_empty() && is_escape)
+        {
+            return c.into();
+        }
         for (lo, hi) in ranges {
             if let Some(c) = cheapest_unknown(lo, hi, &known) {
                 return format!("{text}{c}");

@@ -24,10 +24,11 @@ use crate::json::keys::Prefix;
 use crate::json::liveness::NEVER;
 use crate::json::object::{MemberId, ObjectId};
 use crate::json::shape::Key;
-use crate::json::spelling::{Partial, Scanned, scan_string};
+use crate::json::spelling::{Partial, Scanned, needs_escape, scan_string};
 use crate::json::texts::TextId;
 use crate::regex::codeset::MAX;
 use crate::regex::scan::ScanId;
+use crate::spelling::JsonSpelling;
 use crate::vocab::SPACES;
 
 pub(crate) use completion::{Move, SLACK};
@@ -546,9 +547,11 @@ impl Machine {
         }
     }
 
-    /// Tells how this machine writes free values from how others do, in eleven bits.
+    /// Tells how this machine writes free values from how others do, in twelve bits.
     pub(crate) fn writing_code(&self) -> u64 {
-        self.whitespace.code() << 1 | u64::from(self.literals == Literals::Python)
+        let is_plain = self.frames.rules.scanner.spelling == JsonSpelling::Plain;
+        let is_python = self.literals == Literals::Python;
+        self.whitespace.code() << 2 | u64::from(is_plain) << 1 | u64::from(is_python)
     }
 
     /// The configuration after a value about which nothing is asked, outside of records.
@@ -708,9 +711,15 @@ impl Machine {
         if partial != Partial::Nothing {
             return partial_bytes(partial);
         }
-        let mut bytes = const { ByteSet::of(b"\"\\") };
+        let mut bytes = const { ByteSet::of(b"\"") };
+        if self.frames.rules.scanner.spelling == JsonSpelling::Any {
+            bytes.insert(b'\\');
+        }
         for c in self.frames.key_table(object).next_chars(prefix) {
-            bytes.insert(c.encode_utf8(&mut [0; 4]).as_bytes()[0]);
+            bytes.insert(match needs_escape(u32::from(c)) {
+                true => b'\\',
+                false => c.encode_utf8(&mut [0; 4]).as_bytes()[0],
+            });
         }
         bytes
     }
@@ -721,12 +730,17 @@ impl Machine {
         if scanner.is_told(scan) {
             return ByteSet::ALL;
         }
-        let mut bytes = ByteSet::of_ascii(scanner.ascii(scan));
+        /// The characters that must be escaped, a bit for each.
+        const ESCAPED: u128 = 0xFFFF_FFFF | 1 << b'"' | 1 << b'\\';
+        let ascii = scanner.ascii(scan);
+        let mut bytes = ByteSet::of_ascii(ascii & !ESCAPED);
         if scanner.can_step(scan, 0x80, MAX) {
             bytes = bytes.or(ByteSet::BEYOND_ASCII);
         }
         bytes.insert(b'"');
-        bytes.insert(b'\\');
+        if ascii & ESCAPED != 0 || scanner.spelling == JsonSpelling::Any {
+            bytes.insert(b'\\');
+        }
         bytes
     }
 
@@ -790,6 +804,8 @@ fn partial_bytes(partial: Partial) -> ByteSet {
         Partial::Nothing => ByteSet::ALL,
         Partial::Utf8 { .. } => ByteSet::BEYOND_ASCII,
         Partial::Escape => const { ByteSet::of(b"\"\\/bfnrtu") },
+        Partial::PlainEscape => const { ByteSet::of(b"\"\\bfnrtu") },
+        Partial::PlainHex { .. } => const { ByteSet::of(b"0123456789abcdef") },
         Partial::Hex { .. } | Partial::HighHex { .. } => {
             const { ByteSet::of(b"0123456789abcdefABCDEF") }
         }

@@ -80,12 +80,13 @@ impl Machine {
                 text,
                 partial,
             } => {
-                let (text, partial) = match partial.take_json(byte) {
-                    Taken::Partial(partial) => (text, partial),
-                    Taken::Char(c) => (texts.longer(text, c), Partial::Nothing),
-                    Taken::Close => return Some(self.after_key(object, Key::Other(text, 0))),
-                    Taken::Refused => return None,
-                };
+                let (text, partial) =
+                    match partial.take_json(byte, self.frames.rules.scanner.spelling) {
+                        Taken::Partial(partial) => (text, partial),
+                        Taken::Char(c) => (texts.longer(text, c), Partial::Nothing),
+                        Taken::Close => return Some(self.after_key(object, Key::Other(text, 0))),
+                        Taken::Refused => return None,
+                    };
                 Some(State::OtherKey {
                     object,
                     text,
@@ -141,7 +142,7 @@ impl Machine {
         let plan = self.frames.plan(object);
         let table = self.frames.key_table(object);
         let texts = &self.frames.rules.texts;
-        match partial.take_json(byte) {
+        match partial.take_json(byte, self.frames.rules.scanner.spelling) {
             Taken::Partial(partial) => {
                 let leads = |rest: &str| {
                     let next = rest.chars().next().map(u32::from);
@@ -205,7 +206,7 @@ impl Machine {
             return false;
         };
         let table = self.frames.key_table(object);
-        match partial.take_json(byte) {
+        match partial.take_json(byte, self.frames.rules.scanner.spelling) {
             Taken::Char(c) => char::from_u32(c).is_none_or(|c| table.step(prefix, c).is_none()),
             Taken::Partial(partial) => becomes_none(table, prefix, partial),
             Taken::Close | Taken::Refused => false,

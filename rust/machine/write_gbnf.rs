@@ -165,10 +165,8 @@ impl<'a> Writer<'a> {
     }
 
     fn value(&mut self, task: TaskId) -> Result<Vec<String>, Error> {
+        self.check_asks(task)?;
         let frames = &self.machine.frames;
-        if !frames.task_of(task).asks.is_empty() {
-            return Err(refuse("that one value decides what others must be"));
-        }
         let space = self.space();
         let mut ways = Vec::new();
         for kind in Kind::ALL {
@@ -195,6 +193,14 @@ impl<'a> Writer<'a> {
         Ok(ways)
     }
 
+    /// Refuses a value of which something is asked: what follows it depends on the answer.
+    fn check_asks(&self, task: TaskId) -> Result<(), Error> {
+        match self.machine.frames.task_of(task).asks.is_empty() {
+            true => Ok(()),
+            false => Err(refuse("that one value decides what others must be")),
+        }
+    }
+
     /// Whole numbers come without fraction and exponent.
     fn number(&mut self, scan: ScanId) -> Result<String, Error> {
         let scanner = &self.machine.frames.rules.scanner;
@@ -212,6 +218,7 @@ impl<'a> Writer<'a> {
             ways.push("\"]\"".to_owned());
         }
         if let Some(item) = frames.item(array) {
+            self.check_asks(item)?;
             let value = self.name(Place::Value(item))?;
             let next = frames.after_item(array, &[], None);
             let next = self.name(Place::Array(next, false))?;
@@ -246,11 +253,8 @@ impl<'a> Writer<'a> {
         for (key, text) in keys.filter(|&(key, _)| plan.allows(key)) {
             let member = frames.member(object, key);
             let task = frames.member_task(member);
-            // Its own rule says so otherwise.
+            self.check_asks(task)?;
             let value = self.name(Place::Value(task))?;
-            if !frames.task_of(task).asks.is_empty() {
-                return Err(refuse("that one value decides what others must be"));
-            }
             let next = frames.after_member(member, &[]);
             let next = self.name(Place::Object(next, false))?;
             let comma = if opened {

@@ -5,8 +5,9 @@ use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::mask::groups::Visitor;
+use crate::mask::guide::Guide;
 use crate::mask::local::Unlimited;
-use crate::mask::{Mask, Tokens, Walk, has_bit};
+use crate::mask::{Mask, Tokens, Walk, forget_text, has_bit};
 use crate::regex::scan::Scan;
 use crate::vocab::local::Local;
 
@@ -46,27 +47,31 @@ impl Walk<'_> {
         let text = match mask.tokens() {
             Tokens::Inside(local, more) => self.costliest_inside(config, local, more),
             Tokens::Few(_) | Tokens::Many(_) | Tokens::Above(..) => {
-                self.costliest_of(|visitor| self.places(config, visitor))
+                self.costliest_of(|guide| self.places(config, guide))
             }
         };
         text.max(named.unwrap_or(0))
     }
 
     /// The costliest of what a walk meets.
-    fn costliest_of(&self, walk: impl FnOnce(&mut Costliest<'_>)) -> u64 {
+    fn costliest_of(&self, walk: impl FnOnce(&mut Guide<'_, Costliest<'_>>)) -> u64 {
         let mut visitor = Costliest {
             machine: self.machine,
             most: 0,
             last: None,
         };
-        walk(&mut visitor);
+        walk(&mut Guide::roughly(
+            self.machine,
+            self.vocabulary,
+            &mut visitor,
+        ));
         visitor.most
     }
 
     fn costliest_inside(&self, config: Config, local: &Local, more: &[u32]) -> u64 {
         let machine = self.machine;
         let Some(inside) = self.inside_bound(config, local) else {
-            return self.costliest_of(|visitor| self.inside_groups(config, local, more, visitor));
+            return self.costliest_of(|guide| self.inside_groups(config, local, more, guide));
         };
         let unknown = |object, text| machine.after_key_config(config, object, Key::Other(text, 0));
         let left = match config.state {
@@ -74,7 +79,7 @@ impl Walk<'_> {
             State::String { scan, .. } => self.ended(config, scan),
             State::OtherKey { object, text, .. } => Some(Some(unknown(object, text))),
             State::Key { object, .. } => {
-                let known = self.costliest_of(|visitor| self.known_keys(config, visitor));
+                let known = self.costliest_of(|guide| self.known_keys(config, guide));
                 let after = unknown(object, TextId::WHATEVER);
                 return inside.max(known).max(self.costliest_left(local, after));
             }
@@ -114,7 +119,7 @@ impl Walk<'_> {
             return None;
         }
         let unlimited = Unlimited::of(scanner, *must)?;
-        let doubtful = unlimited.doubtful(self.vocabulary);
+        let doubtful = unlimited.doubtful(self.vocabulary.strings(scanner.spelling));
         let doubtful = doubtful.filter(|&token| has_bit(&local.inside, token));
         let after = doubtful.filter_map(|token| self.after(config, token));
         let costs = after.map(|after| machine.ending_bound(after));
@@ -127,6 +132,12 @@ impl Walk<'_> {
         let left = self.leave(local, after);
         *left
             .costliest
-            .get_or_init(|| self.costliest_of(|visitor| self.exits_of(local, after, visitor)))
+            .get_or_init(|| self.costliest_of(|guide| self.exits_of(local, after, guide)))
+    }
+
+    /// Where a token leads, the text of an unknown key forgotten.
+    fn after(&self, from: Config, token: u32) -> Option<Config> {
+        let bytes = self.vocabulary.token(token).unwrap_or_default();
+        Some(forget_text(self.machine, self.read(from, bytes)?))
     }
 }

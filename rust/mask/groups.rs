@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
+use crate::mask::alike::key_text;
+use crate::mask::guide::Guide;
 use crate::mask::local::Unlimited;
-use crate::mask::{Mask, Tokens, Walk, clear_bits, forget_text, has_bit};
+use crate::mask::{Mask, Tokens, Walk, clear_bits, has_bit};
 use crate::regex::node::NodeId;
 use crate::regex::scan::{Scan, ScanId};
 use crate::vocab::local::{Groups, Local};
@@ -21,13 +25,6 @@ pub(crate) trait Visitor {
 
     /// Takes the tokens that lead to the place that was met last.
     fn take(&mut self, tokens: &[u32]);
-
-    /// Meets a place with the tokens that lead there.
-    fn meet(&mut self, at: Config, tokens: &[u32]) {
-        if self.wants(at) {
-            self.take(tokens);
-        }
-    }
 }
 
 /// The tokens inside a string, grouped.
@@ -47,41 +44,35 @@ impl Together<'_> {
 }
 
 impl Walk<'_> {
-    /// Tells where the tokens of a mask lead, unknown texts of keys forgotten.
-    pub(super) fn for_groups(&self, config: Config, mask: &Mask, visitor: &mut impl Visitor) {
+    /// Tells where the tokens of a mask lead.
+    pub(super) fn for_groups<V: Visitor>(
+        &self,
+        config: Config,
+        mask: &Mask,
+        guide: &mut Guide<'_, V>,
+    ) {
         let is_key = matches!(config.state, State::Key { .. } | State::OtherKey { .. });
         match mask.tokens() {
             // All unknown keys are in one place, unless they are recorded.
             Tokens::Inside(local, more) if !is_key || config.record != TextId::EMPTY => {
-                self.inside_groups(config, local, more, visitor);
+                self.inside_groups(config, local, more, guide);
             }
-            _ => self.places(config, visitor),
+            _ => self.places(config, guide),
         }
     }
 
     /// By a walk of the vocabulary's trie that passes subtrees which stay where they are.
-    pub(super) fn places(&self, start: Config, visitor: &mut impl Visitor) {
+    pub(super) fn places<V: Visitor>(&self, start: Config, guide: &mut Guide<'_, V>) {
         let (machine, trie) = (self.machine, self.vocabulary.trie());
-        let mut alike = None;
+        let start = guide.forget(start);
         let step = |at: Config, byte: u8, node: u32| {
-            let mut next = machine.step(at, byte)?;
-            if let State::OtherKey { object, .. } = next.state {
-                let place = (object, next.stack);
-                let known = alike.filter(|&(at, _)| at == place);
-                let (_, is_alike) = *alike.insert(known.unwrap_or_else(|| {
-                    let is_alike = machine.ends_alike_after_others(object, next.stack);
-                    (place, is_alike)
-                }));
-                if is_alike {
-                    next = forget_text(machine, next);
-                }
-            }
+            let next = guide.step(at, byte)?;
             let (own, below) = (trie.range_at(node), trie.range_below(node));
-            if own != below && self.passes_below(next, node, visitor) {
+            if own != below && self.passes_below(next, node, guide) {
                 return None;
             }
             if own.0 < own.1 {
-                visitor.meet(forget_text(machine, next), trie.tokens_in(own));
+                guide.meet(next, || trie.tokens_in(own).to_vec());
             }
             (own != below).then_some(next)
         };
@@ -89,7 +80,12 @@ impl Walk<'_> {
     }
 
     /// Visits the tokens below a node at once, if they stay inside what is being read there.
-    fn passes_below(&self, config: Config, node: u32, visitor: &mut impl Visitor) -> bool {
+    fn passes_below<V: Visitor>(
+        &self,
+        config: Config,
+        node: u32,
+        guide: &mut Guide<'_, V>,
+    ) -> bool {
         let (machine, trie) = (self.machine, self.vocabulary.trie());
         let plain = self.vocabulary.plain();
         let Some(below) = plain.below(node) else {
@@ -100,32 +96,37 @@ impl Walk<'_> {
         if !machine.stays(home, below.characters) {
             let stays_inside = machine.keeps_inside(config.state, below.characters);
             let bound = stays_inside.then(|| machine.inside_bound(config)).flatten();
-            return bound.is_some_and(|bound| visitor.passes(bound));
+            return bound.is_some_and(|bound| guide.passes(bound));
         }
-        let here = forget_text(machine, home);
-        let is_wanted = visitor.wants(here);
-        let (mut from, end) = trie.range_below(node);
-        for &begun in plain.unfinished(node..trie.node(node).skip) {
-            let (first, next) = trie.range_at(begun);
-            if is_wanted {
-                visitor.take(trie.tokens_in((from, first)));
+        let Some(here) = guide.shared(home, key_text(home)) else {
+            return false;
+        };
+        let (first, end) = trie.range_below(node);
+        let begun = plain.unfinished(node..trie.node(node).skip);
+        guide.meet_place(here, || {
+            let mut tokens = Vec::with_capacity((end - first) as usize);
+            let mut from = first;
+            for &begun in begun {
+                let (to, next) = trie.range_at(begun);
+                tokens.extend_from_slice(trie.tokens_in((from, to)));
+                from = next;
             }
-            let tokens = trie.tokens_in((first, next));
-            let depth = usize::from(trie.node(node).depth);
+            tokens.extend_from_slice(trie.tokens_in((from, end)));
+            tokens
+        });
+        let depth = usize::from(trie.node(node).depth);
+        for &begun in begun {
+            let tokens = trie.tokens_at(begun);
             let bytes = self.vocabulary.token(tokens[0]).unwrap_or_default();
-            if let Some(after) = self.read(config, &bytes[depth..]) {
-                visitor.meet(forget_text(machine, after), tokens);
+            if let Some(after) = guide.follow(config, &bytes[depth..]) {
+                guide.meet(after, || tokens.to_vec());
             }
-            from = next;
-        }
-        if is_wanted {
-            visitor.take(trie.tokens_in((from, end)));
         }
         true
     }
 
     /// The tokens after which the key that is being read is still known, or was when it ended.
-    pub(super) fn known_keys(&self, start: Config, visitor: &mut impl Visitor) {
+    pub(super) fn known_keys<V: Visitor>(&self, start: Config, guide: &mut Guide<'_, V>) {
         let machine = self.machine;
         let in_key = |at: Config| match (at.state, start.state) {
             (State::Key { object, .. }, State::Key { object: same, .. }) => {
@@ -140,7 +141,7 @@ impl Walk<'_> {
                 true => None,
                 false => machine.step(at, byte),
             },
-            |tokens, at| visitor.meet(at, tokens),
+            |tokens, at| guide.meet(at, || tokens.to_vec()),
         );
     }
 
@@ -150,65 +151,66 @@ impl Walk<'_> {
         bytes.try_fold(from, |at, &byte| self.machine.step(at, byte))
     }
 
-    /// Where a token leads, the text of an unknown key forgotten.
-    pub(super) fn after(&self, from: Config, token: u32) -> Option<Config> {
-        let bytes = self.vocabulary.token(token).unwrap_or_default();
-        Some(forget_text(self.machine, self.read(from, bytes)?))
-    }
-
     /// Tells where exits of a string lead that go on from `after`.
-    pub(super) fn exits_of(&self, local: &Local, after: Config, visitor: &mut impl Visitor) {
+    pub(super) fn exits_of<V: Visitor>(
+        &self,
+        local: &Local,
+        after: Config,
+        guide: &mut Guide<'_, V>,
+    ) {
         let machine = self.machine;
-        let mut meet = |at, exits: &[u32]| {
-            if visitor.wants(at) {
-                let open = exits.iter().filter(|&&exit| local.is_open(exit));
-                let tokens = open.map(|&exit| local.exits.tokens[exit as usize].token);
-                visitor.take(&tokens.collect::<Vec<u32>>());
-            }
+        let tokens_of = |exits: &[u32]| {
+            let open = exits.iter().filter(|&&exit| local.is_open(exit));
+            open.map(|&exit| local.exits.tokens[exit as usize].token)
+                .collect()
         };
-        meet(after, &local.exits.closing);
-        local.exits.beyond.seek(
-            after,
-            |at| machine.next_bytes(at),
-            |at, byte, _| machine.step(at, byte),
-            |exits, at| meet(forget_text(machine, at), exits),
-        );
+        guide.meet(after, || tokens_of(&local.exits.closing));
+        let step = |at: Config, byte: u8, node: u32| {
+            let next = guide.step(at, byte)?;
+            let exits = local.exits.beyond.tokens_at(node);
+            if !exits.is_empty() {
+                guide.meet(next, || tokens_of(exits));
+            }
+            Some(next)
+        };
+        let next = |at| machine.next_bytes(at);
+        local.exits.beyond.seek(after, next, step, |_, _| {});
     }
 
-    pub(super) fn inside_groups(
+    pub(super) fn inside_groups<V: Visitor>(
         &self,
         start: Config,
         local: &Local,
         more: &[u32],
-        visitor: &mut impl Visitor,
+        guide: &mut Guide<'_, V>,
     ) {
         let bound = self.inside_bound(start, local);
-        if !bound.is_some_and(|bound| visitor.passes(bound)) {
-            self.stay_groups(start, local, visitor);
+        if !bound.is_some_and(|bound| guide.passes(bound)) {
+            self.stay_groups(start, local, guide);
         }
         if let State::String { scan, .. } = start.state
             && start.record == TextId::EMPTY
             && let Some(after) = self.ended(start, scan)
         {
             if let Some(after) = after {
-                self.exits_of(local, after, visitor);
+                self.exits_of(local, after, guide);
             }
             return;
         }
-        self.alone(start, more, visitor);
+        self.alone(start, more, guide);
     }
 
     /// Tells where each of some tokens leads.
-    fn alone(&self, start: Config, tokens: &[u32], visitor: &mut impl Visitor) {
+    fn alone<V: Visitor>(&self, start: Config, tokens: &[u32], guide: &mut Guide<'_, V>) {
         for &token in tokens {
-            if let Some(after) = self.after(start, token) {
-                visitor.meet(after, &[token]);
+            if let Some(after) = guide.after(start, token) {
+                guide.meet(after, || vec![token]);
             }
         }
     }
 
     /// Tells where the tokens inside a string lead.
-    fn stay_groups(&self, start: Config, local: &Local, visitor: &mut impl Visitor) {
+    fn stay_groups<V: Visitor>(&self, start: Config, local: &Local, guide: &mut Guide<'_, V>) {
         let (scan, partial) = match start.state {
             State::String { scan, partial } => (Some(scan), partial),
             State::ScannedKey { scan, partial, .. } => (Some(scan), partial),
@@ -227,27 +229,36 @@ impl Walk<'_> {
             held.copied().collect()
         };
         if let Together::ByLength(_) = together {
-            for group in self.vocabulary.strings().unfinished.iter() {
+            for group in self.vocabulary.strings(self.spelling()).unfinished.iter() {
                 let tokens = held(group, &rest);
                 clear_bits(&mut rest, &tokens);
-                let after = tokens.first().and_then(|&token| self.after(start, token));
-                if let Some(after) = after {
-                    visitor.meet(after, &tokens);
+                let first = tokens.first();
+                if let Some(after) = first.and_then(|&token| guide.after(start, token)) {
+                    guide.meet(after, || tokens);
                 }
             }
         }
         for group in together.groups().iter() {
             let first = group.iter().find(|&&token| has_bit(&rest, token));
-            let Some(after) = first.and_then(|&token| self.after(start, token)) else {
+            let Some(after) = first.and_then(|&token| guide.after(start, token)) else {
                 continue;
             };
-            if tells_texts(after) {
-                single.extend(held(group, &rest));
-            } else if visitor.wants(after) {
-                visitor.take(&held(group, &rest));
+            match guide.shared(after, key_text(start)) {
+                Some(place) => guide.meet_place(place, || held(group, &rest)),
+                None => match guide.shared_but(after) {
+                    Some((place, keys)) => {
+                        let telling = self.tokens_of_keys(start, &keys);
+                        let (apart, alike) = held(group, &rest)
+                            .into_iter()
+                            .partition(|token| telling.contains(token));
+                        single.extend::<Vec<u32>>(apart);
+                        guide.meet_place(place, || alike);
+                    }
+                    None => single.extend(held(group, &rest)),
+                },
             }
         }
-        self.alone(start, &single, visitor);
+        self.alone(start, &single, guide);
     }
 
     /// The tokens inside a string, or in any; and those that may be in no group.
@@ -256,7 +267,7 @@ impl Walk<'_> {
         let any = || scanner.start(NodeId::ANY, Box::new([]));
         let scan = scan.or_else(any).expect("any text is text");
         if partial == Partial::Nothing && scanner.is_length_only(scan) {
-            let together = Together::ByLength(&self.vocabulary.strings().lengths);
+            let together = Together::ByLength(&self.vocabulary.strings(self.spelling()).lengths);
             return (together, Vec::new());
         }
         let Scan { must, asks } = scanner.scan(scan);
@@ -266,12 +277,17 @@ impl Walk<'_> {
         let (must, doubtful) = match unlimited {
             Some(unlimited) => (
                 unlimited.free,
-                unlimited.doubtful(self.vocabulary).collect(),
+                unlimited
+                    .doubtful(self.vocabulary.strings(scanner.spelling))
+                    .collect(),
             ),
             None => (*must, Vec::new()),
         };
         let parts = std::iter::once(must).chain(asks.iter().copied());
-        let key = (scanner.regexes.fingerprint_of_all(parts), partial.code());
+        let key = (
+            scanner.regexes.fingerprint_of_all(parts),
+            partial.code_in(scanner.spelling),
+        );
         let groups = self.vocabulary.locals().groups.get(key, self.cap, || {
             let state = scanner.start(must, asks.clone());
             let groups = self.by_state(state.expect("a state that was reached is live"), partial);
@@ -287,7 +303,7 @@ impl Walk<'_> {
         let mut places = Vec::new();
         self.vocabulary.trie().walk(
             (scan, partial),
-            |(scan, partial), byte, _| match partial.take_json(byte) {
+            |(scan, partial), byte, _| match partial.take_json(byte, scanner.spelling) {
                 Taken::Char(c) => Some((scanner.step(scan, c)?, Partial::Nothing)),
                 // Tokens that end where no character fits are in no mask.
                 Taken::Partial(partial) => Some((scan, partial)),
@@ -328,10 +344,20 @@ impl Walk<'_> {
         }
         tokens
     }
-}
 
-/// Whether it matters which of the keys that are read alike is being read.
-fn tells_texts(config: Config) -> bool {
-    let known = |text| text != TextId::WHATEVER && config.record == TextId::EMPTY;
-    matches!(config.state, State::ScannedKey { text, .. } if known(text))
+    /// The tokens after which the key that is being read is one of some keys, or begins one.
+    fn tokens_of_keys(&self, start: Config, keys: &[TextId]) -> FxHashSet<u32> {
+        let texts = &self.machine.frames.rules.texts;
+        let begins = |at: &Config| {
+            let text = key_text(*at);
+            text.is_some_and(|text| keys.iter().any(|&key| texts.begins_with(key, text)))
+        };
+        let mut tokens = FxHashSet::default();
+        self.vocabulary.trie().walk(
+            start,
+            |at, byte, _| self.machine.step(at, byte).filter(begins),
+            |found, _| tokens.extend(found),
+        );
+        tokens
+    }
 }

@@ -6,11 +6,12 @@
 use crate::json::keys::{Known, Prefix};
 use crate::json::object::ObjectId;
 use crate::json::shape::Key;
-use crate::json::spelling::Partial;
+use crate::json::spelling::{Partial, needs_escape};
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::plain::Texts;
 use crate::mask::{ScanKey, Tokens, Walk, has_bit, set_bits, tokens_of};
+use crate::spelling::JsonSpelling;
 use crate::vocab::Trie;
 
 /// Where the text of a key leads in a trie.
@@ -196,7 +197,14 @@ impl Walk<'_> {
         let mut before = "";
         // The nodes of what has been looked up of the key before.
         let mut path = vec![node];
-        if let Some(escape) = trie.child(node, b'\\') {
+        let after = |read: &str| {
+            let prefix = read.chars().try_fold(prefix, |at, c| table.step(at, c));
+            prefix.expect("a key goes on with its own characters")
+        };
+        // Where only what must be escaped is, few keys are.
+        let is_plain = self.spelling() == JsonSpelling::Plain;
+        let mut escapes: Vec<u32> = Vec::new();
+        if let Some(escape) = trie.child(node, b'\\').filter(|_| !is_plain) {
             reached(Reached::Escape(escape, prefix));
         }
         for (known, rest) in table.ahead(prefix) {
@@ -212,7 +220,14 @@ impl Walk<'_> {
             path.truncate(shared + 1);
             for (i, byte) in rest.bytes().enumerate().skip(shared) {
                 // These are only spelled with a backslash.
-                if matches!(byte, b'"' | b'\\' | ..0x20) {
+                if needs_escape(u32::from(byte)) {
+                    if let Some(escape) = trie.child(path[i], b'\\')
+                        && is_plain
+                        && !escapes.contains(&escape)
+                    {
+                        escapes.push(escape);
+                        reached(Reached::Escape(escape, after(&rest[..i])));
+                    }
                     break;
                 }
                 let Some(node) = trie.child(path[i], byte) else {
@@ -221,11 +236,10 @@ impl Walk<'_> {
                 path.push(node);
                 reached(Reached::Inside(node));
                 if let Some(escape) = trie.child(node, b'\\')
+                    && !is_plain
                     && let Some(read) = rest.get(..=i)
                 {
-                    let prefix = read.chars().try_fold(prefix, |at, c| table.step(at, c));
-                    let prefix = prefix.expect("a key goes on with its own characters");
-                    reached(Reached::Escape(escape, prefix));
+                    reached(Reached::Escape(escape, after(read)));
                 }
             }
             if let Some(&last) = path.get(rest.len())

@@ -11,7 +11,7 @@ use crate::regex::scan::{Calm, Moves, ScanId, Scanner};
 use crate::regex::sketch::Sketch;
 use crate::vocab::Vocabulary;
 use crate::vocab::local::{Exit, Exits, Local};
-use crate::vocab::strings::Found;
+use crate::vocab::strings::{Found, Strings};
 
 /// Tokens of more characters are few.
 const NEAR: u32 = 24;
@@ -29,8 +29,12 @@ pub(super) fn local(
         ScanKey::Anything => NodeId::ANY,
         ScanKey::Scan(scan) => scanner.scan(scan).must,
     };
-    // No token tells greater lengths apart.
-    let longest = vocabulary.strings().longest + 1;
+    // No token tells greater lengths apart. One that ends a character may read, after that, what no
+    // other token of a string does; but each of its characters has a byte.
+    let longest = 1 + match partial {
+        Partial::Nothing => vocabulary.strings(scanner.spelling).longest,
+        _ => vocabulary.trie().depth() as u32,
+    };
     let must = match *scanner.regexes.node(must) {
         Node::Repeat {
             body: NodeId::CHAR,
@@ -52,10 +56,13 @@ fn cached(
     partial: Partial,
     cap: usize,
 ) -> Arc<Local> {
-    let key = (scanner.regexes.fingerprint(must), partial.code());
+    let key = (
+        scanner.regexes.fingerprint(must),
+        partial.code_in(scanner.spelling),
+    );
     vocabulary.locals().locals.get(key, cap, || {
         let local = compute(scanner, vocabulary, must, partial, cap);
-        let bytes = local.own_bytes(&vocabulary.strings().inside);
+        let bytes = local.own_bytes(&vocabulary.strings(scanner.spelling).inside);
         (local, bytes)
     })
 }
@@ -77,7 +84,7 @@ fn compute(
             body: NodeId::CHAR,
             min,
             max,
-        } => of_length(vocabulary, min, max),
+        } => of_length(vocabulary.strings(scanner.spelling), min, max),
         _ => {
             let unlimited = Unlimited::of(scanner, must);
             unlimited.map_or_else(
@@ -115,11 +122,7 @@ impl Unlimited {
     }
 
     /// The tokens after which the limits may show.
-    pub(super) fn doubtful<'a>(
-        &self,
-        vocabulary: &'a Vocabulary,
-    ) -> impl Iterator<Item = u32> + use<'a> {
-        let strings = vocabulary.strings();
+    pub(super) fn doubtful<'a>(&self, strings: &'a Strings) -> impl Iterator<Item = u32> + use<'a> {
         let is_doubtful = |&characters: &u16| u32::from(characters) > self.certain;
         let doubtful = strings.characters.partition_point(is_doubtful);
         strings.lengths.iter().take(doubtful).flatten().copied()
@@ -134,10 +137,10 @@ fn limited(
     unlimited: &Unlimited,
     cap: usize,
 ) -> Local {
-    let strings = vocabulary.strings();
+    let strings = vocabulary.strings(scanner.spelling);
     let free = cached(scanner, vocabulary, unlimited.free, Partial::Nothing, cap);
     let mut inside = free.inside.clone();
-    let mut doubtful = unlimited.doubtful(vocabulary).peekable();
+    let mut doubtful = unlimited.doubtful(strings).peekable();
     if doubtful.peek().is_some() {
         let mut fewer = inside.to_vec();
         for token in doubtful {
@@ -190,7 +193,7 @@ fn follow(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> Option<ScanId> {
 
 /// From between two characters, by a walk that passes what is calm.
 fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
-    let strings = vocabulary.strings();
+    let strings = vocabulary.strings(scanner.spelling);
     scanner.find_calm_around(start);
     let first = first_characters(scanner, start);
     let mut wanted: Vec<(u32, u32)> = Vec::new();
@@ -348,8 +351,7 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
 }
 
 /// Of a string that is free but for its length.
-fn of_length(vocabulary: &Vocabulary, min: u32, max: u32) -> Local {
-    let strings = vocabulary.strings();
+fn of_length(strings: &Strings, min: u32, max: u32) -> Local {
     let too_long = strings
         .characters
         .partition_point(|&characters| max != UNBOUNDED && u32::from(characters) > max);
@@ -385,6 +387,7 @@ mod tests {
     use super::*;
     use crate::limits::Limits;
     use crate::regex::{lower, parse};
+    use crate::spelling::JsonSpelling;
 
     const PATTERNS: &[&str] = &[
         "^(\\S+\\s+){0,9}\\S+$",
@@ -421,6 +424,9 @@ mod tests {
             "中",
             "\\n",
             "\\u00e9",
+            "\\u001F",
+            "\\u001f",
+            "\\u00",
             "\\u",
             "\\",
             "\"",
@@ -444,6 +450,7 @@ mod tests {
             read in prop::collection::vec(prop::sample::select(
                 vec!['a', 'b', 'c', ' ', '-', '0', 'é', 'f', 'o', '@', '.']), 0..12),
             texts in prop::collection::vec(token(), 1..80),
+            spelling in prop::sample::select(&[JsonSpelling::Plain, JsonSpelling::Any][..]),
         ) {
             let mut tokens: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
             tokens.extend((1..6).map(|i| b"a".repeat(7 * i)));
@@ -451,7 +458,7 @@ mod tests {
             tokens.extend([vec![0xC3], vec![0xA9, b'a'], vec![b'a', 0xE4, 0xB8], vec![]]);
             let stop = tokens.len() as u32 - 1;
             let vocabulary = Vocabulary::new(&tokens, &[stop], &[]).unwrap();
-            let scanner = Scanner::new();
+            let scanner = Scanner::new(spelling);
             let parsed = parse(pattern, &Limits::default()).unwrap();
             let mut must = vec![lower::search(&parsed, &scanner.regexes).unwrap()];
             must.extend(lengths.map(|(min, max)| scanner.regexes.repeat(NodeId::CHAR, min, max)));

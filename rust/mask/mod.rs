@@ -6,13 +6,16 @@
 //! other state has few tokens, found by a walk of the vocabulary's trie that gives up wherever no
 //! valid text goes on.
 
+mod alike;
 mod apart;
 mod costliest;
 mod groups;
+mod guide;
 mod items;
 mod keys;
 mod local;
 mod plain;
+mod reach;
 mod tails;
 mod text;
 
@@ -28,12 +31,16 @@ use crate::json::spelling::Partial;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, SetId, State};
 use crate::regex::scan::ScanId;
+use crate::spelling::JsonSpelling;
 use crate::vocab::local::{Above, Chosen, Exit, Exits, Local, Under};
 use crate::vocab::{Trie, Vocabulary};
 
+pub(crate) use alike::Lead;
 pub(crate) use groups::Visitor;
+use guide::Guide;
 use plain::Texts;
-pub(crate) use tails::Tails;
+pub(crate) use reach::{Reach, Speller};
+pub(crate) use tails::{Ends, Tails};
 
 /// The text tokens that may come next.
 #[derive(Debug)]
@@ -53,6 +60,8 @@ pub(crate) struct Late {
     /// Those that are read by their text and after which it takes more than `base`, by how many.
     pub(crate) groups: Box<[(u64, Box<[u32]>)]>,
     pub(crate) base: u64,
+    /// Whether all of it is the same for each text of the unknown key that is being read.
+    pub(crate) is_alike: bool,
 }
 
 #[derive(Debug)]
@@ -290,7 +299,8 @@ impl Masks {
             ..Mask::new(mask)
         });
         if !names_itself {
-            let own = mask.bytes(&vocabulary.strings().inside);
+            let spelling = machine.frames.rules.scanner.spelling;
+            let own = mask.bytes(&vocabulary.strings(spelling).inside);
             self.make_room(own, cap);
             self.known.write().insert(alike, mask.clone());
         }
@@ -326,17 +336,18 @@ impl Masks {
         walk.costliest(forget_text(machine, config), mask)
     }
 
-    /// Tells where the tokens of a mask lead, and perhaps some that may not come.
+    /// Tells where the tokens of a mask lead, and perhaps some that may not come. Whether that is the
+    /// same for each text of the unknown key that is being read.
     pub(crate) fn for_groups(
         &self,
-        machine: &Machine,
-        vocabulary: &Vocabulary,
+        ends: Ends<'_>,
         (config, mask): (Config, &Mask),
-        cap: usize,
         visitor: &mut impl Visitor,
-    ) {
-        let walk = self.walk(machine, vocabulary, cap);
-        walk.for_groups(forget_text(machine, config), mask, visitor);
+    ) -> bool {
+        let walk = self.walk(ends.machine, ends.vocabulary, ends.limits.cache_bytes);
+        let mut guide = Guide::exactly(ends, config, visitor);
+        walk.for_groups(config, mask, &mut guide);
+        guide.is_alike()
     }
 
     /// Counts bytes that are about to be kept; above `cap` the masks start anew.
@@ -443,13 +454,20 @@ impl Walk<'_> {
         }
     }
 
+    fn spelling(&self) -> JsonSpelling {
+        self.machine.frames.rules.scanner.spelling
+    }
+
     fn local(&self, key: ScanKey, partial: Partial) -> Arc<Local> {
         local::local(self.machine, self.vocabulary, key, partial, self.cap)
     }
 
     /// The exits that go on from `after` once the string is closed.
     fn leave(&self, local: &Local, after: Config) -> Arc<Left> {
-        let shared = Arc::ptr_eq(&local.exits, &self.vocabulary.strings().exits);
+        let shared = Arc::ptr_eq(
+            &local.exits,
+            &self.vocabulary.strings(self.spelling()).exits,
+        );
         let known = shared.then(|| self.masks.left.read().get(&after).cloned());
         known.flatten().unwrap_or_else(|| {
             let left = Arc::new(self.find_left(&local.exits, after, shared));

@@ -13,6 +13,7 @@ use crate::mask::keys::key_place;
 use crate::mask::{Tokens, Walk};
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
+use crate::spelling::JsonSpelling;
 use crate::vocab::local::{Below, Way};
 use crate::vocab::{SPACES, Trie, Vocabulary};
 
@@ -241,7 +242,8 @@ impl Walk<'_> {
         let Some(code) = of.code() else {
             return find().into();
         };
-        let place = u64::from(node) << 3 | code << 1 | u64::from(is_string);
+        let is_plain = u64::from(self.spelling() == JsonSpelling::Plain);
+        let place = u64::from(node) << 4 | code << 2 | is_plain << 1 | u64::from(is_string);
         let key = (scanner.regexes.fingerprint(must), place);
         self.vocabulary.locals().below.get(key, self.cap, || {
             let below = find();

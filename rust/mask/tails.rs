@@ -4,12 +4,15 @@
 //! alike. So all of them form a tree whose root is the end of the text, and what is known of the
 //! tokens near the root is known for all endings that lead there.
 
-use parking_lot::Mutex;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 use rustc_hash::FxHashMap;
 
+use crate::json::texts::TextId;
 use crate::limits::Limits;
 use crate::machine::{Config, Machine, Move, SLACK};
-use crate::mask::{TokenSets, bits_of, forget_text};
+use crate::mask::{TokenSets, bits_of};
 use crate::vocab::Vocabulary;
 
 /// The endings on one vocabulary that were asked for.
@@ -36,7 +39,12 @@ struct Node {
     next: Start,
     /// Bytes to the end of the text.
     length: usize,
+    /// The unknown keys that the ending writes in objects of which another one is forgotten.
+    keys: Keys,
 }
+
+/// Texts of keys.
+pub(super) type Keys = Arc<[TextId]>;
 
 const NO_WAY: u32 = u32::MAX;
 
@@ -53,73 +61,74 @@ impl Tails {
     pub(crate) fn new(tokens: TokenSets) -> Self {
         Tails(Mutex::default(), tokens)
     }
+}
 
+/// The endings of a machine's texts on a vocabulary.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends<'a> {
+    pub(crate) tails: &'a Tails,
+    pub(crate) machine: &'a Machine,
+    pub(crate) vocabulary: &'a Vocabulary,
+    pub(crate) limits: &'a Limits,
+}
+
+impl<'a> Ends<'a> {
     /// The fewest tokens that spell the machine's ending of a text; `None` if there is no ending
     /// within the limits, or the vocabulary cannot spell it.
-    pub(crate) fn fewest(
-        &self,
-        machine: &Machine,
-        vocabulary: &Vocabulary,
-        config: Config,
-        limits: &Limits,
-    ) -> Option<usize> {
-        let mut tree = self.0.lock();
-        if tree.bytes > limits.cache_bytes {
-            *tree = Tree::default();
-        }
-        let start = tree.start(
-            machine,
-            vocabulary,
-            &self.1,
-            config,
-            limits.completion_bytes,
-        )?;
-        let fewest = tree.fewest(start);
+    pub(crate) fn fewest(self, config: Config) -> Option<usize> {
+        let (tree, start) = self.start(config);
+        let fewest = tree.fewest(start?);
         (fewest != NO_WAY).then_some(fewest as usize)
     }
 
-    /// The tokens that [`Tails::fewest`] counts.
-    pub(crate) fn tokens(
-        &self,
-        machine: &Machine,
-        vocabulary: &Vocabulary,
-        config: Config,
-        limits: &Limits,
-    ) -> Option<Vec<u32>> {
-        let mut tree = self.0.lock();
-        let mut at = tree.start(
-            machine,
-            vocabulary,
-            &self.1,
-            config,
-            limits.completion_bytes,
-        )?;
+    /// The tokens that [`Ends::fewest`] counts.
+    pub(crate) fn tokens(self, config: Config) -> Option<Vec<u32>> {
+        let (tree, start) = self.start(config);
+        let mut at = start?;
         let mut bytes = Vec::with_capacity(tree.length(at));
         let mut tokens = Vec::new();
         while let Start::Node(id) = at {
             let node = &tree.nodes[id as usize];
             bytes.extend_from_slice(&node.bytes);
             if let Some(token) = node.token {
-                tokens.extend(vocabulary.tokenize(&std::mem::take(&mut bytes))?);
+                tokens.extend(self.vocabulary.tokenize(&std::mem::take(&mut bytes))?);
                 tokens.push(token);
             }
             at = node.next;
         }
-        tokens.extend(vocabulary.tokenize(&bytes)?);
+        tokens.extend(self.vocabulary.tokenize(&bytes)?);
         Some(tokens)
+    }
+
+    /// The unknown keys that the machine's ending writes in objects of which another one, that has
+    /// come, is forgotten: it is no ending if one of them is that one.
+    pub(super) fn keys(self, config: Config) -> Keys {
+        let (tree, start) = self.start(config);
+        start.map_or_else(Keys::default, |start| tree.keys(start))
+    }
+
+    fn start(self, config: Config) -> (MutexGuard<'a, Tree>, Option<Start>) {
+        let mut tree = self.tails.0.lock();
+        if tree.bytes > self.limits.cache_bytes {
+            *tree = Tree::default();
+        }
+        let start = tree.start(self, config);
+        (tree, start)
     }
 }
 
+/// One move of an ending that is not known yet.
+struct Step {
+    from: Config,
+    bytes: Vec<u8>,
+    token: Option<u32>,
+    /// The unknown key that it writes in an object of which another one is forgotten.
+    key: Option<TextId>,
+}
+
 impl Tree {
-    fn start(
-        &mut self,
-        machine: &Machine,
-        vocabulary: &Vocabulary,
-        sets: &TokenSets,
-        config: Config,
-        cap: usize,
-    ) -> Option<Start> {
-        let asked = forget_text(machine, config);
+    fn start(&mut self, ends: Ends<'_>, asked: Config) -> Option<Start> {
+        let (machine, cap) = (ends.machine, ends.limits.completion_bytes);
         if let Some(&known) = self.known.get(&asked) {
             return known;
         }
@@ -127,7 +136,7 @@ impl Tree {
             self.remember(asked, None);
             return None;
         }
-        let mut moves: Vec<(Config, Vec<u8>, Option<u32>)> = Vec::new();
+        let mut steps: Vec<Step> = Vec::new();
         let mut at = asked;
         let mut length = 0;
         let mut end = loop {
@@ -135,7 +144,7 @@ impl Tree {
                 break known;
             }
             // Each move but a change of view has a byte, and no two of those follow each other.
-            if length > cap || moves.len() > 2 * cap {
+            if length > cap || steps.len() > 2 * cap {
                 break None;
             }
             let mut token = None;
@@ -146,6 +155,7 @@ impl Tree {
                 }
                 Move::Unknown => break None,
                 Move::Token(set, next) => {
+                    let sets = &ends.tails.1;
                     token = sets.get(set as usize).and_then(|set| bits_of(set).next());
                     if token.is_none() {
                         break None;
@@ -162,19 +172,22 @@ impl Tree {
                 }
             };
             length += bytes.len() + usize::from(token.is_some());
-            moves.push((at, bytes, token));
-            at = forget_text(machine, next);
+            steps.push(Step {
+                from: at,
+                bytes,
+                token,
+                key: machine.key_beside_forgotten(next),
+            });
+            at = next;
         };
         if end.is_none() {
             self.remember(asked, None);
         }
-        for (config, bytes, token) in moves.into_iter().rev() {
-            let longer = match token {
-                Some(token) => self.grow_token(token, end?),
-                None => self.grow(vocabulary, bytes, end?),
-            };
+        for step in steps.into_iter().rev() {
+            let from = step.from;
+            let longer = self.grow(ends.vocabulary, step, end?);
             end = Some(longer).filter(|&end| self.length(end) <= cap);
-            self.remember(config, end);
+            self.remember(from, end);
         }
         end
     }
@@ -185,12 +198,38 @@ impl Tree {
     }
 
     /// The ending that begins with a move.
-    fn grow(&mut self, vocabulary: &Vocabulary, bytes: Vec<u8>, next: Start) -> Start {
-        if bytes.is_empty() {
+    fn grow(&mut self, vocabulary: &Vocabulary, step: Step, next: Start) -> Start {
+        let Step {
+            bytes, token, key, ..
+        } = step;
+        if bytes.is_empty() && token.is_none() {
             return next;
         }
-        // The move and what can share a token with it, and the fewest tokens from each place.
-        let mut data = bytes.clone();
+        let mut keys = self.keys(next);
+        if let Some(key) = key.filter(|key| !keys.contains(key)) {
+            keys = keys.iter().copied().chain([key]).collect();
+            self.bytes += size_of_val(&*keys);
+        }
+        let (fewest, length) = match token {
+            Some(_) => (Box::from([self.fewest(next).saturating_add(1)]), 1),
+            None => (self.fewest_from_each(vocabulary, &bytes, next), bytes.len()),
+        };
+        self.bytes += size_of::<Node>() + 5 * bytes.len();
+        self.nodes.push(Node {
+            token,
+            bytes: bytes.into(),
+            fewest,
+            next,
+            length: length + self.length(next),
+            keys,
+        });
+        Start::Node(self.nodes.len() as u32 - 1)
+    }
+
+    /// The fewest tokens from each of a move's bytes to the end of the text.
+    fn fewest_from_each(&self, vocabulary: &Vocabulary, bytes: &[u8], next: Start) -> Box<[u32]> {
+        // The move and what can share a token with it.
+        let mut data = bytes.to_vec();
         let mut fewest = vec![NO_WAY; bytes.len()];
         let mut at = next;
         while let Start::Node(id) = at
@@ -213,29 +252,7 @@ impl Tree {
             fewest[start] = least;
         }
         fewest.truncate(bytes.len());
-        let node = Node {
-            token: None,
-            length: bytes.len() + self.length(next),
-            bytes: bytes.into(),
-            fewest: fewest.into(),
-            next,
-        };
-        self.bytes += size_of::<Node>() + 5 * node.bytes.len();
-        self.nodes.push(node);
-        Start::Node(self.nodes.len() as u32 - 1)
-    }
-
-    /// The ending that begins with a token that is read by its id.
-    fn grow_token(&mut self, token: u32, next: Start) -> Start {
-        self.bytes += size_of::<Node>();
-        self.nodes.push(Node {
-            token: Some(token),
-            bytes: Box::new([]),
-            fewest: Box::new([self.fewest(next).saturating_add(1)]),
-            length: 1 + self.length(next),
-            next,
-        });
-        Start::Node(self.nodes.len() as u32 - 1)
+        fewest.into()
     }
 
     fn fewest(&self, start: Start) -> u32 {
@@ -249,6 +266,13 @@ impl Tree {
         match start {
             Start::End => 0,
             Start::Node(id) => self.nodes[id as usize].length,
+        }
+    }
+
+    fn keys(&self, start: Start) -> Keys {
+        match start {
+            Start::End => Keys::default(),
+            Start::Node(id) => self.nodes[id as usize].keys.clone(),
         }
     }
 }

@@ -8,7 +8,9 @@ use rustc_hash::FxHashMap;
 use crate::error::{Error, Kind};
 use crate::json::texts::TextId;
 use crate::machine::Config;
-use crate::mask::{Late, Mask, Visitor, add_bits, clear_bits, has_bit, set_bits};
+use crate::mask::{
+    Ends, Late, Lead, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits,
+};
 use crate::matcher::Matcher;
 
 /// Tokens that finish the text, of which the first ones have come already.
@@ -59,17 +61,18 @@ impl Matcher {
         Ok(Plan { tokens, from: 0 })
     }
 
-    /// The plan for after a token that leads to `config`; none where none is needed.
+    /// The plan for after a token that can be read in these ways; none where none is needed.
     pub(super) fn plan_after(
         &self,
         token: Option<u32>,
-        config: Config,
+        leads: impl FnOnce() -> Vec<Lead>,
     ) -> Result<Option<Plan>, TooLate> {
         let Some(left) = self.left() else {
             return Ok(None);
         };
-        let bytes = self.ending_bytes(config);
-        if bytes < left.saturating_sub(MARGIN) as u64 {
+        let leads = leads();
+        let far = left.saturating_sub(MARGIN) as u64;
+        if leads.iter().any(|lead| self.ending_bytes(lead.place) < far) {
             return Ok(None);
         }
         if let Some(plan) = &self.now.plan
@@ -80,24 +83,35 @@ impl Matcher {
             let from = plan.from + 1;
             return Ok(Some(Plan { tokens, from }));
         }
-        let is_far = bytes < left as u64;
-        if is_compared(config) && !is_far {
+        if !leads.iter().any(|&lead| self.fits_lead(lead, left)) {
             return Err(TooLate);
         }
-        match self.finish(config).filter(|tokens| tokens.len() < left) {
-            Some(tokens) => Ok(Some(Plan {
-                tokens: tokens.into(),
-                from: 0,
-            })),
-            None if is_far => Ok(None),
-            None => Err(TooLate),
-        }
+        let plans = leads.iter().filter_map(|lead| self.finish(lead.place));
+        let best = plans.min_by_key(Vec::len);
+        let best = best.filter(|tokens| tokens.len() < left);
+        Ok(best.map(|tokens| Plan {
+            tokens: tokens.into(),
+            from: 0,
+        }))
     }
 
-    /// Whether the end of the budget is so far away that the text can surely be finished: no
-    /// token is shorter than a byte.
-    fn is_far(&self, config: Config, left: usize) -> bool {
-        self.ending_bytes(config) < left as u64
+    /// Whether a token that leads there may come. The mask asks the same of all tokens, group by group.
+    fn fits_lead(&self, lead: Lead, left: usize) -> bool {
+        let bound = lead.bound().map(|at| self.ending_bytes(at));
+        bound.is_some_and(|bound| bound < left as u64) || self.fits(lead.place, left)
+    }
+
+    /// Whether the text can be finished from a place in fewer tokens than `left`.
+    fn fits(&self, place: Config, left: usize) -> bool {
+        // No token is shorter than a byte.
+        if self.ending_bytes(place) < left as u64 {
+            return true;
+        }
+        if is_compared(place) {
+            return false;
+        }
+        let fewest = self.fewest(place);
+        fewest.is_some_and(|fewest| fewest < left)
     }
 
     /// An upper bound of the tokens that finish the text.
@@ -109,28 +123,29 @@ impl Matcher {
         }
     }
 
-    /// Tokens that finish the text from a configuration.
-    fn finish(&self, config: Config) -> Option<Vec<u32>> {
-        let (engine, vocabulary) = (&self.engine, self.compiled.vocabulary());
-        let tails = &engine.tails;
-        tails.tokens(&engine.machine, vocabulary, config, self.compiled.limits())
+    /// Tokens that finish the text from a place.
+    fn finish(&self, place: Config) -> Option<Vec<u32>> {
+        match self.speller() {
+            Some(speller) => speller.finish(place),
+            None => self.ends().tokens(place),
+        }
     }
 
-    /// Whether the text can be finished in fewer tokens than `left`.
-    fn fits(&self, config: Config, left: usize) -> bool {
-        if self.is_far(config, left) {
-            return true;
+    fn fewest(&self, place: Config) -> Option<usize> {
+        match self.speller() {
+            Some(speller) => Some(speller.finish(place)?.len()),
+            None => self.ends().fewest(place),
         }
-        if is_compared(config) {
-            return false;
-        }
-        self.fewest(config).is_some_and(|fewest| fewest < left)
     }
 
-    fn fewest(&self, config: Config) -> Option<usize> {
-        let (engine, vocabulary) = (&self.engine, self.compiled.vocabulary());
-        let tails = &engine.tails;
-        tails.fewest(&engine.machine, vocabulary, config, self.compiled.limits())
+    /// How texts end.
+    pub(super) fn ends(&self) -> Ends<'_> {
+        Ends {
+            tails: &self.engine.tails,
+            machine: &self.engine.machine,
+            vocabulary: self.compiled.vocabulary(),
+            limits: self.compiled.limits(),
+        }
     }
 
     /// Drops the tokens after which the text could not be finished in time.
@@ -143,6 +158,7 @@ impl Matcher {
             return;
         }
         let late = (left as u64 >= SOON).then(|| mask.late(|| self.late(mask)));
+        let late = late.filter(|late| late.is_alike);
         if late.is_some_and(|late| late.most < left as u64) {
             return;
         }
@@ -155,20 +171,22 @@ impl Matcher {
                 let gone = late.groups.iter().filter(|(need, _)| *need >= left as u64);
                 gone.for_each(|(_, tokens)| clear_bits(bits, tokens));
             }
-            None => self.for_groups(
-                mask,
-                &mut Dropper {
-                    matcher: self,
-                    left,
-                    fits: FxHashMap::default(),
-                    bits,
-                },
-            ),
+            None => {
+                self.for_groups(
+                    mask,
+                    &mut Dropper {
+                        matcher: self,
+                        left,
+                        fits: FxHashMap::default(),
+                        bits,
+                    },
+                );
+            }
         }
         if mask.named().is_some() {
             let sets = self.engine.masks.token_sets();
             for (set, next) in self.engine.machine.token_moves(self.now.config) {
-                if self.fits(next, left) {
+                if self.fits_lead(self.ends().lead_by_id(next), left) {
                     add_bits(bits, &sets[set as usize]);
                 }
             }
@@ -176,6 +194,21 @@ impl Matcher {
         if let Some(token) = planned {
             set_bits(bits, &[token]);
         }
+    }
+
+    /// The same on a vocabulary that cannot spell every text, where each token is tried, if there is a
+    /// budget.
+    pub(super) fn keep_spelled(&self, bits: &mut [u32]) -> Result<(), Error> {
+        if self.max_tokens.is_none() {
+            return Ok(());
+        }
+        let tokens: Vec<u32> = bits_of(bits).collect();
+        for token in tokens {
+            if self.after(token)?.is_none() {
+                clear_bits(bits, &[token]);
+            }
+        }
+        Ok(())
     }
 
     /// The tokens of a mask after which it takes [`SOON`] tokens or more.
@@ -189,11 +222,14 @@ impl Matcher {
             most: 0,
             groups: FxHashMap::default(),
         };
-        self.for_groups(mask, &mut collector);
+        let is_alike = self.for_groups(mask, &mut collector);
         let mut most = collector.most;
         if mask.named().is_some() {
             let moves = self.engine.machine.token_moves(self.now.config);
-            let needs = moves.into_iter().map(|(_, next)| self.need(next));
+            let leads = moves
+                .into_iter()
+                .map(|(_, next)| self.ends().lead_by_id(next));
+            let needs = leads.map(|lead| self.need(lead.place));
             most = needs.max().unwrap_or(0).max(most);
         }
         let groups = collector.groups.into_iter();
@@ -215,24 +251,24 @@ impl Matcher {
             most,
             groups: groups.into(),
             base,
+            is_alike,
         }
     }
 
-    /// At least as many tokens as finish the text.
-    fn need(&self, config: Config) -> u64 {
-        let bytes = self.ending_bytes(config);
-        if bytes < SOON || is_compared(config) {
+    /// So many tokens must be left for a token to lead to a place, and one more; less than [`SOON`] may
+    /// be too much.
+    fn need(&self, place: Config) -> u64 {
+        let bytes = self.ending_bytes(place);
+        if bytes < SOON || is_compared(place) {
             return bytes;
         }
-        self.fewest(config)
-            .map_or(bytes, |fewest| bytes.min(fewest as u64))
+        let fewest = self.fewest(place);
+        fewest.map_or(bytes, |fewest| bytes.min(fewest as u64))
     }
 
-    fn for_groups(&self, mask: &Mask, visitor: &mut impl Visitor) {
-        let (machine, masks) = (&self.engine.machine, &self.engine.masks);
-        let (vocabulary, limits) = (self.compiled.vocabulary(), self.compiled.limits());
+    fn for_groups(&self, mask: &Mask, visitor: &mut impl Visitor) -> bool {
         let at = (self.now.config, mask);
-        masks.for_groups(machine, vocabulary, at, limits.cache_bytes, visitor);
+        self.engine.masks.for_groups(self.ends(), at, visitor)
     }
 
     /// An upper bound of the tokens that finish the text after any token of a mask.

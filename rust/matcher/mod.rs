@@ -9,7 +9,7 @@ use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::{Mask, bits_of, forget_text, has_bit, set_bits};
+use crate::mask::{Mask, Speller, bits_of, forget_text, has_bit, set_bits};
 use crate::work::{self, Allowance};
 use budget::Plan;
 
@@ -123,6 +123,11 @@ impl Matcher {
         &self.compiled
     }
 
+    /// The budget that the matcher was made with, if any.
+    pub fn max_tokens(&self) -> Option<usize> {
+        self.max_tokens
+    }
+
     /// How many tokens have been accepted, stop tokens included.
     pub fn token_count(&self) -> usize {
         self.before.len()
@@ -147,29 +152,84 @@ impl Matcher {
     /// If `bits` has not [`Vocabulary::mask_words`](crate::Vocabulary::mask_words) words, or the text
     /// so far can be read in too many ways: see [`Limits::readings`](crate::Limits::readings).
     pub fn fill_mask(&self, bits: &mut [u32]) -> Result<(), Error> {
-        let vocabulary = self.compiled.vocabulary();
-        if bits.len() != vocabulary.mask_words() {
-            let message = format!(
-                "a bitmask row for {} tokens has {} words, not {}",
-                vocabulary.size(),
-                vocabulary.mask_words(),
-                bits.len()
-            );
-            return Err(Error::new(Kind::Mask, message));
-        }
+        self.check_words(bits)?;
         if self.copy_mask(bits) {
             return Ok(());
         }
         self.check_readings(self.now.config)?;
         self.metered(Limits::mask, || {
-            let mask = self.mask();
-            mask.write(bits);
-            if let Some(left) = self.left() {
-                self.keep_affordable(&mask, bits, left);
+            if let Some(speller) = self.speller() {
+                bits.copy_from_slice(&speller.mask(self.now.config));
+                self.keep_spelled(bits)?;
+            } else {
+                let mask = self.mask();
+                mask.write(bits);
+                if let Some(left) = self.left() {
+                    self.keep_affordable(&mask, bits, left);
+                }
             }
             self.set_stop_tokens(bits);
             Ok(())
         })
+    }
+
+    /// Writes which tokens the budget alone forbids: those that the grammar allows next and
+    /// [`Matcher::fill_mask`] leaves out. Tells whether there are any.
+    ///
+    /// As long as there were none, the text is the one that it would be without a budget.
+    ///
+    /// # Errors
+    ///
+    /// As [`Matcher::fill_mask`].
+    pub fn fill_unaffordable(&self, bits: &mut [u32]) -> Result<bool, Error> {
+        self.check_words(bits)?;
+        bits.fill(0);
+        let Some(left) = self.left().filter(|_| !self.now.terminated) else {
+            return Ok(false);
+        };
+        self.check_readings(self.now.config)?;
+        self.metered(Limits::mask, || {
+            let mut affordable;
+            if let Some(speller) = self.speller() {
+                bits.copy_from_slice(&speller.mask(self.now.config));
+                affordable = bits.to_vec();
+                self.keep_spelled(&mut affordable)?;
+            } else {
+                let mask = self.mask();
+                if mask
+                    .known_costliest()
+                    .is_some_and(|most| most < left as u64)
+                {
+                    return Ok(false);
+                }
+                mask.write(bits);
+                affordable = bits.to_vec();
+                self.keep_affordable(&mask, &mut affordable, left);
+            }
+            self.set_stop_tokens(&mut affordable);
+            let pairs = bits.iter_mut().zip(&affordable);
+            pairs.for_each(|(bits, kept)| *bits &= !kept);
+            Ok(bits.iter().any(|&word| word != 0))
+        })
+    }
+
+    fn check_words(&self, bits: &[u32]) -> Result<(), Error> {
+        let vocabulary = self.compiled.vocabulary();
+        if bits.len() == vocabulary.mask_words() {
+            return Ok(());
+        }
+        let message = format!(
+            "a bitmask row for {} tokens has {} words, not {}",
+            vocabulary.size(),
+            vocabulary.mask_words(),
+            bits.len()
+        );
+        Err(Error::new(Kind::Mask, message))
+    }
+
+    /// What says which tokens lead to an end, if the vocabulary cannot spell every text.
+    fn speller(&self) -> Option<Speller<'_>> {
+        self.compiled.speller(&self.engine)
     }
 
     /// Writes the mask if it is known, and surely within the budget; else nothing has changed.
@@ -178,6 +238,8 @@ impl Matcher {
     pub(crate) fn copy_mask(&self, bits: &mut [u32]) -> bool {
         if self.now.terminated {
             bits.fill(0);
+        } else if self.speller().is_some() {
+            return false;
         } else {
             let masks = &self.engine.masks;
             let Some(mask) = masks.known(&self.engine.machine, self.now.config) else {
@@ -200,6 +262,7 @@ impl Matcher {
     pub(crate) fn new_mask(&self) -> Option<NewMask> {
         let (machine, masks) = (&self.engine.machine, &self.engine.masks);
         let is_new = !self.now.terminated
+            && self.speller().is_none()
             && self.check_readings(self.now.config).is_ok()
             && masks.known(machine, self.now.config).is_none();
         is_new.then(|| NewMask {
@@ -248,7 +311,7 @@ impl Matcher {
         self.check_readings(self.now.config)?;
         let is_stop = vocabulary.stop_token_ids().binary_search(&token).is_ok();
         let named = self.read_named(token);
-        if is_stop && named.is_none() {
+        if is_stop && named.is_empty() {
             return Ok(self.is_accepting().then(|| Moment {
                 terminated: true,
                 ..self.now.clone()
@@ -259,14 +322,20 @@ impl Matcher {
             true => self.read(self.now.config, bytes),
             false => None,
         };
-        let config = match (spelled, named) {
-            (one, None) | (None, one) => one,
-            (Some(spelled), Some(named)) => machine.all_of([spelled, named].into_iter()),
-        };
+        let config = machine.all_of(spelled.into_iter().chain(named.iter().copied()));
         let Some(config) = config else {
             return Ok(None);
         };
-        let Ok(plan) = self.plan_after(Some(token), config) else {
+        if !self.can_end(config) {
+            return Ok(None);
+        }
+        let leads = || {
+            let ends = self.ends();
+            let spelled = spelled.map(|real| ends.lead(self.now.config, bytes, real));
+            let named = named.iter().map(|&real| ends.lead_by_id(real));
+            spelled.into_iter().chain(named).collect()
+        };
+        let Ok(plan) = self.plan_after(Some(token), leads) else {
             return Ok(None);
         };
         Ok(Some(Moment {
@@ -285,16 +354,16 @@ impl Matcher {
         Ok(true)
     }
 
-    /// Where a token leads that a grammar reads by its id; `None` if it reads none such here.
-    fn read_named(&self, token: u32) -> Option<Config> {
+    /// Where a token leads that a grammar reads by its id.
+    fn read_named(&self, token: u32) -> Vec<Config> {
         let sets = self.engine.masks.token_sets();
         if sets.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let machine = &self.engine.machine;
-        let moves = machine.token_moves(self.now.config).into_iter();
+        let moves = self.engine.machine.token_moves(self.now.config).into_iter();
         let holds = |set: u32| has_bit(&sets[set as usize], token);
-        machine.all_of(moves.filter(|&(set, _)| holds(set)).map(|(_, next)| next))
+        let held = moves.filter(|&(set, _)| holds(set));
+        held.map(|(_, next)| next).collect()
     }
 
     /// An error if the text has more readings than are followed. That shows between tokens only, so that
@@ -315,36 +384,36 @@ impl Matcher {
 
     /// As [`Matcher::accept_bytes`]; an error if the text could be read in too many ways.
     pub(crate) fn try_accept_bytes(&mut self, bytes: &[u8]) -> Result<bool, Error> {
-        let mut pieces = bytes.chunks(PIECE);
-        let last = pieces.next_back().unwrap_or_default();
-        let mut at = self.now.config;
-        for piece in pieces {
-            match self.metered(Limits::accept, || self.read_checked(at, piece))? {
-                Some(next) => at = next,
+        if self.now.terminated {
+            return Ok(false);
+        }
+        let mut config = self.now.config;
+        for piece in bytes.chunks(PIECE) {
+            match self.metered(Limits::accept, || self.read_checked(config, piece))? {
+                Some(next) => config = next,
                 None => return Ok(false),
             }
         }
-        let next = self.metered(Limits::accept, || self.after_bytes(at, last))?;
+        let next = self.metered(Limits::accept, || Ok(self.after_bytes(bytes, config)))?;
         self.go_to(next)
     }
 
-    /// The moment after bytes that follow `config`; `None` if they may not come.
-    fn after_bytes(&self, config: Config, bytes: &[u8]) -> Result<Option<Moment>, Error> {
-        if self.now.terminated {
-            return Ok(None);
+    /// The moment after bytes that lead to `config`; `None` if the text could not be finished in time.
+    fn after_bytes(&self, bytes: &[u8], config: Config) -> Option<Moment> {
+        if !self.can_end(config) {
+            return None;
         }
-        let Some(config) = self.read_checked(config, bytes)? else {
-            return Ok(None);
-        };
-        let plan = self.plan_after(None, config);
-        Ok(plan.ok().map(|plan| Moment {
+        let lead = || vec![self.ends().lead(self.now.config, bytes, config)];
+        let plan = self.plan_after(None, lead).ok()?;
+        Some(Moment {
             config,
             terminated: false,
             plan,
-        }))
+        })
     }
 
     fn read_checked(&self, mut config: Config, bytes: &[u8]) -> Result<Option<Config>, Error> {
+        work::spend(bytes.len());
         for &byte in bytes {
             self.check_readings(config)?;
             match self.engine.machine.step(config, byte) {
@@ -355,7 +424,13 @@ impl Matcher {
         Ok(Some(config))
     }
 
+    /// Whether the vocabulary has tokens that lead from there to an end of the text.
+    fn can_end(&self, config: Config) -> bool {
+        self.speller().is_none_or(|speller| speller.can_end(config))
+    }
+
     fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {
+        work::spend(bytes.len());
         bytes
             .iter()
             .try_fold(config, |at, &byte| self.engine.machine.step(at, byte))
@@ -388,7 +463,8 @@ impl Matcher {
     }
 
     /// The bytes of a shortest valid ending; empty where the text may end. A token that must come
-    /// by its id counts as one byte, and is spelled as the vocabulary spells it.
+    /// by its id counts as one byte, and is spelled as the vocabulary spells it. Where no tokens
+    /// spell the shortest ending, it is another one that some do.
     ///
     /// # Errors
     ///
@@ -404,6 +480,12 @@ impl Matcher {
     fn shortest_ending(&self) -> Result<Vec<u8>, Error> {
         let cap = self.compiled.limits().completion_bytes;
         let vocabulary = self.compiled.vocabulary();
+        if let Some(speller) = self.speller() {
+            let tokens = speller.finish(self.now.config);
+            let tokens = tokens.ok_or_else(|| no_completion(cap))?;
+            let bytes = tokens.iter().filter_map(|&token| vocabulary.token(token));
+            return Ok(bytes.flatten().copied().collect());
+        }
         let sets = self.engine.masks.token_sets();
         let spell = |set: u32| {
             let token = sets.get(set as usize).and_then(|set| bits_of(set).next());
@@ -446,8 +528,9 @@ impl Matcher {
             out.push(token);
             at += length;
         }
-        if self.max_tokens.is_some() {
-            // The longest tokens need not be the fewest, and the budget may ask for those.
+        if self.max_tokens.is_some() || self.speller().is_some() {
+            // The longest tokens need not be the fewest, and the budget may ask for those; nor need
+            // others go on with the rest.
             let mut follower = self.clone();
             let refused = |&token: &u32| !matches!(follower.accept(token), Ok(true));
             let fitting = out.iter().position(refused);

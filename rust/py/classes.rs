@@ -1,16 +1,21 @@
 //! The classes of the extension module.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 use crate::error::{Error, Kind};
 use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
+use crate::py::integer::Integer;
 use crate::py::interrupt::detached;
+use crate::py::text::{text, texts};
+use crate::spelling::JsonSpelling;
 use crate::{batch, compile, matcher, vocab};
 
 /// Tokens as bytes, stop tokens and special tokens.
@@ -24,8 +29,8 @@ impl Vocabulary {
     fn new(
         py: Python<'_>,
         tokens: Vec<PyBackedBytes>,
-        stop_token_ids: Vec<i64>,
-        special_token_ids: Vec<i64>,
+        stop_token_ids: Vec<Integer>,
+        special_token_ids: Vec<Integer>,
     ) -> PyResult<Self> {
         let stop = token_ids("stop", &stop_token_ids)?;
         let special = token_ids("special", &special_token_ids)?;
@@ -57,9 +62,9 @@ impl Vocabulary {
             .collect()
     }
 
-    fn token<'py>(&self, py: Python<'py>, id: i64) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = u32::try_from(id).ok().and_then(|id| self.0.token(id));
-        let bytes = bytes.ok_or_else(|| outside(id, self.0.size()))?;
+    fn token<'py>(&self, py: Python<'py>, id: Integer) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = u32::try_from(id.0).ok().and_then(|id| self.0.token(id));
+        let bytes = bytes.ok_or_else(|| outside(id.0, self.0.size()))?;
         Ok(PyBytes::new(py, bytes))
     }
 
@@ -74,13 +79,27 @@ impl Vocabulary {
         self.0.size()
     }
 
+    /// Whether every token has the same bytes and the same part, so that masks mean the same.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        let other = other.cast::<Vocabulary>();
+        other.is_ok_and(|other| self.0.is_equal(&other.get().0))
+    }
+
+    fn __hash__(&self) -> u64 {
+        self.0.size() as u64
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(no_pickle("Vocabulary", "read it again from its tokenizer"))
+    }
+
     fn __repr__(&self) -> String {
         format!("<Vocabulary of {} tokens>", self.0.size())
     }
 }
 
-fn token_ids(what: &str, ids: &[i64]) -> PyResult<Vec<u32>> {
-    let convert = |&id: &i64| {
+fn token_ids(what: &str, ids: &[Integer]) -> PyResult<Vec<u32>> {
+    let convert = |&Integer(id): &Integer| {
         u32::try_from(id).map_err(|_| {
             Error::new(
                 Kind::Vocabulary,
@@ -100,6 +119,13 @@ fn outside(id: i64, size: usize) -> PyErr {
     .into()
 }
 
+/// What cannot leave the process says so.
+fn no_pickle(class: &str, instead: &str) -> PyErr {
+    PyTypeError::new_err(format!(
+        "a {class} lives in one process and cannot be pickled: {instead}"
+    ))
+}
+
 /// A set of valid texts.
 #[pyclass(module = "schemask._native", frozen)]
 pub(super) struct Grammar(compile::Grammar);
@@ -109,15 +135,21 @@ impl Grammar {
     #[staticmethod]
     fn from_json_schema(
         py: Python<'_>,
-        schema: &str,
-        whitespace: &str,
-        property_order: &str,
+        schema: &Bound<'_, PyString>,
+        whitespace: &Bound<'_, PyString>,
+        property_order: &Bound<'_, PyString>,
+        spelling: &Bound<'_, PyString>,
         strict: bool,
-        resources: Vec<(String, String)>,
+        resources: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)>,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
+        let schema = text(schema, Kind::Schema)?;
+        let own = |string| text(string, Kind::Schema).map(str::to_owned);
+        let resources = resources.iter();
+        let resources = resources.map(|(uri, document)| PyResult::Ok((own(uri)?, own(document)?)));
         let options = compile::Options {
-            resources,
-            ..options(whitespace, property_order, strict)?
+            resources: resources.collect::<PyResult<_>>()?,
+            ..options(whitespace, property_order, spelling, strict, &limits)?
         };
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_json_schema(schema, options)
@@ -127,19 +159,22 @@ impl Grammar {
     #[staticmethod]
     fn from_tree(
         py: Python<'_>,
-        tree: &str,
-        whitespace: &str,
-        property_order: &str,
+        tree: &Bound<'_, PyString>,
+        whitespace: &Bound<'_, PyString>,
+        property_order: &Bound<'_, PyString>,
+        spelling: &Bound<'_, PyString>,
         strict: bool,
         python_literals: bool,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
+        let tree = text(tree, Kind::Grammar)?;
         let literals = match python_literals {
             true => Literals::Python,
             false => Literals::Json,
         };
         let options = compile::Options {
             literals,
-            ..options(whitespace, property_order, strict)?
+            ..options(whitespace, property_order, spelling, strict, &limits)?
         };
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_tree(tree, options)
@@ -152,43 +187,65 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn from_gbnf(py: Python<'_>, text: &str, root: &str) -> PyResult<Self> {
-        let options = compile::Options::default();
+    fn from_gbnf(
+        py: Python<'_>,
+        text: &Bound<'_, PyString>,
+        root: &Bound<'_, PyString>,
+        limits: HashMap<String, f64>,
+    ) -> PyResult<Self> {
+        let (rules, root) = (
+            self::text(text, Kind::Grammar)?,
+            self::text(root, Kind::Grammar)?,
+        );
+        let options = limited(&limits)?;
         Ok(Grammar(detached(py, || {
-            compile::Grammar::from_gbnf(text, root, options)
+            compile::Grammar::from_gbnf(rules, root, options)
         })?))
     }
 
     #[staticmethod]
     fn from_lark(
         py: Python<'_>,
-        text: &str,
-        start: &str,
-        whitespace: &str,
-        property_order: &str,
+        text: &Bound<'_, PyString>,
+        start: &Bound<'_, PyString>,
+        whitespace: &Bound<'_, PyString>,
+        property_order: &Bound<'_, PyString>,
+        spelling: &Bound<'_, PyString>,
         strict: bool,
+        limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
-        let options = options(whitespace, property_order, strict)?;
+        let (rules, start) = (
+            self::text(text, Kind::Grammar)?,
+            self::text(start, Kind::Grammar)?,
+        );
+        let options = options(whitespace, property_order, spelling, strict, &limits)?;
         Ok(Grammar(detached(py, || {
-            compile::Grammar::from_lark(text, start, options)
+            compile::Grammar::from_lark(rules, start, options)
         })?))
     }
 
     #[staticmethod]
-    fn from_regex(py: Python<'_>, pattern: &str, search: bool) -> PyResult<Self> {
-        let options = compile::Options::default();
+    fn from_regex(
+        py: Python<'_>,
+        pattern: &Bound<'_, PyString>,
+        search: bool,
+        limits: HashMap<String, f64>,
+    ) -> PyResult<Self> {
+        let pattern = text(pattern, Kind::Grammar)?;
+        let options = limited(&limits)?;
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_regex(pattern, search, options)
         })?))
     }
 
     #[staticmethod]
-    fn literal(text: &str) -> Self {
-        Grammar(compile::Grammar::literal(text))
+    fn literal(text: &Bound<'_, PyString>) -> PyResult<Self> {
+        let literal = self::text(text, Kind::Grammar)?;
+        Ok(Grammar(compile::Grammar::literal(literal)))
     }
 
     #[staticmethod]
-    fn token(id: i64) -> PyResult<Self> {
+    fn token(id: Integer) -> PyResult<Self> {
         let [id] = token_ids("the grammar's", &[id])?[..] else {
             unreachable!("one id is one id")
         };
@@ -196,19 +253,21 @@ impl Grammar {
     }
 
     #[staticmethod]
-    fn named_token(name: &str) -> Self {
-        Grammar(compile::Grammar::named_token(name))
+    fn named_token(name: &Bound<'_, PyString>) -> PyResult<Self> {
+        let name = text(name, Kind::Grammar)?;
+        Ok(Grammar(compile::Grammar::named_token(name)))
     }
 
     #[staticmethod]
-    fn free_text(stops: Vec<String>, inclusive: bool) -> PyResult<Self> {
-        let stops: Vec<&str> = stops.iter().map(String::as_str).collect();
+    fn free_text(stops: Vec<Bound<'_, PyString>>, inclusive: bool) -> PyResult<Self> {
+        let stops = texts(&stops, Kind::Grammar)?;
         Ok(Grammar(compile::Grammar::free_text(&stops, inclusive)?))
     }
 
     #[staticmethod]
-    fn reference(name: &str) -> Self {
-        Grammar(compile::Grammar::reference(name))
+    fn reference(name: &Bound<'_, PyString>) -> PyResult<Self> {
+        let name = text(name, Kind::Grammar)?;
+        Ok(Grammar(compile::Grammar::reference(name)))
     }
 
     fn then(&self, other: &Self) -> PyResult<Self> {
@@ -224,9 +283,12 @@ impl Grammar {
         Ok(Grammar(self.0.repeat(min, max)?))
     }
 
-    fn define(&self, rules: Vec<(String, PyRef<'_, Self>)>) -> PyResult<Self> {
-        let rules = rules.iter().map(|(name, rule)| (name.as_str(), &rule.0));
-        Ok(Grammar(self.0.define(&rules.collect::<Vec<_>>())?))
+    fn define(&self, rules: Vec<(Bound<'_, PyString>, PyRef<'_, Self>)>) -> PyResult<Self> {
+        let rules = rules.iter();
+        let rules = rules.map(|(name, rule)| PyResult::Ok((text(name, Kind::Grammar)?, &rule.0)));
+        Ok(Grammar(
+            self.0.define(&rules.collect::<PyResult<Vec<_>>>()?)?,
+        ))
     }
 
     fn to_gbnf(&self, py: Python<'_>) -> PyResult<String> {
@@ -235,6 +297,13 @@ impl Grammar {
 
     fn __str__(&self) -> String {
         self.0.to_string()
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(no_pickle(
+            "Grammar",
+            "make it again from its schema or text",
+        ))
     }
 
     #[getter]
@@ -259,8 +328,26 @@ impl Grammar {
     }
 }
 
-fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<compile::Options> {
-    let defaults = compile::Options::default();
+/// The default options, with some limits of their own.
+fn limited(limits: &HashMap<String, f64>) -> PyResult<compile::Options> {
+    let mut options = compile::Options::default();
+    for (name, &value) in limits {
+        options.limits.set(name, value)?;
+    }
+    Ok(options)
+}
+
+fn options(
+    whitespace: &Bound<'_, PyString>,
+    property_order: &Bound<'_, PyString>,
+    spelling: &Bound<'_, PyString>,
+    strict: bool,
+    limits: &HashMap<String, f64>,
+) -> PyResult<compile::Options> {
+    let whitespace = text(whitespace, Kind::Grammar)?;
+    let property_order = text(property_order, Kind::Grammar)?;
+    let spelling = text(spelling, Kind::Grammar)?;
+    let defaults = limited(limits)?;
     let refuse = |what: &str, value: &str, known: &str| {
         Error::new(
             Kind::Grammar,
@@ -268,7 +355,9 @@ fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<com
         )
     };
     let whitespace = match whitespace {
-        "flexible" => defaults.whitespace,
+        "flexible" => Whitespace::Flexible {
+            run: defaults.limits.whitespace_run,
+        },
         "compact" => Whitespace::Compact,
         "spaced" => Whitespace::Spaced,
         other => {
@@ -280,9 +369,15 @@ fn options(whitespace: &str, property_order: &str, strict: bool) -> PyResult<com
         "any" => compile::PropertyOrder::Any,
         other => return Err(refuse("property_order", other, "'schema', 'any'").into()),
     };
+    let spelling = match spelling {
+        "plain" => JsonSpelling::Plain,
+        "any" => JsonSpelling::Any,
+        other => return Err(refuse("spelling", other, "'plain', 'any'").into()),
+    };
     Ok(compile::Options {
         whitespace,
         property_order,
+        spelling,
         strict,
         ..defaults
     })
@@ -298,13 +393,25 @@ pub(super) struct CompiledGrammar {
 #[pymethods]
 impl CompiledGrammar {
     #[pyo3(signature = (max_tokens = None))]
-    fn matcher(&self, py: Python<'_>, max_tokens: Option<usize>) -> PyResult<Matcher> {
+    fn matcher(&self, py: Python<'_>, max_tokens: Option<Integer>) -> PyResult<Matcher> {
+        let max_tokens = max_tokens.map(|tokens| tokens.count("max_tokens"));
+        let max_tokens = max_tokens.transpose()?;
         Ok(Matcher(detached(py, || self.compiled.matcher(max_tokens))?))
     }
 
     #[getter]
     fn vocabulary(&self, py: Python<'_>) -> Py<Vocabulary> {
         self.vocabulary.clone_ref(py)
+    }
+
+    fn __repr__(&self) -> String {
+        let size = self.compiled.vocabulary().size();
+        format!("<CompiledGrammar for a vocabulary of {size} tokens>")
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        let instead = "compile the grammar anew in the other process";
+        Err(no_pickle("CompiledGrammar", instead))
     }
 }
 
@@ -314,10 +421,10 @@ pub(super) struct Matcher(matcher::Matcher);
 
 #[pymethods]
 impl Matcher {
-    #[pyo3(signature = (bitmask, row = 0))]
-    fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: i64) -> PyResult<()> {
+    #[pyo3(signature = (bitmask, row = Integer(0)))]
+    fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: Integer) -> PyResult<()> {
         let bitmask = arrays::bitmask(bitmask)?;
-        let mut memory = arrays::one_row(&bitmask, row)?;
+        let mut memory = arrays::one_row(&bitmask, row.0)?;
         let row = arrays::words(&mut memory)?;
         // To let other threads run costs about as much as to copy a mask.
         if batch::copy_row(&self.0, row) {
@@ -326,10 +433,23 @@ impl Matcher {
         Ok(detached(py, || batch::fill_row(&self.0, row))?)
     }
 
-    fn accept(&mut self, token_id: i64) -> PyResult<bool> {
-        match u32::try_from(token_id) {
+    #[pyo3(signature = (bitmask, row = Integer(0)))]
+    fn fill_unaffordable(
+        &self,
+        py: Python<'_>,
+        bitmask: &Bound<'_, PyAny>,
+        row: Integer,
+    ) -> PyResult<bool> {
+        let bitmask = arrays::bitmask(bitmask)?;
+        let mut memory = arrays::one_row(&bitmask, row.0)?;
+        let row = arrays::words(&mut memory)?;
+        Ok(detached(py, || batch::fill_unaffordable(&self.0, row))?)
+    }
+
+    fn accept(&mut self, token_id: Integer) -> PyResult<bool> {
+        match u32::try_from(token_id.0) {
             Ok(id) => Ok(self.0.accept(id)?),
-            Err(_) => Err(outside(token_id, self.0.compiled().vocabulary().size())),
+            Err(_) => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
         }
     }
 
@@ -345,8 +465,8 @@ impl Matcher {
         Ok(PyBytes::new(py, &detached(py, || self.0.completion())?))
     }
 
-    fn rollback(&mut self, count: usize) -> PyResult<()> {
-        Ok(self.0.rollback(count)?)
+    fn rollback(&mut self, count: Integer) -> PyResult<()> {
+        Ok(self.0.rollback(count.count("count")?)?)
     }
 
     fn reset(&mut self) {
@@ -374,6 +494,23 @@ impl Matcher {
     #[getter]
     fn token_count(&self) -> usize {
         self.0.token_count()
+    }
+
+    fn __repr__(&self) -> String {
+        let budget = self.0.max_tokens();
+        let budget = budget.map_or(String::new(), |most| format!(" of at most {most}"));
+        let state = match (self.0.is_terminated(), self.0.is_accepting()) {
+            (true, _) => "ended",
+            (false, true) => "may end",
+            (false, false) => "unfinished",
+        };
+        let count = self.0.token_count();
+        format!("<Matcher after {count} tokens{budget}, {state}>")
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        let instead = "make one of the grammar in the other process, and accept its tokens";
+        Err(no_pickle("Matcher", instead))
     }
 }
 

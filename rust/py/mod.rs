@@ -3,9 +3,11 @@
 mod arrays;
 mod classes;
 mod errors;
+mod integer;
 mod interrupt;
 mod logits;
 mod memory;
+mod text;
 
 use pyo3::prelude::*;
 

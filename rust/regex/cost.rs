@@ -94,6 +94,7 @@ impl Regexes {
         match self.node(id) {
             // There are none that cannot be finished.
             Node::Numbers(_) | Node::Points(_) | Node::Reading(_) | Node::Among(_) => true,
+            Node::PlainNumbers(..) | Node::Plain(_) => true,
             Node::Or(parts) => parts.iter().any(|&part| self.is_live(part)),
             _ => self.cost(id, Spelling::Json) != NO_WAY,
         }
@@ -173,6 +174,8 @@ impl Regexes {
                 (costs.min().unwrap_or(NO_WAY), true)
             }
             Node::Numbers(_) | Node::Points(_) => (1, false),
+            Node::PlainNumbers(set, are_whole) => (self.shortest_plain(set, are_whole), true),
+            Node::Plain(ref plain) => (plain.shortest(self.numeric().digits()), true),
             Node::Reading(ref reading) => reading.shortest(self.numeric().digits()),
             Node::Symbol(symbol) => (self.symbol_cost(symbol), true),
             Node::Among(ref among) => {

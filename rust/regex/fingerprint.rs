@@ -91,6 +91,15 @@ impl Regexes {
                 hasher.write_u8(4);
                 self.numeric().set(set).hash(&mut hasher);
             }
+            &Node::PlainNumbers(set, are_whole) => {
+                hasher.write_u8(14);
+                hasher.write_u8(are_whole.into());
+                self.numeric().set(set).hash(&mut hasher);
+            }
+            Node::Plain(plain) => {
+                hasher.write_u8(15);
+                plain.fingerprint(self.numeric().digits(), &mut hasher);
+            }
             Node::Points(values) => {
                 hasher.write_u8(13);
                 // Their order differs from store to store.

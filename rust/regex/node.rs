@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use crate::intern::Interner;
 use crate::regex::codeset::{CodeSet, MAX, SCALARS};
 use crate::regex::fingerprint;
-use crate::regex::numeric::{self, Among, Reading};
+use crate::regex::numeric::{self, Among, Plain, Reading};
 use crate::regex::pieces::{self, Piece};
 use crate::regex::told::Told;
 use crate::work;
@@ -55,6 +55,10 @@ pub(crate) enum Node {
     },
     /// The numbers of a set.
     Numbers(u32),
+    /// Those of a set in plain spelling; if all are whole, without fraction and exponent.
+    PlainNumbers(u32, bool),
+    /// What completes a number in plain spelling whose digits have begun.
+    Plain(Box<Plain>),
     /// Single numbers, as indices of their values. Sorted.
     Points(Box<[u32]>),
     /// What completes a number whose digits have begun.
@@ -559,7 +563,8 @@ impl Regexes {
             Node::Words {
                 list, lo, depth, ..
             } => self.word_list(list)[lo as usize].len() == depth as usize,
-            Node::Numbers(_) | Node::Points(_) => false,
+            Node::Numbers(_) | Node::PlainNumbers(..) | Node::Points(_) => false,
+            Node::Plain(ref plain) => plain.holds(),
             Node::Reading(ref reading) => reading.holds(),
             Node::Among(ref among) => among.holds(self.numeric().digits()),
             Node::Told(_) => self.cost(id, Spelling::Raw) == 0,
@@ -592,6 +597,8 @@ impl Regexes {
                 depth,
             } => self.derive_words(list, lo, hi, depth),
             Node::Numbers(set) => self.derive_numbers(set),
+            Node::PlainNumbers(set, are_whole) => self.derive_plain_numbers(set, are_whole),
+            Node::Plain(ref plain) => self.derive_plain(plain),
             Node::Points(ref values) => self.derive_points(values),
             Node::Reading(ref reading) => self.derive_reading(reading),
             Node::Among(ref among) => self.derive_among(among),

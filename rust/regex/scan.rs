@@ -11,6 +11,7 @@ use crate::regex::cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Regexes, SYMBOLS, Spelling, symbol_of};
 use crate::regex::pieces::{self, Piece};
 use crate::regex::sketch::Sketch;
+use crate::spelling::JsonSpelling;
 use crate::work;
 
 /// What looking around may cost: where states are large or hard to make, walking is cheaper.
@@ -135,13 +136,16 @@ pub(crate) struct Move {
 #[derive(Debug)]
 pub(crate) struct Scanner {
     pub(crate) regexes: Regexes,
+    /// How JSON strings spell the characters that are read, and numbers their values.
+    pub(crate) spelling: JsonSpelling,
     scans: Interner<Scan, Memo>,
 }
 
 impl Scanner {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(spelling: JsonSpelling) -> Self {
         Scanner {
             regexes: Regexes::new(),
+            spelling,
             scans: Interner::new(),
         }
     }

@@ -23,6 +23,13 @@ const META_DEPTH: usize = 16;
 
 impl Dialect {
     pub(super) const UNDECLARED: Dialect = Dialect::of(None);
+    /// What a document of OpenAPI declares, whichever version it is of.
+    const OPEN_API: Dialect = Dialect::UNDECLARED;
+    /// Whatever is the latest draft, with the spellings of older ones.
+    const LATEST: Dialect = Dialect {
+        draft: None,
+        keywords: Dialect::UNDECLARED.keywords & !(1 << Keyword::Nullable as u8),
+    };
     /// As undeclared, and `id` names schemas as it does in draft 4.
     pub(super) const WITH_OLD_ID: Dialect = Dialect {
         draft: None,
@@ -73,6 +80,7 @@ impl Dialect {
             Some(draft) if self.has(keyword) => {
                 format!("beside `$ref` is ignored by {}", draft.name())
             }
+            _ if keyword == Keyword::Nullable => "is a keyword of OpenAPI alone".to_owned(),
             _ => "is in no vocabulary of its meta-schema".to_owned(),
         }
     }
@@ -96,7 +104,8 @@ impl Dialect {
         };
         match Draft::named(uri) {
             Named::Draft(draft) => Dialect::of_draft(draft),
-            Named::Latest => Dialect::UNDECLARED,
+            Named::Latest => Dialect::LATEST,
+            Named::OpenApi => Dialect::OPEN_API,
             Named::Old => {
                 let message = format!("drafts before 4 are not supported: {uri}");
                 told(Fault::new(Kind::Unsupported, at, message));
@@ -137,7 +146,7 @@ impl Dialect {
                     Some(meta) => next = meta,
                     None => break,
                 },
-                Named::Latest | Named::Old => break,
+                Named::Latest | Named::OpenApi | Named::Old => break,
             }
         }
         if let Some(Value::Object(vocabularies)) = meta.get("$vocabulary") {

@@ -16,6 +16,8 @@ pub(super) enum Named {
     Draft(Draft),
     /// Whatever is the latest.
     Latest,
+    /// The dialect of OpenAPI, which is 2020-12 and more.
+    OpenApi,
     /// A draft before 4.
     Old,
     /// No draft: perhaps a meta-schema of somebody's own.
@@ -47,6 +49,7 @@ impl Draft {
             Some("draft-00/schema" | "draft-01/schema" | "draft-02/schema" | "draft-03/schema") => {
                 Named::Old
             }
+            _ if uri.contains("://spec.openapis.org/oas/") => Named::OpenApi,
             _ => Named::Other,
         }
     }
@@ -93,6 +96,18 @@ mod tests {
             ),
             ("http://json-schema.org/schema#", Named::Latest),
             ("http://json-schema.org/draft-03/schema#", Named::Old),
+            (
+                "https://spec.openapis.org/oas/3.1/dialect/base",
+                Named::OpenApi,
+            ),
+            (
+                "https://spec.openapis.org/oas/3.1/dialect/2024-11-10",
+                Named::OpenApi,
+            ),
+            (
+                "https://spec.openapis.org/oas/3.0/schema/2021-09-28",
+                Named::OpenApi,
+            ),
             ("http://json-schema.org/draft-05/schema#", Named::Other),
             ("http://example.com/draft-04/schema#", Named::Other),
         ] {

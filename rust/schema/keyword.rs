@@ -134,11 +134,13 @@ impl Keyword {
         FACTS[self as usize].holds
     }
 
-    /// Whether the draft has this keyword. Where none is declared, all are understood, but for `id`,
-    /// which is an ordinary word in documents that do not say otherwise.
+    /// Whether the draft has this keyword. Where none is declared, all are understood, and `nullable`
+    /// of OpenAPI, but for `id`, which is an ordinary word in documents that do not say otherwise.
     pub(super) const fn is_in(self, draft: Option<Draft>) -> bool {
         let facts = &FACTS[self as usize];
         match draft {
+            // OpenAPI's own.
+            Some(_) if matches!(self, Keyword::Nullable) => false,
             Some(draft) => facts.first as u8 <= draft as u8 && draft as u8 <= facts.last as u8,
             None => !matches!(self, Keyword::OldId),
         }

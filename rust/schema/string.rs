@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::error::Kind;
 use crate::format::Format;
 use crate::regex;
+use crate::schema::draft::Draft;
 use crate::schema::fault::Fault;
 use crate::schema::keyword::Keyword;
 use crate::schema::load::Reader;
@@ -69,7 +70,13 @@ fn format<'a>(
     let Some((at, name)) = reader.fields.get(Keyword::Format).zip(name) else {
         return Ok(None);
     };
-    let format = Format::named(name);
+    let format = match Format::named(name) {
+        // A-labels are younger.
+        Some(Format::Hostname) if reader.draft().is_some_and(|draft| draft <= Draft::V6) => {
+            Some(Format::PlainHostname)
+        }
+        format => format,
+    };
     // Of a number, `int32` and the like say nothing that anybody could miss here.
     let concerns_strings = types.is_none_or(|types| types.has(TypeSet::STRING));
     if format.is_none() && concerns_strings {

@@ -6,7 +6,10 @@ mod spaces;
 pub(crate) mod strings;
 mod trie;
 
+use std::sync::OnceLock;
+
 use crate::error::{Error, Kind};
+use crate::spelling::JsonSpelling;
 
 use local::LocalCache;
 use plain::Plain;
@@ -31,13 +34,23 @@ pub struct Vocabulary {
     special: Box<[u32]>,
     unreachable_bytes: Box<[u8]>,
     trie: Trie,
-    strings: Strings,
+    /// By whether all spellings are meant.
+    strings: [OnceLock<Strings>; 2],
     spaces: Spaces,
     plain: Plain,
     locals: LocalCache,
 }
 
 impl Vocabulary {
+    /// Whether every token has the same bytes and the same part in both, so that masks mean the same.
+    pub fn is_equal(&self, other: &Vocabulary) -> bool {
+        std::ptr::eq(self, other)
+            || (self.starts == other.starts
+                && self.bytes == other.bytes
+                && self.stop == other.stop
+                && self.special == other.special)
+    }
+
     /// A vocabulary of `tokens[id]`, the bytes that each token adds to the text.
     ///
     /// # Errors
@@ -108,7 +121,6 @@ impl Vocabulary {
         text.sort_by_key(|id| fallback.contains(id));
         let trie = Trie::new(text, token);
         let spaces = Spaces::new(trie.all(), token);
-        let strings = Strings::new(&trie, tokens.len().div_ceil(32), token);
         let plain = Plain::new(&trie);
         Ok(Vocabulary {
             is_text: is_text.into(),
@@ -118,7 +130,7 @@ impl Vocabulary {
                 .filter(|&b| !spelled[usize::from(b)] && can_occur(b))
                 .collect(),
             trie,
-            strings,
+            strings: Default::default(),
             spaces,
             plain,
             locals: LocalCache::default(),
@@ -184,8 +196,12 @@ impl Vocabulary {
     }
 
     /// The tokens inside strings.
-    pub(crate) fn strings(&self) -> &Strings {
-        &self.strings
+    pub(crate) fn strings(&self, spelling: JsonSpelling) -> &Strings {
+        let strings = &self.strings[usize::from(spelling == JsonSpelling::Any)];
+        strings.get_or_init(|| {
+            let token = |id| self.token(id).unwrap_or_default();
+            Strings::new(&self.trie, self.mask_words(), spelling, token)
+        })
     }
 
     /// The characters below each node of the trie.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::json::spelling::{Partial, Taken};
 use crate::regex::sketch::Sketch;
+use crate::spelling::JsonSpelling;
 use crate::vocab::Trie;
 use crate::vocab::local::{Exit, Exits, Groups};
 use crate::work;
@@ -233,7 +234,12 @@ impl Characters {
 
 impl Strings {
     /// Of the tokens of a vocabulary's trie.
-    pub(crate) fn new<'a>(trie: &Trie, words: usize, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
+    pub(crate) fn new<'a>(
+        trie: &Trie,
+        words: usize,
+        spelling: JsonSpelling,
+        bytes: impl Fn(u32) -> &'a [u8],
+    ) -> Self {
         let mut inside = vec![0; words];
         let (mut texts, mut unfinished) = (Vec::new(), Vec::new());
         let (mut exits, mut before) = (Vec::new(), Vec::new());
@@ -242,7 +248,7 @@ impl Strings {
             let mut text = Vec::new();
             let mut taken = None;
             for (at, &byte) in bytes(token).iter().enumerate() {
-                match partial.take_json(byte) {
+                match partial.take_json(byte, spelling) {
                     Taken::Char(c) => {
                         text.push(c);
                         partial = Partial::Nothing;

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from schemask.chat_format import ParsedTurn
-from schemask.errors import ModelError
-from schemask.generation import Completion, Status, TextStream
+from schemask.errors import ModelError, shortened
+from schemask.generation import Completion, Status, TextStream, check_prompt
 from schemask.tools import ToolsLike
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Model(Protocol):
             prompt: The text to continue; special tokens may be spelt in it.
             grammar: What the text must match, compiled for `vocabulary`. The text then ends valid
                 within `max_tokens`.
-            max_tokens: Limit on generated tokens.
+            max_tokens: Limit on generated tokens. The status is "max_tokens" whenever it had a say
+                in the text, also where a grammar closed the text in time.
             stop: Texts at which to end; none of them is part of the result.
             temperature: 0 is greedy.
             seed: Makes sampling repeatable.
@@ -100,6 +101,8 @@ class CallableModel:
     vocabulary = None
 
     def __init__(self, function: Callable[[str], str]) -> None:
+        if not callable(function):
+            raise ModelError(f"a function from prompt to text is called, not {shortened(function)}")
         self._function = function
 
     def generate(
@@ -114,6 +117,7 @@ class CallableModel:
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
         """As `Model.generate`; `max_tokens`, `temperature` and `seed` have no effect."""
+        check_prompt(prompt)
         if grammar is not None:
             raise ModelError("a plain callable cannot be constrained by a grammar")
         text = self._function(prompt)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from schemask.generation import Completion, Status, TextStream, token_limit
+from schemask.generation import (
+    Completion,
+    Status,
+    TextStream,
+    check_prompt,
+    check_sampling,
+    token_limit,
+)
 from schemask.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -38,6 +45,8 @@ class LlamaCppModel:
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
         """As `Model.generate`. The limit on tokens is cut to what the context still holds."""
+        check_prompt(prompt)
+        check_sampling(max_tokens, temperature, seed)
         if grammar is None:
             return self._continue(prompt, max_tokens, stop, temperature, seed, on_text)
         from schemask.llama_cpp import complete

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemask.chat_format import ParsedTurn, check_messages
-from schemask.errors import FormatError, ModelError
-from schemask.generation import Completion, Status, TextStream
+from schemask.errors import FormatError, ModelError, shortened
+from schemask.generation import Completion, Status, TextStream, check_prompt, check_sampling
 from schemask.models.base import ChatTurn
 from schemask.tools import ToolSet, ToolsLike
 
@@ -38,6 +38,14 @@ class OpenAIModel:
     vocabulary = None
 
     def __init__(self, client: openai.OpenAI, model: str, **options: Any) -> None:
+        if type(client).__name__.startswith("Async"):
+            raise ModelError(
+                f"{type(client).__name__} answers later: give the client that waits, openai.OpenAI"
+            )
+        if not hasattr(client, "chat"):
+            raise ModelError(f"the client is an openai.OpenAI, not {shortened(client)}")
+        if not isinstance(model, str) or not model:
+            raise ModelError(f"the model is named by a string, not {model!r}")
         self._client = client
         self._model = model
         self._options = options
@@ -57,6 +65,8 @@ class OpenAIModel:
 
         Stop strings are searched here, since endpoints differ in how many they take.
         """
+        check_prompt(prompt)
+        check_sampling(max_tokens, temperature, seed)
         if grammar is not None:
             raise ModelError("a remote model cannot be constrained by a grammar")
         answer = self._request(
@@ -83,6 +93,7 @@ class OpenAIModel:
         seed: int = 0,
     ) -> ChatTurn:
         """As `ChatModel.chat`. A turn cut off inside a call is "max_tokens" and has no calls."""
+        check_sampling(max_tokens, temperature, seed)
         request: dict[str, Any] = {}
         if definitions := ToolSet.of(tools).definitions:
             named = {"type": "function", "function": {"name": tool_choice}}

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemask.errors import GenerationError, ModelError
-from schemask.generation import Completion, Status, TextStream, token_limit
+from schemask.generation import (
+    Completion,
+    Status,
+    TextStream,
+    check_compiled,
+    check_prompt,
+    check_sampling,
+    check_vocabulary,
+    token_limit,
+)
 from schemask.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -55,6 +66,12 @@ class TransformersModel:
 
         from schemask.transformers import SchemaLogitsProcessor
 
+        check_prompt(prompt)
+        check_sampling(max_tokens, temperature, seed)
+        if grammar is not None:
+            check_compiled(grammar)
+            encode = functools.partial(self._tokenizer.encode, add_special_tokens=False)
+            check_vocabulary(grammar.vocabulary, encode)
         encoded = self._tokenizer(prompt, return_tensors="pt").to(self._model.device)
         length = encoded["input_ids"].shape[1]
         if length == 0:
@@ -62,7 +79,10 @@ class TransformersModel:
         limit = token_limit(max_tokens, length, self._context)
         stream = TextStream(stop, on_text)
         follower = _Follower(self.vocabulary, stream, length)
-        processors = [SchemaLogitsProcessor(grammar, max_tokens=limit)] if grammar else []
+        processors = []
+        if grammar is not None:
+            margin = 0.0 if temperature == 0 else math.inf
+            processors = [SchemaLogitsProcessor(grammar, max_tokens=limit, margin=margin)]
         sampling: dict[str, Any] = {"do_sample": False}
         if temperature > 0:
             sampling = {"do_sample": True, "temperature": temperature}
@@ -85,6 +105,9 @@ class TransformersModel:
         elif follower.is_complete:
             status = "complete"
         tokens = follower.token_ids
+        prompt_ids = encoded["input_ids"][0].tolist()
+        if any(processor.is_cut(prompt_ids, tokens) for processor in processors):
+            status = "max_tokens"
         if grammar is not None and not stream.stopped:
             # The model's own generation config can end a generation in ways unknown here.
             matcher = grammar.matcher()

@@ -143,9 +143,15 @@ impl Reader<'_> {
                     Some('r') => '\r',
                     Some('f') => '\u{c}',
                     Some('b') => '\u{8}',
-                    Some('x') => self.source.hex(2, from)?,
-                    Some('u') => self.source.hex(4, from)?,
-                    Some('U') => self.source.hex(8, from)?,
+                    Some(c @ ('x' | 'u' | 'U')) => {
+                        let digits = match c {
+                            'x' => 2,
+                            'u' => 4,
+                            _ => 8,
+                        };
+                        let code = self.source.hex(digits, from)?;
+                        self.source.character(code, from)?
+                    }
                     Some(c @ ('\\' | '"' | '/')) => c,
                     _ => return Err(self.source.error(from, "unknown escape")),
                 }),

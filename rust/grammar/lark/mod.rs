@@ -275,8 +275,6 @@ impl<'a> Reader<'a> {
     }
 
     fn choice(&mut self, context: Context) -> Result<ExprId, Error> {
-        self.between(context);
-        self.source.eat("|");
         let mut ways = vec![self.conjunction(context)?];
         while self.source.eat("|") {
             ways.push(self.conjunction(context)?);

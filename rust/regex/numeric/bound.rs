@@ -1,6 +1,7 @@
 //! Comparing the digits of a number with those of a bound, as they are read.
 
 use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 
 use crate::intern::Interner;
 use crate::regex::numeric::interval::End;
@@ -122,6 +123,17 @@ impl Bound {
 
     pub(super) fn is_matching(self) -> bool {
         matches!(self, Bound::Matching { .. })
+    }
+
+    /// Hashes the bound in the same way in all stores.
+    pub(super) fn fingerprint(self, store: &Digits, hasher: &mut impl Hasher) {
+        match self {
+            Bound::Free => hasher.write_u8(0),
+            Bound::Decided(at) => (1_u8, at).hash(hasher),
+            Bound::Matching { open, gap, .. } => {
+                (2_u8, open, gap, self.wanted(store)).hash(hasher);
+            }
+        }
     }
 
     /// The digits that a bound still wants.

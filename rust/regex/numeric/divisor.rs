@@ -169,7 +169,8 @@ fn gcd(a: u128, b: u128) -> u128 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-fn add(digits: &mut Vec<u8>, mut amount: u128) {
+/// Adds to a number in digits, which may become longer.
+pub(super) fn add(digits: &mut Vec<u8>, mut amount: u128) {
     for digit in digits.iter_mut().rev() {
         amount += u128::from(*digit - b'0');
         *digit = b'0' + (amount % 10) as u8;

@@ -26,6 +26,32 @@ pub(super) fn between(nodes: &Regexes, lo: i32, hi: i32) -> NodeId {
     nodes.or(ways)
 }
 
+/// Exponents between `lo` and `hi`, as Python writes them, with two digits or more, and as JavaScript
+/// does, with as few as there are. All are of numbers that both write with an exponent.
+pub(super) fn plain_between(nodes: &Regexes, lo: i32, hi: i32) -> NodeId {
+    // Where they have a sign and a length, and what they are at least.
+    const KINDS: [(char, u32, i32); 5] = [
+        ('-', 1, 7),
+        ('-', 2, 5),
+        ('-', 3, 100),
+        ('+', 2, 16),
+        ('+', 3, 100),
+    ];
+    let mut ways = Vec::new();
+    for (sign, length, least) in KINDS {
+        let (from, to) = match sign {
+            '-' => (-hi, -lo),
+            _ => (lo, hi),
+        };
+        let (from, to) = (from.max(least), to.min(10_i32.pow(length) - 1));
+        if from <= to {
+            let size = fixed(nodes, from, to, length);
+            ways.push(nodes.concat(range(nodes, sign, sign), size));
+        }
+    }
+    nodes.or(ways)
+}
+
 /// Digits of a value between `lo` and `hi`.
 fn size(nodes: &Regexes, lo: i32, hi: i32) -> NodeId {
     let mut ways = Vec::new();

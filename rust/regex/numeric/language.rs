@@ -12,6 +12,7 @@ use crate::regex::numeric::interval::Interval;
 use crate::regex::numeric::reading::Reading;
 use crate::regex::numeric::set::{Clause, Set};
 use crate::regex::pieces::{self, Piece};
+use crate::spelling::JsonSpelling;
 
 /// So many single numbers are excluded apart from the set that they are excluded from.
 const APART: u64 = 16;
@@ -35,6 +36,10 @@ impl Default for Store {
 }
 
 impl Store {
+    pub(super) fn intern(&self, set: Set) -> u32 {
+        self.sets.intern(set)
+    }
+
     pub(crate) fn set(&self, id: u32) -> &Set {
         self.sets.get(id)
     }
@@ -50,7 +55,7 @@ impl Regexes {
         if set.is_empty() {
             return NodeId::NEVER;
         }
-        let set = self.numeric().sets.intern(set);
+        let set = self.numeric().intern(set);
         self.make(Node::Numbers(set))
     }
 
@@ -153,8 +158,8 @@ impl Regexes {
         parts.push(joined);
     }
 
-    /// Whether a language of numbers certainly holds so many values.
-    pub(crate) fn has_numbers(&self, id: NodeId, least: u64) -> bool {
+    /// Whether a language of numbers certainly holds so many values that can be spelled so.
+    pub(crate) fn has_numbers(&self, id: NodeId, least: u64, spelling: JsonSpelling) -> bool {
         let parts = match self.node(id) {
             Node::And(parts) => &**parts,
             _ => &[id],
@@ -171,7 +176,13 @@ impl Regexes {
                 _ => return false,
             }
         }
-        matches!(sets[..], [set] if set.has_more_than(least + excluded))
+        let [set] = sets[..] else {
+            return false;
+        };
+        match spelling {
+            JsonSpelling::Plain => set.has_more_plain_than(least + excluded),
+            JsonSpelling::Any => set.has_more_than(least + excluded),
+        }
     }
 
     /// Takes out the parts that exclude single numbers, and gives all these numbers.

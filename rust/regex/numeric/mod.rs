@@ -11,11 +11,16 @@ mod how;
 mod interval;
 mod language;
 mod multiples;
+mod plain;
+mod plain_language;
+mod plain_reach;
 mod points;
 mod reach;
 mod reading;
 mod set;
 
+#[cfg(test)]
+mod plain_tests;
 #[cfg(test)]
 mod tests;
 
@@ -24,5 +29,6 @@ pub(crate) use divisor::Divisor;
 pub(crate) use exponent::MAX_EXPONENT;
 pub(crate) use interval::{End, Interval};
 pub(super) use language::Store;
+pub(crate) use plain::Plain;
 pub(crate) use reading::Reading;
 pub(crate) use set::Set;

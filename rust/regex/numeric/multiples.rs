@@ -61,6 +61,26 @@ impl Residue {
         (core, rest)
     }
 
+    /// Whether these digits behind those read make a multiple, if `exponent` is that of the last
+    /// digit read.
+    fn divides(&self, exponent: i32, digits: &[u8]) -> bool {
+        if digits.iter().all(|&digit| digit == b'0') {
+            return self.need.is_some_and(|need| need <= exponent);
+        }
+        let Ok(places) = usize::try_from(exponent - self.grid) else {
+            return false;
+        };
+        let (digits, finer) = digits.split_at(places.min(digits.len()));
+        let core = divisor::without_tens(self.core, (places - digits.len()) as u32);
+        finer.iter().all(|&digit| digit == b'0') && self.followed(digits, core) == 0
+    }
+
+    /// The digits read and these, modulo what zeros behind them leave of the core.
+    fn followed(&self, digits: &[u8], core: u128) -> u128 {
+        let add = |rest: u128, digit: &u8| (rest * 10 + u128::from(digit - b'0')) % core;
+        digits.iter().fold(self.rest % core, add)
+    }
+
     /// With exponents beyond this, all that digits can do is done.
     fn horizon(&self) -> i32 {
         let bits = 128 - self.core.leading_zeros() as i32;
@@ -180,6 +200,55 @@ impl Multiples {
         };
         let finest = u32::try_from(finest).ok()?;
         (1..limit.min(finest + 1)).find(|&digits| self.reach_with(digits, exponent))
+    }
+
+    /// Whether some digits between two of a length, behind those read, make such a multiple, if
+    /// `exponent` is that of the last digit read.
+    pub(super) fn has_between(&self, exponent: i32, least: &[u8], most: &[u8]) -> bool {
+        let places = |of: Residue| usize::try_from(exponent - of.grid).unwrap_or(0);
+        let places = self.of.map_or(least.len(), places);
+        // What is finer than the divisor's places must be zeros.
+        let (coarse, finer) = least.split_at(places.min(least.len()));
+        let mut next = coarse.to_vec();
+        if finer.iter().any(|&digit| digit != b'0') {
+            divisor::add(&mut next, 1);
+        }
+        let mut step = 1;
+        if let Some(of) = self.of {
+            step = divisor::without_tens(of.core, (places - coarse.len()) as u32);
+            let rest = of.followed(&next, step);
+            divisor::add(&mut next, (step - rest) % step);
+        }
+        // As in [`Multiples::reach_with`].
+        for _ in 0..2_u32 << self.without.len() {
+            let mut digits = next.clone();
+            digits.resize(next.len() + finer.len(), b'0');
+            if next.len() > coarse.len() || &digits[..] > most {
+                return false;
+            }
+            let is_multiple = |residue: &Residue| residue.divides(exponent, &digits);
+            if self.of.iter().all(is_multiple) && !self.without.iter().any(is_multiple) {
+                return true;
+            }
+            divisor::add(&mut next, step);
+        }
+        false
+    }
+
+    /// Digits of at most so many places can make a multiple behind those of a fraction.
+    pub(super) fn useful_digits(&self) -> Option<u32> {
+        self.of.map(|residue| (-residue.grid).max(0) as u32)
+    }
+
+    /// Past this exponent all are alike; `None` if nothing is excluded.
+    pub(super) fn horizon(&self) -> Option<i32> {
+        let all = self.of.iter().chain(&*self.without).map(Residue::horizon);
+        all.max().filter(|_| !self.without.is_empty())
+    }
+
+    /// Forgets that the number must be whole, where all are.
+    pub(super) fn drop_one(&mut self) {
+        self.of = self.of.filter(|of| of.core != 1 || of.grid > 0);
     }
 
     /// At least so many digits make a multiple, if only zeros were read.

@@ -204,14 +204,7 @@ impl Reading {
             multiples,
         } = self;
         (phase, plain, leading, zero, multiples).hash(hasher);
-        for &bound in [lower, upper] {
-            match bound {
-                Bound::Free => hasher.write_u8(0),
-                Bound::Decided(at) => (1_u8, at).hash(hasher),
-                Bound::Matching { open, gap, .. } => {
-                    (2_u8, open, gap, bound.wanted(digits)).hash(hasher);
-                }
-            }
-        }
+        lower.fingerprint(digits, hasher);
+        upper.fingerprint(digits, hasher);
     }
 }

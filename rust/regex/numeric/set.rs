@@ -16,10 +16,56 @@ pub(crate) struct Clause {
     pub(super) intervals: Vec<Interval>,
 }
 
+/// How many digits are written at most, in plain spelling: as many as the longest number has that
+/// the set was made of, but a few at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Longest {
+    /// Of a number without fraction and exponent.
+    pub(super) whole: u32,
+    /// Of any other, from the first that is not zero on.
+    pub(super) digits: u32,
+}
+
+impl Default for Longest {
+    fn default() -> Self {
+        Longest {
+            whole: 32,
+            digits: 17,
+        }
+    }
+}
+
+impl Longest {
+    /// What has room for an interval's ends, and between them, and for a divisor.
+    pub(super) fn of(interval: &Interval, divisor: Option<Divisor>) -> Self {
+        let mut longest = Longest::default();
+        for end in [&interval.lower, &interval.upper].into_iter().flatten() {
+            let digits = end.value.digits.len() as u32 + u32::from(end.open);
+            longest.digits = longest.digits.max(digits);
+            longest.whole = longest.whole.max(end.value.point().max(0) as u32);
+        }
+        if let Some(divisor) = divisor {
+            let digits = divisor.core.ilog10() + 1;
+            longest.digits = longest.digits.max(digits);
+            let whole = digits as i32 + divisor.scale;
+            longest.whole = longest.whole.max(whole.max(0) as u32);
+        }
+        longest
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        Longest {
+            whole: self.whole.max(other.whole),
+            digits: self.digits.max(other.digits),
+        }
+    }
+}
+
 /// A union of clauses, each with a demand of its own. Equal sets may look different.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Set {
     pub(super) clauses: Vec<Clause>,
+    pub(super) longest: Longest,
 }
 
 type Parts = Vec<(How, Vec<Interval>)>;
@@ -48,13 +94,15 @@ impl Set {
     }
 
     fn simple(how: How, interval: Interval) -> Self {
+        let longest = Longest::of(&interval, how.divisor);
         let intervals = vec![interval];
         Set {
             clauses: vec![Clause { how, intervals }],
+            longest,
         }
     }
 
-    fn of(parts: Parts) -> Result<Self, TooComplex> {
+    fn of(parts: Parts, longest: Longest) -> Result<Self, TooComplex> {
         let mut settled = Vec::with_capacity(parts.len());
         for (how, intervals) in parts {
             settled.extend(how.settled(intervals)?);
@@ -73,7 +121,7 @@ impl Set {
         for clause in &mut clauses {
             clause.intervals = interval::union(std::mem::take(&mut clause.intervals));
         }
-        Ok(Set { clauses })
+        Ok(Set { clauses, longest })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -91,10 +139,13 @@ impl Set {
 
     /// Of intervals that are points.
     pub(super) fn values_of(points: Vec<Interval>) -> Self {
+        let each = points.iter().map(|point| Longest::of(point, None));
+        let longest = each.fold(Longest::default(), Longest::or);
         let intervals = interval::union(points);
         let how = How::default();
         Set {
             clauses: vec![Clause { how, intervals }],
+            longest,
         }
     }
 
@@ -117,11 +168,55 @@ impl Set {
         })
     }
 
+    /// Whether it certainly holds more than so many numbers that have a plain spelling.
+    pub(super) fn has_more_plain_than(&self, many: u64) -> bool {
+        self.clauses.iter().any(|clause| {
+            let mut intervals = clause.intervals.iter();
+            let is_simple = clause.how.without.is_empty();
+            is_simple && intervals.any(|interval| self.has_more_within(clause, interval, many))
+        })
+    }
+
+    /// The same for one interval: of the numbers on a grid between two ends all have few enough
+    /// digits.
+    fn has_more_within(&self, clause: &Clause, interval: &Interval, many: u64) -> bool {
+        /// Numbers without a grid of their own are counted up to this point.
+        const NEAR: i64 = 15;
+        let longest = self.longest.or(Longest::of(interval, clause.how.divisor));
+        let (lower, upper) = (interval.lower.as_ref(), interval.upper.as_ref());
+        let (grid, point) = match clause.how.divisor {
+            Some(divisor) if divisor.is_multiple_of(Divisor::ONE) => (divisor, longest.whole),
+            Some(divisor) => {
+                let point = i64::from(longest.digits) + i64::from(divisor.scale);
+                (divisor, point.max(0) as u32)
+            }
+            None => {
+                let ends = [lower, upper].into_iter().flatten();
+                let farthest = ends.map(|end| end.value.point() + 1).max();
+                let point = farthest.unwrap_or(NEAR).max(NEAR);
+                let scale = point as i32 - longest.digits as i32;
+                (Divisor { core: 1, scale }, point as u32)
+            }
+        };
+        let farthest = Decimal::new(false, b"1".to_vec(), point.into());
+        let nearest = farthest.negated();
+        let from = lower.map_or(&nearest, |end| (&end.value).max(&nearest));
+        let to = upper.map_or(&farthest, |end| (&end.value).min(&farthest));
+        // The ends need not be on the grid, nor belong to the interval.
+        let steps = (from < to).then(|| grid.steps(from, to)).flatten();
+        steps.is_some_and(|steps| steps > u128::from(many) + 2)
+    }
+
     /// What is in any; `None` if that has too many clauses.
     pub(crate) fn union<'a>(sets: impl IntoIterator<Item = &'a Set>) -> Option<Set> {
-        let clauses = sets.into_iter().flat_map(|set| &set.clauses);
-        let parts = clauses.map(|c| (c.how.clone(), c.intervals.clone()));
-        Set::of(parts.collect()).ok()
+        let mut parts = Vec::new();
+        let mut longest = Longest::default();
+        for set in sets {
+            let clauses = set.clauses.iter();
+            parts.extend(clauses.map(|c| (c.how.clone(), c.intervals.clone())));
+            longest = longest.or(set.longest);
+        }
+        Set::of(parts, longest).ok()
     }
 
     /// What is in both; `None` if that has no such form, because divisors are too long or too
@@ -136,7 +231,7 @@ impl Set {
                 }
             }
         }
-        Set::of(parts).ok()
+        Set::of(parts, self.longest.or(other.longest)).ok()
     }
 
     /// What is in this set and not in the other; `None` if that has no such form, which is so as
@@ -148,7 +243,7 @@ impl Set {
             for own in left.clauses {
                 subtract(&own, clause, &mut parts).ok()?;
             }
-            left = Set::of(parts).ok()?;
+            left = Set::of(parts, self.longest.or(other.longest)).ok()?;
         }
         Some(left)
     }

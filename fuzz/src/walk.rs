@@ -1,0 +1,303 @@
+//! A text that is chosen token by token, with everything a matcher promises held against the slow
+//! way on its way.
+
+use std::sync::Arc;
+
+use arbitrary::Arbitrary;
+use schemask::{Error, Grammar, Matcher, Vocabulary};
+
+const STOP: u32 = 0;
+
+/// Tokens that cross borders: of strings, keys, escapes, numbers, characters, rules.
+const LONGER: &[&str] = &[
+    "ab",
+    "aa",
+    "abc",
+    "aab",
+    "a\"",
+    "\":",
+    "\": ",
+    "\":\"",
+    "\",\"",
+    "\", \"",
+    "{\"",
+    "{\"a",
+    "{\"a\":",
+    "\"}",
+    "\"}]",
+    "}}",
+    "},",
+    "}, {",
+    "]}",
+    "]]",
+    "[[",
+    "[{",
+    "[]",
+    "{}",
+    "[1",
+    "1,",
+    "1, ",
+    "12",
+    "10",
+    "1.",
+    ".5",
+    "0.",
+    "00",
+    "-1",
+    "1}",
+    "1]",
+    "e1",
+    "e5",
+    "E+",
+    "true",
+    "tru",
+    "false,",
+    "null",
+    "nul",
+    "  ",
+    " \"",
+    "\n",
+    "\n  ",
+    " {",
+    "\\u",
+    "\\u00",
+    "\\u0061",
+    "u0061",
+    "0061\"",
+    "\\n",
+    "\\\"",
+    "\\ud83d",
+    "\\ude00",
+    "é",
+    "😀",
+    "aé",
+    "b\":1",
+    "\"a\":1,\"",
+    "\":1,\"a\":",
+    "a\":1}",
+    "\":{\"a\":\"",
+    "\"a\",\"b\"",
+    "\"\"",
+    "\":\"\",\"a\":",
+    "kind",
+    "((",
+    "))",
+    "a)",
+    "b(",
+    "aaaa",
+    "cab",
+    "foo",
+    "a@",
+    ".co",
+    "2020-",
+    "-01",
+    "T00:",
+    "://",
+    "::",
+    "xn--",
+];
+
+/// How a text is chosen.
+#[derive(Arbitrary, Debug)]
+pub struct Walk {
+    budget: Option<u8>,
+    picks: Vec<u8>,
+}
+
+/// Steps of one walk: each tries all tokens.
+const STEPS: usize = 24;
+
+/// A stop token, a special token, all bytes, and some longer tokens.
+pub fn vocabulary() -> Arc<Vocabulary> {
+    let mut tokens: Vec<Vec<u8>> = vec![Vec::new(), b"<special>".to_vec()];
+    tokens.extend((0..=255).map(|byte| vec![byte]));
+    tokens.extend(LONGER.iter().map(|token| token.as_bytes().to_vec()));
+    Arc::new(Vocabulary::new(&tokens, &[STOP], &[1]).expect("it is consistent"))
+}
+
+/// What a call gave, or `None` where it came to a limit: no other error is allowed.
+pub fn within_limits<T>(result: Result<T, Error>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) if error.is_limit() => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+impl Walk {
+    /// The first byte is a budget, unless it is zero; the others are picks.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let (first, picks) = bytes.split_first().unwrap_or((&0, &[]));
+        Walk {
+            budget: (*first > 0).then_some(*first),
+            picks: picks.to_vec(),
+        }
+    }
+
+    /// A whole text of the grammar, chosen by the picks and then ended; `None` where a limit came in
+    /// between, or no text fits the budget.
+    ///
+    /// # Panics
+    ///
+    /// If a mask is not what `accept` takes, nothing may come next, a completion is refused, a
+    /// budget is exceeded, or taking a token back leads elsewhere.
+    pub fn text(&self, grammar: &Grammar) -> Option<Vec<u8>> {
+        let compiled = grammar.compile(vocabulary()).ok()?;
+        let budget = self.budget.map(usize::from);
+        // Too small a budget is an error.
+        let mut matcher = compiled.matcher(budget).ok()?;
+        let mut text = Vec::new();
+        for &pick in self.picks.iter().take(STEPS) {
+            let allowed = checked_mask(&matcher)?;
+            let before = matcher.clone();
+            let token = chosen(&allowed, pick, &matcher);
+            go_on(&mut matcher, token, &mut text)?;
+            if matcher.is_terminated() {
+                break;
+            }
+            let mut back = matcher.clone();
+            back.rollback(1).expect("one was accepted");
+            assert_eq!(mask(&back)?, allowed, "after a token was taken back");
+            assert_eq!(mask(&before)?, allowed, "a clone has changed");
+        }
+        match budget {
+            None => end(&mut matcher, &mut text)?,
+            Some(budget) => end_within(&mut matcher, &mut text, budget)?,
+        }
+        Some(text)
+    }
+}
+
+/// The allowed tokens; they are those that a clone accepts, and some are.
+fn checked_mask(matcher: &Matcher) -> Option<Vec<u32>> {
+    let allowed = mask(matcher)?;
+    let mut tried = Vec::new();
+    for token in 0..matcher.compiled().vocabulary().size() as u32 {
+        if within_limits(matcher.clone().accept(token))? {
+            tried.push(token);
+        }
+    }
+    if allowed != tried {
+        let only = |some: &[u32], others: &[u32]| {
+            let only = some.iter().filter(|token| !others.contains(token));
+            only.map(|&token| spelled(matcher, token))
+                .collect::<Vec<_>>()
+        };
+        panic!(
+            "the mask alone allows {:?}, accept alone takes {:?}",
+            only(&allowed, &tried),
+            only(&tried, &allowed)
+        );
+    }
+    assert!(!allowed.is_empty(), "nothing may come next");
+    Some(allowed)
+}
+
+fn mask(matcher: &Matcher) -> Option<Vec<u32>> {
+    let vocabulary = matcher.compiled().vocabulary();
+    let mut bits = vec![u32::MAX; vocabulary.mask_words()];
+    within_limits(matcher.fill_mask(&mut bits))?;
+    let holds = |token: &u32| bits[*token as usize / 32] >> (token % 32) & 1 == 1;
+    Some((0..vocabulary.size() as u32).filter(holds).collect())
+}
+
+fn spelled(matcher: &Matcher, token: u32) -> String {
+    let bytes = matcher
+        .compiled()
+        .vocabulary()
+        .token(token)
+        .unwrap_or_default();
+    format!("{token} {:?}", String::from_utf8_lossy(bytes))
+}
+
+/// A token by a pick. Most tokens are letters where text is free, and what ends it is rare: half of
+/// the picks prefer what structures JSON.
+fn chosen(allowed: &[u32], pick: u8, matcher: &Matcher) -> u32 {
+    let vocabulary = matcher.compiled().vocabulary();
+    let structures = |token: &u32| {
+        let bytes = vocabulary.token(*token).unwrap_or_default();
+        bytes.len() > 1
+            || bytes
+                .iter()
+                .any(|byte| br#"{}[]",:019-.etfn"#.contains(byte))
+    };
+    let preferred: Vec<u32> = match pick < 128 {
+        true => allowed.iter().copied().filter(structures).collect(),
+        false => Vec::new(),
+    };
+    let from = if preferred.is_empty() {
+        allowed
+    } else {
+        &preferred
+    };
+    from[usize::from(pick) % from.len()]
+}
+
+fn go_on(matcher: &mut Matcher, token: u32, text: &mut Vec<u8>) -> Option<()> {
+    let accepted = within_limits(matcher.accept(token))?;
+    assert!(accepted, "{} was in the mask", spelled(matcher, token));
+    text.extend_from_slice(
+        matcher
+            .compiled()
+            .vocabulary()
+            .token(token)
+            .unwrap_or_default(),
+    );
+    Some(())
+}
+
+/// Ends a text by its completion.
+fn end(matcher: &mut Matcher, text: &mut Vec<u8>) -> Option<()> {
+    if matcher.is_terminated() {
+        return Some(());
+    }
+    let completion = within_limits(matcher.completion())?;
+    let tokens = matcher.compiled().vocabulary().tokenize(&completion);
+    for token in tokens.expect("each byte is a token") {
+        let accepted = within_limits(matcher.accept(token))?;
+        assert!(
+            accepted,
+            "the completion {:?} is refused",
+            String::from_utf8_lossy(&completion)
+        );
+    }
+    assert!(matcher.is_accepting(), "{completion:?} completes nothing");
+    text.extend(completion);
+    Some(())
+}
+
+/// Ends a text by any tokens that the masks allow.
+fn end_within(matcher: &mut Matcher, text: &mut Vec<u8>, budget: usize) -> Option<()> {
+    while !matcher.is_terminated() {
+        let allowed = checked_mask(matcher)?;
+        let token = match allowed.contains(&STOP) {
+            true => STOP,
+            false => {
+                let completion = within_limits(matcher.completion())?;
+                let tokens = matcher.compiled().vocabulary().tokenize(&completion);
+                let next = tokens.and_then(|tokens| tokens.first().copied());
+                next.filter(|token| allowed.contains(token))
+                    .unwrap_or(allowed[0])
+            }
+        };
+        go_on(matcher, token, text)?;
+    }
+    assert!(
+        matcher.token_count() <= budget + 1,
+        "the budget of {budget} is exceeded"
+    );
+    Some(())
+}
+
+/// Whether a grammar takes a whole text; `None` where a limit came in between.
+pub fn accepts(grammar: &Grammar, text: &[u8]) -> Option<bool> {
+    let compiled = grammar.compile(vocabulary()).ok()?;
+    let mut matcher = within_limits(compiled.matcher(None))?;
+    for &byte in text {
+        // Bytes follow the stop token and the special one.
+        if !within_limits(matcher.accept(u32::from(byte) + 2))? {
+            return Some(false);
+        }
+    }
+    Some(matcher.is_accepting())
+}

@@ -1,0 +1,166 @@
+//! What a visitor of places is led by.
+
+use crate::json::texts::TextId;
+use crate::machine::{Config, Machine};
+use crate::mask::alike::{Lead, key_text, shared};
+use crate::mask::forget_text;
+use crate::mask::groups::Visitor;
+use crate::mask::tails::{Ends, Keys};
+use crate::vocab::Vocabulary;
+
+/// Leads a visitor to the places of tokens: those of [`Ends::place`] or, where only bounds are
+/// asked for, those without any text of an unknown key.
+pub(super) struct Guide<'a, V> {
+    machine: &'a Machine,
+    vocabulary: &'a Vocabulary,
+    /// How texts end, and where the tokens begin.
+    exact: Option<(Ends<'a>, Config)>,
+    visitor: &'a mut V,
+    /// Whether a text has been forgotten.
+    forgets: bool,
+    /// What [`Ends::keys`] said last of a forgotten text.
+    last: Option<(Config, Keys)>,
+    /// Whether some place depends on the text of an unknown key.
+    tells: bool,
+}
+
+impl<'a, V: Visitor> Guide<'a, V> {
+    /// To the places of the tokens after `from`.
+    pub(super) fn exactly(ends: Ends<'a>, from: Config, visitor: &'a mut V) -> Self {
+        Guide {
+            machine: ends.machine,
+            vocabulary: ends.vocabulary,
+            exact: Some((ends, from)),
+            visitor,
+            forgets: false,
+            last: None,
+            tells: false,
+        }
+    }
+
+    /// To places where all texts of unknown keys are forgotten.
+    pub(super) fn roughly(
+        machine: &'a Machine,
+        vocabulary: &'a Vocabulary,
+        visitor: &'a mut V,
+    ) -> Self {
+        Guide {
+            machine,
+            vocabulary,
+            exact: None,
+            visitor,
+            forgets: false,
+            last: None,
+            tells: false,
+        }
+    }
+
+    /// Whether what was met is the same for all texts of the unknown key in which the tokens begin.
+    pub(super) fn is_alike(&self) -> bool {
+        !self.tells
+    }
+
+    /// As [`Ends::forget`].
+    pub(super) fn forget(&mut self, at: Config) -> Config {
+        let forgotten = forget_text(self.machine, at);
+        if forgotten == at {
+            return at;
+        }
+        self.forgets = true;
+        match self.keys(forgotten).is_empty() {
+            true => forgotten,
+            false => at,
+        }
+    }
+
+    /// As [`Ends::keys`].
+    fn keys(&mut self, at: Config) -> Keys {
+        let Some((ends, _)) = self.exact.filter(|_| self.forgets) else {
+            return Keys::default();
+        };
+        match &self.last {
+            Some((last, keys)) if *last == at => keys.clone(),
+            _ => {
+                let keys = ends.keys(at);
+                self.tells |= !keys.is_empty();
+                self.last = Some((at, keys.clone()));
+                keys
+            }
+        }
+    }
+
+    /// One more byte, and what [`Ends::forget`] forgets.
+    pub(super) fn step(&mut self, at: Config, byte: u8) -> Option<Config> {
+        let next = self.machine.step(at, byte)?;
+        Some(self.forget(next))
+    }
+
+    /// Where bytes lead, step by step.
+    pub(super) fn follow(&mut self, from: Config, bytes: &[u8]) -> Option<Config> {
+        let mut bytes = bytes.iter();
+        bytes.try_fold(from, |at, &byte| self.step(at, byte))
+    }
+
+    /// Where a token leads, step by step.
+    pub(super) fn after(&mut self, start: Config, token: u32) -> Option<Config> {
+        let start = self.forget(start);
+        self.follow(start, self.vocabulary.token(token).unwrap_or_default())
+    }
+
+    /// As [`shared`].
+    pub(super) fn shared(&mut self, at: Config, begun: Option<TextId>) -> Option<Config> {
+        let machine = self.machine;
+        shared(machine, at, begun, |at| self.keys(at))
+    }
+
+    /// The place of all texts that lead to `at` but for the text of an unknown key, unless that is one
+    /// of these keys or begins one.
+    pub(super) fn shared_but(&mut self, at: Config) -> Option<(Config, Keys)> {
+        let forgotten = forget_text(self.machine, at);
+        let is_forgotten = key_text(forgotten) == Some(TextId::WHATEVER);
+        let keys = is_forgotten.then(|| self.keys(forgotten));
+        let keys = keys.filter(|keys| !keys.contains(&TextId::WHATEVER));
+        keys.map(|keys| (forgotten, keys))
+    }
+
+    /// Meets where some tokens lead, step by step.
+    pub(super) fn meet(&mut self, at: Config, tokens: impl FnOnce() -> Vec<u32>) {
+        if self.forgets && self.passes_by_bytes(at) {
+            return;
+        }
+        if let Some((ends, from)) = self.exact
+            && !self.keys(at).is_empty()
+        {
+            for token in tokens() {
+                let bytes = self.vocabulary.token(token).unwrap_or_default();
+                let mut bytes = bytes.iter();
+                let real = bytes.try_fold(from, |at, &byte| self.machine.step(at, byte));
+                if let Some(real) = real {
+                    self.meet_place(ends.settle(real), || vec![token]);
+                }
+            }
+            return;
+        }
+        let place = self.shared(at, key_text(at)).unwrap_or(at);
+        self.meet_place(place, tokens);
+    }
+
+    /// Meets the place of some tokens.
+    pub(super) fn meet_place(&mut self, place: Config, tokens: impl FnOnce() -> Vec<u32>) {
+        if self.visitor.wants(place) {
+            self.visitor.take(&tokens());
+        }
+    }
+
+    /// Whether all texts that lead to a place outside keys are passed for the bytes that end them; see
+    /// [`Lead::bounded`].
+    fn passes_by_bytes(&mut self, at: Config) -> bool {
+        let bounded = Lead::bounded(at);
+        bounded.is_some_and(|at| self.visitor.passes(self.machine.ending_bound(at)))
+    }
+
+    /// As [`Visitor::passes`].
+    pub(super) fn passes(&mut self, bound: u64) -> bool {
+        self.visitor.passes(bound)
+    }
+}

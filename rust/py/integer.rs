@@ -1,0 +1,34 @@
+//! Integers of Python, which have no largest one.
+
+use pyo3::exceptions::PyOverflowError;
+use pyo3::prelude::*;
+
+use crate::error::{Error, Kind};
+
+/// An integer; one beyond 64 bits is the last of them on its side, which is no id and no count either.
+pub(super) struct Integer(pub(super) i64);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Integer {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        match object.extract() {
+            Ok(value) => Ok(Integer(value)),
+            Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => {
+                let value = if object.lt(0)? { i64::MIN } else { i64::MAX };
+                Ok(Integer(value))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Integer {
+    /// A number of tokens.
+    pub(super) fn count(&self, name: &str) -> PyResult<usize> {
+        usize::try_from(self.0).map_err(|_| {
+            let message = format!("{name} is {}, which is no number of tokens", self.0);
+            Error::new(Kind::Token, message).into()
+        })
+    }
+}

@@ -1,0 +1,211 @@
+//! Numbers in plain spelling, as nodes among other languages.
+
+use crate::decimal::Decimal;
+use crate::regex::node::{Node, NodeId, Regexes, Spelling};
+use crate::regex::numeric::divisor::Divisor;
+use crate::regex::numeric::exponent;
+use crate::regex::numeric::interval::Interval;
+use crate::regex::numeric::plain::{EXPONENTS, Form, Plain};
+use crate::regex::numeric::set::{Clause, Longest, Set};
+use crate::regex::pieces::{self, Piece};
+
+impl Regexes {
+    /// The numbers of a language, which is about values only, in plain spelling.
+    pub(crate) fn plain_numbers(&self, id: NodeId) -> NodeId {
+        self.spelled_plainly(id, self.are_whole(id))
+    }
+
+    /// Whether all numbers of a language are certainly whole.
+    pub(super) fn are_whole(&self, id: NodeId) -> bool {
+        match self.node(id) {
+            Node::Numbers(set) => self.numeric().set(*set).clauses.iter().all(is_whole),
+            Node::Points(values) => values.iter().all(|&id| self.value(id).is_integer()),
+            Node::And(parts) => parts.iter().any(|&part| self.are_whole(part)),
+            Node::Or(parts) => parts.iter().all(|&part| self.are_whole(part)),
+            _ => false,
+        }
+    }
+
+    fn spelled_plainly(&self, id: NodeId, are_whole: bool) -> NodeId {
+        let all = |parts: &[NodeId]| {
+            let parts = parts.iter();
+            parts
+                .map(|&part| self.spelled_plainly(part, are_whole))
+                .collect()
+        };
+        match self.node(id) {
+            &Node::Numbers(set) => self.plain_set(self.numeric().set(set), are_whole),
+            Node::Points(values) => self.plain_set(&self.set_of_points(values), are_whole),
+            Node::And(parts) => self.and(all(parts)),
+            Node::Or(parts) => self.or(all(parts)),
+            // What numbers must not be stands beside what they are.
+            _ => id,
+        }
+    }
+
+    fn plain_set(&self, set: &Set, are_whole: bool) -> NodeId {
+        let mut texts = Vec::new();
+        let mut others = set.clone();
+        for clause in &mut others.clauses {
+            let are_whole = are_whole || clause.how.plain;
+            clause.intervals.retain(|interval| {
+                let value = interval.value();
+                if let Some(value) = value {
+                    plain_texts(value, are_whole, set.longest, &mut texts);
+                }
+                value.is_none()
+            });
+        }
+        others.clauses.retain(|clause| !clause.intervals.is_empty());
+        let others = match others.is_empty() {
+            true => NodeId::NEVER,
+            false => {
+                let set = self.numeric().intern(others);
+                let forms =
+                    [true, false].map(|negative| self.begun_plainly(set, are_whole, negative));
+                match forms {
+                    [NodeId::NEVER, NodeId::NEVER] => NodeId::NEVER,
+                    _ => self.make(Node::PlainNumbers(set, are_whole)),
+                }
+            }
+        };
+        self.or(vec![self.words(texts), others])
+    }
+
+    /// The state before the digits of the set's numbers of one sign.
+    fn begun_plainly(&self, set: u32, are_whole: bool, negative: bool) -> NodeId {
+        let digits = self.numeric().digits();
+        let set = self.numeric().set(set);
+        let mut all = Vec::new();
+        for Clause { how, intervals } in &set.clauses {
+            let forms = match are_whole || how.plain {
+                true => &Form::ALL[..1],
+                false => &Form::ALL[..],
+            };
+            for interval in intervals {
+                let longest = set.longest.or(Longest::of(interval, how.divisor));
+                let size = match negative {
+                    true => interval.negated(),
+                    false => interval.clone(),
+                };
+                for &form in forms {
+                    let most = match form {
+                        Form::Whole => longest.whole,
+                        Form::Fixed | Form::Scientific => longest.digits,
+                    };
+                    let start = Plain::start(form, how, &size, most, digits);
+                    all.extend(match negative {
+                        true => start.and_then(|start| start.after_minus(digits)),
+                        false => start,
+                    });
+                }
+            }
+        }
+        self.or(all
+            .into_iter()
+            .map(|start| self.plain(Some(start)))
+            .collect())
+    }
+
+    fn plain(&self, plain: Option<Plain>) -> NodeId {
+        plain.map_or(NodeId::NEVER, |plain| {
+            self.make(Node::Plain(Box::new(plain)))
+        })
+    }
+
+    pub(in crate::regex) fn derive_plain_numbers(&self, set: u32, are_whole: bool) -> Vec<Piece> {
+        let minus = Piece {
+            lo: '-' as u32,
+            hi: '-' as u32,
+            to: self.begun_plainly(set, are_whole, true),
+        };
+        let unsigned = self.pieces(self.begun_plainly(set, are_whole, false));
+        let all = std::iter::once(minus).chain(unsigned.iter().copied());
+        pieces::map(&all.collect::<Vec<_>>(), |to| to)
+    }
+
+    pub(in crate::regex) fn derive_plain(&self, plain: &Plain) -> Vec<Piece> {
+        let digits = self.numeric().digits();
+        let at = |c: char, to| Piece {
+            lo: c as u32,
+            hi: c as u32,
+            to,
+        };
+        let mut all = vec![at('.', self.plain(plain.clone().point(digits)))];
+        for digit in 0..10 {
+            let next = plain.clone().digit(digit, digits);
+            all.push(at(char::from(b'0' + digit), self.plain(next)));
+        }
+        let exponents = plain.exponents();
+        let exponents = exponents.iter();
+        let exponents = exponents.map(|&(lo, hi)| exponent::plain_between(self, lo, hi));
+        all.push(at('e', self.or(exponents.collect())));
+        pieces::map(&all, |to| to)
+    }
+
+    /// The fewest characters of a set's numbers in plain spelling.
+    pub(in crate::regex) fn shortest_plain(&self, set: u32, are_whole: bool) -> u32 {
+        let cost = |negative| {
+            let begun = self.begun_plainly(set, are_whole, negative);
+            self.cost(begun, Spelling::Raw)
+        };
+        cost(false).min(cost(true).saturating_add(1))
+    }
+}
+
+/// Whether all numbers of a clause are whole.
+fn is_whole(clause: &Clause) -> bool {
+    let points = || clause.intervals.iter().map(Interval::value);
+    let are_multiples = clause
+        .how
+        .divisor
+        .is_some_and(|d| d.is_multiple_of(Divisor::ONE));
+    clause.how.plain
+        || are_multiples
+        || points().all(|value| value.is_some_and(Decimal::is_integer))
+}
+
+/// All plain spellings of a number.
+fn plain_texts(value: &Decimal, are_whole: bool, longest: Longest, texts: &mut Vec<String>) {
+    let digits = String::from_utf8_lossy(&value.digits);
+    let sign = if value.negative { "-" } else { "" };
+    let count = value.digits.len();
+    if value.is_zero() {
+        texts.push("0".into());
+        if !are_whole {
+            texts.extend(["0.0".into(), "-0.0".into()]);
+        }
+        return;
+    }
+    let point = value.point();
+    let most = (longest.digits as usize).max(count);
+    if value.is_integer() {
+        let whole = format!("{sign}{digits}{}", "0".repeat(value.exponent as usize));
+        if !are_whole && point < most as i64 {
+            texts.push(format!("{whole}.0"));
+        }
+        texts.push(whole);
+    } else if point > 0 {
+        let (whole, fraction) = digits.split_at(point as usize);
+        texts.push(format!("{sign}{whole}.{fraction}"));
+    } else if -point <= 5 {
+        let zeros = "0".repeat(-point as usize);
+        texts.push(format!("{sign}0.{zeros}{digits}"));
+    }
+    let exponent = point - 1;
+    let is_written = |&(lo, hi): &(i32, i32)| (i64::from(lo)..=hi.into()).contains(&exponent);
+    if are_whole || !EXPONENTS.iter().any(is_written) {
+        return;
+    }
+    let (first, rest) = digits.split_at(1);
+    let point = if rest.is_empty() { "" } else { "." };
+    let size = exponent.abs();
+    let mut write = |size: String| {
+        let minus = if exponent < 0 { "-" } else { "+" };
+        texts.push(format!("{sign}{first}{point}{rest}e{minus}{size}"));
+    };
+    write(format!("{size:02}"));
+    if (7..10).contains(&size) {
+        write(format!("{size}"));
+    }
+}

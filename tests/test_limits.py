@@ -1,0 +1,121 @@
+"""Bounds of work and memory: what exceeds one ends in a `LimitError`, and nothing is lost by it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schemask
+
+TOKENS = [bytes([byte]) for byte in range(256)] + [b""]
+VOCABULARY = schemask.Vocabulary(TOKENS, stop_token_ids=[256])
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """A schema whose alternatives double with each level."""
+    schema: dict[str, Any] = {"required": ["leaf"]}
+    for level in range(levels):
+        schema = {
+            "anyOf": [schema, {"properties": {f"k{level}": True}}],
+            "unevaluatedProperties": False,
+        }
+    return schema
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"type": "string", "pattern": "^(x|y)*z$"}, "b": {"type": "integer"}},
+    "required": ["a"],
+}
+
+
+@pytest.mark.parametrize("limit", ["compile_work", "mask_work", "accept_work", "completion_work"])
+def test_too_much_work_is_an_error_that_names_the_limit(limit: str) -> None:
+    with pytest.raises(schemask.LimitError, match=limit):
+        grammar = schemask.Grammar.from_json_schema(SCHEMA, limits={limit: 0})  # type: ignore[misc]
+        matcher = grammar.compile(VOCABULARY).matcher()
+        mask = schemask.allocate_mask(1, VOCABULARY.size)
+        for byte in b'{"a": "xyz"}':
+            matcher.fill_mask(mask)
+            matcher.completion()
+            assert matcher.accept(byte)
+
+
+def test_an_error_changes_nothing() -> None:
+    """The state is as before, and where the work is enough the masks are those without limits."""
+    text = b'{"a": "xyz"}'
+    expected = schemask.allocate_mask(1, VOCABULARY.size)
+    mask = schemask.allocate_mask(1, VOCABULARY.size)
+    errors = ends = 0
+    for work in range(2, 260, 4):
+        follower = schemask.Grammar.from_json_schema(SCHEMA).compile(VOCABULARY).matcher()
+        limits: schemask.Limits = {"mask_work": work, "accept_work": work}
+        grammar = schemask.Grammar.from_json_schema(SCHEMA, limits=limits)
+        matcher = grammar.compile(VOCABULARY).matcher()
+        for byte in text:
+            try:
+                matcher.fill_mask(mask)
+                assert matcher.accept(byte)
+            except schemask.LimitError:
+                errors += 1
+                assert matcher.token_count == follower.token_count
+                assert matcher.completion() == follower.completion()
+                break
+            follower.fill_mask(expected)
+            np.testing.assert_array_equal(mask, expected)
+            assert follower.accept(byte)
+        ends += matcher.is_accepting
+    assert errors > 5 and ends > 5, (errors, ends)
+
+
+def test_memory_is_bounded() -> None:
+    with pytest.raises(schemask.LimitError, match="memory_bytes"):
+        schemask.Grammar.from_json_schema(SCHEMA, limits={"memory_bytes": 500})
+
+
+def test_time_can_be_bounded() -> None:
+    limits: schemask.Limits = {"compile_work": 1 << 50, "timeout": 0.01}
+    with pytest.raises(schemask.LimitError, match="timeout"):
+        schemask.Grammar.from_json_schema(nested(14), limits=limits)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"work": 1}, {"mask_work": -1}, {"mask_work": 0.5}, {"mask_work": "1"}, {"timeout": None}, 3],
+)
+def test_wrong_limits(limits: Any) -> None:
+    with pytest.raises(schemask.LimitError):
+        schemask.Grammar.from_regex("a", limits=limits)
+
+
+COMPILES = """
+import schemask, sys
+from test_limits import nested
+limits = {"compile_work": 1 << 50, "alternatives": 1 << 50, "memory_bytes": 1 << 50}
+print("begins", flush=True)
+try:
+    schemask.Grammar.from_json_schema(nested(30), limits=limits)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_ctrl_c_ends_a_long_call() -> None:
+    command = [sys.executable, "-c", COMPILES]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=__file__.rpartition("/")[0]
+    ) as child:
+        assert child.stdout is not None
+        try:
+            assert child.stdout.readline() == "begins\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                child.wait(0.5)
+            child.send_signal(signal.SIGINT)
+            assert child.stdout.readline() == "interrupted\n"
+        finally:
+            child.kill()
