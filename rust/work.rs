@@ -71,6 +71,14 @@ thread_local! {
     static BYTES: Cell<u64> = const { Cell::new(UNLIMITED.bytes) };
     static METER: Cell<Meter> = const { Cell::new(UNLIMITED) };
     static INTERRUPT: Cell<Option<Interrupt>> = const { Cell::new(None) };
+    static PLACE: Cell<Option<SchemaPlace>> = const { Cell::new(None) };
+}
+
+/// A schema: which of a grammar's, and which schema in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SchemaPlace {
+    pub(crate) model: u32,
+    pub(crate) schema: u32,
 }
 
 /// What unwinds to the beginning of the operation.
@@ -105,6 +113,11 @@ pub(crate) fn hold(bytes: usize) {
             "bytes",
         ),
     }
+}
+
+/// Says which schema the work that follows is about; what it was about before.
+pub(crate) fn at(place: Option<SchemaPlace>) -> Option<SchemaPlace> {
+    PLACE.replace(place)
 }
 
 /// Takes more units from the reserve, if nothing speaks against it.
