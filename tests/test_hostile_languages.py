@@ -44,7 +44,7 @@ def allowed(matcher: Matcher) -> set[int]:
 
 
 def walk(grammar: Grammar, text: str) -> None:
-    """Reads a text as far as it goes; each mask is what trying each token says, each ending is one."""
+    """Reads a text; each mask is what trying each token says, each ending is one."""
     matcher = grammar.compile(VOCABULARY).matcher()
     for token in [*VOCABULARY.tokenize(text.encode()), None]:
         found = allowed(matcher)
