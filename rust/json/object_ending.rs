@@ -329,9 +329,9 @@ impl<'a> Search<'_, 'a> {
                 None => return,
             }
         }
-        work::spend(
-            1 + draft.members.len() + draft.must.len() + draft.nots.len() + draft.ors.len(),
-        );
+        // A draft is copied, and most members are looked at.
+        work::spend(4 * (1 + draft.members.len() + draft.nots.len() + draft.ors.len()));
+        work::spend(draft.must.len());
         if question.close(&mut draft).is_none() {
             return;
         }
