@@ -39,7 +39,13 @@ def maskbench(count: int | None = None, seed: int = 0) -> Iterator[Entry]:
 
     Source: guidance-ai/jsonschemabench.
     """
-    with gzip.open(maskbench_file(), "rt", encoding="utf-8") as file:
+    path = maskbench_file()
+    if not path.is_file():
+        raise SystemExit(
+            f"{path} is missing: it is made from github.com/guidance-ai/jsonschemabench by "
+            "benches/pack_maskbench.py, which says how; $SCHEMASK_DATA may name another folder"
+        )
+    with gzip.open(path, "rt", encoding="utf-8") as file:
         lines = file.readlines()
     chosen: Sequence[int] = range(len(lines))
     if count is not None and count < len(lines):

@@ -23,7 +23,6 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
@@ -44,6 +43,7 @@ from schemask.generation import (
 from schemask.masking import allocate_mask, apply_mask
 
 try:
+    import llama_cpp
     from llama_cpp import LogitsProcessorList
 except ImportError as error:
     raise missing("llama-cpp-python", "llama-cpp", error) from error
