@@ -172,18 +172,19 @@ impl Rules {
 
     fn some_numbers(&self, formula: FormulaId, most: usize) -> Vec<Priced> {
         let regexes = &self.scanner.regexes;
-        let texts = match self.scanner.spelling {
-            JsonSpelling::Plain => {
-                let language = self.written_numbers(formula);
-                regexes.cheap_words(language, SPELLINGS * most, Spelling::Raw)
-            }
-            JsonSpelling::Any => {
-                // One spelling for each value.
-                let plainest = Numbers::new(regexes).plainest();
-                let language = regexes.and(vec![self.number_language(formula), plainest]);
-                regexes.cheap_words(language, most, Spelling::Raw)
-            }
-        };
+        let language = self.number_language(formula);
+        // Sets of few values have them all in plain spelling; of the others some are enough, but where
+        // all but a few take very many digits.
+        let plain = regexes.plain_numbers(language);
+        let mut texts = regexes.cheap_words(plain, SPELLINGS * most, Spelling::Raw);
+        if self.scanner.spelling == JsonSpelling::Any
+            && texts.len() < most
+            && regexes.has_numbers(language, most as u64, JsonSpelling::Any)
+        {
+            // One spelling for each value.
+            let plainest = regexes.and(vec![language, Numbers::new(regexes).plainest()]);
+            texts = regexes.cheap_words(plainest, most, Spelling::Raw);
+        }
         let mut seen = FxHashSet::default();
         let values = texts.iter().filter_map(|text| {
             let is_new = seen.insert(Decimal::parse(text)?);
