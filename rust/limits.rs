@@ -38,7 +38,7 @@ pub struct Limits {
     pub compile_work: u64,
     /// Units of work of one mask. Default 5,000,000.
     pub mask_work: u64,
-    /// Units of work of accepting one token. Default 2,000,000.
+    /// Units of work of accepting one token. Default 10,000,000.
     pub accept_work: u64,
     /// Units of work of one completion, or of the forced tokens. Default 20,000,000.
     pub completion_work: u64,
@@ -67,7 +67,7 @@ impl Default for Limits {
             machine_bytes: 64 << 20,
             compile_work: 5_000_000,
             mask_work: 5_000_000,
-            accept_work: 2_000_000,
+            accept_work: 10_000_000,
             completion_work: 20_000_000,
             memory_bytes: 64 << 20,
             timeout: None,

@@ -16,15 +16,10 @@ TOKENS = [bytes([byte]) for byte in range(256)] + [b""]
 VOCABULARY = schemask.Vocabulary(TOKENS, stop_token_ids=[256])
 
 
-def nested(levels: int) -> dict[str, Any]:
-    """A schema whose alternatives double with each level."""
-    schema: dict[str, Any] = {"required": ["leaf"]}
-    for level in range(levels):
-        schema = {
-            "anyOf": [schema, {"properties": {f"k{level}": True}}],
-            "unevaluatedProperties": False,
-        }
-    return schema
+def conjunction(count: int) -> dict[str, Any]:
+    """A schema whose strings have states without end, as soon as one asks whether there are any."""
+    patterns = [{"pattern": f"{chr(97 + i)}.{{12}}{chr(98 + i)}"} for i in range(count)]
+    return {"type": "string", "allOf": patterns, "maxLength": 12 + count}
 
 
 SCHEMA = {
@@ -81,7 +76,7 @@ def test_memory_is_bounded() -> None:
 def test_time_can_be_bounded() -> None:
     limits: schemask.Limits = {"compile_work": 1 << 50, "timeout": 0.01}
     with pytest.raises(schemask.LimitError, match="timeout"):
-        schemask.Grammar.from_json_schema(nested(14), limits=limits)
+        schemask.Grammar.from_json_schema(conjunction(12), limits=limits)
 
 
 @pytest.mark.parametrize(
@@ -95,11 +90,11 @@ def test_wrong_limits(limits: Any) -> None:
 
 COMPILES = """
 import schemask, sys
-from test_limits import nested
+from test_limits import conjunction
 limits = {"compile_work": 1 << 50, "alternatives": 1 << 50, "memory_bytes": 1 << 50}
 print("begins", flush=True)
 try:
-    schemask.Grammar.from_json_schema(nested(30), limits=limits)
+    schemask.Grammar.from_json_schema(conjunction(12), limits=limits)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
