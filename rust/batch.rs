@@ -170,6 +170,7 @@ pub(crate) fn fill_row(matcher: &Matcher, row: &mut [u32]) -> Result<(), Error> 
 }
 
 /// Fills one row, which may be longer than needed, with what the budget alone forbids.
+#[cfg_attr(not(feature = "python"), allow(dead_code))]
 pub(crate) fn fill_unaffordable(matcher: &Matcher, row: &mut [u32]) -> Result<bool, Error> {
     let words = matcher.compiled().vocabulary().mask_words();
     let (needed, beyond) = row.split_at_mut(words.min(row.len()));

@@ -19,10 +19,10 @@ use crate::machine::{Machine, Whitespace};
 use crate::mask::{Ends, Masks, Reach, Speller, Tails, TokenSets, has_bit, set_bits};
 use crate::regex;
 use crate::schema::model::Model;
-use crate::schema::{LoadOptions, load};
+use crate::schema::{self, LoadOptions, load};
 use crate::spelling::JsonSpelling;
 use crate::vocab::Vocabulary;
-use crate::work;
+use crate::work::{self, SchemaPlace};
 
 /// In which order an object's keys may come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,10 +128,11 @@ impl Grammar {
     /// If it is no schema, refers to nothing, is satisfied by nothing, exceeds a limit, or, with
     /// [`Options::strict`], uses what is not supported exactly.
     pub fn from_json_schema(schema: &str, options: Options) -> Result<Self, Error> {
-        Grammar::read(options, |options| {
+        let read = |options: &Options| {
             let model = Arc::new(load_model(schema, options)?);
             Ok((vec![model], Around::Whitespace(schema.into())))
-        })
+        };
+        Grammar::read(options, read, || vec![schema.into()])
     }
 
     /// The texts of a grammar that is given as a tree: see `docs/design.md` for its form.
@@ -141,10 +142,15 @@ impl Grammar {
     /// If it is no such tree, a rule is not defined, no text satisfies one, or a schema in it is
     /// refused.
     pub fn from_tree(tree: &str, options: Options) -> Result<Self, Error> {
-        Grammar::read(options, |options| {
+        let limits = options.limits.clone();
+        let read = |options: &Options| {
             let syntax = read_tree(tree, &options.limits)?;
             let models = load_models(&syntax.schemas, options)?;
             Ok((models, Around::Text(syntax)))
+        };
+        Grammar::read(options, read, || {
+            let syntax = read_tree(tree, &limits);
+            syntax.map_or(Vec::new(), |syntax| syntax.schemas)
         })
     }
 
@@ -170,10 +176,11 @@ impl Grammar {
     ///
     /// If it cannot be read, a rule is not defined, or no text satisfies one.
     pub fn from_gbnf(text: &str, root: &str, options: Options) -> Result<Self, Error> {
-        Grammar::read(options, |options| {
+        let read = |options: &Options| {
             let syntax = read_gbnf(text, root, &options.limits)?;
             Ok((Vec::new(), Around::Text(syntax)))
-        })
+        };
+        Grammar::read(options, read, Vec::new)
     }
 
     /// The texts of the rule `start` of a grammar in the notation of Lark. The options are those of
@@ -184,10 +191,15 @@ impl Grammar {
     /// If it cannot be read, uses what is not supported, a rule is not defined, no text satisfies
     /// one, or a schema in it is refused.
     pub fn from_lark(text: &str, start: &str, options: Options) -> Result<Self, Error> {
-        Grammar::read(options, |options| {
+        let limits = options.limits.clone();
+        let read = |options: &Options| {
             let syntax = read_lark(text, start, &options.limits)?;
             let models = load_models(&syntax.schemas, options)?;
             Ok((models, Around::Text(syntax)))
+        };
+        Grammar::read(options, read, || {
+            let syntax = read_lark(text, start, &limits);
+            syntax.map_or(Vec::new(), |syntax| syntax.schemas)
         })
     }
 
@@ -198,14 +210,15 @@ impl Grammar {
     ///
     /// If it cannot be read, uses what is not supported, or matches nothing.
     pub fn from_regex(pattern: &str, search: bool, options: Options) -> Result<Self, Error> {
-        Grammar::read(options, |options| {
+        let read = |options: &Options| {
             let expr = Expr::Pattern {
                 source: pattern.into(),
                 ast: Box::new(regex::parse(pattern, &options.limits)?),
                 search,
             };
             Ok((Vec::new(), Around::Text(Syntax::of(expr))))
-        })
+        };
+        Grammar::read(options, read, Vec::new)
     }
 
     /// Exactly this text.
@@ -352,16 +365,23 @@ impl Grammar {
         Grammar::of(Expr::Token(TokenSet { names, negated }))
     }
 
-    /// A grammar that is known to be readable, read within the limits of compiling.
+    /// A grammar that is known to be readable, read within the limits of compiling. `schemas` are the
+    /// texts of its schemas, for the places of errors.
     fn read(
         options: Options,
         read: impl FnOnce(&Options) -> Result<(Vec<Arc<Model>>, Around), Error>,
+        schemas: impl FnOnce() -> Vec<Box<str>>,
     ) -> Result<Self, Error> {
-        let (grammar, used) = work::within(options.limits.compile(), || {
+        work::at(None);
+        let read = work::within(options.limits.compile(), || {
             let (models, around) = read(&options)?;
             let grammar = Grammar::raw(models, around, options.clone());
             grammar.0.known_machine()?;
             Ok(grammar)
+        });
+        let (grammar, used) = read.map_err(|error| match (error.is_limit(), work::at(None)) {
+            (true, Some(place)) => error.or_at_pointer(pointer_of(place, &schemas(), &options)),
+            _ => error,
         })?;
         grammar.0.known_machine()?.hold(used.bytes);
         Ok(grammar)
@@ -446,12 +466,15 @@ impl Grammar {
         let tokens: TokenSets = sets.collect::<Result<_, _>>()?;
         vocabulary.strings(self.0.options.spelling);
         // Tags are read as text, too.
-        let is_missing = |(set, bits): (&TokenSet, &Box<[u32]>)| {
+        let is_missing = |(set, bits): (&TokenSet, &[u32])| {
             let is_tag = |name: &TokenName| matches!(name, TokenName::Tag(_));
             !set.names.iter().any(is_tag) && bits.iter().all(|&word| word == 0)
         };
         let spells_all = vocabulary.unreachable_bytes().is_empty()
-            && !named.iter().zip(&tokens[..]).any(is_missing);
+            && !named
+                .iter()
+                .zip(tokens.iter().map(|bits| &**bits))
+                .any(is_missing);
         let engine = Arc::new(Engine::new(machine, &tokens, spells_all));
         let compiled = CompiledGrammar(Arc::new(Compiled {
             grammar: self.0.clone(),
@@ -604,14 +627,20 @@ fn load_models(schemas: &[impl AsRef<str>], options: &Options) -> Result<Vec<Arc
 }
 
 fn load_model(schema: &str, options: &Options) -> Result<Model, Error> {
-    load(
-        schema,
-        LoadOptions {
-            strict: options.strict,
-            resources: &options.resources,
-        },
-        &options.limits,
-    )
+    load(schema, load_options(options), &options.limits)
+}
+
+fn load_options(options: &Options) -> LoadOptions<'_> {
+    LoadOptions {
+        strict: options.strict,
+        resources: &options.resources,
+    }
+}
+
+/// The JSON pointer of a schema, in that of `schemas` which holds it.
+fn pointer_of(place: SchemaPlace, schemas: &[Box<str>], options: &Options) -> Option<String> {
+    let text = schemas.get(place.model as usize)?;
+    schema::pointer_of(place.schema, text, load_options(options), &options.limits)
 }
 
 /// A grammar on a vocabulary. Immutable, cheap to clone and to share between threads.

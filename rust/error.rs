@@ -54,6 +54,14 @@ impl Error {
         error
     }
 
+    /// The same error, about the part of a schema that `pointer` names, unless it has a place.
+    pub(crate) fn or_at_pointer(mut self, pointer: Option<String>) -> Self {
+        if self.0.pointer.is_none() && self.0.position.is_none() {
+            self.0.pointer = pointer;
+        }
+        self
+    }
+
     /// An error at a line and a column of a grammar text, both counted from 1.
     pub(crate) fn at_position(
         kind: Kind,

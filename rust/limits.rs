@@ -34,11 +34,11 @@ pub struct Limits {
     /// Bytes of states that texts may make before new texts start on a fresh machine. Default 64 MiB.
     pub machine_bytes: u64,
     /// Units of work of reading a schema or grammar, and of making it ready; a unit takes 10 to 50 ns.
-    /// Default 2,000,000.
+    /// Default 5,000,000.
     pub compile_work: u64,
-    /// Units of work of one mask. Default 200,000.
+    /// Units of work of one mask. Default 5,000,000.
     pub mask_work: u64,
-    /// Units of work of accepting one token. Default 200,000.
+    /// Units of work of accepting one token. Default 2,000,000.
     pub accept_work: u64,
     /// Units of work of one completion, or of the forced tokens. Default 20,000,000.
     pub completion_work: u64,
@@ -65,9 +65,9 @@ impl Default for Limits {
             completion_bytes: 1 << 20,
             whitespace_run: 32,
             machine_bytes: 64 << 20,
-            compile_work: 2_000_000,
-            mask_work: 200_000,
-            accept_work: 200_000,
+            compile_work: 5_000_000,
+            mask_work: 5_000_000,
+            accept_work: 2_000_000,
             completion_work: 20_000_000,
             memory_bytes: 64 << 20,
             timeout: None,

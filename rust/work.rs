@@ -71,6 +71,14 @@ thread_local! {
     static BYTES: Cell<u64> = const { Cell::new(UNLIMITED.bytes) };
     static METER: Cell<Meter> = const { Cell::new(UNLIMITED) };
     static INTERRUPT: Cell<Option<Interrupt>> = const { Cell::new(None) };
+    static PLACE: Cell<Option<SchemaPlace>> = const { Cell::new(None) };
+}
+
+/// A schema: which of a grammar's, and which schema in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SchemaPlace {
+    pub(crate) model: u32,
+    pub(crate) schema: u32,
 }
 
 /// What unwinds to the beginning of the operation.
@@ -105,6 +113,11 @@ pub(crate) fn hold(bytes: usize) {
             "bytes",
         ),
     }
+}
+
+/// Says which schema the work that follows is about; what it was about before.
+pub(crate) fn at(place: Option<SchemaPlace>) -> Option<SchemaPlace> {
+    PLACE.replace(place)
 }
 
 /// Takes more units from the reserve, if nothing speaks against it.
@@ -238,13 +251,23 @@ mod tests {
                 "{error}"
             );
         }
-        let error = within(allowance(10, 10), || Ok(hold(11))).unwrap_err();
+        let error = within(allowance(10, 10), || {
+            hold(11);
+            Ok(())
+        })
+        .unwrap_err();
         assert!(error.message().contains("memory_bytes"), "{error}");
     }
 
     #[test]
     fn allowances_nest() {
-        let inner = || within(allowance(5, 5), || Ok(spend(6))).unwrap_err();
+        let inner = || {
+            within(allowance(5, 5), || {
+                spend(6);
+                Ok(())
+            })
+            .unwrap_err()
+        };
         let (error, used) = within(allowance(50, 50), || {
             spend(7);
             hold(3);

@@ -387,7 +387,7 @@ proptest! {
             prop_assert_eq!(&allowed, &tried(&matcher), "{} after {:?}", schema, matcher.completion().unwrap());
             prop_assert!(!allowed.is_empty());
             finish(&matcher)?;
-            let forced = matcher.forced_tokens();
+            let forced = matcher.forced_tokens().unwrap();
             let mut follower = matcher.clone();
             for token in forced {
                 prop_assert!(mask(&follower).contains(&token));

@@ -13,7 +13,14 @@ import pytest
 
 from schemask import CompiledGrammar, demo
 from schemask.agent import AgentResult, Step, run_agent
-from schemask.chat_format import HERMES, TOOL_CODE, ParsedTurn, ToolCall
+from schemask.chat_format import (
+    FORMATS,
+    HERMES,
+    TOOL_CODE,
+    ChatFormat,
+    ParsedTurn,
+    ToolCall,
+)
 from schemask.errors import Error, FormatError, ModelError, ToolError
 from schemask.models import CallableModel, ChatTurn, Completion, LlamaCppModel, TransformersModel
 from schemask.tools import tool
@@ -116,6 +123,32 @@ def test_words_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["42", "true", "null", "True", "None", "1e5", "[1]", "{}", ""])
+@pytest.mark.parametrize("form", FORMATS.values(), ids=lambda form: form.name)
+def test_strings_that_look_like_other_values(form: ChatFormat, text: str) -> None:
+    """In every format a string stays one, and the next turn can be written."""
+    got: list[Any] = []
+
+    @tool
+    def note(text: str, count: int = 0, loud: bool | None = None) -> str:
+        got.append((text, count, loud))
+        return text
+
+    arguments = {"text": text, "count": 7, "loud": None}
+    called = ParsedTurn("", [ToolCall("note", arguments)]).message
+    words = ParsedTurn("Done.", []).message
+    model = Parrot(*(form.render_assistant(message, [note]) for message in (called, words)))
+    result = run_agent(model, [note], "Go!", format=form)
+    assert got == [(text, 7, None)]
+    assert (result.status, result.answer) == ("answered", "Done.")
+    assert shape(result) == [("call", "ok"), ("result", "ok"), ("words", "ok")]
+    again = Parrot(form.render_assistant(words))
+    assert run_agent(again, [note], [*result.messages, USER], format=form).answer == "Done."
+
+
+USER = {"role": "user", "content": "And now?"}
+
+
 @pytest.mark.parametrize("form", (TOOL_CODE, HERMES), ids=lambda form: form.name)
 def test_a_call_and_an_answer(form: Any) -> None:
     seen.clear()
@@ -185,12 +218,11 @@ def test_a_number_past_the_range_of_floats() -> None:
         "Done.",
     )
     result = run_agent(model, [send], "Go.")
-    assert [step.status for step in result.steps if step.kind == "result"] == [
-        "invalid_arguments",
-        "ok",
-    ]
-    assert "amount" in result.steps[1].text
-    assert got == [Decimal("1e999")]
+    # The grammar lets no number be written that a float cannot hold.
+    assert [step.status for step in result.steps if step.kind == "result"] == ["ok", "ok"]
+    assert got == [None, Decimal("1e999")]
+    with pytest.raises(ToolError, match="amount"):
+        send.bind({"amount": 10**999})
     assert result.answer == "Done."
     assert str(10**999) in model.prompts[-1]
 

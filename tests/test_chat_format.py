@@ -20,6 +20,7 @@ from schemask.chat_format import (
     ToolCall,
     call_schema,
     chat_format,
+    check_messages,
     messages_from_example,
 )
 from schemask.errors import DataError, FormatError
@@ -452,7 +453,11 @@ def test_unconstrained_models_space_freely(form: ChatFormat) -> None:
         ({"role": "robot", "content": "a"}, "'robot'"),
         ({"role": "user"}, "content"),
         ({"role": "user", "content": None}, "content"),
-        ({"role": "user", "content": [{"type": "text", "text": "a"}]}, "content"),
+        ({"role": "user", "content": 1}, "content"),
+        ({"role": "user", "content": [{"type": "text"}]}, "the type 'text'"),
+        ({"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, "image_url"),
+        ({"role": "user", "content": None, "refusal": "a"}, "content"),
+        ({"role": "assistant", "content": "", "audio": {"id": "a"}}, "unknown key 'audio'"),
         ({"role": "assistant", "content": None}, "content"),
         ({"role": "assistant", "content": "", "reasoning": "x"}, "unknown key 'reasoning'"),
         ({"role": "user", "content": "", "tool_calls": [call("f")]}, "only the assistant"),
@@ -481,6 +486,48 @@ def test_unconstrained_models_space_freely(form: ChatFormat) -> None:
 def test_messages_of_another_shape(message: Any, problem: str) -> None:
     with pytest.raises(FormatError, match=problem):
         TOOL_CODE.render([message])
+
+
+def test_messages_as_the_client_of_openai_dumps_them() -> None:
+    from openai.types.chat import ChatCompletionMessage
+
+    made = [
+        {"role": "assistant", "content": "Hi", "annotations": []},
+        {"role": "assistant", "content": None, "refusal": "No."},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "1", "type": "function", "function": {"name": "f", "arguments": ""}},
+                {"id": "2", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": None,
+            "function_call": {"name": "f", "arguments": "{}"},
+        },
+    ]
+    plain = [
+        {"role": "assistant", "content": "Hi"},
+        {"role": "assistant", "content": "No."},
+        {"role": "assistant", "content": "", "tool_calls": [call("f"), call("f", a=1)]},
+        {"role": "assistant", "content": "", "tool_calls": [call("f")]},
+    ]
+    for message, same in zip(map(ChatCompletionMessage.model_validate, made), plain, strict=True):
+        assert check_messages([message.model_dump()]) == [same]
+        assert check_messages([message]) == [same]
+        assert HERMES.render_assistant(message.model_dump()) == HERMES.render_assistant(same)
+
+
+def test_content_in_parts() -> None:
+    parts = [{"type": "text", "text": "a"}, "b", {"type": "input_text", "text": "c"}]
+    for role in ("system", "user", "assistant", "tool"):
+        message = {"role": role, "content": parts, "tool_call_id": None, "name": None}
+        assert check_messages([message]) == [{"role": role, "content": "abc"}]
+    answer = {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}
+    assert check_messages([answer]) == [{"role": "assistant", "content": "No."}]
+    assert check_messages([{"role": "user", "content": []}]) == [{"role": "user", "content": ""}]
 
 
 def test_arguments_as_text_and_content_left_out() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from typing import Any
 
 import jsonschema
@@ -19,6 +20,7 @@ from schemask.chat_format import (
     CallFinished,
     CallStarted,
     ChatFormat,
+    ParsedTurn,
     Reasoning,
     Text,
     ToolCall,
@@ -451,6 +453,108 @@ def test_any_name(form: ChatFormat, byte_vocabulary: Vocabulary, name: str) -> N
     text = form.render_assistant(message, tools)
     assert matcher.accept_bytes(text.encode()) and matcher.is_accepting
     assert form.parse(text, tools).message == message
+
+
+def nasty_names(form: ChatFormat) -> st.SearchStrategy[str]:
+    """Names made of what stands around names in a format."""
+    texts = (form.argument, form.argument_string, form.call, form.call_close, *form.stops)
+    pieces = {piece for text in texts for piece in re.split(r"(\{\w+\}|\W)", text) if piece}
+    pieces |= {*texts, "a", " ", "\n", "\u2028", "é", '"', "~1", "class", "{key}"} - {""}
+    return st.lists(st.sampled_from(sorted(pieces)), max_size=4).map("".join)
+
+
+@EACH
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_names_of_arguments_come_back_or_are_refused(
+    form: ChatFormat, byte_vocabulary: Vocabulary, data: Any
+) -> None:
+    names = data.draw(st.lists(nasty_names(form), min_size=1, max_size=3, unique=True))
+    kinds = data.draw(st.lists(st.sampled_from(["string", "integer"]), min_size=3, max_size=3))
+    properties = {name: {"type": kind} for name, kind in zip(names, kinds, strict=False)}
+    parameters = {
+        "type": "object",
+        "properties": properties,
+        "required": names,
+        "additionalProperties": False,
+    }
+    tools = ToolSet([{"name": "t", "parameters": parameters}])
+    try:
+        grammar = Grammar.from_tools(tools, form, tool_choice="required")
+    except UnsupportedSchemaError as error:
+        pointers = [
+            "/properties/" + name.replace("~", "~0").replace("/", "~1") for name in properties
+        ]
+        assert error.pointer in pointers
+        with pytest.raises(FormatError):
+            form.render_call("t", {name: "x" for name in names}, None)
+        return
+    text = grammar.compile(byte_vocabulary).matcher().completion().decode()
+    [called] = form.parse(text, tools).tool_calls
+    assert called.name == "t"
+    assert called.arguments == {
+        name: "" if kind["type"] == "string" else 0 for name, kind in properties.items()
+    }
+    message = ParsedTurn("", [called]).message
+    assert form.parse(form.render_assistant(message, tools), tools).tool_calls == [called]
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "pointer"),
+    [
+        ("lfm2", "a ", "/properties/a "),
+        ("lfm2", "x=y", "/properties/x=y"),
+        ("lfm2", ")/a", "/properties/)~1a"),
+        ("qwen3_coder", "a>\nb", "/properties/a>\nb"),
+        ("qwen3_coder", "<|im_end|>", "/properties/<|im_end|>"),
+        ("glm45", "\u2028a", "/properties/\u2028a"),
+        ("deepseek_v32", 'a" string="b', '/properties/a" string="b'),
+        ("gemma4", "a b", "/properties/a b"),
+    ],
+)
+def test_names_that_a_notation_cannot_carry(form: str, name: str, pointer: str) -> None:
+    properties = {"fine": {"type": "integer"}, name: {"type": "string"}}
+    tool = {"name": "t", "parameters": {"type": "object", "properties": properties}}
+    with pytest.raises(UnsupportedSchemaError) as info:
+        Grammar.from_tools([tool], form)
+    assert info.value.pointer == pointer
+    Grammar.from_tools([tool], "hermes")
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("head", "nullable"),
+    [
+        ({}, True),
+        ({"$schema": "http://json-schema.org/draft-07/schema#"}, False),
+        ({"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:own"}, False),
+        ({"$schema": "http://json-schema.org/draft-04/schema#", "id": "urn:own"}, False),
+        ({"$schema": "https://spec.openapis.org/oas/3.1/dialect/base"}, True),
+        ({"$id": "urn:own"}, True),
+    ],
+)
+def test_the_draft_of_parameters_holds(
+    form: ChatFormat, byte_vocabulary: Vocabulary, head: dict[str, Any], nullable: bool
+) -> None:
+    """As clients of MCP give it; references lead to where they did."""
+    parameters = {
+        "type": "object",
+        "properties": {"a": {"type": "integer", "nullable": True}, "b": {"$ref": "#/$defs/B"}},
+        "additionalProperties": False,
+        "$defs": {"B": {"type": "integer"}},
+    }
+    own = {"name": "t", "inputSchema": {**parameters, **head}}
+    tools = ToolSet([own, {"name": "u", "inputSchema": parameters}])
+    compiled = Grammar.from_tools(tools, form, tool_choice="t").compile(byte_vocabulary)
+    for arguments, is_allowed in (
+        ({"a": 1, "b": 2}, True),
+        ({"a": None}, nullable),
+        ({"b": None}, False),
+    ):
+        message = ParsedTurn("", [ToolCall("t", arguments)]).message
+        text = form.render_assistant(message, [])
+        matcher = compiled.matcher()
+        assert (matcher.accept_bytes(text.encode()) and matcher.is_accepting) == is_allowed, text
 
 
 def test_raw_text_that_looks_like_json() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+import llama_cpp
 import numpy as np
 import pytest
 from llama_cpp import LogitsProcessorList
@@ -234,6 +236,18 @@ def test_complete_says_what_is_wrong(llama: Llama, compiled: Any) -> None:
     ):
         with pytest.raises(ModelError, match=message):
             complete(llama, prompt, given, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("is_for_amx", [False, True])
+def test_weights_stay_as_they_are_where_llama_cpp_was_built_for_amx(
+    gguf_path: Path, monkeypatch: pytest.MonkeyPatch, is_for_amx: bool
+) -> None:
+    system = b"CPU : AVX2 = 1 | " + b"AMX_INT8 = 1 | " * is_for_amx
+    monkeypatch.setattr(llama_cpp, "llama_print_system_info", lambda: system)
+    made = Llama(str(gguf_path), vocab_only=True, verbose=False)
+    assert isinstance(made, llama_cpp.Llama)
+    assert made.model_params.use_extra_bufts is not is_for_amx
+    made.close()
 
 
 # failing closed

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from transformers import LogitsProcessorList
 
 import schemask.llama_cpp
@@ -84,6 +85,21 @@ def test_in_generate_of_transformers(
             hf_tokenizer.decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=False),
             llama_vocabulary,
         )
+
+
+def test_transformers_and_llama_cpp_read_the_same_weights(
+    llama: Any, hf_model: Any, hf_tokenizer: Any
+) -> None:
+    """But for what llama.cpp rounds: it multiplies by activations of 8 bits."""
+    tokens = llama.tokenize(PROMPTS[0].encode(), add_bos=False, special=True)
+    inputs = hf_tokenizer(PROMPTS[0], return_tensors="pt")
+    assert inputs["input_ids"][0].tolist() == tokens
+    llama.reset()
+    llama.eval(tokens)
+    ours = llama_cpp.llama_get_logits_ith(llama.ctx, -1)[: llama.n_vocab()]
+    with torch.no_grad():
+        theirs = hf_model(**inputs).logits[0, -1].numpy()
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.99
 
 
 def test_masks_are_those_of_llama_cpp(

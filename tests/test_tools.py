@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import decimal
 import enum
 import functools
 import json
+import random
+import sys
 from typing import Annotated, Any, Literal, Optional
 
 import jsonschema
+import numpy as np
 import pydantic
 import pytest
 from typing_extensions import TypedDict
 
+from schemask import Grammar
+from schemask._bytes import byte_vocabulary
 from schemask.definitions import map_schema
-from schemask.errors import ToolError
+from schemask.errors import FormatError, ToolError
+from schemask.messages import decode_json
 from schemask.tools import Tool, ToolSet, result_text, tool
 
 
@@ -440,6 +447,120 @@ def test_a_definition_without_a_schema_has_no_parameters() -> None:
         [made] = ToolSet([definition])
         assert made.parameters["additionalProperties"] is False
         assert made.parameters["properties"] == {}
+
+
+VALUES: dict[str, tuple[Any, list[str], list[str]]] = {
+    # A type, texts of JSON that its schema must refuse, and some that must bind.
+    "int": (int, ["1.5", '"1"'], ["1e22", "1.0", "-7", "9223372036854775808.0", str(10**30)]),
+    "strict": (pydantic.StrictInt, ["1.5"], ["1e22", "1.0", "3"]),
+    "float": (float, ["1e309", "-1e400", "1.7976931348623158e308"], ["1.7976931348623157e308"]),
+    "above": (Annotated[float, pydantic.Field(gt=0.5)], ["0.5", "0.5000000000000000000001"], ["1"]),
+    "date": (datetime.date, ['"0000-01-01"'], ['"0001-01-01"', '"9999-12-31"']),
+    "since": (
+        Annotated[datetime.date, pydantic.Field(ge=datetime.date(2020, 5, 17))],
+        ['"2020-05-16"', '"1999-12-31"', '"0000-05-17"'],
+        ['"2020-05-17"', '"2020-10-01"', '"3000-01-01"'],
+    ),
+    "until": (
+        Annotated[datetime.date, pydantic.Field(lt=datetime.date(2020, 5, 17))],
+        ['"2020-05-17"', '"2021-01-01"'],
+        ['"2020-05-16"', '"2019-12-31"', '"0001-01-01"'],
+    ),
+    "datetime": (
+        datetime.datetime,
+        ['"2020-01-01T23:59:60Z"', '"0000-01-01T00:00:00Z"'],
+        ['"2020-01-01T23:59:59Z"', '"0001-01-01T00:00:00+23:59"'],
+    ),
+    "naive": (
+        pydantic.NaiveDatetime,
+        ['"2020-01-01T00:00:00Z"', '"2020-02-30T00:00:00"'],
+        ['"2020-01-01T00:00:00.25"'],
+    ),
+    "time": (datetime.time, ['"23:59:60Z"'], ['"23:59:59.5+01:00"']),
+    "timedelta": (
+        datetime.timedelta,
+        ['"P99999999999999Y"', '"PT9999999999999S"'],
+        ['"P1Y2M3DT4H5M6S"', '"P1W"', '"PT86400S"'],
+    ),
+    "decimal": (decimal.Decimal, ['"a"'], ['"1.50"', "0.1", "1e2"]),
+    "price": (
+        Annotated[decimal.Decimal, pydantic.Field(max_digits=4, decimal_places=2)],
+        ["100", "0.001"],
+        ["99.99", "-3"],
+    ),
+    "uuid": (pydantic.UUID4, ['"00000000-0000-1000-8000-000000000000"'],
+             ['"00000000-0000-4000-8000-000000000000"']),
+    "bytes": (pydantic.Base64Bytes, ['"abc"'], ['"YWJj"', '""']),
+    "keys": (dict[int, str], ['{"a": ""}', '{"1.5": ""}'], ['{"-1": "", "20": ""}']),
+    "days": (dict[datetime.date, int], ['{"0000-01-01": 1}'], ['{"2020-01-01": 1e25}']),
+    "nested": (list[Options], ['[{"verbose": 1}]'], ['[{"verbose": true}]']),
+    "any": (Any, [], ["1e22", "null", '{"a": [1.5]}']),
+}  # fmt: skip
+
+
+def tool_of(kind: Any) -> Tool:
+    def take(x: Any) -> Any:
+        return x
+
+    take.__annotations__["x"] = kind
+    return Tool.from_function(take)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_schema_allows_what_can_be_bound(name: str) -> None:
+    kind, refused, bound = VALUES[name]
+    made = tool_of(kind)
+    compiled = Grammar.from_json_schema(made.parameters).compile(byte_vocabulary())
+    for text in refused:
+        matcher = compiled.matcher()
+        assert not (matcher.accept_bytes(b'{"x": %s}' % text.encode()) and matcher.is_accepting)
+    for text in bound:
+        made.bind(decode_json(f'{{"x": {text}}}', "arguments"))
+    ending = compiled.matcher().completion()
+    made.bind(decode_json(ending.decode(), "arguments"))
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_is_written_can_be_bound(name: str, seed: int) -> None:
+    made = tool_of(VALUES[name][0])
+    compiled = Grammar.from_json_schema(made.parameters, "compact").compile(byte_vocabulary())
+    choose = random.Random(seed)
+    for length in (10, 16, 30, 50):
+        matcher = compiled.matcher()
+        text = b""
+        for _ in range(length):
+            mask = np.zeros(9, dtype=np.int32)
+            matcher.fill_mask(mask)
+            allowed = np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little"))
+            likely = [int(t) for t in allowed if chr(t) in '0123456789-:"{}xTZPYMDWHS.eE']
+            token = choose.choice(likely or allowed.tolist())
+            if token == 256:
+                break
+            assert matcher.accept(token)
+            text += bytes([token])
+        text += matcher.completion()
+        try:
+            arguments = decode_json(text.decode(), "arguments")
+        except FormatError as error:
+            assert "digits" in str(error), text
+            continue
+        made.bind(arguments)
+
+
+def test_what_a_validator_raises_is_an_error_of_the_tool() -> None:
+    def check(value: str) -> str:
+        raise OverflowError("too much")
+
+    made = tool_of(Annotated[str, pydantic.AfterValidator(check)])
+    with pytest.raises(ToolError, match="OverflowError: too much"):
+        made.bind({"x": "a"})
+
+
+def test_models_read_no_bounds_of_pythons_types() -> None:
+    made = tool_of(float)
+    assert made.definition["function"]["parameters"]["properties"]["x"] == {"type": "number"}
+    assert made.parameters["properties"]["x"]["maximum"] == sys.float_info.max
 
 
 def test_lone_surrogates_in_tools_are_errors() -> None:

@@ -270,7 +270,7 @@ class _Writer:
             text = completion.text
             tokens, cut = completion.completion_tokens, completion.status == "max_tokens"
             try:
-                parsed = self._form.parse(text)
+                parsed = self._form.parse(text, self._tools)
             except FormatError as problem:
                 error = str(problem)
         status: StepStatus = "ok" if parsed is not None else "malformed"

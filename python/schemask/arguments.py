@@ -63,11 +63,11 @@ def declared_arguments(parameters: Schema) -> list[Argument]:
     schema, path = _followed(parameters, parameters, ())
     for keyword in schema:
         if keyword in _OTHER_KEYWORDS:
-            _refuse(path, keyword)
+            refuse(path, keyword)
     required = schema.get("required", [])
     properties = schema.get("properties", {})
     if missing := [key for key in required if key not in properties]:
-        _refuse(path, "required", f" ({missing[0]!r} is not among the properties)")
+        refuse(path, "required", f" ({missing[0]!r} is not among the properties)")
     return [
         Argument(
             key,
@@ -246,14 +246,14 @@ class MarkedTrees:
     def _union(self, schema: Schema, path: Path, keyword: str) -> Tree:
         others = set(schema) & (_OBJECT_KEYWORDS | _ARRAY_KEYWORDS | _OTHER_KEYWORDS) - {keyword}
         if others or "enum" in schema or "const" in schema:
-            _refuse(path, keyword, " beside other keywords")
+            refuse(path, keyword, " beside other keywords")
         branches = range(len(schema[keyword]))
         if keyword == "oneOf":
             seen: set[str] = set()
             for index in branches:
                 types = types_of(argument_schema(self.parameters, (*path, keyword, index)))
                 if seen & types:
-                    _refuse(path, keyword, " of branches with values of one type")
+                    refuse(path, keyword, " of branches with values of one type")
                 seen |= types
         return {"any": [self.value((*path, keyword, index)) for index in branches]}
 
@@ -289,17 +289,17 @@ class MarkedTrees:
             if more is False or not path:
                 return ""
             if required:
-                _refuse(path, "required", " of keys that are not declared")
+                refuse(path, "required", " of keys that are not declared")
             value = (
                 self._any_value() if more is True else self.value((*path, "additionalProperties"))
             )
             return self._listed({"all": [{"pattern": _BARE_KEY}, ":", value]})
         if isinstance(schema.get("additionalProperties"), dict):
-            _refuse(path, "additionalProperties", " beside properties")
+            refuse(path, "additionalProperties", " beside properties")
         keys = sorted(properties) if self.sort else list(properties)
         for key in keys:
             if not re.fullmatch(_BARE_KEY, key):
-                _refuse((*path, "properties"), key, " (it cannot be written without quotes)")
+                refuse((*path, "properties"), key, " (it cannot be written without quotes)")
         written = [{"all": [key + ":", self.value((*path, "properties", key))]} for key in keys]
         return separated(written, [key in required for key in keys], ",", self.rules)
 
@@ -331,7 +331,7 @@ class MarkedTrees:
             refused -= {"uniqueItems", "prefixItems", "contains"}
         for keyword in schema:
             if keyword in refused or (keyword in ("enum", "const")):
-                _refuse(path, keyword)
+                refuse(path, keyword)
 
 
 def separated(
@@ -371,7 +371,7 @@ def _followed(root: Schema, schema: Any, path: Path) -> tuple[Schema, Path]:
         reference = schema["$ref"]
         seen += 1
         if not reference.startswith("#") or seen > 32:
-            _refuse(path, "$ref", f" {reference!r}")
+            refuse(path, "$ref", f" {reference!r}")
         path = tuple(
             part.replace("~1", "/").replace("~0", "~") for part in reference[1:].split("/")[1:]
         )
@@ -380,11 +380,13 @@ def _followed(root: Schema, schema: Any, path: Path) -> tuple[Schema, Path]:
             try:
                 schema = schema[int(part) if isinstance(schema, list) else part]
             except (KeyError, IndexError, ValueError, TypeError):
-                _refuse(path, "$ref", f" {reference!r}, which leads to nothing")
+                refuse(path, "$ref", f" {reference!r}, which leads to nothing")
     return schema, path
 
 
-def _refuse(path: Sequence[Any], keyword: str, more: str = "") -> None:
-    pointer = "".join(f"/{part}" for part in (*path, keyword))
+def refuse(path: Sequence[Any], keyword: str, more: str = "") -> None:
+    """Raises the error of what a notation cannot express."""
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in (*path, keyword))
+    pointer = "".join(f"/{part}" for part in parts)
     message = f"{pointer}: the format's notation of arguments cannot express `{keyword}`{more}"
     raise UnsupportedSchemaError(message, pointer=pointer)

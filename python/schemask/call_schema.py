@@ -13,8 +13,10 @@ from schemask.definitions import Schema, map_schema
 from schemask.errors import SchemaError
 from schemask.tools import ToolSet
 
-# Keywords that can narrow the types that `type` names.
-_NARROWING = {"$ref", "$dynamicRef", "allOf", "anyOf", "const", "enum", "if", "not", "oneOf"}
+# Keywords that can change which types `type` names.
+_TYPING = {
+    *("$ref", "$dynamicRef", "allOf", "anyOf", "const", "enum", "if", "not", "nullable", "oneOf"),
+}
 
 CallMembers = Sequence[tuple[str, str]]
 
@@ -37,8 +39,7 @@ def call_schema(
     definitions: Schema = {}
     options = []
     for item in tools:
-        place = "#/$defs/" + _token(item.name)
-        definitions[item.name] = rebase(item.parameters, place)
+        place, definitions[item.name] = _placed(item.parameters, item.name)
         held: dict[str, Schema] = {"{name}": {"const": item.name}, "{arguments}": {"$ref": place}}
         for what, pattern in (patterns or {}).items():
             held[what] = {"type": "string", "pattern": f"^(?:{pattern})$"}
@@ -58,11 +59,26 @@ def argument_schema(parameters: Schema, path: Sequence[str | int]) -> Any:
     schema: Any = parameters
     for key in path:
         schema = schema[key]
-    if not _refers(schema):
+    if not _refers(schema) and "$schema" not in parameters:
         return schema
     pointer = "".join("/" + _token(str(key)) for key in path)
-    whole = rebase(parameters, "#/$defs/parameters")
-    return {"$ref": "#/$defs/parameters" + pointer, "$defs": {"parameters": whole}}
+    place, whole = _placed(parameters, "parameters")
+    return {"$ref": place + pointer, "$defs": {"parameters": whole}}
+
+
+def _placed(parameters: Schema, name: str) -> tuple[str, Schema]:
+    """A reference to parameters, and what to define under a name for it.
+
+    Parameters with a draft or an identifier of their own are a resource of their own, in which
+    references and keywords mean what they did.
+    """
+    key = "id" if "draft-04" in str(parameters.get("$schema")) else "$id"
+    if "$schema" not in parameters and not isinstance(parameters.get(key), str):
+        place = "#/$defs/" + _token(name)
+        return place, rebase(parameters, place)
+    own = parameters.get(key)
+    identifier = own if isinstance(own, str) else "urn:tool:" + quote(name, safe="")
+    return identifier.partition("#")[0] + "#", {**parameters, key: identifier}
 
 
 def _refers(schema: Any) -> bool:
@@ -74,7 +90,7 @@ def _refers(schema: Any) -> bool:
 def types_of(schema: Any) -> frozenset[str]:
     """The types of which a schema allows values; integers are numbers."""
     kind = schema.get("type") if isinstance(schema, dict) else None
-    if isinstance(kind, str) and _NARROWING.isdisjoint(schema):
+    if isinstance(kind, str) and _TYPING.isdisjoint(schema):
         return frozenset({"number" if kind == "integer" else kind})
     if schema is True or schema == {}:
         return _EVERY_TYPE

@@ -185,6 +185,8 @@ class ChatFormat(FormatSpec):
         return self.argument_separator.join(written)
 
     def _argument(self, key: str, value: Any, parameters: Schema | None) -> str:
+        if not self.carries_key(key):
+            raise FormatError(f"the key {key!r} could not be told from what is around it")
         is_string = isinstance(value, str)
         template = self.argument_string if is_string and self.argument_string else self.argument
         if self.values == "python":

@@ -146,6 +146,24 @@ class FormatSpec:
         closing = self.argument.partition("{value}")[2]
         return tuple(dict.fromkeys((closing, closing.strip(), *self.stops)))
 
+    def carries_key(self, key: str) -> bool:
+        """Whether the name of an argument comes back as it is, in notations without quotes."""
+        if self.values not in ("raw", "python"):
+            return True
+        head, _, tail = self.argument.partition("{key}")
+        following = tail.partition("{value}")[0]
+        if self.argument_string:
+            other = self.argument_string.partition("{key}")[2].partition("{value}")[0]
+            following = common_start(following, other)
+        # Without a text before it, a name must not begin like the end of all arguments.
+        end = self.call.partition("{arguments}")[2].strip() or self.call_close.strip()
+        return (
+            key == key.strip()
+            and (key + following).find(following) == len(key)
+            and not (end and not head.strip() and key.startswith(end))
+            and not any(stop in key for stop in self.stops)
+        )
+
     @property
     def _markers(self) -> tuple[str, ...]:
         calls = (self.call_open, self.call_close)

@@ -130,7 +130,7 @@ class Grammar:
         """The turns of an assistant that may call tools: what `ChatFormat.parse` reads.
 
         Args:
-            tools: Tools, functions or OpenAI-style definitions.
+            tools: Tools, functions or definitions; see `Tool.from_definition`.
             format: How calls are written: a name of `schemask.chat_format.FORMATS`, such as
                 `"hermes"`, or a `ChatFormat`.
             tool_choice: `"auto"`: words, calls, or words and then calls; `"required"`: at least one
@@ -362,7 +362,9 @@ class Grammar:
         """The grammar on a vocabulary: immutable, thread-safe and cheap to share.
 
         Raises:
-            VocabularyError: It names a token that the vocabulary has not.
+            VocabularyError: It names a token that the vocabulary has not, or the vocabulary can
+                spell none of its texts.
+            LimitError: That was not found out, on a vocabulary without a token for each byte.
             GrammarError: A rule of a grammar that was put together is not defined, or no text
                 satisfies one.
         """

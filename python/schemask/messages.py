@@ -14,7 +14,13 @@ from schemask.errors import DataError, FormatError
 Message: TypeAlias = dict[str, Any]
 
 _ROLES = ("system", "user", "assistant", "tool")
-_KEYS = {"role", "content", "reasoning_content", "tool_calls", "name", "tool_call_id"}
+# What interfaces put beside these says nothing that a chat format writes: sources of the words.
+_KEYS = {
+    *("role", "content", "reasoning_content", "tool_calls", "name", "tool_call_id"),
+    *("refusal", "function_call", "annotations"),
+}
+# Parts of content that are text, of chat completions and of responses.
+_TEXTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 
 # Python writes and reads no integers longer than this, unless told to.
 MAX_DIGITS = 4300
@@ -67,7 +73,10 @@ class ParsedTurn:
 def check_messages(messages: Iterable[Mapping[str, Any]]) -> list[Message]:
     """The messages in one normal shape: content is a string, arguments are objects.
 
-    Arguments may come as JSON text, and content may be None beside calls, as OpenAI writes both.
+    Taken as well is what OpenAI's client makes of its messages: arguments as JSON text, which may
+    be empty; content that is None, or a list of parts that are text; a refusal, which is words, for
+    the content; one call under `function_call`; the messages as objects; and other keys that hold
+    None or nothing.
 
     Raises:
         FormatError: Another role, key or type; the message counts from 0.
@@ -107,23 +116,30 @@ def _check(message: Any, index: int) -> Message:
     def fail(problem: str) -> NoReturn:
         raise FormatError(f"message {index}: {problem}")
 
+    if not isinstance(message, Mapping) and callable(getattr(message, "model_dump", None)):
+        message = message.model_dump()
     if not isinstance(message, Mapping):
         fail(f"a message is an object, not {type(message).__name__}")
     role = message.get("role")
     if role not in _ROLES:
         fail(f"the role {role!r} is none of {', '.join(_ROLES)}")
-    if unknown := [key for key in message if key not in _KEYS]:
+    unknown = [key for key, value in message.items() if key not in _KEYS and _says_something(value)]
+    if unknown:
         fail(f"unknown key {unknown[0]!r}")
     calls = message.get("tool_calls") or []
-    if calls and role != "assistant":
-        fail(f"only the assistant calls tools, not {role!r}")
     if not isinstance(calls, Iterable) or isinstance(calls, (str, Mapping)):
         fail("tool_calls must be a list")
-    content = message.get("content")
-    if content is None and calls:
+    if (old_call := message.get("function_call")) is not None:
+        calls = [*calls, {"function": old_call}]
+    if calls and role != "assistant":
+        fail(f"only the assistant calls tools, not {role!r}")
+    content = _text(message.get("content"), fail)
+    if not content and role == "assistant":
+        content = _text(message.get("refusal"), fail) or content
+    if content is None and (calls or message.get("reasoning_content")):
         content = ""
-    if not isinstance(content, str):
-        fail(f"content must be a string, not {type(content).__name__}")
+    if content is None:
+        fail("content must be a string, not NoneType")
     checked: Message = {"role": role, "content": content}
     if message.get("reasoning_content"):
         if role != "assistant" or not isinstance(message["reasoning_content"], str):
@@ -131,13 +147,33 @@ def _check(message: Any, index: int) -> Message:
         checked["reasoning_content"] = message["reasoning_content"]
     if calls:
         checked["tool_calls"] = [_check_call(call, fail) for call in calls]
-    if "name" in message:
+    if message.get("name") is not None:
         checked["name"] = message["name"]
     return checked
 
 
+def _says_something(value: Any) -> bool:
+    return value is not None and value != [] and value != {}
+
+
+def _text(content: Any, fail: Any) -> str | None:
+    """Content as one text: None stays, and parts are put together."""
+    if content is None or isinstance(content, str):
+        return content
+    if not isinstance(content, (list, tuple)):
+        fail(f"content must be a string, not {type(content).__name__}")
+    texts: list[str] = []
+    for part in content:
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        text: Any = part.get(_TEXTS.get(str(kind), "")) if isinstance(part, Mapping) else part
+        if not isinstance(text, str):
+            fail(f"content holds a part of the type {kind!r}, and only text can be written")
+        texts.append(text)
+    return "".join(texts)
+
+
 def _check_call(call: Any, fail: Any) -> Message:
-    if not isinstance(call, Mapping) or call.get("type", "function") != "function":
+    if not isinstance(call, Mapping) or (call.get("type") or "function") != "function":
         fail('a tool call is {"type": "function", "function": {...}}')
     function = call.get("function")
     if not isinstance(function, Mapping) or set(function) != {"name", "arguments"}:
@@ -145,6 +181,8 @@ def _check_call(call: Any, fail: Any) -> Message:
     name, arguments = function["name"], function["arguments"]
     if not isinstance(name, str) or not name:
         fail("the name of a tool call must be a string")
+    if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
+        arguments = {}
     if isinstance(arguments, str):
         arguments = decode_json(arguments, f"arguments of {name}")
     if not isinstance(arguments, Mapping):

@@ -131,7 +131,11 @@ class BindableSchema(DescribedSchema):
     def dict_schema(self, schema: Any) -> JsonSchemaValue:
         made = super().dict_schema(schema)
         keys = self.generate_inner(schema["keys_schema"]) if "keys_schema" in schema else {}
-        spelled = _KEYS.get(keys.get("type", ""))
+        if "pattern" in keys:
+            # Said under `patternProperties`, it would bind no other keys.
+            named = made.pop("patternProperties", {}).get(keys["pattern"], True)
+            made = {**made, "additionalProperties": named}
+        spelled = keys if "pattern" in keys else _KEYS.get(keys.get("type", ""))
         return {**made, "propertyNames": spelled} if spelled else made
 
 

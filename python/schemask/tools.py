@@ -361,7 +361,10 @@ def _arguments_model(name: str, parameters: dict[str, tuple[Any, Any]]) -> type[
     try:
         return pydantic.create_model(
             "Arguments",
-            __config__=pydantic.ConfigDict(extra="forbid", protected_namespaces=()),
+            # An integer past the range of floats would be read as infinity.
+            __config__=pydantic.ConfigDict(
+                extra="forbid", protected_namespaces=(), allow_inf_nan=False
+            ),
             **fields,
         )
     except (pydantic.PydanticUserError, NameError, TypeError) as error:

@@ -11,6 +11,7 @@ from schemask.arguments import (
     Tree,
     declared_arguments,
     raw_tree,
+    refuse,
     separated,
     string_or_json_tree,
 )
@@ -167,6 +168,9 @@ class _TurnTree:
 
     def argument(self, argument: Argument) -> Tree:
         form = self.form
+        if not form.carries_key(argument.key):
+            what = " (it could not be told from what is around it)"
+            refuse(argument.path[:-1], argument.key, what)
         if form.values == "python":
             return self.filled(form.argument, argument.key, {"json": argument.schema})
         if form.argument_string:

@@ -57,7 +57,6 @@ impl Pairs<'_> {
 mod tests {
     use crate::format::build::Build;
     use crate::format::char_class::DIGIT;
-    use crate::limits::Limits;
     use crate::regex::node::Regexes;
 
     #[test]

@@ -1,7 +1,6 @@
 //! What the tests of formats share.
 
 use crate::format::Format;
-use crate::limits::Limits;
 use crate::regex::node::Regexes;
 
 /// Fails unless the format's language holds the `valid` texts and none of the `invalid` ones.

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::error::{Error, Kind};
 use crate::regex::node::{Node, NodeId, Regexes, UNBOUNDED, symbol_of};
+use crate::work;
 
 /// Rules that begin with each other; more would make expressions too large.
 const MOST_TOGETHER: usize = 12;
@@ -180,6 +181,7 @@ pub(super) fn circles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
         // The place, and which of its edges comes next.
         let mut path = vec![(root, 0)];
         while let Some(&mut (at, ref mut next)) = path.last_mut() {
+            work::spend(2);
             if *next == 0 {
                 if number[at] != NEW {
                     path.pop();
@@ -203,7 +205,7 @@ pub(super) fn circles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
                 None => {
                     path.pop();
                     if lowest[at] == number[at] {
-                        let from = stack.iter().position(|&place| place == at);
+                        let from = stack.iter().rposition(|&place| place == at);
                         let group = stack.split_off(from.expect("it was put there"));
                         group.iter().for_each(|&place| held[place] = false);
                         groups.push(group);

@@ -9,6 +9,7 @@ use crate::grammar::syntax::TokenSet;
 use crate::json::formula::Literals;
 use crate::regex::node::{Node, NodeId, Regexes};
 use crate::regex::scan::{ScanId, Scanner};
+use crate::work;
 
 /// A program whose rules have these languages. Rules that are recursive no more, now that left
 /// recursion is gone, are spelled out where they are used.
@@ -169,6 +170,7 @@ impl Linker<'_> {
         let mut open = vec![start];
         let mut found = Vec::new();
         while let Some(id) = open.pop() {
+            work::spend(1);
             let mut add = |part: NodeId| {
                 if seen.insert(part) {
                     open.push(part);

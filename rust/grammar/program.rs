@@ -18,6 +18,7 @@ use crate::limits::Limits;
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Regexes, Spelling};
 use crate::regex::scan::{ScanId, Scanner};
+use crate::work;
 
 /// What a symbol stands for.
 #[derive(Debug)]
@@ -216,6 +217,7 @@ impl Builder<'_> {
         let (mut size, mut deepest) = (0_u64, 0);
         let mut open = vec![(start, 0)];
         while let Some((id, depth)) = open.pop() {
+            work::spend(1);
             let (own, below) = match self.syntax.expr(id) {
                 Expr::Rule(rule) => done.get(rule).copied().unwrap_or((1, 1)),
                 Expr::Text(text) => (text.len() as u64, 1),
@@ -316,6 +318,7 @@ fn mentions(syntax: &Syntax, start: ExprId) -> Vec<RuleId> {
     let mut found = Vec::new();
     let mut open = vec![start];
     while let Some(id) = open.pop() {
+        work::spend(1);
         match syntax.expr(id) {
             // These are languages by themselves.
             Expr::And(_) | Expr::Not(_) => {}

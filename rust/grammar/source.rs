@@ -4,6 +4,7 @@ use crate::error::{Error, Kind};
 use crate::grammar::syntax::{Place, TokenName};
 use crate::limits::Limits;
 use crate::regex::codeset::MAX;
+use crate::work;
 
 const NO_CHARACTER: &str = "the escape stands for no character";
 
@@ -25,10 +26,13 @@ impl Source {
             let message = format!("the grammar has more than {} bytes", limits.source_bytes);
             return Err(Error::new(Kind::Limit, message));
         }
+        work::spend(text.len() / 4);
+        work::hold(size_of::<char>() * text.len());
         let chars: Vec<char> = text.chars().collect();
         let ends = (0..chars.len())
             .filter(|&i| chars[i] == '\n' || chars[i] == '\r' && chars.get(i + 1) != Some(&'\n'));
-        let lines = std::iter::once(0).chain(ends.map(|i| i + 1)).collect();
+        let lines: Vec<usize> = std::iter::once(0).chain(ends.map(|i| i + 1)).collect();
+        work::hold(size_of_val(&*lines));
         Ok(Source {
             chars,
             at: 0,

@@ -3,6 +3,7 @@
 use crate::error::{Error, Kind};
 use crate::regex::Ast;
 use crate::regex::codeset::CodeSet;
+use crate::work;
 
 /// An expression: an index into [`Syntax`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -153,6 +154,11 @@ impl Syntax {
     }
 
     pub(crate) fn push(&mut self, expr: Expr) -> ExprId {
+        work::spend(8 + parts(&expr).count());
+        work::hold(2 * size_of::<Expr>() + size_of::<ExprId>() * parts(&expr).count());
+        if let Expr::Text(text) = &expr {
+            work::hold(text.len());
+        }
         let height = parts(&expr).map(|part| self.heights[part.0 as usize] + 1);
         self.heights.push(height.max().unwrap_or(0));
         self.exprs.push(expr);
@@ -189,6 +195,8 @@ impl Syntax {
     }
 
     pub(crate) fn new_rule(&mut self, name: &str, place: Option<Place>) -> RuleId {
+        work::spend(16);
+        work::hold(size_of::<Rule>() + 4 * name.len());
         self.rules.push(Rule {
             name: name.into(),
             body: None,

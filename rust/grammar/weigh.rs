@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::grammar::syntax::{Expr, ExprId, Syntax, parts};
+use crate::work;
 
 /// The weight of what no text satisfies.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -107,6 +108,7 @@ fn settle(
     let begun = syntax.ids().map(|id| Reverse((start(id), id)));
     let mut open: BinaryHeap<_> = begun.filter(|entry| entry.0.0 != NEVER).collect();
     while let Some(Reverse((found, id))) = open.pop() {
+        work::spend(4);
         if weights.of(id) != NEVER {
             continue;
         }

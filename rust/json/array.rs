@@ -5,15 +5,12 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
-use crate::json::array_ending::{Budget, Ending, Question, Read};
+use crate::json::array_ending::{Ending, Question, Read};
 use crate::json::formula::{Clause, FormulaId};
 use crate::json::frames::{Frames, Task, TaskId, Verdicts, value_task};
 use crate::json::liveness::NEVER;
 use crate::json::taken::Taken;
 use crate::work;
-
-/// Ways to go on with an item that are tried.
-const WAYS: usize = 256;
 
 /// An array that is being read: an index into [`Frames`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -122,7 +119,6 @@ impl Frames {
             must,
             nots,
             cost: &|formula| self.rules.cost(formula),
-            budget: Budget::default(),
         };
         question.ending()
     }
@@ -156,9 +152,6 @@ impl Frames {
         }
         for not in clause.nots.iter() {
             drafts = self.with_broken(read, &drafts, must, not);
-        }
-        if drafts.len() > WAYS {
-            work::undecided("an item may come: the rules of its array combine in too many ways");
         }
         let mut out: Vec<ItemWay> = Vec::new();
         for draft in drafts {
@@ -238,6 +231,9 @@ impl Frames {
     }
 
     fn live(&self, mut drafts: Vec<Draft>) -> Vec<Draft> {
+        for draft in &drafts {
+            work::spend(8 + draft.demands.len() + draft.read.hits.len() + draft.nots.len());
+        }
         drafts.retain(|draft| self.rules.cost(self.rules.formulas.and(&draft.demands)) != NEVER);
         drafts
     }

@@ -4,23 +4,19 @@
 //! many items satisfy something. So a question becomes one about lengths and counters, which a
 //! search for the cheapest sequence of items answers.
 
-use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
-use crate::json::distinct::share;
 use crate::json::formula::FormulaId;
 use crate::json::liveness::{NEVER, add, multiply};
 use crate::json::rules::Rules;
 use crate::json::taken::Taken;
 use crate::work;
 
-/// Items that are tried for one ending, whichever way rules are made to fail.
-const BUDGET: usize = 20_000;
-/// Ways to make rules fail that are tried for one ending.
-const MODES: usize = 256;
+/// Ways to make rules fail that are tried once an ending is known, for a cheaper one.
+const REFINED: usize = 256;
 
 /// What has been read of an array.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -88,23 +84,14 @@ pub(crate) struct Question<'a> {
     pub(crate) nots: &'a [&'a [u32]],
     /// The bytes of a value.
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
-    pub(crate) budget: Budget,
 }
 
-/// What a search for an ending may still spend.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    items: Cell<usize>,
-    modes: Cell<usize>,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Budget {
-            items: Cell::new(share(BUDGET)),
-            modes: Cell::new(share(MODES)),
-        }
-    }
+/// The cheapest ending so far.
+#[derive(Default)]
+struct Best {
+    ending: Option<Ending>,
+    /// Ways that were tried since one was known.
+    refined: usize,
 }
 
 /// How many of the items to come satisfy something.
@@ -150,7 +137,6 @@ impl Rules {
                 must: &clause.rules,
                 nots: &nots,
                 cost,
-                budget: Budget::default(),
             };
             let unique = clause.rules.iter().any(|&rule| self.array(rule).unique);
             Some((question.ending()?, unique))
@@ -183,23 +169,21 @@ impl Question<'_> {
                 });
             }
         }
-        let mut best = None;
+        let mut best = Best::default();
         self.visit(plain, self.nots, &mut best);
-        if best.is_none() && self.budget.modes.get() == 0 {
-            work::undecided("an array can be finished");
-        }
-        best
+        best.ending
     }
 
-    fn visit(&self, plain: Plain, nots: &[&[u32]], best: &mut Option<Ending>) {
-        let Some(modes) = self.budget.modes.get().checked_sub(1) else {
+    fn visit(&self, plain: Plain, nots: &[&[u32]], best: &mut Best) {
+        if best.refined > REFINED {
             return;
-        };
+        }
+        work::spend(8 + plain.counters.len());
         let Some((not, rest)) = nots.split_first() else {
-            self.budget.modes.set(modes);
-            let most = best.as_ref().map_or(NEVER, |known| known.cost);
+            best.refined += usize::from(best.ending.is_some());
+            let most = best.ending.as_ref().map_or(NEVER, |known| known.cost);
             if let Some(ending) = self.plain_ending(&plain, most) {
-                *best = Some(ending);
+                best.ending = Some(ending);
             }
             return;
         };
@@ -265,15 +249,12 @@ impl Question<'_> {
     fn equal_pairs(&self, plain: &Plain) -> impl Iterator<Item = (u64, u64, FormulaId)> {
         let alike = self.alike(plain).saturating_sub(self.read.count);
         let pairs = (0..=alike).flat_map(move |i| (i + 1..=alike + 1).map(move |j| (i, j)));
-        if multiply(alike + 1, alike + 2) / 2 > BUDGET as u64 {
-            work::undecided("two items of an array can be equal");
-        }
-        let pairs = pairs.take(BUDGET);
         let both = pairs.map(|(i, j)| {
+            work::spend(8);
             let values = [self.value(i), self.value(j)];
             (i, j, self.rules.formulas.and(&values))
         });
-        both.filter(|pair| (self.cost)(pair.2) != NEVER).take(MODES)
+        both.filter(|pair| (self.cost)(pair.2) != NEVER)
     }
 
     /// From this index on, all items are alike.
@@ -354,7 +335,7 @@ impl Question<'_> {
             counters.iter().map(|c| c.min).collect(),
             counters.iter().map(|c| c.max).collect(),
         );
-        let mut best = Best::default();
+        let mut best = Known::default();
         // More items than those that something asks for help nothing.
         let hits: u64 = counters.iter().fold(0, |sum, c| sum.saturating_add(c.min));
         let asked = plain.least.max(self.alike(plain)).max(self.read.count);
@@ -375,10 +356,7 @@ impl Question<'_> {
             if length >= longest {
                 continue;
             }
-            let Some(choices) = self.choices(counters, &node.1, &node.2, node.0) else {
-                work::undecided("an array can be finished");
-            };
-            for (value, mins, maxes) in choices {
+            for (value, mins, maxes) in self.choices(counters, &node.1, &node.2, node.0) {
                 let next = (node.0 + 1, mins, maxes);
                 let spent = add(spent, add((self.cost)(value), self.rules.separator));
                 if best.get(&next).is_none_or(|(known, _)| spent < *known) {
@@ -390,20 +368,17 @@ impl Question<'_> {
         None
     }
 
-    /// What the next item but `ahead` can be, and what is left of the counters after it; `None` if
-    /// the budget is spent.
+    /// What the next item but `ahead` can be, and what is left of the counters after it.
     fn choices(
         &self,
         counters: &[Counter],
         mins: &[u64],
         maxes: &[Option<u64>],
         ahead: u64,
-    ) -> Option<Vec<Choice>> {
+    ) -> Vec<Choice> {
         let formulas = &self.rules.formulas;
         let mut out = vec![(self.value(ahead), mins.to_vec(), maxes.to_vec())];
         for (i, counter) in counters.iter().enumerate() {
-            let items = &self.budget.items;
-            items.set(items.get().checked_sub(out.len())?);
             let of = match counter.of {
                 Of::Formula(formula) => formula,
                 Of::NotDemanded(rule) => formulas.not(self.read.demand(self.rules, rule, ahead)),
@@ -430,7 +405,7 @@ impl Question<'_> {
             out = next;
         }
         out.retain(|choice| (self.cost)(choice.0) != NEVER);
-        Some(out)
+        out
     }
 }
 
@@ -441,10 +416,10 @@ type Choice = (FormulaId, Vec<u64>, Vec<Option<u64>>);
 type Node = (u64, Vec<u64>, Vec<Option<u64>>);
 
 /// The cheapest way to each node: its bytes, the node before and the item between them.
-type Best = FxHashMap<Node, (u64, Option<(Node, FormulaId)>)>;
+type Known = FxHashMap<Node, (u64, Option<(Node, FormulaId)>)>;
 
 /// The items on the way to a node.
-fn path(best: &Best, end: Node) -> Vec<(FormulaId, u64)> {
+fn path(best: &Known, end: Node) -> Vec<(FormulaId, u64)> {
     let mut items = Vec::new();
     let mut at = end;
     while let Some((before, item)) = &best[&at].1 {

@@ -7,7 +7,9 @@
 use rustc_hash::FxHashSet;
 
 use crate::error::{Error, Kind as ErrorKind};
-use crate::json::formula::{ArrayRuleId, Clause, Formula, FormulaId, Kind, ObjectRuleId, dedup};
+use crate::json::formula::{
+    Alternatives, ArrayRuleId, Clause, Formula, FormulaId, Kind, ObjectRuleId, dedup,
+};
 use crate::json::rules::{Rules, is_array_rule};
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::{NodeId, Spelling};
@@ -20,13 +22,12 @@ const MULTIPLIED: usize = 32;
 const GLANCE: u32 = 3;
 
 impl Rules {
-    /// The ways in which a formula that is about objects only, or arrays only, can hold. A formula
-    /// with more ways than the limit shows the first ones.
-    pub(crate) fn clauses(&self, id: FormulaId) -> &[Clause] {
+    /// The ways in which a formula that is about objects only, or arrays only, can hold.
+    pub(crate) fn clauses(&self, id: FormulaId) -> &Alternatives {
         self.formulas.clauses_memo(id).get_or_init(|| {
-            let clauses: Box<[Clause]> = self.unfold(id).into();
+            let clauses = self.unfold(id);
             work::hold(clauses.iter().map(Clause::bytes).sum());
-            clauses
+            clauses.into()
         })
     }
 
@@ -35,7 +36,7 @@ impl Rules {
         let most = self.limits.alternatives;
         for kind in [Kind::Array, Kind::Object] {
             let formula = self.formulas.of_kind(formula, kind);
-            if self.count_clauses(formula) > most && self.clauses(formula).len() >= most {
+            if self.count_clauses(formula) > most && self.clauses(formula).len() > most {
                 let message = format!("the branches of a schema combine in more than {most} ways");
                 return Err(Error::new(ErrorKind::Limit, message));
             }
@@ -45,41 +46,33 @@ impl Rules {
 
     /// At least as many clauses as a formula has, and at most `usize::MAX`.
     fn count_clauses(&self, id: FormulaId) -> usize {
-        work::spend(1);
-        let product = |parts: &[FormulaId], not: bool| {
-            parts.iter().fold(1_usize, |all, &part| {
-                all.saturating_mul(match not {
-                    true => self.count_nots(part),
-                    false => self.count_clauses(part),
-                })
-            })
-        };
-        match self.formulas.get(id) {
-            Formula::And(parts) => product(parts, false),
-            Formula::Or(parts) => self.sum(parts),
-            &Formula::Not(part) => self.count_nots(part),
-            _ => 1,
-        }
-    }
-
-    fn sum(&self, parts: &[FormulaId]) -> usize {
-        parts.iter().fold(0_usize, |all, &part| {
-            all.saturating_add(self.count_clauses(part))
-        })
-    }
-
-    /// As [`Rules::count_clauses`], of the negation.
-    fn count_nots(&self, id: FormulaId) -> usize {
-        work::spend(1);
-        match self.formulas.get(id) {
-            Formula::And(parts) => {
-                let others = parts.iter().filter(|&&part| !self.is_rule(part));
-                others.fold(1_usize, |all, &part| {
-                    all.saturating_add(self.count_clauses(self.formulas.not(part)))
-                })
+        *self.formulas.count_memo(id).get_or_init(|| {
+            let sum = |counts: &mut dyn Iterator<Item = usize>| {
+                counts.fold(0, |all: usize, count| all.saturating_add(count))
+            };
+            match self.formulas.get(id) {
+                Formula::And(parts) => {
+                    work::spend(parts.len());
+                    let counts = parts.iter().map(|&part| self.count_clauses(part));
+                    counts.fold(1, usize::saturating_mul)
+                }
+                Formula::Or(parts) => {
+                    work::spend(parts.len());
+                    sum(&mut parts.iter().map(|&part| self.count_clauses(part)))
+                }
+                &Formula::Not(part) => match self.formulas.get(part) {
+                    Formula::And(parts) => {
+                        work::spend(parts.len());
+                        let others = parts.iter().filter(|&&part| !self.is_rule(part));
+                        let mut counts =
+                            others.map(|&part| self.count_clauses(self.formulas.not(part)));
+                        sum(&mut counts).saturating_add(1)
+                    }
+                    _ => 1,
+                },
+                _ => 1,
             }
-            _ => 1,
-        }
+        })
     }
 
     fn is_rule(&self, id: FormulaId) -> bool {
@@ -108,11 +101,15 @@ impl Rules {
     fn union(&self, parts: &[FormulaId]) -> Vec<Clause> {
         let mut out: Vec<Clause> = Vec::new();
         for &part in parts {
-            out.extend(self.clauses(part).iter().cloned());
+            self.extend(&mut out, self.clauses(part));
         }
         dedup(&mut out);
-        out.truncate(self.limits.alternatives);
         out
+    }
+
+    fn extend(&self, out: &mut Vec<Clause>, more: &[Clause]) {
+        work::spend(more.iter().map(Clause::work).sum());
+        out.extend(more.iter().cloned());
     }
 
     fn product(&self, parts: &[FormulaId]) -> Vec<Clause> {
@@ -126,10 +123,10 @@ impl Rules {
             {
                 nots.extend_from_slice(&others[0].nots);
             }
-            let failing = [Clause {
+            let failing = Alternatives::from(vec![Clause {
                 nots: nots.into(),
                 ..Clause::default()
-            }];
+            }]);
             let more = match only_nots(more) {
                 Some(_) => &failing,
                 None => more,
@@ -142,13 +139,8 @@ impl Rules {
                 continue;
             }
             let mut next = Vec::new();
-            'product: for left in &out {
-                for right in more {
-                    next.extend(self.both(left, right));
-                    if next.len() >= self.limits.alternatives {
-                        break 'product;
-                    }
-                }
+            for left in &out {
+                next.extend(more.iter().filter_map(|right| self.both(left, right)));
             }
             dedup(&mut next);
             out = next;
@@ -170,10 +162,9 @@ impl Rules {
                     out.push(not_all(&rules));
                 }
                 for part in others {
-                    out.extend(self.clauses(self.formulas.not(part)).iter().cloned());
+                    self.extend(&mut out, self.clauses(self.formulas.not(part)));
                 }
                 dedup(&mut out);
-                out.truncate(self.limits.alternatives);
                 out
             }
             _ if self.is_rule(id) => vec![not_all(&[id])],
@@ -193,7 +184,7 @@ impl Rules {
 
     /// Both of two clauses, unless they contradict each other at a glance.
     fn both(&self, left: &Clause, right: &Clause) -> Option<Clause> {
-        work::spend(1 + left.rules.len() + right.rules.len() + left.nots.len() + right.nots.len());
+        work::spend(left.work() + right.work());
         let mut rules = [&left.rules[..], &right.rules].concat();
         dedup(&mut rules);
         let is_new = rules.len() > left.rules.len().max(right.rules.len());
@@ -231,10 +222,17 @@ impl Rules {
     }
 
     /// A clause and one of some others, unless they contradict each other at a glance.
-    fn with_or(&self, left: &Clause, or: &[Clause]) -> Option<Clause> {
-        work::spend(or.len());
+    fn with_or(&self, left: &Clause, or: &Alternatives) -> Option<Clause> {
+        work::spend(or.len() + left.work());
         let fits = |right: &&Clause| !self.contradict(&left.rules, &right.rules);
-        let fitting: Vec<Clause> = or.iter().filter(fits).cloned().collect();
+        let fitting = match or.iter().all(|right| fits(&right)) {
+            true => or.clone(),
+            false => {
+                let fitting: Vec<Clause> = or.iter().filter(fits).cloned().collect();
+                work::spend(fitting.iter().map(Clause::work).sum());
+                fitting.into()
+            }
+        };
         match &fitting[..] {
             [] => None,
             [only] => self.both(left, only),
@@ -242,7 +240,7 @@ impl Rules {
             _ => {
                 let mut left = left.clone();
                 let mut ors = left.ors.into_vec();
-                ors.push(fitting.into());
+                ors.push(fitting);
                 left.ors = ors.into();
                 Some(left)
             }

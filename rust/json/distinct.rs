@@ -16,8 +16,6 @@ use crate::work;
 
 /// Values of one formula that are looked at; a formula with more has enough of them.
 const MOST: u64 = 4_096;
-/// Arrays and objects among them.
-const COMPOUND: usize = 64;
 
 /// A number has at most so many plain spellings, such as `0`, `0.0` and `-0.0`.
 const SPELLINGS: usize = 3;
@@ -30,16 +28,11 @@ thread_local! {
     static DEPTH_NOW: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
-/// A share of a budget: questions inside others must be smaller ones.
-pub(crate) fn share(budget: usize) -> usize {
-    budget >> (2 * DEPTH_NOW.get())
-}
-
-/// Asks a question inside others; `None` if they are too many.
-fn nested<T>(ask: impl FnOnce() -> T) -> Option<T> {
+/// Asks a question inside others.
+fn nested<T>(ask: impl FnOnce() -> T) -> T {
     let depth = DEPTH_NOW.get();
     if depth == DEPTH {
-        return None;
+        work::undecided("values differ that are nested so deep");
     }
     DEPTH_NOW.set(depth + 1);
     // Also where `ask` is left by unwinding.
@@ -50,7 +43,7 @@ fn nested<T>(ask: impl FnOnce() -> T) -> Option<T> {
         }
     }
     let _reset = Reset(depth);
-    Some(ask())
+    ask()
 }
 
 /// A value and the fewest bytes that write it.
@@ -72,11 +65,8 @@ impl Rules {
             work::undecided("so many items can all differ");
         }
         let slots = slots(items);
-        match nested(|| self.matching(&slots)) {
-            Some(values) => Some(values?.iter().map(|(bytes, _)| *bytes).fold(0, add)),
-            // Deep inside: as if there were enough.
-            None => Some(slots.iter().map(|&slot| cost(slot)).fold(0, add)),
-        }
+        let values = nested(|| self.matching(&slots))?;
+        Some(values.iter().map(|(bytes, _)| *bytes).fold(0, add))
     }
 
     /// Of the values of `item`, those after which the `others` could not all differ from it and
@@ -144,7 +134,10 @@ impl Rules {
     fn some_values(&self, formula: FormulaId, most: usize) -> Vec<Priced> {
         let mut out: Vec<Priced> = Vec::new();
         for kind in Kind::ALL {
-            if self.cost_of_kind(formula, kind) == NEVER {
+            // No array or object takes fewer bytes than two, and they take the longest to find.
+            let is_enough = out.iter().filter(|(bytes, _)| *bytes <= 2).count() >= most;
+            let is_compound = matches!(kind, Kind::Array | Kind::Object);
+            if is_compound && is_enough || self.cost_of_kind(formula, kind) == NEVER {
                 continue;
             }
             match kind {
@@ -195,7 +188,7 @@ impl Rules {
         let values = texts.iter().filter_map(|text| {
             let is_new = seen.insert(Decimal::parse(text)?);
             let value = serde_json::from_str(text).ok()?;
-            is_new.then(|| (text.len() as u64, value))
+            is_new.then_some((text.len() as u64, value))
         });
         values.take(most).collect()
     }
@@ -207,10 +200,6 @@ impl Rules {
             let Some(value) = self.witness(rest, kind) else {
                 break;
             };
-            if out.len() == COMPOUND {
-                // More than a search could tell apart: as good as any number of them.
-                work::undecided("enough arrays or objects differ");
-            }
             let Ok(constant) = self.constant(&value) else {
                 break;
             };
@@ -235,7 +224,6 @@ impl Rules {
     /// A cheapest array or object of a formula of that kind.
     fn witness(&self, formula: FormulaId, kind: Kind) -> Option<Value> {
         nested(|| self.find_witness(formula, kind))
-            .unwrap_or_else(|| work::undecided("values differ that are nested so deep"))
     }
 
     fn find_witness(&self, formula: FormulaId, kind: Kind) -> Option<Value> {

@@ -4,9 +4,10 @@
 //! conjunction of its assertions. Once the type of a value is known, a formula shrinks to the
 //! assertions about that type.
 
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::byte_set::ByteSet;
 use crate::intern::Interner;
@@ -157,9 +158,13 @@ pub(crate) enum Formula {
 #[derive(Debug, Default)]
 struct Memo {
     by_kind: [OnceLock<FormulaId>; 7],
-    clauses: OnceLock<Box<[Clause]>>,
-    /// A smaller negation than that of its parts.
+    clauses: OnceLock<Alternatives>,
+    /// How many they can be, which `clauses` fills in.
+    count: OnceLock<usize>,
+    /// The negation, of a disjunction.
     negation: OnceLock<FormulaId>,
+    /// The language, of what is about strings or numbers only.
+    language: OnceLock<NodeId>,
     /// The fewest bytes of a value, which `liveness` fills in.
     cost: OnceLock<u64>,
 }
@@ -172,14 +177,60 @@ pub(crate) struct Clause {
     /// Of each of these sets of rules, one does not hold.
     pub(crate) nots: Box<[Box<[u32]>]>,
     /// Of each of these lists of clauses, one holds: what would multiply to too many clauses.
-    pub(crate) ors: Box<[Arc<[Clause]>]>,
+    pub(crate) ors: Box<[Alternatives]>,
+}
+
+/// Clauses of which one holds. Nested ones share what they have in common, so these lists are told
+/// apart by where they are, and never walked without a memo of those that were met.
+#[derive(Clone, Debug)]
+pub(crate) struct Alternatives(Arc<[Clause]>);
+
+impl Alternatives {
+    /// Equal lists at the same place are the same.
+    pub(crate) fn place(&self) -> *const Clause {
+        self.0.as_ptr()
+    }
+}
+
+impl From<Vec<Clause>> for Alternatives {
+    fn from(clauses: Vec<Clause>) -> Self {
+        Alternatives(clauses.into())
+    }
+}
+
+impl std::ops::Deref for Alternatives {
+    type Target = [Clause];
+    fn deref(&self) -> &[Clause] {
+        &self.0
+    }
+}
+
+impl PartialEq for Alternatives {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Alternatives {}
+
+impl Hash for Alternatives {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.place().hash(state);
+    }
 }
 
 impl Clause {
+    /// Units of work of looking at all of it, what it shares with others left out.
+    pub(super) fn work(&self) -> usize {
+        let nots: usize = self.nots.iter().map(|not| not.len()).sum();
+        1 + self.rules.len() + self.nots.len() + nots + self.ors.len()
+    }
+
     /// The memory that it takes, what it shares with others left out.
     pub(super) fn bytes(&self) -> usize {
         let nots: usize = self.nots.iter().map(|not| size_of_val(&**not)).sum();
-        size_of::<Clause>() + size_of_val(&*self.rules) + 16 * self.nots.len() + nots
+        let ors = size_of_val(&*self.ors);
+        size_of::<Clause>() + size_of_val(&*self.rules) + 16 * self.nots.len() + nots + ors
     }
 }
 
@@ -208,8 +259,12 @@ impl Formulas {
     }
 
     /// The memo of the clauses, which `clauses` fills in.
-    pub(crate) fn clauses_memo(&self, id: FormulaId) -> &OnceLock<Box<[Clause]>> {
+    pub(crate) fn clauses_memo(&self, id: FormulaId) -> &OnceLock<Alternatives> {
         &self.formulas.memo(id.0).clauses
+    }
+
+    pub(crate) fn count_memo(&self, id: FormulaId) -> &OnceLock<usize> {
+        &self.formulas.memo(id.0).count
     }
 
     fn make(&self, formula: Formula) -> FormulaId {
@@ -255,10 +310,14 @@ impl Formulas {
 
     /// Whether one part denies others.
     fn holds_opposites(&self, parts: &[FormulaId]) -> bool {
+        work::spend(parts.len());
         let set: FxHashSet<FormulaId> = parts.iter().copied().collect();
         parts.iter().any(|&part| match *self.get(part) {
             Formula::Not(inner) => match self.get(inner) {
-                Formula::And(inner) => inner.iter().all(|one| set.contains(one)),
+                Formula::And(inner) => {
+                    work::spend(1);
+                    inner.iter().all(|one| set.contains(one))
+                }
                 _ => set.contains(&inner),
             },
             _ => {
@@ -270,7 +329,8 @@ impl Formulas {
 
     /// Whatever `id` does not hold for.
     pub(crate) fn not(&self, id: FormulaId) -> FormulaId {
-        if let Some(&known) = self.formulas.memo(id.0).negation.get() {
+        let negation = &self.formulas.memo(id.0).negation;
+        if let Some(&known) = negation.get() {
             return known;
         }
         match self.get(id) {
@@ -280,7 +340,7 @@ impl Formulas {
             Formula::Kinds(bits) => self.assertion(Formula::Kinds(!bits & ALL_KINDS)),
             Formula::Or(parts) => {
                 let parts: Vec<FormulaId> = parts.iter().map(|&part| self.not(part)).collect();
-                self.and(&parts)
+                *negation.get_or_init(|| self.and(&parts))
             }
             _ => self.make(Formula::Not(id)),
         }
@@ -357,12 +417,11 @@ impl Formulas {
         (all, domain): (NodeId, NodeId),
         regexes: &Regexes,
     ) -> NodeId {
-        work::spend(1);
         let part = |id: FormulaId| self.language(id, (all, domain), regexes);
-        match self.get(id) {
-            Formula::True => all,
-            &(Formula::Text(node) | Formula::Number(node)) => node,
+        let memo = &self.formulas.memo(id.0).language;
+        let find = || match self.get(id) {
             Formula::And(parts) => {
+                work::spend(parts.len());
                 // What is excluded is joined before it is taken from anything.
                 let all = parts.iter().flat_map(|&id| match *self.get(id) {
                     Formula::Not(inner) => [domain, regexes.not(part(inner))],
@@ -370,9 +429,17 @@ impl Formulas {
                 });
                 regexes.and(all.collect())
             }
-            Formula::Or(parts) => regexes.or(parts.iter().map(|&p| part(p)).collect()),
+            Formula::Or(parts) => {
+                work::spend(parts.len());
+                regexes.or(parts.iter().map(|&p| part(p)).collect())
+            }
             &Formula::Not(inner) => regexes.and(vec![domain, regexes.not(part(inner))]),
             _ => NodeId::NEVER,
+        };
+        match *self.get(id) {
+            Formula::True => all,
+            Formula::Text(node) | Formula::Number(node) => node,
+            _ => *memo.get_or_init(find),
         }
     }
 
@@ -382,28 +449,64 @@ impl Formulas {
         id: FormulaId,
         verdict: &impl Fn(u32, FormulaId) -> FormulaId,
     ) -> FormulaId {
+        self.substituted(id, verdict, &mut FxHashMap::default())
+    }
+
+    fn substituted(
+        &self,
+        id: FormulaId,
+        verdict: &impl Fn(u32, FormulaId) -> FormulaId,
+        known: &mut FxHashMap<FormulaId, FormulaId>,
+    ) -> FormulaId {
         work::spend(1);
-        let all = |parts: &[FormulaId]| {
-            parts
-                .iter()
-                .map(|&p| self.substitute(p, verdict))
-                .collect::<Vec<_>>()
+        let mut of = |part: FormulaId| {
+            // What holds other formulas can be a part of many.
+            let is_shared = matches!(self.get(part), Formula::And(_) | Formula::Or(_));
+            if let Some(&known) = known.get(&part).filter(|_| is_shared) {
+                return known;
+            }
+            let found = self.substituted(part, verdict, known);
+            if is_shared {
+                known.insert(part, found);
+            }
+            found
         };
         match self.get(id) {
             &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
                 verdict(rule, id)
             }
-            Formula::And(parts) => self.and(&all(parts)),
-            Formula::Or(parts) => self.or(&all(parts)),
-            &Formula::Not(part) => self.not(self.substitute(part, verdict)),
+            Formula::And(parts) => {
+                let parts: Vec<FormulaId> = parts.iter().map(|&part| of(part)).collect();
+                self.and(&parts)
+            }
+            Formula::Or(parts) => {
+                let parts: Vec<FormulaId> = parts.iter().map(|&part| of(part)).collect();
+                self.or(&parts)
+            }
+            &Formula::Not(part) => self.not(of(part)),
             _ => id,
         }
+    }
+
+    /// The rules that hold whichever way a formula about objects or arrays does, as far as that shows.
+    pub(crate) fn certain_rules(&self, id: FormulaId) -> FxHashSet<u32> {
+        let parts = match self.get(id) {
+            Formula::And(parts) => parts,
+            _ => std::slice::from_ref(&id),
+        };
+        work::spend(parts.len());
+        let rules = parts.iter().filter_map(|&part| match *self.get(part) {
+            Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule)) => Some(rule),
+            _ => None,
+        });
+        rules.collect()
     }
 
     /// The rules of a formula that is about objects or arrays only, in order.
     pub(crate) fn rules(&self, ids: impl IntoIterator<Item = FormulaId>) -> Vec<u32> {
         let mut out = Vec::new();
         let mut stack: Vec<FormulaId> = ids.into_iter().collect();
+        let mut seen = FxHashSet::default();
         stack.reverse();
         while let Some(id) = stack.pop() {
             work::spend(1);
@@ -412,7 +515,9 @@ impl Formulas {
                     out.push(rule);
                 }
                 Formula::And(parts) | Formula::Or(parts) => {
-                    stack.extend(parts.iter().rev().copied());
+                    if seen.insert(id) {
+                        stack.extend(parts.iter().rev().copied());
+                    }
                 }
                 &Formula::Not(part) => stack.push(part),
                 _ => {}

@@ -53,6 +53,10 @@ impl KeyTable {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// With more keys, which replace those of the same text.
     pub(crate) fn with(&self, more: impl Iterator<Item = (String, Known)>) -> Self {
         let more: Vec<(Box<str>, Known)> = more.map(|(key, known)| (key.into(), known)).collect();

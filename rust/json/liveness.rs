@@ -87,6 +87,9 @@ impl Rules {
             costs.borrow_mut().is_open.remove(&next);
             costs.borrow_mut().waiting = 0;
             work::spend(8);
+            if let Some(&place) = self.places.get(&next) {
+                work::at(Some(place));
+            }
             let look_up = |part: FormulaId| match self.direct_cost(part) {
                 Some(cost) => cost,
                 None => costs.borrow_mut().of(part, next),

@@ -124,7 +124,6 @@ impl<'a> Numbers<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
 
     fn decimal(text: &str) -> Decimal {
         Decimal::parse(text).unwrap()

@@ -12,6 +12,7 @@ use crate::json::shape::{Key, Shape};
 use crate::json::texts::TextId;
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
+use crate::work;
 
 /// An object that is being read: an index into [`Frames`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -129,6 +130,9 @@ impl Frames {
         }
         self.objects.memo(id.0).keys.get_or_init(|| {
             let taken = object.read.others.iter();
+            let entries = shape.table.len() + taken.len();
+            work::spend(entries * (1 + taken.len()));
+            work::hold(48 * entries);
             shape
                 .table
                 .with(taken.map(|&key| (self.key_text(id, key), Known::Taken)))
@@ -204,6 +208,7 @@ impl Frames {
             let object = self.objects.get(id.0);
             let shape = self.rules.shape_of(object.shape);
             let keys = shape.keys.len() as u32;
+            work::spend(keys as usize + shape.wanted.len() + shape.classes.len());
             let mut allowed = vec![0; keys.div_ceil(64) as usize];
             let mut classes = vec![false; shape.classes.len()];
             let mut wanted: Vec<(Key, bool)> =
@@ -272,6 +277,9 @@ impl Frames {
                 key,
             } = self.member_of(id);
             let object = self.objects.get(object_id.0);
+            if let Some(value) = self.settled_value(object, key) {
+                return self.task(value, Box::default());
+            }
             let all_ways = self.object_ways_once(object_id, object.must);
             let ways = all_ways
                 .iter()
@@ -291,6 +299,22 @@ impl Frames {
             let task = value_task(self, &ways, all);
             self.task(task.must, task.asks)
         })
+    }
+
+    /// What the value of a key must satisfy, if no rule wants to know more of it than those that hold
+    /// in any case: the alternatives do not matter then.
+    fn settled_value(&self, object: &Object, key: Key) -> Option<FormulaId> {
+        let shape = self.rules.shape_of(object.shape);
+        let certain = self.rules.formulas.certain_rules(object.must);
+        let mut demands = Vec::new();
+        for rule in self.tracked(object.must, &object.asks) {
+            match shape.demand(&self.rules, rule, key) {
+                FormulaId::TRUE => {}
+                demand if certain.contains(&rule) => demands.push(demand),
+                _ => return None,
+            }
+        }
+        Some(self.rules.formulas.and(&demands))
     }
 
     /// The object after a member's value with these verdicts.

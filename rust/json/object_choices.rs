@@ -5,10 +5,13 @@
 //! members after it. So if a set of choices is enough, larger ones add no values; and a choice
 //! without which not even all others are enough must be made.
 
-use crate::json::formula::{Clause, FormulaId};
+use rustc_hash::FxHashSet;
+
+use crate::json::formula::{Alternatives, Clause, FormulaId};
 use crate::json::frames::Frames;
 use crate::json::liveness::NEVER;
 use crate::json::object::Object;
+use crate::json::object_ending::REFINED;
 use crate::json::object_read::Read;
 use crate::json::object_ways::{MemberWay, mentions, unbroken};
 use crate::json::shape::{Key, Shape};
@@ -83,7 +86,7 @@ impl Going<'_> {
         };
         let mut choices = Vec::new();
         let given = |demand| demand == FormulaId::TRUE || demands.contains(&demand);
-        self.find_choices(&clause, &given, &mut choices);
+        self.find_choices(&clause, &given, &mut FxHashSet::default(), &mut choices);
         let open = (0..choices.len()).collect();
         let mut search = Search {
             going: *self,
@@ -100,27 +103,32 @@ impl Going<'_> {
         search.out
     }
 
+    /// `seen` are the places of the lists of clauses that were met.
     fn find_choices<'c>(
         &self,
         clause: &'c Clause,
         given: &impl Fn(FormulaId) -> bool,
+        seen: &mut FxHashSet<*const Clause>,
         out: &mut Vec<Choice<'c>>,
     ) {
         let can_break = |not: &&[u32]| not.iter().any(|&rule| self.demand(rule) != FormulaId::TRUE);
         let nots = clause.nots.iter().map(|not| &**not).filter(can_break);
         let mut new: Vec<Choice> = nots.map(Choice::Break).collect();
-        for inner in clause.ors.iter().flat_map(|or| &**or) {
+        let ors = clause.ors.iter().filter(|or| seen.insert(or.place()));
+        let ors: Vec<&Alternatives> = ors.collect();
+        for inner in ors.iter().flat_map(|or| or.iter()) {
             let rules = inner.rules.iter().copied();
             let rules = rules.filter(|&rule| !given(self.demand(rule)));
             new.extend(rules.map(Choice::Keep));
         }
+        work::spend(clause.work() + new.len() * (1 + out.len()));
         for choice in new {
             if !out.contains(&choice) {
                 out.push(choice);
             }
         }
-        for inner in clause.ors.iter().flat_map(|or| &**or) {
-            self.find_choices(inner, given, out);
+        for inner in ors.iter().flat_map(|or| or.iter()) {
+            self.find_choices(inner, given, seen, out);
         }
     }
 
@@ -177,9 +185,10 @@ impl Search<'_, '_> {
             read,
             ..
         } = self.going;
-        frames
-            .ending(object, read, &clause)
-            .map(|ending| ending.cost)
+        // Whether there is one is all that a single way is asked for.
+        let refinements = if self.most == 1 { 0 } else { REFINED };
+        let ending = frames.some_ending(object, read, &clause, refinements);
+        ending.map(|ending| ending.cost)
     }
 
     /// Looks for sets of choices that are enough: those in `made`, and some of those in `open`.
@@ -211,7 +220,7 @@ impl Search<'_, '_> {
                 }
                 break;
             }
-            if self.end(&with(&made, &open)).is_none() {
+            if open.is_empty() || self.end(&with(&made, &open)).is_none() {
                 return;
             }
             let is_needed = |&i: &usize| {

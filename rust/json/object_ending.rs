@@ -13,9 +13,6 @@ use crate::json::shape::{Key, Shape};
 use crate::json::texts::TextId;
 use crate::work;
 
-/// Drafts that are looked at for one ending.
-const BUDGET: usize = 1_000;
-
 /// A way to finish an object.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending {
@@ -26,7 +23,7 @@ pub(crate) struct Ending {
 }
 
 /// Drafts that are looked at once an ending is known, for a cheaper one.
-const REFINED: usize = 64;
+pub(super) const REFINED: usize = 64;
 
 /// What an ending has to satisfy.
 pub(crate) struct Question<'a> {
@@ -36,6 +33,8 @@ pub(crate) struct Question<'a> {
     pub(crate) clause: &'a Clause,
     /// The bytes of a value.
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
+    /// Drafts that are looked at once an ending is known, for a cheaper one.
+    pub(crate) refinements: usize,
 }
 
 /// Members to come, and what has been decided about them.
@@ -71,7 +70,8 @@ enum Change {
 struct Search<'q, 'a> {
     question: &'q Question<'a>,
     best: Option<(u64, Draft<'a>)>,
-    budget: usize,
+    /// Drafts that are still looked at once an ending is known, for a cheaper one.
+    refinements: usize,
 }
 
 impl Rules {
@@ -91,6 +91,7 @@ impl Rules {
                 read: &read,
                 clause,
                 cost,
+                refinements: REFINED,
             };
             question.ending()
         });
@@ -116,12 +117,9 @@ impl<'a> Question<'a> {
         let mut search = Search {
             question: self,
             best: None,
-            budget: BUDGET,
+            refinements: self.refinements,
         };
         search.visit(draft);
-        if search.budget == 0 && search.best.is_none() {
-            work::undecided("an object can be finished");
-        }
         let (_, draft) = search.best?;
         Some(Ending {
             cost: self.total(&draft),
@@ -232,6 +230,7 @@ impl<'a> Question<'a> {
 
     /// Whether a rule fails if the object ends after the draft's members.
     fn fails(&self, draft: &Draft, rule: u32) -> bool {
+        work::spend(1);
         let has = |key: Key| self.read.has(key) || draft.has(key);
         let counts = self.rules.object(rule);
         let count = self.count(draft).max(draft.least);
@@ -264,6 +263,7 @@ impl<'a> Question<'a> {
         loop {
             let before = draft.members.len();
             for i in 0..draft.must.len() {
+                work::spend(1 + self.shape.required(draft.must[i]).dependent.len());
                 for (of, needs) in &self.shape.required(draft.must[i]).dependent {
                     if self.read.has(*of) || draft.has(*of) {
                         for &need in needs.iter().filter(|&&need| !self.read.has(need)) {
@@ -323,13 +323,18 @@ impl Draft<'_> {
 impl<'a> Search<'_, 'a> {
     fn visit(&mut self, mut draft: Draft<'a>) {
         let question = self.question;
-        if self.budget == 0 || question.close(&mut draft).is_none() {
+        if self.best.is_some() {
+            match self.refinements.checked_sub(1) {
+                Some(fewer) => self.refinements = fewer,
+                None => return,
+            }
+        }
+        // A draft is copied, and most members are looked at.
+        work::spend(4 * (1 + draft.members.len() + draft.nots.len() + draft.ors.len()));
+        work::spend(draft.must.len());
+        if question.close(&mut draft).is_none() {
             return;
         }
-        self.budget -= 1;
-        work::spend(
-            1 + draft.members.len() + draft.must.len() + draft.nots.len() + draft.ors.len(),
-        );
         let total = question.total(&draft);
         let too_many = draft
             .most
@@ -354,7 +359,6 @@ impl<'a> Search<'_, 'a> {
             self.fill(&draft);
         } else {
             self.best = Some((total, draft));
-            self.budget = self.budget.min(REFINED);
         }
     }
 
@@ -382,6 +386,7 @@ impl<'a> Search<'_, 'a> {
         for &rule in rules {
             self.ways_to_break(draft, rule, &mut ways);
         }
+        work::spend(ways.len());
         ways.sort_by_key(|(total, _)| *total);
         for (total, change) in ways {
             if self.is_beaten(total) {
@@ -453,6 +458,7 @@ impl<'a> Search<'_, 'a> {
         let declared = (question.read.rank..shape.keys.len() as u32).map(Key::Declared);
         let others = declared.chain(shape.wanted.iter().copied());
         let open = others.filter(|&key| question.read.is_open(key) && !draft.has(key));
+        work::spend(shape.keys.len() + shape.wanted.len() + draft.members.len());
         let mut all: Vec<Key> = drafted.chain(open).filter(|&key| !free(key)).collect();
         for class in 0..shape.classes.len() as u16 {
             let any = Key::Other(TextId::WHATEVER, class);

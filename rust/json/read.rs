@@ -1,13 +1,16 @@
 //! From the schema model to formulas and rules.
 
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::{Error, Kind as ErrorKind};
 use crate::json::formula::{Formula, FormulaId, Kind};
 use crate::json::number::{Numbers, Side};
 use crate::json::rules::{ArrayRule, ChildId, ContainsRule, ObjectRule, Rules};
+use crate::json::unevaluated::Look;
 use crate::limits::Limits;
 use crate::regex::lower;
 use crate::regex::node::{NodeId, UNBOUNDED};
@@ -16,6 +19,7 @@ use crate::schema::model::{
     StringKeywords, TypeSet,
 };
 use crate::spelling::JsonSpelling;
+use crate::work::{self, SchemaPlace};
 
 impl Rules {
     /// Reads `models`; the formulas of their roots come back in the same order.
@@ -25,27 +29,34 @@ impl Rules {
         spelling: JsonSpelling,
         limits: &Limits,
     ) -> Result<(Self, Vec<FormulaId>), Error> {
-        let rules = Rules::empty(separator, spelling, limits);
+        let mut rules = Rules::empty(separator, spelling, limits);
         let mut formulas = Vec::new();
         let mut roots = Vec::with_capacity(models.len());
-        for model in models {
+        for (number, model) in (0..).zip(models) {
             let first = rules.new_children(model.schemas.len());
             let mut reader = Reader {
                 rules: &rules,
                 model,
+                number,
                 first,
                 known: vec![None; model.schemas.len()],
+                has_keys: HashMap::new(),
+                looks: FxHashMap::default(),
             };
             for id in 0..model.schemas.len() as u32 {
                 let formula = reader.schema(SchemaId(id), 0)?;
                 rules.set_child(reader.child(SchemaId(id)), formula);
-                formulas.push(formula);
+                formulas.push((formula, reader.place(SchemaId(id))));
             }
             roots.push(rules.child(reader.child(model.root)));
         }
-        for formula in formulas {
+        // The outermost of those that say the same.
+        rules.places = formulas.iter().rev().copied().collect();
+        for (formula, place) in formulas {
+            work::at(Some(place));
             rules.check_alternatives(formula)?;
         }
+        work::at(None);
         Ok((rules, roots))
     }
 }
@@ -56,9 +67,15 @@ const LISTED: usize = 64;
 pub(super) struct Reader<'a> {
     pub(super) rules: &'a Rules,
     pub(super) model: &'a Model,
+    /// Which of the grammar's models it is.
+    number: u32,
     /// The child that is the model's first schema.
     first: ChildId,
     known: Vec<Option<FormulaId>>,
+    /// Formulas of having a key.
+    has_keys: HashMap<String, FormulaId>,
+    /// What schemas look at, where that was asked.
+    pub(super) looks: FxHashMap<SchemaId, Rc<[Look]>>,
 }
 
 impl Reader<'_> {
@@ -72,13 +89,22 @@ impl Reader<'_> {
             return Err(Error::new(ErrorKind::Limit, message));
         }
         let model = self.model;
+        let around = work::at(Some(self.place(id)));
         let formula = match &model[id] {
             Schema::Bool(true) => FormulaId::TRUE,
             Schema::Bool(false) => FormulaId::FALSE,
             Schema::Keywords(keywords) => self.keywords(keywords, depth)?,
         };
+        work::at(around);
         self.known[id.0 as usize] = Some(formula);
         Ok(formula)
+    }
+
+    fn place(&self, id: SchemaId) -> SchemaPlace {
+        SchemaPlace {
+            model: self.number,
+            schema: id.0,
+        }
     }
 
     fn keywords(&mut self, keywords: &Keywords, depth: usize) -> Result<FormulaId, Error> {
@@ -168,13 +194,18 @@ impl Reader<'_> {
     }
 
     /// Objects that have a key.
-    pub(super) fn has_key(&self, key: &str) -> FormulaId {
+    pub(super) fn has_key(&mut self, key: &str) -> FormulaId {
+        if let Some(&known) = self.has_keys.get(key) {
+            return known;
+        }
         let rule = self.rules.new_object_rule(ObjectRule {
             required: vec![key.into()],
             ..ObjectRule::default()
         });
         let object = self.assertion(Formula::Kinds(Kind::Object.bit()));
-        self.rules.formulas.and(&[object, rule])
+        let has_key = self.rules.formulas.and(&[object, rule]);
+        self.has_keys.insert(key.to_owned(), has_key);
+        has_key
     }
 
     /// A rule that asserts nothing but declares the keys of some branches, for their order: a

@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::regex::node::NodeId;
 use crate::regex::scan::Scanner;
 use crate::spelling::JsonSpelling;
+use crate::work::SchemaPlace;
 
 /// A value inside an object or array: an index into [`Rules`], resolved once all are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +112,8 @@ pub(crate) struct Rules {
     pub(super) constants: Mutex<FxHashMap<String, FormulaId>>,
     /// Pairs of formulas that are known to exclude each other, or not.
     pub(super) exclusions: Mutex<FxHashMap<(FormulaId, FormulaId), bool>>,
+    /// Where formulas come from that are those of whole schemas.
+    pub(super) places: FxHashMap<FormulaId, SchemaPlace>,
     /// All JSON numbers: what a formula without assertions about numbers allows.
     pub(crate) any_number: NodeId,
     /// The numbers within which assertions about numbers are negated.
@@ -139,6 +142,7 @@ impl Rules {
             shapes: Interner::new(),
             constants: Mutex::default(),
             exclusions: Mutex::default(),
+            places: FxHashMap::default(),
             any_number,
             number_domain,
             separator,

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::json::formula::FormulaId;
 use crate::json::keys::{KeyTable, Known};
 use crate::json::liveness::key_bytes;
-use crate::json::rules::Rules;
+use crate::json::rules::{ObjectRule, Rules};
 use crate::json::texts::TextId;
 use crate::regex::node::{NodeId, Spelling};
 use crate::work;
@@ -94,8 +94,8 @@ impl Shape {
                 });
             }
         }
-        work::spend(keys.len() * ids.len());
-        work::hold(keys.len() * (64 + 12 * ids.len()));
+        work::spend(4 * keys.len() + ids.len());
+        work::hold(keys.len() * 160 + ids.len() * 128);
         let classes = classes(rules, ids, &keys);
         let mut shape = Shape {
             key_bytes: keys.iter().map(|key| key_bytes(key)).collect(),
@@ -113,7 +113,10 @@ impl Shape {
         };
         for &id in ids {
             let rule = rules.object(id);
+            work::spend(1 + rule.required.len() + rule.dependent.len());
             if rule.has_patterns() {
+                work::spend(keys_work(rule, &shape));
+                work::hold(4 * shape.keys.len());
                 let demands = shape.keys.iter().map(|key| rules.property(id, key));
                 let demands = demands.collect();
                 shape.demands.insert(id, demands);
@@ -251,6 +254,12 @@ impl Shape {
             .map(|&rule| self.demand(rules, rule, key))
             .collect()
     }
+}
+
+/// Units of work of finding what a rule with patterns demands of the declared keys.
+fn keys_work(rule: &ObjectRule, shape: &Shape) -> usize {
+    let bytes: u64 = shape.key_bytes.iter().sum();
+    bytes as usize * (1 + rule.patterns.len())
 }
 
 /// Keys that are plenty.

@@ -385,7 +385,7 @@ mod tests {
         let mut partial = Partial::Nothing;
         let mut out = Vec::new();
         for &byte in text {
-            match partial.take_json(byte) {
+            match partial.take_json(byte, crate::spelling::JsonSpelling::Any) {
                 Taken::Partial(next) => partial = next,
                 Taken::Char(c) => {
                     out.push(c);
@@ -458,7 +458,9 @@ mod tests {
                     assert!(rest.len() <= text.len() - i);
                     let whole = [&text[..i], &rest].concat();
                     assert_eq!(read(&whole), Ok(vec![c]));
-                    if let Taken::Partial(next) = partial.take_json(byte) {
+                    if let Taken::Partial(next) =
+                        partial.take_json(byte, crate::spelling::JsonSpelling::Any)
+                    {
                         partial = next;
                     }
                 }

@@ -1,12 +1,15 @@
 //! `unevaluatedProperties` and `unevaluatedItems`.
 //!
-//! Which keys and items were evaluated depends on which branches hold. A schema is unfolded into
-//! the alternatives of that: in each, some formula holds, and what it evaluates is known. More
-//! evaluation allows more, so an alternative need not say that other branches fail.
+//! Which keys and items were evaluated depends on which branches hold. So the parts of a schema are
+//! gathered that look at keys and items, each with a formula that says when it does; whatever could
+//! be looked at must be so, or be what `unevaluated*` allows. That takes a condition for each key,
+//! not one for each combination of branches.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::error::{Error, Kind as ErrorKind};
+use crate::error::Error;
 use crate::json::formula::FormulaId;
 use crate::json::read::Reader;
 use crate::json::rules::{ArrayRule, ChildId, ObjectRule};
@@ -24,8 +27,8 @@ struct Evaluated {
     patterns: NodeId,
     /// The first so many items.
     items: u64,
-    /// And those that satisfy one of these. Sorted.
-    contains: Vec<ChildId>,
+    /// And those that satisfy this.
+    contains: Option<ChildId>,
 }
 
 impl Evaluated {
@@ -33,12 +36,16 @@ impl Evaluated {
         keys: Vec::new(),
         patterns: NodeId::NEVER,
         items: 0,
-        contains: Vec::new(),
+        contains: None,
     };
 }
 
-/// A way in which a schema can hold, and what it evaluates then.
-type Alternative = (FormulaId, Evaluated);
+/// What a part of a schema looks at if a formula holds.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    holds: FormulaId,
+    evaluated: Rc<Evaluated>,
+}
 
 impl Reader<'_> {
     /// A schema object with `unevaluatedProperties` or `unevaluatedItems`.
@@ -47,172 +54,286 @@ impl Reader<'_> {
         keywords: &Keywords,
         depth: usize,
     ) -> Result<FormulaId, Error> {
-        let alternatives = self.alternatives_of(keywords, depth)?;
-        let formulas = alternatives.into_iter().map(|(formula, evaluated)| {
-            let mut parts = vec![formula];
-            if let Some(schema) = keywords.object.unevaluated {
-                parts.push(self.other_keys(&evaluated, self.child(schema)));
-            }
-            if let Some(schema) = keywords.array.unevaluated {
-                parts.push(self.other_items(&evaluated, self.child(schema)));
-            }
-            self.rules.formulas.and(&parts)
-        });
-        let formulas: Vec<FormulaId> = formulas.collect();
-        Ok(self.rules.formulas.or(&formulas))
+        let mut parts = Vec::new();
+        for part in &keywords.in_place {
+            self.in_place(keywords, part, depth, &mut parts)?;
+        }
+        let looks = self.looks_in_place(keywords, depth)?;
+        if let Some(schema) = keywords.object.unevaluated {
+            self.other_keys(&looks, self.child(schema), &mut parts);
+        }
+        if let Some(schema) = keywords.array.unevaluated {
+            parts.push(self.other_items(&looks, self.child(schema)));
+        }
+        Ok(self.rules.formulas.and(&parts))
     }
 
-    fn other_keys(&self, evaluated: &Evaluated, child: ChildId) -> FormulaId {
+    /// That keys which nothing looks at satisfy `child`.
+    fn other_keys(&self, looks: &[Look], child: ChildId, parts: &mut Vec<FormulaId>) {
         let regexes = &self.rules.scanner.regexes;
-        let keys = evaluated.keys.iter();
-        self.rules
-            .new_object_rule(if evaluated.patterns == NodeId::NEVER {
-                ObjectRule {
-                    properties: keys.map(|key| (key.clone(), ChildId::ANYTHING)).collect(),
+        let always = looks.iter().filter(|look| look.holds == FormulaId::TRUE);
+        let always = regexes.or(always.map(|look| look.evaluated.patterns).collect());
+        if always == NodeId::ANY {
+            return;
+        }
+        let mut keys: BTreeMap<&Arc<str>, Vec<FormulaId>> = BTreeMap::new();
+        for look in looks {
+            work::spend(look.evaluated.keys.len());
+            for key in &look.evaluated.keys {
+                keys.entry(key).or_default().push(look.holds);
+            }
+        }
+        let mut patterns: Vec<(NodeId, FormulaId)> = Vec::new();
+        for look in looks.iter().filter(|look| look.holds != FormulaId::TRUE) {
+            if look.evaluated.patterns != NodeId::NEVER {
+                patterns.push((look.evaluated.patterns, look.holds));
+            }
+        }
+        // Keys that are looked at under one condition are alike.
+        let mut alike: Vec<(FormulaId, Vec<Arc<str>>)> = Vec::new();
+        for (&key, holds) in &keys {
+            let mut holds = holds.clone();
+            work::spend(patterns.len() + alike.len());
+            let matching = patterns.iter().filter(|(p, _)| regexes.matches(*p, key));
+            holds.extend(matching.map(|pattern| pattern.1));
+            let holds = match regexes.matches(always, key) {
+                true => FormulaId::TRUE,
+                false => self.rules.formulas.or(&holds),
+            };
+            match alike.iter_mut().find(|(known, _)| *known == holds) {
+                Some((_, keys)) => keys.push(key.clone()),
+                None => alike.push((holds, vec![key.clone()])),
+            }
+        }
+        let words = regexes.words(keys.keys());
+        // The classes of other keys, and when each is looked at.
+        let undecided = regexes.not(regexes.or(vec![words, always]));
+        let mut classes = vec![(undecided, FormulaId::FALSE)];
+        for (pattern, holds) in patterns {
+            let mut next = Vec::new();
+            for (class, known) in classes {
+                work::spend(8);
+                let inside = regexes.and(vec![class, pattern]);
+                if regexes.is_live(inside) {
+                    next.push((inside, self.rules.formulas.or(&[known, holds])));
+                }
+                let outside = regexes.and(vec![class, regexes.not(pattern)]);
+                if regexes.is_live(outside) {
+                    next.push((outside, known));
+                }
+            }
+            classes = next;
+        }
+        for (holds, keys) in alike {
+            if holds != FormulaId::TRUE {
+                let rule = self.rules.new_object_rule(ObjectRule {
+                    properties: keys.into_iter().map(|key| (key, child)).collect(),
+                    ..ObjectRule::default()
+                });
+                parts.push(self.rules.formulas.or(&[rule, holds]));
+            }
+        }
+        for (class, holds) in classes {
+            let rule = match (holds, always) {
+                // Told apart by a table, which is simpler.
+                (FormulaId::FALSE, NodeId::NEVER) if class == undecided => ObjectRule {
+                    properties: keys
+                        .keys()
+                        .map(|&key| (key.clone(), ChildId::ANYTHING))
+                        .collect(),
                     additional: child,
                     ..ObjectRule::default()
-                }
-            } else {
-                let seen = regexes.or(vec![regexes.words(keys), evaluated.patterns]);
-                ObjectRule {
-                    patterns: vec![(regexes.not(seen), child)],
+                },
+                _ => ObjectRule {
+                    patterns: vec![(class, child)],
                     ..ObjectRule::default()
-                }
-            })
+                },
+            };
+            let rule = self.rules.new_object_rule(rule);
+            parts.push(self.rules.formulas.or(&[rule, holds]));
+        }
     }
 
-    fn other_items(&self, evaluated: &Evaluated, child: ChildId) -> FormulaId {
-        if evaluated.items == u64::MAX {
-            return FormulaId::TRUE;
+    /// That items which nothing looks at satisfy `child`.
+    fn other_items(&self, looks: &[Look], child: ChildId) -> FormulaId {
+        let formulas = &self.rules.formulas;
+        let mut lengths: BTreeMap<u64, Vec<FormulaId>> = BTreeMap::new();
+        // An item that satisfies something is looked at only where that is asked for.
+        let mut ways: Vec<(FormulaId, Vec<ChildId>)> = vec![(FormulaId::TRUE, Vec::new())];
+        for look in looks {
+            let Evaluated {
+                items, contains, ..
+            } = *look.evaluated;
+            lengths.entry(items).or_default().push(look.holds);
+            let Some(contains) = contains else { continue };
+            let is_always = look.holds == FormulaId::TRUE;
+            for i in 0..ways.len() {
+                let (holds, mut all) = ways[i].clone();
+                work::spend(8 + all.len());
+                all.push(contains);
+                let with = (formulas.and(&[holds, look.holds]), all);
+                match is_always {
+                    true => ways[i] = with,
+                    false => ways.push(with),
+                }
+            }
         }
+        let ways = ways.into_iter().map(|(holds, or_items)| {
+            let mut parts = vec![holds];
+            let mut from = 0;
+            // The items from a length on, unless a greater length is looked at.
+            for (&length, holds) in &lengths {
+                let longer = lengths.range(length..).flat_map(|(_, holds)| holds);
+                let longer: Vec<FormulaId> = longer.copied().collect();
+                work::spend(longer.len());
+                if length > from && !holds.is_empty() {
+                    let rule = self.items_from(from, child, &or_items);
+                    parts.push(formulas.or(&[&[rule], &longer[..]].concat()));
+                }
+                from = length;
+            }
+            if from != u64::MAX {
+                parts.push(self.items_from(from, child, &or_items));
+            }
+            formulas.and(&parts)
+        });
+        let ways: Vec<FormulaId> = ways.collect();
+        formulas.or(&ways)
+    }
+
+    fn items_from(&self, index: u64, child: ChildId, or_items: &[ChildId]) -> FormulaId {
+        work::spend(index as usize);
+        work::hold(4 * index as usize);
         self.rules.new_array_rule(ArrayRule {
-            prefix: vec![ChildId::ANYTHING; evaluated.items as usize],
+            prefix: vec![ChildId::ANYTHING; index as usize],
             items: child,
-            or_items: evaluated.contains.clone(),
+            or_items: or_items.to_vec(),
             ..ArrayRule::default()
         })
     }
 
-    fn alternatives(&mut self, id: SchemaId, depth: usize) -> Result<Vec<Alternative>, Error> {
+    /// What the parts of a schema look at, where it holds.
+    fn looks(&mut self, id: SchemaId, depth: usize) -> Result<Rc<[Look]>, Error> {
+        if let Some(known) = self.looks.get(&id) {
+            return Ok(known.clone());
+        }
         let model = self.model;
         // Also guards the depth.
-        let formula = self.schema(id, depth)?;
-        match &model[id] {
-            Schema::Bool(_) => Ok(vec![(formula, Evaluated::NOTHING)]),
+        self.schema(id, depth)?;
+        let mut looks = match &model[id] {
+            Schema::Bool(_) => Vec::new(),
             Schema::Keywords(keywords) => {
-                let mut all = self.alternatives_of(keywords, depth)?;
+                let mut looks = self.looks_in_place(keywords, depth)?;
+                // Whatever was left is looked at now, or the schema does not hold.
                 let (object, array) = (&keywords.object, &keywords.array);
-                if object.unevaluated.is_some() || array.unevaluated.is_some() {
-                    // Whatever was left is evaluated now, or the schema does not hold.
-                    for (alternative, evaluated) in &mut all {
-                        *alternative = self.rules.formulas.and(&[*alternative, formula]);
-                        if object.unevaluated.is_some() {
-                            evaluated.keys.clear();
-                            evaluated.patterns = NodeId::ANY;
-                        }
-                        if array.unevaluated.is_some() {
-                            evaluated.items = u64::MAX;
-                        }
-                    }
+                let mut rest = Evaluated::NOTHING;
+                if object.unevaluated.is_some() {
+                    rest.patterns = NodeId::ANY;
                 }
-                Ok(all)
+                if array.unevaluated.is_some() {
+                    rest.items = u64::MAX;
+                }
+                if rest != Evaluated::NOTHING {
+                    looks.push(Look {
+                        holds: FormulaId::TRUE,
+                        evaluated: Rc::new(rest),
+                    });
+                }
+                looks
             }
-        }
+        };
+        // What is looked at anyway is looked at under no condition.
+        let always = |look: &&Look| look.holds == FormulaId::TRUE;
+        let has_all = |of: fn(&Evaluated) -> bool| {
+            let mut certain = looks.iter().filter(always);
+            certain.any(|look| of(&look.evaluated))
+        };
+        let all_keys = has_all(|evaluated| evaluated.patterns == NodeId::ANY);
+        let all_items = has_all(|evaluated| evaluated.items == u64::MAX);
+        looks.retain(|look| {
+            let evaluated = &*look.evaluated;
+            let keys = !evaluated.keys.is_empty() || evaluated.patterns != NodeId::NEVER;
+            let items = evaluated.items > 0 || evaluated.contains.is_some();
+            look.holds == FormulaId::TRUE || keys && !all_keys || items && !all_items
+        });
+        let looks: Rc<[Look]> = looks.into();
+        self.looks.insert(id, looks.clone());
+        Ok(looks)
     }
 
-    /// The alternatives of a schema object but for its own `unevaluated*`.
-    fn alternatives_of(
-        &mut self,
-        keywords: &Keywords,
-        depth: usize,
-    ) -> Result<Vec<Alternative>, Error> {
-        let mut all = vec![(FormulaId::TRUE, Evaluated::NOTHING)];
+    /// The same of a schema object but for its own `unevaluated*`.
+    fn looks_in_place(&mut self, keywords: &Keywords, depth: usize) -> Result<Vec<Look>, Error> {
+        let mut all = Vec::new();
         for part in &keywords.in_place {
-            let part = self.alternatives_in_place(keywords, part, depth + 1)?;
-            all = self.product(&all, &part)?;
+            self.looks_of(keywords, part, depth + 1, &mut all)?;
         }
         Ok(all)
     }
 
-    fn alternatives_in_place(
+    fn looks_of(
         &mut self,
         keywords: &Keywords,
         part: &InPlace,
         depth: usize,
-    ) -> Result<Vec<Alternative>, Error> {
+        out: &mut Vec<Look>,
+    ) -> Result<(), Error> {
         match part {
             InPlace::Own => {
                 let evaluated = self.evaluated_by(keywords)?;
-                Ok(vec![(self.formula_of(keywords, part, depth)?, evaluated)])
+                if evaluated != Evaluated::NOTHING {
+                    out.push(Look {
+                        holds: FormulaId::TRUE,
+                        evaluated: Rc::new(evaluated),
+                    });
+                }
             }
-            &InPlace::Ref(target) => self.alternatives(target, depth),
-            InPlace::AnyOf(branches) => {
-                // Those that are known to hold, starting with none.
-                let mut all = vec![(FormulaId::TRUE, Evaluated::NOTHING)];
-                let mut chosen: Vec<Alternative> = Vec::new();
+            &InPlace::Ref(target) => out.extend_from_slice(&self.looks(target, depth)?),
+            InPlace::AnyOf(branches) | InPlace::OneOf(branches) => {
                 for &branch in branches {
-                    let branch = self.alternatives(branch, depth)?;
-                    let with = self.product(&all, &branch)?;
-                    chosen.extend(with.iter().cloned());
-                    all.extend(with);
-                    all = self.merged(all)?;
-                    chosen = self.merged(chosen)?;
+                    let holds = self.schema(branch, depth)?;
+                    self.looks_if(holds, branch, depth, out)?;
                 }
-                Ok(chosen)
             }
-            InPlace::OneOf(branches) => {
-                let formulas = self.all(branches, depth)?;
-                let mut out = Vec::new();
-                for (i, &branch) in branches.iter().enumerate() {
-                    for (formula, evaluated) in self.alternatives(branch, depth)? {
-                        out.push((self.only(&formulas, i, formula), evaluated));
-                    }
-                }
-                self.merged(out)
-            }
-            InPlace::Not(_) => {
-                let formula = self.formula_of(keywords, part, depth)?;
-                Ok(vec![(formula, Evaluated::NOTHING)])
-            }
+            InPlace::Not(_) => {}
             &InPlace::If {
                 condition,
                 then,
                 otherwise,
             } => {
-                let failed = self.rules.formulas.not(self.schema(condition, depth)?);
-                let mut out = self.alternatives(condition, depth)?;
+                let holds = self.schema(condition, depth)?;
+                self.looks_if(holds, condition, depth, out)?;
                 if let Some(then) = then {
-                    let then = self.alternatives(then, depth)?;
-                    out = self.product(&out, &then)?;
+                    self.looks_if(holds, then, depth, out)?;
                 }
-                let mut other = vec![(failed, Evaluated::NOTHING)];
                 if let Some(otherwise) = otherwise {
-                    let otherwise = self.alternatives(otherwise, depth)?;
-                    other = self.product(&other, &otherwise)?;
+                    let fails = self.rules.formulas.not(holds);
+                    self.looks_if(fails, otherwise, depth, out)?;
                 }
-                out.extend(other);
-                self.merged(out)
             }
             InPlace::Dependent(key, schema) => {
                 let has_key = self.has_key(key);
-                let has = vec![(has_key, Evaluated::NOTHING)];
-                let schema = self.alternatives(*schema, depth)?;
-                let mut out = self.product(&has, &schema)?;
-                out.push((self.rules.formulas.not(has_key), Evaluated::NOTHING));
-                self.merged(out)
+                self.looks_if(has_key, *schema, depth, out)?;
             }
         }
+        Ok(())
     }
 
-    fn formula_of(
+    /// What a schema looks at that is looked at itself only if a formula holds.
+    fn looks_if(
         &mut self,
-        keywords: &Keywords,
-        part: &InPlace,
+        holds: FormulaId,
+        id: SchemaId,
         depth: usize,
-    ) -> Result<FormulaId, Error> {
-        let mut parts = Vec::new();
-        self.in_place(keywords, part, depth, &mut parts)?;
-        Ok(self.rules.formulas.and(&parts))
+        out: &mut Vec<Look>,
+    ) -> Result<(), Error> {
+        for look in self.looks(id, depth)?.iter() {
+            work::spend(4);
+            out.push(Look {
+                holds: self.rules.formulas.and(&[holds, look.holds]),
+                evaluated: look.evaluated.clone(),
+            });
+        }
+        Ok(())
     }
 
     /// What a schema object looks at itself.
@@ -235,70 +356,8 @@ impl Reader<'_> {
             None => array.prefix.len() as u64,
         };
         if let Some(contains) = array.contains.filter(|contains| contains.evaluates) {
-            evaluated.contains.push(self.child(contains.schema));
+            evaluated.contains = Some(self.child(contains.schema));
         }
         Ok(evaluated)
-    }
-
-    fn product(&self, a: &[Alternative], b: &[Alternative]) -> Result<Vec<Alternative>, Error> {
-        let mut out = Vec::with_capacity(a.len() * b.len());
-        for (left, seen) in a {
-            for (right, more) in b {
-                work::spend(1 + seen.keys.len() + more.keys.len());
-                let formula = self.rules.formulas.and(&[*left, *right]);
-                out.push((formula, self.both(seen, more)));
-                self.check_count(out.len())?;
-            }
-        }
-        self.merged(out)
-    }
-
-    fn both(&self, a: &Evaluated, b: &Evaluated) -> Evaluated {
-        let sorted = |keys: &mut Vec<Arc<str>>| {
-            keys.sort_unstable();
-            keys.dedup();
-        };
-        let regexes = &self.rules.scanner.regexes;
-        let mut keys = [&a.keys[..], &b.keys].concat();
-        sorted(&mut keys);
-        let patterns = regexes.or(vec![a.patterns, b.patterns]);
-        if patterns == NodeId::ANY {
-            keys.clear();
-        }
-        let mut contains = [&a.contains[..], &b.contains].concat();
-        contains.sort_unstable();
-        contains.dedup();
-        Evaluated {
-            keys,
-            patterns,
-            items: a.items.max(b.items),
-            contains,
-        }
-    }
-
-    /// Alternatives that evaluate the same are one.
-    fn merged(&self, all: Vec<Alternative>) -> Result<Vec<Alternative>, Error> {
-        let mut out: Vec<Alternative> = Vec::new();
-        for (formula, evaluated) in all {
-            if formula == FormulaId::FALSE {
-                continue;
-            }
-            work::spend(1 + out.len());
-            match out.iter_mut().find(|(_, known)| *known == evaluated) {
-                Some((known, _)) => *known = self.rules.formulas.or(&[*known, formula]),
-                None => out.push((formula, evaluated)),
-            }
-        }
-        self.check_count(out.len())?;
-        Ok(out)
-    }
-
-    fn check_count(&self, count: usize) -> Result<(), Error> {
-        let most = self.rules.limits.alternatives;
-        if count > most {
-            let message = format!("what is unevaluated depends on more than {most} combinations");
-            return Err(Error::new(ErrorKind::Limit, message));
-        }
-        Ok(())
     }
 }

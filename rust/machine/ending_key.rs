@@ -230,7 +230,10 @@ fn shortest_other(table: &KeyTable, prefix: Option<Prefix>, partial: Partial) ->
         let is_free = |&c: &char| known.binary_search(&c).is_err();
         let is_escape = matches!(partial, Partial::Escape | Partial::PlainEscape);
         let mut letters = LETTERED.iter().copied();
-        if let Some(c) = letters.find(is_free).filter(|_| text.is_empty() && is_escape) {
+        if let Some(c) = letters
+            .find(is_free)
+            .filter(|_| text.is_empty() && is_escape)
+        {
             return c.into();
         }
         for (lo, hi) in ranges {

@@ -7,6 +7,7 @@ use crate::machine::text::as_text;
 use crate::machine::{Frame, Machine, StackId};
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::ScanId;
+use crate::work;
 
 impl Machine {
     /// The stack on which a symbol's text is read, `rest` being what comes after it.
@@ -48,6 +49,7 @@ impl Machine {
         let mut before = Vec::new();
         let mut last = scanner.scan(rest).must;
         while let Node::Concat(a, b) = *nodes.node(last) {
+            work::spend(1);
             before.push(a);
             last = b;
         }

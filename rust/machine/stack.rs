@@ -297,9 +297,9 @@ mod tests {
             })
         };
         let (a, b) = (grow(1), grow(2));
-        let before = stacks.len();
+        let before = stacks.all.len();
         let both = stacks.union(a, b);
         assert_eq!(both, stacks.union(b, a));
-        assert!(stacks.is_rough(both) && stacks.len() - before < 3 * MOST);
+        assert!(stacks.is_rough(both) && stacks.all.len() - before < 3 * MOST);
     }
 }

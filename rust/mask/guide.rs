@@ -18,7 +18,7 @@ pub(super) struct Guide<'a, V> {
     visitor: &'a mut V,
     /// Whether a text has been forgotten.
     forgets: bool,
-    /// What [`Ends::keys`] said last of a forgotten text.
+    /// What [`Ends::keys`] said last of a key.
     last: Option<(Config, Keys)>,
     /// Whether some place depends on the text of an unknown key.
     tells: bool,
@@ -83,7 +83,9 @@ impl<'a, V: Visitor> Guide<'a, V> {
             _ => {
                 let keys = ends.keys(at);
                 self.tells |= !keys.is_empty();
-                self.last = Some((at, keys.clone()));
+                if key_text(at).is_some() {
+                    self.last = Some((at, keys.clone()));
+                }
                 keys
             }
         }

@@ -6,6 +6,7 @@ use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::machine::Machine;
 use crate::mask::{ScanKey, clear_bits, has_bit, set_bits};
 use crate::regex::codeset::MAX;
+use crate::regex::free::Free;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::{Calm, Moves, ScanId, Scanner};
 use crate::regex::sketch::Sketch;
@@ -102,8 +103,10 @@ pub(super) struct Unlimited {
     most: u32,
     /// The bytes that its texts can be finished with, wherever they are.
     pub(super) rest: u32,
-    /// Whatever tokens of at most so many characters lead to can be finished.
+    /// Whatever tokens of at most so many characters lead to can be finished,
     certain: u32,
+    /// if they hold none of these.
+    strange: Sketch,
 }
 
 impl Unlimited {
@@ -111,13 +114,24 @@ impl Unlimited {
     pub(super) fn of(scanner: &Scanner, must: NodeId) -> Option<Self> {
         let (free, most) = scanner.regexes.without_far_limits(must, NEAR)?;
         let state = scanner.start(free, Box::new([]));
-        let rest = scanner.longest_rest(state.expect("a language is live if a part of it is"))?;
+        let state = state.expect("a language is live if a part of it is");
+        let endless = Some(scanner.free(state)).filter(Free::is_endless);
+        let few = endless.map(|endless| {
+            let strange = scanner.regexes.alphabet(free).without(endless.characters);
+            (endless.rest, strange)
+        });
+        let few = few.filter(|&(_, strange)| strange.is_in(Sketch::SPACES));
+        let (rest, strange) = match few {
+            Some(found) => found,
+            None => (scanner.longest_rest(state)?, Sketch::default()),
+        };
         let certain = most.checked_sub(rest).filter(|&most| most >= NEAR)?;
         Some(Unlimited {
             free,
             most,
             rest,
             certain,
+            strange,
         })
     }
 
@@ -125,7 +139,12 @@ impl Unlimited {
     pub(super) fn doubtful<'a>(&self, strings: &'a Strings) -> impl Iterator<Item = u32> + use<'a> {
         let is_doubtful = |&characters: &u16| u32::from(characters) > self.certain;
         let doubtful = strings.characters.partition_point(is_doubtful);
-        strings.lengths.iter().take(doubtful).flatten().copied()
+        let strange = match self.strange == Sketch::default() {
+            true => Vec::new(),
+            false => strings.tokens.holding(self.strange),
+        };
+        let long = strings.lengths.iter().take(doubtful).flatten().copied();
+        long.chain(strange)
     }
 }
 
@@ -263,6 +282,7 @@ struct Place<'a> {
     /// Unless the state is hard to make.
     moves: Option<&'a Moves>,
     calm: Option<&'a Calm>,
+    free: Free,
 }
 
 impl<'a> Place<'a> {
@@ -271,12 +291,16 @@ impl<'a> Place<'a> {
             state,
             moves: scanner.all_moves_unless_told(state),
             calm: None,
+            free: scanner.free(state),
         }
     }
 
     fn step(self, scanner: &'a Scanner, c: u32, below: &Sketch, height: u32) -> Found<Place<'a>> {
         /// Subtrees of fewer characters are walked.
         const SMALL: u32 = 2;
+        if self.free.allows(below.or(Sketch::of(c)), height + 1) {
+            return Found::All;
+        }
         let to = match self.moves {
             Some(moves) => moves.to(c),
             None => scanner.step(self.state, c),
@@ -291,7 +315,10 @@ impl<'a> Place<'a> {
                 state: to,
                 moves: None,
                 calm: None,
+                free: Free::default(),
             },
+            // No moves are made where they are not needed.
+            _ if height >= SMALL && scanner.free(to).allows(*below, height) => return Found::All,
             _ => Place::new(scanner, to),
         };
         if height >= SMALL {
@@ -408,6 +435,10 @@ mod tests {
         "^([ab]{1,30} ?){1,3}$",
         "^((ab?){1,26}\\.){0,4}[a-c]{2,28}$",
         "^(?!a{3,30}$)[ab]{0,28}[a0]$",
+        "^(?=.*a)(?=.*\\s)(?=.*foo).*$",
+        "^.*a.{12}$",
+        "^(?=\\S)a.{3}a.{3}|^.*-$",
+        "^(?=.*-)(?!.*(?:.|foo)(?=.*\\s)[a-c]).*$",
     ];
 
     fn token() -> impl Strategy<Value = String> {

@@ -275,7 +275,7 @@ impl Walk<'_> {
             // Inside a character, those that it can become are below, too.
             State::Text { scan, .. } => {
                 let below = self.vocabulary.plain().below(node);
-                below.is_some_and(|below| scanner.calm(scan).allows(below.characters, below.height))
+                below.is_some_and(|below| scanner.allows(scan, below.characters, below.height))
             }
             _ => false,
         };

@@ -8,7 +8,9 @@ use rustc_hash::FxHashMap;
 use crate::error::{Error, Kind};
 use crate::json::texts::TextId;
 use crate::machine::Config;
-use crate::mask::{Ends, Late, Lead, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits};
+use crate::mask::{
+    Ends, Late, Lead, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits,
+};
 use crate::matcher::Matcher;
 
 /// Tokens that finish the text, of which the first ones have come already.

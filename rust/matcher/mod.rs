@@ -57,7 +57,7 @@ fn no_completion(cap: usize) -> Error {
 }
 
 /// Bytes that are read at once, each such piece like a token.
-const PIECE: usize = 16;
+const PIECE: usize = 4;
 
 /// How many bytes of forced text are looked for at once.
 const FORCED_BYTES: usize = 4_096;

@@ -5,7 +5,9 @@ use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
+use crate::regex::free::Free;
 use crate::regex::node::{Node, NodeId, Regexes, Spelling, symbol_of};
+use crate::regex::sketch::Sketch;
 use crate::work;
 
 /// The cost of what cannot be.
@@ -96,7 +98,15 @@ impl Regexes {
             Node::Numbers(_) | Node::Points(_) | Node::Reading(_) | Node::Among(_) => true,
             Node::PlainNumbers(..) | Node::Plain(_) => true,
             Node::Or(parts) => parts.iter().any(|&part| self.is_live(part)),
-            _ => self.cost(id, Spelling::Json) != NO_WAY,
+            _ => *self.live_memo(id).get_or_init(|| {
+                match self.direct_cost(id, Spelling::Json) {
+                    Some(cost) => cost != NO_WAY,
+                    // To know which text is cheapest can be much harder.
+                    None => {
+                        self.free(id) != Free::default() || self.cost(id, Spelling::Json) != NO_WAY
+                    }
+                }
+            }),
         }
     }
 
@@ -106,14 +116,32 @@ impl Regexes {
         if let Some(&known) = memo.get() {
             return known;
         }
-        match self.direct_cost(id, spelling) {
-            Some(cost) => *memo.get_or_init(|| cost),
-            None => self.search(id, spelling),
+        if let Some(cost) = self.direct_cost(id, spelling) {
+            return *memo.get_or_init(|| cost);
         }
+        work::spend(1);
+        let cost = match *self.node(id) {
+            Node::Concat(..) => {
+                let (mut sum, mut last) = (0, id);
+                while let Node::Concat(a, b) = *self.node(last)
+                    && sum != NO_WAY
+                {
+                    sum = add(sum, self.cost(a, spelling));
+                    last = b;
+                }
+                match sum {
+                    NO_WAY => NO_WAY,
+                    _ => add(sum, self.cost(last, spelling)),
+                }
+            }
+            Node::Repeat { body, min, .. } => times(self.cost(body, spelling), min),
+            _ => return self.search(id, spelling),
+        };
+        *memo.get_or_init(|| cost)
     }
 
     /// The exact cost, if it follows from the costs of the parts.
-    fn direct_cost(&self, id: NodeId, spelling: Spelling) -> Option<u32> {
+    pub(super) fn direct_cost(&self, id: NodeId, spelling: Spelling) -> Option<u32> {
         let (bound, exact) = self.lower_bound(id, spelling);
         exact.then_some(bound)
     }
@@ -124,33 +152,43 @@ impl Regexes {
     }
 
     /// A lower bound of the cost, and whether it is the cost.
-    fn lower_bound(&self, mut id: NodeId, spelling: Spelling) -> (u32, bool) {
-        let mut sum = 0_u32;
-        let mut all_exact = true;
-        while let Node::Concat(a, b) = *self.node(id) {
-            work::spend(1);
-            let (cost, exact) = self.bound_memo(a, spelling);
-            sum = add(sum, cost);
-            all_exact &= exact;
-            id = b;
-            // The ends of long chains are known from before.
-            if let Some(&known) = self.cost_memo(id, spelling).get() {
-                return (add(sum, known), all_exact);
-            }
-        }
-        let (cost, exact) = self.bound_memo(id, spelling);
-        (add(sum, cost), all_exact && exact)
-    }
-
-    fn bound_memo(&self, id: NodeId, spelling: Spelling) -> (u32, bool) {
+    fn lower_bound(&self, id: NodeId, spelling: Spelling) -> (u32, bool) {
         if let Some(&known) = self.cost_memo(id, spelling).get() {
             return (known, true);
         }
-        let (cost, exact) = self.bound_part(id, spelling);
-        if exact {
-            self.cost_memo(id, spelling).get_or_init(|| cost);
+        if let Some(&known) = self.bound_memo(id, spelling).get() {
+            return (known, false);
         }
-        (cost, exact)
+        // From the end of a chain to its start: each link is asked about when texts reach it.
+        let mut links = Vec::new();
+        let mut last = id;
+        while let Node::Concat(a, b) = *self.node(last)
+            && self.cost_memo(last, spelling).get().is_none()
+        {
+            work::spend(1);
+            links.push((last, a));
+            last = b;
+        }
+        if links.is_empty() {
+            let (cost, exact) = self.bound_part(id, spelling);
+            if exact {
+                self.cost_memo(id, spelling).get_or_init(|| cost);
+            } else if let Node::And(_) = self.node(id) {
+                // What is made of others gets exact when they do.
+                self.bound_memo(id, spelling).get_or_init(|| cost);
+            }
+            return (cost, exact);
+        }
+        let (mut sum, mut all_exact) = self.lower_bound(last, spelling);
+        for (link, part) in links.into_iter().rev() {
+            let (cost, exact) = self.lower_bound(part, spelling);
+            sum = add(sum, cost);
+            all_exact &= exact;
+            if all_exact {
+                self.cost_memo(link, spelling).get_or_init(|| sum);
+            }
+        }
+        (sum, all_exact)
     }
 
     fn bound_part(&self, id: NodeId, spelling: Spelling) -> (u32, bool) {
@@ -183,23 +221,25 @@ impl Regexes {
                 (bound, bound == 0)
             }
             Node::Told(ref told) => ((told.rule.distance)(&told.state).unwrap_or(NO_WAY), true),
-            Node::Concat(..) => self.lower_bound(id, spelling),
+            Node::Concat(..) => unreachable!("the links of a chain are bounded one by one"),
             Node::Or(ref parts) => parts.iter().fold((NO_WAY, true), |(best, all), &p| {
-                let (cost, exact) = self.bound_memo(p, spelling);
+                let (cost, exact) = self.lower_bound(p, spelling);
                 (best.min(cost), all && exact)
             }),
             Node::And(ref parts) => {
-                let bounds = parts.iter().map(|&p| self.bound_memo(p, spelling).0);
+                let bounds = parts.iter().map(|&p| self.lower_bound(p, spelling).0);
                 let bound = bounds.max().unwrap_or(0);
                 if bound == NO_WAY || self.nullable(id) {
                     return (bound, true);
                 }
-                self.cost_within_length(parts, spelling)
-                    .map_or((bound, false), |cost| (cost, true))
+                if let Some(cost) = self.cost_within_length(parts, spelling) {
+                    return (cost, true);
+                }
+                (bound.max(self.needs_apart(parts)), false)
             }
             Node::Not(_) => (u32::from(!self.nullable(id)), self.nullable(id)),
             Node::Repeat { body, min, .. } => {
-                let (cost, exact) = self.bound_memo(body, spelling);
+                let (cost, exact) = self.lower_bound(body, spelling);
                 if min == 0 {
                     (0, true)
                 } else {
@@ -207,6 +247,23 @@ impl Regexes {
                 }
             }
         }
+    }
+
+    /// How many characters a text of all of some languages needs at least, since each needs one of
+    /// characters that the others do not.
+    fn needs_apart(&self, parts: &[NodeId]) -> u32 {
+        let needs = parts.iter().filter_map(|&part| self.needed(part));
+        let mut needs: Vec<Sketch> = needs.collect();
+        needs.sort_unstable_by_key(|needed| needed.size());
+        let mut taken = Sketch::default();
+        let mut count = 0;
+        for needed in needs {
+            if needed.misses(taken) {
+                taken = taken.or(needed);
+                count += 1;
+            }
+        }
+        count
     }
 
     /// The exact cost of a conjunction with a length, where lengths decide it.
@@ -220,13 +277,13 @@ impl Regexes {
             _ => None,
         })?;
         let others = || parts.iter().copied().filter(|&p| p != length);
-        let fewest = others().map(|p| self.bound_memo(p, Spelling::Chars).0);
+        let fewest = others().map(|p| self.lower_bound(p, Spelling::Chars).0);
         let fewest = fewest.max().unwrap_or(0);
         if fewest > max {
             return Some(NO_WAY);
         }
         let (cost, exact) = match parts {
-            [_, _] => self.bound_memo(others().next()?, spelling),
+            [_, _] => self.lower_bound(others().next()?, spelling),
             _ => return None,
         };
         // A character takes a byte or more: the cheapest text has no more characters than bytes.
@@ -257,7 +314,7 @@ impl Regexes {
                 return total;
             }
             for piece in self.pieces(node) {
-                work::spend(1);
+                work::spend(2);
                 let bytes = match symbol_of(piece.lo) {
                     Some(symbol) => self.symbol_cost(symbol),
                     None => cheapest(piece.lo, piece.hi, spelling).1,

@@ -4,6 +4,7 @@
 //! alternative of its own. Most of them are parts of others: `x{0,18}` of `x{0,19}`.
 
 use crate::regex::node::{Node, NodeId, Regexes, UNBOUNDED};
+use crate::work;
 
 /// Links of a chain that are looked at.
 const LINKS: usize = 8;
@@ -32,11 +33,13 @@ impl Counted {
 impl Regexes {
     /// Replaces alternatives by one where their counts meet.
     pub(super) fn join_counts(&self, parts: &mut Vec<NodeId>) {
-        let counted = parts.iter().filter_map(|&part| self.counted(part));
-        let mut all: Vec<Counted> = counted.collect();
-        if all.len() < 2 {
+        let mut some = parts.iter().filter(|&&part| self.is_counted(part));
+        if some.nth(1).is_none() {
             return;
         }
+        work::spend(2 * parts.len());
+        let counted = parts.iter().filter_map(|&part| self.counted(part));
+        let mut all: Vec<Counted> = counted.collect();
         all.sort_unstable();
         if !all.windows(2).any(|pair| pair[0].touches(&pair[1])) {
             return;
@@ -56,6 +59,23 @@ impl Regexes {
                 self.concat(link, rest)
             })
         }));
+    }
+
+    /// Whether a chain has a counted link.
+    fn is_counted(&self, id: NodeId) -> bool {
+        let mut rest = id;
+        for _ in 0..LINKS {
+            let (link, after) = match *self.node(rest) {
+                Node::Concat(link, after) => (link, after),
+                _ => (rest, NodeId::EMPTY),
+            };
+            match *self.node(link) {
+                Node::Repeat { min, max, .. } if (min, max) != (0, UNBOUNDED) => return true,
+                _ if after == NodeId::EMPTY => return false,
+                _ => rest = after,
+            }
+        }
+        false
     }
 
     /// A chain with its last counted link taken apart, if it has one.

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::regex::node::{Node, NodeId, Regexes};
+use crate::work;
 
 /// The per-process keys of fingerprints.
 fn process_keys() -> (u64, u64) {
@@ -64,6 +65,7 @@ impl Regexes {
     }
 
     fn compute_fingerprint(&self, id: NodeId) -> u128 {
+        work::spend(2);
         let mut hasher = hasher();
         match self.node(id) {
             Node::Never => hasher.write_u8(0),

@@ -6,6 +6,7 @@ pub(crate) mod codeset;
 pub(crate) mod cost;
 mod counts;
 mod fingerprint;
+pub(crate) mod free;
 pub(crate) mod lower;
 pub(crate) mod node;
 pub(crate) mod numeric;

@@ -6,11 +6,16 @@
 
 use std::sync::OnceLock;
 
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+
 use crate::intern::Interner;
 use crate::regex::codeset::{CodeSet, MAX, SCALARS};
 use crate::regex::fingerprint;
+use crate::regex::free::Free;
 use crate::regex::numeric::{self, Among, Plain, Reading};
 use crate::regex::pieces::{self, Piece};
+use crate::regex::sketch::Sketch;
 use crate::regex::told::Told;
 use crate::work;
 
@@ -86,7 +91,14 @@ struct Memo {
     json_cost: OnceLock<u32>,
     raw_cost: OnceLock<u32>,
     char_cost: OnceLock<u32>,
+    /// Lower bounds of costs that are not known themselves.
+    json_bound: OnceLock<u32>,
+    raw_bound: OnceLock<u32>,
+    char_bound: OnceLock<u32>,
     is_without_symbols: OnceLock<bool>,
+    is_nullable: OnceLock<bool>,
+    is_live: OnceLock<bool>,
+    free: OnceLock<Option<Box<Free>>>,
 }
 
 /// How text is spelled out, which decides what a character costs in bytes.
@@ -108,12 +120,16 @@ pub(crate) struct Regexes {
     /// The fewest bytes of each symbol's texts.
     symbols: boxcar::Vec<u32>,
     numeric: numeric::Store,
+    /// Of classes: the largest sketch that is in it, and the smallest that it is in.
+    sketches: Mutex<FxHashMap<NodeId, (Sketch, Sketch)>>,
 }
 
 /// Sorted, without duplicates.
 #[derive(Debug)]
 struct WordList {
     words: Box<[Box<str>]>,
+    /// At least the characters of the longest.
+    longest: u32,
     fingerprint: u128,
 }
 
@@ -133,6 +149,7 @@ impl Regexes {
             words: boxcar::Vec::new(),
             symbols: boxcar::Vec::new(),
             numeric: numeric::Store::default(),
+            sketches: Mutex::default(),
         }
     }
 
@@ -159,6 +176,8 @@ impl Regexes {
         if set.is_empty() {
             return NodeId::NEVER;
         }
+        work::spend(set.ranges().len() / 2);
+        work::hold(size_of_val(set.ranges()));
         self.make(Node::Class(set))
     }
 
@@ -213,8 +232,13 @@ impl Regexes {
             return NodeId::NEVER;
         }
         let hi = list.len() as u32;
+        let bytes: usize = list.iter().map(|word| word.len()).sum();
+        work::spend(4 * list.len() + bytes / 8);
+        work::hold(size_of_val(&*list) + bytes);
         let fingerprint = fingerprint::of_words(&list);
+        let longest = list.iter().map(|word| word.len()).max();
         let list = self.words.push(WordList {
+            longest: longest.map_or(0, |longest| longest as u32),
             words: list.into(),
             fingerprint,
         }) as u32;
@@ -235,6 +259,51 @@ impl Regexes {
 
     fn word_list(&self, list: u32) -> &[Box<str>] {
         &self.words[list as usize].words
+    }
+
+    /// The first of a list of words, if the language is one.
+    pub(super) fn first_word(&self, id: NodeId) -> Option<&str> {
+        match *self.node(id) {
+            Node::Words {
+                list, lo, depth, ..
+            } => Some(&self.word_list(list)[lo as usize][depth as usize..]),
+            _ => None,
+        }
+    }
+
+    /// At least the characters of the longest word of a list.
+    pub(super) fn longest_word(&self, id: NodeId) -> u32 {
+        match *self.node(id) {
+            Node::Words { list, .. } => self.words[list as usize].longest,
+            _ => 0,
+        }
+    }
+
+    /// The class among alternatives, if there is one.
+    pub(super) fn class_among(&self, parts: &[NodeId]) -> Option<NodeId> {
+        work::spend(parts.len() / 8);
+        let is_class = |&part: &NodeId| matches!(self.node(part), Node::Class(_));
+        parts.iter().copied().find(is_class)
+    }
+
+    /// The largest sketch that is in a class, and the smallest that it is in.
+    pub(super) fn sketches(&self, id: NodeId) -> (Sketch, Sketch) {
+        if id == NodeId::CHAR {
+            return (Sketch::ALL, Sketch::ALL);
+        }
+        let Node::Class(set) = self.node(id) else {
+            return (Sketch::default(), Sketch::ALL);
+        };
+        if let Some(&known) = self.sketches.lock().get(&id) {
+            return known;
+        }
+        let ranges = set.ranges();
+        work::spend(2 * ranges.len());
+        let around = ranges.iter().map(|&(lo, hi)| Sketch::around(lo, hi));
+        let around = around.fold(Sketch::default(), Sketch::or);
+        let found = (Sketch::within(ranges.iter().copied()), around);
+        self.sketches.lock().insert(id, found);
+        found
     }
 
     /// Whether a language is a list of words.
@@ -549,32 +618,49 @@ impl Regexes {
     }
 
     /// Whether the empty text is in the language.
-    pub(crate) fn nullable(&self, mut id: NodeId) -> bool {
-        work::spend(1);
-        while let Node::Concat(a, b) = *self.node(id) {
-            if !self.nullable(a) {
-                return false;
+    pub(crate) fn nullable(&self, id: NodeId) -> bool {
+        // All links of a chain up to the first that must read something are alike.
+        let mut links = Vec::new();
+        let mut at = id;
+        let found = loop {
+            work::spend(1);
+            let memo = &self.nodes.memo(at.0).is_nullable;
+            match *self.node(at) {
+                Node::Concat(a, b) => {
+                    if let Some(&known) = memo.get() {
+                        break known;
+                    }
+                    links.push(at);
+                    if !self.nullable(a) {
+                        break false;
+                    }
+                    at = b;
+                }
+                Node::Or(ref parts) => {
+                    break *memo.get_or_init(|| parts.iter().any(|&p| self.nullable(p)));
+                }
+                Node::And(ref parts) => {
+                    break *memo.get_or_init(|| parts.iter().all(|&p| self.nullable(p)));
+                }
+                Node::Not(a) => break *memo.get_or_init(|| !self.nullable(a)),
+                Node::Never | Node::Class(_) | Node::Symbol(_) => break false,
+                Node::Empty => break true,
+                Node::Words {
+                    list, lo, depth, ..
+                } => break self.word_list(list)[lo as usize].len() == depth as usize,
+                Node::Numbers(_) | Node::PlainNumbers(..) | Node::Points(_) => break false,
+                Node::Plain(ref plain) => break plain.holds(),
+                Node::Reading(ref reading) => break reading.holds(),
+                Node::Among(ref among) => break among.holds(self.numeric().digits()),
+                Node::Told(_) => break self.cost(at, Spelling::Raw) == 0,
+                // An optional body is normalised to min 0.
+                Node::Repeat { min, .. } => break min == 0,
             }
-            id = b;
+        };
+        for link in links {
+            self.nodes.memo(link.0).is_nullable.get_or_init(|| found);
         }
-        match *self.node(id) {
-            Node::Never | Node::Class(_) | Node::Symbol(_) => false,
-            Node::Empty => true,
-            Node::Words {
-                list, lo, depth, ..
-            } => self.word_list(list)[lo as usize].len() == depth as usize,
-            Node::Numbers(_) | Node::PlainNumbers(..) | Node::Points(_) => false,
-            Node::Plain(ref plain) => plain.holds(),
-            Node::Reading(ref reading) => reading.holds(),
-            Node::Among(ref among) => among.holds(self.numeric().digits()),
-            Node::Told(_) => self.cost(id, Spelling::Raw) == 0,
-            Node::Concat(..) => unreachable!("the loop above ends after the last concatenation"),
-            Node::Or(ref parts) => parts.iter().any(|&p| self.nullable(p)),
-            Node::And(ref parts) => parts.iter().all(|&p| self.nullable(p)),
-            Node::Not(a) => !self.nullable(a),
-            // An optional body is normalised to min 0.
-            Node::Repeat { min, .. } => min == 0,
-        }
+        found
     }
 
     /// The derivatives: what follows after each character, for those after which anything can.
@@ -692,6 +778,26 @@ impl Regexes {
             Spelling::Raw => &memo.raw_cost,
             Spelling::Chars => &memo.char_cost,
         }
+    }
+
+    /// The memo of a lower bound of that, likewise.
+    pub(super) fn bound_memo(&self, id: NodeId, spelling: Spelling) -> &OnceLock<u32> {
+        let memo = self.nodes.memo(id.0);
+        match spelling {
+            Spelling::Json => &memo.json_bound,
+            Spelling::Raw => &memo.raw_bound,
+            Spelling::Chars => &memo.char_bound,
+        }
+    }
+
+    /// The memo of whether some text is in the language, likewise.
+    pub(super) fn live_memo(&self, id: NodeId) -> &OnceLock<bool> {
+        &self.nodes.memo(id.0).is_live
+    }
+
+    /// The memo of [`Regexes::free`].
+    pub(super) fn free_memo(&self, id: NodeId) -> &OnceLock<Option<Box<Free>>> {
+        &self.nodes.memo(id.0).free
     }
 
     /// The memo of the fingerprint, which `fingerprint.rs` fills.

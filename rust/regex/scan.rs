@@ -8,6 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::intern::Interner;
 use crate::regex::cost::NO_WAY;
+use crate::regex::free::Free;
 use crate::regex::node::{Node, NodeId, Regexes, SYMBOLS, Spelling, symbol_of};
 use crate::regex::pieces::{self, Piece};
 use crate::regex::sketch::Sketch;
@@ -269,9 +270,19 @@ impl Scanner {
         memo.get_or_init(|| self.find_calm(id, NEIGHBOURS).0)
     }
 
+    /// Characters any text of which leads to some state, as is seen without making states.
+    pub(crate) fn free(&self, id: ScanId) -> Free {
+        self.regexes.free(self.scan(id).must)
+    }
+
+    /// Whether all texts of these characters, of at most so many, lead to some state.
+    pub(crate) fn allows(&self, id: ScanId, characters: Sketch, length: u32) -> bool {
+        self.free(id).allows(characters, length) || self.calm(id).allows(characters, length)
+    }
+
     /// Looks farther than [`Scanner::calm`], for all states on the way.
     pub(crate) fn find_calm_around(&self, id: ScanId) {
-        if self.scans.memo(id.0).calm.get().is_some() {
+        if self.scans.memo(id.0).calm.get().is_some() || self.free(id).is_endless() {
             return;
         }
         let (calm, seen) = self.find_calm(id, SURROUNDINGS);
@@ -296,6 +307,10 @@ impl Scanner {
     /// there are too many states to look at.
     pub(crate) fn longest_rest(&self, id: ScanId) -> Option<u32> {
         *self.scans.memo(id.0).longest_rest.get_or_init(|| {
+            let (free, must) = (self.free(id), self.scan(id).must);
+            if free.is_endless() && self.regexes.alphabet(must).is_in(free.characters) {
+                return Some(free.rest);
+            }
             let mut seen = FxHashSet::from_iter([id]);
             let mut open = vec![id];
             let mut most = 0;
@@ -319,8 +334,10 @@ impl Scanner {
     fn turns(&self, id: ScanId) -> &Turns {
         self.scans.memo(id.0).turns.get_or_init(|| {
             let moves = self.moves(id);
+            work::spend(2 * moves.len());
             let mut around: Vec<(ScanId, Sketch)> = Vec::new();
             for step in moves {
+                work::spend(around.len() / 8);
                 let range = Sketch::around(step.lo, step.hi);
                 match around.iter_mut().find(|(to, _)| *to == step.to) {
                     Some((_, sketch)) => *sketch = sketch.or(range),
@@ -348,6 +365,17 @@ impl Scanner {
         seen.insert(id, 0);
         let stays = self.turns(id).stays;
         let mut roams = self.turns(id).live;
+        let free = self.free(id);
+        if free.is_endless() && roams.is_in(free.characters) {
+            // Nothing more can be found.
+            return (
+                Calm {
+                    stays,
+                    ..Calm::default()
+                },
+                seen,
+            );
+        }
         let mut level = vec![id];
         let mut reach = 0;
         let mut effort = Effort::new(self, most);
@@ -393,7 +421,7 @@ impl Scanner {
     fn compute_moves(&self, id: ScanId) -> Box<[Move]> {
         let scan = self.scan(id);
         let must = self.regexes.pieces(scan.must);
-        work::spend(must.len());
+        work::spend(4 + must.len());
         if scan.asks.is_empty() {
             let live = must.iter().filter(|p| self.regexes.is_live(p.to));
             let moves = live.map(|p| Move {

@@ -73,6 +73,8 @@ const STRETCHES: [(u32, u32); 59] = [
     (0x1_FB00, 47),
     (0x2_0000, 48),
 ];
+/// A bit for each block that there is.
+const BLOCKS: u64 = (1 << 49) - 1;
 /// One past the last character.
 const END: u32 = 0x11_0000;
 /// Code points that are no characters; whether a range holds them makes no difference.
@@ -96,6 +98,17 @@ fn ascii(lo: u32, hi: u32) -> [u64; 2] {
 }
 
 impl Sketch {
+    pub(crate) const ALL: Sketch = Sketch {
+        ascii: [u64::MAX; 2],
+        beyond: BLOCKS,
+    };
+
+    /// The block of whitespace beyond ASCII.
+    pub(crate) const SPACES: Sketch = Sketch {
+        ascii: [0; 2],
+        beyond: 1,
+    };
+
     /// The smallest sketch that holds a character.
     pub(crate) fn of(c: u32) -> Self {
         let mut sketch = Sketch::default();
@@ -112,7 +125,7 @@ impl Sketch {
         for byte in bytes.iter() {
             match byte {
                 0..128 => sketch.ascii[usize::from(byte) / 64] |= 1 << (byte % 64),
-                _ => sketch.beyond = u64::MAX,
+                _ => sketch.beyond = BLOCKS,
             }
         }
         sketch
@@ -161,7 +174,7 @@ impl Sketch {
             }
         }
         gap(at, END);
-        sketch.beyond = !broken;
+        sketch.beyond = BLOCKS & !broken;
         sketch
     }
 
@@ -183,6 +196,22 @@ impl Sketch {
             ],
             beyond: self.beyond & other.beyond,
         }
+    }
+
+    pub(crate) fn without(self, other: Self) -> Self {
+        Sketch {
+            ascii: [
+                self.ascii[0] & !other.ascii[0],
+                self.ascii[1] & !other.ascii[1],
+            ],
+            beyond: self.beyond & !other.beyond,
+        }
+    }
+
+    /// The ASCII characters and blocks in it.
+    pub(crate) fn size(self) -> u32 {
+        let [low, high] = self.ascii.map(u64::count_ones);
+        low + high + self.beyond.count_ones()
     }
 
     pub(crate) fn is_in(self, other: Self) -> bool {
@@ -209,6 +238,10 @@ mod tests {
             Sketch::within([(0, 0xD7FF), (0xE000, END - 1)].into_iter())
         );
         assert!(Sketch::around(0, END - 1).is_in(all));
+        assert_eq!(
+            (all, Sketch::around(0, END - 1)),
+            (Sketch::ALL, Sketch::ALL)
+        );
     }
 
     proptest! {

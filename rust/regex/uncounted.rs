@@ -1,6 +1,7 @@
 //! Languages without their far limits: what tokens do where no count can end soon.
 
 use crate::regex::node::{Node, NodeId, Regexes, UNBOUNDED};
+use crate::work;
 
 /// So deep expressions may nest to be looked at.
 const DEPTH: u32 = 16;
@@ -11,17 +12,18 @@ impl Regexes {
     /// second answer.
     pub(crate) fn without_far_limits(&self, id: NodeId, near: u32) -> Option<(NodeId, u32)> {
         let mut limits = Limits::default();
-        self.free(id, DEPTH, &mut limits);
+        self.unlimit(id, DEPTH, &mut limits);
         // Limits that are about as far are gone at once.
         limits.near = near.max(limits.farthest / 2);
         if limits.farthest <= limits.near {
             return None;
         }
-        let freed = self.free(id, DEPTH, &mut limits);
+        let freed = self.unlimit(id, DEPTH, &mut limits);
         Some((freed, limits.nearest_freed))
     }
 
-    fn free(&self, id: NodeId, depth: u32, limits: &mut Limits) -> NodeId {
+    fn unlimit(&self, id: NodeId, depth: u32, limits: &mut Limits) -> NodeId {
+        work::spend(1);
         if depth == 0 {
             return id;
         }
@@ -35,23 +37,23 @@ impl Regexes {
                     last = rest;
                 }
                 chain.push(last);
-                let freed = self.free_all(&chain, depth, limits);
+                let freed = self.unlimit_all(&chain, depth, limits);
                 if freed == chain {
                     return id;
                 }
                 let freed = freed.into_iter().rev();
                 freed.fold(NodeId::EMPTY, |rest, part| self.concat(part, rest))
             }
-            Node::Or(ref parts) => match self.free_all(parts, depth, limits) {
+            Node::Or(ref parts) => match self.unlimit_all(parts, depth, limits) {
                 freed if freed[..] == parts[..] => id,
                 freed => self.or(freed),
             },
-            Node::And(ref parts) => match self.free_all(parts, depth, limits) {
+            Node::And(ref parts) => match self.unlimit_all(parts, depth, limits) {
                 freed if freed[..] == parts[..] => id,
                 freed => self.and(freed),
             },
             Node::Repeat { body, min, max } => {
-                let freed = self.free(body, depth - 1, limits);
+                let freed = self.unlimit(body, depth - 1, limits);
                 // Rounds that take nothing need not count.
                 let round = self.fewest_characters(body).max(1);
                 let max = match limits.frees(max, round) {
@@ -64,8 +66,10 @@ impl Regexes {
         }
     }
 
-    fn free_all(&self, parts: &[NodeId], depth: u32, limits: &mut Limits) -> Vec<NodeId> {
-        let freed = parts.iter().map(|&part| self.free(part, depth - 1, limits));
+    fn unlimit_all(&self, parts: &[NodeId], depth: u32, limits: &mut Limits) -> Vec<NodeId> {
+        let freed = parts
+            .iter()
+            .map(|&part| self.unlimit(part, depth - 1, limits));
         freed.collect()
     }
 }

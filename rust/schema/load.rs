@@ -34,24 +34,36 @@ pub(crate) struct LoadOptions<'a> {
 /// its document and `#` if that is one of the resources.
 pub(crate) fn load(text: &str, options: LoadOptions<'_>, limits: &Limits) -> Result<Model, Error> {
     let documents = Documents::new(text, options.resources, limits)?;
-    let (schemas, warnings) =
-        read(&documents, options, limits).map_err(|fault| fault.into_error(&documents))?;
-    let warnings = fault::into_warnings(warnings, &documents);
+    let loader = read(&documents, options, limits).map_err(|fault| fault.into_error(&documents))?;
+    let warnings = fault::into_warnings(loader.warnings, &documents);
     Ok(Model {
-        schemas,
+        schemas: loader.schemas,
         root: SchemaId(0),
         warnings,
     })
 }
 
-type Loaded<'a> = (Vec<Schema>, Vec<Fault<'a>>);
+/// The JSON pointer of a schema of the model that [`load`] makes of a document. It is read once more, so
+/// that reading a good schema keeps no paths.
+pub(crate) fn pointer_of(
+    schema: u32,
+    text: &str,
+    options: LoadOptions<'_>,
+    limits: &Limits,
+) -> Option<String> {
+    let documents = Documents::new(text, options.resources, limits).ok()?;
+    let loader = read(&documents, options, limits).ok()?;
+    let ((value, _), _) = loader.places.get(schema as usize)?;
+    let mut found = documents.locate(&[value]);
+    found.pop().map(|(_, pointer)| pointer)
+}
 
 /// Reads the document in the simplest way first, and in another if that turns out not to do.
 fn read<'a>(
     documents: &'a Documents<'a>,
     options: LoadOptions<'_>,
     limits: &'a Limits,
-) -> Result<Loaded<'a>, Fault<'a>> {
+) -> Result<Loader<'a>, Fault<'a>> {
     let mut way = Way {
         undeclared: Dialect::UNDECLARED,
         scoped: false,
@@ -65,7 +77,7 @@ fn read<'a>(
             continue;
         }
         return match (loaded, first_fault) {
-            (Ok(()), _) => Ok((loader.schemas, loader.warnings)),
+            (Ok(()), _) => Ok(loader),
             (Err(_), Some(fault)) => Err(fault),
             // A document without `$schema` may mean the `id` of draft 4: if nothing else does.
             (Err(fault), None)

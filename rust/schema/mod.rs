@@ -32,4 +32,4 @@ mod vocabulary;
 #[cfg(test)]
 mod testing;
 
-pub(crate) use load::{LoadOptions, load};
+pub(crate) use load::{LoadOptions, load, pointer_of};

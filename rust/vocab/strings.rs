@@ -172,6 +172,33 @@ impl Characters {
         &self.items[from as usize..to as usize]
     }
 
+    /// The items of texts that hold some of these characters, or may.
+    pub(crate) fn holding(&self, characters: Sketch) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut i = 0;
+        while i + 1 < self.nodes.len() {
+            work::spend(1);
+            let node = self.nodes[i];
+            let may_hold = match node.what.checked_sub(BEGUN) {
+                None => !Sketch::of(node.what).misses(characters),
+                Some(partial) => {
+                    let mut ranges = self.partials[partial as usize].ranges();
+                    ranges.any(|(lo, hi)| !Sketch::around(lo, hi).misses(characters))
+                }
+            };
+            i = if may_hold {
+                let end = self.nodes[node.skip as usize].first;
+                found.extend_from_slice(self.items(node.first, end));
+                node.skip as usize
+            } else if self.below[i].misses(characters) {
+                node.skip as usize
+            } else {
+                i + 1
+            };
+        }
+        found
+    }
+
     /// The items of no characters.
     pub(crate) fn bare(&self) -> &[u32] {
         self.items(0, self.nodes[0].first)

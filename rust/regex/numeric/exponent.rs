@@ -106,7 +106,6 @@ fn range(nodes: &Regexes, lo: char, hi: char) -> NodeId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
 
     #[test]
     fn an_exponent_is_in_its_range_in_every_spelling() {

@@ -74,37 +74,55 @@ impl Regexes {
 
     /// The state before the digits of the set's numbers of one sign.
     fn begun_plainly(&self, set: u32, are_whole: bool, negative: bool) -> NodeId {
-        let digits = self.numeric().digits();
         let set = self.numeric().set(set);
         let mut all = Vec::new();
-        for Clause { how, intervals } in &set.clauses {
-            let forms = match are_whole || how.plain {
-                true => &Form::ALL[..1],
-                false => &Form::ALL[..],
-            };
-            for interval in intervals {
-                let longest = set.longest.or(Longest::of(interval, how.divisor));
-                let size = match negative {
-                    true => interval.negated(),
-                    false => interval.clone(),
-                };
-                for &form in forms {
-                    let most = match form {
-                        Form::Whole => longest.whole,
-                        Form::Fixed | Form::Scientific => longest.digits,
-                    };
-                    let start = Plain::start(form, how, &size, most, digits);
-                    all.extend(match negative {
-                        true => start.and_then(|start| start.after_minus(digits)),
-                        false => start,
-                    });
+        for clause in &set.clauses {
+            for interval in &clause.intervals {
+                let starts =
+                    |negative, longest| self.starts(clause, interval, are_whole, negative, longest);
+                let mut own = starts(negative, set.longest);
+                // What lies between the bounds can need more digits than they have.
+                if own.is_empty() && starts(!negative, set.longest).is_empty() {
+                    let longest = Longest::of(interval, clause.how.divisor);
+                    own = starts(negative, set.longest.or(longest));
                 }
+                all.extend(own);
             }
         }
-        self.or(all
-            .into_iter()
-            .map(|start| self.plain(Some(start)))
-            .collect())
+        let all = all.into_iter().map(|start| self.plain(Some(start)));
+        self.or(all.collect())
+    }
+
+    /// The states before the digits of an interval's numbers of one sign, one for each form.
+    fn starts(
+        &self,
+        clause: &Clause,
+        interval: &Interval,
+        are_whole: bool,
+        negative: bool,
+        longest: Longest,
+    ) -> Vec<Plain> {
+        let digits = self.numeric().digits();
+        let forms = match are_whole || clause.how.plain {
+            true => &Form::ALL[..1],
+            false => &Form::ALL[..],
+        };
+        let size = match negative {
+            true => interval.negated(),
+            false => interval.clone(),
+        };
+        let start = |&form: &Form| {
+            let most = match form {
+                Form::Whole => longest.whole,
+                Form::Fixed | Form::Scientific => longest.digits,
+            };
+            let start = Plain::start(form, &clause.how, &size, most, digits)?;
+            match negative {
+                true => start.after_minus(digits),
+                false => Some(start),
+            }
+        };
+        forms.iter().filter_map(start).collect()
     }
 
     fn plain(&self, plain: Option<Plain>) -> NodeId {

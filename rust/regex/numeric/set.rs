@@ -182,7 +182,7 @@ impl Set {
     fn has_more_within(&self, clause: &Clause, interval: &Interval, many: u64) -> bool {
         /// Numbers without a grid of their own are counted up to this point.
         const NEAR: i64 = 15;
-        let longest = self.longest.or(Longest::of(interval, clause.how.divisor));
+        let longest = self.longest;
         let (lower, upper) = (interval.lower.as_ref(), interval.upper.as_ref());
         let (grid, point) = match clause.how.divisor {
             Some(divisor) if divisor.is_multiple_of(Divisor::ONE) => (divisor, longest.whole),

@@ -1,0 +1,417 @@
+//! Characters that never lead astray: whatever text of them is read, it can be finished.
+//!
+//! That `[^\n]*a[^\n]{30}` can be finished after any text without line ends shows in how it is written: it
+//! begins with a repetition of those characters, and what comes after it has some text. Likewise
+//! `(?=.*a)(?=.*b).*`: wherever its parts are, all are content after `ab`. The states of such languages
+//! are more than can be made, but they need not be made to know that.
+//!
+//! Everything here is for one set of characters S, and says something of all its texts, S\*.
+
+use std::cell::Cell;
+
+use crate::regex::cost::NO_WAY;
+use crate::regex::node::{Node, NodeId, Regexes, Spelling, UNBOUNDED};
+use crate::regex::sketch::Sketch;
+use crate::work;
+
+/// Nodes that are looked at for one language.
+const LOOKS: usize = 400;
+
+/// Characters any text of which can be finished, if it has no more than `most` of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Free {
+    pub(crate) characters: Sketch,
+    pub(crate) most: u32,
+    /// With so many bytes inside a JSON string, or fewer.
+    pub(crate) rest: u32,
+}
+
+impl Free {
+    pub(crate) fn allows(&self, characters: Sketch, length: u32) -> bool {
+        length <= self.most && characters.is_in(self.characters)
+    }
+
+    /// Whether any text of these characters can be finished, however long.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.most == UNBOUNDED
+    }
+}
+
+impl Regexes {
+    /// Characters any text of which can be finished, as far as that shows in how a language is
+    /// written.
+    pub(crate) fn free(&self, id: NodeId) -> Free {
+        let memo = self.free_memo(id);
+        let free = memo.get_or_init(|| {
+            let free = self.find_free(id).or_else(|| self.free_within_limit(id));
+            free.map(Box::new)
+        });
+        free.as_deref().copied().unwrap_or_default()
+    }
+
+    fn find_free(&self, id: NodeId) -> Option<Free> {
+        let looks = Cell::new(LOOKS);
+        let characters = Look::new(self, Sketch::default(), &looks).candidates(id);
+        if characters == Sketch::default() {
+            return None;
+        }
+        looks.set(LOOKS);
+        let rest = Look::new(self, characters, &looks).before(id, Sketch::ALL)?;
+        Some(Free {
+            characters,
+            most: UNBOUNDED,
+            rest,
+        })
+    }
+
+    /// Of texts that do not reach the limit of a repetition that the language begins with.
+    fn free_within_limit(&self, id: NodeId) -> Option<Free> {
+        let (first, after) = match *self.node(id) {
+            Node::Concat(first, after) => (first, after),
+            _ => (id, NodeId::EMPTY),
+        };
+        if let Node::Repeat { body, max, .. } = *self.node(first)
+            && max != UNBOUNDED
+            && matches!(self.node(body), Node::Class(_))
+            && self.is_live(after)
+        {
+            return Some(Free {
+                characters: self.sketches(body).0,
+                most: max,
+                rest: NO_WAY,
+            })
+            .filter(|free| free.characters != Sketch::default());
+        }
+        None
+    }
+
+    /// Characters among which are all of a language's texts.
+    pub(crate) fn alphabet(&self, id: NodeId) -> Sketch {
+        let looks = Cell::new(LOOKS);
+        Look::new(self, Sketch::default(), &looks).alphabet(id)
+    }
+
+    /// Characters of which each text of a language holds one, if that shows in how it is written.
+    pub(super) fn needed(&self, id: NodeId) -> Option<Sketch> {
+        const FEW: usize = 64;
+        let looks = Cell::new(FEW);
+        Look::new(self, Sketch::default(), &looks).needed(id)
+    }
+}
+
+/// Looks at languages with one set of characters, S, in mind. Bytes are those of JSON strings.
+struct Look<'a> {
+    nodes: &'a Regexes,
+    of: Sketch,
+    left: &'a Cell<usize>,
+}
+
+impl<'a> Look<'a> {
+    fn new(nodes: &'a Regexes, of: Sketch, left: &'a Cell<usize>) -> Self {
+        Look { nodes, of, left }
+    }
+
+    fn node(&self, id: NodeId) -> Option<&'a Node> {
+        work::spend(1);
+        let left = self.left.get().checked_sub(1)?;
+        self.left.set(left);
+        Some(self.nodes.node(id))
+    }
+
+    /// A text t of `with` such that S\*t is in the language: its bytes.
+    fn before(&self, id: NodeId, with: Sketch) -> Option<u32> {
+        match *self.node(id)? {
+            Node::Repeat { body, min, max } => {
+                if max == UNBOUNDED && self.is_all(body) {
+                    return Some(min.saturating_mul(bytes_of(self.of)));
+                }
+                let first = self.before(body, with)?;
+                self.more(first, min.saturating_sub(1), body, with)
+            }
+            Node::Concat(a, b) => {
+                if let Some(first) = self.before(a, with) {
+                    return add(first, self.some(b, with)?);
+                }
+                self.nodes.nullable(a).then(|| self.before(b, with))?
+            }
+            Node::Or(ref parts) => parts.iter().find_map(|&part| self.before(part, with)),
+            Node::And(ref parts) => self.all_but_one(parts, |part| self.before(part, self.of)),
+            Node::Not(_) => self.around(id),
+            _ => None,
+        }
+    }
+
+    /// A text t of `with` such that tS\* is in the language: its bytes.
+    fn after(&self, id: NodeId, with: Sketch) -> Option<u32> {
+        match *self.node(id)? {
+            Node::Repeat { body, min, max } => {
+                if max == UNBOUNDED && self.is_all(body) {
+                    return Some(min.saturating_mul(bytes_of(self.of)));
+                }
+                let last = self.after(body, with)?;
+                self.more(last, min.saturating_sub(1), body, with)
+            }
+            Node::Concat(a, b) => {
+                if let Some(last) = self.after(b, with) {
+                    return add(last, self.some(a, with)?);
+                }
+                self.nodes.nullable(b).then(|| self.after(a, with))?
+            }
+            Node::Or(ref parts) => parts.iter().find_map(|&part| self.after(part, with)),
+            Node::And(ref parts) => self.all_but_one(parts, |part| self.after(part, self.of)),
+            Node::Not(_) => self.around(id),
+            _ => None,
+        }
+    }
+
+    /// A text t of S such that S\*tS\* is in the language: its bytes.
+    fn around(&self, id: NodeId) -> Option<u32> {
+        match *self.node(id)? {
+            Node::Repeat { body, min, max } => {
+                if max == UNBOUNDED && self.is_all(body) {
+                    return Some(min.saturating_mul(bytes_of(self.of)));
+                }
+                if min <= 1
+                    && let Some(bytes) = self.around(body)
+                {
+                    return Some(bytes);
+                }
+                if max < 2 {
+                    return None;
+                }
+                let both = add(self.before(body, self.of)?, self.after(body, self.of)?)?;
+                self.more(both, min.saturating_sub(2), body, self.of)
+            }
+            Node::Concat(a, b) => {
+                if let Some(first) = self.before(a, self.of)
+                    && let Some(last) = self.after(b, self.of)
+                {
+                    return add(first, last);
+                }
+                if self.nodes.nullable(b)
+                    && let Some(bytes) = self.around(a)
+                {
+                    return Some(bytes);
+                }
+                self.nodes.nullable(a).then(|| self.around(b))?
+            }
+            Node::Or(ref parts) => parts.iter().find_map(|&part| self.around(part)),
+            Node::And(ref parts) => parts
+                .iter()
+                .try_fold(0, |sum, &part| add(sum, self.around(part)?)),
+            Node::Not(inner) if self.misses(inner) => Some(0),
+            // What is longer than all of them is none of them.
+            Node::Not(inner) => {
+                let longest = self.longest(inner)?;
+                Some(longest.saturating_add(1).saturating_mul(bytes_of(self.of)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Of a conjunction: the text is put together of those of its parts, one of which, that stands
+    /// at the end or at the start, `outermost` gives. It is of S, too: the others hold whatever of S
+    /// stands around theirs.
+    fn all_but_one(
+        &self,
+        parts: &[NodeId],
+        outermost: impl Fn(NodeId) -> Option<u32>,
+    ) -> Option<u32> {
+        let mut has_outermost = false;
+        parts.iter().try_fold(0, |sum, &part| {
+            if let Some(bytes) = self.around(part) {
+                return add(sum, bytes);
+            }
+            if std::mem::replace(&mut has_outermost, true) {
+                return None;
+            }
+            add(sum, outermost(part)?)
+        })
+    }
+
+    /// The bytes of some text of `with` in the language.
+    fn some(&self, id: NodeId, with: Sketch) -> Option<u32> {
+        if with == Sketch::ALL
+            && let Some(&known) = self.nodes.cost_memo(id, Spelling::Json).get()
+        {
+            return (known != NO_WAY).then_some(known);
+        }
+        match *self.node(id)? {
+            Node::Empty => Some(0),
+            Node::Class(_) => {
+                let fitting = self.nodes.sketches(id).1.and(with);
+                (fitting != Sketch::default()).then(|| bytes_of(fitting))
+            }
+            Node::Words { .. } => {
+                let word = self.nodes.first_word(id)?;
+                let sketches = word.chars().map(|c| Sketch::of(c.into()));
+                sketches.take(LOOKS).try_fold(0, |sum, c| {
+                    work::spend(1);
+                    c.is_in(with).then(|| add(sum, bytes_of(c)))?
+                })
+            }
+            Node::Concat(a, b) => add(self.some(a, with)?, self.some(b, with)?),
+            Node::Or(ref parts) => parts.iter().find_map(|&part| self.some(part, with)),
+            Node::Repeat { min: 0, .. } => Some(0),
+            Node::Repeat { body, min, .. } => self.more(0, min, body, with),
+            Node::And(_) | Node::Not(_) if self.nodes.nullable(id) => Some(0),
+            Node::And(_) | Node::Told(_) | Node::Symbol(_) if with == Sketch::ALL => {
+                let known = self.nodes.direct_cost(id, Spelling::Json);
+                let known = known.filter(|&cost| cost != NO_WAY);
+                known.or_else(|| self.before(id, with).or_else(|| self.after(id, with)))
+            }
+            Node::And(_) => self.before(id, with).or_else(|| self.after(id, with)),
+            Node::Not(_) => self.around(id),
+            _ => None,
+        }
+    }
+
+    /// So many bytes, and those of some text of the language that comes so many times.
+    fn more(&self, bytes: u32, times: u32, body: NodeId, with: Sketch) -> Option<u32> {
+        match times {
+            0 => Some(bytes),
+            _ => add(bytes, self.some(body, with)?.saturating_mul(times)),
+        }
+    }
+
+    /// Whether all characters of S are in the language.
+    fn is_all(&self, id: NodeId) -> bool {
+        match self.nodes.node(id) {
+            _ if id == NodeId::CHAR => true,
+            Node::Class(_) => self.of.is_in(self.nodes.sketches(id).0),
+            Node::Or(parts) => self
+                .nodes
+                .class_among(parts)
+                .is_some_and(|class| self.of.is_in(self.nodes.sketches(class).0)),
+            _ => false,
+        }
+    }
+
+    /// Whether no text of S is in the language.
+    fn misses(&self, id: NodeId) -> bool {
+        match self.node(id) {
+            None => false,
+            Some(Node::Never) => true,
+            Some(Node::Class(_)) => self.nodes.sketches(id).1.misses(self.of),
+            Some(&Node::Concat(a, b)) => self.misses(a) || self.misses(b),
+            Some(Node::Or(parts)) => parts.iter().all(|&part| self.misses(part)),
+            Some(Node::And(parts)) => parts.iter().any(|&part| self.misses(part)),
+            Some(&Node::Repeat { body, min, .. }) => min > 0 && self.misses(body),
+            Some(_) => false,
+        }
+    }
+
+    /// The characters of the longest text, or more.
+    fn longest(&self, id: NodeId) -> Option<u32> {
+        match *self.node(id)? {
+            Node::Never | Node::Empty => Some(0),
+            Node::Class(_) => Some(1),
+            Node::Words { .. } => Some(self.nodes.longest_word(id)),
+            Node::Concat(a, b) => add(self.longest(a)?, self.longest(b)?),
+            Node::Or(ref parts) => parts
+                .iter()
+                .try_fold(0, |most, &part| Some(self.longest(part)?.max(most))),
+            Node::And(ref parts) => parts.iter().find_map(|&part| self.longest(part)),
+            Node::Repeat { max, .. } if max == UNBOUNDED => None,
+            Node::Repeat { body, max, .. } => Some(self.longest(body)?.saturating_mul(max)),
+            _ => None,
+        }
+    }
+
+    /// A set that may be worth a look.
+    fn candidates(&self, id: NodeId) -> Sketch {
+        let Some(node) = self.node(id) else {
+            return Sketch::default();
+        };
+        match *node {
+            Node::Repeat { body, max, .. } => {
+                let class = match self.nodes.node(body) {
+                    Node::Class(_) => Some(body),
+                    Node::Or(parts) => self.nodes.class_among(parts),
+                    _ => None,
+                };
+                match class {
+                    Some(class) if max == UNBOUNDED => self.nodes.sketches(class).0,
+                    _ => self.candidates(body),
+                }
+            }
+            Node::Concat(a, b) => {
+                let first = self.candidates(a);
+                match self.nodes.nullable(a) {
+                    true => larger(first, self.candidates(b)),
+                    false => first,
+                }
+            }
+            Node::Or(ref parts) => parts.iter().fold(Sketch::default(), |best, &part| {
+                larger(best, self.candidates(part))
+            }),
+            Node::And(ref parts) => {
+                parts
+                    .iter()
+                    .fold(Sketch::ALL, |all, &part| match all == Sketch::default() {
+                        true => all,
+                        false => all.and(self.candidates(part)),
+                    })
+            }
+            Node::Not(inner) if self.longest(inner).is_some() => Sketch::ALL,
+            Node::Not(inner) => match self.needed(inner) {
+                Some(needed) => Sketch::ALL.without(needed),
+                None => Sketch::default(),
+            },
+            _ => Sketch::default(),
+        }
+    }
+
+    /// Characters of which each text holds one; the fewest that are found.
+    fn needed(&self, id: NodeId) -> Option<Sketch> {
+        match *self.node(id)? {
+            Node::Class(_) => Some(self.nodes.sketches(id).1),
+            Node::Concat(a, b) => smaller(self.needed(a), self.needed(b)),
+            Node::Or(ref parts) => parts.iter().try_fold(Sketch::default(), |all, &part| {
+                Some(all.or(self.needed(part)?))
+            }),
+            Node::And(ref parts) => parts
+                .iter()
+                .fold(None, |best, &part| smaller(best, self.needed(part))),
+            Node::Repeat { body, min, .. } if min > 0 => self.needed(body),
+            _ => None,
+        }
+    }
+
+    fn alphabet(&self, id: NodeId) -> Sketch {
+        match self.node(id) {
+            Some(Node::Never | Node::Empty) => Sketch::default(),
+            Some(Node::Class(_)) => self.nodes.sketches(id).1,
+            Some(&Node::Concat(a, b)) => self.alphabet(a).or(self.alphabet(b)),
+            Some(Node::Or(parts)) => parts
+                .iter()
+                .fold(Sketch::default(), |all, &part| all.or(self.alphabet(part))),
+            Some(Node::And(parts)) => parts
+                .iter()
+                .fold(Sketch::ALL, |all, &part| all.and(self.alphabet(part))),
+            Some(&Node::Repeat { body, .. }) => self.alphabet(body),
+            _ => Sketch::ALL,
+        }
+    }
+}
+
+fn add(a: u32, b: u32) -> Option<u32> {
+    Some(a.saturating_add(b))
+}
+
+/// The bytes of some character of a set, or more.
+fn bytes_of(set: Sketch) -> u32 {
+    let plain = Sketch::around(0x20, 0x7E).without(Sketch::of(0x22).or(Sketch::of(0x5C)));
+    if set.misses(plain) { 6 } else { 1 }
+}
+
+fn larger(a: Sketch, b: Sketch) -> Sketch {
+    if b.size() > a.size() { b } else { a }
+}
+
+fn smaller(a: Option<Sketch>, b: Option<Sketch>) -> Option<Sketch> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if b.size() < a.size() { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}

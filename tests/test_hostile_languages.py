@@ -1,0 +1,139 @@
+"""Languages with more states than can be made: within the limits or a LimitError, never wrong."""
+
+import json
+import string
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from schemask import Grammar, LimitError, Matcher, Vocabulary, allocate_mask
+
+WORDS = [
+    "ab",
+    "abc",
+    " a",
+    "foo",
+    "foob",
+    "--",
+    "a-",
+    "Passw0rd",
+    "x" * 20,
+    "a" * 40,
+    "é",
+    "\n\n",
+    "\u2003",
+]
+TOKENS = [*(bytes([byte]) for byte in range(256)), *(word.encode() for word in WORDS)]
+VOCABULARY = Vocabulary([*TOKENS, b""], [len(TOKENS)])
+
+
+def lookaheads(count: int) -> str:
+    return "".join(f"(?=.*{letter})" for letter in string.ascii_lowercase[:count]) + ".*"
+
+
+def string_schema(**keywords: object) -> str:
+    return json.dumps({"type": "string", **keywords})
+
+
+def allowed(matcher: Matcher) -> set[int]:
+    mask = allocate_mask(1, VOCABULARY.size)
+    matcher.fill_mask(mask)
+    bits = np.unpackbits(mask.view(np.uint8), bitorder="little")[: VOCABULARY.size]
+    return set(np.flatnonzero(bits).tolist())
+
+
+def walk(grammar: Grammar, text: str) -> None:
+    """Reads a text; each mask is what trying each token says, each ending is one."""
+    matcher = grammar.compile(VOCABULARY).matcher()
+    for token in [*VOCABULARY.tokenize(text.encode()), None]:
+        found = allowed(matcher)
+        tried = {t for t in range(len(TOKENS)) if matcher.clone().accept(t)}
+        assert found - {len(TOKENS)} == tried
+        ended = matcher.clone()
+        assert ended.accept_bytes(matcher.completion())
+        assert ended.is_accepting
+        if token is None or not matcher.accept(token):
+            return
+
+
+@pytest.mark.parametrize("count", [5, 10, 15, 26])
+def test_lookaheads_of_a_password(count: int) -> None:
+    grammar = Grammar.from_regex(lookaheads(count))
+    assert sorted(grammar.compile(VOCABULARY).matcher().completion().decode()) == list(
+        string.ascii_lowercase[:count]
+    )
+    walk(grammar, "fooab")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "search", "text"),
+    [
+        (".*a.{30}", False, "abab\u2003aab"),
+        ("(.*a.{20}|.*b.{21}|.*c.{22})", False, "abcabc"),
+        ("[ab]*a[ab]{20}", False, "ababa"),
+        ("a.{20}b", True, "a--ab\n\nab"),
+        ("(.*a){30}", False, "xa" * 10),
+        (r"(?=\S)a.{3}a.{3}", True, " a-a"),
+        ("(?:[^a]|a(?!b))*", False, "xxa-"),
+    ],
+)
+def test_counts_after_any_text(pattern: str, search: bool, text: str) -> None:
+    walk(Grammar.from_regex(pattern, search), text)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        string_schema(allOf=[{"pattern": f"{letter}.{{10}}"} for letter in "abcd"]),
+        string_schema(
+            allOf=[{"pattern": p} for p in ("[a-z]", "[A-Z]", r"\d")], minLength=8, maxLength=64
+        ),
+        string_schema(
+            allOf=[{"pattern": "foo"}, {"pattern": r"\s"}],
+            **{"not": {"pattern": r"(.|foo)(?=.*\s)-"}},
+        ),
+        string_schema(
+            allOf=[{"pattern": r"(?=\S)a.{3}a.{3}"}],
+            **{"not": {"pattern": "[^a][^a]a"}},
+            maxLength=200,
+        ),
+        string_schema(pattern=lookaheads(9)),
+        string_schema(**{"not": {"format": "hostname"}}),
+    ],
+)
+def test_strings_of_which_much_is_asked(schema: str) -> None:
+    walk(Grammar.from_json_schema(schema), '"a foo-')
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Grammar.from_regex(".*a" * 2_000),
+        lambda: Grammar.from_regex("." * 90_000),
+        lambda: Grammar.from_regex("(" * 60 + "a" + "){0,2}" * 60),
+        lambda: Grammar.from_gbnf('root ::= "' + "a" * (1 << 20) + '"'),
+        lambda: Grammar.from_gbnf('root ::= "a" #' + "x" * (10 << 20)),
+        lambda: Grammar.from_gbnf(
+            "root ::= r0\n" + "\n".join(f'r{i} ::= "a" r{i + 1}' for i in range(50_000))
+        ),
+        lambda: Grammar.from_json_schema(
+            string_schema(allOf=[{"pattern": f"{c}.{{10}}"} for c in "abcdefgh"])
+        ),
+        lambda: Grammar.from_json_schema(
+            string_schema(format="date-time", minLength=20, maxLength=40, pattern="a.*b"),
+        ),
+    ],
+)
+def test_the_rest_ends_within_the_limits(make: Callable[[], Grammar]) -> None:
+    try:
+        matcher = make().compile(VOCABULARY).matcher()
+        allowed(matcher)
+        matcher.completion()
+    except LimitError:
+        pass
+    except ValueError as error:
+        # Some have no text at all, or none that is short enough.
+        assert (
+            "nothing satisfies" in str(error) or "ending" in str(error) or "undefined" in str(error)
+        )
