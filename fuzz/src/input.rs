@@ -5,7 +5,7 @@ use schemask::{Grammar, JsonSpelling, Options, PropertyOrder, Whitespace};
 use serde_json::Value;
 
 use crate::schema::{Key, Literal};
-use crate::walk::{Walk, accepts};
+use crate::walk::{Walk, accepts, spelled};
 
 /// How JSON is written.
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -79,13 +79,13 @@ pub fn walk_and_print(grammar: &Grammar, walk: &Walk) {
         Err(error) if error.is_limit() => return,
         Err(error) => panic!("{error}, in the grammar as it is printed:\n{print}"),
     };
-    let Some(text) = walk.text(&again) else {
+    let Some(tokens) = walk.tokens(&again) else {
         return;
     };
-    let taken = accepts(grammar, &text);
+    let text = spelled(&tokens);
     let shown = String::from_utf8_lossy(&text);
     assert_ne!(
-        taken,
+        accepts(grammar, &tokens),
         Some(false),
         "{shown:?} is a text of the print alone:\n{print}"
     );

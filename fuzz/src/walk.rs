@@ -1,12 +1,13 @@
 //! A text that is chosen token by token, with everything a matcher promises held against the slow
 //! way on its way.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arbitrary::Arbitrary;
 use schemask::{Error, Grammar, Matcher, Vocabulary};
 
 const STOP: u32 = 0;
+const SPECIAL: u32 = 1;
 
 /// Tokens that cross borders: of strings, keys, escapes, numbers, characters, rules.
 const LONGER: &[&str] = &[
@@ -108,11 +109,33 @@ pub struct Walk {
 const STEPS: usize = 24;
 
 /// A stop token, a special token, all bytes, and some longer tokens.
-pub fn vocabulary() -> Arc<Vocabulary> {
-    let mut tokens: Vec<Vec<u8>> = vec![Vec::new(), b"<special>".to_vec()];
+static TOKENS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let mut tokens: Vec<Vec<u8>> = vec![Vec::new(), MARK.into()];
     tokens.extend((0..=255).map(|byte| vec![byte]));
     tokens.extend(LONGER.iter().map(|token| token.as_bytes().to_vec()));
-    Arc::new(Vocabulary::new(&tokens, &[STOP], &[1]).expect("it is consistent"))
+    tokens
+});
+
+const MARK: &[u8] = b"<special>";
+
+fn vocabulary() -> Arc<Vocabulary> {
+    Arc::new(Vocabulary::new(&TOKENS, &[STOP], &[SPECIAL]).expect("it is consistent"))
+}
+
+/// What tokens spell.
+pub fn spelled(tokens: &[u32]) -> Vec<u8> {
+    tokens
+        .iter()
+        .flat_map(|&token| &TOKENS[token as usize])
+        .copied()
+        .collect()
+}
+
+fn shown(token: u32) -> String {
+    format!(
+        "{token} {:?}",
+        String::from_utf8_lossy(&TOKENS[token as usize])
+    )
 }
 
 /// What a call gave, or `None` where it came to a limit: no other error is allowed.
@@ -142,6 +165,11 @@ impl Walk {
     /// If a mask is not what `accept` takes, nothing may come next, a completion is refused, a
     /// budget is exceeded, or taking a token back leads elsewhere.
     pub fn text(&self, grammar: &Grammar) -> Option<Vec<u8>> {
+        self.tokens(grammar).map(|tokens| spelled(&tokens))
+    }
+
+    /// The tokens of such a text, without the stop token.
+    pub fn tokens(&self, grammar: &Grammar) -> Option<Vec<u32>> {
         let compiled = grammar.compile(vocabulary()).ok()?;
         let budget = self.budget.map(usize::from);
         // Too small a budget is an error.
@@ -150,7 +178,7 @@ impl Walk {
         for &pick in self.picks.iter().take(STEPS) {
             let allowed = checked_mask(&matcher)?;
             let before = matcher.clone();
-            let token = chosen(&allowed, pick, &matcher);
+            let token = chosen(&allowed, pick);
             go_on(&mut matcher, token, &mut text)?;
             if matcher.is_terminated() {
                 break;
@@ -180,8 +208,7 @@ fn checked_mask(matcher: &Matcher) -> Option<Vec<u32>> {
     if allowed != tried {
         let only = |some: &[u32], others: &[u32]| {
             let only = some.iter().filter(|token| !others.contains(token));
-            only.map(|&token| spelled(matcher, token))
-                .collect::<Vec<_>>()
+            only.map(|&token| shown(token)).collect::<Vec<_>>()
         };
         panic!(
             "the mask alone allows {:?}, accept alone takes {:?}",
@@ -201,25 +228,13 @@ fn mask(matcher: &Matcher) -> Option<Vec<u32>> {
     Some((0..vocabulary.size() as u32).filter(holds).collect())
 }
 
-fn spelled(matcher: &Matcher, token: u32) -> String {
-    let bytes = matcher
-        .compiled()
-        .vocabulary()
-        .token(token)
-        .unwrap_or_default();
-    format!("{token} {:?}", String::from_utf8_lossy(bytes))
-}
-
 /// A token by a pick. Most tokens are letters where text is free, and what ends it is rare: half of
 /// the picks prefer what structures JSON.
-fn chosen(allowed: &[u32], pick: u8, matcher: &Matcher) -> u32 {
-    let vocabulary = matcher.compiled().vocabulary();
+fn chosen(allowed: &[u32], pick: u8) -> u32 {
     let structures = |token: &u32| {
-        let bytes = vocabulary.token(*token).unwrap_or_default();
-        bytes.len() > 1
-            || bytes
-                .iter()
-                .any(|byte| br#"{}[]",:019-.etfn"#.contains(byte))
+        let bytes = &TOKENS[*token as usize];
+        let is_structure = |byte| br#"{}[]",:019-.etfn"#.contains(byte);
+        bytes.len() > 1 || bytes.iter().any(is_structure)
     };
     let preferred: Vec<u32> = match pick < 128 {
         true => allowed.iter().copied().filter(structures).collect(),
@@ -233,41 +248,50 @@ fn chosen(allowed: &[u32], pick: u8, matcher: &Matcher) -> u32 {
     from[usize::from(pick) % from.len()]
 }
 
-fn go_on(matcher: &mut Matcher, token: u32, text: &mut Vec<u8>) -> Option<()> {
+fn go_on(matcher: &mut Matcher, token: u32, text: &mut Vec<u32>) -> Option<()> {
     let accepted = within_limits(matcher.accept(token))?;
-    assert!(accepted, "{} was in the mask", spelled(matcher, token));
-    text.extend_from_slice(
-        matcher
-            .compiled()
-            .vocabulary()
-            .token(token)
-            .unwrap_or_default(),
+    assert!(
+        accepted,
+        "{} is refused after {:?}",
+        shown(token),
+        String::from_utf8_lossy(&spelled(text))
     );
+    text.extend((token != STOP).then_some(token));
     Some(())
 }
 
 /// Ends a text by its completion.
-fn end(matcher: &mut Matcher, text: &mut Vec<u8>) -> Option<()> {
+fn end(matcher: &mut Matcher, text: &mut Vec<u32>) -> Option<()> {
     if matcher.is_terminated() {
         return Some(());
     }
     let completion = within_limits(matcher.completion())?;
-    let tokens = matcher.compiled().vocabulary().tokenize(&completion);
-    for token in tokens.expect("each byte is a token") {
-        let accepted = within_limits(matcher.accept(token))?;
-        assert!(
-            accepted,
-            "the completion {:?} is refused",
-            String::from_utf8_lossy(&completion)
-        );
+    let mut rest = &completion[..];
+    while !rest.is_empty() {
+        // It spells a token that comes by its id, too.
+        if rest.starts_with(MARK) && within_limits(matcher.accept(SPECIAL))? {
+            text.push(SPECIAL);
+            rest = &rest[MARK.len()..];
+            continue;
+        }
+        let next = rest
+            .windows(MARK.len())
+            .skip(1)
+            .position(|part| part == MARK);
+        let (part, after) = rest.split_at(next.map_or(rest.len(), |at| at + 1));
+        let tokens = matcher.compiled().vocabulary().tokenize(part);
+        for token in tokens.expect("each byte is a token") {
+            go_on(matcher, token, text)?;
+        }
+        rest = after;
     }
-    assert!(matcher.is_accepting(), "{completion:?} completes nothing");
-    text.extend(completion);
+    let shown = String::from_utf8_lossy(&completion);
+    assert!(matcher.is_accepting(), "{shown:?} completes nothing");
     Some(())
 }
 
 /// Ends a text by any tokens that the masks allow.
-fn end_within(matcher: &mut Matcher, text: &mut Vec<u8>, budget: usize) -> Option<()> {
+fn end_within(matcher: &mut Matcher, text: &mut Vec<u32>, budget: usize) -> Option<()> {
     while !matcher.is_terminated() {
         let allowed = checked_mask(matcher)?;
         let token = match allowed.contains(&STOP) {
@@ -276,28 +300,34 @@ fn end_within(matcher: &mut Matcher, text: &mut Vec<u8>, budget: usize) -> Optio
                 let completion = within_limits(matcher.completion())?;
                 let tokens = matcher.compiled().vocabulary().tokenize(&completion);
                 let next = tokens.and_then(|tokens| tokens.first().copied());
-                next.filter(|token| allowed.contains(token))
-                    .unwrap_or(allowed[0])
+                let next = next.filter(|token| allowed.contains(token));
+                next.unwrap_or(allowed[0])
             }
         };
         go_on(matcher, token, text)?;
     }
+    let count = matcher.token_count();
     assert!(
-        matcher.token_count() <= budget + 1,
-        "the budget of {budget} is exceeded"
+        count <= budget + 1,
+        "{count} tokens with a budget of {budget}"
     );
     Some(())
 }
 
-/// Whether a grammar takes a whole text; `None` where a limit came in between.
-pub fn accepts(grammar: &Grammar, text: &[u8]) -> Option<bool> {
+/// Whether a grammar takes a whole text, token by token; `None` where a limit came in between.
+pub fn accepts(grammar: &Grammar, tokens: &[u32]) -> Option<bool> {
     let compiled = grammar.compile(vocabulary()).ok()?;
     let mut matcher = within_limits(compiled.matcher(None))?;
-    for &byte in text {
-        // Bytes follow the stop token and the special one.
-        if !within_limits(matcher.accept(u32::from(byte) + 2))? {
+    for &token in tokens {
+        if !within_limits(matcher.accept(token))? {
             return Some(false);
         }
     }
     Some(matcher.is_accepting())
+}
+
+/// The token of each byte.
+pub fn bytes(text: &str) -> Vec<u32> {
+    // They follow the stop token and the special one.
+    text.bytes().map(|byte| u32::from(byte) + 2).collect()
 }
