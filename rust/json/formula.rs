@@ -514,10 +514,8 @@ impl Formulas {
                 &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
                     out.push(rule);
                 }
-                Formula::And(parts) | Formula::Or(parts) => {
-                    if seen.insert(id) {
-                        stack.extend(parts.iter().rev().copied());
-                    }
+                Formula::And(parts) | Formula::Or(parts) if seen.insert(id) => {
+                    stack.extend(parts.iter().rev().copied());
                 }
                 &Formula::Not(part) => stack.push(part),
                 _ => {}

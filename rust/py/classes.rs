@@ -132,6 +132,8 @@ pub(super) struct Grammar(compile::Grammar);
 
 #[pymethods]
 impl Grammar {
+    // One argument for each option of Python's.
+    #[allow(clippy::too_many_arguments)]
     #[staticmethod]
     fn from_json_schema(
         py: Python<'_>,
@@ -156,6 +158,8 @@ impl Grammar {
         })?))
     }
 
+    // One argument for each option of Python's.
+    #[allow(clippy::too_many_arguments)]
     #[staticmethod]
     fn from_tree(
         py: Python<'_>,
@@ -203,6 +207,8 @@ impl Grammar {
         })?))
     }
 
+    // One argument for each option of Python's.
+    #[allow(clippy::too_many_arguments)]
     #[staticmethod]
     fn from_lark(
         py: Python<'_>,
