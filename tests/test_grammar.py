@@ -662,6 +662,10 @@ def test_empty_alternatives_of_lark(text: str, valid: list[str], invalid: list[s
         ("start: %json {", "not JSON", 1),
         ('start: "a', "not closed", 1),
         ("start: \"b\"..\"a\"", "range", 1),
+        # What an intersection is made of is not empty, but the intersection is.
+        ("start: A\nA: /a/ & /b/", "no text satisfies", 1),
+        ('start: "x" | A\nA: /./ &', "no text satisfies", 2),
+        ('start: "x" | A\nA: ~/[^]*/', "no text satisfies", 2),
     ],
 )  # fmt: skip
 def test_errors_of_lark_say_where(text: str, message: str, line: int) -> None:

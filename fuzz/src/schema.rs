@@ -19,15 +19,9 @@ impl Document {
             Value::Object(root) => root,
             verdict => return verdict,
         };
-        let text = Value::Object(root.clone()).to_string() + &self.p.to_json().to_string();
-        let mut definitions = Map::new();
-        for (name, schema) in [("p", &self.p), ("q", &self.q)] {
-            if text.contains(&format!("#/$defs/{name}")) {
-                definitions.insert(name.into(), schema.to_json());
-            }
-        }
-        if !definitions.is_empty() {
-            root.insert("$defs".into(), definitions.into());
+        if Value::Object(root.clone()).to_string().contains("#/$defs/") {
+            let definitions = json!({"p": self.p.to_json(), "q": self.q.to_json()});
+            root.insert("$defs".into(), definitions);
         }
         root.into()
     }

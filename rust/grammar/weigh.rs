@@ -89,8 +89,11 @@ fn settle(
     let mut mentions: Vec<Vec<ExprId>> = vec![Vec::new(); syntax.rules.len()];
     let mut bodies: Vec<Vec<usize>> = vec![Vec::new(); syntax.len()];
     for id in syntax.ids() {
-        for part in parts(syntax.expr(id)) {
-            users[part.0 as usize].push(id);
+        // An intersection is weighed as a whole: it may be empty though its parts are not.
+        if !is_leaf(syntax.expr(id)) {
+            for part in parts(syntax.expr(id)) {
+                users[part.0 as usize].push(id);
+            }
         }
         if let &Expr::Rule(rule) = syntax.expr(id) {
             mentions[rule.0 as usize].push(id);
