@@ -385,7 +385,7 @@ def _load_tools(path: Path) -> ToolSet:
     if not found:
         raise ToolError(f"{path}: no function has the decorator @tool")
     # One tool may have two names in the file.
-    return ToolSet(dict.fromkeys(found))
+    return ToolSet(list(dict.fromkeys(found)))
 
 
 def _read_json(name: str) -> Any:
