@@ -3,7 +3,7 @@
 //! The types are the generator: a schema is a list of keywords, each with what it may hold.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// A document: a schema, and definitions that all of it may refer to.
 #[derive(Arbitrary, Debug)]
