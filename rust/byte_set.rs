@@ -56,6 +56,11 @@ impl ByteSet {
         ByteSet([bits as u64, (bits >> 64) as u64, 0, 0])
     }
 
+    /// A bit for each byte.
+    pub(crate) fn words(self) -> [u64; 4] {
+        self.0
+    }
+
     pub(crate) fn len(self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }

@@ -470,7 +470,9 @@ impl Grammar {
             let is_tag = |name: &TokenName| matches!(name, TokenName::Tag(_));
             !set.names.iter().any(is_tag) && bits.iter().all(|&word| word == 0)
         };
-        let spells_all = vocabulary.unreachable_bytes().is_empty()
+        let regexes = &machine.frames.rules.scanner.regexes;
+        let mut unreachable = vocabulary.unreachable_bytes().iter();
+        let spells_all = unreachable.all(|&byte| regexes.can_do_without(byte))
             && !named
                 .iter()
                 .zip(tokens.iter().map(|bits| &**bits))
@@ -653,7 +655,7 @@ struct Compiled {
     vocabulary: Arc<Vocabulary>,
     /// The sets of tokens that the grammar names.
     tokens: TokenSets,
-    /// Whether the vocabulary can spell all that the grammar may ask for.
+    /// Whether the vocabulary can spell an ending of every text of the grammar, as short as any.
     spells_all: bool,
     engine: RwLock<Arc<Engine>>,
 }

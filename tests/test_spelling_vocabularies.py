@@ -108,6 +108,121 @@ def test_walks_of_schemas_end(schema: Any, missing: set[str], seed: int) -> None
         text += words.token(token)
 
 
+# As of a tokenizer that was trained on text without some characters: no token for a few control
+# characters and for three first bytes of others.
+UNSEEN = {0x04, 0x06, 0x13, 0x14, 0xC5, 0xF1, 0xF2}
+SEEN = [bytes([byte]) for byte in range(256) if byte not in UNSEEN]
+TRAINED = vocabulary(
+    *SEEN, b"ab", b'": "', "\U00040000", b"\xf2\x80", "a\u0140", b'","', b"\x03\x03"
+)
+EDGES = "\x03\x04\x05\x13\x14\x15ab\u013f\u0140\u017f\u0180\U0003ffff\U00040000\U000bffff\U000c0000"
+
+
+@st.composite
+def classes(draw: st.DrawFn) -> str:
+    """A class of a pattern whose ends lie about what no token spells."""
+    ends = draw(
+        st.lists(st.tuples(st.sampled_from(EDGES), st.sampled_from(EDGES)), min_size=1, max_size=2)
+    )
+    ranges = (f"\\u{{{ord(low):x}}}-\\u{{{ord(high):x}}}" for low, high in map(sorted, ends))
+    return f"[{draw(st.sampled_from(['', '', '^']))}{''.join(ranges)}]"
+
+
+PATTERNS = st.recursive(
+    classes() | st.sampled_from([".", "a", "b", r"\u{40000}"]),
+    lambda inner: (
+        st.tuples(inner, inner).map(lambda pair: f"(?:{pair[0]}{pair[1]})")
+        | st.tuples(inner, inner).map(lambda pair: f"(?:{pair[0]}|{pair[1]})")
+        | inner.map(lambda pattern: f"(?:{pattern}){{0,2}}")
+        | inner.map(lambda pattern: f"(?={pattern}){pattern}")
+    ),
+    max_leaves=5,
+)
+
+
+@settings(SETTINGS, max_examples=200)
+@given(
+    pattern=PATTERNS,
+    form=st.sampled_from(["text", "string", "key", "constant"]),
+    budget=st.sampled_from([None, 12, 24]),
+    seed=st.integers(0, 2**32),
+)
+@within_limits
+def test_characters_that_no_token_begins(
+    pattern: str, form: str, budget: int | None, seed: int
+) -> None:
+    """Whether some of them can be left out or must be looked at: no dead ends, nothing is lost."""
+    match form:
+        case "text":
+            grammar = Grammar.from_regex(f"^(?:{pattern})$")
+        case "string":
+            grammar = Grammar.from_json_schema(
+                {"pattern": f"^{pattern}$", "type": "string"}, "compact"
+            )
+        case "key":
+            keys: Any = {
+                "patternProperties": {f"^{pattern}$": {"type": "null"}},
+                "minProperties": 1,
+            }
+            schema = {**keys, "type": "object", "additionalProperties": False}
+            grammar = Grammar.from_json_schema(schema, "compact")
+        case _:
+            texts = ["\x04", "\U00040000", "a\u0140", "b"]
+            schema = {
+                "anyOf": [{"enum": texts}, {"properties": {texts[1]: True}, "minProperties": 1}]
+            }
+            schema["anyOf"][1]["additionalProperties"] = False
+            grammar = Grammar.from_json_schema({**schema, "type": ["string", "object"]}, "compact")
+    try:
+        matcher = grammar.compile(TRAINED).matcher(budget)
+    except (schemask.VocabularyError, schemask.LimitError, schemask.SchemaError):
+        return
+    everything = grammar.compile(EVERYTHING)
+    walk = np.random.default_rng(seed)
+    text = b""
+    for _ in range(10):
+        allowed = tokens_of(matcher, TRAINED)
+        ending = matcher.completion()
+        spelled = TRAINED.tokenize(ending)
+        assert spelled is not None
+        full = everything.matcher()
+        assert full.accept_bytes(text) and full.clone().accept_bytes(ending)
+        if budget is None:
+            # What is left out has no end: none that a byte or two more would be.
+            for token in set(range(TRAINED.size - 1)) - set(allowed):
+                after = full.clone()
+                if not after.accept_bytes(TRAINED.token(token)):
+                    continue
+                assert not any(ends_after(after, more) for more in [b"", *ENDINGS])
+        token = int(walk.choice(allowed))
+        if token == TRAINED.size - 1:
+            return
+        assert matcher.accept(token)
+        text += TRAINED.token(token)
+
+
+ENDINGS = [b'"', b'":null}', b"\x03", b"a", b"ab", b'a"', b'\x03"', "\U000c0000".encode()]
+
+
+def ends_after(matcher: schemask.Matcher, text: bytes) -> bool:
+    after = matcher.clone()
+    return after.accept_bytes(text) and after.is_accepting
+
+
+def test_a_vocabulary_can_do_without_characters_that_nothing_tells_apart() -> None:
+    for pattern in [r"[^\x00-\x1f]{2}", r"[^a]+", r"(?!.*b)[\s\S]*", r"\p{L}.*"]:
+        matcher = Grammar.from_regex(f"^{pattern}$").compile(TRAINED).matcher()
+        assert TRAINED.tokenize(matcher.completion()) is not None
+        tokens_of(matcher, TRAINED)
+    with pytest.raises(schemask.VocabularyError, match="0x04"):
+        Grammar.from_regex(r"^[\x04]$").compile(TRAINED)
+    with pytest.raises(schemask.VocabularyError, match="0xF2"):
+        Grammar.from_json_schema({"const": "\U000bffff"}).compile(TRAINED)
+    token = TRAINED.tokenize("\U00040000".encode())
+    matcher = Grammar.from_json_schema({"const": "\U00040000"}).compile(TRAINED).matcher()
+    assert token is not None and matcher.accept_bytes(b'"') and tokens_of(matcher, TRAINED) == token
+
+
 def test_a_text_that_nothing_can_spell_is_an_error_of_compiling() -> None:
     with pytest.raises(schemask.VocabularyError, match="no token is `c` alone"):
         Grammar.from_regex("a(c|d)").compile(vocabulary("a", "b"))

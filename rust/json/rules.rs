@@ -180,6 +180,11 @@ impl Rules {
 
     pub(super) fn new_object_rule(&self, mut rule: ObjectRule) -> FormulaId {
         rule.by_name = rule.properties.iter().cloned().collect();
+        let declared = rule.properties.iter().map(|(key, _)| key);
+        let dependent = rule.dependent.iter();
+        let dependent = dependent.flat_map(|(key, others)| others.iter().chain([key]));
+        let keys = declared.chain(&rule.required).chain(dependent);
+        keys.for_each(|key| self.scanner.regexes.tell_apart(key));
         let id = ObjectRuleId(self.objects.push(rule) as u32);
         self.formulas.assertion(Formula::Object(id))
     }

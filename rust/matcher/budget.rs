@@ -116,10 +116,9 @@ impl Matcher {
 
     /// An upper bound of the tokens that finish the text.
     fn ending_bytes(&self, config: Config) -> u64 {
-        if self.compiled.vocabulary().unreachable_bytes().is_empty() {
-            self.engine.machine.ending_bound(config)
-        } else {
-            u64::MAX
+        match self.speller() {
+            None => self.engine.machine.ending_bound(config),
+            Some(_) => u64::MAX,
         }
     }
 
@@ -277,9 +276,6 @@ impl Matcher {
             self.compiled.vocabulary(),
             self.compiled.limits().cache_bytes,
         );
-        if !vocabulary.unreachable_bytes().is_empty() {
-            return u64::MAX;
-        }
         let (machine, masks) = (&self.engine.machine, &self.engine.masks);
         masks.costliest(machine, vocabulary, self.now.config, mask, cap)
     }
@@ -298,12 +294,6 @@ struct Collector<'a> {
 impl Visitor for Collector<'_> {
     fn passes(&mut self, bound: u64) -> bool {
         bound < SOON
-            && self
-                .matcher
-                .compiled
-                .vocabulary()
-                .unreachable_bytes()
-                .is_empty()
     }
 
     fn wants(&mut self, at: Config) -> bool {
@@ -331,8 +321,7 @@ struct Dropper<'a> {
 
 impl Visitor for Dropper<'_> {
     fn passes(&mut self, bound: u64) -> bool {
-        let vocabulary = self.matcher.compiled.vocabulary();
-        bound < self.left as u64 && vocabulary.unreachable_bytes().is_empty()
+        bound < self.left as u64
     }
 
     fn wants(&mut self, at: Config) -> bool {

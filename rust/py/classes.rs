@@ -427,7 +427,7 @@ pub(super) struct Matcher(matcher::Matcher);
 
 #[pymethods]
 impl Matcher {
-    #[pyo3(signature = (bitmask, row = Integer(0)))]
+    #[pyo3(signature = (bitmask, row = Integer(0)), text_signature = "($self, bitmask, row=0)")]
     fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: Integer) -> PyResult<()> {
         let bitmask = arrays::bitmask(bitmask)?;
         let mut memory = arrays::one_row(&bitmask, row.0)?;
@@ -439,7 +439,7 @@ impl Matcher {
         Ok(detached(py, || batch::fill_row(&self.0, row))?)
     }
 
-    #[pyo3(signature = (bitmask, row = Integer(0)))]
+    #[pyo3(signature = (bitmask, row = Integer(0)), text_signature = "($self, bitmask, row=0)")]
     fn fill_unaffordable(
         &self,
         py: Python<'_>,

@@ -5,6 +5,7 @@ mod classes;
 pub(crate) mod codeset;
 pub(crate) mod cost;
 mod counts;
+mod edges;
 mod fingerprint;
 pub(crate) mod free;
 pub(crate) mod lower;

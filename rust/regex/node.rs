@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::intern::Interner;
 use crate::regex::codeset::{CodeSet, MAX, SCALARS};
+use crate::regex::edges::Edges;
 use crate::regex::fingerprint;
 use crate::regex::free::Free;
 use crate::regex::numeric::{self, Among, Plain, Reading};
@@ -120,6 +121,7 @@ pub(crate) struct Regexes {
     /// The fewest bytes of each symbol's texts.
     symbols: boxcar::Vec<u32>,
     numeric: numeric::Store,
+    edges: Edges,
     /// Of classes: the largest sketch that is in it, and the smallest that it is in.
     sketches: Mutex<FxHashMap<NodeId, (Sketch, Sketch)>>,
 }
@@ -149,6 +151,7 @@ impl Regexes {
             words: boxcar::Vec::new(),
             symbols: boxcar::Vec::new(),
             numeric: numeric::Store::default(),
+            edges: Edges::default(),
             sketches: Mutex::default(),
         }
     }
@@ -178,12 +181,34 @@ impl Regexes {
         }
         work::spend(set.ranges().len() / 2);
         work::hold(size_of_val(set.ranges()));
+        self.edges.add_set(&set);
         self.make(Node::Class(set))
     }
 
     /// Just this character.
     pub(crate) fn character(&self, c: char) -> NodeId {
-        self.make(Node::Class(CodeSet::single(u32::from(c))))
+        let set = CodeSet::single(u32::from(c));
+        self.edges.add_set(&set);
+        self.make(Node::Class(set))
+    }
+
+    /// Notes that these texts are told from others, by whatever means.
+    pub(crate) fn tell_apart(&self, text: &str) {
+        self.edges.add_text(text);
+    }
+
+    /// Whether texts without any character that begins with a byte, in UTF-8, are as good as all: each
+    /// text in a language, or rest of one, is no shorter than one without them.
+    pub(crate) fn can_do_without(&self, byte: u8) -> bool {
+        match byte {
+            // No text has these.
+            0xC0 | 0xC1 | 0xF5..=0xFF => true,
+            // What JSON and other forms need is left out, and what has no character before it.
+            0x01..=0x08 | 0x0B | 0x0C | 0x0E..=0x1F | 0x7F | 0xC2..=0xF4 => {
+                !self.edges.contains(byte)
+            }
+            _ => false,
+        }
     }
 
     /// A place for what is not read character by character: texts that the store knows nothing of,
@@ -235,6 +260,7 @@ impl Regexes {
         let bytes: usize = list.iter().map(|word| word.len()).sum();
         work::spend(4 * list.len() + bytes / 8);
         work::hold(size_of_val(&*list) + bytes);
+        list.iter().for_each(|word| self.tell_apart(word));
         let fingerprint = fingerprint::of_words(&list);
         let longest = list.iter().map(|word| word.len()).max();
         let list = self.words.push(WordList {
