@@ -89,8 +89,11 @@ def test_wrong_limits(limits: Any) -> None:
 
 
 COMPILES = """
-import schemask, sys
+import resource, schemask, signal, sys
 from test_limits import conjunction
+# A shell that starts this in the background has the signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 limits = {"compile_work": 1 << 50, "alternatives": 1 << 50, "memory_bytes": 1 << 50}
 print("begins", flush=True)
 try:
@@ -111,6 +114,7 @@ def test_ctrl_c_ends_a_long_call() -> None:
             with pytest.raises(subprocess.TimeoutExpired):
                 child.wait(0.5)
             child.send_signal(signal.SIGINT)
+            # Its processor time is limited, so this ends.
             assert child.stdout.readline() == "interrupted\n"
         finally:
             child.kill()
