@@ -29,7 +29,7 @@ class Verdict:
     """What became of one schema.
 
     Attributes:
-        error: The error at compile time, if there was one.
+        error: The error of compiling, or of a limit when texts were read, if there was one.
         refused: Texts of valid instances that the matcher did not take.
         accepted: Texts of invalid instances that it did take.
     """
@@ -67,19 +67,17 @@ def judge(
             grammar = schemask.Grammar.from_json_schema(
                 entry.schema, property_order=property_order, spelling=spelling
             )
+            compiled = grammar.compile(vocabulary)
+            for data, valid in entry.tests:
+                text = json.dumps(data, ensure_ascii=False)
+                taken = accepts(compiled.matcher(), llama, text, bitmask)
+                if spelling == "plain" and valid and not taken:
+                    text = json.dumps(with_integers(data), ensure_ascii=False)
+                    taken = accepts(compiled.matcher(), llama, text, bitmask)
+                if taken != valid:
+                    (verdict.refused if valid else verdict.accepted).append(text)
         except schemask.Error as error:
             verdict.error = error
-            yield verdict
-            continue
-        compiled = grammar.compile(vocabulary)
-        for data, valid in entry.tests:
-            text = json.dumps(data, ensure_ascii=False)
-            taken = accepts(compiled.matcher(), llama, text, bitmask)
-            if spelling == "plain" and not taken:
-                text = json.dumps(with_integers(data), ensure_ascii=False)
-                taken = accepts(compiled.matcher(), llama, text, bitmask)
-            if taken != valid:
-                (verdict.refused if valid else verdict.accepted).append(text)
         yield verdict
 
 
@@ -135,7 +133,9 @@ def main() -> None:
     for name, count in causes.most_common():
         print(f"  {name:<40}{count:>7}")
     if arguments.failures:
-        for verdict in compiled:
+        for verdict in verdicts:
+            if verdict.error is not None:
+                print(f"{verdict.id}: {verdict.error}"[:300])
             for text in verdict.refused:
                 print(f"{verdict.id} refuses {text[:300]}")
             for text in verdict.accepted:

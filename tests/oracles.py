@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import resource
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from grammars import LETTERS
+from memory import peak_bytes
 from workers import Asked, Limits
 
 ALPHABET = (*LETTERS, "d")
@@ -36,7 +36,7 @@ def _llama_grammar(path: str, grammar: str) -> Any:
 
     vocabulary = llama_cpp.llama_model_get_vocab(_llama_vocabulary(path).model)
     sampler = llama_cpp.llama_sampler_init_grammar(vocabulary, grammar.encode(), b"root")
-    if not sampler and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10 > _LIMITS.bytes / 2:
+    if not sampler and peak_bytes() > _LIMITS.bytes / 2:
         raise MemoryError  # that is how llama.cpp takes the end of its memory
     return sampler
 

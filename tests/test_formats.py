@@ -109,6 +109,9 @@ def numbers() -> Any:
     return st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9)
 
 
+# Longer integers are not plain.
+WHOLE = st.integers(-(10**32) + 1, 10**32 - 1)
+
 calls = st.one_of(
     some(
         city=hostile,
@@ -120,7 +123,7 @@ calls = st.one_of(
     some(
         code=(st.from_regex("[A-Z]{2}[0-9]{1,3}", fullmatch=True),),
         tags=(st.lists(hostile.map(lambda text: text[:5]), max_size=3),),
-        size=(some(width=st.integers(), big=(st.booleans(),)),),
+        size=(some(width=WHOLE, big=(st.booleans(),)),),
         price=(numbers(),),
     ).map(lambda arguments: ToolCall("shop.order-item/é", arguments)),
     st.just(ToolCall("ping", {})),
