@@ -28,6 +28,7 @@ import schemask
 from corpus import Entry, Llama3, llama3, maskbench
 from judges import Judges, NotJudged, Verdicts, translated
 from maskbench import vocabulary_of
+from plain import unplain
 from schemask._bytes import byte_vocabulary
 from workers import Outcome, Tell, run
 
@@ -207,6 +208,8 @@ class Walker:
         except ValueError as error:
             report.note("no JSON", entry.id, f"{error}: {data!r}")
             return
+        for literal in unplain(text):
+            report.note("not plain", entry.id, literal)
         if verdicts.agreed is True:
             report.counts["valid"] += 1
             return
