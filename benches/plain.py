@@ -100,7 +100,8 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=120)
     parser.add_argument("--temperature", type=float, default=1.0)
     arguments = parser.parse_args()
-    model = LlamaCppModel(Llama(str(model_path()), n_ctx=512, verbose=False))
+    llama = Llama(str(model_path()), n_ctx=512, n_threads=1, n_threads_batch=1, verbose=False)
+    model = LlamaCppModel(llama)
     for spelling in ("plain", "any"):
         counts: Counter[str] = Counter()
         longest = ""
