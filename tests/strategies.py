@@ -27,7 +27,7 @@ PATTERNS = [
     "^(ab|a)(b|)$",
 ]
 # They overlap each other and the keys.
-KEY_PATTERNS = ["^a", "b", "^.$", "^[^a]*$", " "]
+KEY_PATTERNS = ["^a", "b", "^.$", "^[^a]*$", " ", "^a$", "^(b|ab|zz)$"]
 # Of each format some strings and some near misses.
 FORMATS = {
     "date": ["2024-02-29", "1999-12-31", "2023-02-29", "2024-13-01", "2024-1-01", ""],

@@ -12,8 +12,9 @@ use crate::json::number::{Numbers, Side};
 use crate::json::rules::{ArrayRule, ChildId, ContainsRule, ObjectRule, Rules};
 use crate::json::unevaluated::Look;
 use crate::limits::Limits;
+use crate::regex::Ast;
 use crate::regex::lower;
-use crate::regex::node::{NodeId, UNBOUNDED};
+use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
 use crate::schema::model::{
     ArrayKeywords, InPlace, Keywords, Model, NumberKeywords, ObjectKeywords, Schema, SchemaId,
     StringKeywords, TypeSet,
@@ -63,6 +64,25 @@ impl Rules {
 
 /// Patterns of no more words are read as lists of them.
 const LISTED: usize = 64;
+
+/// The keys that a pattern matches.
+pub(super) enum Keys {
+    /// Few, as of `^(a|b)$`.
+    Words(Vec<Arc<str>>),
+    Language(NodeId),
+}
+
+/// The keys that a pattern of `patternProperties` matches.
+pub(super) fn keys(pattern: &Ast, regexes: &Regexes) -> Result<Keys, Error> {
+    let language = regexes.listed(lower::search(pattern, regexes)?, LISTED);
+    if !regexes.is_words(language) {
+        return Ok(Keys::Language(language));
+    }
+    let words = regexes.word_rests(language);
+    Ok(Keys::Words(
+        words.iter().map(|word| Arc::from(&**word)).collect(),
+    ))
+}
 
 pub(super) struct Reader<'a> {
     pub(super) rules: &'a Rules,
@@ -340,15 +360,20 @@ impl Reader<'_> {
 
     fn object(&self, object: &ObjectKeywords, parts: &mut Vec<FormulaId>) -> Result<(), Error> {
         let properties = object.properties.iter();
-        let mut patterns = Vec::with_capacity(object.patterns.len());
+        let regexes = &self.rules.scanner.regexes;
+        let (mut words, mut patterns) = (Vec::new(), Vec::new());
         for (pattern, schema) in &object.patterns {
-            let language = lower::search(pattern, &self.rules.scanner.regexes)?;
-            patterns.push((language, self.child(*schema)));
+            let child = self.child(*schema);
+            match keys(pattern, regexes)? {
+                Keys::Words(keys) => words.extend(keys.into_iter().map(|key| (key, child))),
+                Keys::Language(language) => patterns.push((language, child)),
+            }
         }
         let rule = ObjectRule {
             properties: properties
                 .map(|(key, id)| (Arc::from(&**key), self.child(*id)))
                 .collect(),
+            words,
             patterns,
             additional: object
                 .additional
@@ -365,7 +390,7 @@ impl Reader<'_> {
             ..ObjectRule::default()
         };
         let says_nothing = rule.properties.is_empty()
-            && rule.patterns.is_empty()
+            && object.patterns.is_empty()
             && object.additional.is_none()
             && rule.names.is_none()
             && rule.required.is_empty()

@@ -31,10 +31,13 @@ impl ChildId {
 pub(crate) struct ObjectRule {
     /// In order of appearance.
     pub(crate) properties: Vec<(Arc<str>, ChildId)>,
-    pub(super) by_name: FxHashMap<Arc<str>, ChildId>,
+    /// Keys that patterns of single words match, whether in `properties` or not.
+    pub(crate) words: Vec<(Arc<str>, ChildId)>,
+    /// Those in `properties` and in `words`.
+    pub(super) by_name: FxHashMap<Arc<str>, Vec<ChildId>>,
     /// Keys in these languages, whether in `properties` or not.
     pub(crate) patterns: Vec<(NodeId, ChildId)>,
-    /// Keys neither in `properties` nor in `patterns`.
+    /// Keys neither in `properties` nor in `words` nor in `patterns`.
     pub(crate) additional: ChildId,
     /// What all keys must be, as strings.
     pub(crate) names: Option<ChildId>,
@@ -179,7 +182,9 @@ impl Rules {
     }
 
     pub(super) fn new_object_rule(&self, mut rule: ObjectRule) -> FormulaId {
-        rule.by_name = rule.properties.iter().cloned().collect();
+        for (key, child) in rule.properties.iter().chain(&rule.words) {
+            rule.by_name.entry(key.clone()).or_default().push(*child);
+        }
         let declared = rule.properties.iter().map(|(key, _)| key);
         let dependent = rule.dependent.iter();
         let dependent = dependent.flat_map(|(key, others)| others.iter().chain([key]));
@@ -224,9 +229,14 @@ impl Rules {
     /// What a rule demands of the value of a key.
     pub(crate) fn property(&self, rule: u32, key: &str) -> FormulaId {
         let rule = self.object(rule);
-        let declared = rule.by_name.get(key).map(|&child| self.child(child));
+        let named = rule.by_name.get(key).map_or(&[][..], Vec::as_slice);
+        let mut parts: Vec<FormulaId> = named.iter().map(|&child| self.child(child)).collect();
         if !rule.has_patterns() {
-            return declared.unwrap_or_else(|| self.child(rule.additional));
+            return match parts[..] {
+                [] => self.child(rule.additional),
+                [only] => only,
+                _ => self.formulas.and(&parts),
+            };
         }
         let regexes = &self.scanner.regexes;
         if !regexes.matches(self.names(rule), key) {
@@ -234,7 +244,6 @@ impl Rules {
         }
         let patterns = rule.patterns.iter();
         let matching = patterns.filter(|(language, _)| regexes.matches(*language, key));
-        let mut parts: Vec<FormulaId> = declared.into_iter().collect();
         parts.extend(matching.map(|&(_, child)| self.child(child)));
         if parts.is_empty() {
             return self.child(rule.additional);

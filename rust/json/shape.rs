@@ -50,6 +50,8 @@ pub(crate) struct Shape {
     pub(crate) table: KeyTable,
     /// Undeclared keys that some rule names. Sorted.
     pub(crate) wanted: Vec<Key>,
+    /// What rules that name undeclared keys demand of their values, by rule and text.
+    of_words: FxHashMap<(u32, TextId), FormulaId>,
     /// One class of all undeclared keys, if nothing looks at their text.
     pub(crate) classes: Vec<KeyClass>,
     /// Whether each class has so many keys that one more or less makes no difference.
@@ -106,6 +108,7 @@ impl Shape {
             required: FxHashMap::default(),
             table: KeyTable::new([]),
             wanted: Vec::new(),
+            of_words: FxHashMap::default(),
             counted: 0,
             has_dependent: false,
             keys,
@@ -126,6 +129,14 @@ impl Shape {
             shape.has_dependent |= !rule.dependent.is_empty();
             let required = shape.required_by(rules, id);
             shape.wanted.extend(required.named());
+            work::spend(4 * rule.words.len());
+            for (word, _) in &rule.words {
+                if let key @ Key::Other(text, _) = shape.key(rules, word) {
+                    shape.wanted.push(key);
+                    let demand = rules.property(id, word);
+                    shape.of_words.insert((id, text), demand);
+                }
+            }
             shape.required.insert(id, required);
         }
         shape.wanted.sort_unstable();
@@ -230,10 +241,17 @@ impl Shape {
                 Some(demands) => demands[rank as usize],
                 None => rules.property(rule, &self.keys[rank as usize]),
             },
-            Key::Other(_, class) => match self.classes.get(usize::from(class)) {
-                Some(class) => class.demands[&rule],
-                None => FormulaId::FALSE,
-            },
+            Key::Other(text, class) => {
+                if !self.of_words.is_empty()
+                    && let Some(&demand) = self.of_words.get(&(rule, text))
+                {
+                    return demand;
+                }
+                match self.classes.get(usize::from(class)) {
+                    Some(class) => class.demands[&rule],
+                    None => FormulaId::FALSE,
+                }
+            }
         }
     }
 

@@ -11,9 +11,8 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::json::formula::FormulaId;
-use crate::json::read::Reader;
+use crate::json::read::{Keys, Reader, keys};
 use crate::json::rules::{ArrayRule, ChildId, ObjectRule};
-use crate::regex::lower;
 use crate::regex::node::NodeId;
 use crate::schema::model::{InPlace, Keywords, Schema, SchemaId};
 use crate::work;
@@ -343,13 +342,19 @@ impl Reader<'_> {
         if object.additional.is_some() {
             evaluated.patterns = NodeId::ANY;
         } else {
-            let keys = object.properties.iter().map(|(key, _)| Arc::from(&**key));
-            evaluated.keys = keys.collect();
-            evaluated.keys.sort_unstable();
+            let declared = object.properties.iter().map(|(key, _)| Arc::from(&**key));
+            evaluated.keys = declared.collect();
             let regexes = &self.rules.scanner.regexes;
-            let patterns = object.patterns.iter();
-            let patterns = patterns.map(|(pattern, _)| lower::search(pattern, regexes));
-            evaluated.patterns = regexes.or(patterns.collect::<Result<_, _>>()?);
+            let mut patterns = Vec::new();
+            for (pattern, _) in &object.patterns {
+                match keys(pattern, regexes)? {
+                    Keys::Words(words) => evaluated.keys.extend(words),
+                    Keys::Language(language) => patterns.push(language),
+                }
+            }
+            evaluated.keys.sort_unstable();
+            evaluated.keys.dedup();
+            evaluated.patterns = regexes.or(patterns);
         }
         evaluated.items = match array.items {
             Some(_) => u64::MAX,
