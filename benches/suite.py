@@ -21,7 +21,9 @@ import jsonschema_specifications
 
 import schemask
 from corpus import data_folder
+from maskbench import with_integers
 from schemask._bytes import byte_vocabulary
+from schemask.grammar import Spelling
 
 DRAFTS = {
     "draft7": "http://json-schema.org/draft-07/schema#",
@@ -144,8 +146,12 @@ def remotes(draft: str) -> dict[str, Any]:
     return documents
 
 
-def run(chosen: Iterable[Group]) -> Iterator[Result]:
-    """Tries every test of the groups."""
+def run(chosen: Iterable[Group], spelling: Spelling = "any") -> Iterator[Result]:
+    """Tries every test of the groups.
+
+    In plain spelling, values are written by `json.dumps`, and whole floats as integers, too: one of
+    these must be taken if the value is valid, and none if it is not.
+    """
     documents = {draft: remotes(draft) for draft in DRAFTS}
     for group in chosen:
         compiled: schemask.CompiledGrammar | None = None
@@ -154,7 +160,7 @@ def run(chosen: Iterable[Group]) -> Iterator[Result]:
             compiled = schemask.Grammar.from_json_schema(
                 written(group.schema),
                 property_order="any",
-                spelling="any",
+                spelling=spelling,
                 resources=documents[group.draft],
             ).compile(byte_vocabulary())
         except schemask.Error as error:
@@ -162,9 +168,15 @@ def run(chosen: Iterable[Group]) -> Iterator[Result]:
                 problem = f"{type(error).__name__}: {error}"
         for description, text, valid in group.tests:
             told = problem
-            if not problem and is_accepted(compiled, text) != valid:
+            texts = [text] if spelling == "any" else plainly(json.loads(text))
+            if not problem and any(is_accepted(compiled, text) for text in texts) != valid:
                 told = f"{'refused' if valid else 'accepted'}: {text[:200]}"
             yield Result(group.id, group.file, description, told)
+
+
+def plainly(value: Any) -> list[str]:
+    """A value in plain spelling, as it is and with integers for whole floats."""
+    return [json.dumps(form, ensure_ascii=False) for form in (value, with_integers(value))]
 
 
 def nothing_satisfies(error: schemask.Error) -> bool:
@@ -204,11 +216,12 @@ def main() -> None:
     parser.add_argument("--draft", choices=tuple(DRAFTS), help="both if not given")
     parser.add_argument("--only", default="*", help="a pattern of ids, such as '*/not#*'")
     parser.add_argument("--known", action="store_true", help="print the listed failures as well")
+    parser.add_argument("--spelling", choices=("plain", "any"), default="any")
     arguments = parser.parse_args()
 
     drafts = [arguments.draft] if arguments.draft else list(DRAFTS)
     chosen = [g for draft in drafts for g in groups(draft) if _is_like(arguments.only, g.id)]
-    results = list(run(chosen))
+    results = list(run(chosen, arguments.spelling))
     _table(results, lambda result: result.file)
     print()
     _table(results, lambda result: f"{result.file.partition('/')[0]} {part(result.file)}")

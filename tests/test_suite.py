@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
+from typing import Any
+
 import pytest
 
 from suite import DRAFTS, groups, known_failures, run, suite_file
@@ -17,11 +21,20 @@ def test_the_suite_is_there() -> None:
     assert sum(len(group.tests) for group in GROUPS) > 3000
 
 
+def is_long(problem: str) -> bool:
+    """Whether an integer was refused that has more digits than plain ones have."""
+    text = problem.removeprefix("refused: ")
+    return text != problem and abs(Decimal(json.loads(text))) >= 10**32
+
+
+@pytest.mark.parametrize("spelling", ["plain", "any"])
 @pytest.mark.parametrize("file", FILES)
-def test_a_file_of_the_suite(file: str) -> None:
-    results = list(run(group for group in GROUPS if group.file == file))
+def test_a_file_of_the_suite(file: str, spelling: Any) -> None:
+    results = list(run((group for group in GROUPS if group.file == file), spelling))
     listed = known_failures()
     failed = [result for result in results if result.problem]
+    if spelling == "plain":
+        failed = [result for result in failed if not is_long(result.problem)]
     assert [r for r in failed if not any(entry.matches(r) for entry in listed)] == []
     for entry in listed:
         matching = [result for result in results if entry.matches(result)]
