@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,7 +23,8 @@ def test_the_suite_is_there() -> None:
 def is_long(problem: str) -> bool:
     """Whether an integer was refused that has more digits than plain ones have."""
     text = problem.removeprefix("refused: ")
-    return text != problem and abs(Decimal(json.loads(text))) >= 10**32
+    value = json.loads(text) if text != problem else None
+    return isinstance(value, int | float) and abs(value) >= 10**32
 
 
 @pytest.mark.parametrize("spelling", ["plain", "any"])
