@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from typing import Any
 
 import pytest
@@ -22,9 +22,8 @@ def test_the_suite_is_there() -> None:
 
 def is_long(problem: str) -> bool:
     """Whether an integer was refused that has more digits than plain ones have."""
-    text = problem.removeprefix("refused: ")
-    value = json.loads(text) if text != problem else None
-    return isinstance(value, int | float) and abs(value) >= 10**32
+    number = re.fullmatch(r"refused: (-?[0-9][0-9.e+-]*)", problem)
+    return number is not None and abs(float(number[1])) >= 1e32
 
 
 @pytest.mark.parametrize("spelling", ["plain", "any"])
