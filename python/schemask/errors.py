@@ -121,7 +121,7 @@ def shortened(value: object, length: int = 80) -> str:
     """The value as an error or a `repr` shows it: on one line, and no longer than `length`."""
     try:
         text = repr(value)
-    except RecursionError:
-        text = f"a {type(value).__name__} nested too deeply to be shown"
+    except Exception:  # nested too deeply, of too many digits, or a `repr` that somebody else wrote
+        text = f"a {type(value).__name__} that cannot be shown"
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 3] + "..."

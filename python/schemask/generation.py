@@ -153,9 +153,13 @@ def check_count(name: str, value: object, least: int = 1) -> None:
 
 
 def check_prompt(prompt: object) -> None:
-    """Raises ModelError for a prompt that is no string."""
+    """Raises ModelError for a prompt that is no string, or one that UTF-8 cannot hold."""
     if not isinstance(prompt, str):
         raise ModelError(f"the prompt is a string, not {shortened(prompt)}")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise ModelError(f"the prompt has a lone surrogate at character {error.start}") from error
 
 
 def check_sampling(max_tokens: object, temperature: object, seed: object) -> None:

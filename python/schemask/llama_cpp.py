@@ -33,6 +33,7 @@ from schemask.generation import (
     Status,
     TextStream,
     check_compiled,
+    check_prompt,
     check_sampling,
     check_vocabulary,
     is_wish,
@@ -328,6 +329,7 @@ def encode_prompt(llama: Any, prompt: str | Sequence[int]) -> list[int]:
                 f"the prompt is a string or a list of token ids, not {shortened(prompt)}"
             )
         return [int(token_id) for token_id in ids]
+    check_prompt(prompt)
     ids = list(llama.tokenize(prompt.encode(), add_bos=False, special=True))
     bos = llama.token_bos()
     if not ids or (llama._model.add_bos_token() and ids[0] != bos):

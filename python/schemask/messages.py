@@ -14,6 +14,8 @@ from schemask.errors import DataError, FormatError
 Message: TypeAlias = dict[str, Any]
 
 _ROLES = ("system", "user", "assistant", "tool")
+# What OpenAI's interface calls some of them now, or called them once.
+_OTHER_ROLES = {"developer": "system", "function": "tool"}
 # What interfaces put beside these says nothing that a chat format writes: sources of the words.
 _KEYS = {
     *("role", "content", "reasoning_content", "tool_calls", "name", "tool_call_id"),
@@ -75,8 +77,8 @@ def check_messages(messages: Iterable[Mapping[str, Any]]) -> list[Message]:
 
     Taken as well is what OpenAI's client makes of its messages: arguments as JSON text, which may
     be empty; content that is None, or a list of parts that are text; a refusal, which is words, for
-    the content; one call under `function_call`; the messages as objects; and other keys that hold
-    None or nothing.
+    the content; one call under `function_call`; the roles "developer" and "function", which are
+    "system" and "tool"; the messages as objects; and other keys that hold None or nothing.
 
     Raises:
         FormatError: Another role, key or type; the message counts from 0.
@@ -121,6 +123,7 @@ def _check(message: Any, index: int) -> Message:
     if not isinstance(message, Mapping):
         fail(f"a message is an object, not {type(message).__name__}")
     role = message.get("role")
+    role = _OTHER_ROLES.get(str(role), role)
     if role not in _ROLES:
         fail(f"the role {role!r} is none of {', '.join(_ROLES)}")
     unknown = [key for key, value in message.items() if key not in _KEYS and _says_something(value)]
@@ -148,6 +151,8 @@ def _check(message: Any, index: int) -> Message:
     if calls:
         checked["tool_calls"] = [_check_call(call, fail) for call in calls]
     if message.get("name") is not None:
+        if not isinstance(message["name"], str):
+            fail(f"the name is a string, not {type(message['name']).__name__}")
         checked["name"] = message["name"]
     return checked
 

@@ -129,7 +129,7 @@ def generate(
         max_tokens: Limit per conversation, if the teacher is a model.
         attempts: How often to ask for a line before giving up.
         resume: False refuses to touch a file that has content.
-        progress: Show a progress bar on standard error.
+        progress: Show a progress bar on standard error, if that is a terminal.
 
     Raises:
         DataError: A file that cannot be continued (a damaged line, other tools, another writer) or
@@ -152,7 +152,7 @@ def generate(
             total=count,
             initial=min(report.found, count),
             unit="line",
-            disable=not progress,
+            disable=None if progress else True,
         )
         with bar:
             for index in range(report.found, count):

@@ -31,6 +31,7 @@ from schemask.generation import (
     TextStream,
     check_compiled,
     check_count,
+    check_prompt,
     check_vocabulary,
     is_wish,
     refusal,
@@ -304,6 +305,7 @@ def _prompt_list(
 
 def _encode(tokenizer: Any, prompt: str | Sequence[int]) -> list[int]:
     if isinstance(prompt, str):
+        check_prompt(prompt)
         ids = list(tokenizer(prompt)["input_ids"])
     elif isinstance(prompt, Iterable):
         ids = list(prompt)
