@@ -273,6 +273,7 @@ def _synth(options: argparse.Namespace) -> int:
         **shares,
         temperature=options.temperature,
         max_tokens=options.max_tokens,
+        progress=sys.stderr.isatty(),
     )
     refused = ", ".join(f"{count} {reason}" for reason, count in report.refused.items())
     print(f"{options.out}: {report.found + report.written} lines, {report.written} of them new")

@@ -7,12 +7,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from schemask.errors import GenerationError, ModelError
+from schemask.errors import GenerationError, ModelError, shortened
 from schemask.generation import (
     Completion,
     Status,
     TextStream,
     check_compiled,
+    check_is_vocabulary,
     check_prompt,
     check_sampling,
     check_vocabulary,
@@ -41,6 +42,11 @@ class TransformersModel:
         tokenizer: PreTrainedTokenizerBase,
         vocabulary: Vocabulary | None = None,
     ) -> None:
+        if not hasattr(model, "generate") or not hasattr(model, "config"):
+            raise ModelError(
+                f"the model is one of transformers that generates, not {shortened(model)}"
+            )
+        check_is_vocabulary(vocabulary)
         config = model.config.get_text_config()
         self.vocabulary = vocabulary or Vocabulary.from_transformers(
             tokenizer, vocab_size=config.vocab_size
