@@ -143,6 +143,12 @@ def check_is_vocabulary(vocabulary: object) -> None:
         raise ModelError(f"the vocabulary is a Vocabulary, not {shortened(vocabulary)}")
 
 
+def check_model(model: object) -> None:
+    """Raises ModelError for what is no model of transformers."""
+    if not hasattr(model, "generate") or not hasattr(model, "config"):
+        raise ModelError(f"the model is one of transformers, not {shortened(model)}")
+
+
 def check_vocabulary(vocabulary: Vocabulary, tokenize: Callable[[str], Sequence[int]]) -> None:
     """Raises ModelError if the model's own tokens of a text do not spell it in the vocabulary."""
     ids = tokenize(_PROBE)
@@ -170,6 +176,29 @@ def check_prompt(prompt: object) -> None:
         prompt.encode()
     except UnicodeEncodeError as error:
         raise ModelError(f"the prompt has a lone surrogate at character {error.start}") from error
+
+
+def check_number(name: str, value: object, most: float = math.inf) -> None:
+    """Raises ModelError for what is no number from 0 to `most`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise ModelError(f"{name} is a number, not {shortened(value)}")
+    if not 0 <= value <= most:
+        raise ModelError(f"{name} is from 0 to {most}, not {shortened(value)}")
+
+
+def check_token_ids(ids: Sequence[object], size: int) -> None:
+    """Raises ModelError for a prompt of no tokens, or of ids that a vocabulary of `size` lacks."""
+    if not ids:
+        raise ModelError("the prompt has no tokens")
+    for token_id in ids:
+        if isinstance(token_id, bool) or not isinstance(token_id, (int, np.integer)):
+            raise ModelError(
+                f"a prompt is a string or a list of token ids, not of {shortened(token_id)}"
+            )
+        if not 0 <= token_id < size:
+            raise ModelError(
+                f"token {shortened(token_id)} of the prompt is none of the model's {size}"
+            )
 
 
 def check_sampling(max_tokens: object, temperature: object, seed: object) -> None:

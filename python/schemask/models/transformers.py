@@ -7,13 +7,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from schemask.errors import GenerationError, ModelError, shortened
+from schemask.errors import GenerationError, ModelError
 from schemask.generation import (
     Completion,
     Status,
     TextStream,
     check_compiled,
     check_is_vocabulary,
+    check_model,
     check_prompt,
     check_sampling,
     check_vocabulary,
@@ -42,10 +43,7 @@ class TransformersModel:
         tokenizer: PreTrainedTokenizerBase,
         vocabulary: Vocabulary | None = None,
     ) -> None:
-        if not hasattr(model, "generate") or not hasattr(model, "config"):
-            raise ModelError(
-                f"the model is one of transformers that generates, not {shortened(model)}"
-            )
+        check_model(model)
         check_is_vocabulary(vocabulary)
         config = model.config.get_text_config()
         self.vocabulary = vocabulary or Vocabulary.from_transformers(
