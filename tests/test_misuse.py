@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import pickle
 import subprocess
@@ -549,3 +550,22 @@ def test_a_library_that_is_missing(module: str, library: str, extra: str) -> Non
 def test_messages_do_not_name_a_package_that_nobody_published() -> None:
     for path in Path(schemask.__file__).parent.rglob("*.py"):
         assert "pip install 'schemask" not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_help_tells_of_every_member() -> None:
+    """In the extension's own classes, and the same in the stub, which editors show."""
+    stub = ast.parse((Path(schemask.__file__).parent / "_native.pyi").read_text(encoding="utf-8"))
+    for node in stub.body:
+        if not isinstance(node, (ast.ClassDef, ast.FunctionDef)) or node.name in INTERNAL:
+            continue
+        owner = getattr(schemask._native, node.name)
+        told = {node.name: (ast.get_docstring(node), owner.__doc__)}
+        for member in node.body:
+            if isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
+                runtime = getattr(owner, member.name).__doc__
+                told[f"{node.name}.{member.name}"] = (ast.get_docstring(member), runtime)
+        for name, (written, shown) in told.items():
+            assert shown and written == inspect.cleandoc(shown), name
+
+
+INTERNAL = {"Grammar", "apply_mask"}

@@ -271,6 +271,7 @@ class ToolSet:
 
     @property
     def names(self) -> list[str]:
+        """The names of the tools, in order."""
         return list(self._tools)
 
     def __getitem__(self, name: str) -> Tool:
