@@ -266,6 +266,19 @@ def test_generate(tmp_path: Path, capsys: pytest.CaptureFixture[str], gguf_path:
     assert capsys.readouterr().out == first
 
 
+def test_a_text_that_the_limit_cut_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = write(tmp_path / "s.json", {"type": "string", "minLength": 9})
+    assert main(["generate", schema, "A long story as JSON:", "--max-tokens", "10"]) == 1
+    captured = capsys.readouterr()
+    assert isinstance(json.loads(captured.out), str)
+    assert captured.err.startswith("schemask: --max-tokens 10 cut the text short")
+    assert captured.err.count("\n") == 1
+    assert main(["generate", schema, "\ud800"]) == 1
+    assert "lone surrogate" in one_line_error(capsys)
+
+
 def test_models_that_cannot_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     schema = write(tmp_path / "s.json", PERSON)
     missing, broken = tmp_path / "missing.gguf", tmp_path / "broken.gguf"
