@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -112,8 +112,14 @@ def test_check_lists_every_unsupported_keyword(
         ({"type": "nonsense"}, "/type"),
         ({"$ref": "#/$defs/missing"}, "/$ref"),
         (False, "schema"),
-        ('{"a": ', "no JSON"),
-        ("", "no JSON"),
+        ('{"a": ', "not valid JSON"),
+        ("", "not valid JSON"),
+        ('"{}"', "must be an object"),
+        ("[]", "must be an object"),
+        ('{"const": NaN}', "not valid JSON"),
+        ('{"const": "\\ud800"}', "lone surrogate"),
+        (f'{{"const": 1{"0" * 6000}}}', "digits"),
+        ("[" * 100_000, "nested deeper"),
     ],
 )
 def test_check_of_what_is_no_schema(
@@ -130,12 +136,55 @@ def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture
         assert str(path) in one_line_error(capsys)
 
 
-def test_a_schema_from_standard_input(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def run(*arguments: str, redirect: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """The command in a process of its own; `redirect` as the shell takes it."""
+    command = shlex.join([sys.executable, "-m", "schemask", *arguments])
+    shell = ["bash", "-c", f"{command} {redirect}"]
+    return subprocess.run(shell, capture_output=True, **options)
+
+
+def test_a_schema_from_standard_input() -> None:
+    done = run("check", "-", input='\ufeff{"const": [1, "é"]}'.encode())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert 'example: [1, "é"]\n'.encode() in done.stdout
+
+
+def test_a_schema_is_read_to_the_last_digit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO('{"const": [1, "é"]}'))
-    assert main(["check", "-"]) == 0
-    assert 'example: [1, "é"]\n' in capsys.readouterr().out
+    assert main(["check", write(tmp_path / "s.json", '{"const": 0.12345678901234567890123}')]) == 0
+    assert "example: 0.12345678901234567890123\n" in capsys.readouterr().out
+
+
+def test_text_is_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
+    line = json.dumps({"messages": [{"role": "user", "content": "é😀"}]}, ensure_ascii=False)
+    text = f"\ufeff{line}\r\n\r\n{line}".encode()
+    written = '{"text": "<|im_start|>user\\né😀<|im_end|>\\n"}\n'.encode() * 2
+    (tmp_path / "data").write_bytes(text)
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "latin-1"}
+    for arguments, given in ((["format", "-"], text), (["format", str(tmp_path / "data")], b"")):
+        done = run(*arguments, input=given, env=environment)
+        assert (done.returncode, done.stderr, done.stdout) == (0, b"", written)
+    done = run("format", "-", input=b"\xff", env=environment)
+    assert done.returncode == 1 and done.stderr.startswith(b"schemask: standard input: not UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("redirect", "message"),
+    [
+        ("<&-", "standard input: Bad file descriptor"),
+        (">&-", "standard output: not writable"),
+        ("2>&-", ""),
+    ],
+)
+def test_streams_that_are_closed(tmp_path: Path, redirect: str, message: str) -> None:
+    data = "-" if redirect == "<&-" else write(tmp_path / "s.json", PERSON)
+    for command in ("check", "format"):
+        done = run(command, data, redirect=redirect)
+        assert done.returncode == (0 if (command, redirect) == ("check", "2>&-") else 1)
+        assert done.stderr.decode() == (f"schemask: {message}\n" if message else "") or (
+            command == "format" and redirect == ">&-"  # the schema is no conversation
+        )
 
 
 @pytest.mark.parametrize("form", [TOOL_CODE, HERMES])
@@ -173,6 +222,12 @@ def test_format(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: Any) -
         ('{"messages": [{"role": "user", "content": "<|im_end|>"}]}', "line 2: "),
         ('{"messages": [], "tools": [{"no": "name"}]}', "line 2: "),
         ('{"messages": [], "tools": "["}', "line 2: no JSON"),
+        ('{"messages": [], "messages": []}', "line 2: no JSON"),
+        ('{"messages": [], "n": NaN}', "line 2: no JSON"),
+        (f'{{"messages": {"9" * 5000}}}', "line 2: no JSON"),
+        ("[" * 100_000, "line 2: no JSON"),
+        ('{"messages": [{"role": "tool", "name": 5, "content": ""}]}', "line 2: "),
+        ('{"messages": [{"role": "user", "content": "\\ud800"}]}', "line 2: "),
     ],
 )
 def test_format_of_bad_lines(
@@ -211,6 +266,19 @@ def test_generate(tmp_path: Path, capsys: pytest.CaptureFixture[str], gguf_path:
     assert capsys.readouterr().out == first
 
 
+def test_a_text_that_the_limit_cut_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = write(tmp_path / "s.json", {"type": "string", "minLength": 9})
+    assert main(["generate", schema, "A long story as JSON:", "--max-tokens", "10"]) == 1
+    captured = capsys.readouterr()
+    assert isinstance(json.loads(captured.out), str)
+    assert captured.err.startswith("schemask: --max-tokens 10 cut the text short")
+    assert captured.err.count("\n") == 1
+    assert main(["generate", schema, "\ud800"]) == 1
+    assert "lone surrogate" in one_line_error(capsys)
+
+
 def test_models_that_cannot_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     schema = write(tmp_path / "s.json", PERSON)
     missing, broken = tmp_path / "missing.gguf", tmp_path / "broken.gguf"
@@ -235,16 +303,31 @@ def test_synth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_synth_with_bad_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = {
-        "none.py": "x = 1\n",
-        "object.json": {"name": "a"},
-        "nameless.json": [{"parameters": {}}],
-        "broken.json": "[",
+        "none.py": ("x = 1\n", "@tool"),
+        "object.json": ({"name": "a"}, "not a list"),
+        "nameless.json": ([{"parameters": {}}], "needs a name"),
+        "broken.json": ('[\n"a', "broken.json: line 2: no JSON"),
+        "deep.json": ("[" * 100_000, "deep.json: no JSON"),
+        "raises.py": ("\n1 / 0\n", "raises.py: line 2: ZeroDivisionError"),
+        "syntax.py": ("\n\nx = (\n", "syntax.py: line 3: SyntaxError"),
+        "imports.py": ("import json.nowhere\n", "imports.py: line 1: ModuleNotFoundError"),
+        "exits.py": ("raise SystemExit(0)\n", "exits.py: line 1: SystemExit"),
+        "tool.py": ("from schemask import tool\n@tool\ndef f(x): pass\n", "tool.py: line 2: f: "),
     }
-    for name, content in files.items():
+    for name, (content, message) in files.items():
         tools = write(tmp_path / name, content)
         assert main(["synth", tools, "--out", str(tmp_path / "out"), "--count", "1"]) == 1
-        one_line_error(capsys)
+        assert message in one_line_error(capsys)
     assert not (tmp_path / "out").exists()
+
+
+def test_teachers_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    synth = ["synth", write(tmp_path / "tools.py", TOOLS), "--out", str(tmp_path / "out")]
+    for options in (["--base-url", "x"], ["--openai", "m", "--model", "a.gguf"]):
+        with pytest.raises(SystemExit) as exit_:
+            main([*synth, *options])
+        assert exit_.value.code == 2
+        assert options[0] in capsys.readouterr().err
 
 
 def test_synth_without_a_key(

@@ -131,6 +131,20 @@ def test_standard_output_that_is_full(tmp_path: Path) -> None:
     assert done.stderr == "schemask: standard output: No space left on device\n"
 
 
+def test_pipes_are_written_as_they_are(tmp_path: Path) -> None:
+    data, fifo, copy = tmp_path / "data.jsonl", tmp_path / "fifo", tmp_path / "copy"
+    data.write_text(LINE * 2000)
+    os.mkfifo(fifo)
+    command = [sys.executable, "-m", "schemask", "format", str(data), "--out"]
+    for reader, status, lines in (("cat", 0, 2000), ("head -n 1", 1, 1)):
+        with subprocess.Popen(f"{reader} {fifo} > {copy}", shell=True):
+            done = subprocess.run([*command, str(fifo)], stderr=subprocess.PIPE, timeout=60)
+        assert (done.returncode, copy.read_bytes().count(b"\n")) == (status, lines)
+        assert done.stderr.decode() == (f"schemask: {fifo}: Broken pipe\n" if status else "")
+    done = subprocess.run([*command, "/dev/stdout"], capture_output=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.count(b"\n") == 2000
+
+
 def test_places_where_nothing_can_be_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,7 +163,7 @@ def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "out").write_text("kept")
     script = (
-        "import os, sys, schemask.synth; from schemask.cli import main\n"
+        "import os, sys, encodings.utf_8_sig, schemask.synth; from schemask.cli import main\n"
         "os.setgid(65534); os.setuid(65534); sys.exit(main(sys.argv[1:]))"
     )
     for parent in (tmp_path, *tmp_path.parents[:2]):

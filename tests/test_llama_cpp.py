@@ -225,14 +225,25 @@ def test_what_the_budget_cut_is_told(llama: Llama, gemma_vocabulary: Vocabulary)
 def test_complete_says_what_is_wrong(llama: Llama, compiled: Any) -> None:
     grammar = Grammar.from_json_schema({})
     for prompt, given, options, message in (
-        (None, compiled, {}, "the prompt is"),
-        (["a"], compiled, {}, "the prompt is"),
+        (None, compiled, {}, "a prompt is"),
+        (["a"], compiled, {}, "a prompt is"),
+        (b"a", compiled, {}, "a prompt is"),
+        ([], compiled, {}, "no tokens"),
+        ([-1], compiled, {}, "token -1"),
+        ([10**9], compiled, {}, "token 1000000000"),
+        ("\ud800", compiled, {}, "lone surrogate"),
         (PROMPT, grammar, {}, "compile it"),
         (PROMPT, grammar.compile(byte_vocabulary()), {}, "another vocabulary"),
         (PROMPT, compiled, {"max_tokens": -1}, "max_tokens"),
         (PROMPT, compiled, {"temperature": -1}, "temperature"),
         (PROMPT, compiled, {"seed": "x"}, "seed"),
         (PROMPT, compiled, {"stop": [""]}, "stop"),
+        (PROMPT, compiled, {"stop": None}, "stop"),
+        (PROMPT, compiled, {"on_text": 3}, "on_text"),
+        (PROMPT, compiled, {"top_k": 1.5}, "top_k"),
+        (PROMPT, compiled, {"top_p": None}, "top_p"),
+        (PROMPT, compiled, {"top_p": math.nan}, "top_p"),
+        (PROMPT, compiled, {"min_p": 2}, "min_p"),
     ):
         with pytest.raises(ModelError, match=message):
             complete(llama, prompt, given, **options)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import pickle
 import subprocess
@@ -19,6 +20,7 @@ import typing_extensions
 import schemask
 from schemask import (
     Grammar,
+    Tool,
     ToolSet,
     Vocabulary,
     allocate_mask,
@@ -30,7 +32,7 @@ from schemask import (
 from schemask._bytes import byte_vocabulary
 from schemask.agent import AgentResult, Step, run_agent
 from schemask.generation import check_vocabulary
-from schemask.models import CallableModel, OpenAIModel
+from schemask.models import CallableModel, LlamaCppModel, OpenAIModel, TransformersModel
 from schemask.synth import generate
 
 BYTES = byte_vocabulary()
@@ -231,7 +233,54 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("temperature", lambda: synth(temperature=-1)),
     ("max_tokens", lambda: synth(max_tokens=0)),
     ("nowhere", lambda: synth()),
+    # What would be taken for its opposite, or for something else, without a word.
+    ("additional_properties", lambda: from_schema({}, additional_properties="no")),
+    ("parallel", lambda: from_tools(parallel="no")),
+    ("reasoning", lambda: from_tools(reasoning=None)),
+    ("max_calls", lambda: from_tools(max_calls=0)),
+    ("max_calls", lambda: from_tools(max_calls=10**5000)),
+    ("carry_out_truncated", lambda: agent(carry_out_truncated="no")),
+    ("parallel", lambda: agent(parallel="no")),
+    ("on_step", lambda: agent(on_step=3)),
+    ("examples", lambda: agent(examples="Hi!")),
+    ("resume", lambda: synth(resume="no")),
+    ("seed", lambda: synth(seed="one")),
+    ("path", lambda: synth(path="a\0b")),
+    ("path", lambda: synth(path="\ud800")),
+    ("add_generation_prompt", lambda: render(add_generation_prompt="no")),
+    ("messages", lambda: render(None)),
+    ("messages", lambda: render("Hi!")),
+    ("messages", lambda: render({"role": "user", "content": "Hi!"})),
+    ("name", lambda: render([{"role": "tool", "name": 3, "content": ""}])),
+    ("name", lambda: HERMES.render_call(None, {})),  # type: ignore[arg-type]
+    ("arguments", lambda: HERMES.render_call("f", [])),  # type: ignore[arg-type]
+    ("parameters", lambda: HERMES.render_call("f", {}, 3)),  # type: ignore[arg-type]
+    ("result", lambda: HERMES.tool_message("f", None)),  # type: ignore[arg-type]
+    ("text", lambda: HERMES.parse(b"words")),  # type: ignore[arg-type]
+    ("event", lambda: chat_format.turn_of(["words"])),  # type: ignore[list-item]
+    ("object", lambda: chat_format.messages_from_example([])),  # type: ignore[arg-type]
+    ("name", lambda: Tool(3, "", {})),  # type: ignore[arg-type]
+    ("description", lambda: Tool("f", 3, {})),  # type: ignore[arg-type]
+    ("parameters", lambda: Tool("f", "", None)),  # type: ignore[arg-type]
+    ("function", lambda: Tool("f", "", {}, 3)),  # type: ignore[arg-type]
+    ("name", lambda: tool(name=3)(price.function)),  # type: ignore[call-overload]
+    ("description", lambda: Tool.from_definition({"name": "f", "description": 0})),
+    ("tool", lambda: ToolSet([price])[[]]),  # type: ignore[index]
+    ("mask", lambda: allocate_mask(2**80, 257)),
+    ("schema", lambda: from_schema({"maximum": 10**5000})),
+    ("Schema", lambda: from_schema(10**5000)),
+    ("limit", lambda: from_schema({}, limits={"timeout": 10**5000})),
+    ("prompt", lambda: MODEL.generate("\ud800")),
+    ("stop", lambda: MODEL.generate("a", stop=None)),  # type: ignore[arg-type]
+    ("on_text", lambda: MODEL.generate("a", on_text=3)),  # type: ignore[arg-type]
+    ("max_tokens", lambda: MODEL.generate("a", max_tokens=0)),
+    ("model", lambda: TransformersModel(None, None)),  # type: ignore[arg-type]
+    ("vocabulary", lambda: LlamaCppModel(None, "gpt2")),  # type: ignore[arg-type]
 ]
+
+
+def render(messages: Any = (), **options: Any) -> str:
+    return HERMES.render(messages, **options)
 
 
 async def coroutine(x: int) -> None:
@@ -261,6 +310,91 @@ def test_a_wrong_argument_is_named(named: str, call: Callable[[], Any]) -> None:
     assert isinstance(error, schemask.Error) or "while processing" in notes
 
 
+# Every function with arguments that it takes.
+USES: list[tuple[Callable[..., Any], dict[str, Any]]] = [
+    (from_schema, {"schema": {}, "resources": {}, "limits": {}, "whitespace": "compact"}),
+    (from_schema, {"schema": {}, "property_order": "any", "spelling": "any", "strict": False}),
+    (from_tools, {"tools": [DEFINITION], "format": "hermes", "tool_choice": "auto"}),
+    (from_tools, {"min_calls": 1, "max_calls": 2, "parallel": True, "limits": None}),
+    (Grammar.from_gbnf, {"text": 'root ::= "a"', "root": "root", "limits": None}),
+    (Grammar.from_lark, {"text": 'start: "a"', "start": "start", "strict": True}),
+    (Grammar.from_regex, {"pattern": "a", "search": True}),
+    (Grammar.literal, {"text": "a"}),
+    (Grammar.token, {"token": 1}),
+    (Grammar.reference, {"name": "a"}),
+    (OPEN.repeat, {"min": 1, "max": 2}),
+    (OPEN.define, {"a": OPEN}),
+    (OPEN.compile, {"vocabulary": BYTES}),
+    (COMPILED.matcher, {"max_tokens": 9}),
+    (MATCHER.clone().accept, {"token_id": 1}),
+    (MATCHER.clone().accept_bytes, {"data": b"1"}),
+    (MATCHER.clone().rollback, {"count": 0}),
+    (MATCHER.clone().fill_mask, {"bitmask": allocate_mask(1, 257), "row": 0}),
+    (MATCHER.clone().fill_unaffordable, {"bitmask": allocate_mask(1, 257), "row": 0}),
+    (fill_masks, {"matchers": [MATCHER.clone()], "bitmask": allocate_mask(1, 257)}),
+    (allocate_mask, {"batch": 1, "vocab_size": 257}),
+    (apply_mask, {"logits": zeros(257, np.float32), "bitmask": allocate_mask(1, 257)}),
+    (Vocabulary, {"tokens": [b"a", b""], "stop_token_ids": [1], "special_token_ids": []}),
+    (Vocabulary.from_transformers, {"tokenizer": None, "vocab_size": 3, "stop_token_ids": [1]}),
+    (Vocabulary.from_tiktoken, {"encoding": None, "stop_token_ids": [1]}),
+    (Vocabulary.from_llama_cpp, {"llama": None}),
+    (BYTES.token, {"id": 1}),
+    (BYTES.tokenize, {"data": b"a"}),
+    (ToolSet, {"tools": [price]}),
+    (ToolSet([price]).__contains__, {"name": "price"}),
+    (ToolSet([price]).__getitem__, {"name": "price"}),
+    (Tool, {"name": "f", "description": "", "parameters": {}, "function": None}),
+    (Tool.from_function, {"function": price.function, "name": "f", "description": ""}),
+    (Tool.from_definition, {"definition": DEFINITION}),
+    (lambda **members: Tool.from_definition({**DEFINITION, **members}), {"parameters": None}),
+    (price.bind, {"arguments": {"symbol": "A"}}),
+    (lambda symbol: price.call({"symbol": symbol}), {"symbol": "A"}),
+    (chat_format.chat_format, {"name_or_format": "hermes"}),
+    (render, {"messages": [], "tools": [price], "add_generation_prompt": True}),
+    (HERMES.render_call, {"name": "f", "arguments": {}, "parameters": {}}),
+    (HERMES.tool_message, {"name": "f", "text": ""}),
+    (HERMES.render_assistant, {"message": {"role": "assistant", "content": ""}, "tools": []}),
+    (HERMES.parse, {"text": "words", "tools": [price]}),
+    (HERMES.tree, {"tools": [price], "tool_choice": "auto", "max_calls": 1, "reasoning": False}),
+    (chat_format.call_schema, {"tools": ToolSet([price])}),
+    (chat_format.check_messages, {"messages": []}),
+    (chat_format.messages_from_example, {"example": {"messages": []}}),
+    (chat_format.ParsedTurn.from_message, {"message": {"role": "assistant", "content": ""}}),
+    (chat_format.turn_of, {"events": []}),
+    (MODEL.generate, {"prompt": "", "max_tokens": 1, "stop": [], "temperature": 0, "seed": 0}),
+    (agent, {"model": MODEL, "tools": [price], "messages": "Hi!", "format": "hermes"}),
+    (agent, {"tool_choice": "auto", "max_steps": 1, "max_tokens": 9, "system": "", "examples": []}),
+    (agent, {"parallel": True, "carry_out_truncated": True, "temperature": 0, "seed": 0}),
+    (synth, {"teacher": MODEL, "tools": [price], "count": 0, "path": "/dev/null/x", "seed": 0}),
+    (synth, {"words": 0, "parallel": 0, "attempts": 1, "resume": True, "max_tokens": 1}),
+    (LlamaCppModel, {"llama": None, "vocabulary": None}),
+    (TransformersModel, {"model": None, "tokenizer": None, "vocabulary": None}),
+    (OpenAIModel, {"client": None, "model": "m"}),
+]
+ODD: list[Any] = [
+    *(None, "", "x", "x\0", "\ud800", b"", b"x", 0, -1, 2**80, 10**5000, 1.5, float("nan"), True),
+    *([], [None], ["a"], [[]], {}, {"a": 1}, {1: 2}, {1}, (1, 2), range(3), [{}], float("inf")),
+    *(object(), int, zeros(1), np.float32(1), Exception("x"), OPEN, COMPILED, BYTES, MATCHER),
+]
+
+
+@pytest.mark.parametrize(("function", "arguments"), USES)
+def test_any_wrong_value_is_taken_or_told(
+    function: Callable[..., Any], arguments: dict[str, Any]
+) -> None:
+    """Never a bare error from inside."""
+    for name in arguments:
+        for odd in [*ODD, iter([1])]:
+            given = {**arguments, name: odd}
+            try:
+                function(**given)
+            except schemask.Error:
+                pass
+            except TypeError as error:
+                notes = "".join(getattr(error, "__notes__", ()))
+                assert "while processing" in notes, (name, type(odd))
+
+
 def test_every_public_function_is_misused() -> None:
     """A name that is added to the package has to be added above, too."""
     source = inspect.getsource(sys.modules[__name__])
@@ -276,7 +410,7 @@ def test_every_public_function_is_misused() -> None:
                 assert f".{name}(" in source, f"{owner.__name__}.{name}"
 
 
-MADE_BY_OTHERS = {"CompiledGrammar", "Matcher", "Tool", "Limits"}
+MADE_BY_OTHERS = {"CompiledGrammar", "Matcher", "Limits"}
 NO_ARGUMENTS = {"to_gbnf", "optional", "completion", "forced_tokens", "reset", "clone"}
 
 
@@ -416,3 +550,22 @@ def test_a_library_that_is_missing(module: str, library: str, extra: str) -> Non
 def test_messages_do_not_name_a_package_that_nobody_published() -> None:
     for path in Path(schemask.__file__).parent.rglob("*.py"):
         assert "pip install 'schemask" not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_help_tells_of_every_member() -> None:
+    """In the extension's own classes, and the same in the stub, which editors show."""
+    stub = ast.parse((Path(schemask.__file__).parent / "_native.pyi").read_text(encoding="utf-8"))
+    for node in stub.body:
+        if not isinstance(node, (ast.ClassDef, ast.FunctionDef)) or node.name in INTERNAL:
+            continue
+        owner = getattr(schemask._native, node.name)
+        told = {node.name: (ast.get_docstring(node), owner.__doc__)}
+        for member in node.body:
+            if isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
+                runtime = getattr(owner, member.name).__doc__
+                told[f"{node.name}.{member.name}"] = (ast.get_docstring(member), runtime)
+        for name, (written, shown) in told.items():
+            assert shown and written == inspect.cleandoc(shown), name
+
+
+INTERNAL = {"Grammar", "apply_mask"}

@@ -493,6 +493,10 @@ def test_generate_warns_of_texts_that_were_cut(
     tiny_model: Any, llama3_tokenizer: Any, llama3_vocabulary: Vocabulary
 ) -> None:
     words = compile_schema({"type": "string"}, llama3_vocabulary)
+    prompts = [*PROMPTS, [100] * (tiny_model.config.max_position_embeddings - 6)]
+    with pytest.warns(UserWarning, match=r"the context of 1024 tokens ended [23] of 3 texts"):
+        texts = generate(tiny_model, llama3_tokenizer, prompts, words)
+    assert all(isinstance(json.loads(text), str) for text in texts)
     with pytest.warns(UserWarning, match="max_new_tokens=6 ended 2 of 2 texts"):
         texts = generate(tiny_model, llama3_tokenizer, PROMPTS, words, max_new_tokens=6)
     assert all(isinstance(json.loads(text), str) for text in texts)
@@ -527,6 +531,12 @@ def test_generate_says_what_is_wrong(
         (PROMPTS, grammar.compile(other), 5, "another vocabulary"),
         (PROMPTS, compiled, -1, "max_new_tokens"),
         (PROMPTS, compiled, None, "max_new_tokens"),
+        (b"Hi", compiled, 5, "a prompt is"),
+        ([b"Hi"], compiled, 5, "a prompt is"),
+        ([[-1]], compiled, 5, "token -1"),
+        ([[10**6]], compiled, 5, "token 1000000"),
+        (["\ud800"], compiled, 5, "lone surrogate"),
+        (["word " * 1100], compiled, 5, "no room"),
     ):
         options: dict[str, Any] = {"max_new_tokens": max_new_tokens}
         with pytest.raises(ModelError, match=message):

@@ -26,9 +26,9 @@ def check_new(path: Path, *, force: bool) -> None:
             raise DataError(f"{path} is a folder")
         if stat.S_ISREG(mode) and not force:
             raise DataError(f"{path} exists, and is overwritten with --force only")
+        return
     with _explained(path):
-        folder = Path(os.path.realpath(path)).parent
-        folder.stat()
+        Path(os.path.realpath(path)).parent.stat()
 
 
 @contextlib.contextmanager
@@ -47,16 +47,17 @@ def replacing(path: Path, *, force: bool) -> Iterator[BinaryIO]:
             refuses.
     """
     check_new(path, force=force)
+    if path.exists() and not path.is_file():
+        # Nothing is opened for reading: of a pipe, that would wait for somebody who writes it.
+        with _explained(path), path.open("wb") as file:
+            yield file
+        return
     target = Path(os.path.realpath(path))
     with _explained(path), contextlib.ExitStack() as stack:
         try:
             old = stack.enter_context(target.open("rb"))
         except FileNotFoundError:
             old = None
-        if old is not None and not stat.S_ISREG(os.fstat(old.fileno()).st_mode):
-            with target.open("wb") as file:
-                yield file
-            return
         if old is not None:
             _lock(old.fileno(), path)
         part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")

@@ -17,6 +17,18 @@ __version__: str
 
 @disjoint_base
 class Vocabulary:
+    """The tokens of a model as bytes, its stop tokens and its special tokens. Immutable.
+
+    Args:
+        tokens: The bytes of each token, by id; empty for ids that no text can hold.
+        stop_token_ids: Ids that end a generation; at least one.
+        special_token_ids: Ids that are never text; their bytes are only a name.
+
+    Raises:
+        VocabularyError: No stop token, an id outside the vocabulary, or tokens that are too long or
+            too many.
+    """
+
     def __new__(
         cls,
         tokens: list[bytes],
@@ -24,15 +36,34 @@ class Vocabulary:
         special_token_ids: Sequence[int] = ...,
     ) -> Vocabulary: ...
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """How many tokens there are, unused ids included."""
     @property
-    def stop_token_ids(self) -> list[int]: ...
+    def stop_token_ids(self) -> list[int]:
+        """Ids that end a generation, ascending."""
     @property
-    def special_token_ids(self) -> list[int]: ...
+    def special_token_ids(self) -> list[int]:
+        """Ids that are never text, ascending; their bytes are only a name."""
     @property
-    def unreachable_bytes(self) -> list[int]: ...
-    def token(self, id: int) -> bytes: ...
-    def tokenize(self, data: bytes) -> list[int]: ...
+    def unreachable_bytes(self) -> list[int]:
+        """Bytes that can occur in UTF-8 and that no token spells alone.
+
+        Text that needs one where no longer token fits cannot be written with this vocabulary.
+        """
+    def token(self, id: int) -> bytes:
+        """The bytes of a token: of a special one its name, of an id that no text can hold none.
+
+        Raises:
+            TokenError: No token has that id.
+        """
+    def tokenize(self, data: bytes) -> list[int]:
+        """Ids of the fewest tokens that spell `data`.
+
+        They spell the same bytes as the model's own tokenizer, but are not always the same tokens.
+
+        Raises:
+            VocabularyError: No tokens spell it.
+        """
     def __len__(self) -> int: ...
 
 @final
@@ -94,29 +125,131 @@ class Grammar:
 
 @final
 class CompiledGrammar:
-    def matcher(self, max_tokens: int | None = None) -> Matcher: ...
+    """A grammar on a vocabulary, as `Grammar.compile` makes it.
+
+    It is immutable, and threads may share it.
+    """
+
+    def matcher(self, max_tokens: int | None = None) -> Matcher:
+        """A matcher at the start of a text.
+
+        Args:
+            max_tokens: A budget: only tokens are allowed after which the text can still be finished
+                within so many, stop token not counted. None is no budget.
+
+        Raises:
+            LimitError: No valid text is that short.
+            TokenError: A negative number.
+        """
     @property
-    def vocabulary(self) -> Vocabulary: ...
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary that the grammar was compiled for."""
 
 @final
 class Matcher:
+    """Follows one text, token by token, and says which tokens may come next.
+
+    `CompiledGrammar.matcher` makes it. One thread at a time may use it. What takes more work than
+    the grammar's limits allow is a `LimitError`, and changes nothing.
+    """
+
     @property
-    def is_accepting(self) -> bool: ...
+    def is_accepting(self) -> bool:
+        """Whether the text may end here."""
     @property
-    def is_terminated(self) -> bool: ...
+    def is_terminated(self) -> bool:
+        """Whether a stop token has ended the text."""
     @property
-    def token_count(self) -> int: ...
+    def token_count(self) -> int:
+        """How many tokens have been accepted, stop tokens included."""
     # A bitmask is an int32 numpy array or torch CPU tensor, which no type can say without torch.
-    def fill_mask(self, bitmask: Any, row: int = 0) -> None: ...
-    def fill_unaffordable(self, bitmask: Any, row: int = 0) -> bool: ...
-    def accept(self, token_id: int) -> bool: ...
-    def accept_bytes(self, data: bytes) -> bool: ...
-    def forced_tokens(self) -> list[int]: ...
-    def completion(self) -> bytes: ...
-    def rollback(self, count: int) -> None: ...
-    def reset(self) -> None: ...
-    def clone(self) -> Matcher: ...
+    def fill_mask(self, bitmask: Any, row: int = 0) -> None:
+        """Writes which tokens may come next: bit `t % 32` of word `t // 32` is 1 if token `t` may.
+
+        After the end, only the stop tokens may come.
+
+        Args:
+            bitmask: int32, writable, of shape `(batch, words)` or `(words,)`: a numpy array, as
+                `allocate_mask` makes it, or a torch tensor on the CPU. Words past the vocabulary
+                become 0.
+            row: The row to write, from 0.
+
+        Raises:
+            MaskError: A bitmask of another type or shape, or no such row.
+            LimitError: The mask takes too much work.
+        """
+    def fill_unaffordable(self, bitmask: Any, row: int = 0) -> bool:
+        """Writes which tokens the budget alone forbids, and `fill_mask` leaves out for that reason.
+
+        As long as there were none, the text is the one that it would be without a budget.
+
+        Args:
+            bitmask: As in `fill_mask`.
+            row: As in `fill_mask`.
+
+        Returns:
+            Whether there are any.
+
+        Raises:
+            MaskError: As `fill_mask`.
+            LimitError: As `fill_mask`.
+        """
+    def accept(self, token_id: int) -> bool:
+        """Goes on with a token. If it may not come, the answer is False and nothing has changed.
+
+        Raises:
+            TokenError: The vocabulary has no such token.
+            LimitError: It takes too much work; nothing has changed.
+        """
+    def accept_bytes(self, data: bytes) -> bool:
+        """Goes on with bytes, as if they were one token; with a budget they count as one.
+
+        If they may not come, the answer is False and nothing has changed.
+
+        Raises:
+            LimitError: It takes too much work; nothing has changed.
+        """
+    def forced_tokens(self) -> list[int]:
+        """Tokens that spell the text that must follow, as far as there is no choice.
+
+        Empty where the text may end. Characters of a string that have several spellings count as no
+        choice; they come in the shortest one. Nothing is accepted.
+
+        Raises:
+            LimitError: It takes too much work.
+        """
+    def completion(self) -> bytes:
+        """The bytes of a shortest valid ending; empty where the text may end.
+
+        A token that must come by its id counts as one byte, and is spelled as the vocabulary spells
+        it. Where no tokens spell the shortest ending, it is another one that some do.
+
+        Raises:
+            LimitError: It is too long, or none was found within the limits.
+        """
+    def rollback(self, count: int) -> None:
+        """Takes back the last `count` tokens; what `accept_bytes` took counts as one.
+
+        Raises:
+            TokenError: Fewer tokens have been accepted; nothing has changed.
+        """
+    def reset(self) -> None:
+        """Back to the start of the text, with the whole budget."""
+    def clone(self) -> Matcher:
+        """Another matcher at the same place of the same text; each then goes its own way."""
     def __copy__(self) -> Matcher: ...
 
-def fill_masks(matchers: Sequence[Matcher], bitmask: Any) -> None: ...
+def fill_masks(matchers: Sequence[Matcher], bitmask: Any) -> None:
+    """Fills row `i` of a bitmask for matcher `i`, on all processors and without the GIL.
+
+    Args:
+        matchers: The matchers, of one vocabulary or of several.
+        bitmask: int32, of shape `(batch, words)` with at least as many rows as there are matchers;
+            see `Matcher.fill_mask`.
+
+    Raises:
+        MaskError: A bitmask of another type or shape.
+        LimitError: A mask takes too much work.
+    """
+
 def apply_mask(logits: Any, bitmask: Any, bfloat16: bool = False) -> bool: ...

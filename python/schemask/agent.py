@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -17,7 +17,7 @@ from schemask.chat_format import (
     chat_format,
     check_messages,
 )
-from schemask.errors import FormatError, ModelError, ToolError, shortened
+from schemask.errors import FormatError, ModelError, ToolError, check_flags, shortened
 from schemask.generation import Completion, check_count, check_sampling
 from schemask.grammar import Grammar
 from schemask.models.base import ChatModel, Model
@@ -149,6 +149,9 @@ def run_agent(
             raise ToolError(f"{tool.name}: a definition without a Python function cannot be called")
     check_count("max_steps", max_steps)
     check_sampling(max_tokens, temperature, seed)
+    check_flags(ModelError, parallel=parallel, carry_out_truncated=carry_out_truncated)
+    if on_step is not None and not callable(on_step):
+        raise ModelError(f"on_step is a function of a step, not {shortened(on_step)}")
     if not isinstance(messages, Sequence):
         raise FormatError(f"messages are a question or a list, not {shortened(messages)}")
     if isinstance(messages, str):
@@ -160,6 +163,8 @@ def run_agent(
     head = conversation[:own_system]
     if system is not None:
         head = check_messages([{"role": "system", "content": system}])
+    if isinstance(examples, (str, bytes, Mapping)) or not isinstance(examples, Iterable):
+        raise FormatError(f"examples are a list of conversations, not {shortened(examples)}")
     head += [message for example in examples for message in check_messages(example)]
 
     form = chat_format(format)
@@ -247,7 +252,9 @@ class _Writer:
         """The next turn. One that was cut is "truncated", and parsed as far as it can be read."""
         is_bound = isinstance(self._model, ChatModel) or self._model.vocabulary is not None
         if choice != "auto" and not is_bound:
-            raise ModelError(f"the model cannot be constrained, so not to tool_choice={choice!r}")
+            raise ModelError(
+                f"the model cannot be constrained, so not to tool_choice={shortened(choice)}"
+            )
         started = time.perf_counter()
         text, tokens, cut = "", 0, False
         parsed: ParsedTurn | None = None

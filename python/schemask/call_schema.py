@@ -38,7 +38,7 @@ def call_schema(
     """
     definitions: Schema = {}
     options = []
-    for item in tools:
+    for item in ToolSet.of(tools):
         place, definitions[item.name] = _placed(item.parameters, item.name)
         held: dict[str, Schema] = {"{name}": {"const": item.name}, "{arguments}": {"$ref": place}}
         for what, pattern in (patterns or {}).items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemask.call_schema import call_schema
 from schemask.chat_spec import ChatFormat
-from schemask.errors import FormatError
+from schemask.errors import FormatError, shortened
 from schemask.formats import FORMATS, HERMES, TOOL_CODE
 from schemask.messages import (
     MAX_DIGITS,
@@ -58,5 +58,7 @@ def chat_format(name_or_format: str | ChatFormat) -> ChatFormat:
     if isinstance(name_or_format, ChatFormat):
         return name_or_format
     if not isinstance(name_or_format, str) or name_or_format not in FORMATS:
-        raise FormatError(f"no chat format {name_or_format!r}; there is {', '.join(FORMATS)}")
+        raise FormatError(
+            f"no chat format {shortened(name_or_format)}; there is {', '.join(FORMATS)}"
+        )
     return FORMATS[name_or_format]

@@ -23,7 +23,7 @@ from schemask.arguments import (
 )
 from schemask.call_schema import types_of
 from schemask.definitions import Schema
-from schemask.errors import FormatError
+from schemask.errors import FormatError, check_flags, shortened
 from schemask.format_spec import PLACEHOLDER, FormatSpec
 from schemask.messages import Message, ParsedTurn, calls_of, check_messages, encodable
 from schemask.property_order import in_schema_order
@@ -89,6 +89,7 @@ class ChatFormat(FormatSpec):
         add_generation_prompt: bool,
     ) -> Iterator[tuple[str, bool]]:
         """The text in pieces, each with whether the model writes it."""
+        check_flags(FormatError, add_generation_prompt=add_generation_prompt)
         checked = check_messages(messages)
         tool_set = ToolSet.of(tools or ())
         definitions = tool_set.definitions
@@ -158,6 +159,11 @@ class ChatFormat(FormatSpec):
         Raises:
             FormatError: Arguments that JSON, or the notation of arguments, cannot spell.
         """
+        if not isinstance(name, str) or not isinstance(arguments, Mapping):
+            wrong = shortened(name if isinstance(arguments, Mapping) else arguments)
+            raise FormatError(f"a call has a name and an object of arguments, not {wrong}")
+        if not isinstance(parameters, (Mapping, type(None))):
+            raise FormatError(f"parameters are a JSON Schema, not {shortened(parameters)}")
         members = dict(arguments)
         if parameters is not None:
             try:
@@ -215,6 +221,9 @@ class ChatFormat(FormatSpec):
         Text that holds a marker of the format (a web page that tries to end the turn, say) becomes
         a JSON string with the marker escaped.
         """
+        if not isinstance(name, str) or not isinstance(text, str):
+            wrong = shortened(name if isinstance(text, str) else text)
+            raise FormatError(f"the name and the text of a result are strings, not {wrong}")
         text = text.encode("utf-8", "backslashreplace").decode()
         if any(marker in text for marker in self._forbidden("tool")):
             text = self.write_json(text)

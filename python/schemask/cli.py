@@ -9,9 +9,10 @@ import math
 import os
 import runpy
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from schemask._files import replacing
 from schemask._native import __version__
@@ -19,11 +20,11 @@ from schemask.chat_format import FORMATS, ChatFormat, chat_format, messages_from
 from schemask.errors import (
     DataError,
     Error,
-    FormatError,
     ModelError,
     ToolError,
     UnsupportedSchemaError,
 )
+from schemask.messages import DECODER
 from schemask.tools import Tool, ToolSet
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: bad input, with one line on standard error that says why, or a result that is not
     what was asked for. 2: wrong usage. 130: interrupted.
     """
+    _replace_closed_streams()
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -58,8 +60,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
 
 
+def _replace_closed_streams() -> None:
+    """Using a stream that was closed from the start is an error of the system, as others are."""
+    for name, mode in (("stdin", "w"), ("stdout", "r"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
 def _fail(message: str) -> int:
-    print(f"schemask: {message}", file=sys.stderr)
+    print(f"schemask: {' '.join(message.split())}", file=sys.stderr)
     return 1
 
 
@@ -69,7 +78,7 @@ def _drop_output() -> None:
 
 
 def _one_line(error: Error) -> str:
-    message = " ".join(str(error).split())
+    message = str(error)
     if error.pointer and error.pointer not in message:
         message += f" (at {error.pointer})"
     return message
@@ -134,10 +143,12 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument(
         "--parallel", type=_number(1), default=0.1, help="share with two calls (%(default)s)"
     )
-    synth.add_argument("--openai", metavar="NAME", help="teach with this model of an endpoint")
+    teacher = synth.add_mutually_exclusive_group()
+    teacher.add_argument("--openai", metavar="NAME", help="teach with this model of an endpoint")
+    _add_model(teacher)
     synth.add_argument("--base-url", help="address of the endpoint, if it is not OpenAI's")
-    _add_model(synth)
     _add_sampling(synth, max_tokens=512, temperature=0.8)
+    synth.set_defaults(wrong_usage=synth.error)
 
     format_ = command(
         "format",
@@ -168,7 +179,8 @@ def _parser() -> argparse.ArgumentParser:
         "generate",
         _generate,
         "Let a model continue a prompt with JSON that a schema allows.",
-        "The JSON goes to standard output, valid and complete within the limit on tokens.",
+        "The JSON goes to standard output, valid within the limit on tokens. Exits with 1 if the\n"
+        "limit cut short what it says.",
         'schemask generate person.schema.json "A person as JSON:"',
     )
     generate.add_argument("schema", metavar="SCHEMA", help="the file; - is standard input")
@@ -184,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def _add_model(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--model",
         type=Path,
@@ -246,6 +258,8 @@ def _demo(options: argparse.Namespace) -> int:
 def _synth(options: argparse.Namespace) -> int:
     from schemask.synth import check, generate
 
+    if options.base_url is not None and options.openai is None:
+        options.wrong_usage("argument --base-url: only with --openai")
     tools = _load_tools(options.tools)
     shares = {"words": options.words, "parallel": options.parallel}
     check(tools, options.count, options.out, **shares)  # before a model is loaded
@@ -259,6 +273,7 @@ def _synth(options: argparse.Namespace) -> int:
         **shares,
         temperature=options.temperature,
         max_tokens=options.max_tokens,
+        progress=sys.stderr.isatty(),
     )
     refused = ", ".join(f"{count} {reason}" for reason, count in report.refused.items())
     print(f"{options.out}: {report.found + report.written} lines, {report.written} of them new")
@@ -269,42 +284,39 @@ def _synth(options: argparse.Namespace) -> int:
 def _format(options: argparse.Namespace) -> int:
     form = chat_format(options.format)
     with contextlib.ExitStack() as stack:
-        lines = stack.enter_context(_reading(options.data))
-        write: Callable[[str], object] = sys.stdout.write
+        out: BinaryIO = sys.stdout.buffer  # in UTF-8, whatever the terminal's encoding is
         if options.out is not None:
             out = stack.enter_context(replacing(options.out, force=options.force))
-            write = lambda text: out.write(text.encode())  # noqa: E731
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(_lines(options.data), start=1):
             if not line.strip():
                 continue
-            text = _training_text(line, number, form)
+            try:
+                text = _training_text(line, form)
+            except Error as error:
+                place = f"{_name(options.data)}: line {number}"
+                message = f"{place}: {error}"
+                raise DataError(message, line=number, column=error.column) from error
             if not options.plain:
                 text = json.dumps({"text": text}, ensure_ascii=False) + "\n"
-            write(text)
+            out.write(text.encode())
     return 0
 
 
-def _training_text(line: str, number: int, form: ChatFormat) -> str:
-    try:
-        example = json.loads(line)
-        if not isinstance(example, dict):
-            raise DataError("not a JSON object")
-        tools = example.get("tools") or []
-        if isinstance(tools, str):
-            tools = json.loads(tools)
-        return form.render(messages_from_example(example), ToolSet(tools) if tools else None)
-    except json.JSONDecodeError as error:
-        problem, column = f"no JSON: {error.msg}", error.colno
-    except (DataError, FormatError, ToolError) as error:
-        problem, column = str(error), None
-    raise DataError(f"line {number}: {problem}", line=number, column=column)
+def _training_text(line: str, form: ChatFormat) -> str:
+    example = _decoded(line)
+    if not isinstance(example, dict):
+        raise DataError("not a JSON object")
+    tools = example.get("tools") or []
+    if isinstance(tools, str):
+        tools = _decoded(tools)
+    return form.render(messages_from_example(example), ToolSet(tools) if tools else None)
 
 
 def _check(options: argparse.Namespace) -> int:
     from schemask._bytes import byte_vocabulary
     from schemask.grammar import Grammar
 
-    schema = _read_json(options.schema)
+    schema = "".join(_lines(options.schema))
     try:
         grammar = Grammar.from_json_schema(schema, whitespace="spaced")
     except UnsupportedSchemaError:
@@ -324,7 +336,8 @@ def _check(options: argparse.Namespace) -> int:
 def _generate(options: argparse.Namespace) -> int:
     from schemask.grammar import Grammar
 
-    grammar = Grammar.from_json_schema(_read_json(options.schema), whitespace=options.whitespace)
+    schema = "".join(_lines(options.schema))
+    grammar = Grammar.from_json_schema(schema, whitespace=options.whitespace)
     model = _load_model(options.model)
     assert model.vocabulary is not None
     completion = model.generate(
@@ -334,10 +347,14 @@ def _generate(options: argparse.Namespace) -> int:
         temperature=options.temperature,
         seed=options.seed,
     )
-    print(completion.text)
+    print(completion.text, flush=True)
     if completion.status == "max_tokens":
         limit = f"--max-tokens {options.max_tokens}"
-        print(f"schemask: {limit} may have cut short what the JSON says", file=sys.stderr)
+        if completion.prompt_tokens + options.max_tokens > CONTEXT_TOKENS:
+            limit = f"the context of {CONTEXT_TOKENS} tokens"
+        return _fail(
+            f"{limit} cut the text short: it is valid, but not all that the model had to say"
+        )
     return 0
 
 
@@ -375,44 +392,68 @@ def _open_endpoint(options: argparse.Namespace) -> Model:
 
 def _load_tools(path: Path) -> ToolSet:
     if path.suffix != ".py":
-        definitions = _read_json(str(path))
+        text = "".join(_lines(str(path)))
+        try:
+            definitions = _decoded(text)
+        except DataError as error:
+            place = str(path) if error.line is None else f"{path}: line {error.line}"
+            message = f"{place}: {error}"
+            raise DataError(message, line=error.line, column=error.column) from error
         if not isinstance(definitions, list):
             raise ToolError(f"{path}: not a list of tool definitions")
         return ToolSet(definitions)
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    found = [value for value in runpy.run_path(str(path)).values() if isinstance(value, Tool)]
+    found = [value for value in _run_file(path).values() if isinstance(value, Tool)]
     if not found:
         raise ToolError(f"{path}: no function has the decorator @tool")
     # One tool may have two names in the file.
     return ToolSet(list(dict.fromkeys(found)))
 
 
-def _read_json(name: str) -> Any:
-    with _reading(name) as file:
-        try:
-            return json.load(file)
-        except json.JSONDecodeError as error:
-            raise DataError(
-                f"{name}: no JSON: {error}", line=error.lineno, column=error.colno
-            ) from error
-
-
-@contextlib.contextmanager
-def _reading(name: str) -> Iterator[TextIO]:
-    """The file of that name, or standard input for "-"."""
+def _run_file(path: Path) -> dict[str, Any]:
+    """What a Python file defines. What it raises is told with the line, as other bad input is."""
     try:
-        if name == "-":
-            yield sys.stdin
-        else:
-            with _opened(Path(name)) as file:
-                yield file
+        return runpy.run_path(str(path))
+    except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        if isinstance(error, SyntaxError) and error.filename == str(path):
+            lines.append(error.lineno)
+        place = f"{path}: line {lines[-1]}" if lines else str(path)
+        what = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+        raise ToolError(f"{place}: {what}", line=lines[-1] if lines else None) from error
+
+
+def _decoded(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        DataError: It is none, or one that no tool takes: with a key twice or a number without end.
+    """
+    try:
+        return DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        message = f"no JSON: {error.msg}, at column {error.colno}"
+        raise DataError(message, line=error.lineno, column=error.colno) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"no JSON: {error}") from error
+
+
+def _name(name: str) -> str:
+    return "standard input" if name == "-" else name
+
+
+def _lines(name: str) -> Iterator[str]:
+    """The lines of the file of that name, or of standard input for "-".
+
+    A byte order mark at the beginning is no part of the text.
+    """
+    try:
+        number = sys.stdin.fileno() if name == "-" else name
+        with open(number, encoding="utf-8-sig", closefd=name != "-") as file:
+            yield from file
     except UnicodeDecodeError as error:
-        raise DataError(f"{name}: not UTF-8: {error}") from error
-
-
-def _opened(path: Path) -> TextIO:
-    try:
-        return open(path, encoding="utf-8")
+        raise DataError(f"{_name(name)}: not UTF-8: {error}") from error
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
+        raise DataError(f"{_name(name)}: {error.strerror or error}") from error

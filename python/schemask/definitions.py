@@ -59,7 +59,9 @@ def read_definition(definition: Any) -> tuple[str, str, Schema]:
     name = inner.get("name")
     if not isinstance(name, str):
         raise ToolError(f"a tool definition needs a name: {shortened(definition)}")
-    description = inner.get("description") or ""
+    description = inner.get("description")
+    if description is None:
+        description = ""
     if not isinstance(description, str):
         raise ToolError(f"{name}: the description must be a string")
     return name, description, _parameters(name, inner)

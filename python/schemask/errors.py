@@ -117,11 +117,18 @@ def checked(kind: type[Error]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
+def check_flags(kind: type[Error], **flags: object) -> None:
+    """Raises `kind` for an option that is neither True nor False, such as "no", which is true."""
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise kind(f"{name} is True or False, not {shortened(value)}")
+
+
 def shortened(value: object, length: int = 80) -> str:
     """The value as an error or a `repr` shows it: on one line, and no longer than `length`."""
     try:
         text = repr(value)
-    except RecursionError:
-        text = f"a {type(value).__name__} nested too deeply to be shown"
+    except Exception:  # nested too deeply, of too many digits, or a `repr` that somebody else wrote
+        text = f"a {type(value).__name__} that cannot be shown"
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 3] + "..."

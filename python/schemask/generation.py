@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import codecs
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -50,9 +50,13 @@ class TextStream:
     def __init__(
         self, stop: str | Sequence[str], on_text: Callable[[str], None] | None = None
     ) -> None:
+        if not isinstance(stop, Iterable):
+            raise ModelError(f"stop is a string or a list of strings, not {shortened(stop)}")
+        if on_text is not None and not callable(on_text):
+            raise ModelError(f"on_text is a function of a text, not {shortened(on_text)}")
         stop = [stop] if isinstance(stop, str) else list(stop)
         if wrong := [item for item in stop if not isinstance(item, str)]:
-            raise ModelError(f"stop strings are strings, not {wrong[0]!r}")
+            raise ModelError(f"stop strings are strings, not {shortened(wrong[0])}")
         if not all(stop):
             raise ModelError("an empty stop string would stop everything")
         self.stopped = False
@@ -133,6 +137,18 @@ def check_compiled(grammar: object) -> None:
     raise ModelError(f"the grammar is a CompiledGrammar, not {type(grammar).__name__}{hint}")
 
 
+def check_is_vocabulary(vocabulary: object) -> None:
+    """Raises ModelError for what is neither a `Vocabulary` nor None."""
+    if not isinstance(vocabulary, (Vocabulary, type(None))):
+        raise ModelError(f"the vocabulary is a Vocabulary, not {shortened(vocabulary)}")
+
+
+def check_model(model: object) -> None:
+    """Raises ModelError for what is no model of transformers."""
+    if not hasattr(model, "generate") or not hasattr(model, "config"):
+        raise ModelError(f"the model is one of transformers, not {shortened(model)}")
+
+
 def check_vocabulary(vocabulary: Vocabulary, tokenize: Callable[[str], Sequence[int]]) -> None:
     """Raises ModelError if the model's own tokens of a text do not spell it in the vocabulary."""
     ids = tokenize(_PROBE)
@@ -147,15 +163,42 @@ def check_vocabulary(vocabulary: Vocabulary, tokenize: Callable[[str], Sequence[
 def check_count(name: str, value: object, least: int = 1) -> None:
     """Raises ModelError for a number that is no integer or too small."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise ModelError(f"{name} is an integer, not {value!r}")
+        raise ModelError(f"{name} is an integer, not {shortened(value)}")
     if value < least:
-        raise ModelError(f"{name} is at least {least}, not {value}")
+        raise ModelError(f"{name} is at least {least}, not {shortened(value)}")
 
 
 def check_prompt(prompt: object) -> None:
-    """Raises ModelError for a prompt that is no string."""
+    """Raises ModelError for a prompt that is no string, or one that UTF-8 cannot hold."""
     if not isinstance(prompt, str):
         raise ModelError(f"the prompt is a string, not {shortened(prompt)}")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise ModelError(f"the prompt has a lone surrogate at character {error.start}") from error
+
+
+def check_number(name: str, value: object, most: float = math.inf) -> None:
+    """Raises ModelError for what is no number from 0 to `most`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise ModelError(f"{name} is a number, not {shortened(value)}")
+    if not 0 <= value <= most:
+        raise ModelError(f"{name} is from 0 to {most}, not {shortened(value)}")
+
+
+def check_token_ids(ids: Sequence[object], size: int) -> None:
+    """Raises ModelError for a prompt of no tokens, or of ids that a vocabulary of `size` lacks."""
+    if not ids:
+        raise ModelError("the prompt has no tokens")
+    for token_id in ids:
+        if isinstance(token_id, bool) or not isinstance(token_id, (int, np.integer)):
+            raise ModelError(
+                f"a prompt is a string or a list of token ids, not of {shortened(token_id)}"
+            )
+        if not 0 <= token_id < size:
+            raise ModelError(
+                f"token {shortened(token_id)} of the prompt is none of the model's {size}"
+            )
 
 
 def check_sampling(max_tokens: object, temperature: object, seed: object) -> None:
@@ -163,7 +206,7 @@ def check_sampling(max_tokens: object, temperature: object, seed: object) -> Non
     check_count("max_tokens", max_tokens)
     check_count("seed", seed, least=0)
     if isinstance(temperature, bool) or not isinstance(temperature, (int, float, np.number)):
-        raise ModelError(f"temperature is a number, not {temperature!r}")
+        raise ModelError(f"temperature is a number, not {shortened(temperature)}")
     if not 0 <= temperature < math.inf:
         raise ModelError(f"temperature is at least 0 and finite, not {temperature}")
 

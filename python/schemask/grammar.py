@@ -12,10 +12,10 @@ from schemask import _native
 from schemask._unicode import surrogate_place
 from schemask.definitions import map_schema
 from schemask.errors import (
-    FormatError,
     GrammarError,
     SchemaError,
     VocabularyError,
+    check_flags,
     checked,
     shortened,
 )
@@ -99,6 +99,7 @@ class Grammar:
         """
         if not isinstance(resources, (Mapping, type(None))):
             raise SchemaError(f"resources map URIs to schemas, unlike {shortened(resources)}")
+        check_flags(SchemaError, additional_properties=additional_properties)
         text = _schema_text(schema, additional_properties)
         others = [
             (uri, _schema_text(other, additional_properties))
@@ -156,10 +157,6 @@ class Grammar:
         from schemask.tools import ToolSet
 
         form = chat_format(format)
-        for name, count in (("min_calls", min_calls), ("max_calls", max_calls)):
-            is_open = name == "max_calls" and count is None
-            if not is_open and (isinstance(count, bool) or not isinstance(count, int)):
-                raise FormatError(f"{name} is a number of calls, not {count!r}")
         tree = form.tree(ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning)
         text = json.dumps(tree, ensure_ascii=False)
         is_python = form.values == "python"
@@ -313,7 +310,8 @@ class Grammar:
         try:
             return Grammar(self._native.repeat(min, max))
         except OverflowError as error:
-            message = f"a repetition from {min} to {max} is not one of 32-bit counts"
+            counts = f"{shortened(min)} to {shortened(max)}"
+            message = f"a repetition from {counts} is not one of 32-bit counts"
             raise GrammarError(message) from error
 
     def to_gbnf(self) -> str:
@@ -387,14 +385,11 @@ def _schema_text(schema: Any, additional_properties: bool) -> str:
     if not isinstance(schema, (dict, bool)):
         try:
             schema = pydantic.TypeAdapter(schema).json_schema()
-        except (
-            pydantic.errors.PydanticUserError,
-            pydantic.errors.PydanticSchemaGenerationError,
-        ) as e:
-            reason = str(e).partition("\n")[0]
+        except Exception as error:  # of pydantic, or of a type that somebody else wrote
+            reason = str(error).partition("\n")[0]
             raise SchemaError(
                 f"neither a JSON Schema nor a type with one: {shortened(schema)}: {reason}"
-            ) from e
+            ) from error
         if not additional_properties:
             schema = map_schema(schema, _closed)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypedDict
 
-from schemask.errors import LimitError
+from schemask.errors import LimitError, shortened
 
 
 class Limits(TypedDict, total=False):
@@ -66,8 +66,11 @@ def limits_of(limits: Limits | None) -> dict[str, float]:
     if limits is None:
         return {}
     if not isinstance(limits, Mapping):
-        raise LimitError(f"limits are a dict of numbers by name, not {limits!r}")
+        raise LimitError(f"limits are a dict of numbers by name, not {shortened(limits)}")
     for name, value in limits.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise LimitError(f"the limit {name!r} is a number, not {value!r}")
-    return {str(name): float(value) for name, value in limits.items()}  # type: ignore[arg-type]
+            raise LimitError(f"the limit {shortened(name)} is a number, not {shortened(value)}")
+    try:
+        return {str(name): float(value) for name, value in limits.items()}  # type: ignore[arg-type]
+    except OverflowError as error:
+        raise LimitError(f"a limit past the range of floats: {error}") from error

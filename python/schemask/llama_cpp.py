@@ -33,7 +33,11 @@ from schemask.generation import (
     Status,
     TextStream,
     check_compiled,
+    check_count,
+    check_number,
+    check_prompt,
     check_sampling,
+    check_token_ids,
     check_vocabulary,
     is_wish,
     refusal,
@@ -95,6 +99,9 @@ class SchemaLogitsProcessor:
         margin: float = math.inf,
     ) -> None:
         check_compiled(compiled)
+        if max_tokens is not None:
+            check_count("max_tokens", max_tokens)
+        check_number("margin", margin)
         self._vocabulary = compiled.vocabulary
         self._matcher = compiled.matcher(max_tokens=max_tokens)
         self._margin = margin
@@ -262,6 +269,10 @@ def complete(
     """
     check_compiled(compiled)
     check_sampling(max_tokens, temperature, seed)
+    check_count("top_k", top_k, least=-1)
+    check_number("top_p", top_p, most=1)
+    check_number("min_p", min_p, most=1)
+    check_llama(llama)
     tokenize = functools.partial(llama.tokenize, add_bos=False, special=False)
     check_vocabulary(compiled.vocabulary, lambda text: tokenize(text.encode()))
     prompt_ids = encode_prompt(llama, prompt)
@@ -319,15 +330,23 @@ def complete(
     return Completion(text.finish(), generated, status, len(prompt_ids), len(generated))
 
 
+def check_llama(llama: object) -> None:
+    """Raises ModelError for what is no `llama_cpp.Llama`."""
+    if not isinstance(llama, llama_cpp.Llama):
+        raise ModelError(f"llama is a llama_cpp.Llama, not {shortened(llama)}")
+
+
 def encode_prompt(llama: Any, prompt: str | Sequence[int]) -> list[int]:
     """The tokens of a prompt, as `complete` reads it."""
     if not isinstance(prompt, str):
-        ids = list(prompt) if isinstance(prompt, Iterable) else [None]
-        if not all(isinstance(token_id, (int, np.integer)) for token_id in ids):
+        if isinstance(prompt, bytes) or not isinstance(prompt, Iterable):
             raise ModelError(
-                f"the prompt is a string or a list of token ids, not {shortened(prompt)}"
+                f"a prompt is a string or a list of token ids, not {shortened(prompt)}"
             )
+        ids = list(prompt)
+        check_token_ids(ids, llama.n_vocab())
         return [int(token_id) for token_id in ids]
+    check_prompt(prompt)
     ids = list(llama.tokenize(prompt.encode(), add_bos=False, special=True))
     bos = llama.token_bos()
     if not ids or (llama._model.add_bos_token() and ids[0] != bos):

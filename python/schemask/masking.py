@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemask import _native
-from schemask.errors import MaskError
+from schemask.errors import MaskError, shortened
 
 if TYPE_CHECKING:
     import torch
@@ -30,8 +30,12 @@ def allocate_mask(batch: int, vocab_size: int) -> npt.NDArray[np.int32]:
     """
     for name, size in (("batch", batch), ("vocab_size", vocab_size)):
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
-            raise MaskError(f"{name} is a size, not {size!r}")
-    return np.zeros((batch, -(-vocab_size // WORD_BITS)), dtype=np.int32)
+            raise MaskError(f"{name} is a size, not {shortened(size)}")
+    try:
+        return np.zeros((batch, -(-vocab_size // WORD_BITS)), dtype=np.int32)
+    except (ValueError, OverflowError, MemoryError) as error:
+        shape = f"batch {shortened(batch)}, vocab_size {shortened(vocab_size)}"
+        raise MaskError(f"no room for a mask ({shape}): {error}") from error
 
 
 def apply_mask(logits: Any, bitmask: Any) -> None:

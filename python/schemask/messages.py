@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, TypeAlias
 
-from schemask.errors import DataError, FormatError
+from schemask.errors import DataError, FormatError, shortened
 
 Message: TypeAlias = dict[str, Any]
 
 _ROLES = ("system", "user", "assistant", "tool")
+# What OpenAI's interface calls some of them now, or called them once.
+_OTHER_ROLES = {"developer": "system", "function": "tool"}
 # What interfaces put beside these says nothing that a chat format writes: sources of the words.
 _KEYS = {
     *("role", "content", "reasoning_content", "tool_calls", "name", "tool_call_id"),
@@ -75,12 +77,14 @@ def check_messages(messages: Iterable[Mapping[str, Any]]) -> list[Message]:
 
     Taken as well is what OpenAI's client makes of its messages: arguments as JSON text, which may
     be empty; content that is None, or a list of parts that are text; a refusal, which is words, for
-    the content; one call under `function_call`; the messages as objects; and other keys that hold
-    None or nothing.
+    the content; one call under `function_call`; the roles "developer" and "function", which are
+    "system" and "tool"; the messages as objects; and other keys that hold None or nothing.
 
     Raises:
         FormatError: Another role, key or type; the message counts from 0.
     """
+    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
+        raise FormatError(f"messages are a list of messages, not {shortened(messages)}")
     return [_check(message, index) for index, message in enumerate(messages)]
 
 
@@ -94,6 +98,8 @@ def messages_from_example(example: Mapping[str, Any]) -> list[Message]:
         DataError: Another shape.
     """
     try:
+        if not isinstance(example, Mapping):
+            raise FormatError(f"not an object but {shortened(example)}")
         if "messages" in example:
             if not isinstance(example["messages"], list):
                 raise FormatError("messages must be a list")
@@ -121,8 +127,9 @@ def _check(message: Any, index: int) -> Message:
     if not isinstance(message, Mapping):
         fail(f"a message is an object, not {type(message).__name__}")
     role = message.get("role")
+    role = _OTHER_ROLES.get(str(role), role)
     if role not in _ROLES:
-        fail(f"the role {role!r} is none of {', '.join(_ROLES)}")
+        fail(f"the role {shortened(role)} is none of {', '.join(_ROLES)}")
     unknown = [key for key, value in message.items() if key not in _KEYS and _says_something(value)]
     if unknown:
         fail(f"unknown key {unknown[0]!r}")
@@ -132,7 +139,7 @@ def _check(message: Any, index: int) -> Message:
     if (old_call := message.get("function_call")) is not None:
         calls = [*calls, {"function": old_call}]
     if calls and role != "assistant":
-        fail(f"only the assistant calls tools, not {role!r}")
+        fail(f"only the assistant calls tools, not {shortened(role)}")
     content = _text(message.get("content"), fail)
     if not content and role == "assistant":
         content = _text(message.get("refusal"), fail) or content
@@ -148,6 +155,8 @@ def _check(message: Any, index: int) -> Message:
     if calls:
         checked["tool_calls"] = [_check_call(call, fail) for call in calls]
     if message.get("name") is not None:
+        if not isinstance(message["name"], str):
+            fail(f"the name is a string, not {type(message['name']).__name__}")
         checked["name"] = message["name"]
     return checked
 
@@ -167,7 +176,9 @@ def _text(content: Any, fail: Any) -> str | None:
         kind = part.get("type") if isinstance(part, Mapping) else None
         text: Any = part.get(_TEXTS.get(str(kind), "")) if isinstance(part, Mapping) else part
         if not isinstance(text, str):
-            fail(f"content holds a part of the type {kind!r}, and only text can be written")
+            fail(
+                f"content holds a part of the type {shortened(kind)}, and only text can be written"
+            )
         texts.append(text)
     return "".join(texts)
 

@@ -25,7 +25,7 @@ from schemask._native import CompiledGrammar
 from schemask._teaching import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
 from schemask.chat_format import HERMES, TOOL_CODE, Message, call_schema, check_messages
 from schemask.definitions import Schema
-from schemask.errors import DataError, Error, shortened
+from schemask.errors import DataError, Error, check_flags, shortened
 from schemask.generation import check_sampling
 from schemask.grammar import Grammar, PropertyOrder
 from schemask.models.base import Model
@@ -139,7 +139,8 @@ def generate(
     """
     tool_set = ToolSet.of(tools)
     place = _check_plan(tool_set, count, path, words, parallel, attempts)
-    check_sampling(max_tokens, temperature, seed=0)
+    check_sampling(max_tokens, temperature, seed)
+    check_flags(DataError, resume=resume, progress=progress)
     if not isinstance(teacher, Model) and not callable(teacher):
         raise DataError(f"the teacher is a Model or a function, not {shortened(teacher)}")
     plan = _Plan(tool_set, seed, words, parallel)
@@ -191,16 +192,21 @@ def _check_plan(
         raise DataError("no tools to write conversations for")
     for name, share in {"words": words, "parallel": parallel}.items():
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
-            raise DataError(f"{name} is a share of all conversations, from 0 to 1, not {share!r}")
+            raise DataError(
+                f"{name} is a share of all conversations, from 0 to 1, not {shortened(share)}"
+            )
     if words + parallel > 1:
         raise DataError("words and parallel are shares of all conversations: together 1 at most")
     for name, value, least in (("count", count, 0), ("attempts", attempts, 1)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise DataError(f"{name} is an integer of at least {least}, not {value!r}")
+            raise DataError(f"{name} is an integer of at least {least}, not {shortened(value)}")
     try:
-        return Path(path)
-    except TypeError as error:
-        raise DataError(f"path is the place of a file, not {path!r}") from error
+        os.stat(place := Path(path))
+    except OSError:
+        return place  # `Journal` tells
+    except (TypeError, ValueError) as error:
+        raise DataError(f"path is the place of a file, not {shortened(path)}") from error
+    return place
 
 
 class _Refused(Exception):

@@ -62,10 +62,20 @@ class Tool(Generic[P, R]):
     _arguments: type[pydantic.BaseModel] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ToolError(f"the name of a tool is a string, not {shortened(self.name)}")
         if not _NAME.fullmatch(self.name):
             raise ToolError(
                 f"tool name {self.name!r}: only letters, digits, and any of _ . : / - are allowed"
             )
+        if not isinstance(self.description, str):
+            what = shortened(self.description)
+            raise ToolError(f"{self.name}: the description is a string, not {what}")
+        if not isinstance(self.parameters, dict):
+            what = shortened(self.parameters)
+            raise ToolError(f"{self.name}: the parameters are a JSON Schema, not {what}")
+        if self.function is not None and not callable(self.function):
+            raise ToolError(f"{self.name}: not a function: {shortened(self.function)}")
         if surrogate_place(self.description) is not None:
             raise ToolError(f"{self.name}: the description holds a lone surrogate")
         if (place := surrogate_place(self.parameters)) is not None:
@@ -90,6 +100,8 @@ class Tool(Generic[P, R]):
                 Schema cannot describe, or a coroutine function.
         """
         plain, bound = _unwrap(function)
+        if name is not None and not isinstance(name, str):
+            raise ToolError(f"the name of a tool is a string, not {shortened(name)}")
         own_name = name or getattr(plain, "__name__", None) or type(plain).__name__
         parameters = _parameters_of(function, plain, bound, own_name)
         summary, notes = read_docstring(inspect.getdoc(plain) or "", parameters)
@@ -231,7 +243,7 @@ class ToolSet:
 
     def __init__(self, tools: Iterable[Tool | Callable[..., Any] | Mapping[str, Any]] = ()) -> None:
         """Raises ToolError for two tools of one name, or for what cannot be a tool."""
-        is_one = isinstance(tools, (Tool, Mapping, str)) or callable(tools)
+        is_one = isinstance(tools, (Tool, Mapping, str, bytes)) or callable(tools)
         if is_one or not isinstance(tools, Iterable):
             hint = ": put it into a list" if is_one else ""
             raise ToolError(f"tools are a list of tools, not {shortened(tools)}{hint}")
@@ -259,17 +271,17 @@ class ToolSet:
 
     @property
     def names(self) -> list[str]:
+        """The names of the tools, in order."""
         return list(self._tools)
 
     def __getitem__(self, name: str) -> Tool:
-        try:
-            return self._tools[name]
-        except KeyError:
+        if name not in self:
             known = ", ".join(self._tools) or "none at all"
-            raise ToolError(f"no tool is called {name!r}; there is {known}") from None
+            raise ToolError(f"no tool is called {shortened(name)}; there is {known}")
+        return self._tools[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._tools
+        return isinstance(name, str) and name in self._tools
 
     def __iter__(self) -> Iterator[Tool]:
         return iter(self._tools.values())

@@ -31,9 +31,14 @@ from schemask.generation import (
     TextStream,
     check_compiled,
     check_count,
+    check_model,
+    check_number,
+    check_prompt,
+    check_token_ids,
     check_vocabulary,
     is_wish,
     refusal,
+    token_limit,
 )
 from schemask.masking import allocate_mask, apply_mask
 
@@ -44,6 +49,15 @@ except ImportError as error:
     raise missing("transformers with torch", "transformers", error) from error
 
 MIN_CACHED_STATES = 1024
+# Arguments of `model.generate` that `generate` sets.
+_OWN_OPTIONS = {
+    "input_ids",
+    "inputs",
+    "attention_mask",
+    "eos_token_id",
+    "pad_token_id",
+    "tokenizer",
+}
 
 
 class SchemaLogitsProcessor(LogitsProcessor):
@@ -86,6 +100,9 @@ class SchemaLogitsProcessor(LogitsProcessor):
         margin: float = math.inf,
     ) -> None:
         check_compiled(compiled)
+        if max_tokens is not None:
+            check_count("max_tokens", max_tokens)
+        check_number("margin", margin)
         self._vocabulary = compiled.vocabulary
         self._start = compiled.matcher(max_tokens=max_tokens)
         self._margin = margin
@@ -233,7 +250,8 @@ def generate(
         prompts: Texts, or token ids (what `apply_chat_template` returns), as one batch. A string
             is one prompt.
         compiled: The grammar, compiled for the model's vocabulary.
-        max_new_tokens: Tokens for each text, all of which are finished within it.
+        max_new_tokens: Tokens for each text, all of which are finished within it. It is cut to what
+            the context still holds after the longest prompt.
         options: Further arguments of `model.generate`, such as `do_sample` or `num_beams`.
             `stop_strings` end a text early, and are not part of it; only then is it not valid, but
             the beginning of a valid one.
@@ -242,31 +260,40 @@ def generate(
         `num_return_sequences` texts (default 1) for each prompt, in order.
 
     Raises:
-        ModelError: No prompts, an empty one, or a grammar for another vocabulary.
+        ModelError: No prompts, an empty one, one that fills the context, or a grammar for another
+            vocabulary.
         GenerationError: A sequence is not valid. Beam search returns such ones when it runs out of
             valid beams.
     """
     check_compiled(compiled)
     check_count("max_new_tokens", max_new_tokens)
+    check_model(model)
+    if not hasattr(tokenizer, "encode"):
+        raise ModelError(f"the tokenizer is one of transformers, not {shortened(tokenizer)}")
+    if taken := _OWN_OPTIONS & options.keys():
+        raise ModelError(f"{min(taken)} is set by schemask, and cannot be given")
+    config = model.config.get_text_config()
     check_vocabulary(
         compiled.vocabulary, lambda text: tokenizer.encode(text, add_special_tokens=False)
     )
-    encoded = [_encode(tokenizer, prompt) for prompt in _prompt_list(prompts)]
+    encoded = [_encode(tokenizer, prompt, config.vocab_size) for prompt in _prompt_list(prompts)]
     width = max(map(len, encoded))
+    context = getattr(config, "max_position_embeddings", None)
+    budget = token_limit(max_new_tokens, width, context)
     vocabulary = compiled.vocabulary
     stop_ids = vocabulary.stop_token_ids
     padding = stop_ids[0]  # behind the attention mask any token will do
     padded = [[padding] * (width - len(ids)) + ids for ids in encoded]
     attention = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in encoded])
     margin = 0.0 if _is_greedy(model, options) else math.inf
-    processor = SchemaLogitsProcessor(compiled, max_tokens=max_new_tokens, margin=margin)
+    processor = SchemaLogitsProcessor(compiled, max_tokens=budget, margin=margin)
     stops = options.get("stop_strings") or ()
     if stops:
         options["tokenizer"] = tokenizer
     output = model.generate(
         input_ids=torch.tensor(padded).to(model.device),
         attention_mask=attention.to(model.device),
-        max_new_tokens=max_new_tokens,
+        max_new_tokens=budget,
         logits_processor=LogitsProcessorList([processor, *options.pop("logits_processor", [])]),
         eos_token_id=stop_ids,
         pad_token_id=padding,
@@ -279,11 +306,14 @@ def generate(
     for number, row in enumerate(rows):
         length = next((n for n, token in enumerate(row) if token in stop_ids), len(row))
         prompt = padded[number * len(padded) // len(rows)]
-        cut += length == max_new_tokens or processor.is_cut(prompt, row[:length])
+        cut += length == budget or processor.is_cut(prompt, row[:length])
         texts.append(_checked_text(compiled, row[:length], stops))
     if cut:
+        limit = f"max_new_tokens={max_new_tokens}"
+        if budget < max_new_tokens:
+            limit = f"the context of {context} tokens"
         warnings.warn(
-            f"max_new_tokens={max_new_tokens} ended {cut} of {len(texts)} texts: they are valid, "
+            f"{limit} ended {cut} of {len(texts)} texts: they are valid, "
             "but what they say may be cut short",
             stacklevel=2,
         )
@@ -302,17 +332,15 @@ def _prompt_list(
     return prompts
 
 
-def _encode(tokenizer: Any, prompt: str | Sequence[int]) -> list[int]:
+def _encode(tokenizer: Any, prompt: str | Sequence[int], size: int) -> list[int]:
     if isinstance(prompt, str):
+        check_prompt(prompt)
         ids = list(tokenizer(prompt)["input_ids"])
-    elif isinstance(prompt, Iterable):
+    elif isinstance(prompt, Iterable) and not isinstance(prompt, bytes):
         ids = list(prompt)
     else:
         raise ModelError(f"a prompt is a string or a list of token ids, not {shortened(prompt)}")
-    if not all(isinstance(token_id, (int, np.integer)) for token_id in ids):
-        raise ModelError(f"a prompt is a string or a list of token ids, not {shortened(prompt)}")
-    if not ids:
-        raise ModelError("a prompt has no tokens, and the tokenizer puts none before it")
+    check_token_ids(ids, size)
     return ids
 
 

@@ -16,7 +16,7 @@ from schemask.arguments import (
     string_or_json_tree,
 )
 from schemask.call_schema import call_schema
-from schemask.errors import FormatError
+from schemask.errors import FormatError, check_flags, shortened
 from schemask.format_spec import PLACEHOLDER, TAG, FormatSpec
 from schemask.tools import Tool, ToolSet
 
@@ -33,6 +33,14 @@ def turn_tree(
     reasoning: bool = False,
 ) -> dict[str, Any]:
     """The assistant's turns that are allowed; see `ChatFormat.tree`."""
+    for name, count in (("min_calls", min_calls), ("max_calls", max_calls)):
+        if count is None and name == "max_calls":
+            continue
+        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count < 2**32:
+            raise FormatError(f"{name} is a number of calls from 1 on, not {shortened(count)}")
+    check_flags(FormatError, parallel=parallel, reasoning=reasoning)
+    if not isinstance(tool_choice, str):
+        raise FormatError(f"tool_choice is a string, not {shortened(tool_choice)}")
     if tool_choice in ("auto", "required", "none"):
         callable_tools = tools
     elif tool_choice in tools:
@@ -40,12 +48,12 @@ def turn_tree(
         parallel = False
     else:
         known = ", ".join(["auto", "required", "none", *tools.names])
-        raise FormatError(f"tool_choice {tool_choice!r} is none of {known}")
+        raise FormatError(f"tool_choice {shortened(tool_choice)} is none of {known}")
     if tool_choice == "required" and not len(tools):
         raise FormatError("tool_choice 'required' needs at least one tool")
     limits = [limit for limit in (max_calls, form.max_calls, None if parallel else 1) if limit]
     most = min(limits) if limits else None
-    if min_calls < 1 or (most is not None and most < min_calls):
+    if most is not None and most < min_calls:
         raise FormatError(f"a turn cannot hold at least {min_calls} and at most {most} calls")
     return _TurnTree(form).turn(callable_tools, tool_choice, min_calls, most, reasoning)
 

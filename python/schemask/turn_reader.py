@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from schemask.arguments import read_python, read_raw, schema_of_argument
 from schemask.call_schema import types_of
-from schemask.errors import FormatError
+from schemask.errors import FormatError, shortened
 from schemask.format_spec import PLACEHOLDER, FormatSpec, common_start
 from schemask.messages import DECODER, ParsedTurn, ToolCall, encodable, fail_at
 from schemask.tools import ToolSet
@@ -92,6 +92,8 @@ class TurnReader:
         Raises:
             FormatError: As `ChatFormat.parse`, as soon as no more text could make it good.
         """
+        if not isinstance(text, str):
+            raise FormatError(f"a turn is text, not {shortened(text)}")
         self._text += text
         return self._advance()
 
@@ -622,6 +624,8 @@ class TurnReader:
 
 def turn_of(events: Iterable[Event]) -> ParsedTurn:
     """The turn that all its events make."""
+    if not isinstance(events, Iterable):
+        raise FormatError(f"events are a list of events, not {shortened(events)}")
     words, reasoning = "", ""
     calls = []
     for event in events:
@@ -631,4 +635,6 @@ def turn_of(events: Iterable[Event]) -> ParsedTurn:
             reasoning += event.text
         elif isinstance(event, CallFinished):
             calls.append(event.call)
+        elif not isinstance(event, (CallStarted, ArgumentDelta)):
+            raise FormatError(f"not an event of a turn: {shortened(event)}")
     return ParsedTurn(words, calls, reasoning)

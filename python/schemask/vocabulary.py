@@ -153,7 +153,7 @@ def read_transformers(
     size = max(pieces) + 1
     if vocab_size is not None:
         if isinstance(vocab_size, bool) or not isinstance(vocab_size, int):
-            raise VocabularyError(f"vocab_size is a number of tokens, not {vocab_size!r}")
+            raise VocabularyError(f"vocab_size is a number of tokens, not {shortened(vocab_size)}")
         if vocab_size < size:
             raise VocabularyError(
                 f"vocab_size is {vocab_size}, but the tokenizer's highest token id is {size - 1}: "
@@ -221,7 +221,9 @@ def _data(tokens: list[bytes], stops: Iterable[int], special: Iterable[int]) -> 
 
 def _resolve_stop_ids(stops: Sequence[int | str], size: int, names: Mapping[str, int]) -> list[int]:
     if isinstance(stops, str) or not isinstance(stops, Iterable):
-        raise VocabularyError(f"stop_token_ids is a sequence of ids or tokens, not {stops!r}")
+        raise VocabularyError(
+            f"stop_token_ids is a sequence of ids or tokens, not {shortened(stops)}"
+        )
     ids = []
     for stop in stops:
         token_id = names.get(stop) if isinstance(stop, str) else stop

@@ -72,9 +72,10 @@ impl Rules {
         let numbers = Numbers::new(&self.scanner.regexes);
         let node = value.and_then(|v| numbers.equal(&v, cap));
         node.ok_or_else(|| {
+            let beginning: String = number.as_str().chars().take(20).collect();
             Error::new(
                 ErrorKind::Limit,
-                format!("the value {number} has more than {cap} digits"),
+                format!("the value {beginning}… has more than {cap} digits"),
             )
         })
     }

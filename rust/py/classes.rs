@@ -18,7 +18,16 @@ use crate::py::text::{text, texts};
 use crate::spelling::JsonSpelling;
 use crate::{batch, compile, matcher, vocab};
 
-/// Tokens as bytes, stop tokens and special tokens.
+/// The tokens of a model as bytes, its stop tokens and its special tokens. Immutable.
+///
+/// Args:
+///     tokens: The bytes of each token, by id; empty for ids that no text can hold.
+///     stop_token_ids: Ids that end a generation; at least one.
+///     special_token_ids: Ids that are never text; their bytes are only a name.
+///
+/// Raises:
+///     VocabularyError: No stop token, an id outside the vocabulary, or tokens that are too long or
+///         too many.
 #[pyclass(module = "schemask._native", subclass, frozen)]
 pub(super) struct Vocabulary(Arc<vocab::Vocabulary>);
 
@@ -38,21 +47,27 @@ impl Vocabulary {
         Ok(Vocabulary(Arc::new(vocabulary)))
     }
 
+    /// How many tokens there are, unused ids included.
     #[getter]
     fn size(&self) -> usize {
         self.0.size()
     }
 
+    /// Ids that end a generation, ascending.
     #[getter]
     fn stop_token_ids(&self) -> Vec<u32> {
         self.0.stop_token_ids().to_vec()
     }
 
+    /// Ids that are never text, ascending; their bytes are only a name.
     #[getter]
     fn special_token_ids(&self) -> Vec<u32> {
         self.0.special_token_ids().to_vec()
     }
 
+    /// Bytes that can occur in UTF-8 and that no token spells alone.
+    ///
+    /// Text that needs one where no longer token fits cannot be written with this vocabulary.
     #[getter]
     fn unreachable_bytes(&self) -> Vec<u32> {
         self.0
@@ -62,12 +77,22 @@ impl Vocabulary {
             .collect()
     }
 
+    /// The bytes of a token: of a special one its name, of an id that no text can hold none.
+    ///
+    /// Raises:
+    ///     TokenError: No token has that id.
     fn token<'py>(&self, py: Python<'py>, id: Integer) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = u32::try_from(id.0).ok().and_then(|id| self.0.token(id));
         let bytes = bytes.ok_or_else(|| outside(id.0, self.0.size()))?;
         Ok(PyBytes::new(py, bytes))
     }
 
+    /// Ids of the fewest tokens that spell `data`.
+    ///
+    /// They spell the same bytes as the model's own tokenizer, but are not always the same tokens.
+    ///
+    /// Raises:
+    ///     VocabularyError: No tokens spell it.
     fn tokenize(&self, data: &[u8]) -> PyResult<Vec<u32>> {
         let tokens = self.0.tokenize(data);
         tokens.ok_or_else(|| {
@@ -389,7 +414,9 @@ fn options(
     })
 }
 
-/// A grammar on a vocabulary.
+/// A grammar on a vocabulary, as `Grammar.compile` makes it.
+///
+/// It is immutable, and threads may share it.
 #[pyclass(module = "schemask._native", frozen)]
 pub(super) struct CompiledGrammar {
     compiled: compile::CompiledGrammar,
@@ -398,6 +425,15 @@ pub(super) struct CompiledGrammar {
 
 #[pymethods]
 impl CompiledGrammar {
+    /// A matcher at the start of a text.
+    ///
+    /// Args:
+    ///     max_tokens: A budget: only tokens are allowed after which the text can still be finished
+    ///         within so many, stop token not counted. None is no budget.
+    ///
+    /// Raises:
+    ///     LimitError: No valid text is that short.
+    ///     TokenError: A negative number.
     #[pyo3(signature = (max_tokens = None))]
     fn matcher(&self, py: Python<'_>, max_tokens: Option<Integer>) -> PyResult<Matcher> {
         let max_tokens = max_tokens.map(|tokens| tokens.count("max_tokens"));
@@ -405,6 +441,7 @@ impl CompiledGrammar {
         Ok(Matcher(detached(py, || self.compiled.matcher(max_tokens))?))
     }
 
+    /// The vocabulary that the grammar was compiled for.
     #[getter]
     fn vocabulary(&self, py: Python<'_>) -> Py<Vocabulary> {
         self.vocabulary.clone_ref(py)
@@ -421,12 +458,28 @@ impl CompiledGrammar {
     }
 }
 
-/// Follows one text.
+/// Follows one text, token by token, and says which tokens may come next.
+///
+/// `CompiledGrammar.matcher` makes it. One thread at a time may use it. What takes more work than
+/// the grammar's limits allow is a `LimitError`, and changes nothing.
 #[pyclass(module = "schemask._native")]
 pub(super) struct Matcher(matcher::Matcher);
 
 #[pymethods]
 impl Matcher {
+    /// Writes which tokens may come next: bit `t % 32` of word `t // 32` is 1 if token `t` may.
+    ///
+    /// After the end, only the stop tokens may come.
+    ///
+    /// Args:
+    ///     bitmask: int32, writable, of shape `(batch, words)` or `(words,)`: a numpy array, as
+    ///         `allocate_mask` makes it, or a torch tensor on the CPU. Words past the vocabulary
+    ///         become 0.
+    ///     row: The row to write, from 0.
+    ///
+    /// Raises:
+    ///     MaskError: A bitmask of another type or shape, or no such row.
+    ///     LimitError: The mask takes too much work.
     #[pyo3(signature = (bitmask, row = Integer(0)), text_signature = "($self, bitmask, row=0)")]
     fn fill_mask(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>, row: Integer) -> PyResult<()> {
         let bitmask = arrays::bitmask(bitmask)?;
@@ -439,6 +492,20 @@ impl Matcher {
         Ok(detached(py, || batch::fill_row(&self.0, row))?)
     }
 
+    /// Writes which tokens the budget alone forbids, and `fill_mask` leaves out for that reason.
+    ///
+    /// As long as there were none, the text is the one that it would be without a budget.
+    ///
+    /// Args:
+    ///     bitmask: As in `fill_mask`.
+    ///     row: As in `fill_mask`.
+    ///
+    /// Returns:
+    ///     Whether there are any.
+    ///
+    /// Raises:
+    ///     MaskError: As `fill_mask`.
+    ///     LimitError: As `fill_mask`.
     #[pyo3(signature = (bitmask, row = Integer(0)), text_signature = "($self, bitmask, row=0)")]
     fn fill_unaffordable(
         &self,
@@ -452,6 +519,11 @@ impl Matcher {
         Ok(detached(py, || batch::fill_unaffordable(&self.0, row))?)
     }
 
+    /// Goes on with a token. If it may not come, the answer is False and nothing has changed.
+    ///
+    /// Raises:
+    ///     TokenError: The vocabulary has no such token.
+    ///     LimitError: It takes too much work; nothing has changed.
     fn accept(&mut self, token_id: Integer) -> PyResult<bool> {
         match u32::try_from(token_id.0) {
             Ok(id) => Ok(self.0.accept(id)?),
@@ -459,26 +531,52 @@ impl Matcher {
         }
     }
 
+    /// Goes on with bytes, as if they were one token; with a budget they count as one.
+    ///
+    /// If they may not come, the answer is False and nothing has changed.
+    ///
+    /// Raises:
+    ///     LimitError: It takes too much work; nothing has changed.
     fn accept_bytes(&mut self, data: &[u8]) -> PyResult<bool> {
         Ok(self.0.try_accept_bytes(data)?)
     }
 
+    /// Tokens that spell the text that must follow, as far as there is no choice.
+    ///
+    /// Empty where the text may end. Characters of a string that have several spellings count as no
+    /// choice; they come in the shortest one. Nothing is accepted.
+    ///
+    /// Raises:
+    ///     LimitError: It takes too much work.
     fn forced_tokens(&self, py: Python<'_>) -> PyResult<Vec<u32>> {
         Ok(detached(py, || self.0.forced_tokens())?)
     }
 
+    /// The bytes of a shortest valid ending; empty where the text may end.
+    ///
+    /// A token that must come by its id counts as one byte, and is spelled as the vocabulary spells
+    /// it. Where no tokens spell the shortest ending, it is another one that some do.
+    ///
+    /// Raises:
+    ///     LimitError: It is too long, or none was found within the limits.
     fn completion<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &detached(py, || self.0.completion())?))
     }
 
+    /// Takes back the last `count` tokens; what `accept_bytes` took counts as one.
+    ///
+    /// Raises:
+    ///     TokenError: Fewer tokens have been accepted; nothing has changed.
     fn rollback(&mut self, count: Integer) -> PyResult<()> {
         Ok(self.0.rollback(count.count("count")?)?)
     }
 
+    /// Back to the start of the text, with the whole budget.
     fn reset(&mut self) {
         self.0.reset();
     }
 
+    /// Another matcher at the same place of the same text; each then goes its own way.
     fn clone(&self) -> Self {
         Matcher(self.0.clone())
     }
@@ -487,16 +585,19 @@ impl Matcher {
         Matcher(self.0.clone())
     }
 
+    /// Whether the text may end here.
     #[getter]
     fn is_accepting(&self) -> bool {
         self.0.is_accepting()
     }
 
+    /// Whether a stop token has ended the text.
     #[getter]
     fn is_terminated(&self) -> bool {
         self.0.is_terminated()
     }
 
+    /// How many tokens have been accepted, stop tokens included.
     #[getter]
     fn token_count(&self) -> usize {
         self.0.token_count()
@@ -521,6 +622,15 @@ impl Matcher {
 }
 
 /// Fills row `i` of a bitmask for matcher `i`, on all processors and without the GIL.
+///
+/// Args:
+///     matchers: The matchers, of one vocabulary or of several.
+///     bitmask: int32, of shape `(batch, words)` with at least as many rows as there are matchers;
+///         see `Matcher.fill_mask`.
+///
+/// Raises:
+///     MaskError: A bitmask of another type or shape.
+///     LimitError: A mask takes too much work.
 #[pyfunction]
 pub(super) fn fill_masks(
     py: Python<'_>,

@@ -25,7 +25,12 @@ pub(super) fn parse(text: &str, limits: &Limits) -> Result<Value, Error> {
             let (line, column) = (error.line(), error.column());
             let message = error.to_string();
             let place = format!(" at line {line} column {column}");
-            let message = message.strip_suffix(place.as_str()).unwrap_or(&message);
+            let message = match message.strip_suffix(place.as_str()).unwrap_or(&message) {
+                "unexpected end of hex escape" | "lone leading surrogate in hex escape" => {
+                    "a lone surrogate, which no text in UTF-8 can hold"
+                }
+                message => message,
+            };
             let message = format!("the schema is not valid JSON: {message}");
             Error::at_position(Kind::Schema, line.max(1), column.max(1), message)
         })

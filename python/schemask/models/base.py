@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from schemask.chat_format import ParsedTurn
 from schemask.errors import ModelError, shortened
-from schemask.generation import Completion, Status, TextStream, check_prompt
+from schemask.generation import Completion, Status, TextStream, check_prompt, check_sampling
 from schemask.tools import ToolsLike
 
 if TYPE_CHECKING:
@@ -118,11 +118,12 @@ class CallableModel:
     ) -> Completion:
         """As `Model.generate`; `max_tokens`, `temperature` and `seed` have no effect."""
         check_prompt(prompt)
+        check_sampling(max_tokens, temperature, seed)
         if grammar is not None:
             raise ModelError("a plain callable cannot be constrained by a grammar")
+        stream = TextStream(stop, on_text)
         text = self._function(prompt)
         if not isinstance(text, str):
             raise ModelError(f"the callable returned {type(text).__name__} instead of text")
-        stream = TextStream(stop, on_text)
         stream.feed(text.encode("utf-8", "backslashreplace"))
         return Completion(stream.finish(), [], "stop" if stream.stopped else "complete", 0, 0)

@@ -9,6 +9,7 @@ from schemask.generation import (
     Completion,
     Status,
     TextStream,
+    check_is_vocabulary,
     check_prompt,
     check_sampling,
     token_limit,
@@ -30,6 +31,7 @@ class LlamaCppModel:
     """
 
     def __init__(self, llama: Llama, vocabulary: Vocabulary | None = None) -> None:
+        check_is_vocabulary(vocabulary)
         self.vocabulary = vocabulary or Vocabulary.from_llama_cpp(llama)
         self._llama: Any = llama
 

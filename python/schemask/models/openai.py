@@ -45,7 +45,7 @@ class OpenAIModel:
         if not hasattr(client, "chat"):
             raise ModelError(f"the client is an openai.OpenAI, not {shortened(client)}")
         if not isinstance(model, str) or not model:
-            raise ModelError(f"the model is named by a string, not {model!r}")
+            raise ModelError(f"the model is named by a string, not {shortened(model)}")
         self._client = client
         self._model = model
         self._options = options

@@ -13,6 +13,8 @@ from schemask.generation import (
     Status,
     TextStream,
     check_compiled,
+    check_is_vocabulary,
+    check_model,
     check_prompt,
     check_sampling,
     check_vocabulary,
@@ -41,6 +43,8 @@ class TransformersModel:
         tokenizer: PreTrainedTokenizerBase,
         vocabulary: Vocabulary | None = None,
     ) -> None:
+        check_model(model)
+        check_is_vocabulary(vocabulary)
         config = model.config.get_text_config()
         self.vocabulary = vocabulary or Vocabulary.from_transformers(
             tokenizer, vocab_size=config.vocab_size
