@@ -3,12 +3,15 @@
 //! Which letters and digits may follow is decided as they come. A state is the label so far, with
 //! all letters but `l` alike where they can only be basic characters, since only a middle dot asks
 //! which letter a basic character is. A text goes on if some ending is found: one more insertion
-//! into the label, or the delimiter and one. A label with marks or a keraia may want two.
+//! into the label, or the delimiter and one. A label with marks or a keraia may want two. Mostly all
+//! that was read can be basic characters, to which a common letter can be added; so it is seldom
+//! searched for an ending.
 //!
 //! What is left out are labels that begin with a text for which only rarer endings exist: those
 //! with more insertions, and those past the first [`TRIES`]. Most of them have a hyphen between
 //! characters beyond ASCII.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -20,7 +23,9 @@ use crate::format::idna::{self, Direction};
 use crate::format::punycode::{Decoder, Insertion};
 use crate::regex::codeset::CodeSet;
 use crate::regex::node::{NodeId, Regexes};
-use crate::regex::told::{Rule, Way};
+use crate::regex::sketch::Sketch;
+use crate::regex::told::Rule;
+use crate::work;
 
 /// Octets after `xn--`.
 const ROOM: u32 = LABEL_OCTETS - 4;
@@ -30,6 +35,13 @@ const TRIES: usize = 100;
 
 /// First insertions that are tried where a label wants two.
 const TRIES_OF_TWO: usize = 8;
+
+/// A letter beyond ASCII that any label may hold that is written from left to right.
+const COMMON: u32 = 0xDF;
+
+/// Basic characters to which it is tried to add [`COMMON`], at any place, among the first [`TRIES`];
+/// enough room is left for its digits.
+const SHORT: usize = 45;
 
 /// The digits and delimiter with which basic characters become a label, at least: the first number
 /// has three digits from U+00A3 on.
@@ -54,16 +66,20 @@ pub(super) fn a_label(build: Build, direction: Direction) -> NodeId {
 
 static LEFT_TO_RIGHT: Rule = Rule {
     name: "A-labels from left to right",
-    ways: |state| Reading::new(&LEFT, state).ways(),
     way: |state, c| Reading::new(&LEFT, state).way(c),
+    holds: |state| Reading::new(&LEFT, state).holds(),
     distance: |state| Reading::new(&LEFT, state).distance(),
+    ending: |state| Reading::new(&LEFT, state).ending(),
+    free: |state| Reading::new(&LEFT, state).free(),
 };
 
 static RIGHT_TO_LEFT: Rule = Rule {
     name: "A-labels from right to left",
-    ways: |state| Reading::new(&RIGHT, state).ways(),
     way: |state, c| Reading::new(&RIGHT, state).way(c),
+    holds: |state| Reading::new(&RIGHT, state).holds(),
     distance: |state| Reading::new(&RIGHT, state).distance(),
+    ending: |state| Reading::new(&RIGHT, state).ending(),
+    free: |state| Reading::new(&RIGHT, state).free(),
 };
 
 static LEFT: LazyLock<ULabels> = LazyLock::new(|| ULabels::new(Direction::LeftToRight));
@@ -95,7 +111,12 @@ impl ULabels {
         }
     }
 
+    fn is_label(&self, label: &[u32]) -> bool {
+        self.regexes.nullable(self.read(self.start, label))
+    }
+
     fn read(&self, from: NodeId, label: &[u32]) -> NodeId {
+        work::spend(2 * label.len());
         let step = |at, &c| self.regexes.step(at, c);
         label.iter().fold(from, step)
     }
@@ -112,6 +133,7 @@ impl ULabels {
         let ranges = self.chars.ranges();
         let mut rest = 0;
         while tries > 0 {
+            work::spend(4);
             rest = decoder.next_within(rest, &places)?;
             let insertion = decoder.insertion(rest)?;
             let range = ranges.partition_point(|&(_, hi)| hi < insertion.c);
@@ -130,6 +152,7 @@ impl ULabels {
 
     /// The digits that end the label with one more insertion, or the rest of one.
     fn distance_of_one(&self, decoder: &Decoder, room: u32) -> Option<u32> {
+        work::spend(16 + 8 * decoder.label.len());
         let mut before = vec![self.start];
         for &c in &decoder.label {
             let next = self.regexes.step(before[before.len() - 1], c);
@@ -172,11 +195,8 @@ impl ULabels {
 
     /// The digits that end the label.
     fn distance(&self, decoder: &Decoder, room: u32) -> Option<u32> {
-        if decoder.can_end() {
-            let end = self.read(self.start, &decoder.label);
-            if self.regexes.nullable(end) {
-                return Some(0);
-            }
+        if decoder.can_end() && self.is_label(&decoder.label) {
+            return Some(0);
         }
         let one = self.distance_of_one(decoder, room);
         if one.is_some() || !self.wants_two(&decoder.label) {
@@ -263,67 +283,79 @@ impl<'a> Reading<'a> {
         Some(2 + insert(&longer, room.checked_sub(1)?)?)
     }
 
-    fn ways(&self) -> Vec<Way> {
-        let ways_of =
-            |first, last| -> Vec<Way> { (first..=last).filter_map(|c| self.way(c)).collect() };
-        let letters = ways_of('a', 'z');
-        let upper = letters.iter().map(|way| Way {
-            lo: way.lo.to_ascii_uppercase(),
-            hi: way.hi.to_ascii_uppercase(),
-            to: way.to.clone(),
-            distance: way.distance,
-        });
-        let upper: Vec<Way> = upper.collect();
-        let groups = [ways_of('-', '-'), ways_of('0', '9'), upper, letters];
-        let mut ways: Vec<Way> = groups.into_iter().flatten().collect();
-        ways.dedup_by(|next, way| {
-            let joins = way.to == next.to && way.hi as u32 + 1 == next.lo as u32;
-            if joins {
-                way.hi = next.hi;
-            }
-            joins
-        });
-        ways
+    /// Whether the digits make a label.
+    fn holds(&self) -> bool {
+        let decoder = self.decoder.as_ref().filter(|decoder| decoder.can_end());
+        decoder.is_some_and(|decoder| self.labels.is_label(&decoder.label))
     }
 
-    /// Only ways to states with a distance: no text leads where no ending is known. The ending that
-    /// a state knows is one that the next state on the way to it knows, too: there, the same
-    /// insertions are tried, less those that begin with other digits.
-    fn way(&self, c: char) -> Option<Way> {
+    fn way(&self, c: char) -> Option<Box<str>> {
         let c = c.to_ascii_lowercase();
         if self.room == 0 || !(c.is_ascii_alphanumeric() || c == '-') {
             return None;
         }
-        let text = format!("{}{}", self.text, kind(c));
-        let (state, as_digits) = self.digit(c);
-        let distance = self.nearest(as_digits, &text)?;
-        let to = if as_digits.is_some() { state } else { text };
-        Some(Way {
-            lo: c,
-            hi: c,
-            to: to.into(),
-            distance,
+        let is_digit = c != '-';
+        let digits = match &self.decoder {
+            Some(decoder) if is_digit => decoder.after(c.encode_utf8(&mut [0; 4])).is_some(),
+            _ => false,
+        };
+        if digits {
+            return Some(format!("{}{c}", self.state).into());
+        }
+        let basic = |c| self.labels.basics.contains(&c);
+        if !self.text.chars().all(basic) || is_digit && !basic(kind(c)) {
+            return None;
+        }
+        let delimits = !is_digit && !self.text.is_empty();
+        Some(match delimits {
+            true => format!("{}{THEN_DIGITS}", self.text).into(),
+            false => format!("{}{}", self.text, kind(c)).into(),
         })
     }
 
-    /// Where `c` leads if it is a digit, or the delimiter before digits, and how far that is from
-    /// an end.
-    fn digit(&self, c: char) -> (String, Option<u32>) {
-        let room = self.room - 1;
-        let (to, decoder) = if c == '-' {
-            let to = format!("{}{THEN_DIGITS}", self.text);
-            let all = self.text.chars().all(|c| self.labels.basics.contains(&c));
-            let some = all && !self.text.is_empty();
-            (to, some.then(|| Decoder::new(&self.text)))
-        } else {
-            let mut digit = [0; 4];
-            let digit = c.encode_utf8(&mut digit);
-            let next = self.decoder.as_ref().and_then(|d| d.after(digit));
-            (format!("{}{c}", self.state), next)
-        };
-        let distance = decoder.and_then(|decoder| self.labels.distance(&decoder, room));
-        (to, distance)
+    /// What was read as basic characters, then the delimiter and the digits of a [`COMMON`] letter
+    /// where the shape of a label allows it.
+    fn ending(&self) -> Option<String> {
+        let basic = |c| self.labels.basics.contains(&c);
+        if !basic('x') || self.text.len() > SHORT || !self.text.chars().all(basic) {
+            return None;
+        }
+        let at = place_for_letter(self.text.as_bytes())?;
+        let decoder = Decoder::new(&self.text);
+        let delimiter = if self.text.is_empty() { "" } else { "-" };
+        let rest = decoder.rest_for(COMMON) + at as u64;
+        Some(format!("{delimiter}{}", decoder.spell(rest)))
     }
+
+    /// Letters and digits, after which [`Reading::ending`] finds one.
+    fn free(&self) -> (Sketch, u32) {
+        let longer = format!("{}x", self.text);
+        let basic = |c| self.labels.basics.contains(&c);
+        if !basic('x')
+            || !longer.chars().all(basic)
+            || place_for_letter(longer.as_bytes()).is_none()
+        {
+            return Default::default();
+        }
+        let alphanumeric = [('0', '9'), ('A', 'Z'), ('a', 'z')];
+        let sketches = alphanumeric.map(|(lo, hi)| Sketch::around(lo.into(), hi.into()));
+        let characters = sketches.into_iter().fold(Sketch::default(), Sketch::or);
+        (characters, (SHORT - self.text.len().min(SHORT)) as u32)
+    }
+}
+
+/// Where a letter makes a label of basic characters, as far as hyphens decide it.
+fn place_for_letter(text: &[u8]) -> Option<usize> {
+    let is_hyphen = |at: usize| text.get(at) == Some(&b'-');
+    (0..=text.len()).find(|&place| {
+        // The characters of the label, the letter being none of them.
+        let hyphen_at = |at: usize| match at.cmp(&place) {
+            Ordering::Less => is_hyphen(at),
+            Ordering::Equal => false,
+            Ordering::Greater => is_hyphen(at - 1),
+        };
+        !hyphen_at(0) && !hyphen_at(text.len()) && !(hyphen_at(2) && hyphen_at(3))
+    })
 }
 
 /// What a basic character counts as.
@@ -575,6 +607,49 @@ mod tests {
         }
     }
 
+    /// Each ending that is found at a glance is one, and each state on the way has a distance.
+    fn check_ending(labels: &'static ULabels, rule: &Rule, text: &str) {
+        let step = |state: Box<str>, c| (rule.way)(&state, c);
+        let Some(mut state) = text.chars().try_fold("|".into(), step) else {
+            return;
+        };
+        let reading = Reading::new(labels, &state);
+        let (characters, most) = reading.free();
+        if text.len() <= SHORT && characters != Sketch::default() {
+            let longer = "z9".repeat(most as usize / 2);
+            let at = longer.chars().try_fold(state.clone(), step).expect(text);
+            assert!((rule.ending)(&at).is_some(), "{text} {longer}");
+        }
+        let Some(ending) = reading.ending() else {
+            return;
+        };
+        for c in ending.chars() {
+            assert!((rule.distance)(&state).is_some(), "{text} {ending} {state}");
+            state = step(state, c).expect(&ending);
+        }
+        assert!((rule.holds)(&state), "{text} {ending}");
+        assert_eq!((rule.distance)(&state), Some(0), "{text} {ending}");
+        assert!(is_valid(&format!("xn--{text}{ending}")), "{text} {ending}");
+    }
+
+    #[test]
+    fn endings_at_a_glance_are_found_for_all_but_odd_hyphens() {
+        for text in [
+            "", "a", "a-", "-a", "ab--c", "xn--p1ai", "p1ai", "l-l", "X9",
+        ] {
+            assert!((LEFT_TO_RIGHT.ending)(&whole(text)).is_some(), "{text}");
+            check_ending(&LEFT, &LEFT_TO_RIGHT, text);
+        }
+        for text in ["---", "a---"] {
+            assert!((LEFT_TO_RIGHT.ending)(&whole(text)).is_none(), "{text}");
+        }
+    }
+
+    fn whole(text: &str) -> Box<str> {
+        let step = |state: Box<str>, c| (LEFT_TO_RIGHT.way)(&state, c);
+        text.chars().try_fold("|".into(), step).expect(text)
+    }
+
     /// Follows the cheapest way from `at` to an end, which must come nearer with each character.
     fn finish(regexes: &Regexes, mut at: NodeId, text: &mut String) {
         let mut cost = regexes.cost(at, Spelling::Json);
@@ -610,6 +685,12 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(60))]
+
+        #[test]
+        fn endings_at_a_glance_are_endings(text in "[a-dlz0-9A-C-]{0,58}") {
+            check_ending(&LEFT, &LEFT_TO_RIGHT, &text);
+            check_ending(&RIGHT, &RIGHT_TO_LEFT, &text);
+        }
 
         #[test]
         fn every_way_ends_in_a_label(choices in prop::collection::vec(0..1000_usize, 0..80)) {

@@ -27,22 +27,24 @@ const SYNTAX: &str = r"\^$\\.*+?()\[\]{}|";
 pub(super) fn regex(build: Build) -> NodeId {
     let quantifier = build.optional(quantifier(build));
     let flat = flat_term(build, quantifier);
-    let group_start = build.or([
-        build.pattern(r"\((?:\?:)?"),
-        build.concat(&[build.text("(?<"), group_name(build), build.text(">")]),
-    ]);
+    let group_start = build.pattern(r"\((?:\?:)?");
+    let name_start = build.concat(&[build.text("(?<"), group_name(build), build.text(">")]);
     let look_start = build.pattern(r"\(\?<?[=!]");
     let close = build.text(")");
-    let mut disjunction = build.star(flat);
+    let group = |start, inner| build.concat(&[start, inner, close, quantifier]);
+    // With `u`, no lookahead can be repeated.
+    let look = |inner| build.concat(&[look_start, inner, close]);
+    let mut nameless = build.star(flat);
+    // With just one name somewhere.
+    let mut named = NodeId::NEVER;
     for _ in 0..DEPTH {
-        let group = build.concat(&[group_start, disjunction, close, quantifier]);
-        // With `u`, no lookahead can be repeated.
-        let look = build.concat(&[look_start, disjunction, close]);
-        disjunction = build.star(build.or([flat, group, look]));
+        let name_here = group(name_start, nameless);
+        let name_inside = build.or([name_here, group(group_start, named), look(named)]);
+        let inner = nameless;
+        nameless = build.star(build.or([flat, group(group_start, inner), look(inner)]));
+        named = build.concat(&[nameless, name_inside, nameless]);
     }
-    let named = build.pattern(r"\(\?<[^=!]");
-    let two_names = build.concat(&[NodeId::ANY, named, NodeId::ANY, named, NodeId::ANY]);
-    build.and([disjunction, build.0.not(two_names)])
+    build.or([nameless, named])
 }
 
 /// A `|`, or a `Term` without groups.
@@ -145,6 +147,9 @@ mod tests {
             "é😀",
             "((((((((((((((((a))))))))))))))))",
             r"\ud83d\ude00",
+            "(a(?<n>b)c)(d)",
+            "(?=(?<n>a)?)(b)+",
+            "[(?<n>](?<n>[(?<n>])",
         ];
         let invalid = [
             "^(abc]",
@@ -172,6 +177,8 @@ mod tests {
             "(?<>a)",
             "(?<1>a)",
             "(?<n>a)(?<n>b)",
+            "((?<n>a))(?:(?<n>b))",
+            "(?<n>a(?<n>b))",
             r"\a",
             r"\-",
             r"\1",

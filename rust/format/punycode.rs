@@ -123,6 +123,25 @@ impl Decoder {
         digits
     }
 
+    /// Those digits.
+    pub(super) fn spell(&self, mut rest: u64) -> String {
+        let digit =
+            |value: u64| char::from(b"abcdefghijklmnopqrstuvwxyz0123456789"[value as usize]);
+        let mut digits = String::new();
+        let mut place = self.place;
+        loop {
+            let threshold = u64::from(self.threshold(place));
+            let Some(more) = rest.checked_sub(threshold) else {
+                digits.push(digit(rest));
+                return digits;
+            };
+            let base = u64::from(BASE) - threshold;
+            digits.push(digit(threshold + more % base));
+            rest = more / base;
+            place += 1;
+        }
+    }
+
     /// After digits that are worth `rest` and end the number.
     pub(super) fn ended(&self, rest: u64) -> Decoder {
         let mut next = self.clone();

@@ -12,7 +12,7 @@ use crate::regex::scan::{Calm, Moves, ScanId, Scanner};
 use crate::regex::sketch::Sketch;
 use crate::vocab::Vocabulary;
 use crate::vocab::local::{Exit, Exits, Local};
-use crate::vocab::strings::{Found, Strings};
+use crate::vocab::strings::{Below, Found, Strings};
 
 /// Tokens of more characters are few.
 const NEAR: u32 = 24;
@@ -220,7 +220,7 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
     strings.tokens.walk(
         Place::new(scanner, start),
         &first,
-        |at, c, below, height| at.step(scanner, c, below, height),
+        |at, c, below| at.step(scanner, c, below),
         |at, partial| partial.can_step(scanner, at.state),
         |from, to, _| {
             count += (to - from) as usize;
@@ -260,7 +260,7 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
     if scanner.can_end(start) {
         allow(strings.before.bare());
     }
-    let step = |state, c, _: &_, _| scanner.step(state, c).map_or(Found::Nothing, Found::More);
+    let step = |state, c, _| scanner.step(state, c).map_or(Found::Nothing, Found::More);
     let never = |_, _| false;
     let before = &strings.before;
     before.walk(start, &first, step, never, |from, to, state| {
@@ -288,22 +288,39 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn new(scanner: &'a Scanner, state: ScanId) -> Self {
         Place {
-            state,
             moves: scanner.all_moves_unless_told(state),
+            ..Place::passing(scanner, state)
+        }
+    }
+
+    /// Where few characters follow: not all moves are made for them.
+    fn passing(scanner: &'a Scanner, state: ScanId) -> Self {
+        Place {
+            state,
+            moves: scanner.known_moves(state),
             calm: None,
             free: scanner.free(state),
         }
     }
 
-    fn step(self, scanner: &'a Scanner, c: u32, below: &Sketch, height: u32) -> Found<Place<'a>> {
-        /// Subtrees of fewer characters are walked.
+    fn step(self, scanner: &'a Scanner, c: u32, below: Below) -> Found<Place<'a>> {
+        /// Subtrees of fewer characters are walked,
         const SMALL: u32 = 2;
-        if self.free.allows(below.or(Sketch::of(c)), height + 1) {
+        /// as are those of fewer nodes than states would be looked at.
+        const FEW: u32 = 48;
+        /// For so many nodes, moves are made one by one.
+        const VERY_FEW: u32 = 6;
+        let Below {
+            characters,
+            height,
+            nodes,
+        } = below;
+        if self.free.allows(characters.or(Sketch::of(c)), height + 1) {
             return Found::All;
         }
         let to = match self.moves {
             Some(moves) => moves.to(c),
-            None => scanner.step(self.state, c),
+            None => scanner.step_once(self.state, c),
         };
         let Some(to) = to else {
             return Found::Nothing;
@@ -318,12 +335,15 @@ impl<'a> Place<'a> {
                 free: Free::default(),
             },
             // No moves are made where they are not needed.
-            _ if height >= SMALL && scanner.free(to).allows(*below, height) => return Found::All,
+            _ if height >= SMALL && scanner.free(to).allows(characters, height) => {
+                return Found::All;
+            }
+            _ if nodes <= VERY_FEW => Place::passing(scanner, to),
             _ => Place::new(scanner, to),
         };
-        if height >= SMALL {
+        if height >= SMALL && (nodes >= FEW || next.calm.is_some()) {
             let calm = next.calm.unwrap_or_else(|| scanner.calm(to));
-            if calm.allows(*below, height) {
+            if calm.allows(characters, height) {
                 return Found::All;
             }
             next.calm = Some(calm);

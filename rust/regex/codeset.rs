@@ -43,7 +43,6 @@ impl CodeSet {
         self.0.is_empty()
     }
 
-    #[cfg(test)]
     pub(crate) fn contains(&self, c: u32) -> bool {
         let i = self.0.partition_point(|&(_, hi)| hi < c);
         self.0.get(i).is_some_and(|&(lo, _)| lo <= c)

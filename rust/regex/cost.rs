@@ -97,8 +97,21 @@ impl Regexes {
             // There are none that cannot be finished.
             Node::Numbers(_) | Node::Points(_) | Node::Reading(_) | Node::Among(_) => true,
             Node::PlainNumbers(..) | Node::Plain(_) => true,
-            Node::Or(parts) => parts.iter().any(|&part| self.is_live(part)),
+            Node::Or(parts) => {
+                // First what is known at once.
+                let is_live = |&part: &NodeId| self.is_live(part);
+                parts.iter().any(|&part| self.lengths(part).is_some()) || parts.iter().any(is_live)
+            }
             _ => *self.live_memo(id).get_or_init(|| {
+                if self.lengths(id).is_some() {
+                    return true;
+                }
+                if self.is_told(id)
+                    && let Some(rest) = self.past_told(id)
+                    && self.is_live(rest)
+                {
+                    return true;
+                }
                 match self.direct_cost(id, Spelling::Json) {
                     Some(cost) => cost != NO_WAY,
                     // To know which text is cheapest can be much harder.
@@ -222,18 +235,36 @@ impl Regexes {
             }
             Node::Told(ref told) => ((told.rule.distance)(&told.state).unwrap_or(NO_WAY), true),
             Node::Concat(..) => unreachable!("the links of a chain are bounded one by one"),
-            Node::Or(ref parts) => parts.iter().fold((NO_WAY, true), |(best, all), &p| {
-                let (cost, exact) = self.lower_bound(p, spelling);
-                (best.min(cost), all && exact)
-            }),
+            Node::Or(ref parts) => {
+                let (mut exact, mut least) = (NO_WAY, NO_WAY);
+                for &part in parts {
+                    match self.lower_bound(part, spelling) {
+                        (cost, true) => exact = exact.min(cost),
+                        (bound, false) => least = least.min(bound),
+                    }
+                }
+                (exact.min(least), exact <= least)
+            }
             Node::And(ref parts) => {
-                let bounds = parts.iter().map(|&p| self.lower_bound(p, spelling).0);
-                let bound = bounds.max().unwrap_or(0);
+                let mut bound = 0;
+                let mut deciding = None;
+                for &part in parts {
+                    let (cost, exact) = self.lower_bound(part, spelling);
+                    if cost > bound || cost == bound && deciding.is_none() {
+                        deciding = exact.then_some(part);
+                    }
+                    bound = bound.max(cost);
+                }
                 if bound == NO_WAY || self.nullable(id) {
                     return (bound, true);
                 }
                 if let Some(cost) = self.cost_within_length(parts, spelling) {
                     return (cost, true);
+                }
+                if let Some(part) = deciding
+                    && self.is_common(part, bound, parts, spelling)
+                {
+                    return (bound, true);
                 }
                 (bound.max(self.needs_apart(parts)), false)
             }
@@ -246,6 +277,71 @@ impl Regexes {
                     (times(cost, min), exact)
                 }
             }
+        }
+    }
+
+    /// Whether a cheapest text of one part, which costs so much, is one of all.
+    fn is_common(&self, part: NodeId, cost: u32, parts: &[NodeId], spelling: Spelling) -> bool {
+        let mut text = Vec::new();
+        if !self.write_cheapest(part, spelling, &mut text) {
+            return false;
+        }
+        work::spend(text.len() * parts.len());
+        let bytes = text.iter().map(|&c| cheapest(c, c, spelling).1);
+        bytes.sum::<u32>() == cost
+            && parts.iter().all(|&other| {
+                let step = |at: NodeId, &c: &u32| match at {
+                    NodeId::NEVER => at,
+                    _ => self.step(at, c),
+                };
+                other == part || self.nullable(text.iter().fold(other, step))
+            })
+    }
+
+    /// Adds a cheapest text of a language, if it is short and shows in how the language is written.
+    fn write_cheapest(&self, id: NodeId, spelling: Spelling, text: &mut Vec<u32>) -> bool {
+        /// Characters of longer texts are not written out.
+        const LONGEST: usize = 64;
+        work::spend(1);
+        if text.len() > LONGEST {
+            return false;
+        }
+        match *self.node(id) {
+            Node::Empty => true,
+            Node::Class(ref set) => {
+                let ranges = set.ranges().iter();
+                let all = ranges.map(|&(lo, hi)| cheapest(lo, hi, spelling));
+                let best = all.min_by_key(|&(_, bytes)| bytes);
+                text.extend(best.map(|(c, _)| c));
+                best.is_some()
+            }
+            Node::Words { .. } => match self.first_word(id) {
+                Some(word) => {
+                    text.extend(word.chars().take(LONGEST + 1).map(u32::from));
+                    true
+                }
+                None => false,
+            },
+            Node::Concat(..) => {
+                let mut last = id;
+                while let Node::Concat(a, b) = *self.node(last) {
+                    if !self.write_cheapest(a, spelling, text) {
+                        return false;
+                    }
+                    last = b;
+                }
+                self.write_cheapest(last, spelling, text)
+            }
+            Node::Or(ref parts) => {
+                let bound = |part: &&NodeId| self.lower_bound(**part, spelling).0;
+                let best = parts.iter().min_by_key(bound);
+                best.is_some_and(|&part| self.write_cheapest(part, spelling, text))
+            }
+            Node::Repeat { body, min, .. } => {
+                (0..min).all(|_| self.write_cheapest(body, spelling, text))
+            }
+            Node::And(_) | Node::Not(_) => self.nullable(id),
+            _ => false,
         }
     }
 
@@ -268,26 +364,27 @@ impl Regexes {
 
     /// The exact cost of a conjunction with a length, where lengths decide it.
     fn cost_within_length(&self, parts: &[NodeId], spelling: Spelling) -> Option<u32> {
-        let (length, min, max) = parts.iter().find_map(|&p| match *self.node(p) {
-            Node::Repeat {
-                body: NodeId::CHAR,
-                min,
-                max,
-            } => Some((p, min, max)),
-            _ => None,
-        })?;
+        let (length, (min, max)) = parts
+            .iter()
+            .find_map(|&part| Some((part, self.as_length(part)?)))?;
         let others = || parts.iter().copied().filter(|&p| p != length);
         let fewest = others().map(|p| self.lower_bound(p, Spelling::Chars).0);
         let fewest = fewest.max().unwrap_or(0);
         if fewest > max {
             return Some(NO_WAY);
         }
-        let (cost, exact) = match parts {
-            [_, _] => self.lower_bound(others().next()?, spelling),
-            _ => return None,
-        };
+        let [_, _] = parts else { return None };
+        let other = others().next()?;
+        let (cost, exact) = self.lower_bound(other, spelling);
         // A character takes a byte or more: the cheapest text has no more characters than bytes.
-        (exact && cost <= max && fewest >= min).then_some(cost)
+        if exact && cost <= max && fewest >= min {
+            return Some(cost);
+        }
+        let least = cost.max(min);
+        let lengths = self.lengths(other).filter(|lengths| lengths.are_bytes)?;
+        (lengths.least..=lengths.most.min(max))
+            .contains(&least)
+            .then_some(least)
     }
 
     /// A search for the cheapest text, the most promising state first.

@@ -43,7 +43,10 @@ impl Regexes {
     pub(crate) fn free(&self, id: NodeId) -> Free {
         let memo = self.free_memo(id);
         let free = memo.get_or_init(|| {
-            let free = self.find_free(id).or_else(|| self.free_within_limit(id));
+            let free = match self.is_told(id) {
+                true => self.free_of_told(id),
+                false => self.find_free(id).or_else(|| self.free_within_limit(id)),
+            };
             free.map(Box::new)
         });
         free.as_deref().copied().unwrap_or_default()
@@ -83,6 +86,43 @@ impl Regexes {
             .filter(|free| free.characters != Sketch::default());
         }
         None
+    }
+
+    /// Of what a rule tells.
+    fn free_of_told(&self, id: NodeId) -> Option<Free> {
+        work::spend(1);
+        match *self.node(id) {
+            Node::Told(ref told) => {
+                let (characters, most) = (told.rule.free)(&told.state);
+                // Its ending, a delimiter and digits, is short.
+                const REST: u32 = 8;
+                let free = Free {
+                    characters,
+                    most,
+                    rest: REST,
+                };
+                Some(free).filter(|free| free.most > 0 && free.characters != Sketch::default())
+            }
+            Node::Concat(told, after) => {
+                let free = self.free_of_told(told)?;
+                let after = self.cost(after, Spelling::Json);
+                let rest = free.rest.saturating_add(after);
+                (after != NO_WAY).then_some(Free { rest, ..free })
+            }
+            Node::Or(ref parts) => parts.iter().find_map(|&part| self.free_of_told(part)),
+            Node::And(ref parts) => {
+                let [one, other] = **parts else { return None };
+                let (part, most) = match (self.as_length(one), self.as_length(other)) {
+                    (Some((0, most)), _) => (other, most),
+                    (_, Some((0, most))) => (one, most),
+                    _ => return None,
+                };
+                let free = self.free_of_told(part)?;
+                let most = free.most.min(most.checked_sub(free.rest)?);
+                (most > 0).then_some(Free { most, ..free })
+            }
+            _ => None,
+        }
     }
 
     /// Characters among which are all of a language's texts.

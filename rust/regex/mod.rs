@@ -8,6 +8,7 @@ mod counts;
 mod edges;
 mod fingerprint;
 pub(crate) mod free;
+mod lengths;
 pub(crate) mod lower;
 pub(crate) mod node;
 pub(crate) mod numeric;

@@ -5,6 +5,7 @@
 //! Equal expressions are the same node, and the constructors simplify, so that states stay few.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -14,6 +15,7 @@ use crate::regex::codeset::{CodeSet, MAX, SCALARS};
 use crate::regex::edges::Edges;
 use crate::regex::fingerprint;
 use crate::regex::free::Free;
+use crate::regex::lengths::Lengths;
 use crate::regex::numeric::{self, Among, Plain, Reading};
 use crate::regex::pieces::{self, Piece};
 use crate::regex::sketch::Sketch;
@@ -99,6 +101,8 @@ struct Memo {
     is_without_symbols: OnceLock<bool>,
     is_nullable: OnceLock<bool>,
     is_live: OnceLock<bool>,
+    is_told: OnceLock<bool>,
+    lengths: OnceLock<Option<Lengths>>,
     free: OnceLock<Option<Box<Free>>>,
 }
 
@@ -122,6 +126,8 @@ pub(crate) struct Regexes {
     symbols: boxcar::Vec<u32>,
     numeric: numeric::Store,
     edges: Edges,
+    /// Whether there is any language that a rule tells.
+    has_told: AtomicBool,
     /// Of classes: the largest sketch that is in it, and the smallest that it is in.
     sketches: Mutex<FxHashMap<NodeId, (Sketch, Sketch)>>,
 }
@@ -152,6 +158,7 @@ impl Regexes {
             symbols: boxcar::Vec::new(),
             numeric: numeric::Store::default(),
             edges: Edges::default(),
+            has_told: AtomicBool::new(false),
             sketches: Mutex::default(),
         }
     }
@@ -678,7 +685,9 @@ impl Regexes {
                 Node::Plain(ref plain) => break plain.holds(),
                 Node::Reading(ref reading) => break reading.holds(),
                 Node::Among(ref among) => break among.holds(self.numeric().digits()),
-                Node::Told(_) => break self.cost(at, Spelling::Raw) == 0,
+                Node::Told(ref told) => {
+                    break *memo.get_or_init(|| (told.rule.holds)(&told.state));
+                }
                 // An optional body is normalised to min 0.
                 Node::Repeat { min, .. } => break min == 0,
             }
@@ -730,9 +739,8 @@ impl Regexes {
                 pieces::intersection(&all, |to| self.and(to.to_vec()))
             }
             Node::Not(a) => pieces::complement(self.pieces(a), NodeId::ANY, |x| self.not(x)),
-            Node::Repeat { body, min, max } => {
-                let max = if max == UNBOUNDED { max } else { max - 1 };
-                let rest = self.repeat(body, min.saturating_sub(1), max);
+            Node::Repeat { body, .. } => {
+                let rest = self.round_less(id);
                 pieces::map(self.pieces(body), |x| self.concat(x, rest))
             }
         }
@@ -757,6 +765,17 @@ impl Regexes {
                 let maps: Vec<&[Piece]> = maps.iter().map(Vec::as_slice).collect();
                 pieces::union(&maps, |to| self.or(to.to_vec()))
             }
+        }
+    }
+
+    /// A repetition after one more round.
+    pub(super) fn round_less(&self, id: NodeId) -> NodeId {
+        match *self.node(id) {
+            Node::Repeat { body, min, max } => {
+                let max = if max == UNBOUNDED { max } else { max - 1 };
+                self.repeat(body, min.saturating_sub(1), max)
+            }
+            _ => NodeId::EMPTY,
         }
     }
 
@@ -785,7 +804,41 @@ impl Regexes {
     /// The language after one character, `NEVER` if there is none.
     pub(crate) fn step(&self, id: NodeId, c: u32) -> NodeId {
         match self.nodes.memo(id.0).pieces.get() {
-            None if self.is_told(id) => self.step_alone(id, c),
+            None if self.is_told(id) => self.step_once(id, c),
+            _ => pieces::find(self.pieces(id), c),
+        }
+    }
+
+    /// As [`Regexes::step`], without finding out what other characters lead to.
+    pub(crate) fn step_once(&self, id: NodeId, c: u32) -> NodeId {
+        if let Some(pieces) = self.nodes.memo(id.0).pieces.get() {
+            return pieces::find(pieces, c);
+        }
+        work::spend(1);
+        let step = |&part: &NodeId| self.step_once(part, c);
+        match *self.node(id) {
+            Node::Class(ref set) if set.contains(c) => NodeId::EMPTY,
+            Node::Class(_) => NodeId::NEVER,
+            Node::Told(ref told) => {
+                char::from_u32(c).map_or(NodeId::NEVER, |c| self.step_told(told, c))
+            }
+            Node::Concat(..) => {
+                let mut ways = Vec::new();
+                let mut last = id;
+                while let Node::Concat(a, b) = *self.node(last) {
+                    ways.push(self.concat(self.step_once(a, c), b));
+                    last = b;
+                    if !self.nullable(a) {
+                        return self.or(ways);
+                    }
+                }
+                ways.push(self.step_once(last, c));
+                self.or(ways)
+            }
+            Node::Or(ref parts) => self.or(parts.iter().map(step).collect()),
+            Node::And(ref parts) => self.and(parts.iter().map(step).collect()),
+            Node::Not(inner) => self.not(self.step_once(inner, c)),
+            Node::Repeat { body, .. } => self.concat(self.step_once(body, c), self.round_less(id)),
             _ => pieces::find(self.pieces(id), c),
         }
     }
@@ -819,6 +872,24 @@ impl Regexes {
     /// The memo of whether some text is in the language, likewise.
     pub(super) fn live_memo(&self, id: NodeId) -> &OnceLock<bool> {
         &self.nodes.memo(id.0).is_live
+    }
+
+    pub(super) fn has_told(&self) -> bool {
+        self.has_told.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_told(&self) {
+        self.has_told.store(true, Ordering::Relaxed);
+    }
+
+    /// The memo of [`Regexes::is_told`].
+    pub(super) fn told_memo(&self, id: NodeId) -> &OnceLock<bool> {
+        &self.nodes.memo(id.0).is_told
+    }
+
+    /// The memo of [`Regexes::lengths`].
+    pub(super) fn lengths_memo(&self, id: NodeId) -> &OnceLock<Option<Lengths>> {
+        &self.nodes.memo(id.0).lengths
     }
 
     /// The memo of [`Regexes::free`].

@@ -1,5 +1,7 @@
 //! Partial maps from code points to nodes, as sorted ranges, and the operations on them.
 
+use rustc_hash::FxHashMap;
+
 use crate::regex::codeset::{CodeSet, SCALARS};
 use crate::regex::node::NodeId;
 use crate::work;
@@ -40,21 +42,118 @@ fn push(out: &mut Vec<Piece>, piece: Piece) {
 
 pub(crate) fn map(pieces: &[Piece], f: impl Fn(NodeId) -> NodeId) -> Vec<Piece> {
     work::spend(pieces.len());
+    let mut f = Once::new(|from: &[NodeId]| f(from[0]));
     let mut out = Vec::with_capacity(pieces.len());
     for &piece in pieces {
-        push(
-            &mut out,
-            Piece {
-                to: f(piece.to),
-                ..piece
-            },
-        );
+        let to = f.of(&[piece.to], out.len());
+        push(&mut out, Piece { to, ..piece });
     }
     out
 }
 
+/// A function that is computed once for each argument: classes of Unicode have hundreds of ranges, but few
+/// targets.
+struct Once<F> {
+    f: F,
+    known: FxHashMap<Box<[NodeId]>, NodeId>,
+    /// The last argument and its result: ranges that follow each other often alternate.
+    last: Option<(Box<[NodeId]>, NodeId)>,
+}
+
+impl<F: Fn(&[NodeId]) -> NodeId> Once<F> {
+    fn new(f: F) -> Self {
+        Once {
+            f,
+            known: FxHashMap::default(),
+            last: None,
+        }
+    }
+
+    /// Of the `n`-th range: the first are too few to be looked up.
+    fn of(&mut self, from: &[NodeId], n: usize) -> NodeId {
+        const FEW: usize = 12;
+        if n < FEW {
+            return (self.f)(from);
+        }
+        if let Some((last, to)) = &self.last
+            && **last == *from
+        {
+            return *to;
+        }
+        let known = match self.known.get(from) {
+            Some(&known) => known,
+            None => {
+                let to = (self.f)(from);
+                self.known.insert(from.into(), to);
+                to
+            }
+        };
+        match &mut self.last {
+            Some((last, to)) => {
+                last.copy_from_slice(from);
+                *to = known;
+            }
+            None => self.last = Some((from.into(), known)),
+        }
+        known
+    }
+}
+
 /// Every character that some map knows, to `join` of where those maps send it.
 pub(crate) fn union(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId) -> Vec<Piece> {
+    /// More maps are merged by sorting their ends.
+    const FEW: usize = 8;
+    if maps.len() > FEW {
+        return union_of_many(maps, join);
+    }
+    // Maps that do not know a character send it to `NEVER`.
+    let mut join = Once::new(|from: &[NodeId]| {
+        let known = from.iter().copied().filter(|&to| to != NodeId::NEVER);
+        join(&known.collect::<Vec<_>>())
+    });
+    let mut out = Vec::new();
+    let mut at = [0_usize; FEW];
+    let mut targets = [NodeId::NEVER; FEW];
+    let targets = &mut targets[..maps.len()];
+    let mut lo = 0;
+    loop {
+        work::spend(maps.len());
+        // Up to where all maps do the same as at `lo`.
+        let mut next = u32::MAX;
+        let mut is_known = false;
+        for ((map, i), target) in maps.iter().zip(&mut at).zip(&mut *targets) {
+            while map.get(*i).is_some_and(|piece| piece.hi < lo) {
+                *i += 1;
+            }
+            *target = NodeId::NEVER;
+            match map.get(*i) {
+                Some(piece) if piece.lo <= lo => {
+                    next = next.min(piece.hi + 1);
+                    *target = piece.to;
+                    is_known = true;
+                }
+                Some(piece) => next = next.min(piece.lo),
+                None => {}
+            }
+        }
+        if is_known {
+            let to = join.of(targets, out.len());
+            push(
+                &mut out,
+                Piece {
+                    lo,
+                    hi: next - 1,
+                    to,
+                },
+            );
+        } else if next == u32::MAX {
+            return out;
+        }
+        lo = next;
+    }
+}
+
+fn union_of_many(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId) -> Vec<Piece> {
     let mut events: Vec<(u32, bool, NodeId)> = Vec::new();
     for piece in maps.iter().flat_map(|m| m.iter()) {
         events.push((piece.lo, true, piece.to));
@@ -93,6 +192,7 @@ pub(crate) fn union(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId) -> Ve
 
 /// Every character that all maps know, to `join` of where they send it.
 pub(crate) fn intersection(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId) -> Vec<Piece> {
+    let mut join = Once::new(join);
     let mut out = Vec::new();
     let mut at = vec![0_usize; maps.len()];
     let mut targets = Vec::with_capacity(maps.len());
@@ -108,14 +208,8 @@ pub(crate) fn intersection(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId
         if lo <= hi {
             targets.clear();
             targets.extend(maps.iter().zip(&at).map(|(map, &i)| map[i].to));
-            push(
-                &mut out,
-                Piece {
-                    lo,
-                    hi,
-                    to: join(&targets),
-                },
-            );
+            let to = join.of(&targets, out.len());
+            push(&mut out, Piece { lo, hi, to });
         }
         for (map, i) in maps.iter().zip(&mut at) {
             if map[*i].hi == hi {
@@ -132,6 +226,7 @@ pub(crate) fn complement(
     f: impl Fn(NodeId) -> NodeId,
 ) -> Vec<Piece> {
     work::spend(pieces.len());
+    let mut f = Once::new(|from: &[NodeId]| f(from[0]));
     let mut out = Vec::with_capacity(pieces.len() * 2 + 2);
     for (first, last) in SCALARS {
         let mut next = first;
@@ -146,13 +241,8 @@ pub(crate) fn complement(
                     },
                 );
             }
-            push(
-                &mut out,
-                Piece {
-                    to: f(piece.to),
-                    ..piece
-                },
-            );
+            let to = f.of(&[piece.to], out.len());
+            push(&mut out, Piece { to, ..piece });
             next = piece.hi + 1;
         }
         if next <= last {

@@ -220,7 +220,7 @@ impl Scanner {
 
     /// All moves of a state, unless it is hard to make.
     pub(crate) fn all_moves_unless_told(&self, id: ScanId) -> Option<&Moves> {
-        let known = self.scans.memo(id.0).moves.get();
+        let known = self.known_moves(id);
         known.or_else(|| (!self.is_told(id)).then(|| self.all_moves(id)))
     }
 
@@ -229,14 +229,22 @@ impl Scanner {
         match self.all_moves_unless_told(id) {
             Some(moves) => moves.to(c),
             // Not all moves, where each would make a state and most are never taken.
-            None => {
-                let scan = self.scan(id);
-                let must = self.regexes.step(scan.must, c);
-                let asks = scan.asks.iter().map(|&ask| self.regexes.step(ask, c));
-                let live = self.regexes.is_live(must);
-                live.then(|| self.state(must, asks.collect()))
-            }
+            None => self.step_once(id, c),
         }
+    }
+
+    /// The moves of a state, if they have been made.
+    pub(crate) fn known_moves(&self, id: ScanId) -> Option<&Moves> {
+        self.scans.memo(id.0).moves.get()
+    }
+
+    /// As [`Scanner::step`], without making other moves.
+    pub(crate) fn step_once(&self, id: ScanId, c: u32) -> Option<ScanId> {
+        let scan = self.scan(id);
+        let must = self.regexes.step_once(scan.must, c);
+        let asks = scan.asks.iter().map(|&ask| self.regexes.step_once(ask, c));
+        let live = self.regexes.is_live(must);
+        live.then(|| self.state(must, asks.collect()))
     }
 
     /// Whether some character of `lo..=hi` leads anywhere.

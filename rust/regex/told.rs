@@ -3,29 +3,28 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use crate::regex::node::{Node, NodeId, Regexes, Spelling};
-use crate::regex::pieces::{self, Piece};
+use crate::regex::node::{Node, NodeId, Regexes};
+use crate::regex::pieces::Piece;
+use crate::regex::sketch::Sketch;
+use crate::work;
 
-/// What tells a language. Its texts are of characters that take one byte, also in JSON.
+/// What tells a language. Its texts are of ASCII characters that need no escape in JSON.
 pub(crate) struct Rule {
     /// Tells rules apart, in all stores of a process.
     pub(crate) name: &'static str,
-    /// The ways on from a state, by rising character. Each leads to an end.
-    pub(crate) ways: fn(state: &str) -> Vec<Way>,
-    /// The way on with one character.
-    pub(crate) way: fn(state: &str, c: char) -> Option<Way>,
+    /// The state that a character leads to; `None` only if no text goes on so.
+    pub(crate) way: fn(state: &str, c: char) -> Option<Box<str>>,
+    /// Whether a text may end in a state.
+    pub(crate) holds: fn(state: &str) -> bool,
     /// The characters with which the rule gets from a state to an end, zero in an end; `None` if it
     /// finds no way. There may be nearer ends, as long as one of the ways from a state that is not
     /// an end leads to one whose distance is one less.
     pub(crate) distance: fn(state: &str) -> Option<u32>,
-}
-
-/// The characters `lo..=hi` lead to the state `to`, which is `distance` from an end.
-pub(crate) struct Way {
-    pub(crate) lo: char,
-    pub(crate) hi: char,
-    pub(crate) to: Box<str>,
-    pub(crate) distance: u32,
+    /// Some text from a state to an end, if one is found at a glance; each state on the way has a
+    /// distance.
+    pub(crate) ending: fn(state: &str) -> Option<String>,
+    /// Characters any text of which, not longer than that, leads to states with an ending.
+    pub(crate) free: fn(state: &str) -> (Sketch, u32),
 }
 
 /// What may follow in a state of a rule.
@@ -59,67 +58,92 @@ impl Regexes {
     /// What may follow in a state of a rule.
     pub(crate) fn told(&self, rule: &'static Rule, state: &str) -> NodeId {
         let state = state.into();
+        self.note_told();
         self.make(Node::Told(Told { rule, state }))
     }
 
     pub(super) fn derive_told(&self, told: &Told) -> Vec<Piece> {
-        let ways = (told.rule.ways)(&told.state).into_iter();
-        let pieces = ways.map(|way| Piece {
-            lo: way.lo.into(),
-            hi: way.hi.into(),
-            to: self.go(told.rule, way),
-        });
-        pieces.collect()
+        let mut pieces: Vec<Piece> = Vec::new();
+        for c in '\0'..='\x7F' {
+            let to = self.step_told(told, c);
+            match pieces.last_mut() {
+                _ if to == NodeId::NEVER => {}
+                Some(last) if last.to == to && last.hi + 1 == u32::from(c) => last.hi = c.into(),
+                _ => pieces.push(Piece {
+                    lo: c.into(),
+                    hi: c.into(),
+                    to,
+                }),
+            }
+        }
+        pieces
     }
 
-    fn go(&self, rule: &'static Rule, way: Way) -> NodeId {
-        let to = self.make(Node::Told(Told {
-            rule,
-            state: way.to,
-        }));
-        for spelling in [Spelling::Json, Spelling::Raw, Spelling::Chars] {
-            self.cost_memo(to, spelling).get_or_init(|| way.distance);
+    pub(super) fn step_told(&self, told: &Told, c: char) -> NodeId {
+        work::spend(1 + told.state.len() / 4);
+        let rule = told.rule;
+        match (rule.way)(&told.state, c) {
+            Some(state) => {
+                work::hold(state.len());
+                self.make(Node::Told(Told { rule, state }))
+            }
+            None => NodeId::NEVER,
         }
-        to
     }
 
     /// Whether a rule tells what the next character leads to. Such languages have states of their
     /// own for nearly every text: better read a character alone than make a state for each.
     pub(super) fn is_told(&self, id: NodeId) -> bool {
-        // Conjunctions of alternatives of chains, to not search long for what is rare.
-        self.is_told_within(id, 3)
-    }
-
-    fn is_told_within(&self, id: NodeId, depth: u32) -> bool {
-        match self.node(id) {
-            Node::Told(_) => true,
-            _ if depth == 0 => false,
-            &Node::Concat(a, _) => self.is_told_within(a, 0),
-            Node::Or(parts) | Node::And(parts) => {
-                let mut parts = parts.iter();
-                parts.any(|&part| self.is_told_within(part, depth - 1))
+        if !self.has_told() {
+            return false;
+        }
+        let mut last = id;
+        while let Node::Concat(a, b) = *self.node(last) {
+            if self.is_told(a) {
+                return true;
             }
+            if !self.nullable(a) {
+                return false;
+            }
+            last = b;
+        }
+        match *self.node(last) {
+            Node::Told(_) => true,
+            Node::Or(ref parts) | Node::And(ref parts) => {
+                let memo = self.told_memo(last);
+                *memo.get_or_init(|| parts.iter().any(|&part| self.is_told(part)))
+            }
+            Node::Not(inner) => self.is_told(inner),
+            Node::Repeat { body, .. } => self.is_told(body),
             _ => false,
         }
     }
 
-    /// As [`Regexes::step`], without finding out what other characters lead to.
-    pub(super) fn step_alone(&self, id: NodeId, c: u32) -> NodeId {
+    /// What is left of a language after some text that ends what rules tell in it, if such a text is
+    /// found at a glance.
+    pub(super) fn past_told(&self, id: NodeId) -> Option<NodeId> {
+        self.way_past_told(id).map(|(_, rest)| rest)
+    }
+
+    fn way_past_told(&self, id: NodeId) -> Option<(String, NodeId)> {
+        work::spend(1);
         match *self.node(id) {
-            Node::Told(ref told) => char::from_u32(c)
-                .and_then(|c| (told.rule.way)(&told.state, c))
-                .map_or(NodeId::NEVER, |way| self.go(told.rule, way)),
-            Node::Concat(a, b) if self.is_told(a) => {
-                let first = self.concat(self.step(a, c), b);
-                if self.nullable(a) {
-                    self.or(vec![first, self.step(b, c)])
-                } else {
-                    first
-                }
+            Node::Told(ref told) => Some(((told.rule.ending)(&told.state)?, NodeId::EMPTY)),
+            Node::Concat(a, b) => {
+                let (text, rest) = self.way_past_told(a)?;
+                Some((text, self.concat(rest, b)))
             }
-            Node::Or(ref parts) => self.or(parts.iter().map(|&p| self.step(p, c)).collect()),
-            Node::And(ref parts) => self.and(parts.iter().map(|&p| self.step(p, c)).collect()),
-            _ => pieces::find(self.pieces(id), c),
+            Node::Or(ref parts) => parts.iter().find_map(|&part| self.way_past_told(part)),
+            Node::And(ref parts) => parts.iter().enumerate().find_map(|(i, &part)| {
+                let (text, rest) = self.way_past_told(part)?;
+                let read = |part| text.chars().fold(part, |at, c| self.step(at, c.into()));
+                let others = parts.iter().enumerate().filter(|&(j, _)| j != i);
+                let mut rests: Vec<NodeId> = others.map(|(_, &part)| read(part)).collect();
+                rests.push(rest);
+                let rest = self.and(rests);
+                (rest != NodeId::NEVER).then_some((text, rest))
+            }),
+            _ => None,
         }
     }
 }

@@ -63,6 +63,15 @@ struct Node {
 
 const BEGUN: u32 = 1 << 31;
 
+/// What a node's subtree adds to its text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Below {
+    pub(crate) characters: Sketch,
+    /// The most characters.
+    pub(crate) height: u32,
+    pub(crate) nodes: u32,
+}
+
 /// What a walk of [`Characters`] finds in a node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Found<S> {
@@ -206,13 +215,13 @@ impl Characters {
 
     /// Walks with a state that each character changes. `first` are ranges of characters, rising,
     /// among which are all that a text may begin with. `step` gets the state before a character,
-    /// the character, the characters that the subtree adds and how many at most; `begun` says
+    /// the character, and what is known of the subtree that it leads to; `begun` says
     /// whether the beginning of a character is wanted. `wanted` gets ranges of items, in order.
     pub(crate) fn walk<S: Copy>(
         &self,
         start: S,
         first: &[(u32, u32)],
-        mut step: impl FnMut(S, u32, &Sketch, u32) -> Found<S>,
+        mut step: impl FnMut(S, u32, Below) -> Found<S>,
         mut begun: impl FnMut(S, Partial) -> bool,
         mut wanted: impl FnMut(u32, u32, Option<S>),
     ) {
@@ -238,8 +247,12 @@ impl Characters {
                     i += 1;
                     continue;
                 }
-                let (below, height) = (&self.below[i as usize], u32::from(node.height));
-                match step(state, node.what, below, height) {
+                let below = Below {
+                    characters: self.below[i as usize],
+                    height: u32::from(node.height),
+                    nodes: node.skip - i - 1,
+                };
+                match step(state, node.what, below) {
                     Found::Nothing => i = node.skip,
                     Found::All => {
                         wanted(node.first, end, None);

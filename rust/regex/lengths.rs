@@ -1,0 +1,261 @@
+//! Which lengths the texts of a language have, as far as that shows in how it is written.
+//!
+//! A `minLength` far from a cheapest text is nothing to search for: where a language has texts of all
+//! lengths from 6 on, one of them has 60 characters.
+
+use crate::regex::cost::cheapest;
+use crate::regex::node::{Node, NodeId, Regexes, Spelling, UNBOUNDED};
+use crate::work;
+
+/// There is a text of each length from `least` to `most`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lengths {
+    pub(super) least: u32,
+    /// [`UNBOUNDED`] if there are texts of all greater lengths.
+    pub(super) most: u32,
+    /// Those texts are of characters that take one byte each, in any spelling.
+    pub(super) are_bytes: bool,
+}
+
+impl Lengths {
+    const NONE: Lengths = Lengths::only(0, true);
+
+    const fn only(length: u32, are_bytes: bool) -> Self {
+        Lengths {
+            least: length,
+            most: length,
+            are_bytes,
+        }
+    }
+
+    fn then(self, other: Lengths) -> Self {
+        Lengths {
+            least: self.least.saturating_add(other.least),
+            most: self.most.saturating_add(other.most),
+            are_bytes: self.are_bytes && other.are_bytes,
+        }
+    }
+
+    /// Lengths of both languages, if they meet.
+    pub(super) fn within(self, least: u32, most: u32) -> Option<Self> {
+        let least = self.least.max(least);
+        let most = self.most.min(most);
+        (least <= most).then_some(Lengths {
+            least,
+            most,
+            ..self
+        })
+    }
+
+    /// Of so many rounds, with no gap between the lengths.
+    fn repeated(self, min: u32, max: u32) -> Self {
+        let times = |length: u32, rounds: u32| match (length, rounds) {
+            (0, _) | (_, 0) => 0,
+            (UNBOUNDED, _) | (_, UNBOUNDED) => UNBOUNDED,
+            _ => length.saturating_mul(rounds),
+        };
+        // From so many rounds on, one more leaves no gap.
+        let joins = match (self.least, self.most - self.least) {
+            (0 | 1, _) => 0,
+            (_, 0) => UNBOUNDED,
+            (least, more) => (least - 1).div_ceil(more),
+        };
+        let (first, last) = match joins.max(min) {
+            first if first < max => (first, max),
+            _ => (min, min),
+        };
+        Lengths {
+            least: times(self.least, first),
+            most: times(self.most, last),
+            ..self
+        }
+    }
+}
+
+impl Regexes {
+    /// Some of the lengths that texts of a language have; `None` if that does not show.
+    pub(super) fn lengths(&self, id: NodeId) -> Option<Lengths> {
+        // From the end of a chain to its start, since texts will reach all its links.
+        let mut links = Vec::new();
+        let mut last = id;
+        while let Node::Concat(a, b) = *self.node(last)
+            && self.lengths_memo(last).get().is_none()
+        {
+            work::spend(1);
+            links.push((last, a));
+            last = b;
+        }
+        let memo = self.lengths_memo(last);
+        let mut found = *memo.get_or_init(|| self.find_lengths(last));
+        for (link, part) in links.into_iter().rev() {
+            found = match found {
+                Some(after) => self.lengths(part).map(|lengths| lengths.then(after)),
+                None => None,
+            };
+            self.lengths_memo(link).get_or_init(|| found);
+        }
+        found
+    }
+
+    fn find_lengths(&self, id: NodeId) -> Option<Lengths> {
+        work::spend(1);
+        match *self.node(id) {
+            Node::Empty => Some(Lengths::NONE),
+            Node::Class(ref set) => {
+                let ascii = set.ranges().iter().take_while(|&&(lo, _)| lo < 0x80);
+                let mut costs = ascii.map(|&(lo, hi)| cheapest(lo, hi, Spelling::Json).1);
+                Some(Lengths::only(1, costs.any(|bytes| bytes == 1)))
+            }
+            Node::Words { .. } => {
+                let word = self.first_word(id)?;
+                work::spend(word.len() / 8);
+                let cost = |c: char| cheapest(c.into(), c.into(), Spelling::Json).1;
+                let are_bytes = word.chars().all(|c| cost(c) == 1);
+                Some(Lengths::only(word.chars().count() as u32, are_bytes))
+            }
+            Node::Told(_) if self.nullable(id) => Some(Lengths::NONE),
+            Node::Told(ref told) => {
+                let ending = (told.rule.ending)(&told.state)?;
+                Some(Lengths::only(ending.len() as u32, true))
+            }
+            Node::Or(ref parts) => {
+                let mut all: Vec<Lengths> = parts.iter().filter_map(|&p| self.lengths(p)).collect();
+                if all.iter().any(|lengths| lengths.are_bytes) {
+                    all.retain(|lengths| lengths.are_bytes);
+                }
+                all.sort_unstable_by_key(|lengths| lengths.least);
+                let mut best: Option<Lengths> = None;
+                let mut run: Option<Lengths> = None;
+                for next in all {
+                    run = match run {
+                        Some(run) if next.least <= run.most.saturating_add(1) => Some(Lengths {
+                            most: run.most.max(next.most),
+                            ..run
+                        }),
+                        _ => Some(next),
+                    };
+                    let size = |lengths: Lengths| lengths.most - lengths.least;
+                    if best.is_none_or(|best| run.is_some_and(|run| size(run) > size(best))) {
+                        best = run;
+                    }
+                }
+                best
+            }
+            Node::And(_) | Node::Not(_) if self.nullable(id) => Some(Lengths::NONE),
+            Node::And(ref parts) => {
+                let [one, other] = **parts else { return None };
+                let (part, (min, max)) = match (self.as_length(one), self.as_length(other)) {
+                    (Some(length), _) => (other, length),
+                    (_, Some(length)) => (one, length),
+                    _ => return None,
+                };
+                self.lengths(part)?.within(min, max)
+            }
+            Node::Repeat { body, min, max } => match self.lengths(body) {
+                Some(lengths) => Some(lengths.repeated(min, max)),
+                None => (min == 0).then_some(Lengths::NONE),
+            },
+            _ => None,
+        }
+    }
+
+    /// If the language is all texts of some lengths: those.
+    pub(super) fn as_length(&self, id: NodeId) -> Option<(u32, u32)> {
+        match *self.node(id) {
+            Node::Repeat {
+                body: NodeId::CHAR,
+                min,
+                max,
+            } => Some((min, max)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limits::Limits;
+    use crate::regex::{lower, parse};
+
+    fn language(regexes: &Regexes, pattern: &str) -> NodeId {
+        lower::full(&parse(pattern, &Limits::default()).unwrap(), regexes).unwrap()
+    }
+
+    #[test]
+    fn lengths_show_in_how_a_pattern_is_written() {
+        for (pattern, expected) in [
+            ("abc", Some((3, 3))),
+            ("a{2,5}b?", Some((2, 6))),
+            ("(abc)*", Some((0, 0))),
+            ("(a{2,3}){4,9}", Some((8, 27))),
+            ("(a{3,4}){0,9}", Some((6, 36))),
+            ("(a{5,7}b?){1,9}", Some((10, 72))),
+            ("a+|bcdefg", Some((1, UNBOUNDED))),
+            ("a{1,3}|b{5,9}", Some((5, 9))),
+            ("(a{2,}b){0,3}", Some((3, UNBOUNDED))),
+            ("a[]", None),
+        ] {
+            let regexes = Regexes::new();
+            let found = regexes.lengths(language(&regexes, pattern));
+            assert_eq!(found.map(|l| (l.least, l.most)), expected, "{pattern}");
+        }
+    }
+
+    /// Of the texts of one length, by all of their beginnings.
+    fn fewest_bytes(regexes: &Regexes, id: NodeId, length: u32) -> Option<u32> {
+        let mut level = BTreeMap::from([(id, 0)]);
+        for _ in 0..length {
+            let mut next = BTreeMap::new();
+            for (at, spent) in level {
+                for piece in regexes.pieces(at) {
+                    let bytes = spent + cheapest(piece.lo, piece.hi, Spelling::Json).1;
+                    let known = next.entry(piece.to).or_insert(bytes);
+                    *known = bytes.min(*known);
+                }
+            }
+            level = next;
+        }
+        let ends = level.iter().filter(|&(&at, _)| regexes.nullable(at));
+        ends.map(|(_, &bytes)| bytes).min()
+    }
+
+    fn pattern() -> impl Strategy<Value = String> {
+        let leaf = prop::sample::select(vec!["a", "[bc]", "é", "[é\"]", "ab", "\\n", ""]);
+        leaf.prop_map(String::from)
+            .prop_recursive(4, 24, 3, |part| {
+                prop_oneof![
+                    (part.clone(), part.clone()).prop_map(|(a, b)| format!("{a}{b}")),
+                    (part.clone(), part.clone()).prop_map(|(a, b)| format!("(?:{a}|{b})")),
+                    (part, 0..4_u32, 0..4_u32)
+                        .prop_map(|(a, min, more)| format!("(?:{a}){{{min},{}}}", min + more)),
+                ]
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn there_is_a_text_of_each_length(pattern in pattern(), least in 0..9_u32, more in 0..9_u32) {
+            let regexes = Regexes::new();
+            let whole = language(&regexes, &pattern);
+            let bounds = regexes.repeat(NodeId::CHAR, least, least + more);
+            for id in [whole, regexes.and(vec![whole, bounds])] {
+                let Some(lengths) = regexes.lengths(id) else { continue };
+                for length in lengths.least..=lengths.most.min(lengths.least + 40) {
+                    let cost = fewest_bytes(&regexes, id, length);
+                    prop_assert!(cost.is_some(), "{} {}", pattern, length);
+                    if lengths.are_bytes {
+                        prop_assert_eq!(cost, Some(length));
+                    }
+                    let exactly = regexes.repeat(NodeId::CHAR, length, length);
+                    let both = regexes.and(vec![id, exactly]);
+                    prop_assert_eq!(Some(regexes.cost(both, Spelling::Json)), cost);
+                }
+            }
+        }
+    }
+}
