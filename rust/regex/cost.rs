@@ -112,6 +112,11 @@ impl Regexes {
                 {
                     return true;
                 }
+                if let Node::And(parts) = self.node(id)
+                    && self.has_common(parts)
+                {
+                    return true;
+                }
                 match self.direct_cost(id, Spelling::Json) {
                     Some(cost) => cost != NO_WAY,
                     // To know which text is cheapest can be much harder.
@@ -296,6 +301,32 @@ impl Regexes {
                 };
                 other == part || self.nullable(text.iter().fold(other, step))
             })
+    }
+
+    /// Whether a text of all of some languages is found at a glance: what one of them still needs is
+    /// read by all, until none needs more. So `.*a.*` and `.*b` have `ab`.
+    fn has_common(&self, parts: &[NodeId]) -> bool {
+        const ROUNDS: usize = 6;
+        let mut at = parts.to_vec();
+        for _ in 0..ROUNDS {
+            work::spend(at.len());
+            let Some(&needy) = at.iter().find(|&&part| !self.nullable(part)) else {
+                return true;
+            };
+            let mut text = Vec::new();
+            if !self.write_cheapest(needy, Spelling::Json, &mut text) {
+                return false;
+            }
+            for &c in &text {
+                for part in &mut at {
+                    *part = self.step_once(*part, c);
+                    if *part == NodeId::NEVER {
+                        return false;
+                    }
+                }
+            }
+        }
+        false
     }
 
     /// Adds a cheapest text of a language, if it is short and shows in how the language is written.

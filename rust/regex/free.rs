@@ -131,6 +131,21 @@ impl Regexes {
         Look::new(self, Sketch::default(), &looks).alphabet(id)
     }
 
+    /// At least the bytes of the longest text inside a JSON string.
+    pub(super) fn longest_text(&self, id: NodeId) -> Option<u32> {
+        let looks = Cell::new(LOOKS);
+        let longest = Look::new(self, Sketch::default(), &looks).longest(id)?;
+        let printable = Sketch::around(0x20, 0x7F);
+        let escaped = Sketch::of(0x22).or(Sketch::of(0x5C));
+        let alphabet = self.alphabet(id);
+        let most = match alphabet {
+            _ if alphabet.is_in(printable.without(escaped)) => 1,
+            _ if alphabet.is_in(printable) => 2,
+            _ => 6,
+        };
+        Some(longest.saturating_mul(most))
+    }
+
     /// Characters of which each text of a language holds one, if that shows in how it is written.
     pub(super) fn needed(&self, id: NodeId) -> Option<Sketch> {
         const FEW: usize = 64;

@@ -1,4 +1,4 @@
-//! Which lengths the texts of a language have, as far as that shows in how it is written.
+//! Which lengths the texts of a language have, and their rests, as far as that shows in how it is written.
 //!
 //! A `minLength` far from a cheapest text is nothing to search for: where a language has texts of all
 //! lengths from 6 on, one of them has 60 characters.
@@ -159,6 +159,53 @@ impl Regexes {
         }
     }
 
+    /// At least the bytes inside a JSON string of a shortest rest after any text that may begin like
+    /// that; `None` if that does not show.
+    pub(super) fn longest_rest(&self, id: NodeId) -> Option<u32> {
+        // From the end of a chain to its start. What is after a part is in all rests of the part.
+        let mut links = Vec::new();
+        let mut last = id;
+        while let Node::Concat(a, b) = *self.node(last) {
+            work::spend(1);
+            links.push((a, b));
+            last = b;
+        }
+        let memo = self.rest_memo(last);
+        let mut found = *memo.get_or_init(|| self.find_longest_rest(last));
+        for (part, after) in links.into_iter().rev() {
+            let rest = self.longest_rest(part)?;
+            let rest = rest.saturating_add(self.cost(after, Spelling::Json));
+            found = Some(found?.max(rest));
+        }
+        found
+    }
+
+    fn find_longest_rest(&self, id: NodeId) -> Option<u32> {
+        work::spend(1);
+        match *self.node(id) {
+            Node::Empty => Some(0),
+            Node::Class(_) => Some(self.cost(id, Spelling::Json)),
+            Node::Words { .. } => {
+                let words = self.word_rests(id);
+                let bytes = |c: char| cheapest(c.into(), c.into(), Spelling::Json).1;
+                words.iter().map(|word| word.chars().map(bytes).sum()).max()
+            }
+            Node::Or(ref parts) => parts
+                .iter()
+                .try_fold(0, |most, &part| Some(self.longest_rest(part)?.max(most))),
+            Node::And(_) => self.longest_text(id),
+            Node::Repeat { body, min, .. } => {
+                let rounds = min.saturating_sub(1);
+                let more = match rounds {
+                    0 => 0,
+                    _ => self.cost(body, Spelling::Json).saturating_mul(rounds),
+                };
+                Some(self.longest_rest(body)?.saturating_add(more))
+            }
+            _ => None,
+        }
+    }
+
     /// If the language is all texts of some lengths: those.
     pub(super) fn as_length(&self, id: NodeId) -> Option<(u32, u32)> {
         match *self.node(id) {
@@ -174,12 +221,13 @@ impl Regexes {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::limits::Limits;
+    use crate::regex::cost::NO_WAY;
     use crate::regex::{lower, parse};
 
     fn language(regexes: &Regexes, pattern: &str) -> NodeId {
@@ -238,6 +286,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_rest_is_longer(pattern in pattern(), other in pattern()) {
+            let regexes = Regexes::new();
+            let parts = [&pattern, &other].map(|pattern| language(&regexes, pattern));
+            for id in [parts[0], regexes.and(parts.to_vec())] {
+                let Some(longest) = regexes.longest_rest(id) else { continue };
+                let mut seen = BTreeSet::from([id]);
+                let mut open = vec![id];
+                while let Some(at) = open.pop() {
+                    let cost = regexes.cost(at, Spelling::Json);
+                    prop_assert!(cost == NO_WAY || cost <= longest, "{} {}", pattern, longest);
+                    let next = regexes.pieces(at).iter().map(|piece| piece.to);
+                    open.extend(next.filter(|&to| seen.insert(to)));
+                }
+            }
+        }
+
         #[test]
         fn there_is_a_text_of_each_length(pattern in pattern(), least in 0..9_u32, more in 0..9_u32) {
             let regexes = Regexes::new();

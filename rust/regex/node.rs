@@ -102,7 +102,9 @@ struct Memo {
     is_nullable: OnceLock<bool>,
     is_live: OnceLock<bool>,
     is_told: OnceLock<bool>,
+    leads_to_told: OnceLock<bool>,
     lengths: OnceLock<Option<Lengths>>,
+    longest_rest: OnceLock<Option<u32>>,
     free: OnceLock<Option<Box<Free>>>,
 }
 
@@ -450,7 +452,7 @@ impl Regexes {
         let mut class: Option<CodeSet> = None;
         let mut stack = parts;
         while let Some(part) = stack.pop() {
-            work::spend(1);
+            work::spend(2);
             match self.node(part) {
                 Node::Never => {}
                 Node::Or(inner) => stack.extend(inner.iter()),
@@ -488,7 +490,7 @@ impl Regexes {
         let mut length: Option<(u32, u32)> = None;
         let mut stack = parts;
         while let Some(part) = stack.pop() {
-            work::spend(1);
+            work::spend(2);
             match self.node(part) {
                 Node::Never => return NodeId::NEVER,
                 Node::And(inner) => stack.extend(inner.iter()),
@@ -887,9 +889,19 @@ impl Regexes {
         &self.nodes.memo(id.0).is_told
     }
 
+    /// The memo of [`Regexes::leads_to_told`].
+    pub(super) fn leads_to_told_memo(&self, id: NodeId) -> &OnceLock<bool> {
+        &self.nodes.memo(id.0).leads_to_told
+    }
+
     /// The memo of [`Regexes::lengths`].
     pub(super) fn lengths_memo(&self, id: NodeId) -> &OnceLock<Option<Lengths>> {
         &self.nodes.memo(id.0).lengths
+    }
+
+    /// The memo of [`Regexes::longest_rest`].
+    pub(super) fn rest_memo(&self, id: NodeId) -> &OnceLock<Option<u32>> {
+        &self.nodes.memo(id.0).longest_rest
     }
 
     /// The memo of [`Regexes::free`].

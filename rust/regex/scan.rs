@@ -98,6 +98,8 @@ impl Calm {
 const NEIGHBOURS: usize = 48;
 /// The same where many states share what is found.
 const SURROUNDINGS: usize = 512;
+/// A rest of so many bytes is not worth a search for a shorter one.
+const SHORT_REST: u32 = 64;
 /// Characters that are looked ahead.
 const AHEAD: u32 = 24;
 
@@ -319,16 +321,21 @@ impl Scanner {
             if free.is_endless() && self.regexes.alphabet(must).is_in(free.characters) {
                 return Some(free.rest);
             }
+            if self.regexes.leads_to_told(must) {
+                return None;
+            }
+            // What shows at a glance may be more than what a search finds.
+            let rest = self.regexes.longest_rest(must);
+            if let Some(rest) = rest.filter(|&rest| rest <= SHORT_REST) {
+                return Some(rest);
+            }
             let mut seen = FxHashSet::from_iter([id]);
             let mut open = vec![id];
             let mut most = 0;
             let mut effort = Effort::new(self, SURROUNDINGS);
             while let Some(state) = open.pop() {
                 let must = self.scan(state).must;
-                if seen.len() > SURROUNDINGS || self.regexes.is_told(must) {
-                    return None;
-                }
-                if !effort.spend(state) {
+                if seen.len() > SURROUNDINGS || !effort.spend(state) {
                     return None;
                 }
                 most = most.max(self.regexes.cost(must, Spelling::Json));

@@ -119,6 +119,31 @@ impl Regexes {
         }
     }
 
+    /// Whether some text of a language may lead to what a rule tells.
+    pub(super) fn leads_to_told(&self, id: NodeId) -> bool {
+        if !self.has_told() {
+            return false;
+        }
+        let mut last = id;
+        while let Node::Concat(a, b) = *self.node(last) {
+            work::spend(1);
+            if self.leads_to_told(a) {
+                return true;
+            }
+            last = b;
+        }
+        match *self.node(last) {
+            Node::Told(_) => true,
+            Node::Or(ref parts) | Node::And(ref parts) => {
+                let memo = self.leads_to_told_memo(last);
+                *memo.get_or_init(|| parts.iter().any(|&part| self.leads_to_told(part)))
+            }
+            Node::Not(inner) => self.leads_to_told(inner),
+            Node::Repeat { body, .. } => self.leads_to_told(body),
+            _ => false,
+        }
+    }
+
     /// What is left of a language after some text that ends what rules tell in it, if such a text is
     /// found at a glance.
     pub(super) fn past_told(&self, id: NodeId) -> Option<NodeId> {
