@@ -241,6 +241,7 @@ impl Regexes {
             Node::Told(ref told) => ((told.rule.distance)(&told.state).unwrap_or(NO_WAY), true),
             Node::Concat(..) => unreachable!("the links of a chain are bounded one by one"),
             Node::Or(ref parts) => {
+                work::spend(parts.len());
                 let (mut exact, mut least) = (NO_WAY, NO_WAY);
                 for &part in parts {
                     match self.lower_bound(part, spelling) {
@@ -251,6 +252,7 @@ impl Regexes {
                 (exact.min(least), exact <= least)
             }
             Node::And(ref parts) => {
+                work::spend(2 * parts.len());
                 let mut bound = 0;
                 let mut deciding = None;
                 for &part in parts {
@@ -364,6 +366,7 @@ impl Regexes {
                 self.write_cheapest(last, spelling, text)
             }
             Node::Or(ref parts) => {
+                work::spend(parts.len());
                 let bound = |part: &&NodeId| self.lower_bound(**part, spelling).0;
                 let best = parts.iter().min_by_key(bound);
                 best.is_some_and(|&part| self.write_cheapest(part, spelling, text))

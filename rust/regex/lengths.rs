@@ -119,6 +119,7 @@ impl Regexes {
                 Some(Lengths::only(ending.len() as u32, true))
             }
             Node::Or(ref parts) => {
+                work::spend(2 * parts.len());
                 let mut all: Vec<Lengths> = parts.iter().filter_map(|&p| self.lengths(p)).collect();
                 if all.iter().any(|lengths| lengths.are_bytes) {
                     all.retain(|lengths| lengths.are_bytes);
