@@ -8,6 +8,10 @@ use rustc_hash::FxBuildHasher;
 
 use crate::work;
 
+/// Bytes of an entry beside its key and memo: it is marked as written, and stands in a table of which
+/// up to half is empty and which is made anew, twice as large, when it is full.
+const BESIDE: usize = 72;
+
 /// An append-only set of values, each with a memo that is filled in later.
 ///
 /// Ids are dense and never change. Reading takes no lock; adding takes one for a moment.
@@ -36,7 +40,7 @@ impl<K: Hash + Eq, M: Default> Interner<K, M> {
         if let Some(&(_, id)) = table.find(hash, is_equal) {
             return id;
         }
-        work::hold(size_of::<(K, M, u64, u32)>());
+        work::hold(size_of::<(K, M)>() + BESIDE);
         let id = u32::try_from(self.entries.push((key, M::default())))
             .expect("memory ends before 2^32 entries do");
         table.insert_unique(hash, (hash, id), |&(hash, _)| hash);

@@ -34,7 +34,7 @@ pub struct Limits {
     /// Bytes of states that texts may make before new texts start on a fresh machine. Default 64 MiB.
     pub machine_bytes: u64,
     /// Units of work of reading a schema or grammar, and of making it ready; a unit takes 10 to 50 ns.
-    /// Default 5,000,000.
+    /// Default 2,000,000.
     pub compile_work: u64,
     /// Units of work of one mask. Default 5,000,000.
     pub mask_work: u64,
@@ -65,7 +65,7 @@ impl Default for Limits {
             completion_bytes: 1 << 20,
             whitespace_run: 32,
             machine_bytes: 64 << 20,
-            compile_work: 5_000_000,
+            compile_work: 2_000_000,
             mask_work: 5_000_000,
             accept_work: 10_000_000,
             completion_work: 20_000_000,

@@ -23,7 +23,7 @@ class Limits(TypedDict, total=False):
         alternatives: Ways in which branches may combine at one value. Default 4,096.
         readings: States of a grammar in which a text may be at once. Default 256.
         whitespace_run: Whitespace in a row where it is flexible, in characters. Default 32.
-        compile_work: Units of reading a schema or grammar and making it ready. Default 5,000,000.
+        compile_work: Units of reading a schema or grammar and making it ready. Default 2,000,000.
         mask_work: Units of one mask. Default 5,000,000.
         accept_work: Units of accepting one token. Default 10,000,000.
         completion_work: Units of one completion, or of the forced tokens. Default 20,000,000.

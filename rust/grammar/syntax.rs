@@ -154,9 +154,11 @@ impl Syntax {
     }
 
     pub(crate) fn push(&mut self, expr: Expr) -> ExprId {
-        work::spend(8 + parts(&expr).count());
+        work::spend(20 + 2 * parts(&expr).count());
         work::hold(2 * size_of::<Expr>() + size_of::<ExprId>() * parts(&expr).count());
         if let Expr::Text(text) = &expr {
+            // Each character becomes a node of a language.
+            work::spend(2 * text.len());
             work::hold(text.len());
         }
         let height = parts(&expr).map(|part| self.heights[part.0 as usize] + 1);
@@ -195,8 +197,8 @@ impl Syntax {
     }
 
     pub(crate) fn new_rule(&mut self, name: &str, place: Option<Place>) -> RuleId {
-        work::spend(16);
-        work::hold(size_of::<Rule>() + 4 * name.len());
+        work::spend(32);
+        work::hold(2 * size_of::<Rule>() + 4 * name.len());
         self.rules.push(Rule {
             name: name.into(),
             body: None,

@@ -31,21 +31,19 @@ impl Rules {
         })
     }
 
-    /// A formula that unfolds to too many clauses could not be followed exactly.
+    /// A formula about arrays that unfolds to too many clauses could not be followed exactly.
     pub(super) fn check_alternatives(&self, formula: FormulaId) -> Result<(), Error> {
         let most = self.limits.alternatives;
-        for kind in [Kind::Array, Kind::Object] {
-            let formula = self.formulas.of_kind(formula, kind);
-            if self.count_clauses(formula) > most && self.clauses(formula).len() > most {
-                let message = format!("the branches of a schema combine in more than {most} ways");
-                return Err(Error::new(ErrorKind::Limit, message));
-            }
+        let formula = self.formulas.of_kind(formula, Kind::Array);
+        if self.count_clauses(formula) > most && self.clauses(formula).len() > most {
+            let message = format!("the branches of a schema combine in more than {most} ways");
+            return Err(Error::new(ErrorKind::Limit, message));
         }
         Ok(())
     }
 
     /// At least as many clauses as a formula has, and at most `usize::MAX`.
-    fn count_clauses(&self, id: FormulaId) -> usize {
+    pub(super) fn count_clauses(&self, id: FormulaId) -> usize {
         *self.formulas.count_memo(id).get_or_init(|| {
             let sum = |counts: &mut dyn Iterator<Item = usize>| {
                 counts.fold(0, |all: usize, count| all.saturating_add(count))

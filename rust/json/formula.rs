@@ -220,6 +220,11 @@ impl Hash for Alternatives {
 }
 
 impl Clause {
+    /// Whether it says of some rules that they hold, and nothing else.
+    pub(super) fn is_plain(&self) -> bool {
+        self.nots.is_empty() && self.ors.is_empty()
+    }
+
     /// Units of work of looking at all of it, what it shares with others left out.
     pub(super) fn work(&self) -> usize {
         let nots: usize = self.nots.iter().map(|not| not.len()).sum();

@@ -8,6 +8,7 @@
 use crate::json::formula::{Clause, FormulaId};
 use crate::json::liveness::{NEVER, add, key_bytes};
 use crate::json::object_read::Read;
+use crate::json::residue_ways::Course;
 use crate::json::rules::Rules;
 use crate::json::shape::{Key, Shape};
 use crate::json::texts::TextId;
@@ -84,6 +85,10 @@ impl Rules {
     ) -> Option<(Ending, &Shape)> {
         let (_, shape) = self.shape(&self.formulas.rules([formula]));
         let read = Read::nothing(shape, false);
+        if let Some(residues) = self.residues(shape, formula) {
+            let course = Course::new((self, shape), residues, &read, false, cost);
+            return Some((course.ending()?, shape));
+        }
         let endings = self.clauses(formula).iter().filter_map(|clause| {
             let question = Question {
                 rules: self,

@@ -4,6 +4,8 @@
 //! must be so that the object can be finished after them.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -14,6 +16,8 @@ use crate::json::object::{Object, ObjectId};
 use crate::json::object_choices::Going;
 use crate::json::object_ending::{Ending, Question, REFINED};
 use crate::json::object_read::Read;
+use crate::json::residue_ways::Course;
+use crate::json::residues::Residues;
 use crate::json::shape::Key;
 use crate::work;
 
@@ -23,8 +27,16 @@ const CHEAPER: usize = 32;
 /// A way in which an object can be finished.
 #[derive(Debug)]
 pub(crate) struct ObjectWay<'a> {
-    clause: &'a Clause,
+    plan: Plan<'a>,
     pub(crate) ending: Cow<'a, Ending>,
+}
+
+/// What must become true on a way.
+#[derive(Debug)]
+enum Plan<'a> {
+    Clause(&'a Clause),
+    /// All ways at once. The course is made when it is needed.
+    Residues(Arc<Residues>, OnceCell<Course<'a>>),
 }
 
 impl ObjectWay<'_> {
@@ -52,8 +64,20 @@ impl Frames {
         if formula != object.must {
             return self.object_ways_once(id, formula);
         }
+        let endings = &self.objects.memo(id.0).endings;
+        let shape = self.rules.shape_of(object.shape);
+        if let Some(residues) = self.rules.residues(shape, formula) {
+            let course = OnceCell::new();
+            let find = || course.get_or_init(|| self.course(object, residues.clone()));
+            let ending = endings.get_or_init(|| [find().ending()].into())[0].as_ref();
+            let way = ending.map(|ending| ObjectWay {
+                ending: Cow::Borrowed(ending),
+                plan: Plan::Residues(residues.clone(), course),
+            });
+            return way.into_iter().collect();
+        }
         let clauses = self.rules.clauses(formula);
-        let endings = self.objects.memo(id.0).endings.get_or_init(|| {
+        let endings = endings.get_or_init(|| {
             let endings = clauses
                 .iter()
                 .map(|clause| self.ending(object, &object.read, clause));
@@ -61,18 +85,36 @@ impl Frames {
         });
         let ways = clauses.iter().zip(endings).filter_map(|(clause, ending)| {
             let ending = Cow::Borrowed(ending.as_ref()?);
-            Some(ObjectWay { clause, ending })
+            let plan = Plan::Clause(clause);
+            Some(ObjectWay { plan, ending })
         });
         ways.collect()
+    }
+
+    fn course<'a>(&'a self, object: &'a Object, residues: Arc<Residues>) -> Course<'a> {
+        let shape = self.rules.shape_of(object.shape);
+        let cost = |formula| self.rules.cost(formula);
+        let of = (&self.rules, shape);
+        Course::new(of, residues, &object.read, self.ordered, &cost)
     }
 
     /// The same, where it is asked once and need not be kept.
     pub(super) fn object_ways_once(&self, id: ObjectId, formula: FormulaId) -> Vec<ObjectWay<'_>> {
         let object = self.objects.get(id.0);
+        let shape = self.rules.shape_of(object.shape);
+        if let Some(residues) = self.rules.residues(shape, formula) {
+            let course = self.course(object, residues.clone());
+            let way = course.ending().map(|ending| ObjectWay {
+                ending: Cow::Owned(ending),
+                plan: Plan::Residues(residues, OnceCell::from(course)),
+            });
+            return way.into_iter().collect();
+        }
         let clauses = self.rules.clauses(formula).iter();
         let ways = clauses.filter_map(|clause| {
             let ending = Cow::Owned(self.ending(object, &object.read, clause)?);
-            Some(ObjectWay { clause, ending })
+            let plan = Plan::Clause(clause);
+            Some(ObjectWay { plan, ending })
         });
         ways.collect()
     }
@@ -101,24 +143,35 @@ impl Frames {
     }
 
     /// Whether a key may come next on a way.
-    pub(super) fn allows(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> bool {
-        match self.is_simple(id, way) {
-            true => self.simple_value(id, way, key).is_some(),
-            false => self.goes_on(id, way, key, |going, clauses| {
+    pub(super) fn allows<'a>(&'a self, id: ObjectId, way: &ObjectWay<'a>, key: Key) -> bool {
+        match &way.plan {
+            Plan::Residues(residues, course) => {
+                let find = || self.course(self.objects.get(id.0), residues.clone());
+                course.get_or_init(find).may(key)
+            }
+            Plan::Clause(clause) if self.is_simple(id, clause) => {
+                self.simple_value(id, way, clause, key).is_some()
+            }
+            Plan::Clause(clause) => self.goes_on(id, clause, key, |going, clauses| {
                 clauses.iter().any(|clause| going.may(clause))
             }),
         }
     }
 
-    /// Whether the ending of a way changes with a member by no more than that member.
-    fn is_simple(&self, id: ObjectId, way: &ObjectWay<'_>) -> bool {
+    /// Whether the ending on a clause changes with a member by no more than that member.
+    fn is_simple(&self, id: ObjectId, clause: &Clause) -> bool {
         let shape = self.shape_of(id);
-        let decided = way.clause.nots.is_empty() && way.clause.ors.is_empty();
-        decided && shape.counted == 0 && !shape.has_dependent
+        clause.is_plain() && shape.counted == 0 && !shape.has_dependent
     }
 
     /// What the value of a key must satisfy on a simple way; `None` if the key must not come.
-    fn simple_value(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> Option<FormulaId> {
+    fn simple_value(
+        &self,
+        id: ObjectId,
+        way: &ObjectWay<'_>,
+        clause: &Clause,
+        key: Key,
+    ) -> Option<FormulaId> {
         let object = self.objects.get(id.0);
         let in_place = match (key, way.next_missing()) {
             _ if !object.read.is_open(key) => false,
@@ -130,39 +183,47 @@ impl Frames {
             return None;
         }
         let shape = self.rules.shape_of(object.shape);
-        let demands = shape.demands(&self.rules, &way.clause.rules, key);
+        let demands = shape.demands(&self.rules, &clause.rules, key);
         let value = self.rules.formulas.and(&demands);
         (self.rules.cost(value) != NEVER).then_some(value)
     }
 
     /// The ways in which an object can go on with a key and its value.
-    pub(crate) fn member_ways(
-        &self,
+    pub(crate) fn member_ways<'a>(
+        &'a self,
         id: ObjectId,
-        way: &ObjectWay<'_>,
+        way: &ObjectWay<'a>,
         key: Key,
     ) -> Vec<MemberWay> {
-        self.ways_with(id, way, key, 0)
+        match &way.plan {
+            Plan::Residues(residues, course) => {
+                let find = || self.course(self.objects.get(id.0), residues.clone());
+                course.get_or_init(find).least_ways(key)
+            }
+            Plan::Clause(clause) => self.ways_with(id, way, clause, key, 0),
+        }
     }
 
     fn ways_with(
         &self,
         id: ObjectId,
         way: &ObjectWay<'_>,
+        clause: &Clause,
         key: Key,
         cheaper: usize,
     ) -> Vec<MemberWay> {
         let object = self.objects.get(id.0);
         let shape = self.rules.shape_of(object.shape);
-        if self.is_simple(id, way) {
-            let simple = self.simple_value(id, way, key).map(|value| MemberWay {
-                demands: shape.demands(&self.rules, &way.clause.rules, key),
+        if self.is_simple(id, clause) {
+            let simple = self.simple_value(id, way, clause, key);
+            let simple = simple.map(|value| MemberWay {
+                demands: shape.demands(&self.rules, &clause.rules, key),
                 value,
                 end: self.end_without(id, way, key),
             });
             return simple.into_iter().collect();
         }
-        self.goes_on(id, way, key, |going, clauses| {
+        self.goes_on(id, clause, key, |going, clauses| {
             let cheaper = cheaper / clauses.len().max(1);
             let ways = clauses.iter();
             ways.flat_map(|clause| going.ways(clause, cheaper))
@@ -171,11 +232,11 @@ impl Frames {
     }
 
     /// Calls `f` with the object after a key, and the clauses that can hold then, if the key may come
-    /// on a way.
+    /// on a clause.
     fn goes_on<T: Default>(
         &self,
         id: ObjectId,
-        way: &ObjectWay<'_>,
+        clause: &Clause,
         key: Key,
         f: impl FnOnce(Going<'_>, &[Clause]) -> T,
     ) -> T {
@@ -187,7 +248,7 @@ impl Frames {
                 .breaks(&self.rules, shape, self.ordered, rule, key)
         };
         let break_one = |not: &[u32]| not.iter().any(|&rule| breaks(rule));
-        let clause = unbroken(way.clause, &breaks, &break_one);
+        let clause = unbroken(clause, &breaks, &break_one);
         let Some(clause) = clause.filter(|_| object.read.is_open(key)) else {
             return T::default();
         };
@@ -203,16 +264,24 @@ impl Frames {
 
     /// As [`Frames::member_ways`], and those with values that break more than they must, which can
     /// be the cheapest: among them the one that the cheapest ending plans.
-    pub(crate) fn ending_ways(
-        &self,
+    pub(crate) fn ending_ways<'a>(
+        &'a self,
         id: ObjectId,
-        ways: &[ObjectWay<'_>],
+        ways: &[ObjectWay<'a>],
         key: Key,
     ) -> Vec<MemberWay> {
         let mut out = Vec::new();
         for way in ways {
-            out.extend(self.ways_with(id, way, key, CHEAPER / ways.len()));
-            out.extend(self.planned_way(id, way, key));
+            match &way.plan {
+                Plan::Residues(residues, course) => {
+                    let find = || self.course(self.objects.get(id.0), residues.clone());
+                    out.extend(course.get_or_init(find).ways(key));
+                }
+                Plan::Clause(clause) => {
+                    out.extend(self.ways_with(id, way, clause, key, CHEAPER / ways.len()));
+                    out.extend(self.planned_way(id, way, clause, key));
+                }
+            }
         }
         out
     }
@@ -221,9 +290,10 @@ impl Frames {
         &self,
         id: ObjectId,
         way: &ObjectWay<'_>,
+        clause: &Clause,
         key: Key,
     ) -> Option<MemberWay> {
-        if self.is_simple(id, way) {
+        if self.is_simple(id, clause) {
             return None;
         }
         let members = &way.ending.members;

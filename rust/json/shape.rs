@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::json::formula::FormulaId;
 use crate::json::keys::{KeyTable, Known};
 use crate::json::liveness::key_bytes;
+use crate::json::residues::Residues;
 use crate::json::rules::{ObjectRule, Rules};
 use crate::json::texts::TextId;
 use crate::regex::node::{NodeId, Spelling};
@@ -57,6 +58,8 @@ pub(crate) struct Shape {
     /// Whether each class has so many keys that one more or less makes no difference.
     plentiful: OnceLock<Box<[bool]>>,
     cheapest: Mutex<CheapestKeys>,
+    /// Formulas that are followed key by key, if they can be.
+    pub(super) residues: Mutex<FxHashMap<FormulaId, Option<Arc<Residues>>>>,
     /// What rules with patterns demand of declared keys, by rank.
     demands: FxHashMap<u32, Box<[FormulaId]>>,
     /// Members beyond so many make no difference; 0 if their number never does.
@@ -103,6 +106,7 @@ impl Shape {
             key_bytes: keys.iter().map(|key| key_bytes(key)).collect(),
             plentiful: OnceLock::new(),
             cheapest: Mutex::default(),
+            residues: Mutex::default(),
             classes,
             demands: FxHashMap::default(),
             required: FxHashMap::default(),

@@ -68,9 +68,10 @@ impl CompiledGrammar {
     ///
     /// # Errors
     ///
-    /// If no valid text is that short.
+    /// If no valid text is that short, or a limit, a timeout or an interrupt ends the making of a fresh
+    /// machine.
     pub fn matcher(&self, max_tokens: Option<usize>) -> Result<Matcher, Error> {
-        Matcher::new(self.clone(), self.engine(), max_tokens)
+        Matcher::new(self.clone(), self.engine()?, max_tokens)
     }
 }
 
