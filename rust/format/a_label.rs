@@ -354,7 +354,7 @@ fn place_for_letter(text: &[u8]) -> Option<usize> {
             Ordering::Equal => false,
             Ordering::Greater => is_hyphen(at - 1),
         };
-        !hyphen_at(0) && !hyphen_at(text.len()) && !(hyphen_at(2) && hyphen_at(3))
+        !(hyphen_at(0) || hyphen_at(text.len()) || hyphen_at(2) && hyphen_at(3))
     })
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct ObjectWay<'a> {
 enum Plan<'a> {
     Clause(&'a Clause),
     /// All ways at once. The course is made when it is needed.
-    Residues(Arc<Residues>, OnceCell<Course<'a>>),
+    Residues(Arc<Residues>, Box<OnceCell<Course<'a>>>),
 }
 
 impl ObjectWay<'_> {
@@ -72,7 +72,7 @@ impl Frames {
             let ending = endings.get_or_init(|| [find().ending()].into())[0].as_ref();
             let way = ending.map(|ending| ObjectWay {
                 ending: Cow::Borrowed(ending),
-                plan: Plan::Residues(residues.clone(), course),
+                plan: Plan::Residues(residues.clone(), Box::new(course)),
             });
             return way.into_iter().collect();
         }
@@ -106,7 +106,7 @@ impl Frames {
             let course = self.course(object, residues.clone());
             let way = course.ending().map(|ending| ObjectWay {
                 ending: Cow::Owned(ending),
-                plan: Plan::Residues(residues, OnceCell::from(course)),
+                plan: Plan::Residues(residues, Box::new(OnceCell::from(course))),
             });
             return way.into_iter().collect();
         }

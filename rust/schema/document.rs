@@ -144,7 +144,7 @@ mod tests {
             ("{\n  \"a\": trux\n}", (2, 11), "expected"),
             ("{} {}", (1, 4), "trailing"),
             ("{\"a\": 01}", (1, 8), "number"),
-            (r#""\ud800""#, (1, 8), "escape"),
+            (r#""\ud800""#, (1, 8), "lone surrogate"),
         ] {
             let error = parse(text, &Limits::default()).unwrap_err();
             assert_eq!(
