@@ -69,16 +69,20 @@ def judge(
             )
             compiled = grammar.compile(vocabulary)
             for data, valid in entry.tests:
-                text = json.dumps(data, ensure_ascii=False)
-                taken = accepts(compiled.matcher(), llama, text, bitmask)
-                if spelling == "plain" and valid and not taken:
-                    text = json.dumps(with_integers(data), ensure_ascii=False)
-                    taken = accepts(compiled.matcher(), llama, text, bitmask)
+                texts = plainly(data)
+                if spelling == "any" or not valid:
+                    del texts[1:]
+                taken = any(accepts(compiled.matcher(), llama, text, bitmask) for text in texts)
                 if taken != valid:
-                    (verdict.refused if valid else verdict.accepted).append(text)
+                    (verdict.refused if valid else verdict.accepted).append(texts[-1])
         except schemask.Error as error:
             verdict.error = error
         yield verdict
+
+
+def plainly(value: Any) -> list[str]:
+    """A value in plain spelling, as it is and with integers for whole floats."""
+    return [json.dumps(form, ensure_ascii=False) for form in (value, with_integers(value))]
 
 
 def with_integers(data: Any) -> Any:

@@ -21,7 +21,7 @@ import jsonschema_specifications
 
 import schemask
 from corpus import data_folder
-from maskbench import with_integers
+from maskbench import plainly
 from schemask._bytes import byte_vocabulary
 from schemask.grammar import Spelling
 
@@ -172,11 +172,6 @@ def run(chosen: Iterable[Group], spelling: Spelling = "any") -> Iterator[Result]
             if not problem and any(is_accepted(compiled, text) for text in texts) != valid:
                 told = f"{'refused' if valid else 'accepted'}: {text[:200]}"
             yield Result(group.id, group.file, description, told)
-
-
-def plainly(value: Any) -> list[str]:
-    """A value in plain spelling, as it is and with integers for whole floats."""
-    return [json.dumps(form, ensure_ascii=False) for form in (value, with_integers(value))]
 
 
 def nothing_satisfies(error: schemask.Error) -> bool:
