@@ -68,11 +68,11 @@ impl Frames {
         let shape = self.rules.shape_of(object.shape);
         if let Some(residues) = self.rules.residues(shape, formula) {
             let course = OnceCell::new();
-            let find = || course.get_or_init(|| self.course(object, residues.clone()));
-            let ending = endings.get_or_init(|| [find().ending()].into())[0].as_ref();
+            let find = || [self.course_of(id, &residues, &course).ending()].into();
+            let ending = endings.get_or_init(find)[0].as_ref();
             let way = ending.map(|ending| ObjectWay {
                 ending: Cow::Borrowed(ending),
-                plan: Plan::Residues(residues.clone(), Box::new(course)),
+                plan: Plan::Residues(residues, Box::new(course)),
             });
             return way.into_iter().collect();
         }
@@ -89,13 +89,6 @@ impl Frames {
             Some(ObjectWay { plan, ending })
         });
         ways.collect()
-    }
-
-    fn course<'a>(&'a self, object: &'a Object, residues: Arc<Residues>) -> Course<'a> {
-        let shape = self.rules.shape_of(object.shape);
-        let cost = |formula| self.rules.cost(formula);
-        let of = (&self.rules, shape);
-        Course::new(of, residues, &object.read, self.ordered, &cost)
     }
 
     /// The same, where it is asked once and need not be kept.
@@ -117,6 +110,23 @@ impl Frames {
             Some(ObjectWay { plan, ending })
         });
         ways.collect()
+    }
+
+    fn course<'a>(&'a self, object: &'a Object, residues: Arc<Residues>) -> Course<'a> {
+        let shape = self.rules.shape_of(object.shape);
+        let cost = |formula| self.rules.cost(formula);
+        let of = (&self.rules, shape);
+        Course::new(of, residues, &object.read, self.ordered, &cost)
+    }
+
+    /// The course of a [`Plan::Residues`], which is made when it is first asked for.
+    fn course_of<'a, 'b>(
+        &'a self,
+        id: ObjectId,
+        residues: &Arc<Residues>,
+        course: &'b OnceCell<Course<'a>>,
+    ) -> &'b Course<'a> {
+        course.get_or_init(|| self.course(self.objects.get(id.0), residues.clone()))
     }
 
     pub(super) fn ending(&self, object: &Object, read: &Read, clause: &Clause) -> Option<Ending> {
@@ -145,10 +155,7 @@ impl Frames {
     /// Whether a key may come next on a way.
     pub(super) fn allows<'a>(&'a self, id: ObjectId, way: &ObjectWay<'a>, key: Key) -> bool {
         match &way.plan {
-            Plan::Residues(residues, course) => {
-                let find = || self.course(self.objects.get(id.0), residues.clone());
-                course.get_or_init(find).may(key)
-            }
+            Plan::Residues(residues, course) => self.course_of(id, residues, course).may(key),
             Plan::Clause(clause) if self.is_simple(id, clause) => {
                 self.simple_value(id, way, clause, key).is_some()
             }
@@ -197,8 +204,7 @@ impl Frames {
     ) -> Vec<MemberWay> {
         match &way.plan {
             Plan::Residues(residues, course) => {
-                let find = || self.course(self.objects.get(id.0), residues.clone());
-                course.get_or_init(find).least_ways(key)
+                self.course_of(id, residues, course).least_ways(key)
             }
             Plan::Clause(clause) => self.ways_with(id, way, clause, key, 0),
         }
@@ -274,8 +280,7 @@ impl Frames {
         for way in ways {
             match &way.plan {
                 Plan::Residues(residues, course) => {
-                    let find = || self.course(self.objects.get(id.0), residues.clone());
-                    out.extend(course.get_or_init(find).ways(key));
+                    out.extend(self.course_of(id, residues, course).ways(key));
                 }
                 Plan::Clause(clause) => {
                     out.extend(self.ways_with(id, way, clause, key, CHEAPER / ways.len()));
