@@ -6,6 +6,7 @@ use crate::decimal::Decimal;
 use crate::regex::node::{NodeId, Regexes};
 use crate::regex::numeric::tests::{
     Demand, SHORT_DEMANDS, assert_ends_at_its_cost, decimal, demand, demands, regexes,
+    within_limits,
 };
 
 /// Whether a text is plain, its value aside, with the fewest digits that are always allowed.
@@ -240,24 +241,27 @@ proptest! {
 
     #[test]
     fn what_a_demand_names_can_be_written(demand in demands()) {
-        let nodes = regexes();
-        let node = demand.node(&nodes);
-        let plain = nodes.plain_numbers(node);
-        let is_whole = nodes.are_whole(node);
-        if plain != NodeId::NEVER && nodes.is_live(plain) {
-            assert_ends_at_its_cost(&nodes, plain, &demand);
-        }
-        for value in near(&demand) {
-            let text = written(&value, is_whole);
-            let allowed = demand.allows(&text);
-            let matches = nodes.matches(plain, &text);
-            prop_assert!(allowed || !matches, "{:?} {}", demand, text);
-            let fits = value.digits.len() <= 17 && value.point().abs() < 300;
-            let ends = [&demand.lower, &demand.upper];
-            let is_end = ends.into_iter().flatten().any(|end| end.0 == value);
-            if is_end || fits && (!is_whole || value.point() <= 32) {
-                prop_assert_eq!(matches, allowed, "{:?} {}", demand, text);
+        within_limits(|| {
+            let nodes = regexes();
+            let node = demand.node(&nodes);
+            let plain = nodes.plain_numbers(node);
+            let is_whole = nodes.are_whole(node);
+            if plain != NodeId::NEVER && nodes.is_live(plain) {
+                assert_ends_at_its_cost(&nodes, plain, &demand);
             }
-        }
+            for value in near(&demand) {
+                let text = written(&value, is_whole);
+                let allowed = demand.allows(&text);
+                let matches = nodes.matches(plain, &text);
+                prop_assert!(allowed || !matches, "{:?} {}", demand, text);
+                let fits = value.digits.len() <= 17 && value.point().abs() < 300;
+                let ends = [&demand.lower, &demand.upper];
+                let is_end = ends.into_iter().flatten().any(|end| end.0 == value);
+                if is_end || fits && (!is_whole || value.point() <= 32) {
+                    prop_assert_eq!(matches, allowed, "{:?} {}", demand, text);
+                }
+            }
+            Ok(())
+        })?;
     }
 }

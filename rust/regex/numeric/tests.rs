@@ -7,6 +7,7 @@ use crate::decimal::Decimal;
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Regexes, Spelling};
 use crate::regex::numeric::{Divisor, End, Interval, MAX_EXPONENT, Set};
+use crate::work::{self, Allowance};
 
 pub(super) fn decimal(text: &str) -> Decimal {
     Decimal::parse(text).unwrap()
@@ -148,6 +149,24 @@ pub(super) fn assert_ends_at_its_cost(nodes: &Regexes, start: NodeId, what: &dyn
 
 pub(super) fn regexes() -> Regexes {
     Regexes::new()
+}
+
+/// A check within the work that an operation may take: rare demands, such as divisors a thousand digits
+/// apart, take more and say nothing.
+pub(super) fn within_limits(
+    check: impl FnOnce() -> Result<(), TestCaseError>,
+) -> Result<(), TestCaseError> {
+    let allowance = Allowance {
+        doing: "testing",
+        limit: "test_work",
+        units: 500_000,
+        bytes: 1 << 28,
+        timeout: None,
+    };
+    match work::within(allowance, || Ok(check())) {
+        Ok((result, _)) => result,
+        Err(error) => Err(TestCaseError::reject(error.message().to_owned())),
+    }
 }
 
 /// A bound with an exclamation mark is exclusive. After the divisor comes what must not be one.
@@ -399,21 +418,24 @@ proptest! {
         noise in decimals(),
         picks in prop::collection::vec((any::<u8>(), -8..50_i64, 0..4_usize, any::<u8>()), 1..12),
     ) {
-        let nodes = regexes();
-        let language = demand.node(&nodes);
-        let domain = nodes.numbers(Set::interval(Interval::ALL));
-        let complement = nodes.and(vec![domain, nodes.not(language)]);
-        for (pick, point, zeros, style) in picks {
-            let value = candidates(&demand, &noise, pick);
-            let Some(text) = spelled(&value, point, zeros, style) else { continue };
-            if let Some(back) = in_domain(&text) {
-                prop_assert_eq!(&back, &value, "{}", text);
+        within_limits(|| {
+            let nodes = regexes();
+            let language = demand.node(&nodes);
+            let domain = nodes.numbers(Set::interval(Interval::ALL));
+            let complement = nodes.and(vec![domain, nodes.not(language)]);
+            for (pick, point, zeros, style) in picks {
+                let value = candidates(&demand, &noise, pick);
+                let Some(text) = spelled(&value, point, zeros, style) else { continue };
+                if let Some(back) = in_domain(&text) {
+                    prop_assert_eq!(&back, &value, "{}", text);
+                }
+                let allowed = demand.allows(&text);
+                prop_assert_eq!(nodes.matches(language, &text), allowed, "{}", text);
+                let is_other = in_domain(&text).is_some() && !allowed;
+                prop_assert_eq!(nodes.matches(complement, &text), is_other, "not {}", text);
             }
-            let allowed = demand.allows(&text);
-            prop_assert_eq!(nodes.matches(language, &text), allowed, "{}", text);
-            let is_other = in_domain(&text).is_some() && !allowed;
-            prop_assert_eq!(nodes.matches(complement, &text), is_other, "not {}", text);
-        }
+            Ok(())
+        })?;
     }
 
     #[test]
@@ -423,18 +445,21 @@ proptest! {
         (pick, point, zeros, style) in (any::<u8>(), -8..50_i64, 0..4_usize, any::<u8>()),
         cut in any::<prop::sample::Index>(),
     ) {
-        let nodes = regexes();
-        let mut at = demand.node(&nodes);
-        // Divisors may be too long to be joined: then what is left is a search.
-        prop_assume!(at == NodeId::NEVER || matches!(nodes.node(at), Node::Numbers(_)));
-        let value = candidates(&demand, &noise, pick);
-        let Some(text) = spelled(&value, point, zeros, style) else { return Ok(()) };
-        for c in text[..cut.index(text.len() + 1)].chars() {
-            at = nodes.step(at, c as u32);
-        }
-        if at != NodeId::NEVER {
-            assert_ends_at_its_cost(&nodes, at, &(&demand, &text));
-        }
+        within_limits(|| {
+            let nodes = regexes();
+            let mut at = demand.node(&nodes);
+            // Divisors may be too long to be joined: then what is left is a search.
+            prop_assume!(at == NodeId::NEVER || matches!(nodes.node(at), Node::Numbers(_)));
+            let value = candidates(&demand, &noise, pick);
+            let Some(text) = spelled(&value, point, zeros, style) else { return Ok(()) };
+            for c in text[..cut.index(text.len() + 1)].chars() {
+                at = nodes.step(at, c as u32);
+            }
+            if at != NodeId::NEVER {
+                assert_ends_at_its_cost(&nodes, at, &(&demand, &text));
+            }
+            Ok(())
+        })?;
     }
 }
 
@@ -455,41 +480,44 @@ proptest! {
         picks in prop::collection::vec(
             (any::<prop::sample::Index>(), -8..50_i64, 0..4_usize, any::<u8>(), any::<bool>()), 1..12),
     ) {
-        let nodes = regexes();
-        let equal = |value: &Decimal| Set::interval(Interval::point(value));
-        let all = Set::union(&points.iter().map(equal).collect::<Vec<_>>()).unwrap();
-        let base = demand.node(&nodes);
-        let among = nodes.numbers(all.clone());
-        let joined = nodes.and(vec![base, nodes.not(among)]);
-        // The same, with each number cut out of the set.
-        let cut = match nodes.node(base) {
-            &Node::Numbers(set) => nodes.numeric().set(set).difference(&all).map(|s| nodes.numbers(s)),
-            _ => None,
-        };
-        for (pick, point, zeros, style, is_point) in picks {
-            let mut value = pick.get(&points).clone();
-            if !is_point {
-                value = Decimal::new(value.negative, [&value.digits[..], b"7"].concat(), value.exponent - 1);
-            }
-            let Some(text) = spelled(&value, point, zeros, style) else { continue };
-            let is_among = in_domain(&text).is_some() && points.contains(&value);
-            let is_left = demand.allows(&text) && !points.contains(&value);
-            let mut at = (among, joined, cut);
-            for c in text.chars() {
-                prop_assert_eq!(nodes.is_live(at.0), at.0 != NodeId::NEVER);
-                if at.0 != NodeId::NEVER {
-                    assert_ends_at_its_cost(&nodes, at.0, &(&points, &text));
+        within_limits(|| {
+            let nodes = regexes();
+            let equal = |value: &Decimal| Set::interval(Interval::point(value));
+            let all = Set::union(&points.iter().map(equal).collect::<Vec<_>>()).unwrap();
+            let base = demand.node(&nodes);
+            let among = nodes.numbers(all.clone());
+            let joined = nodes.and(vec![base, nodes.not(among)]);
+            // The same, with each number cut out of the set.
+            let cut = match nodes.node(base) {
+                &Node::Numbers(set) => nodes.numeric().set(set).difference(&all).map(|s| nodes.numbers(s)),
+                _ => None,
+            };
+            for (pick, point, zeros, style, is_point) in picks {
+                let mut value = pick.get(&points).clone();
+                if !is_point {
+                    value = Decimal::new(value.negative, [&value.digits[..], b"7"].concat(), value.exponent - 1);
                 }
-                if let Some(cut) = at.2 {
-                    let costs = [at.1, cut].map(|node| nodes.cost(node, Spelling::Json));
-                    prop_assert_eq!(costs[0], costs[1], "{} {}", text, c);
+                let Some(text) = spelled(&value, point, zeros, style) else { continue };
+                let is_among = in_domain(&text).is_some() && points.contains(&value);
+                let is_left = demand.allows(&text) && !points.contains(&value);
+                let mut at = (among, joined, cut);
+                for c in text.chars() {
+                    prop_assert_eq!(nodes.is_live(at.0), at.0 != NodeId::NEVER);
+                    if at.0 != NodeId::NEVER {
+                        assert_ends_at_its_cost(&nodes, at.0, &(&points, &text));
+                    }
+                    if let Some(cut) = at.2 {
+                        let costs = [at.1, cut].map(|node| nodes.cost(node, Spelling::Json));
+                        prop_assert_eq!(costs[0], costs[1], "{} {}", text, c);
+                    }
+                    let step = |node| if node == NodeId::NEVER { node } else { nodes.step(node, c as u32) };
+                    at = (step(at.0), step(at.1), at.2.map(step));
                 }
-                let step = |node| if node == NodeId::NEVER { node } else { nodes.step(node, c as u32) };
-                at = (step(at.0), step(at.1), at.2.map(step));
+                prop_assert_eq!(nodes.nullable(at.0), is_among, "{}", text);
+                prop_assert_eq!(nodes.nullable(at.1), is_left, "not {}", text);
             }
-            prop_assert_eq!(nodes.nullable(at.0), is_among, "{}", text);
-            prop_assert_eq!(nodes.nullable(at.1), is_left, "not {}", text);
-        }
+            Ok(())
+        })?;
     }
 }
 
