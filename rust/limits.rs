@@ -68,7 +68,7 @@ impl Default for Limits {
             compile_work: 2_000_000,
             mask_work: 5_000_000,
             accept_work: 10_000_000,
-            completion_work: 20_000_000,
+            completion_work: 10_000_000,
             memory_bytes: 64 << 20,
             timeout: None,
             cache_bytes: 64 << 20,

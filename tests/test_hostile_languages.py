@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from schemask import Grammar, LimitError, Matcher, Vocabulary, allocate_mask
+from schemask import Grammar, LimitError, Matcher, SchemaError, Vocabulary, allocate_mask
 
 WORDS = [
     "ab",
@@ -137,3 +137,25 @@ def test_the_rest_ends_within_the_limits(make: Callable[[], Grammar]) -> None:
         assert (
             "nothing satisfies" in str(error) or "ending" in str(error) or "undefined" in str(error)
         )
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"format": "time", "minLength": 30, "pattern": "a.{3}b"},
+        {"format": "date-time", "minLength": 20, "maxLength": 40, "pattern": "a.*b"},
+        {"format": "uuid", "pattern": "^.*z.*$"},
+        {"pattern": "^[a-f]{0,300}$", "minLength": 200, "allOf": [{"pattern": "x.{3}b"}]},
+    ],
+)
+def test_what_needs_characters_that_a_format_has_not_is_known_to_be_empty(
+    keywords: dict[str, object],
+) -> None:
+    """Before a text leads there: the search for such a text would not come to an end."""
+    with pytest.raises(SchemaError, match="nothing satisfies"):
+        Grammar.from_json_schema(string_schema(**keywords))
+    either = {"anyOf": [{"type": "string", **keywords}, {"type": "null"}]}
+    inside = {"properties": {"a": {"type": "string", **keywords}, "b": {"type": "integer"}}}
+    walk(Grammar.from_json_schema(json.dumps(either)), "null")
+    for text in ('{"a":"0', '{"a":"2', '{"b":1}'):
+        walk(Grammar.from_json_schema(json.dumps({"type": "object", **inside})), text)

@@ -26,7 +26,7 @@ class Limits(TypedDict, total=False):
         compile_work: Units of reading a schema or grammar and making it ready. Default 2,000,000.
         mask_work: Units of one mask. Default 5,000,000.
         accept_work: Units of accepting one token. Default 10,000,000.
-        completion_work: Units of one completion, or of the forced tokens. Default 20,000,000.
+        completion_work: Units of one completion, or of the forced tokens. Default 10,000,000.
         completion_bytes: Bytes of a completion. Default 1 MiB.
         memory_bytes: Bytes of states that compiling may make, and one text. Default 64 MiB.
         machine_bytes: Bytes of states that texts make before new ones start on a fresh machine.

@@ -396,6 +396,16 @@ impl Regexes {
         count
     }
 
+    /// Whether one language needs characters that another has not, if that shows in how they are written.
+    fn are_apart(&self, parts: &[NodeId]) -> bool {
+        /// As many as the nodes of a large format.
+        const MANY: usize = 4_000;
+        let alphabets = parts.iter().map(|&part| self.alphabet_in(part, MANY));
+        let common = alphabets.fold(Sketch::ALL, Sketch::and);
+        let mut needs = parts.iter().filter_map(|&part| self.needed(part));
+        needs.any(|needed| needed.misses(common))
+    }
+
     /// The exact cost of a conjunction with a length, where lengths decide it.
     fn cost_within_length(&self, parts: &[NodeId], spelling: Spelling) -> Option<u32> {
         let (length, (min, max)) = parts
@@ -423,6 +433,9 @@ impl Regexes {
 
     /// A search for the cheapest text, the most promising state first.
     fn search(&self, start: NodeId, spelling: Spelling) -> u32 {
+        /// After so many states it is worth a look whether there can be a text at all.
+        const HARD: usize = 64;
+        let mut looked = 0;
         let mut best: FxHashMap<NodeId, (u32, Option<NodeId>)> = FxHashMap::default();
         let mut open = BinaryHeap::new();
         best.insert(start, (0, None));
@@ -434,6 +447,13 @@ impl Regexes {
         while let Some(Reverse((_, Reverse(spent), node))) = open.pop() {
             if best[&node].0 < spent {
                 continue;
+            }
+            looked += 1;
+            if looked == HARD
+                && let Node::And(parts) = self.node(start)
+                && self.are_apart(parts)
+            {
+                return NO_WAY;
             }
             let known = self.cost_memo(node, spelling).get().copied();
             if known == Some(NO_WAY) {

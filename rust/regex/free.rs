@@ -127,7 +127,12 @@ impl Regexes {
 
     /// Characters among which are all of a language's texts.
     pub(crate) fn alphabet(&self, id: NodeId) -> Sketch {
-        let looks = Cell::new(LOOKS);
+        self.alphabet_in(id, LOOKS)
+    }
+
+    /// The same, with so many looks.
+    pub(super) fn alphabet_in(&self, id: NodeId, looks: usize) -> Sketch {
+        let looks = Cell::new(looks);
         Look::new(self, Sketch::default(), &looks).alphabet(id)
     }
 
