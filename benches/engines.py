@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -65,6 +67,14 @@ class Schemask:
     def forget(self) -> None:
         # All that outlives a grammar is kept in the vocabulary.
         self.vocabulary = self.new_vocabulary()
+
+
+class Before(Schemask):
+    """Another build of schemask: that of the folder which the variable SCHEMASK_BEFORE names."""
+
+    def __init__(self, tokenizer: Tokenizer, bitmask: Bitmask, **options: Any) -> None:
+        sys.path.insert(0, os.environ["SCHEMASK_BEFORE"])
+        super().__init__(tokenizer, bitmask, **options)
 
 
 class LLGuidance:
@@ -145,6 +155,8 @@ SETUPS: dict[str, Setup] = {
     "schemask any spelling": Setup(partial(Schemask, spelling="any")),
     "schemask any spelling cold": Setup(partial(Schemask, spelling="any"), is_cold=True),
     "schemask any": Setup(partial(Schemask, property_order="any")),
+    "schemask before": Setup(Before),
+    "schemask before cold": Setup(Before, is_cold=True),
     "llguidance": Setup(LLGuidance),
     # By default xgrammar closes objects that JSON Schema leaves open.
     "xgrammar": Setup(XGrammar),
