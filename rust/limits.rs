@@ -40,7 +40,7 @@ pub struct Limits {
     pub mask_work: u64,
     /// Units of work of accepting one token. Default 10,000,000.
     pub accept_work: u64,
-    /// Units of work of one completion, or of the forced tokens. Default 20,000,000.
+    /// Units of work of one completion, or of the forced tokens. Default 10,000,000.
     pub completion_work: u64,
     /// Bytes of states that compiling may make, and that one text may. Default 64 MiB.
     pub memory_bytes: u64,

@@ -220,10 +220,11 @@ pub(crate) fn set_interrupt(interrupt: Option<Interrupt>) -> Option<Interrupt> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn allowance(units: u64, bytes: u64) -> Allowance {
+    /// So much, for a test.
+    pub(crate) fn allowance(units: u64, bytes: u64) -> Allowance {
         Allowance {
             doing: "testing",
             limit: "test_work",

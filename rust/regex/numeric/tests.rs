@@ -7,7 +7,7 @@ use crate::decimal::Decimal;
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Regexes, Spelling};
 use crate::regex::numeric::{Divisor, End, Interval, MAX_EXPONENT, Set};
-use crate::work::{self, Allowance};
+use crate::work::{self, tests::allowance};
 
 pub(super) fn decimal(text: &str) -> Decimal {
     Decimal::parse(text).unwrap()
@@ -156,14 +156,7 @@ pub(super) fn regexes() -> Regexes {
 pub(super) fn within_limits(
     check: impl FnOnce() -> Result<(), TestCaseError>,
 ) -> Result<(), TestCaseError> {
-    let allowance = Allowance {
-        doing: "testing",
-        limit: "test_work",
-        units: 500_000,
-        bytes: 1 << 28,
-        timeout: None,
-    };
-    match work::within(allowance, || Ok(check())) {
+    match work::within(allowance(500_000, 1 << 28), || Ok(check())) {
         Ok((result, _)) => result,
         Err(error) => Err(TestCaseError::reject(error.message().to_owned())),
     }
