@@ -120,6 +120,12 @@ impl Limits {
         self.allowance("the mask", "mask_work", self.mask_work)
     }
 
+    /// For what only looks up what is known.
+    pub(crate) fn glance(&self) -> Allowance {
+        const UNITS: u64 = 256;
+        self.allowance("a look", "mask_work", UNITS.min(self.mask_work))
+    }
+
     pub(crate) fn accept(&self) -> Allowance {
         self.allowance("accepting a token", "accept_work", self.accept_work)
     }

@@ -181,6 +181,40 @@ pub(crate) fn within<T>(
     allowance: Allowance,
     operation: impl FnOnce() -> Result<T, Error>,
 ) -> Result<(T, Used), Error> {
+    let (result, used) = apart(allowance, operation);
+    result.map(|value| (value, used))
+}
+
+/// Does something that is worth so many units of the operation's and no more; `None` if it takes more.
+pub(crate) fn attempt<T>(units: u64, f: impl FnOnce() -> T) -> Option<T> {
+    let meter = METER.get();
+    let allowance = Allowance {
+        units: units.min(LEFT.get().saturating_add(meter.reserve)),
+        bytes: BYTES.get(),
+        timeout: None,
+        ..meter.allowance
+    };
+    let (result, used) = apart(allowance, || Ok(f()));
+    hold(used.bytes as usize);
+    match result {
+        Ok(value) => {
+            spend(used.units as usize);
+            Some(value)
+        }
+        Err(error) if error.is_limit() => {
+            // If no more was left, this ends the operation.
+            spend(units.min(allowance.units.saturating_add(1)) as usize);
+            None
+        }
+        Err(error) => resume_unwind(Box::new(Stop(error))),
+    }
+}
+
+/// Does something with a meter of its own.
+fn apart<T>(
+    allowance: Allowance,
+    operation: impl FnOnce() -> Result<T, Error>,
+) -> (Result<T, Error>, Used) {
     let outer = (METER.get(), LEFT.get(), BYTES.get());
     let left = allowance.units.min(STRIDE);
     let is_timed = allowance.timeout.is_some() || INTERRUPT.get().is_some();
@@ -205,9 +239,9 @@ pub(crate) fn within<T>(
     LEFT.set(outer.1);
     BYTES.set(outer.2);
     match result {
-        Ok(result) => result.map(|value| (value, used)),
+        Ok(result) => (result, used),
         Err(payload) => match payload.downcast::<Stop>() {
-            Ok(stop) => Err(stop.0),
+            Ok(stop) => (Err(stop.0), used),
             Err(panic) => resume_unwind(panic),
         },
     }
@@ -277,6 +311,31 @@ pub(crate) mod tests {
         .unwrap();
         assert!(error.is_limit());
         assert_eq!(used, Used { units: 7, bytes: 3 });
+    }
+
+    #[test]
+    fn attempts_end_alone_and_are_paid_for() {
+        let many = 3 * STRIDE as usize;
+        let attempts = || {
+            assert_eq!(attempt(10, || spend(11)), None);
+            assert_eq!(attempt(10, || spend(9)), Some(()));
+            assert_eq!(attempt(10, || undecided("it is")), None::<()>);
+            assert_eq!(attempt(u64::MAX, || spend(many)), Some(()));
+            Ok(())
+        };
+        let units = 10 + 9 + many as u64;
+        let (_, used) = within(allowance(units, 10), attempts).unwrap();
+        assert_eq!(used, Used { units, bytes: 0 });
+        let error = within(allowance(units - 1, 10), attempts).unwrap_err();
+        assert!(error.message().contains("test_work"), "{error}");
+        let stopped = || {
+            attempt(10, || {
+                resume_unwind(Box::new(Stop(Error::new(Kind::Interrupted, "interrupted"))))
+            })
+            .unwrap_or(())
+        };
+        let error = within(allowance(50, 50), || Ok(stopped())).unwrap_err();
+        assert_eq!(error.kind(), Kind::Interrupted);
     }
 
     #[test]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from schemask import Grammar, LimitError, Matcher, SchemaError, Vocabulary, allocate_mask
+from schemask import Grammar, LimitError, Limits, Matcher, SchemaError, Vocabulary, allocate_mask
 
 WORDS = [
     "ab",
@@ -159,3 +159,20 @@ def test_what_needs_characters_that_a_format_has_not_is_known_to_be_empty(
     walk(Grammar.from_json_schema(json.dumps(either)), "null")
     for text in ('{"a":"0', '{"a":"2', '{"b":1}'):
         walk(Grammar.from_json_schema(json.dumps({"type": "object", **inside})), text)
+
+
+def test_keys_of_languages_that_are_hard_to_tell_apart_are_looked_up_within_the_limits() -> None:
+    schema = {
+        "type": "object",
+        "propertyNames": {"format": "regex"},
+        "patternProperties": {"b$": {"type": "integer"}, "^\\S*$": True},
+    }
+    for work in (1_000, 5_000_000):
+        limits = Limits(mask_work=work)
+        matcher = Grammar.from_json_schema(schema, limits=limits).compile(VOCABULARY).matcher()
+        assert matcher.accept_bytes(b'{"')
+        if work == 1_000:
+            with pytest.raises(LimitError, match="mask_work"):
+                allowed(matcher)
+        else:
+            assert ord("a") in allowed(matcher)

@@ -55,6 +55,8 @@ struct Draft {
     read: Read,
     /// The rules of which one must still fail, set by set.
     nots: Vec<Vec<u32>>,
+    /// What a later item satisfies that equals this one, and how many come between them.
+    twin: Option<(u64, FormulaId)>,
 }
 
 impl Frames {
@@ -99,7 +101,7 @@ impl Frames {
         let clauses = self.rules.clauses(formula).iter().enumerate();
         let ways = clauses.filter_map(|(i, clause)| {
             let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
-            let ending = self.ending_of(read, &clause.rules, &nots)?;
+            let ending = self.ending_of(read, &clause.rules, &nots, None)?;
             let clause = (formula, i);
             Some(ArrayWay { clause, ending })
         });
@@ -112,12 +114,19 @@ impl Frames {
         &self.rules.clauses(formula)[i]
     }
 
-    fn ending_of(&self, read: &Read, must: &[u32], nots: &[&[u32]]) -> Option<Ending> {
+    fn ending_of(
+        &self,
+        read: &Read,
+        must: &[u32],
+        nots: &[&[u32]],
+        twin: Option<(u64, FormulaId)>,
+    ) -> Option<Ending> {
         let question = Question {
             rules: &self.rules,
             read,
             must,
             nots,
+            twin,
             cost: &|formula| self.rules.cost(formula),
         };
         question.ending()
@@ -141,6 +150,7 @@ impl Frames {
                 ..read.clone()
             },
             nots: nots.map(|not| not.to_vec()).collect(),
+            twin: None,
         }];
         let tracked: Vec<u32> = must
             .iter()
@@ -151,13 +161,16 @@ impl Frames {
             drafts = self.with_contains(&drafts, rule, must.contains(&rule));
         }
         for not in clause.nots.iter() {
-            drafts = self.with_broken(read, &drafts, must, not);
+            drafts = self.with_broken(read, &drafts, not);
         }
-        let mut out: Vec<ItemWay> = Vec::new();
-        for draft in drafts {
-            out.extend(self.item_way(must, draft));
+        if !must.iter().any(|&rule| self.rules.array(rule).unique) {
+            let twins = self.with_twins(read, &drafts, must);
+            drafts.extend(twins);
         }
-        out
+        let ways = drafts
+            .into_iter()
+            .flat_map(|draft| self.ways_of(must, draft));
+        ways.collect()
     }
 
     /// With an item that is, or is not, one of those that a rule counts.
@@ -189,42 +202,53 @@ impl Frames {
         self.live(out)
     }
 
-    /// With an item that breaks one of some rules, or is one that a later one equals, or does not
-    /// care.
-    fn with_broken(
-        &self,
-        read: &Read,
-        drafts: &[Draft],
-        must: &[u32],
-        rules: &[u32],
-    ) -> Vec<Draft> {
+    /// With an item that breaks one of some rules, or does not care.
+    fn with_broken(&self, read: &Read, drafts: &[Draft], rules: &[u32]) -> Vec<Draft> {
         let formulas = &self.rules.formulas;
         let demands = rules.iter().map(|&rule| read.demand(&self.rules, rule, 0));
         let demands: Vec<FormulaId> = demands.collect();
         let broken = formulas.not(formulas.and(&demands));
-        let is_unique = |&rule: &u32| self.rules.array(rule).unique;
-        let may_repeat = rules.iter().any(is_unique) && !must.iter().any(is_unique);
         let mut out = Vec::new();
         for draft in drafts {
             out.push(draft.clone());
-            if !draft.nots.iter().any(|not| not[..] == *rules) {
-                continue;
-            }
-            if may_repeat {
-                let next = must.iter().map(|&rule| read.demand(&self.rules, rule, 1));
-                let next: Vec<FormulaId> = next.collect();
-                let same = formulas.and(&next);
-                let mut repeated = draft.clone();
-                repeated.demands.push(same);
-                // Stands for the item's value in the question how the array can end.
-                repeated.read.taken.insert_like(same);
-                out.push(repeated);
-            }
-            if broken != FormulaId::FALSE {
+            if broken != FormulaId::FALSE && draft.nots.iter().any(|not| not[..] == *rules) {
                 let mut breaking = draft.clone();
                 breaking.demands.push(broken);
                 breaking.nots.retain(|not| not[..] != *rules);
                 out.push(breaking);
+            }
+        }
+        self.live(out)
+    }
+
+    /// With an item that a later one equals, where that makes rules fail.
+    fn with_twins(&self, read: &Read, drafts: &[Draft], must: &[u32]) -> Vec<Draft> {
+        let is_unique = |&rule: &u32| self.rules.array(rule).unique;
+        let mut out = Vec::new();
+        for draft in drafts {
+            let mut rest = draft.nots.clone();
+            rest.retain(|not| !not.iter().any(is_unique));
+            if rest.len() == draft.nots.len() {
+                continue;
+            }
+            let rules = || must.iter().chain(rest.iter().flatten()).copied();
+            let lengths = rules().map(|rule| self.rules.array(rule).prefix_length());
+            // From there on, all items are alike.
+            let alike = lengths.max().unwrap_or(0).saturating_sub(read.count).max(1);
+            for ahead in 1..=alike {
+                let demand = |rule: u32| read.demand(&self.rules, rule, ahead);
+                let all: Vec<FormulaId> = must.iter().map(|&rule| demand(rule)).collect();
+                let contains = rules().filter_map(|rule| self.rules.array(rule).contains);
+                let counted = contains.map(|contains| self.rules.child(contains.child));
+                let counted = counted.chain(rest.iter().flatten().map(|&rule| demand(rule)));
+                let cost = |formula| self.rules.cost(formula);
+                for twin in self.rules.told_apart(&all, counted, &cost) {
+                    let mut repeated = draft.clone();
+                    repeated.demands.push(twin);
+                    repeated.nots.clone_from(&rest);
+                    repeated.twin = Some((ahead - 1, twin));
+                    out.push(repeated);
+                }
             }
         }
         self.live(out)
@@ -238,21 +262,37 @@ impl Frames {
         drafts
     }
 
-    /// The way that a draft is, if the array can be finished after it.
-    fn item_way(&self, must: &[u32], mut draft: Draft) -> Option<ItemWay> {
+    /// The ways that a draft is, if the array can be finished after it.
+    fn ways_of(&self, must: &[u32], draft: Draft) -> Vec<ItemWay> {
         let nots: Vec<&[u32]> = draft.nots.iter().map(|not| &**not).collect();
-        let ending = self.ending_of(&draft.read, must, &nots)?;
+        let Some(ending) = self.ending_of(&draft.read, must, &nots, draft.twin) else {
+            return Vec::new();
+        };
+        let mut rest = draft.demands.clone();
+        let mut ways = Vec::new();
         if must.iter().any(|&rule| self.rules.array(rule).unique) {
             for value in self.rules.scarce_values(&ending.items) {
-                let constant = self.rules.constant(&value).ok()?;
-                draft.demands.push(self.rules.formulas.not(constant));
+                let Ok(constant) = self.rules.constant(&value) else {
+                    continue;
+                };
+                rest.push(self.rules.formulas.not(constant));
+                // Another ending may do without the value.
+                let mut read = draft.read.clone();
+                read.taken.insert(&self.rules, constant);
+                if let Some(ending) = self.ending_of(&read, must, &nots, draft.twin) {
+                    let demands = [&draft.demands[..], &[constant]].concat();
+                    ways.push((demands, ending));
+                }
             }
         }
-        let value = self.rules.formulas.and(&draft.demands);
-        (self.rules.cost(value) != NEVER).then_some(ItemWay {
-            demands: draft.demands,
+        ways.push((rest, ending));
+        let ways = ways.into_iter().map(|(demands, ending)| ItemWay {
+            demands,
             end: ending.cost,
-        })
+        });
+        let is_live =
+            |way: &ItemWay| self.rules.cost(self.rules.formulas.and(&way.demands)) != NEVER;
+        ways.filter(is_live).collect()
     }
 
     /// The task of the next item; `None` if there must be none.

@@ -82,6 +82,8 @@ pub(crate) struct Question<'a> {
     pub(crate) must: &'a [u32],
     /// Of each of these sets, one fails.
     pub(crate) nots: &'a [&'a [u32]],
+    /// What the item to come that so many others come before satisfies.
+    pub(crate) twin: Option<(u64, FormulaId)>,
     /// The bytes of a value.
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
 }
@@ -118,9 +120,42 @@ struct Plain {
     least: u64,
     most: Option<u64>,
     counters: Vec<Counter>,
+    /// Two of the items to come are equal.
+    has_equal: bool,
+}
+
+impl Counter {
+    fn at((ahead, formula): (u64, FormulaId)) -> Self {
+        Counter {
+            of: Of::At(ahead, formula),
+            min: 1,
+            max: None,
+        }
+    }
 }
 
 impl Rules {
+    /// The values of some formulas at once, in parts of which each satisfies each of some others with all
+    /// its values or with none.
+    pub(crate) fn told_apart(
+        &self,
+        all: &[FormulaId],
+        others: impl IntoIterator<Item = FormulaId>,
+        cost: &dyn Fn(FormulaId) -> u64,
+    ) -> Vec<FormulaId> {
+        let formulas = &self.formulas;
+        let mut parts = vec![formulas.and(all)];
+        parts.retain(|&part| cost(part) != NEVER);
+        for other in others {
+            work::spend(8 * parts.len());
+            let split = parts.iter().flat_map(|&part| {
+                [other, formulas.not(other)].map(|side| formulas.and(&[part, side]))
+            });
+            parts = split.filter(|&part| cost(part) != NEVER).collect();
+        }
+        parts
+    }
+
     /// The cheapest array of a formula about arrays, and whether its items must differ, if `cost`
     /// says what values cost.
     pub(crate) fn cheapest_array(
@@ -136,6 +171,7 @@ impl Rules {
                 read: &read,
                 must: &clause.rules,
                 nots: &nots,
+                twin: None,
                 cost,
             };
             let unique = clause.rules.iter().any(|&rule| self.array(rule).unique);
@@ -151,7 +187,8 @@ impl Question<'_> {
         let mut plain = Plain {
             least: 0,
             most: None,
-            counters: Vec::new(),
+            counters: self.twin.into_iter().map(Counter::at).collect(),
+            has_equal: false,
         };
         for &rule in self.must {
             let hits = self.read.hits(rule);
@@ -180,10 +217,9 @@ impl Question<'_> {
         }
         work::spend(8 + plain.counters.len());
         let Some((not, rest)) = nots.split_first() else {
-            best.refined += usize::from(best.ending.is_some());
-            let most = best.ending.as_ref().map_or(NEVER, |known| known.cost);
-            if let Some(ending) = self.plain_ending(&plain, most) {
-                best.ending = Some(ending);
+            match plain.has_equal {
+                true => self.equal_pairs(&plain, |pair| self.consider(pair, best)),
+                false => self.consider(&plain, best),
             }
             return;
         };
@@ -191,6 +227,17 @@ impl Question<'_> {
             for mode in self.modes(&plain, rule) {
                 self.visit(mode, rest, best);
             }
+        }
+    }
+
+    fn consider(&self, plain: &Plain, best: &mut Best) {
+        if best.refined > REFINED {
+            return;
+        }
+        best.refined += usize::from(best.ending.is_some());
+        let most = best.ending.as_ref().map_or(NEVER, |known| known.cost);
+        if let Some(ending) = self.plain_ending(plain, most) {
+            best.ending = Some(ending);
         }
     }
 
@@ -230,31 +277,33 @@ impl Question<'_> {
             out.push(count(Of::NotDemanded(id), 1, None));
         }
         if rule.unique && !self.must.iter().any(|&rule| self.rules.array(rule).unique) {
-            out.extend(self.equal_pairs(plain).map(|(first, second, both)| {
-                with(&|plain| {
-                    let at = [first, second].map(|ahead| Counter {
-                        of: Of::At(ahead, both),
-                        min: 1,
-                        max: None,
-                    });
-                    plain.counters.extend(at);
-                })
-            }));
+            out.push(with(&|plain| plain.has_equal = true));
         }
         out
     }
 
-    /// Pairs of items to come that can be equal, as how many others come before each, with what
-    /// they both satisfy then. Items beyond those that rules tell apart are all alike.
-    fn equal_pairs(&self, plain: &Plain) -> impl Iterator<Item = (u64, u64, FormulaId)> {
+    /// With each pair of items to come that can be equal. What is counted of one is counted of the other
+    /// as well. Items beyond those that rules tell apart are all alike.
+    fn equal_pairs(&self, plain: &Plain, mut with: impl FnMut(&Plain)) {
         let alike = self.alike(plain).saturating_sub(self.read.count);
-        let pairs = (0..=alike).flat_map(move |i| (i + 1..=alike + 1).map(move |j| (i, j)));
-        let both = pairs.map(|(i, j)| {
-            work::spend(8);
-            let values = [self.value(i), self.value(j)];
-            (i, j, self.rules.formulas.and(&values))
-        });
-        both.filter(|pair| (self.cost)(pair.2) != NEVER)
+        for first in 0..=alike {
+            for second in first + 1..=alike + 1 {
+                let both = [first, second].map(|ahead| self.value(ahead));
+                let counted = plain.counters.iter().flat_map(|counter| match counter.of {
+                    Of::Formula(formula) => vec![formula],
+                    Of::NotDemanded(rule) => [first, second]
+                        .map(|ahead| self.read.demand(self.rules, rule, ahead))
+                        .to_vec(),
+                    Of::At(..) => Vec::new(),
+                });
+                for both in self.rules.told_apart(&both, counted, self.cost) {
+                    let mut plain = plain.clone();
+                    let ends = [first, second].map(|ahead| Counter::at((ahead, both)));
+                    plain.counters.extend(ends);
+                    with(&plain);
+                }
+            }
+        }
     }
 
     /// From this index on, all items are alike.
@@ -285,10 +334,16 @@ impl Question<'_> {
         if plain.most.is_some_and(|most| plain.least.max(count) > most) {
             return None;
         }
-        let items = match plain.counters.iter().all(|c| c.min == 0 && c.max.is_none()) {
-            true => self.uncounted(plain)?,
-            false => self.counted(plain)?,
+        let unique = self.must.iter().any(|&rule| self.rules.array(rule).unique);
+        let are_counted = !plain.counters.iter().all(|c| c.min == 0 && c.max.is_none());
+        let mut items = match are_counted {
+            true => self.counted(plain, false)?,
+            false => self.uncounted(plain)?,
         };
+        // What counts in one way may leave too few values for the others.
+        if unique && are_counted && self.distinct(&items).is_none() {
+            items = self.counted(plain, true)?;
+        }
         let missing: u64 = items.iter().map(|item| item.1).sum();
         // The first item of all has no comma before it.
         let commas = match count {
@@ -303,13 +358,17 @@ impl Question<'_> {
         if price(alike) >= most {
             return None;
         }
-        let unique = self.must.iter().any(|&rule| self.rules.array(rule).unique);
         let bytes = match unique {
-            true => self.rules.distinct_bytes(&items, self.cost)?,
+            true => self.distinct(&items)?,
             false => alike,
         };
         let cost = price(bytes);
         (cost < most).then_some(Ending { cost, items })
+    }
+
+    /// The bytes of items that differ, if there are so many values.
+    fn distinct(&self, items: &[(FormulaId, u64)]) -> Option<u64> {
+        self.rules.distinct_bytes(items, self.cost)
     }
 
     /// The items to come, if only their number matters.
@@ -327,18 +386,24 @@ impl Question<'_> {
         live.then_some(items)
     }
 
-    /// The cheapest items to come that satisfy the counters.
-    fn counted(&self, plain: &Plain) -> Option<Vec<(FormulaId, u64)>> {
+    /// The cheapest items to come that satisfy the counters; with `apart`, of those that can all differ.
+    fn counted(&self, plain: &Plain, apart: bool) -> Option<Vec<(FormulaId, u64)>> {
         let counters = &plain.counters;
         let start: Node = (
             0,
             counters.iter().map(|c| c.min).collect(),
             counters.iter().map(|c| c.max).collect(),
+            Vec::new(),
         );
         let mut best = Known::default();
         // More items than those that something asks for help nothing.
         let hits: u64 = counters.iter().fold(0, |sum, c| sum.saturating_add(c.min));
-        let asked = plain.least.max(self.alike(plain)).max(self.read.count);
+        let ends = counters.iter().filter_map(|counter| match counter.of {
+            Of::At(ahead, _) => Some(self.read.count + ahead + 1),
+            Of::Formula(_) | Of::NotDemanded(_) => None,
+        });
+        let ends = ends.max().unwrap_or(self.read.count);
+        let asked = plain.least.max(self.alike(plain)).max(ends);
         let longest = asked
             .saturating_add(hits)
             .min(plain.most.unwrap_or(u64::MAX));
@@ -357,7 +422,18 @@ impl Question<'_> {
                 continue;
             }
             for (value, mins, maxes) in self.choices(counters, &node.1, &node.2, node.0) {
-                let next = (node.0 + 1, mins, maxes);
+                let mut before = node.3.clone();
+                if apart {
+                    work::spend(4 * (1 + before.len()));
+                    before.push(value);
+                    before.sort_unstable();
+                    let items: Vec<(FormulaId, u64)> =
+                        before.iter().map(|&item| (item, 1)).collect();
+                    if self.distinct(&items).is_none() {
+                        continue;
+                    }
+                }
+                let next = (node.0 + 1, mins, maxes, before);
                 let spent = add(spent, add((self.cost)(value), self.rules.separator));
                 if best.get(&next).is_none_or(|(known, _)| spent < *known) {
                     best.insert(next.clone(), (spent, Some((node.clone(), value))));
@@ -412,8 +488,8 @@ impl Question<'_> {
 /// An item, and what is left of the counters after it.
 type Choice = (FormulaId, Vec<u64>, Vec<Option<u64>>);
 
-/// How many items have come, and what is left of the counters.
-type Node = (u64, Vec<u64>, Vec<Option<u64>>);
+/// How many items have come, what is left of the counters, and the items if they must differ. Sorted.
+type Node = (u64, Vec<u64>, Vec<Option<u64>>, Vec<FormulaId>);
 
 /// The cheapest way to each node: its bytes, the node before and the item between them.
 type Known = FxHashMap<Node, (u64, Option<(Node, FormulaId)>)>;

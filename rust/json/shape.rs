@@ -288,7 +288,10 @@ fn keys_work(rule: &ObjectRule, shape: &Shape) -> usize {
 const PLENTY: u64 = 256;
 
 fn is_plentiful(rules: &Rules, language: NodeId) -> bool {
-    language == NodeId::ANY || rules.scanner.regexes.has_words(language, PLENTY)
+    /// More work than this spares none.
+    const UNITS: u64 = 1 << 16;
+    let has_plenty = || rules.scanner.regexes.has_words(language, PLENTY);
+    language == NodeId::ANY || work::attempt(UNITS, has_plenty).unwrap_or(false)
 }
 
 /// The classes of undeclared keys: those that are in the same languages of all rules.

@@ -42,16 +42,13 @@ impl Taken {
                 let numbers = regexes.unite_points(self.numbers, number);
                 self.numbers = numbers.expect("a value is a single number");
             }
-            _ => self.insert_like(value),
-        }
-    }
-
-    /// Adds whatever satisfies a formula.
-    pub(crate) fn insert_like(&mut self, values: FormulaId) {
-        if let Err(at) = self.others.binary_search(&values) {
-            let mut others = std::mem::take(&mut self.others).into_vec();
-            others.insert(at, values);
-            self.others = others.into();
+            _ => {
+                if let Err(at) = self.others.binary_search(&value) {
+                    let mut others = std::mem::take(&mut self.others).into_vec();
+                    others.insert(at, value);
+                    self.others = others.into();
+                }
+            }
         }
     }
 

@@ -269,9 +269,8 @@ impl Masks {
         &self.tokens
     }
 
-    /// The mask of a configuration, if it has been asked for before.
-    pub(crate) fn known(&self, machine: &Machine, config: Config) -> Option<Arc<Mask>> {
-        let alike = forget_text(machine, config);
+    /// The mask of a configuration after [`forget_text`], if it has been asked for before.
+    pub(crate) fn known(&self, alike: Config) -> Option<Arc<Mask>> {
         self.known.read().get(&alike).cloned()
     }
 
@@ -284,8 +283,8 @@ impl Masks {
         cap: usize,
     ) -> Arc<Mask> {
         let alike = forget_text(machine, config);
-        if let Some(known) = self.known.read().get(&alike) {
-            return known.clone();
+        if let Some(known) = self.known(alike) {
+            return known;
         }
         let walk = self.walk(machine, vocabulary, cap);
         let (mask, names_itself) = walk.mask(alike);

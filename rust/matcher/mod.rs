@@ -242,8 +242,7 @@ impl Matcher {
         } else if self.speller().is_some() {
             return false;
         } else {
-            let masks = &self.engine.masks;
-            let Some(mask) = masks.known(&self.engine.machine, self.now.config) else {
+            let Some((_, Some(mask))) = self.glance() else {
                 return false;
             };
             if let Some(left) = self.left()
@@ -261,15 +260,26 @@ impl Matcher {
 
     /// What tells the mask from others, unless it is known.
     pub(crate) fn new_mask(&self) -> Option<NewMask> {
-        let (machine, masks) = (&self.engine.machine, &self.engine.masks);
-        let is_new = !self.now.terminated
-            && self.speller().is_none()
-            && self.check_readings(self.now.config).is_ok()
-            && masks.known(machine, self.now.config).is_none();
+        if self.now.terminated || self.speller().is_some() {
+            return None;
+        }
+        let (config, known) = self.glance().unwrap_or((self.now.config, None));
+        let is_new = known.is_none() && self.check_readings(self.now.config).is_ok();
         is_new.then(|| NewMask {
             engine: Arc::as_ptr(&self.engine) as usize,
-            config: forget_text(machine, self.now.config),
+            config,
         })
+    }
+
+    /// The configuration under which the mask is kept, and the mask if it is. `None` if it takes more
+    /// than a glance to tell which masks are alike.
+    fn glance(&self) -> Option<(Config, Option<Arc<Mask>>)> {
+        let look = || {
+            let alike = forget_text(&self.engine.machine, self.now.config);
+            Ok((alike, self.engine.masks.known(alike)))
+        };
+        let (found, _) = work::within(self.compiled.limits().glance(), look).ok()?;
+        Some(found)
     }
 
     fn mask(&self) -> Arc<Mask> {

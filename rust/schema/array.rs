@@ -33,7 +33,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<ArrayKeywords, Fau
         prefix,
         items,
         min_items: reader.fields.count(MinItems)?,
-        max_items: reader.fields.count(MaxItems)?,
+        max_items: reader.fields.most(MaxItems)?,
         unique: unique(reader)?,
         contains: contains(reader)?,
         unevaluated: reader.inner(UnevaluatedItems)?,
@@ -56,7 +56,7 @@ fn contains<'a>(reader: &mut Reader<'_, 'a>) -> Result<Option<Contains>, Fault<'
     Ok(Some(Contains {
         schema,
         min: reader.fields.count(Keyword::MinContains)?.unwrap_or(1),
-        max: reader.fields.count(Keyword::MaxContains)?,
+        max: reader.fields.most(Keyword::MaxContains)?,
         evaluates: reader.draft() != Some(Draft::V2019),
     }))
 }

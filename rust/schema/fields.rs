@@ -85,6 +85,12 @@ impl<'a> Fields<'a> {
         }))
     }
 
+    /// An upper bound of a count. One that saturates is none: no value is that large, and nothing lies
+    /// above it when the bound is negated.
+    pub(super) fn most(&self, keyword: Keyword) -> Result<Option<u64>, Fault<'a>> {
+        Ok(self.count(keyword)?.filter(|&most| most < u64::MAX))
+    }
+
     pub(super) fn decimal(&self, keyword: Keyword) -> Result<Option<Decimal>, Fault<'a>> {
         let Some(value) = self.get(keyword) else {
             return Ok(None);
@@ -170,8 +176,13 @@ mod tests {
             ("1e300", u64::MAX),
             ("-0.0", 0),
         ] {
-            let model = loaded(&format!(r#"{{"maxLength": {count}}}"#));
-            assert_eq!(model.top().string.max_length, Some(expected), "{count}");
+            let model = loaded(&format!(
+                r#"{{"minLength": {count}, "maxLength": {count}}}"#
+            ));
+            let string = &model.top().string;
+            assert_eq!(string.min_length, Some(expected), "{count}");
+            let most = (expected < u64::MAX).then_some(expected);
+            assert_eq!(string.max_length, most, "{count}");
         }
         assert_invalid(&[
             (

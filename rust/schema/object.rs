@@ -44,7 +44,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<ObjectKeywords, Fa
         additional: reader.inner(AdditionalProperties)?,
         names: reader.inner(PropertyNames)?,
         min_properties: reader.fields.count(MinProperties)?,
-        max_properties: reader.fields.count(MaxProperties)?,
+        max_properties: reader.fields.most(MaxProperties)?,
         dependent_required: dependent_required(reader)?,
         unevaluated: reader.inner(UnevaluatedProperties)?,
     })

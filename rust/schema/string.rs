@@ -30,7 +30,7 @@ pub(super) fn read<'a>(
     };
     Ok(StringKeywords {
         min_length: reader.fields.count(MinLength)?,
-        max_length: reader.fields.count(MaxLength)?,
+        max_length: reader.fields.most(MaxLength)?,
         pattern,
         format: format(reader, types)?,
     })

@@ -2,6 +2,7 @@
 
 use crate::regex::numeric::divisor::{self, Divisor};
 use crate::regex::numeric::how::How;
+use crate::work;
 
 /// What has been read of a number's digits, modulo a divisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +55,7 @@ impl Residue {
 
     /// What is left of the core if so many zeros follow, and of the rest after `digits` zeros.
     fn ahead(&self, zeros: u32, digits: u32) -> (u128, u128) {
+        work::spend(1 + digits as usize / 4);
         // A value and the zeros are a multiple of the core if the value is one of what the zeros
         // leave of it.
         let core = divisor::without_tens(self.core, zeros);
@@ -77,6 +79,7 @@ impl Residue {
 
     /// The digits read and these, modulo what zeros behind them leave of the core.
     fn followed(&self, digits: &[u8], core: u128) -> u128 {
+        work::spend(1 + digits.len() / 4);
         let add = |rest: u128, digit: &u8| (rest * 10 + u128::from(digit - b'0')) % core;
         digits.iter().fold(self.rest % core, add)
     }
@@ -259,6 +262,7 @@ impl Multiples {
 
     /// Whether some `digits` digits behind those read make such a multiple.
     fn reach_with(&self, digits: u32, exponent: i32) -> bool {
+        work::spend(1);
         let last = exponent - digits as i32;
         let room = 10_u128.checked_pow(digits).unwrap_or(u128::MAX);
         let (step, mut next) = match &self.of {

@@ -6,6 +6,7 @@
 
 use crate::regex::numeric::bound::{Bound, Digits};
 use crate::regex::numeric::reading::{Phase, Reading};
+use crate::work;
 
 impl Reading {
     /// The exponents whose cells have values between the bounds.
@@ -59,6 +60,7 @@ impl Reading {
         let forced = if lo == hi { self.forced(digits) } else { 0 };
         let mut best = u32::MAX;
         for at in self.multiples.candidates(lo, hi) {
+            work::spend(1);
             if self.spelled(at, forced) < best
                 && let Some(more) = self.multiples.digits(at, best)
             {
