@@ -122,7 +122,7 @@ impl Vocabulary {
         let trie = Trie::new(text, token);
         let spaces = Spaces::new(trie.all(), token);
         let plain = Plain::new(&trie);
-        Ok(Vocabulary {
+        let vocabulary = Vocabulary {
             is_text: is_text.into(),
             stop: sorted(stop_token_ids),
             special: sorted(special_token_ids),
@@ -136,7 +136,10 @@ impl Vocabulary {
             locals: LocalCache::default(),
             bytes,
             starts,
-        })
+        };
+        // For the default spelling now, so that the first grammar does not wait for it.
+        vocabulary.strings(JsonSpelling::Plain);
+        Ok(vocabulary)
     }
 
     /// The number of tokens, special ones included; valid ids are below it.
