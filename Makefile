@@ -1,0 +1,49 @@
+# What one runs while working on schemask. `make` alone lists it.
+
+PYTHON ?= python
+EXTENSION = python/schemask/_native.abi3.so
+FUZZ_SECONDS ?= 1200
+
+.PHONY: help build test lint format bench fuzz ci wheel
+
+help:
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+build: ## the extension, beside the Python sources
+	cargo build --release --features python --lib
+	cp target/release/libschemask.so $(EXTENSION).new && mv $(EXTENSION).new $(EXTENSION)
+
+test: ## the tests of Rust and Python
+	cargo test --locked --quiet
+	$(PYTHON) -m pytest
+
+lint: ## formatters, linters and type checks; changes nothing
+	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo clippy --locked --all-targets --features python -- -D warnings
+	ruff format --check .
+	ruff check .
+	mypy
+	stubtest schemask._native --mypy-config-file pyproject.toml
+
+format: ## rewrites files as the formatters want them
+	cargo fmt
+	cargo fmt --manifest-path fuzz/Cargo.toml
+	ruff format .
+	ruff check --fix .
+
+bench: ## masks and compile times beside other engines
+	$(PYTHON) benches/compare.py --schemas 200 --timeout 5
+
+fuzz: ## each fuzz target for FUZZ_SECONDS
+	$(PYTHON) fuzz/seed.py
+	for target in schema_text pattern gbnf lark instance walk; do \
+	    RUSTC_BOOTSTRAP=1 cargo fuzz run -s none $$target -- \
+	        -timeout=60 -max_len=1024 -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
+wheel: ## an abi3 wheel in dist/
+	$(PYTHON) -m pip wheel --no-deps -w dist .
+
+ci: ## all that must pass before a change lands, in a fresh environment
+	.ci/run
