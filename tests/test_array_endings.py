@@ -129,3 +129,16 @@ def test_what_may_come_is_what_some_valid_array_goes_on_with(schemas: list[dict[
 )
 def test_items_that_depend_on_each_other(schema: dict[str, Any]) -> None:
     check(schema)
+
+
+@pytest.mark.parametrize("most", [2, 3])
+def test_an_ending_repeats_an_item_of_any_length(most: int) -> None:
+    schema = {"type": "array", "maxItems": most, "not": {"uniqueItems": True}}
+    compiled = Grammar.from_json_schema(json.dumps(schema)).compile(BYTES)
+    for length in (1, 20, 300):
+        matcher = compiled.matcher()
+        assert matcher.accept_bytes(b'[{"' + b"x" * length)
+        ending = matcher.completion()
+        text = b'[{"' + b"x" * length + ending
+        assert matcher.accept_bytes(ending) and matcher.is_accepting
+        assert jsonschema.Draft202012Validator(schema).is_valid(json.loads(text))

@@ -163,14 +163,17 @@ impl Frames {
         for not in clause.nots.iter() {
             drafts = self.with_broken(read, &drafts, not);
         }
-        if !must.iter().any(|&rule| self.rules.array(rule).unique) {
-            let twins = self.with_twins(read, &drafts, must);
-            drafts.extend(twins);
+        let mut out = Vec::new();
+        for draft in drafts {
+            let ways = self.ways_of(must, draft.clone());
+            if ways.is_empty() {
+                // Where two items to come can be equal, it is no matter what this one is.
+                let twins = self.with_twins(read, &draft, must).into_iter();
+                out.extend(twins.flat_map(|twin| self.ways_of(must, twin)));
+            }
+            out.extend(ways);
         }
-        let ways = drafts
-            .into_iter()
-            .flat_map(|draft| self.ways_of(must, draft));
-        ways.collect()
+        out
     }
 
     /// With an item that is, or is not, one of those that a rule counts.
@@ -221,34 +224,32 @@ impl Frames {
         self.live(out)
     }
 
-    /// With an item that a later one equals, where that makes rules fail.
-    fn with_twins(&self, read: &Read, drafts: &[Draft], must: &[u32]) -> Vec<Draft> {
+    /// With an item that a later one equals, if that makes rules fail.
+    fn with_twins(&self, read: &Read, draft: &Draft, must: &[u32]) -> Vec<Draft> {
         let is_unique = |&rule: &u32| self.rules.array(rule).unique;
+        let mut rest = draft.nots.clone();
+        rest.retain(|not| !not.iter().any(is_unique));
+        if rest.len() == draft.nots.len() || must.iter().any(is_unique) {
+            return Vec::new();
+        }
+        let rules = || must.iter().chain(rest.iter().flatten()).copied();
+        let lengths = rules().map(|rule| self.rules.array(rule).prefix_length());
+        // From there on, all items are alike.
+        let alike = lengths.max().unwrap_or(0).saturating_sub(read.count).max(1);
         let mut out = Vec::new();
-        for draft in drafts {
-            let mut rest = draft.nots.clone();
-            rest.retain(|not| !not.iter().any(is_unique));
-            if rest.len() == draft.nots.len() {
-                continue;
-            }
-            let rules = || must.iter().chain(rest.iter().flatten()).copied();
-            let lengths = rules().map(|rule| self.rules.array(rule).prefix_length());
-            // From there on, all items are alike.
-            let alike = lengths.max().unwrap_or(0).saturating_sub(read.count).max(1);
-            for ahead in 1..=alike {
-                let demand = |rule: u32| read.demand(&self.rules, rule, ahead);
-                let all: Vec<FormulaId> = must.iter().map(|&rule| demand(rule)).collect();
-                let contains = rules().filter_map(|rule| self.rules.array(rule).contains);
-                let counted = contains.map(|contains| self.rules.child(contains.child));
-                let counted = counted.chain(rest.iter().flatten().map(|&rule| demand(rule)));
-                let cost = |formula| self.rules.cost(formula);
-                for twin in self.rules.told_apart(&all, counted, &cost) {
-                    let mut repeated = draft.clone();
-                    repeated.demands.push(twin);
-                    repeated.nots.clone_from(&rest);
-                    repeated.twin = Some((ahead - 1, twin));
-                    out.push(repeated);
-                }
+        for ahead in 1..=alike {
+            let demand = |rule: u32| read.demand(&self.rules, rule, ahead);
+            let all: Vec<FormulaId> = must.iter().map(|&rule| demand(rule)).collect();
+            let contains = rules().filter_map(|rule| self.rules.array(rule).contains);
+            let counted = contains.map(|contains| self.rules.child(contains.child));
+            let counted = counted.chain(rest.iter().flatten().map(|&rule| demand(rule)));
+            let cost = |formula| self.rules.cost(formula);
+            for twin in self.rules.told_apart(&all, counted, &cost) {
+                let mut repeated = draft.clone();
+                repeated.demands.push(twin);
+                repeated.nots.clone_from(&rest);
+                repeated.twin = Some((ahead - 1, twin));
+                out.push(repeated);
             }
         }
         self.live(out)

@@ -53,12 +53,18 @@ impl Machine {
         cap: usize,
         spell: impl Fn(u32) -> &'a [u8],
     ) -> Option<Vec<u8>> {
-        let bound = self.ending_bound(config);
-        if bound > (cap as u64).saturating_add(SLACK) {
-            return None;
-        }
+        let most = (cap as u64).saturating_add(SLACK);
+        let mut bound = self.ending_bound(config);
         let (mut out, mut tokens) = (Vec::new(), 0);
-        while (out.len() as u64).saturating_sub(tokens) <= bound {
+        loop {
+            let written = (out.len() as u64).saturating_sub(tokens);
+            if written > bound {
+                // An item must equal one whose length no bound knows before it has ended.
+                bound = add(written, self.ending_bound(config));
+            }
+            if bound > most {
+                return None;
+            }
             match self.next_move(config) {
                 Move::End => return Some(out),
                 Move::Unknown => return None,
@@ -76,10 +82,10 @@ impl Machine {
                 }
             }
         }
-        None
     }
 
-    /// At least as many bytes as a shortest ending has.
+    /// At least as many bytes as a shortest ending has, but where items must not all differ and no more than
+    /// one is to come: that one is as long as the item that it equals.
     pub(crate) fn ending_bound(&self, config: Config) -> u64 {
         if let State::Many(set) = config.state {
             let bounds = self
