@@ -21,13 +21,13 @@ from schemask.arguments import (
     write_marked,
     write_python,
 )
-from schemask.call_schema import types_of
-from schemask.definitions import Schema
 from schemask.errors import FormatError, check_flags, shortened
 from schemask.format_spec import PLACEHOLDER, FormatSpec
 from schemask.messages import Message, ParsedTurn, calls_of, check_messages, encodable
-from schemask.property_order import in_schema_order
 from schemask.response_template import response_template
+from schemask.schemas.property_order import in_schema_order
+from schemask.schemas.schema import Schema
+from schemask.schemas.value_types import types_of
 from schemask.tools import ToolSet, ToolsLike
 from schemask.turn_grammar import turn_tree
 from schemask.turn_reader import TurnReader, turn_of

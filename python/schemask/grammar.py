@@ -10,7 +10,6 @@ import pydantic
 
 from schemask import _native
 from schemask._unicode import surrogate_place
-from schemask.definitions import map_schema
 from schemask.errors import (
     GrammarError,
     SchemaError,
@@ -20,6 +19,7 @@ from schemask.errors import (
     shortened,
 )
 from schemask.limits import Limits, limits_of
+from schemask.schemas.schema import map_schema
 
 if TYPE_CHECKING:
     from schemask._native import CompiledGrammar, Vocabulary

@@ -24,11 +24,11 @@ from schemask._files import Journal
 from schemask._native import CompiledGrammar
 from schemask._teaching import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
 from schemask.chat_format import HERMES, TOOL_CODE, Message, call_schema, check_messages
-from schemask.definitions import Schema
 from schemask.errors import DataError, Error, check_flags, shortened
 from schemask.generation import check_sampling
 from schemask.grammar import Grammar, PropertyOrder
 from schemask.models.base import Model
+from schemask.schemas.schema import Schema
 from schemask.tools import ToolSet, ToolsLike
 from schemask.vocabulary import Vocabulary
 

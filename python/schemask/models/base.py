@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from schemask.chat_format import ParsedTurn
 from schemask.errors import ModelError, shortened
-from schemask.generation import Completion, Status, TextStream, check_prompt, check_sampling
+from schemask.generation import Completion as Completion
+from schemask.generation import Status, TextStream, check_prompt, check_sampling
 from schemask.tools import ToolsLike
 
 if TYPE_CHECKING:
