@@ -19,7 +19,7 @@ from tqdm import tqdm
 import schemask
 from corpus import Entry, Llama3, llama3, maskbench
 from maskbench import vocabulary_of
-from schemask.chat_format import HERMES
+from schemask.chat import HERMES
 
 SPELLINGS = ("plain", "any")
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemask.chat_format import HERMES, ToolCall
+from schemask.chat import HERMES, ToolCall
 from schemask.demo import SYSTEM
 from schemask.errors import FormatError, ModelError
 from schemask.generation import TextStream

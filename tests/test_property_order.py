@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemask import Grammar, LimitError, SchemaError, Vocabulary
-from schemask.chat_format import HERMES, TOOL_CODE
+from schemask.chat import HERMES, TOOL_CODE
 from schemask.schemas.property_order import in_schema_order
 from strategies import instances, schemas
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from schemask._native import CompiledGrammar
-from schemask.chat_format import (
+from schemask.chat import (
     ChatFormat,
     Message,
     ParsedTurn,

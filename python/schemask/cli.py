@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from schemask._files import replacing
 from schemask._native import __version__
-from schemask.chat_format import FORMATS, ChatFormat, chat_format, messages_from_example
+from schemask.chat import FORMATS, ChatFormat, chat_format, messages_from_example
+from schemask.chat.messages import DECODER
 from schemask.errors import (
     DataError,
     Error,
@@ -24,7 +25,6 @@ from schemask.errors import (
     ToolError,
     UnsupportedSchemaError,
 )
-from schemask.messages import DECODER
 from schemask.tools import Tool, ToolSet
 
 if TYPE_CHECKING:

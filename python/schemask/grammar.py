@@ -23,7 +23,7 @@ from schemask.schemas.schema import map_schema
 
 if TYPE_CHECKING:
     from schemask._native import CompiledGrammar, Vocabulary
-    from schemask.chat_format import ChatFormat
+    from schemask.chat import ChatFormat
     from schemask.tools import ToolsLike
 
 Whitespace = Literal["flexible", "compact", "spaced"]
@@ -132,7 +132,7 @@ class Grammar:
 
         Args:
             tools: Tools, functions or definitions; see `Tool.from_definition`.
-            format: How calls are written: a name of `schemask.chat_format.FORMATS`, such as
+            format: How calls are written: a name of `schemask.chat.FORMATS`, such as
                 `"hermes"`, or a `ChatFormat`.
             tool_choice: `"auto"`: words, calls, or words and then calls; `"required"`: at least one
                 call; `"none"`: words only; or the name of the tool that must be called.
@@ -153,7 +153,7 @@ class Grammar:
                 express.
             SchemaError: The parameters of a tool are refused; see `from_json_schema`.
         """
-        from schemask.chat_format import chat_format
+        from schemask.chat import chat_format
         from schemask.tools import ToolSet
 
         form = chat_format(format)

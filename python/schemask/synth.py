@@ -23,7 +23,7 @@ from schemask._bytes import byte_vocabulary
 from schemask._files import Journal
 from schemask._native import CompiledGrammar
 from schemask._teaching import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
-from schemask.chat_format import HERMES, TOOL_CODE, Message, call_schema, check_messages
+from schemask.chat import HERMES, TOOL_CODE, Message, call_schema, check_messages
 from schemask.errors import DataError, Error, check_flags, shortened
 from schemask.generation import check_sampling
 from schemask.grammar import Grammar, PropertyOrder

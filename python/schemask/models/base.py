@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from schemask.chat_format import ParsedTurn
+from schemask.chat import ParsedTurn
 from schemask.errors import ModelError, shortened
 from schemask.generation import Completion as Completion
 from schemask.generation import Status, TextStream, check_prompt, check_sampling

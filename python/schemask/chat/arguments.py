@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from schemask.chat.messages import DECODER
 from schemask.errors import FormatError, UnsupportedSchemaError
-from schemask.messages import DECODER
 from schemask.schemas.places import argument_schema
 from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import types_of

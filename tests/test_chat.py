@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from schemask.chat_format import (
+from schemask.chat import (
     FORMATS,
     HERMES,
     TOOL_CODE,
