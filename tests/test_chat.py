@@ -23,8 +23,8 @@ from schemask.chat import (
     check_messages,
     messages_from_example,
 )
+from schemask.core.grammar import Grammar
 from schemask.errors import DataError, FormatError
-from schemask.grammar import Grammar
 from schemask.tools import ToolSet, tool
 
 BOTH = pytest.mark.parametrize("form", [TOOL_CODE, HERMES], ids=lambda form: form.name)

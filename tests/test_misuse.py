@@ -29,9 +29,9 @@ from schemask import (
     fill_masks,
     tool,
 )
-from schemask._bytes import byte_vocabulary
 from schemask.agent import AgentResult, Step, run_agent
-from schemask.generation import check_vocabulary
+from schemask.core.byte_vocabulary import byte_vocabulary
+from schemask.core.generation import check_vocabulary
 from schemask.models import CallableModel, LlamaCppModel, OpenAIModel, TransformersModel
 from schemask.synth import generate
 

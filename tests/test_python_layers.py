@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
 # A module imports from the layers before its own.
 LAYERS = (
     {"errors", "_unicode", "_native"},
-    {"_files", "limits"},
+    {"_files"},
     # schemas
     {"schemas"},
     {"schemas.schema", "schemas.value_types", "schemas.python_values"},
@@ -29,10 +29,10 @@ LAYERS = (
     {"chat.format"},
     {"chat.catalog"},
     {"chat"},
-    {"vocabulary", "masking"},
-    {"_bytes"},
-    {"grammar"},
-    {"generation"},
+    # core
+    {"core"},
+    {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
+    {"core.byte_vocabulary", "core.grammar"},
     {"transformers", "llama_cpp"},
     {"preflight"},
     {"models.base"},
@@ -86,7 +86,7 @@ def layer_of(name: str) -> int:
 
 def test_every_module_has_a_layer() -> None:
     assert set().union(*LAYERS) == MODULES.keys() - {""}
-    assert "generation" in set(imported("models.llama_cpp"))
+    assert "core.generation" in set(imported("models.llama_cpp"))
 
 
 def around(name: str) -> set[str]:

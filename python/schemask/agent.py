@@ -17,9 +17,9 @@ from schemask.chat import (
     chat_format,
     check_messages,
 )
+from schemask.core.generation import Completion, check_count, check_sampling
+from schemask.core.grammar import Grammar
 from schemask.errors import FormatError, ModelError, ToolError, check_flags, shortened
-from schemask.generation import Completion, check_count, check_sampling
-from schemask.grammar import Grammar
 from schemask.models.base import ChatModel, Model
 from schemask.tools import ToolSet, ToolsLike, result_text
 

@@ -313,8 +313,8 @@ def _training_text(line: str, form: ChatFormat) -> str:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from schemask._bytes import byte_vocabulary
-    from schemask.grammar import Grammar
+    from schemask.core.byte_vocabulary import byte_vocabulary
+    from schemask.core.grammar import Grammar
 
     schema = "".join(_lines(options.schema))
     try:
@@ -334,7 +334,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from schemask.grammar import Grammar
+    from schemask.core.grammar import Grammar
 
     schema = "".join(_lines(options.schema))
     grammar = Grammar.from_json_schema(schema, whitespace=options.whitespace)

@@ -19,18 +19,18 @@ from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
-from schemask._bytes import byte_vocabulary
 from schemask._files import Journal
 from schemask._native import CompiledGrammar
 from schemask._teaching import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
 from schemask.chat import HERMES, TOOL_CODE, Message, call_schema, check_messages
+from schemask.core.byte_vocabulary import byte_vocabulary
+from schemask.core.generation import check_sampling
+from schemask.core.grammar import Grammar, PropertyOrder
+from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, Error, check_flags, shortened
-from schemask.generation import check_sampling
-from schemask.grammar import Grammar, PropertyOrder
 from schemask.models.base import Model
 from schemask.schemas.schema import Schema
 from schemask.tools import ToolSet, ToolsLike
-from schemask.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

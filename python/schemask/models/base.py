@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from schemask.chat import ParsedTurn
+from schemask.core.generation import Completion as Completion
+from schemask.core.generation import Status, TextStream, check_prompt, check_sampling
 from schemask.errors import ModelError, shortened
-from schemask.generation import Completion as Completion
-from schemask.generation import Status, TextStream, check_prompt, check_sampling
 from schemask.tools import ToolsLike
 
 if TYPE_CHECKING:
     from schemask._native import CompiledGrammar
-    from schemask.vocabulary import Vocabulary
+    from schemask.core.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

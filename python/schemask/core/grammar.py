@@ -10,6 +10,7 @@ import pydantic
 
 from schemask import _native
 from schemask._unicode import surrogate_place
+from schemask.core.limits import Limits, limits_of
 from schemask.errors import (
     GrammarError,
     SchemaError,
@@ -18,7 +19,6 @@ from schemask.errors import (
     checked,
     shortened,
 )
-from schemask.limits import Limits, limits_of
 from schemask.schemas.schema import map_schema
 
 if TYPE_CHECKING:
