@@ -33,14 +33,19 @@ LAYERS = (
     {"core"},
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
     {"core.byte_vocabulary", "core.grammar"},
+    # plug-ins
     {"transformers", "llama_cpp"},
-    {"preflight"},
-    {"models.base"},
+    # models
+    {"models.base", "models.preflight"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
     {"models"},
+    # synth
+    {"synth.prompts"},
+    {"synth.conversations"},
+    {"synth"},
+    # what stands on all of them
     {"agent"},
-    {"_teaching"},
-    {"synth", "demo"},
+    {"demo"},
     {"cli"},
     {"__main__"},
 )

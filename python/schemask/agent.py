@@ -168,7 +168,7 @@ def run_agent(
     head += [message for example in examples for message in check_messages(example)]
 
     form = chat_format(format)
-    writer = _Writer(model, tool_set, form, parallel, max_tokens, temperature, seed)
+    writer = _TurnWriter(model, tool_set, form, parallel, max_tokens, temperature, seed)
     steps: list[Step] = []
 
     def record(step: Step) -> None:
@@ -224,7 +224,7 @@ class _Turn:
     tokens: int
 
 
-class _Writer:
+class _TurnWriter:
     """Gets the next turn from either kind of model."""
 
     def __init__(

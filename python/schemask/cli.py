@@ -359,9 +359,8 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _load_model(path: Path | None) -> Model:
-    from schemask import preflight
     from schemask.demo import model_path
-    from schemask.models import LlamaCppModel
+    from schemask.models import LlamaCppModel, preflight
 
     if path is None:
         path = model_path()
