@@ -4,8 +4,8 @@ A `Grammar` is a set of valid texts, a `Vocabulary` a model's tokens. `Grammar.c
 together; a `Matcher` then says at each step of a generation which tokens may come next.
 
 The plug-ins are modules of their own, so that nothing is imported that is not used:
-`schemask.transformers`, `schemask.llama_cpp`, `schemask.models`, `schemask.agent`,
-`schemask.synth`.
+`schemask.transformers`, `schemask.llama_cpp`, `schemask.models`, `schemask.chat`,
+`schemask.agent`, `schemask.synth`.
 """
 
 from schemask._native import CompiledGrammar, Matcher, __version__, fill_masks

@@ -1,4 +1,4 @@
-"""The formats of chat that models were trained on, one definition each."""
+"""The formats of chat that models were trained on, one definition each, and one of them by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What touches the engine: grammars, vocabularies, masks, limits, and what generations share.
+"""What wraps the engine: grammars, vocabularies, masks, limits, and what generations share.
 
 `schemask` itself exports what is for users.
 """
