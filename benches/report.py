@@ -28,6 +28,9 @@ DASHES = {"cold": "--", "open": "--", "spaced": ":"}
 
 # What an adversarial case may cost, in milliseconds.
 TARGETS = {"compile ms": 100.0, "max ms": 5.0}
+# What hostile input may cost, and how far beyond that a case is shown.
+HOSTILE_BOUNDS = {"compile ms": 100.0, "token ms": 5.0, "completion ms": 1000.0, "peak MiB": 64.0}
+HOSTILE_SHOWN = 5
 
 
 class Figures:
@@ -54,8 +57,10 @@ class Figures:
 
 def tables(source: Record) -> str:
     """The tables of a record, as Markdown."""
-    if "case" in source.columns:
+    if "engine" in source.columns and "case" in source.columns:
         body = _adversarial(source)
+    elif "case" in source.columns:
+        body = _hostile(source)
     elif "format" in source.columns:
         body = _table(source.columns, [list(row.values()) for row in source.rows])
     else:
@@ -134,6 +139,31 @@ def _adversarial(source: Record) -> str:
         f"Targets: {goals}; what misses them is bold. "
         f"{missed} of {len(rows)} rows miss one or are not ok.\n\n{_table(header, rows)}"
     )
+
+
+def _hostile(source: Record) -> str:
+    """How many cases of each kind are within bounds, and those far beyond them."""
+    kinds: dict[str, list[dict[str, str]]] = {}
+    for row in source.rows:
+        kinds.setdefault(row["case"].partition(":")[0], []).append(row)
+    # A figure out of bounds is marked.
+    counted = [
+        (kind, str(len(rows)), str(sum(not _is_beyond(row) for row in rows)))
+        for kind, rows in kinds.items()
+    ]
+    header = [name for name in source.columns if name not in ("tokens", "slowest")]
+    worst = [row for row in source.rows if _is_beyond(row, by=HOSTILE_SHOWN)]
+    worst.sort(key=lambda row: -float(row["token ms"].rstrip("!") or 0))
+    rows = [[row[name].replace("|", "\\|") for name in header] for row in worst]
+    return (
+        f"{_table(('kind', 'cases', 'within bounds'), counted)}\n\n"
+        f"More than {HOSTILE_SHOWN} times beyond a bound:\n\n{_table(header, rows)}"
+    )
+
+
+def _is_beyond(row: dict[str, str], by: float = 1.0) -> bool:
+    cells = [(row[name], most) for name, most in HOSTILE_BOUNDS.items()]
+    return any(cell.endswith("!") and float(cell[:-1]) > by * most for cell, most in cells)
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -176,3 +176,13 @@ def test_keys_of_languages_that_are_hard_to_tell_apart_are_looked_up_within_the_
                 allowed(matcher)
         else:
             assert ord("a") in allowed(matcher)
+
+
+@pytest.mark.parametrize(
+    "text", ["faß.de", "www.例え.テスト", "правительство.рф", "xn--mnchen-3ya.de"]
+)
+def test_international_hostnames_are_written_within_the_limits(text: str) -> None:
+    walk(
+        Grammar.from_json_schema(string_schema(format="idn-hostname")),
+        json.dumps(text, ensure_ascii=False),
+    )

@@ -305,10 +305,17 @@ impl Regexes {
             })
     }
 
-    /// Whether a text of all of some languages is found at a glance: what one of them still needs is
-    /// read by all, until none needs more. So `.*a.*` and `.*b` have `ab`.
+    /// Whether a text of all of some languages is found at a glance: one character, or what one of them
+    /// still needs is read by all, until none needs more. So `.*a.*` and `.*b` have `ab`.
     fn has_common(&self, parts: &[NodeId]) -> bool {
         const ROUNDS: usize = 6;
+        let takes = |c: char| {
+            let ends = |&part: &NodeId| self.nullable(self.step_once(part, u32::from(c)));
+            parts.iter().all(ends)
+        };
+        if ['a', '0'].into_iter().any(takes) {
+            return true;
+        }
         let mut at = parts.to_vec();
         for _ in 0..ROUNDS {
             work::spend(at.len());

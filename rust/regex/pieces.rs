@@ -41,7 +41,7 @@ fn push(out: &mut Vec<Piece>, piece: Piece) {
 }
 
 pub(crate) fn map(pieces: &[Piece], f: impl Fn(NodeId) -> NodeId) -> Vec<Piece> {
-    work::spend(pieces.len());
+    work::spend(1 + pieces.len() / 4);
     let mut f = Once::new(|from: &[NodeId]| f(from[0]));
     let mut out = Vec::with_capacity(pieces.len());
     for &piece in pieces {
@@ -117,7 +117,7 @@ pub(crate) fn union(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId) -> Ve
     let targets = &mut targets[..maps.len()];
     let mut lo = 0;
     loop {
-        work::spend(maps.len());
+        work::spend(1 + maps.len() / 4);
         // Up to where all maps do the same as at `lo`.
         let mut next = u32::MAX;
         let mut is_known = false;
@@ -197,7 +197,7 @@ pub(crate) fn intersection(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId
     let mut at = vec![0_usize; maps.len()];
     let mut targets = Vec::with_capacity(maps.len());
     loop {
-        work::spend(maps.len());
+        work::spend(1 + maps.len() / 4);
         let mut lo = 0;
         let mut hi = u32::MAX;
         for (map, &i) in maps.iter().zip(&at) {
@@ -225,7 +225,7 @@ pub(crate) fn complement(
     otherwise: NodeId,
     f: impl Fn(NodeId) -> NodeId,
 ) -> Vec<Piece> {
-    work::spend(pieces.len());
+    work::spend(1 + pieces.len() / 4);
     let mut f = Once::new(|from: &[NodeId]| f(from[0]));
     let mut out = Vec::with_capacity(pieces.len() * 2 + 2);
     for (first, last) in SCALARS {

@@ -25,7 +25,7 @@ struct Effort<'a> {
 }
 
 impl<'a> Effort<'a> {
-    const RANGES: usize = 4_000;
+    const RANGES: usize = 400;
 
     /// For what so many states show.
     fn new(scanner: &'a Scanner, states: usize) -> Self {

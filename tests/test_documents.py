@@ -1,0 +1,41 @@
+"""The documents name files and types that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
+SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("rust/**/*.rs"))
+
+
+def is_there(name: str, document: Path) -> bool:
+    # The design leaves out the folder of the sources.
+    folders = (document.parent, ROOT, ROOT / "rust", ROOT / "python" / "schemask")
+    return any((folder / name).exists() for folder in folders)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_are_named_are_there(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
+    assert [link for link in links if not (document.parent / link).exists()] == []
+    if document.name == "README.md" and document.parent != ROOT:
+        return
+    named = re.findall(r"`([\w./-]+/[\w./-]*\.(?:rs|py|json|md))`", text)
+    assert [name for name in named if not is_there(name, document)] == []
+
+
+def test_the_words_of_the_glossary_are_in_the_sources() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| ")]
+    places = [row[-2] for row in rows if "`" in row[-2]]
+    assert len(places) > 25
+    named = [name for place in places for name in re.findall(r"`(\w+)`", place)]
+    missing = [
+        name for name in named if not re.search(rf"\b(?:struct|enum|type|fn) {name}\b", SOURCES)
+    ]
+    assert missing == []
