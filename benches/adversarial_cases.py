@@ -242,7 +242,7 @@ def _branches() -> Iterator[Case]:
 
 
 def _tools() -> Iterator[Case]:
-    from schemask.chat_format import chat_format
+    from schemask.chat import chat_format
 
     names = _words(128, seed=8)
     fields = _words(40, seed=9)

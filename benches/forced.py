@@ -19,21 +19,21 @@ from tqdm import tqdm
 import schemask
 from corpus import Entry, Llama3, llama3, maskbench
 from maskbench import vocabulary_of
-from schemask.chat_format import HERMES
+from schemask.chat import HERMES
 
 SPELLINGS = ("plain", "any")
 
 Texts = Iterator[tuple[str, schemask.Grammar]]
 
 
-def instances(entry: Entry, spelling: schemask.grammar.Spelling) -> Texts:
+def instances(entry: Entry, spelling: schemask.core.grammar.Spelling) -> Texts:
     grammar = schemask.Grammar.from_json_schema(entry.schema, "spaced", spelling=spelling)
     for data, valid in entry.tests:
         if valid:
             yield json.dumps(data, ensure_ascii=False), grammar
 
 
-def calls(entry: Entry, spelling: schemask.grammar.Spelling) -> Texts:
+def calls(entry: Entry, spelling: schemask.core.grammar.Spelling) -> Texts:
     tool = {"name": "call", "parameters": entry.schema}
     grammar = schemask.Grammar.from_tools(
         [tool], format=HERMES, tool_choice="required", parallel=False, spelling=spelling
@@ -46,7 +46,7 @@ def calls(entry: Entry, spelling: schemask.grammar.Spelling) -> Texts:
             yield HERMES.render_assistant(message), grammar
 
 
-KINDS: dict[str, Callable[[Entry, schemask.grammar.Spelling], Texts]] = {
+KINDS: dict[str, Callable[[Entry, schemask.core.grammar.Spelling], Texts]] = {
     "instances": instances,
     "tool calls": calls,
 }

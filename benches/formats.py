@@ -26,7 +26,7 @@ import report
 from corpus import llama3
 from engines import Engine, LLGuidance, Schemask, XGrammar
 from measuring import read
-from schemask.chat_format import FORMATS, ChatFormat
+from schemask.chat import FORMATS, ChatFormat
 from schemask.errors import FormatError
 
 PLACES = ("words", "tags", "arguments")

@@ -55,8 +55,8 @@ def vocabulary_of(llama: Llama3) -> schemask.Vocabulary:
 def judge(
     entries: Iterable[Entry],
     llama: Llama3,
-    property_order: schemask.grammar.PropertyOrder,
-    spelling: schemask.grammar.Spelling,
+    property_order: schemask.core.grammar.PropertyOrder,
+    spelling: schemask.core.grammar.Spelling,
 ) -> Iterator[Verdict]:
     """Tries every entry; whitespace is flexible."""
     vocabulary = vocabulary_of(llama)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import schemask
 from judges import Judges, NotJudged, translated
-from schemask._bytes import byte_vocabulary
+from schemask.core.byte_vocabulary import byte_vocabulary
 from workers import Tell, run
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))

@@ -22,8 +22,8 @@ import jsonschema_specifications
 import schemask
 from corpus import data_folder
 from maskbench import plainly
-from schemask._bytes import byte_vocabulary
-from schemask.grammar import Spelling
+from schemask.core.byte_vocabulary import byte_vocabulary
+from schemask.core.grammar import Spelling
 
 DRAFTS = {
     "draft7": "http://json-schema.org/draft-07/schema#",

@@ -29,7 +29,7 @@ from corpus import Entry, Llama3, llama3, maskbench
 from judges import Judges, NotJudged, Verdicts, translated
 from maskbench import vocabulary_of
 from plain import unplain
-from schemask._bytes import byte_vocabulary
+from schemask.core.byte_vocabulary import byte_vocabulary
 from workers import Outcome, Tell, run
 
 STEPS = 200

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import settings
 
 from oracles import ORACLES
-from schemask import preflight
 from schemask.demo import model_path
 from schemask.errors import ModelError
+from schemask.models import preflight
 
 # How long an example takes says more about the machine than about the code. What decides whether a
 # change lands draws the same examples every time; any other run looks for new ones.

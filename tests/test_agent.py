@@ -13,18 +13,11 @@ import pytest
 
 from schemask import CompiledGrammar, demo
 from schemask.agent import AgentResult, Step, run_agent
-from schemask.chat_format import (
-    FORMATS,
-    HERMES,
-    TOOL_CODE,
-    ChatFormat,
-    ParsedTurn,
-    ToolCall,
-)
+from schemask.chat import FORMATS, HERMES, TOOL_CODE, ChatFormat, ParsedTurn, ToolCall
+from schemask.core.vocabulary import Vocabulary
 from schemask.errors import Error, FormatError, ModelError, ToolError
 from schemask.models import CallableModel, ChatTurn, Completion, LlamaCppModel, TransformersModel
 from schemask.tools import tool
-from schemask.vocabulary import Vocabulary
 
 
 class Unit(enum.Enum):

@@ -11,7 +11,7 @@ import pytest
 
 import schemask
 from judges import Judges, translated
-from schemask._bytes import byte_vocabulary
+from schemask.core.byte_vocabulary import byte_vocabulary
 
 CASES = [
     pytest.param(case, id=f"{path.stem}: {case['name']}")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import schemask
-from schemask.chat_format import HERMES, TOOL_CODE
+from schemask.chat import HERMES, TOOL_CODE
 from schemask.cli import _parser, main
 
 COMMANDS = ("demo", "synth", "format", "check", "generate")

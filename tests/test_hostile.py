@@ -11,7 +11,7 @@ import pytest
 
 import schemask
 from hostile_cases import CHAINS, NESTINGS, cases
-from schemask._bytes import byte_vocabulary
+from schemask.core.byte_vocabulary import byte_vocabulary
 from workers import Outcome, Tell, run
 
 ALL = {case.name: case for case in cases()}

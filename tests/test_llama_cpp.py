@@ -14,11 +14,11 @@ import pytest
 from llama_cpp import LogitsProcessorList
 
 from schemask import GenerationError, Grammar, MaskError, ModelError, Vocabulary
-from schemask._bytes import byte_vocabulary
-from schemask.chat_format import HERMES
+from schemask.chat import HERMES
+from schemask.core.byte_vocabulary import byte_vocabulary
+from schemask.core.masking import allocate_mask, apply_mask
 from schemask.demo import SYSTEM
 from schemask.llama_cpp import Llama, SchemaLogitsProcessor, complete
-from schemask.masking import allocate_mask, apply_mask
 
 SCHEMA = {
     "type": "object",

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemask.core.masking import allocate_mask, apply_mask
 from schemask.errors import MaskError
-from schemask.masking import allocate_mask, apply_mask
 
 VOCAB_SIZE = 70  # three words, the last one partly used
 

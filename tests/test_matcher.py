@@ -18,7 +18,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import schemask
-from schemask._bytes import byte_vocabulary
+from schemask.core.byte_vocabulary import byte_vocabulary
 from strategies import schemas
 
 PERSON = {
@@ -164,7 +164,7 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
     fill = (
         "import os, signal, sys\n"
         "import numpy as np, schemask\n"
-        "from schemask._bytes import byte_vocabulary\n"
+        "from schemask.core.byte_vocabulary import byte_vocabulary\n"
         "compiled = schemask.Grammar.from_json_schema({}).compile(byte_vocabulary())\n"
         "def fill(letter):\n"
         "    many = [compiled.matcher() for _ in range(400)]\n"

@@ -25,13 +25,13 @@ from schemask import (
     Vocabulary,
     allocate_mask,
     apply_mask,
-    chat_format,
+    chat,
     fill_masks,
     tool,
 )
-from schemask._bytes import byte_vocabulary
 from schemask.agent import AgentResult, Step, run_agent
-from schemask.generation import check_vocabulary
+from schemask.core.byte_vocabulary import byte_vocabulary
+from schemask.core.generation import check_vocabulary
 from schemask.models import CallableModel, LlamaCppModel, OpenAIModel, TransformersModel
 from schemask.synth import generate
 
@@ -40,7 +40,7 @@ OPEN = Grammar.from_json_schema({})
 COMPILED = OPEN.compile(BYTES)
 MATCHER = COMPILED.matcher()
 DEFINITION: dict[str, Any] = {"name": "f", "parameters": {"type": "object"}}
-HERMES = chat_format.HERMES
+HERMES = chat.HERMES
 
 
 @tool
@@ -186,7 +186,7 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("object", lambda: price.call(None)),  # type: ignore[arg-type]
     ("function", lambda: ToolSet([DEFINITION])["f"]()),
     ("price", lambda: ToolSet([price])["cost"]),
-    ("format", lambda: chat_format.chat_format("nonsense")),
+    ("format", lambda: chat.chat_format("nonsense")),
     ("role", lambda: HERMES.render([{"role": "robot", "content": ""}])),
     ("message 0", lambda: HERMES.render([None])),  # type: ignore[list-item]
     ("function", lambda: CallableModel(None)),  # type: ignore[arg-type]
@@ -257,8 +257,8 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("parameters", lambda: HERMES.render_call("f", {}, 3)),  # type: ignore[arg-type]
     ("result", lambda: HERMES.tool_message("f", None)),  # type: ignore[arg-type]
     ("text", lambda: HERMES.parse(b"words")),  # type: ignore[arg-type]
-    ("event", lambda: chat_format.turn_of(["words"])),  # type: ignore[list-item]
-    ("object", lambda: chat_format.messages_from_example([])),  # type: ignore[arg-type]
+    ("event", lambda: chat.turn_of(["words"])),  # type: ignore[list-item]
+    ("object", lambda: chat.messages_from_example([])),  # type: ignore[arg-type]
     ("name", lambda: Tool(3, "", {})),  # type: ignore[arg-type]
     ("description", lambda: Tool("f", 3, {})),  # type: ignore[arg-type]
     ("parameters", lambda: Tool("f", "", None)),  # type: ignore[arg-type]
@@ -349,18 +349,18 @@ USES: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (lambda **members: Tool.from_definition({**DEFINITION, **members}), {"parameters": None}),
     (price.bind, {"arguments": {"symbol": "A"}}),
     (lambda symbol: price.call({"symbol": symbol}), {"symbol": "A"}),
-    (chat_format.chat_format, {"name_or_format": "hermes"}),
+    (chat.chat_format, {"name_or_format": "hermes"}),
     (render, {"messages": [], "tools": [price], "add_generation_prompt": True}),
     (HERMES.render_call, {"name": "f", "arguments": {}, "parameters": {}}),
     (HERMES.tool_message, {"name": "f", "text": ""}),
     (HERMES.render_assistant, {"message": {"role": "assistant", "content": ""}, "tools": []}),
     (HERMES.parse, {"text": "words", "tools": [price]}),
     (HERMES.tree, {"tools": [price], "tool_choice": "auto", "max_calls": 1, "reasoning": False}),
-    (chat_format.call_schema, {"tools": ToolSet([price])}),
-    (chat_format.check_messages, {"messages": []}),
-    (chat_format.messages_from_example, {"example": {"messages": []}}),
-    (chat_format.ParsedTurn.from_message, {"message": {"role": "assistant", "content": ""}}),
-    (chat_format.turn_of, {"events": []}),
+    (chat.call_schema, {"tools": ToolSet([price])}),
+    (chat.check_messages, {"messages": []}),
+    (chat.messages_from_example, {"example": {"messages": []}}),
+    (chat.ParsedTurn.from_message, {"message": {"role": "assistant", "content": ""}}),
+    (chat.turn_of, {"events": []}),
     (MODEL.generate, {"prompt": "", "max_tokens": 1, "stop": [], "temperature": 0, "seed": 0}),
     (agent, {"model": MODEL, "tools": [price], "messages": "Hi!", "format": "hermes"}),
     (agent, {"tool_choice": "auto", "max_steps": 1, "max_tokens": 9, "system": "", "examples": []}),

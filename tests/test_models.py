@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemask.chat_format import HERMES, ToolCall
+from schemask.chat import HERMES, ToolCall
+from schemask.core.generation import TextStream
+from schemask.core.grammar import Grammar
+from schemask.core.vocabulary import Vocabulary
 from schemask.demo import SYSTEM
 from schemask.errors import FormatError, ModelError
-from schemask.generation import TextStream
-from schemask.grammar import Grammar
 from schemask.models import (
     CallableModel,
     ChatModel,
@@ -26,7 +27,6 @@ from schemask.models import (
     OpenAIModel,
     TransformersModel,
 )
-from schemask.vocabulary import Vocabulary
 
 PERSON = {
     "type": "object",

@@ -18,7 +18,7 @@ from judges import Judges, NotJudged, translated
 from maskbench import with_integers
 from pairs import is_accepted
 from plain import unplain
-from schemask._bytes import byte_vocabulary
+from schemask.core.byte_vocabulary import byte_vocabulary
 from strategies import instances, schemas
 from test_semantics import walk
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from schemask import preflight
 from schemask.demo import model_path
 from schemask.errors import ModelError
+from schemask.models import preflight
 
 TESTS = Path(__file__).parent
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemask import Grammar, LimitError, SchemaError, Vocabulary
-from schemask.chat_format import HERMES, TOOL_CODE
-from schemask.property_order import in_schema_order
+from schemask.chat import HERMES, TOOL_CODE
+from schemask.schemas.property_order import in_schema_order
 from strategies import instances, schemas
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

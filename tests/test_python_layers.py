@@ -10,29 +10,42 @@ PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
 
 # A module imports from the layers before its own.
 LAYERS = (
-    {"errors", "_unicode", "docstrings", "python_values", "_native"},
-    {"limits"},
-    {"vocabulary", "masking", "definitions"},
-    {"tools", "_files"},
-    {"_bytes", "property_order"},
-    {"call_schema", "messages"},
-    {"arguments"},
-    {"format_spec"},
-    {"turn_grammar", "turn_reader"},
-    {"response_template"},
-    {"chat_spec"},
-    {"formats"},
-    {"chat_format"},
-    {"grammar"},
-    {"generation"},
+    {"errors", "_unicode", "_native"},
+    {"_files"},
+    # schemas
+    {"schemas"},
+    {"schemas.schema", "schemas.value_types", "schemas.python_values"},
+    {"schemas.places", "schemas.property_order"},
+    # tools
+    {"tools.definitions", "tools.docstrings"},
+    {"tools.tool_set"},
+    {"tools"},
+    # chat
+    {"chat.calls", "chat.messages"},
+    {"chat.arguments"},
+    {"chat.spec"},
+    {"chat.grammar", "chat.reader"},
+    {"chat.response_template"},
+    {"chat.format"},
+    {"chat.catalog"},
+    {"chat"},
+    # core
+    {"core"},
+    {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
+    {"core.byte_vocabulary", "core.grammar"},
+    # plug-ins
     {"transformers", "llama_cpp"},
-    {"preflight"},
-    {"models.base"},
+    # models
+    {"models.base", "models.preflight"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
     {"models"},
+    # synth
+    {"synth.prompts"},
+    {"synth.conversations"},
+    {"synth"},
+    # what stands on all of them
     {"agent"},
-    {"_teaching"},
-    {"synth", "demo"},
+    {"demo"},
     {"cli"},
     {"__main__"},
 )
@@ -78,12 +91,28 @@ def layer_of(name: str) -> int:
 
 def test_every_module_has_a_layer() -> None:
     assert set().union(*LAYERS) == MODULES.keys() - {""}
-    assert "generation" in set(imported("models.llama_cpp"))
+    assert "core.generation" in set(imported("models.llama_cpp"))
+
+
+def around(name: str) -> set[str]:
+    """The packages that a module is in, but for `schemask` itself: to import it runs theirs too."""
+    parts = name.split(".")
+    return {".".join(parts[:end]) for end in range(1, len(parts))}
 
 
 def test_no_module_imports_from_above() -> None:
     for name in MODULES.keys() - {""}:
-        for used in set(imported(name)) - {name}:
-            # The package itself is above all of its modules: it exports them.
-            assert used, f"schemask.{name} imports from the package instead of a module"
-            assert layer_of(used) < layer_of(name), f"schemask.{name} imports schemask.{used}"
+        used = set(imported(name)) - {name}
+        # The package itself is above all of its modules: it exports them.
+        assert "" not in used, f"schemask.{name} imports from the package instead of a module"
+        run = used.union(*map(around, used)) - around(name) - {name}
+        for other in used | run:
+            assert layer_of(other) < layer_of(name), f"schemask.{name} imports schemask.{other}"
+
+
+def test_packages_export_their_own_modules() -> None:
+    """And whoever is inside goes past them: a package with exports is above its modules."""
+    for name in MODULES.keys() - {""}:
+        if MODULES[name].name == "__init__.py":
+            strangers = [used for used in imported(name) if name not in around(used)]
+            assert not strangers, f"schemask.{name} imports schemask.{strangers}"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemask.chat_format import FORMATS, ChatFormat, ToolCall
+from schemask.chat import FORMATS, ChatFormat, ToolCall
 from schemask.errors import FormatError
 from schemask.tools import ToolSet
-from test_formats import TOOLS, drawn, message_of
+from test_chat_catalog import TOOLS, drawn, message_of
 
 EXPRESSIBLE = [form for form in FORMATS.values() if form.values != "python"]
 EACH = pytest.mark.parametrize("form", EXPRESSIBLE, ids=lambda form: form.name)

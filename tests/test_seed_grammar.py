@@ -19,7 +19,7 @@ import schemask.llama_cpp
 import schemask.transformers
 from oracles import LLAMA_CPP_MASKS, mostly_answered
 from schemask import CompiledGrammar, Grammar, Vocabulary, allocate_mask
-from schemask.chat_format import HERMES
+from schemask.chat import HERMES
 from schemask.demo import SYSTEM
 
 llama_cpp = pytest.importorskip("llama_cpp")

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import schemask
 from judges import Judges, draft_of, translated
 from pairs import Findings, is_accepted, schemas_with_texts
-from schemask._bytes import byte_vocabulary
+from schemask.core.byte_vocabulary import byte_vocabulary
 from strategies import schemas
 
 COMMON = settings(

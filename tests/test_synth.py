@@ -21,7 +21,7 @@ import pydantic
 import pytest
 
 import schemask
-from schemask.chat_format import HERMES, TOOL_CODE
+from schemask.chat import HERMES, TOOL_CODE
 from schemask.models import CallableModel, LlamaCppModel, OpenAIModel
 from schemask.synth import TeacherRequest, generate
 from schemask.tools import ToolSet, tool

@@ -19,10 +19,10 @@ import pytest
 from typing_extensions import TypedDict
 
 from schemask import Grammar
-from schemask._bytes import byte_vocabulary
-from schemask.definitions import map_schema
+from schemask.chat.messages import decode_json
+from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.errors import FormatError, ToolError
-from schemask.messages import decode_json
+from schemask.schemas.schema import map_schema
 from schemask.tools import Tool, ToolSet, result_text, tool
 
 

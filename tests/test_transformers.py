@@ -13,7 +13,7 @@ from transformers import LlamaForCausalLM, LogitsProcessor, LogitsProcessorList
 
 import schemask.transformers
 from schemask import GenerationError, Grammar, MaskError, ModelError, Vocabulary
-from schemask.masking import allocate_mask, apply_mask
+from schemask.core.masking import allocate_mask, apply_mask
 from schemask.transformers import SchemaLogitsProcessor, generate
 
 SCHEMA = {

@@ -21,14 +21,14 @@ from transformers import (
 )
 from transformers.tokenization_mistral_common import MistralCommonBackend
 
-from schemask.errors import VocabularyError
-from schemask.vocabulary import (
+from schemask.core.vocabulary import (
     Vocabulary,
     VocabularyData,
     read_llama_cpp,
     read_tiktoken,
     read_transformers,
 )
+from schemask.errors import VocabularyError
 
 TEXTS = [
     '{"name": "get_weather", "arguments": {"city": "Zürich", "days": [1, -2.5e3, null]}}',

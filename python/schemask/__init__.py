@@ -4,11 +4,15 @@ A `Grammar` is a set of valid texts, a `Vocabulary` a model's tokens. `Grammar.c
 together; a `Matcher` then says at each step of a generation which tokens may come next.
 
 The plug-ins are modules of their own, so that nothing is imported that is not used:
-`schemask.transformers`, `schemask.llama_cpp`, `schemask.models`, `schemask.agent`,
-`schemask.synth`.
+`schemask.transformers`, `schemask.llama_cpp`, `schemask.models`, `schemask.chat`,
+`schemask.agent`, `schemask.synth`.
 """
 
 from schemask._native import CompiledGrammar, Matcher, __version__, fill_masks
+from schemask.core.grammar import Grammar
+from schemask.core.limits import Limits
+from schemask.core.masking import allocate_mask, apply_mask
+from schemask.core.vocabulary import Vocabulary
 from schemask.errors import (
     DataError,
     DependencyError,
@@ -25,11 +29,7 @@ from schemask.errors import (
     UnsupportedSchemaError,
     VocabularyError,
 )
-from schemask.grammar import Grammar
-from schemask.limits import Limits
-from schemask.masking import allocate_mask, apply_mask
 from schemask.tools import Tool, ToolSet, tool
-from schemask.vocabulary import Vocabulary
 
 __all__ = [
     "CompiledGrammar",

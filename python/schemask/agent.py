@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from schemask._native import CompiledGrammar
-from schemask.chat_format import (
+from schemask.chat import (
     ChatFormat,
     Message,
     ParsedTurn,
@@ -17,9 +17,9 @@ from schemask.chat_format import (
     chat_format,
     check_messages,
 )
+from schemask.core.generation import Completion, check_count, check_sampling
+from schemask.core.grammar import Grammar
 from schemask.errors import FormatError, ModelError, ToolError, check_flags, shortened
-from schemask.generation import Completion, check_count, check_sampling
-from schemask.grammar import Grammar
 from schemask.models.base import ChatModel, Model
 from schemask.tools import ToolSet, ToolsLike, result_text
 
@@ -168,7 +168,7 @@ def run_agent(
     head += [message for example in examples for message in check_messages(example)]
 
     form = chat_format(format)
-    writer = _Writer(model, tool_set, form, parallel, max_tokens, temperature, seed)
+    writer = _TurnWriter(model, tool_set, form, parallel, max_tokens, temperature, seed)
     steps: list[Step] = []
 
     def record(step: Step) -> None:
@@ -224,7 +224,7 @@ class _Turn:
     tokens: int
 
 
-class _Writer:
+class _TurnWriter:
     """Gets the next turn from either kind of model."""
 
     def __init__(

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from schemask._files import replacing
 from schemask._native import __version__
-from schemask.chat_format import FORMATS, ChatFormat, chat_format, messages_from_example
+from schemask.chat import FORMATS, ChatFormat, chat_format, messages_from_example
+from schemask.chat.messages import DECODER
 from schemask.errors import (
     DataError,
     Error,
@@ -24,7 +25,6 @@ from schemask.errors import (
     ToolError,
     UnsupportedSchemaError,
 )
-from schemask.messages import DECODER
 from schemask.tools import Tool, ToolSet
 
 if TYPE_CHECKING:
@@ -313,8 +313,8 @@ def _training_text(line: str, form: ChatFormat) -> str:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from schemask._bytes import byte_vocabulary
-    from schemask.grammar import Grammar
+    from schemask.core.byte_vocabulary import byte_vocabulary
+    from schemask.core.grammar import Grammar
 
     schema = "".join(_lines(options.schema))
     try:
@@ -334,7 +334,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from schemask.grammar import Grammar
+    from schemask.core.grammar import Grammar
 
     schema = "".join(_lines(options.schema))
     grammar = Grammar.from_json_schema(schema, whitespace=options.whitespace)
@@ -359,9 +359,8 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _load_model(path: Path | None) -> Model:
-    from schemask import preflight
     from schemask.demo import model_path
-    from schemask.models import LlamaCppModel
+    from schemask.models import LlamaCppModel, preflight
 
     if path is None:
         path = model_path()

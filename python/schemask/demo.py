@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemask.agent import AgentResult, Step, run_agent
-from schemask.chat_format import TOOL_CODE, Message
+from schemask.chat import TOOL_CODE, Message
 from schemask.errors import ModelError
 from schemask.models.base import Model
 from schemask.tools import Tool, result_text, tool

@@ -27,8 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemask._native import CompiledGrammar
-from schemask.errors import GenerationError, ModelError, missing, shortened
-from schemask.generation import (
+from schemask.core.generation import (
     Completion,
     Status,
     TextStream,
@@ -44,7 +43,8 @@ from schemask.generation import (
     text_of,
     token_limit,
 )
-from schemask.masking import allocate_mask, apply_mask
+from schemask.core.masking import allocate_mask, apply_mask
+from schemask.errors import GenerationError, ModelError, missing, shortened
 
 try:
     import llama_cpp

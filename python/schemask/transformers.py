@@ -26,8 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemask._native import CompiledGrammar, Matcher, fill_masks
-from schemask.errors import GenerationError, ModelError, missing, shortened
-from schemask.generation import (
+from schemask.core.generation import (
     TextStream,
     check_compiled,
     check_count,
@@ -40,7 +39,8 @@ from schemask.generation import (
     refusal,
     token_limit,
 )
-from schemask.masking import allocate_mask, apply_mask
+from schemask.core.masking import allocate_mask, apply_mask
+from schemask.errors import GenerationError, ModelError, missing, shortened
 
 try:
     import torch

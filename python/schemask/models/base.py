@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from schemask.chat_format import ParsedTurn
+from schemask.chat import ParsedTurn
+from schemask.core.generation import Completion as Completion
+from schemask.core.generation import Status, TextStream, check_prompt, check_sampling
 from schemask.errors import ModelError, shortened
-from schemask.generation import Completion, Status, TextStream, check_prompt, check_sampling
 from schemask.tools import ToolsLike
 
 if TYPE_CHECKING:
     from schemask._native import CompiledGrammar
-    from schemask.vocabulary import Vocabulary
+    from schemask.core.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from schemask.generation import (
+from schemask.core.generation import (
     Completion,
     Status,
     TextStream,
@@ -14,7 +14,7 @@ from schemask.generation import (
     check_sampling,
     token_limit,
 )
-from schemask.vocabulary import Vocabulary
+from schemask.core.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from llama_cpp import Llama

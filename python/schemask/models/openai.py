@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from schemask.chat_format import ParsedTurn, check_messages
+from schemask.chat import ParsedTurn, check_messages
+from schemask.core.generation import Completion, Status, TextStream, check_prompt, check_sampling
 from schemask.errors import FormatError, ModelError, missing, shortened
-from schemask.generation import Completion, Status, TextStream, check_prompt, check_sampling
 from schemask.models.base import ChatTurn
 from schemask.tools import ToolSet, ToolsLike
 

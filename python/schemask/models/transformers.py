@@ -7,8 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from schemask.errors import GenerationError, ModelError
-from schemask.generation import (
+from schemask.core.generation import (
     Completion,
     Status,
     TextStream,
@@ -20,7 +19,8 @@ from schemask.generation import (
     check_vocabulary,
     token_limit,
 )
-from schemask.vocabulary import Vocabulary
+from schemask.core.vocabulary import Vocabulary
+from schemask.errors import GenerationError, ModelError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

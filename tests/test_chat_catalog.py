@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemask import Grammar, Vocabulary
-from schemask.chat_format import (
+from schemask.chat import (
     FORMATS,
     ArgumentDelta,
     CallFinished,
@@ -26,8 +26,8 @@ from schemask.chat_format import (
     ToolCall,
     turn_of,
 )
+from schemask.chat.spec import TAG
 from schemask.errors import FormatError, UnsupportedSchemaError
-from schemask.format_spec import TAG
 from schemask.tools import ToolSet
 
 EACH = pytest.mark.parametrize("form", FORMATS.values(), ids=lambda form: form.name)

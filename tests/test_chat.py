@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from schemask.chat_format import (
+from schemask.chat import (
     FORMATS,
     HERMES,
     TOOL_CODE,
@@ -23,8 +23,8 @@ from schemask.chat_format import (
     check_messages,
     messages_from_example,
 )
+from schemask.core.grammar import Grammar
 from schemask.errors import DataError, FormatError
-from schemask.grammar import Grammar
 from schemask.tools import ToolSet, tool
 
 BOTH = pytest.mark.parametrize("form", [TOOL_CODE, HERMES], ids=lambda form: form.name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
 
-from schemask.definitions import Schema
+from schemask.schemas.schema import Schema
 
 _Container = TypeVar("_Container", dict[str, Any], list[Any])
 

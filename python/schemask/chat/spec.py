@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from schemask.arguments import Notation
+from schemask.chat.arguments import Notation
+from schemask.chat.messages import encodable
 from schemask.errors import FormatError
-from schemask.messages import encodable
 
 PLACEHOLDER = re.compile(r"(\{(?:call|name|arguments|id|index|key|value)\})")
 TAG = re.compile(r"(<[^<>\s]+>|\[/?[A-Z_]+\])")
@@ -49,7 +49,7 @@ class FormatSpec:
         call_members: Keys of the JSON object of a call, and what they hold.
         max_calls: Calls that one turn may hold.
         id_pattern: Pattern of `{id}`.
-        values: Notation of arguments, see `schemask.arguments`.
+        values: Notation of arguments, see `schemask.chat.arguments`.
         argument: Text of an argument, in notations that write them one by one.
         argument_string: The same of an argument that is a string, if it differs.
         argument_separator: Text between two arguments.

@@ -15,29 +15,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from schemask.arguments import (
+from schemask.chat.arguments import (
     looks_like,
     schema_of_argument,
     write_marked,
     write_python,
 )
-from schemask.call_schema import types_of
-from schemask.definitions import Schema
+from schemask.chat.grammar import turn_tree
+from schemask.chat.messages import Message, ParsedTurn, calls_of, check_messages, encodable
+from schemask.chat.reader import TurnReader, turn_of
+from schemask.chat.response_template import response_template
+from schemask.chat.spec import PLACEHOLDER, FormatSpec
 from schemask.errors import FormatError, check_flags, shortened
-from schemask.format_spec import PLACEHOLDER, FormatSpec
-from schemask.messages import Message, ParsedTurn, calls_of, check_messages, encodable
-from schemask.property_order import in_schema_order
-from schemask.response_template import response_template
+from schemask.schemas.property_order import in_schema_order
+from schemask.schemas.schema import Schema
+from schemask.schemas.value_types import types_of
 from schemask.tools import ToolSet, ToolsLike
-from schemask.turn_grammar import turn_tree
-from schemask.turn_reader import TurnReader, turn_of
 
 
 @dataclass(frozen=True)
 class ChatFormat(FormatSpec):
     """A format that writes, constrains and reads turns. Data only: a new format is a new instance.
 
-    The fields are those of `schemask.format_spec.FormatSpec`.
+    The fields are those of `schemask.chat.spec.FormatSpec`.
     """
 
     def render(

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from schemask.call_schema import argument_schema, types_of
-from schemask.definitions import Schema
+from schemask.chat.messages import DECODER
 from schemask.errors import FormatError, UnsupportedSchemaError
-from schemask.messages import DECODER
+from schemask.schemas.places import argument_schema
+from schemask.schemas.schema import Schema
+from schemask.schemas.value_types import types_of
 
 Notation: TypeAlias = Literal["json", "raw", "python", "marked"]
 Tree: TypeAlias = Any

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 from schemask.errors import ToolError, shortened
-
-Schema: TypeAlias = dict[str, Any]
-
-# Keywords whose value maps names to schemas, and those whose value is data and no schema at all.
-_SCHEMA_MAPS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
-_DATA = {"const", "default", "enum", "example", "examples", "required"}
+from schemask.schemas.schema import Schema, map_schema
 
 # Where a definition may hold the schema of its arguments.
 _SCHEMA_KEYS = (
@@ -29,27 +24,6 @@ _WRAPPERS = ("function", "toolSpec", "tool_spec")
 # Other types are tools of the provider, of which nothing is known here.
 _TYPES = (None, "function", "custom")
 _CAPITALS = {"OBJECT", "ARRAY", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "NULL"}
-
-
-def map_schema(schema: Any, change: Callable[[Schema], Schema]) -> Any:
-    """A copy of `schema` in which every object that is itself a schema went through `change`.
-
-    Names of properties and definitions and the data under `const`, `enum`, `default` and `examples`
-    are left alone, even where they look like keywords.
-    """
-    if isinstance(schema, list):
-        return [map_schema(item, change) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    copy: Schema = {}
-    for keyword, value in schema.items():
-        if keyword in _DATA:
-            copy[keyword] = value
-        elif keyword in _SCHEMA_MAPS and isinstance(value, dict):
-            copy[keyword] = {name: map_schema(sub, change) for name, sub in value.items()}
-        else:
-            copy[keyword] = map_schema(value, change)
-    return change(copy)
 
 
 def read_definition(definition: Any) -> tuple[str, str, Schema]:

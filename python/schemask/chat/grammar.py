@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from schemask.arguments import (
+from schemask.chat.arguments import (
     Argument,
     MarkedTrees,
     Tree,
@@ -15,9 +15,9 @@ from schemask.arguments import (
     separated,
     string_or_json_tree,
 )
-from schemask.call_schema import call_schema
+from schemask.chat.calls import call_schema
+from schemask.chat.spec import PLACEHOLDER, TAG, FormatSpec
 from schemask.errors import FormatError, check_flags, shortened
-from schemask.format_spec import PLACEHOLDER, TAG, FormatSpec
 from schemask.tools import Tool, ToolSet
 
 INDEX_PATTERN = "0|[1-9][0-9]{0,3}"

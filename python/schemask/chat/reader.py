@@ -12,11 +12,11 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from schemask.arguments import read_python, read_raw, schema_of_argument
-from schemask.call_schema import types_of
+from schemask.chat.arguments import read_python, read_raw, schema_of_argument
+from schemask.chat.messages import DECODER, ParsedTurn, ToolCall, encodable, fail_at
+from schemask.chat.spec import PLACEHOLDER, FormatSpec, common_start
 from schemask.errors import FormatError, shortened
-from schemask.format_spec import PLACEHOLDER, FormatSpec, common_start
-from schemask.messages import DECODER, ParsedTurn, ToolCall, encodable, fail_at
+from schemask.schemas.value_types import types_of
 from schemask.tools import ToolSet
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from schemask.chat.grammar import INDEX_PATTERN
+from schemask.chat.spec import PLACEHOLDER, FormatSpec, common_start
 from schemask.errors import FormatError
-from schemask.format_spec import PLACEHOLDER, FormatSpec, common_start
-from schemask.turn_grammar import INDEX_PATTERN
 
 _Region = dict[str, Any]
 

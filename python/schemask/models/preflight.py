@@ -36,7 +36,7 @@ def look(path: Path) -> None:
     if importlib.util.find_spec("llama_cpp") is None:
         raise ModelError(f"llama-cpp-python is missing: {INSTALL} llama-cpp-python")
     done = subprocess.run(
-        [sys.executable, "-m", "schemask.preflight", str(path)],
+        [sys.executable, "-m", "schemask.models.preflight", str(path)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import pydantic
 
 from schemask import _native
 from schemask._unicode import surrogate_place
-from schemask.definitions import map_schema
+from schemask.core.limits import Limits, limits_of
 from schemask.errors import (
     GrammarError,
     SchemaError,
@@ -19,11 +19,11 @@ from schemask.errors import (
     checked,
     shortened,
 )
-from schemask.limits import Limits, limits_of
+from schemask.schemas.schema import map_schema
 
 if TYPE_CHECKING:
     from schemask._native import CompiledGrammar, Vocabulary
-    from schemask.chat_format import ChatFormat
+    from schemask.chat import ChatFormat
     from schemask.tools import ToolsLike
 
 Whitespace = Literal["flexible", "compact", "spaced"]
@@ -132,7 +132,7 @@ class Grammar:
 
         Args:
             tools: Tools, functions or definitions; see `Tool.from_definition`.
-            format: How calls are written: a name of `schemask.chat_format.FORMATS`, such as
+            format: How calls are written: a name of `schemask.chat.FORMATS`, such as
                 `"hermes"`, or a `ChatFormat`.
             tool_choice: `"auto"`: words, calls, or words and then calls; `"required"`: at least one
                 call; `"none"`: words only; or the name of the tool that must be called.
@@ -153,7 +153,7 @@ class Grammar:
                 express.
             SchemaError: The parameters of a tool are refused; see `from_json_schema`.
         """
-        from schemask.chat_format import chat_format
+        from schemask.chat import chat_format
         from schemask.tools import ToolSet
 
         form = chat_format(format)

@@ -1,8 +1,9 @@
-"""The formats of chat that models were trained on, one definition each."""
+"""The formats of chat that models were trained on, one definition each, and one of them by name."""
 
 from __future__ import annotations
 
-from schemask.chat_spec import ChatFormat
+from schemask.chat.format import ChatFormat
+from schemask.errors import FormatError, shortened
 
 TOOL_CODE = ChatFormat(
     name="tool_code",
@@ -454,3 +455,18 @@ FORMATS: dict[str, ChatFormat] = {
         COMMAND_R7B,
     )
 }
+
+
+def chat_format(name_or_format: str | ChatFormat) -> ChatFormat:
+    """The format of that name, or the format itself.
+
+    Raises:
+        FormatError: No format has that name.
+    """
+    if isinstance(name_or_format, ChatFormat):
+        return name_or_format
+    if not isinstance(name_or_format, str) or name_or_format not in FORMATS:
+        raise FormatError(
+            f"no chat format {shortened(name_or_format)}; there is {', '.join(FORMATS)}"
+        )
+    return FORMATS[name_or_format]

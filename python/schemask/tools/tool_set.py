@@ -20,10 +20,11 @@ from pydantic_core import PydanticSerializationError, to_json
 from typing_extensions import ParamSpec, TypeVar
 
 from schemask._unicode import surrogate_place
-from schemask.definitions import Schema, map_schema, read_definition
-from schemask.docstrings import read_docstring
 from schemask.errors import ToolError, shortened
-from schemask.python_values import BindableSchema, DescribedSchema, bindable, whole_numbers
+from schemask.schemas.python_values import BindableSchema, DescribedSchema, bindable, whole_numbers
+from schemask.schemas.schema import Schema, map_schema
+from schemask.tools.definitions import read_definition
+from schemask.tools.docstrings import read_docstring
 
 # Of the function of a tool, where they are known.
 P = ParamSpec("P", default=...)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from schemask.vocabulary import Vocabulary
+from schemask.core.vocabulary import Vocabulary
 
 
 @functools.cache

@@ -19,18 +19,18 @@ from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
-from schemask._bytes import byte_vocabulary
 from schemask._files import Journal
 from schemask._native import CompiledGrammar
-from schemask._teaching import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
-from schemask.chat_format import HERMES, TOOL_CODE, Message, call_schema, check_messages
-from schemask.definitions import Schema
+from schemask.chat import HERMES, TOOL_CODE, Message, call_schema, check_messages
+from schemask.core.byte_vocabulary import byte_vocabulary
+from schemask.core.generation import check_sampling
+from schemask.core.grammar import Grammar, PropertyOrder
+from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, Error, check_flags, shortened
-from schemask.generation import check_sampling
-from schemask.grammar import Grammar, PropertyOrder
 from schemask.models.base import Model
+from schemask.schemas.schema import Schema
+from schemask.synth.prompts import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
 from schemask.tools import ToolSet, ToolsLike
-from schemask.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def generate(
     if not isinstance(teacher, Model) and not callable(teacher):
         raise DataError(f"the teacher is a Model or a function, not {shortened(teacher)}")
     plan = _Plan(tool_set, seed, words, parallel)
-    writer = _Writer(teacher, temperature, max_tokens)
+    writer = _ExampleWriter(teacher, temperature, max_tokens)
     report = Report()
     with Journal(place) as journal:
         found = _continue(journal, tool_set, resume)
@@ -218,7 +218,12 @@ class _Refused(Exception):
 
 
 def _next_line(
-    plan: _Plan, writer: _Writer, index: int, attempts: int, requests: set[str], report: Report
+    plan: _Plan,
+    writer: _ExampleWriter,
+    index: int,
+    attempts: int,
+    requests: set[str],
+    report: Report,
 ) -> bytes:
     problem = ""
     for attempt in range(attempts):
@@ -302,7 +307,7 @@ def _example_schema(tools: ToolSet, targets: Sequence[str]) -> Schema:
     }
 
 
-class _Writer:
+class _ExampleWriter:
     """Gets one checked example from a teacher."""
 
     def __init__(self, teacher: Teacher, temperature: float, max_tokens: int) -> None:
