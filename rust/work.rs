@@ -323,18 +323,18 @@ pub(crate) mod tests {
             assert_eq!(attempt(u64::MAX, || spend(many)), Some(()));
             Ok(())
         };
-        let units = 10 + 9 + many as u64;
+        let units = 10 + 9 + 10 + many as u64;
         let (_, used) = within(allowance(units, 10), attempts).unwrap();
         assert_eq!(used, Used { units, bytes: 0 });
         let error = within(allowance(units - 1, 10), attempts).unwrap_err();
         assert!(error.message().contains("test_work"), "{error}");
-        let stopped = || {
-            attempt(10, || {
-                resume_unwind(Box::new(Stop(Error::new(Kind::Interrupted, "interrupted"))))
-            })
-            .unwrap_or(())
-        };
-        let error = within(allowance(50, 50), || Ok(stopped())).unwrap_err();
+        let error = within(allowance(50, 50), || {
+            let interrupted = Error::new(Kind::Interrupted, "interrupted");
+            Ok(attempt(10, || -> u32 {
+                resume_unwind(Box::new(Stop(interrupted)))
+            }))
+        });
+        let error = error.unwrap_err();
         assert_eq!(error.kind(), Kind::Interrupted);
     }
 

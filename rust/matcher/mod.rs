@@ -265,7 +265,7 @@ impl Matcher {
         }
         let (config, known) = self.glance().unwrap_or((self.now.config, None));
         let is_new = known.is_none() && self.check_readings(self.now.config).is_ok();
-        is_new.then(|| NewMask {
+        is_new.then_some(NewMask {
             engine: Arc::as_ptr(&self.engine) as usize,
             config,
         })
