@@ -14,6 +14,7 @@ import pytest
 from schemask import CompiledGrammar, demo
 from schemask.agent import AgentResult, Step, run_agent
 from schemask.chat import FORMATS, HERMES, TOOL_CODE, ChatFormat, ParsedTurn, ToolCall
+from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import Error, FormatError, ModelError, ToolError
 from schemask.models import CallableModel, ChatTurn, Completion, LlamaCppModel, TransformersModel
@@ -59,7 +60,7 @@ class Parrot:
     """Writes prepared texts, one a turn, byte by byte as far as the grammar lets it."""
 
     def __init__(self, *texts: str) -> None:
-        self.vocabulary = Vocabulary([bytes([b]) for b in range(256)] + [b""], [256])
+        self.vocabulary = byte_vocabulary()
         self.prompts: list[str] = []
         self.grammars: list[CompiledGrammar] = []
         self._texts = list(texts)

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemask import Grammar, Matcher, SchemaError, Vocabulary
+from schemask import Grammar, Matcher, SchemaError
+from schemask.core.byte_vocabulary import byte_vocabulary
 
-BYTES = Vocabulary([bytes([byte]) for byte in range(256)] + [b""], stop_token_ids=[256])
+BYTES = byte_vocabulary()
 VALUES = [1, 2, 7, "a"]
 MOST = 4
 ARRAYS = [t for n in range(MOST + 1) for t in itertools.product(VALUES, repeat=n)]

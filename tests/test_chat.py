@@ -23,6 +23,7 @@ from schemask.chat import (
     check_messages,
     messages_from_example,
 )
+from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.grammar import Grammar
 from schemask.errors import DataError, FormatError
 from schemask.tools import ToolSet, tool
@@ -67,18 +68,12 @@ def accepts(form: ChatFormat, text: str, **options: Any) -> bool:
     if key not in _COMPILED:
         # Texts that hide a marker, and numbers of others, are spelled in other ways, too.
         grammar = Grammar.from_tools(TOOLS, format=form, spelling="any", **options)
-        _COMPILED[key] = grammar.compile(_bytes_vocabulary())
+        _COMPILED[key] = grammar.compile(byte_vocabulary())
     matcher = _COMPILED[key].matcher()
     return all(matcher.accept_bytes(bytes([b])) for b in text.encode()) and matcher.is_accepting
 
 
 _COMPILED: dict[Any, Any] = {}
-
-
-def _bytes_vocabulary() -> Any:
-    from schemask import Vocabulary
-
-    return Vocabulary([bytes([b]) for b in range(256)] + [b""], stop_token_ids=[256])
 
 
 # Strings that try to break out: markers, whole and in part, among quotes, escapes and any text.

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemask.chat import HERMES, ToolCall
+from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.generation import TextStream
 from schemask.core.grammar import Grammar
-from schemask.core.vocabulary import Vocabulary
 from schemask.demo import SYSTEM
 from schemask.errors import FormatError, ModelError
 from schemask.models import (
@@ -409,8 +409,7 @@ def test_remote_failures(server: ChatServer, remote: OpenAIModel) -> None:
 
 
 def test_what_cannot_be_constrained_says_so(remote: OpenAIModel) -> None:
-    vocabulary = Vocabulary([bytes([b]) for b in range(256)] + [b""], stop_token_ids=[256])
-    compiled = Grammar.from_json_schema({"type": "null"}).compile(vocabulary)
+    compiled = Grammar.from_json_schema({"type": "null"}).compile(byte_vocabulary())
     for model in (CallableModel(str.upper), remote):
         assert model.vocabulary is None
         with pytest.raises(ModelError, match="cannot be constrained"):

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemask import Grammar, LimitError, SchemaError, Vocabulary
+from schemask import Grammar, LimitError, SchemaError
 from schemask.chat import HERMES, TOOL_CODE
+from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.schemas.property_order import in_schema_order
 from strategies import instances, schemas
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-BYTES = Vocabulary([bytes([byte]) for byte in range(256)] + [b""], stop_token_ids=[256])
+BYTES = byte_vocabulary()
 KEYS = ["a", "b", "c", "d"]
 
 

@@ -81,7 +81,7 @@ impl Frames {
         *self.arrays.memo(id.0).is_unique.get_or_init(|| {
             let array = self.array(id);
             let tracked = self.tracked(array.must, &array.asks);
-            tracked.iter().any(|&rule| self.rules.array(rule).unique)
+            self.rules.has_unique(&tracked)
         })
     }
 
@@ -165,11 +165,11 @@ impl Frames {
         }
         let mut out = Vec::new();
         for draft in drafts {
-            let ways = self.ways_of(must, draft.clone());
+            let ways = self.ways_of(must, &draft);
             if ways.is_empty() {
                 // Where two items to come can be equal, it is no matter what this one is.
-                let twins = self.with_twins(read, &draft, must).into_iter();
-                out.extend(twins.flat_map(|twin| self.ways_of(must, twin)));
+                let twins = self.with_twins(read, &draft, must);
+                out.extend(twins.iter().flat_map(|twin| self.ways_of(must, twin)));
             }
             out.extend(ways);
         }
@@ -226,10 +226,9 @@ impl Frames {
 
     /// With an item that a later one equals, if that makes rules fail.
     fn with_twins(&self, read: &Read, draft: &Draft, must: &[u32]) -> Vec<Draft> {
-        let is_unique = |&rule: &u32| self.rules.array(rule).unique;
         let mut rest = draft.nots.clone();
-        rest.retain(|not| !not.iter().any(is_unique));
-        if rest.len() == draft.nots.len() || must.iter().any(is_unique) {
+        rest.retain(|not| !self.rules.has_unique(not));
+        if rest.len() == draft.nots.len() || self.rules.has_unique(must) {
             return Vec::new();
         }
         let rules = || must.iter().chain(rest.iter().flatten()).copied();
@@ -264,14 +263,14 @@ impl Frames {
     }
 
     /// The ways that a draft is, if the array can be finished after it.
-    fn ways_of(&self, must: &[u32], draft: Draft) -> Vec<ItemWay> {
+    fn ways_of(&self, must: &[u32], draft: &Draft) -> Vec<ItemWay> {
         let nots: Vec<&[u32]> = draft.nots.iter().map(|not| &**not).collect();
         let Some(ending) = self.ending_of(&draft.read, must, &nots, draft.twin) else {
             return Vec::new();
         };
         let mut rest = draft.demands.clone();
         let mut ways = Vec::new();
-        if must.iter().any(|&rule| self.rules.array(rule).unique) {
+        if self.rules.has_unique(must) {
             for value in self.rules.scarce_values(&ending.items) {
                 let Ok(constant) = self.rules.constant(&value) else {
                     continue;

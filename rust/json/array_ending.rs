@@ -174,7 +174,7 @@ impl Rules {
                 twin: None,
                 cost,
             };
-            let unique = clause.rules.iter().any(|&rule| self.array(rule).unique);
+            let unique = self.has_unique(&clause.rules);
             Some((question.ending()?, unique))
         });
         endings.min_by_key(|(ending, _)| ending.cost)
@@ -276,7 +276,7 @@ impl Question<'_> {
         if !is_vacuous {
             out.push(count(Of::NotDemanded(id), 1, None));
         }
-        if rule.unique && !self.must.iter().any(|&rule| self.rules.array(rule).unique) {
+        if rule.unique && !self.rules.has_unique(self.must) {
             out.push(with(&|plain| plain.has_equal = true));
         }
         out
@@ -334,7 +334,7 @@ impl Question<'_> {
         if plain.most.is_some_and(|most| plain.least.max(count) > most) {
             return None;
         }
-        let unique = self.must.iter().any(|&rule| self.rules.array(rule).unique);
+        let unique = self.rules.has_unique(self.must);
         let are_counted = !plain.counters.iter().all(|c| c.min == 0 && c.max.is_none());
         let mut items = match are_counted {
             true => self.counted(plain, false)?,

@@ -207,6 +207,11 @@ impl Rules {
         &self.arrays[(rule & !ARRAY) as usize]
     }
 
+    /// Whether some of these rules about arrays demand that all items differ.
+    pub(crate) fn has_unique(&self, rules: &[u32]) -> bool {
+        rules.iter().any(|&rule| self.array(rule).unique)
+    }
+
     /// What an object whose keys these rules tell apart knows of its keys.
     pub(crate) fn shape(&self, rules: &[u32]) -> (u32, &Shape) {
         let id = self.shapes.intern(rules.into());

@@ -84,8 +84,8 @@ impl Machine {
         }
     }
 
-    /// At least as many bytes as a shortest ending has, but where items must not all differ and no more than
-    /// one is to come: that one is as long as the item that it equals.
+    /// At least as many bytes as a shortest ending has, but where items must not all differ and no more
+    /// than one is to come: that one is as long as the item that it equals.
     pub(crate) fn ending_bound(&self, config: Config) -> u64 {
         if let State::Many(set) = config.state {
             let bounds = self
