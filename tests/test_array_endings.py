@@ -11,12 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemask import Grammar, Matcher, SchemaError
+from schemask import Grammar, Matcher, SchemaError, Vocabulary
 from schemask.core.byte_vocabulary import byte_vocabulary
+from test_mask_oracle import check as check_mask
 
 BYTES = byte_vocabulary()
 VALUES = [1, 2, 7, "a"]
 MOST = 4
+# Tokens that cross from one item into the next ones.
+ENDS = [
+    a + b + c for a in ("", "1", '"', 'a"') for b in (",1", ',"a"', ",7,2", "") for c in ("]", ",")
+]
+CROSSING = Vocabulary(
+    [bytes([b]) for b in range(256)] + [end.encode() for end in ENDS] + [b""], [288]
+)
 ARRAYS = [t for n in range(MOST + 1) for t in itertools.product(VALUES, repeat=n)]
 
 items = st.sampled_from(
@@ -72,11 +80,12 @@ def check(schema: dict[str, Any]) -> None:
         assert not valid
         return
     assert valid
-    compiled = grammar.compile(BYTES)
+    compiled = grammar.compile(CROSSING)
     for values in ARRAYS:
         matcher = compiled.matcher()
         assert goes_on(matcher, values) == (values in begun), values
         if values in begun:
+            check_mask(matcher, CROSSING, values)
             ended = matcher.clone()
             assert ended.accept_bytes(matcher.completion()) and ended.is_accepting, values
             assert matcher.accept_bytes(b"]") == (values in valid), values
@@ -85,6 +94,23 @@ def check(schema: dict[str, Any]) -> None:
 @given(st.lists(parts, min_size=1, max_size=4))
 def test_what_may_come_is_what_some_valid_array_goes_on_with(schemas: list[dict[str, Any]]) -> None:
     check({"allOf": schemas})
+
+
+@given(st.lists(parts, min_size=1, max_size=3))
+def test_masks_where_items_have_values_in_plenty(schemas: list[dict[str, Any]]) -> None:
+    of_one_kind = {"type": "array", "items": {"type": "integer"}}
+    try:
+        grammar = Grammar.from_json_schema({"allOf": [of_one_kind, *schemas]}, whitespace="compact")
+    except SchemaError as error:
+        assert "nothing satisfies" in str(error)
+        return
+    compiled = grammar.compile(CROSSING)
+    for values in itertools.product((1, 7), repeat=3):
+        matcher, text = compiled.matcher(), json.dumps(values, separators=(",", ":"))
+        for byte in text.encode():
+            check_mask(matcher, CROSSING, text)
+            if not matcher.accept_bytes(bytes([byte])):
+                break
 
 
 @pytest.mark.parametrize(

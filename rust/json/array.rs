@@ -318,13 +318,20 @@ impl Frames {
     }
 
     /// So many values suffice for an item, where items must differ, whatever value one item more
-    /// has; `None` unless each item that is to come, the next one included, has as many.
+    /// has; `None` unless each item that is to come, the next one included, has as many, and where
+    /// items may be equal, or are asked whether they are.
     pub(crate) fn spare_values(&self, id: ArrayId) -> Option<u64> {
         *self.arrays.memo(id.0).spare.get_or_init(|| {
-            let ways = self.array_ways(id, self.array(id).must);
+            let array = self.array(id);
+            let ways = self.array_ways(id, array.must);
             let [way] = &ways[..] else {
                 return None;
             };
+            let asked = self.tracked(FormulaId::TRUE, &array.asks);
+            let nots = &self.clause_of(way).nots;
+            if self.rules.has_unique(&asked) || nots.iter().any(|not| self.rules.has_unique(not)) {
+                return None;
+            }
             let next = self.item_ways(id, way);
             let [next] = &next[..] else {
                 return None;
