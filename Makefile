@@ -5,7 +5,7 @@ EXTENSION = python/schemask/_native.abi3.so
 FUZZ_SECONDS ?= 1200
 WHEELS ?= dist
 
-.PHONY: help build test test-rust lint lint-rust lint-python format bench fuzz wheel ci
+.PHONY: help build test test-rust lint lint-rust lint-python docs format bench fuzz wheel ci
 
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,9 @@ lint-python:
 	ruff check .
 	mypy
 	stubtest schemask._native --mypy-config-file .ci/stubtest.toml
+
+docs: ## the site, in target/site; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 COLUMNS=80 $(PYTHON) -m mkdocs build --strict
 
 format: ## rewrites files as the formatters want them
 	cargo fmt

@@ -42,8 +42,8 @@ def maskbench(count: int | None = None, seed: int = 0) -> Iterator[Entry]:
     path = maskbench_file()
     if not path.is_file():
         raise SystemExit(
-            f"{path} is missing: it is made from github.com/guidance-ai/jsonschemabench by "
-            "benches/pack_maskbench.py, which says how; $SCHEMASK_DATA may name another folder"
+            f"{path} is missing: benches/fetch.py makes it from "
+            "github.com/guidance-ai/jsonschemabench; $SCHEMASK_DATA may name another folder"
         )
     with gzip.open(path, "rt", encoding="utf-8") as file:
         lines = file.readlines()

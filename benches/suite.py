@@ -95,10 +95,19 @@ def suite_file(draft: str) -> Path:
     return data_folder() / f"json-schema-test-suite-{draft}.jsonl.gz"
 
 
+def remotes_file() -> Path:
+    return data_folder() / "json-schema-test-suite-remotes.jsonl.gz"
+
+
 def _lines(path: Path) -> Iterator[Any]:
     with gzip.open(path, "rt", encoding="utf-8") as file:
         for line in file:
-            yield json.loads(line, parse_int=Literal, parse_float=Literal)
+            yield read(line)
+
+
+def read(text: str) -> Any:
+    """The value of a JSON text, its numbers as literals."""
+    return json.loads(text, parse_int=Literal, parse_float=Literal)
 
 
 def written(value: Any) -> str:
@@ -141,7 +150,7 @@ def remotes(draft: str) -> dict[str, Any]:
     metaschemas, which some groups refer to, are among them.
     """
     documents = {uri: jsonschema_specifications.REGISTRY.contents(uri) for uri in METASCHEMAS}
-    for line in _lines(data_folder() / "json-schema-test-suite-remotes.jsonl.gz"):
+    for line in _lines(remotes_file()):
         documents[line["uri"]] = json.loads(written(_declaring(line["schema"], draft)))
     return documents
 

@@ -23,6 +23,8 @@ settings.register_profile("schemask", deadline=None, derandomize="CI" in os.envi
 settings.load_profile("schemask")
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Threads that wait for one another must not keep a busy processor from the one that they wait for.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 

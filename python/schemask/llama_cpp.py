@@ -255,7 +255,9 @@ def complete(
         max_tokens: Budget in tokens, cut to what the context still holds; the text is finished
             within it.
         temperature: 0 is greedy.
-        top_k, top_p, min_p: Cuts on the allowed tokens when sampling.
+        top_k: Sampling draws from so many of the likeliest allowed tokens; 0 and -1 from all.
+        top_p: And from the likeliest ones that have this share of the probability.
+        min_p: And from those that have this share of the likeliest one's probability.
         seed: Of the sampler; equal seeds give equal texts.
         stop: Strings that end the generation early, and are not part of the text. Only then is the
             text not valid, but the beginning of a valid one.

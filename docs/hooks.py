@@ -1,0 +1,102 @@
+"""What the pages of the site get from the package, so that it stays true, when mkdocs builds it."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+from schemask import Limits
+from schemask.chat import FORMATS, ChatFormat
+from schemask.cli import _parser
+from schemask.errors import FormatError
+
+ROOT = Path(__file__).parents[1]
+REPOSITORY = "https://github.com/schemask/schemask/blob/main/"
+
+# Which models write each format. A format that is missing here fails the tests.
+MODELS = {
+    "tool_code": "schemask's own: base models, and those without a format",
+    "hermes": "Qwen2.5, Qwen3, QwQ, Hermes 2 and 3",
+    "qwen3_coder": "Qwen3-Coder, Qwen3.5, Nemotron 3",
+    "glm45": "GLM 4.5, 4.6",
+    "llama3_json": "Llama 3.1, 3.2, 3.3",
+    "llama4_pythonic": "Llama 4, small Llama 3.2",
+    "lfm2": "LFM2, LFM2.5",
+    "mistral_v3": "Mistral, tokenizers v3 to v7",
+    "mistral_v11": "Mistral, tokenizer v11",
+    "mistral_v13": "Mistral, tokenizer v13",
+    "deepseek_v3": "DeepSeek V3, R1",
+    "deepseek_v31": "DeepSeek V3.1",
+    "deepseek_v32": "DeepSeek V3.2",
+    "kimi_k2": "Kimi K2",
+    "harmony": "gpt-oss",
+    "function_gemma": "FunctionGemma",
+    "gemma4": "Gemma 4",
+    "granite3": "Granite 3.0, 3.2, 3.3",
+    "granite31": "Granite 3.1",
+    "phi4_mini": "Phi-4-mini",
+    "command_r7b": "Command R7B",
+}
+ARGUMENTS = {"json": "JSON", "raw": "text", "python": "Python", "marked": "marked"}
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Puts in the tables that stand for the package, and links to files outside of the site."""
+    for mark, make in {"formats": formats, "limits": limits, "commands": commands}.items():
+        if f"<!-- {mark} -->" in markdown:
+            markdown = markdown.replace(f"<!-- {mark} -->", make())
+    return re.sub(r"\]\((?:\.\./)+([\w./-]+)\)", _outside, markdown)
+
+
+def _outside(link: re.Match[str]) -> str:
+    is_page = (ROOT / "docs" / link[1].partition("#")[0]).exists()
+    return link[0] if is_page else f"]({REPOSITORY}{link[1]})"
+
+
+def formats() -> str:
+    """A table of the formats in the catalogue."""
+    lines = ["| format | models | arguments | reasoning | calls in a turn | `parse_response` |"]
+    lines.append("| - | - | - | - | - | - |")
+    for name, form in FORMATS.items():
+        cells = [
+            f"`{name}`",
+            MODELS[name],
+            ARGUMENTS[form.values],
+            "yes" if form.reasoning_open else "",
+            "any number" if form.max_calls is None else str(form.max_calls),
+            "yes" if _has_template(form) else "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _has_template(form: ChatFormat) -> bool:
+    try:
+        form.response_template()
+    except FormatError:
+        return False
+    return True
+
+
+def limits() -> str:
+    """The rows of a table of the limits, as the docstring of `Limits` says them."""
+    lines = inspect.cleandoc(Limits.__doc__ or "").partition("Keys:\n")[2]
+    found = re.findall(r"^ +(\w+): (.*?)(?=^ +\w+: |\Z)", lines, re.DOTALL | re.MULTILINE)
+    rows = []
+    for name, text in found:
+        what, _, default = " ".join(text.split()).partition(" Default ")
+        rows.append(f"| `{name}` | {what.rstrip('.')} | {default.rstrip('.') or 'none'} |")
+    return "\n".join(rows)
+
+
+def commands() -> str:
+    """What each command's `--help` says."""
+    parser = _parser()
+    held = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    parts = [f"```text\n{parser.format_help()}```"]
+    for name, command in held[0].choices.items():
+        parts.append(f"## {name}\n\n```text\n{command.format_help()}```")
+    return "\n\n".join(parts)
