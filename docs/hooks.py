@@ -48,6 +48,10 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     for mark, make in {"formats": formats, "limits": limits, "commands": commands}.items():
         if f"<!-- {mark} -->" in markdown:
             markdown = markdown.replace(f"<!-- {mark} -->", make())
+    # GitHub wants bars in a table's code with a backslash, which Python-Markdown would show.
+    markdown = re.sub(
+        r"^\|.*", lambda row: row[0].replace("\\|", "|"), markdown, flags=re.MULTILINE
+    )
     return re.sub(r"\]\((?:\.\./)+([\w./-]+)\)", _outside, markdown)
 
 
