@@ -210,7 +210,8 @@ def test_the_tables_of_the_package_are_whole() -> None:
 
 
 def test_tables_are_put_in_and_links_out_of_the_site_lead_to_the_repository() -> None:
-    page = "<!-- formats -->\n| `a \\| b` |\n[a](../README.md) [b](../design.md#c) [d](../benches/README.md)"
+    links = "[a](../README.md) [b](../design.md#c) [d](../benches/README.md)"
+    page = f"<!-- formats -->\n| `a \\| b` |\n{links}"
     made = hooks().on_page_markdown(page)
     assert "| `hermes` |" in made and "| `a | b` |" in made
     assert "[a](https://github.com/schemask/schemask/blob/main/README.md)" in made
