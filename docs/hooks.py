@@ -40,7 +40,8 @@ MODELS = {
     "phi4_mini": "Phi-4-mini",
     "command_r7b": "Command R7B",
 }
-ARGUMENTS = {"json": "JSON", "raw": "text", "python": "Python", "marked": "marked"}
+NEWLINE = "\n"
+CALL = {"function": {"name": "f", "arguments": {"n": 2, "s": "a"}}}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -62,16 +63,17 @@ def _outside(link: re.Match[str]) -> str:
 
 def formats() -> str:
     """A table of the formats in the catalogue."""
-    lines = ["| format | models | arguments | reasoning | calls in a turn | `parse_response` |"]
+    lines = ["| format | models | reasoning | calls in a turn | `parse_response` | a call |"]
     lines.append("| - | - | - | - | - | - |")
     for name, form in FORMATS.items():
+        call = form.render_assistant({"role": "assistant", "tool_calls": [CALL]})
         cells = [
             f"`{name}`",
             MODELS[name],
-            ARGUMENTS[form.values],
             "yes" if form.reasoning_open else "",
             "any number" if form.max_calls is None else str(form.max_calls),
             "yes" if _has_template(form) else "",
+            f"`` {call.replace(NEWLINE, '↵')} ``",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
