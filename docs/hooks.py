@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from schemask import Limits
-from schemask.chat import FORMATS, ChatFormat
+from schemask.chat import FORMATS
 from schemask.cli import _parser
 from schemask.errors import FormatError
 
@@ -63,28 +64,28 @@ def _outside(link: re.Match[str]) -> str:
 
 def formats() -> str:
     """A table of the formats in the catalogue."""
-    lines = ["| format | models | reasoning | calls in a turn | `parse_response` | a call |"]
+    lines = ["| format | models | reasoning | several calls | `parse_response` | a call |"]
     lines.append("| - | - | - | - | - | - |")
     for name, form in FORMATS.items():
         call = form.render_assistant({"role": "assistant", "tool_calls": [CALL]})
         cells = [
             f"`{name}`",
             MODELS[name],
-            "yes" if form.reasoning_open else "",
-            "any number" if form.max_calls is None else str(form.max_calls),
-            "yes" if _has_template(form) else "",
+            _works(form.tree, [], reasoning=True),
+            _works(form.render_assistant, {"role": "assistant", "tool_calls": [CALL, CALL]}),
+            _works(form.response_template),
             f"`` {call.replace(NEWLINE, '↵')} ``",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _has_template(form: ChatFormat) -> bool:
+def _works(function: Callable[..., object], *args: object, **options: object) -> str:
     try:
-        form.response_template()
+        function(*args, **options)
     except FormatError:
-        return False
-    return True
+        return ""
+    return "yes"
 
 
 def limits() -> str:
