@@ -4,7 +4,9 @@ from typing import Any, final
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "Allowed",
     "CompiledGrammar",
+    "Explanation",
     "Grammar",
     "Matcher",
     "Vocabulary",
@@ -209,6 +211,59 @@ class Matcher:
         Raises:
             LimitError: It takes too much work; nothing has changed.
         """
+    def explain(self, token_id: int) -> Explanation:
+        """Why a token may not come next, or that it may. Nothing is accepted.
+
+        To find the keywords that refuse it, the schema is read again without some of them, many
+        times over: this is for people who look for a reason, not for each step of a generation.
+
+        Args:
+            token_id: The token.
+
+        Returns:
+            Where it is refused, and why, with the JSON pointers of the keywords; `str()` of it is a
+            sentence.
+
+        Raises:
+            TokenError: The vocabulary has no such token.
+            LimitError: As `accept`. What takes more work than the limit `explain_work` is no error:
+                then `kind` is `"undecided"`.
+        """
+    def explain_bytes(self, data: bytes) -> Explanation:
+        """Why bytes may not come next, or that they may, as `explain` says it of a token.
+
+        Args:
+            data: The bytes, of any length.
+
+        Returns:
+            As `explain`.
+
+        Raises:
+            LimitError: As `accept_bytes`.
+        """
+    def explain_end(self) -> Explanation:
+        """Why the text may not end here, or that it may.
+
+        Returns:
+            As `explain`.
+
+        Raises:
+            LimitError: It takes too much work.
+        """
+    def allowed(self, limit: int = 10) -> Allowed:
+        """What may come next: in words, and the first tokens that may.
+
+        Args:
+            limit: How many tokens are listed, by rising id, which in most vocabularies is from the
+                most to the least frequent.
+
+        Returns:
+            The description, the number of all tokens that may come, and those that are listed.
+
+        Raises:
+            TokenError: A negative limit.
+            LimitError: As `fill_mask`.
+        """
     def forced_tokens(self) -> list[int]:
         """Tokens that spell the text that must follow, as far as there is no choice.
 
@@ -238,6 +293,106 @@ class Matcher:
     def clone(self) -> Matcher:
         """Another matcher at the same place of the same text; each then goes its own way."""
     def __copy__(self) -> Matcher: ...
+
+@final
+class Explanation:
+    """Why a token or bytes may not come next, or that they may: what `Matcher.explain` returns.
+
+    Immutable. `str()` is the sentence to read.
+    """
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may come."""
+    @property
+    def kind(self) -> str | None:
+        """What kind of reason speaks against it; None if it may come.
+
+        `"keyword"`: keywords of a schema, which `keywords` names, maybe together with `options`.
+        `"option"`: options of the grammar alone, which `options` names. `"rule"`: the rules of a
+        grammar, which `rules` names. `"repeated_key"`: the object has the key already. `"syntax"`:
+        no JSON goes on like that. `"unfinished"`: the text may not end here; `keywords` names those
+        that are to blame, if it would do without them. `"ended"`: the text has ended. `"special"`:
+        the token is known by its id only, and the grammar does not name it. `"empty"`: the token
+        has no text. `"budget"`: the text could not be finished within `max_tokens`.
+        `"unspellable"`: the vocabulary has no tokens that finish the text. `"undecided"`: to tell
+        takes more than the limit `explain_work`.
+        """
+    @property
+    def reason(self) -> str:
+        """The reason in words; empty if it may come."""
+    @property
+    def expected(self) -> str:
+        """What may come in its place, in words, as in `Allowed.description`."""
+    @property
+    def offset(self) -> int:
+        """Where it is refused: how many bytes of the text come before, from its start on."""
+    @property
+    def line(self) -> int:
+        """The line of that place, from 1."""
+    @property
+    def column(self) -> int:
+        """The character in that line, from 1."""
+    @property
+    def refused_byte(self) -> int | None:
+        """Which byte of the token, or of the bytes, is the first that does not fit, from 0.
+
+        None if none of them is to blame.
+        """
+    @property
+    def value_pointer(self) -> str | None:
+        """The JSON pointer of the value that is being read there, such as `"/items/3/price"`.
+
+        `""` is the outermost one, None is no JSON.
+        """
+    @property
+    def keywords(self) -> list[str]:
+        """The JSON pointers in the schema of the keywords that refuse it.
+
+        Such as `"/properties/price/maximum"`; or of schemas that are `false`. Without all of them
+        it would not be refused; `oneOf` is read as `anyOf` there, unless it is named itself. In
+        another document than the schema's own, a pointer comes after the URI of the document and
+        `#`.
+        """
+    @property
+    def options(self) -> list[str]:
+        """The arguments of the grammar that refuse it.
+
+        They are among `"whitespace"`, `"property_order"` and `"spelling"`.
+        """
+    @property
+    def rules(self) -> list[tuple[str, int | None]]:
+        """The rules of the grammar of which one would have to allow more, from the outermost.
+
+        Each is its name, and the line on which it stands if it was written in a text.
+        """
+
+@final
+class Allowed:
+    """What may come next: what `Matcher.allowed` returns.
+
+    Immutable. `str()` is a line to read.
+    """
+
+    @property
+    def description(self) -> str:
+        """What may come, in words, such as `the key "city" or "}"`.
+
+        It is said of the grammar, whatever the vocabulary can spell and the budget allows.
+        Whitespace between JSON tokens is left out.
+        """
+    @property
+    def count(self) -> int:
+        """How many tokens may come, stop tokens included."""
+    @property
+    def token_ids(self) -> list[int]:
+        """The first of these tokens, by rising id; at most as many as were asked for."""
+    @property
+    def texts(self) -> list[bytes]:
+        """The bytes of each of `token_ids`; of special tokens their names."""
+    @property
+    def may_end(self) -> bool:
+        """Whether the text may end here."""
 
 def fill_masks(matchers: Sequence[Matcher], bitmask: Any) -> None:
     """Fills row `i` of a bitmask for matcher `i`, on all processors and without the GIL.

@@ -12,6 +12,7 @@ use crate::error::{Error, Kind};
 use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
+use crate::py::explain::{Allowed, Explanation};
 use crate::py::integer::Integer;
 use crate::py::interrupt::detached;
 use crate::py::text::{text, texts};
@@ -539,6 +540,73 @@ impl Matcher {
     ///     LimitError: It takes too much work; nothing has changed.
     fn accept_bytes(&mut self, data: &[u8]) -> PyResult<bool> {
         Ok(self.0.try_accept_bytes(data)?)
+    }
+
+    /// Why a token may not come next, or that it may. Nothing is accepted.
+    ///
+    /// To find the keywords that refuse it, the schema is read again without some of them, many times
+    /// over: this is for people who look for a reason, not for each step of a generation.
+    ///
+    /// Args:
+    ///     token_id: The token.
+    ///
+    /// Returns:
+    ///     Where it is refused, and why, with the JSON pointers of the keywords; `str()` of it is a
+    ///     sentence.
+    ///
+    /// Raises:
+    ///     TokenError: The vocabulary has no such token.
+    ///     LimitError: As `accept`. What takes more work than the limit `explain_work` is no error: then
+    ///         `kind` is `"undecided"`.
+    fn explain(&self, py: Python<'_>, token_id: Integer) -> PyResult<Explanation> {
+        match u32::try_from(token_id.0) {
+            Ok(id) => Ok(Explanation(detached(py, || self.0.explain(id))?)),
+            Err(_) => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
+        }
+    }
+
+    /// Why bytes may not come next, or that they may, as `explain` says it of a token.
+    ///
+    /// Args:
+    ///     data: The bytes, of any length.
+    ///
+    /// Returns:
+    ///     As `explain`.
+    ///
+    /// Raises:
+    ///     LimitError: As `accept_bytes`.
+    fn explain_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<Explanation> {
+        Ok(Explanation(detached(py, || self.0.explain_bytes(data))?))
+    }
+
+    /// Why the text may not end here, or that it may.
+    ///
+    /// Returns:
+    ///     As `explain`.
+    ///
+    /// Raises:
+    ///     LimitError: It takes too much work.
+    fn explain_end(&self, py: Python<'_>) -> PyResult<Explanation> {
+        Ok(Explanation(detached(py, || self.0.explain_end())?))
+    }
+
+    /// What may come next: in words, and the first tokens that may.
+    ///
+    /// Args:
+    ///     limit: How many tokens are listed, by rising id, which in most vocabularies is from the most
+    ///         to the least frequent.
+    ///
+    /// Returns:
+    ///     The description, the number of all tokens that may come, and those that are listed.
+    ///
+    /// Raises:
+    ///     TokenError: A negative limit.
+    ///     LimitError: As `fill_mask`.
+    #[pyo3(signature = (limit = Integer(10)), text_signature = "($self, limit=10)")]
+    fn allowed(&self, py: Python<'_>, limit: Integer) -> PyResult<Allowed> {
+        let limit = limit.count("limit")?;
+        let found = detached(py, || self.0.allowed(limit))?;
+        Ok(Allowed::new(found, self.0.compiled().vocabulary()))
     }
 
     /// Tokens that spell the text that must follow, as far as there is no choice.
