@@ -3,7 +3,7 @@
 mod relaxed;
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -507,6 +507,43 @@ impl Grammar {
     }
 }
 
+impl Grammar {
+    /// The grammar on one line, cut to so many characters.
+    #[cfg_attr(not(feature = "python"), allow(dead_code))]
+    pub(crate) fn shown(&self, most: usize) -> String {
+        let mut line = Line {
+            text: String::new(),
+            most,
+        };
+        // What is cut ends the writing.
+        let _ = write!(line, "{self}");
+        line.text
+    }
+}
+
+/// Text on one line that is cut where it would be too long.
+struct Line {
+    text: String,
+    most: usize,
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            match c.is_whitespace() {
+                true if self.text.ends_with(' ') => continue,
+                true => self.text.push(' '),
+                false => self.text.push(c),
+            }
+            if self.text.len() > self.most {
+                self.text.push('…');
+                return Err(fmt::Error);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Grammar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.syntax().fmt(f)
@@ -735,6 +772,12 @@ impl CompiledGrammar {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.grammar.options.limits
+    }
+
+    /// The grammar on one line, cut to so many characters.
+    #[cfg_attr(not(feature = "python"), allow(dead_code))]
+    pub(crate) fn shown(&self, most: usize) -> String {
+        Grammar(self.0.grammar.clone()).shown(most)
     }
 
     /// How the grammar is read.

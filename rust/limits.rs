@@ -130,6 +130,14 @@ impl Limits {
         self.allowance("a look", "mask_work", UNITS.min(self.mask_work))
     }
 
+    /// For a description that is a courtesy: some milliseconds.
+    #[cfg_attr(not(feature = "python"), allow(dead_code))]
+    pub(crate) fn brief(&self) -> Allowance {
+        const UNITS: u64 = 100_000;
+        let units = UNITS.min(self.completion_work);
+        self.allowance("a description", "completion_work", units)
+    }
+
     pub(crate) fn accept(&self) -> Allowance {
         self.allowance("accepting a token", "accept_work", self.accept_work)
     }

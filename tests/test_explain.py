@@ -59,6 +59,8 @@ KEYWORDS: list[tuple[Any, str, str, str, list[str]]] = [
     (TRIP, '{"city": "Rome", "tags": [', "4]", "/tags/0", ["/$defs/tag/minimum"]),
     (TRIP, '{"city": "Rome", "tags": [7, ', "[", "/tags/1", ["/$defs/tag/type"]),
     (TRIP, '{"city": "Rome", "tags": [7, 8 ', ", 9]", "/tags", ["/properties/tags/maxItems"]),
+    (TRIP, '{"price": 1', "}", "", ["/required"]),
+    (TRIP, '{"tags": [5, 6', ",", "/tags", ["/properties/tags/maxItems"]),
     ({"minLength": 3}, '"ab', '"', "", ["/minLength"]),
     ({"maxLength": 2}, '"ab', "c", "", ["/maxLength"]),
     ({"pattern": "^a+$"}, '"a', "b", "", ["/pattern"]),
@@ -201,7 +203,7 @@ def test_places_in_the_text() -> None:
     explanation = explained(TRIP, '{\n  "city": "Rome",\n  "tags": [5, ', "77, 3, 9")
     assert (explanation.line, explanation.column, explanation.offset) == (3, 17, 36)
     assert explanation.refused_byte == 2
-    assert explanation.value_pointer == "/tags/1"
+    assert explanation.value_pointer == "/tags"
     # Columns are characters, offsets are bytes.
     explanation = explained({"maxLength": 2}, '"é\U0001f600', "x")
     assert (explanation.line, explanation.column, explanation.offset) == (1, 4, 7)

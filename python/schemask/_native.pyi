@@ -55,6 +55,9 @@ class Vocabulary:
     def token(self, id: int) -> bytes:
         """The bytes of a token: of a special one its name, of an id that no text can hold none.
 
+        Args:
+            id: The token, from 0 to `size - 1`.
+
         Raises:
             TokenError: No token has that id.
         """
@@ -63,6 +66,9 @@ class Vocabulary:
 
         They spell the same bytes as the model's own tokenizer, but are not always the same tokens.
 
+        Args:
+            data: Any bytes; UTF-8 if they are text.
+
         Raises:
             VocabularyError: No tokens spell it.
         """
@@ -70,6 +76,8 @@ class Vocabulary:
 
 @final
 class Grammar:
+    """What a `schemask.Grammar` holds, whose methods say what these take."""
+
     @staticmethod
     def from_json_schema(
         schema: str,
@@ -118,6 +126,7 @@ class Grammar:
     def or_(self, other: Grammar) -> Grammar: ...
     def repeat(self, min: int, max: int | None) -> Grammar: ...
     def to_gbnf(self) -> str: ...
+    def shown(self, length: int) -> str: ...
     def define(self, rules: list[tuple[str, Grammar]]) -> Grammar: ...
     @property
     def types(self) -> list[str]: ...
@@ -138,6 +147,9 @@ class CompiledGrammar:
         Args:
             max_tokens: A budget: only tokens are allowed after which the text can still be finished
                 within so many, stop token not counted. None is no budget.
+
+        Returns:
+            A matcher of its own; those of one grammar share what they find out.
 
         Raises:
             LimitError: No valid text is that short.
@@ -199,6 +211,12 @@ class Matcher:
     def accept(self, token_id: int) -> bool:
         """Goes on with a token. If it may not come, the answer is False and nothing has changed.
 
+        Args:
+            token_id: The token; a stop token ends the text.
+
+        Returns:
+            Whether it may come, as the bit of the token in the mask says; `explain` says why not.
+
         Raises:
             TokenError: The vocabulary has no such token.
             LimitError: It takes too much work; nothing has changed.
@@ -207,6 +225,12 @@ class Matcher:
         """Goes on with bytes, as if they were one token; with a budget they count as one.
 
         If they may not come, the answer is False and nothing has changed.
+
+        Args:
+            data: The bytes, of any length; they need not end between two characters.
+
+        Returns:
+            Whether they may come; `explain_bytes` says why not.
 
         Raises:
             LimitError: It takes too much work; nothing has changed.
@@ -284,6 +308,9 @@ class Matcher:
         """
     def rollback(self, count: int) -> None:
         """Takes back the last `count` tokens; what `accept_bytes` took counts as one.
+
+        Args:
+            count: How many, from 0 to `token_count`.
 
         Raises:
             TokenError: Fewer tokens have been accepted; nothing has changed.
@@ -407,4 +434,16 @@ def fill_masks(matchers: Sequence[Matcher], bitmask: Any) -> None:
         LimitError: A mask takes too much work.
     """
 
-def apply_mask(logits: Any, bitmask: Any, bfloat16: bool = False) -> bool: ...
+def apply_mask(logits: Any, bitmask: Any, bfloat16: bool = False) -> bool:
+    """Sets logits that a bitmask does not allow to -inf, in place, if that needs no other library.
+
+    Args:
+        logits: A writable numpy array of shape `(batch, width)` or `(width,)` of float16, float32
+            or float64; with `bfloat16`, of int16 in place of bfloat16.
+        bitmask: int32, of shape `(batch, words)` or `(words,)`; see `Matcher.fill_mask`.
+        bfloat16: Whether the numbers are bfloat16.
+
+    Returns:
+        Whether it was done. If not, nothing has changed: `schemask.apply_mask` takes more, and says
+        what is wrong.
+    """

@@ -48,6 +48,18 @@ impl Machine {
         }
     }
 
+    /// Whether a number is being read, and may end.
+    pub(crate) fn can_end_number(&self, config: Config) -> bool {
+        match config.state {
+            State::Number(_) => self.close_number(config).is_some(),
+            State::Many(set) => {
+                let mut members = self.members(set).iter();
+                members.any(|&member| self.can_end_number(member))
+            }
+            _ => false,
+        }
+    }
+
     /// What may come next, in words: "a string or null", "the key \"city\" or \"}\"".
     pub(crate) fn describe(&self, config: Config) -> String {
         let mut phrases = Phrases::default();

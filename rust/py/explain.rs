@@ -24,13 +24,13 @@ impl Explanation {
     ///
     /// `"keyword"`: keywords of a schema, which `keywords` names, maybe together with `options`.
     /// `"option"`: options of the grammar alone, which `options` names. `"rule"`: the rules of a
-    /// grammar, which `rules` names. `"repeated_key"`: the object has the key already. `"syntax"`: no
-    /// JSON goes on like that. `"unfinished"`: the text may not end here; `keywords` names those that
-    /// are to blame, if it would do without them. `"ended"`: the text has ended. `"special"`: the
-    /// token is known by its id only, and the grammar does not name it. `"empty"`: the token has no
-    /// text. `"budget"`: the text could not be finished within `max_tokens`. `"unspellable"`: the
-    /// vocabulary has no tokens that finish the text. `"undecided"`: to tell takes more than the limit
-    /// `explain_work`.
+    /// grammar, which `rules` names. `"repeated_key"`: the object has the key already. `"syntax"`:
+    /// no JSON goes on like that. `"unfinished"`: the text may not end here; `keywords` names those
+    /// that are to blame, if it would do without them. `"ended"`: the text has ended. `"special"`:
+    /// the token is known by its id only, and the grammar does not name it. `"empty"`: the token
+    /// has no text. `"budget"`: the text could not be finished within `max_tokens`.
+    /// `"unspellable"`: the vocabulary has no tokens that finish the text. `"undecided"`: to tell
+    /// takes more than the limit `explain_work`.
     #[getter]
     fn kind(&self) -> Option<&'static str> {
         self.0.refusal.map(matcher::Refusal::name)
@@ -66,15 +66,17 @@ impl Explanation {
         self.0.column
     }
 
-    /// Which byte of the token, or of the bytes, is the first that does not fit, from 0; None if none
-    /// of them is to blame.
+    /// Which byte of the token, or of the bytes, is the first that does not fit, from 0.
+    ///
+    /// None if none of them is to blame.
     #[getter]
     fn refused_byte(&self) -> Option<usize> {
         self.0.refused_byte
     }
 
-    /// The JSON pointer of the value that is being read there, such as `"/items/3/price"`; `""` is the
-    /// outermost one, None is no JSON.
+    /// The JSON pointer of the value that is being read there, such as `"/items/3/price"`.
+    ///
+    /// `""` is the outermost one, None is no JSON.
     #[getter]
     fn value_pointer(&self) -> Option<&str> {
         self.0.value_pointer.as_deref()
@@ -82,15 +84,18 @@ impl Explanation {
 
     /// The JSON pointers in the schema of the keywords that refuse it.
     ///
-    /// Such as `"/properties/price/maximum"`; or of schemas that are `false`. Without all of them it
-    /// would not be refused; `oneOf` is read as `anyOf` there, unless it is named itself. In another
-    /// document than the schema's own, a pointer comes after the URI of the document and `#`.
+    /// Such as `"/properties/price/maximum"`; or of schemas that are `false`. Without all of them
+    /// it would not be refused; `oneOf` is read as `anyOf` there, unless it is named itself. In
+    /// another document than the schema's own, a pointer comes after the URI of the document and
+    /// `#`.
     #[getter]
     fn keywords(&self) -> Vec<String> {
         self.0.keywords.clone()
     }
 
-    /// The arguments of the grammar that refuse it: `"whitespace"`, `"property_order"`, `"spelling"`.
+    /// The arguments of the grammar that refuse it.
+    ///
+    /// They are among `"whitespace"`, `"property_order"` and `"spelling"`.
     #[getter]
     fn options(&self) -> Vec<&'static str> {
         self.0.options.clone()
@@ -137,8 +142,8 @@ impl Allowed {
 impl Allowed {
     /// What may come, in words, such as `the key "city" or "}"`.
     ///
-    /// It is said of the grammar, whatever the vocabulary can spell and the budget allows. Whitespace
-    /// between JSON tokens is left out.
+    /// It is said of the grammar, whatever the vocabulary can spell and the budget allows.
+    /// Whitespace between JSON tokens is left out.
     #[getter]
     fn description(&self) -> &str {
         &self.found.description

@@ -176,7 +176,10 @@ fn words(keyword: Keyword, value: &Value) -> Option<String> {
             _ => format!("the type {shown}"),
         },
         Enum => match value {
-            Value::Array(values) => format!("one of {}", listed(values)),
+            Value::Array(values) => match &values[..] {
+                [value] => format!("the value {}", self::shown(value)),
+                values => format!("one of {}", listed(values)),
+            },
             _ => return None,
         },
         Const => format!("the value {shown}"),

@@ -105,8 +105,16 @@ impl Matcher {
         }
     }
 
+    /// What may come next in words, if it takes little to say.
+    #[cfg_attr(not(feature = "python"), allow(dead_code))]
+    pub(crate) fn brief_description(&self) -> Option<String> {
+        let machine = &self.engine.machine;
+        let describe = || Ok(machine.describe(self.now.config));
+        self.metered(Limits::brief, describe).ok()
+    }
+
     /// The bytes that have been accepted; of tokens that are no text, how the vocabulary spells them.
-    fn text(&self) -> Vec<u8> {
+    pub(crate) fn text(&self) -> Vec<u8> {
         let mut text = Vec::new();
         for piece in &self.pieces {
             match piece {
@@ -173,7 +181,7 @@ impl Matcher {
             Err(error) => return Err(error),
         };
         let mut explanation = self.refused(subject, Refusal::Unfinished, &ending)?;
-        explanation.value_pointer = self.value_pointer(&self.text(), b' ')?;
+        explanation.value_pointer = self.value_pointer(&self.text(), self.now.config, b' ')?;
         let mut search = Search::new(&self.compiled, &self.pieces, Last::End);
         if let Found::Groups { groups, all } = search.groups()? {
             words::name_groups(&mut explanation, self.compiled.options(), &groups, all);
@@ -210,7 +218,7 @@ impl Matcher {
             return self.refused_ending(explanation, at);
         };
         explanation.expected = self.description(at)?;
-        explanation.value_pointer = self.value_pointer(&text, data[index])?;
+        explanation.value_pointer = self.value_pointer(&text, at, data[index])?;
         if data.len() > 1 {
             explanation.subject +=
                 &format!(", at its byte {index}, {},", shown(&data[index..=index]));
@@ -258,13 +266,24 @@ impl Matcher {
         })
     }
 
-    /// The JSON pointer of the value that a byte after a text is about; `None` outside of JSON.
-    fn value_pointer(&self, text: &[u8], byte: u8) -> Result<Option<String>, Error> {
+    /// The JSON pointer of the value that a byte after a text is about, which has led to a configuration;
+    /// `None` outside of JSON.
+    fn value_pointer(&self, text: &[u8], at: Config, byte: u8) -> Result<Option<String>, Error> {
         let start = match self.compiled.is_value() {
             true => Some(0),
             false => self.metered(Limits::completion, || Ok(self.json_start(text)))?,
         };
-        Ok(start.map(|start| JsonPlace::after(&text[start..]).pointer(byte)))
+        let Some(start) = start else {
+            return Ok(None);
+        };
+        let mut place = JsonPlace::after(&text[start..]);
+        let machine = &self.engine.machine;
+        let ends_number = b",]} \t\n\r".contains(&byte)
+            && self.metered(Limits::accept, || Ok(machine.can_end_number(at)))?;
+        if ends_number {
+            place.end_number();
+        }
+        Ok(Some(place.pointer(byte)))
     }
 
     /// Where the JSON value begins that a text ends in, if it ends in one.

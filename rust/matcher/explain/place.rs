@@ -130,6 +130,13 @@ impl JsonPlace {
         self.state = State::After;
     }
 
+    /// Takes a number to have ended, if one is being read.
+    pub(super) fn end_number(&mut self) {
+        if self.state == State::InNumber {
+            self.state = State::After;
+        }
+    }
+
     /// The JSON pointer of the innermost value that a next byte is about: the value that is being
     /// read or is to begin, else the object or array around it.
     pub(super) fn pointer(&self, next: u8) -> String {
