@@ -1,7 +1,9 @@
 //! Grammars, and grammars on a vocabulary.
 
+mod relaxed;
+
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -23,6 +25,8 @@ use crate::schema::{self, LoadOptions, load};
 use crate::spelling::JsonSpelling;
 use crate::vocab::Vocabulary;
 use crate::work::{self, SchemaPlace};
+
+pub(crate) use relaxed::{NamedRule, Relaxation, Relaxed};
 
 /// In which order an object's keys may come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,11 +107,18 @@ pub struct Grammar(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    models: Vec<Arc<Model>>,
+    models: Vec<Loaded>,
     around: Around,
     options: Options,
     /// `None` until it is needed: a grammar may be but a part of another.
     machine: RwLock<Option<Arc<Machine>>>,
+}
+
+/// A schema as read, and the documents that its references may lead to.
+#[derive(Clone, Debug)]
+struct Loaded {
+    model: Arc<Model>,
+    resources: Arc<[(String, String)]>,
 }
 
 /// What is around the values of a grammar's models.
@@ -129,8 +140,8 @@ impl Grammar {
     /// [`Options::strict`], uses what is not supported exactly.
     pub fn from_json_schema(schema: &str, options: Options) -> Result<Self, Error> {
         let read = |options: &Options| {
-            let model = Arc::new(load_model(schema, options)?);
-            Ok((vec![model], Around::Whitespace(schema.into())))
+            let models = load_models(&[schema], options)?;
+            Ok((models, Around::Whitespace(schema.into())))
         };
         Grammar::read(options, read, || vec![schema.into()])
     }
@@ -369,7 +380,7 @@ impl Grammar {
     /// texts of its schemas, for the places of errors.
     fn read(
         options: Options,
-        read: impl FnOnce(&Options) -> Result<(Vec<Arc<Model>>, Around), Error>,
+        read: impl FnOnce(&Options) -> Result<(Vec<Loaded>, Around), Error>,
         schemas: impl FnOnce() -> Vec<Box<str>>,
     ) -> Result<Self, Error> {
         work::at(None);
@@ -387,8 +398,8 @@ impl Grammar {
         Ok(grammar)
     }
 
-    fn raw(models: Vec<Arc<Model>>, around: Around, mut options: Options) -> Self {
-        // Read by now.
+    fn raw(models: Vec<Loaded>, around: Around, mut options: Options) -> Self {
+        // Those that matter are kept with the models.
         options.resources = Vec::new();
         Grammar(Arc::new(Inner {
             models,
@@ -448,7 +459,8 @@ impl Grammar {
     /// What was not honoured, as (JSON pointer, message); the pointers are
     /// those of [`Error::pointer`].
     pub fn warnings(&self) -> impl Iterator<Item = (&str, &str)> {
-        let warnings = self.0.models.iter().flat_map(|model| &model.warnings);
+        let models = self.0.models.iter();
+        let warnings = models.flat_map(|loaded| &loaded.model.warnings);
         warnings.map(|(pointer, message)| (&**pointer, &**message))
     }
 
@@ -492,6 +504,43 @@ impl Grammar {
             return Err(speller.unspellable(start));
         }
         Ok(compiled)
+    }
+}
+
+impl Grammar {
+    /// The grammar on one line, cut to so many characters.
+    #[cfg_attr(not(feature = "python"), allow(dead_code))]
+    pub(crate) fn shown(&self, most: usize) -> String {
+        let mut line = Line {
+            text: String::new(),
+            most,
+        };
+        // What is cut ends the writing.
+        let _ = write!(line, "{self}");
+        line.text
+    }
+}
+
+/// Text on one line that is cut where it would be too long.
+struct Line {
+    text: String,
+    most: usize,
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            match c.is_whitespace() {
+                true if self.text.ends_with(' ') => continue,
+                true => self.text.push(' '),
+                false => self.text.push(c),
+            }
+            if self.text.len() > self.most {
+                self.text.push('…');
+                return Err(fmt::Error);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -594,7 +643,7 @@ impl Inner {
             ref limits,
             ..
         } = self.options;
-        let models: Vec<&Model> = self.models.iter().map(|model| &**model).collect();
+        let models: Vec<&Model> = self.models.iter().map(|loaded| &*loaded.model).collect();
         let (rules, roots) = Rules::new(&models, whitespace.separator_bytes(), spelling, limits)?;
         let frames = Frames::new(rules, property_order == PropertyOrder::Schema);
         let machine = match &self.around {
@@ -622,14 +671,16 @@ fn unsatisfied() -> Error {
     Error::at_pointer(Kind::Schema, "", message)
 }
 
-fn load_models(schemas: &[impl AsRef<str>], options: &Options) -> Result<Vec<Arc<Model>>, Error> {
-    let models = schemas.iter();
-    let models = models.map(|schema| load_model(schema.as_ref(), options).map(Arc::new));
+fn load_models(schemas: &[impl AsRef<str>], options: &Options) -> Result<Vec<Loaded>, Error> {
+    let resources: Arc<[(String, String)]> = options.resources.clone().into();
+    let models = schemas.iter().map(|schema| {
+        let model = load(schema.as_ref(), load_options(options), &options.limits)?;
+        Ok(Loaded {
+            model: Arc::new(model),
+            resources: resources.clone(),
+        })
+    });
     models.collect()
-}
-
-fn load_model(schema: &str, options: &Options) -> Result<Model, Error> {
-    load(schema, load_options(options), &options.limits)
 }
 
 fn load_options(options: &Options) -> LoadOptions<'_> {
@@ -721,6 +772,17 @@ impl CompiledGrammar {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.grammar.options.limits
+    }
+
+    /// The grammar on one line, cut to so many characters.
+    #[cfg_attr(not(feature = "python"), allow(dead_code))]
+    pub(crate) fn shown(&self, most: usize) -> String {
+        Grammar(self.0.grammar.clone()).shown(most)
+    }
+
+    /// How the grammar is read.
+    pub(crate) fn options(&self) -> &Options {
+        &self.0.grammar.options
     }
 }
 

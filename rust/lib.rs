@@ -31,6 +31,6 @@ pub use error::Error;
 pub use json::formula::Literals;
 pub use limits::Limits;
 pub use machine::Whitespace;
-pub use matcher::Matcher;
+pub use matcher::{Allowed, Explanation, Matcher, Refusal};
 pub use spelling::JsonSpelling;
 pub use vocab::Vocabulary;

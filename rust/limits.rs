@@ -42,6 +42,8 @@ pub struct Limits {
     pub accept_work: u64,
     /// Units of work of one completion, or of the forced tokens. Default 10,000,000.
     pub completion_work: u64,
+    /// Units of work of one explanation. Default 20,000,000.
+    pub explain_work: u64,
     /// Bytes of states that compiling may make, and that one text may. Default 64 MiB.
     pub memory_bytes: u64,
     /// The time that one operation may take. By default there is no such limit: work is counted in
@@ -69,6 +71,7 @@ impl Default for Limits {
             mask_work: 5_000_000,
             accept_work: 10_000_000,
             completion_work: 10_000_000,
+            explain_work: 20_000_000,
             memory_bytes: 64 << 20,
             timeout: None,
             cache_bytes: 64 << 20,
@@ -104,6 +107,7 @@ impl Limits {
             "mask_work" => self.mask_work = whole,
             "accept_work" => self.accept_work = whole,
             "completion_work" => self.completion_work = whole,
+            "explain_work" => self.explain_work = whole,
             "memory_bytes" => self.memory_bytes = whole,
             "timeout" => self.timeout = Some(Duration::from_secs_f64(value)),
             "cache_bytes" => self.cache_bytes = whole as usize,
@@ -126,12 +130,26 @@ impl Limits {
         self.allowance("a look", "mask_work", UNITS.min(self.mask_work))
     }
 
+    /// For a description that is a courtesy: some milliseconds.
+    #[cfg_attr(not(feature = "python"), allow(dead_code))]
+    pub(crate) fn brief(&self) -> Allowance {
+        const UNITS: u64 = 100_000;
+        let units = UNITS.min(self.completion_work);
+        self.allowance("a description", "completion_work", units)
+    }
+
     pub(crate) fn accept(&self) -> Allowance {
         self.allowance("accepting a token", "accept_work", self.accept_work)
     }
 
     pub(crate) fn completion(&self) -> Allowance {
         self.allowance("finding an ending", "completion_work", self.completion_work)
+    }
+
+    /// For one question of an explanation, with so many units left for all of them.
+    pub(crate) fn question(&self, left: u64) -> Allowance {
+        let units = self.compile_work.saturating_add(self.accept_work).min(left);
+        self.allowance("an explanation", "explain_work", units)
     }
 
     fn allowance(&self, doing: &'static str, limit: &'static str, units: u64) -> Allowance {

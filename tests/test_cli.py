@@ -17,7 +17,7 @@ import schemask
 from schemask.chat import HERMES, TOOL_CODE
 from schemask.cli import _parser, main
 
-COMMANDS = ("demo", "synth", "format", "check", "generate")
+COMMANDS = ("demo", "synth", "format", "check", "explain", "generate")
 PERSON = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
@@ -127,6 +127,89 @@ def test_check_of_what_is_no_schema(
 ) -> None:
     assert main(["check", write(tmp_path / "s.json", content)]) == 1
     assert message in one_line_error(capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "lines"),
+    [
+        ([], '{"age": 1e1,\n  "name": "x"}\n', ["valid"]),
+        (
+            [],
+            '{"age": 1,\n "name": 5}\n',
+            [
+                "refused at line 2, column 10",
+                "value: /name",
+                'reason: refused by /properties/name/type (the type "string")',
+                "what may come: a string",
+            ],
+        ),
+        (
+            ["--property-order", "schema"],
+            '{"age": 1, "name": "x"}',
+            [
+                "refused at line 1, column 3",
+                "value: (root)",
+                'reason: refused by /required (the keys "name", "age"), '
+                'with property_order="schema"',
+                'what may come: the key "name"',
+            ],
+        ),
+        (
+            ["--whitespace", "compact", "--spelling", "plain"],
+            '{"name":"x","age":1.0}',
+            [
+                "refused at line 1, column 20",
+                "value: /age",
+                'reason: refused by /properties/age/type (the type "integer"), '
+                'with spelling="plain"',
+                'what may come: more of the number or "}"',
+            ],
+        ),
+        (
+            [],
+            '{"name": "x"',
+            [
+                "refused at line 1, column 13",
+                "value: (root)",
+                'reason: the text is unfinished, and would end with ",\\"age\\":0}"',
+                'what may come: "," and then the key "age"',
+            ],
+        ),
+    ],
+)
+def test_explain(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    text: str,
+    lines: list[str],
+) -> None:
+    schema = write(tmp_path / "s.json", PERSON)
+    (tmp_path / "text.json").write_text(text, encoding="utf-8")
+    status = main(["explain", schema, str(tmp_path / "text.json"), *options])
+    assert capsys.readouterr().out.splitlines() == lines
+    assert status == (lines != ["valid"])
+
+
+def test_explain_of_other_notations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for notation, source, good, bad, rule in (
+        ("gbnf", 'root ::= digit ("+" digit)*\ndigit ::= [0-9]\n', "1+2\n", "1+a\n", "digit"),
+        ("lark", 'start: "a" B\nB: /b+/\n', "abb\n", "abc", "B"),
+        ("regex", "a+b\n", "aab\n", "aac", ""),
+    ):
+        grammar = write(tmp_path / "grammar", source)
+        arguments = ["explain", f"--{notation}", grammar]
+        assert main([*arguments, write(tmp_path / "good", good)]) == 0
+        assert capsys.readouterr().out == "valid\n"
+        assert main([*arguments, write(tmp_path / "bad", bad)]) == 1
+        out = capsys.readouterr().out
+        assert out.startswith("refused at line 1, column 3\nreason: ")
+        assert rule in out
+    assert main(["explain", "--gbnf", write(tmp_path / "grammar", "root ::= ("), grammar]) == 1
+    one_line_error(capsys)
+    with pytest.raises(SystemExit) as exit_:
+        main(["explain", "-", "-"])
+    assert exit_.value.code == 2
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

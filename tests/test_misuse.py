@@ -489,14 +489,28 @@ def test_a_type_that_pydantic_does_not_take_says_why() -> None:
 
 
 def test_what_is_printed_is_short() -> None:
-    assert repr(Grammar.from_gbnf('root ::= "a"  |  "b"')) == '<Grammar root ::= "a" | "b">'
+    assert repr(Grammar.from_gbnf('root ::= "a"  |  "b"')) == (
+        '<Grammar from GBNF: root ::= "a" | "b">'
+    )
     assert len(repr(from_schema({"enum": ["x" * 9] * 99}))) < 100
-    assert repr(COMPILED) == "<CompiledGrammar for a vocabulary of 257 tokens>"
+    warned = from_schema({"format": "made-up"})
+    assert repr(warned).startswith("<Grammar from JSON Schema, 1 warning: root ::= %json")
+    assert repr(COMPILED).startswith("<CompiledGrammar on 257 tokens: root ::= %json {")
+    assert repr(COMPILED.vocabulary) == "<Vocabulary of 257 tokens: stop 256>"
+    special = schemask.Vocabulary([b"x"] * 9, [1, 2, 3, 4, 5], [6])
+    assert repr(special) == "<Vocabulary of 9 tokens: stop 1, 2, 3, 4, …, 1 special>"
     matcher = COMPILED.matcher(max_tokens=9)
-    assert repr(matcher) == "<Matcher after 0 tokens of at most 9, unfinished>"
+    assert repr(matcher) == (
+        "<Matcher after 0 tokens of at most 9, 0 bytes; "
+        "next: null, true, false, a number, a string, an array or an object>"
+    )
     assert matcher.accept(ord("1"))
-    assert repr(matcher) == "<Matcher after 1 tokens of at most 9, may end>"
+    after = "<Matcher after 1 tokens of at most 9, 1 bytes; next: more of the number or"
+    assert repr(matcher).startswith(after)
     assert matcher.accept(256) and repr(matcher).endswith("ended>")
+    one = COMPILED.matcher()
+    assert str(one.explain(ord("x"))) in repr(one.explain(ord("x")))
+    assert repr(one.allowed()) == f"<Allowed: {one.allowed()}>"
     step = Step("words", "word " * 99)
     result = AgentResult([], [step], "word " * 99, "answered")
     assert repr(step).startswith("<Step words ok: 'word word") and len(repr(step)) < 120

@@ -8,7 +8,14 @@ The plug-ins are modules of their own, so that nothing is imported that is not u
 `schemask.agent`, `schemask.synth`.
 """
 
-from schemask._native import CompiledGrammar, Matcher, __version__, fill_masks
+from schemask._native import (
+    Allowed,
+    CompiledGrammar,
+    Explanation,
+    Matcher,
+    __version__,
+    fill_masks,
+)
 from schemask.core.grammar import Grammar
 from schemask.core.limits import Limits
 from schemask.core.masking import allocate_mask, apply_mask
@@ -32,10 +39,12 @@ from schemask.errors import (
 from schemask.tools import Tool, ToolSet, tool
 
 __all__ = [
+    "Allowed",
     "CompiledGrammar",
     "DataError",
     "DependencyError",
     "Error",
+    "Explanation",
     "FormatError",
     "GenerationError",
     "Grammar",

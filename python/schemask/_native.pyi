@@ -4,7 +4,9 @@ from typing import Any, final
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "Allowed",
     "CompiledGrammar",
+    "Explanation",
     "Grammar",
     "Matcher",
     "Vocabulary",
@@ -53,6 +55,9 @@ class Vocabulary:
     def token(self, id: int) -> bytes:
         """The bytes of a token: of a special one its name, of an id that no text can hold none.
 
+        Args:
+            id: The token, from 0 to `size - 1`.
+
         Raises:
             TokenError: No token has that id.
         """
@@ -61,6 +66,9 @@ class Vocabulary:
 
         They spell the same bytes as the model's own tokenizer, but are not always the same tokens.
 
+        Args:
+            data: Any bytes; UTF-8 if they are text.
+
         Raises:
             VocabularyError: No tokens spell it.
         """
@@ -68,6 +76,8 @@ class Vocabulary:
 
 @final
 class Grammar:
+    """What a `schemask.Grammar` holds, whose methods say what these take."""
+
     @staticmethod
     def from_json_schema(
         schema: str,
@@ -116,6 +126,7 @@ class Grammar:
     def or_(self, other: Grammar) -> Grammar: ...
     def repeat(self, min: int, max: int | None) -> Grammar: ...
     def to_gbnf(self) -> str: ...
+    def shown(self, length: int) -> str: ...
     def define(self, rules: list[tuple[str, Grammar]]) -> Grammar: ...
     @property
     def types(self) -> list[str]: ...
@@ -136,6 +147,9 @@ class CompiledGrammar:
         Args:
             max_tokens: A budget: only tokens are allowed after which the text can still be finished
                 within so many, stop token not counted. None is no budget.
+
+        Returns:
+            A matcher of its own; those of one grammar share what they find out.
 
         Raises:
             LimitError: No valid text is that short.
@@ -197,6 +211,12 @@ class Matcher:
     def accept(self, token_id: int) -> bool:
         """Goes on with a token. If it may not come, the answer is False and nothing has changed.
 
+        Args:
+            token_id: The token; a stop token ends the text.
+
+        Returns:
+            Whether it may come, as the bit of the token in the mask says; `explain` says why not.
+
         Raises:
             TokenError: The vocabulary has no such token.
             LimitError: It takes too much work; nothing has changed.
@@ -206,8 +226,67 @@ class Matcher:
 
         If they may not come, the answer is False and nothing has changed.
 
+        Args:
+            data: The bytes, of any length; they need not end between two characters.
+
+        Returns:
+            Whether they may come; `explain_bytes` says why not.
+
         Raises:
             LimitError: It takes too much work; nothing has changed.
+        """
+    def explain(self, token_id: int) -> Explanation:
+        """Why a token may not come next, or that it may. Nothing is accepted.
+
+        To find the keywords that refuse it, the schema is read again without some of them, many
+        times over: this is for people who look for a reason, not for each step of a generation.
+
+        Args:
+            token_id: The token.
+
+        Returns:
+            Where it is refused, and why, with the JSON pointers of the keywords; `str()` of it is a
+            sentence.
+
+        Raises:
+            TokenError: The vocabulary has no such token.
+            LimitError: As `accept`. What takes more work than the limit `explain_work` is no error:
+                then `kind` is `"undecided"`.
+        """
+    def explain_bytes(self, data: bytes) -> Explanation:
+        """Why bytes may not come next, or that they may, as `explain` says it of a token.
+
+        Args:
+            data: The bytes, of any length.
+
+        Returns:
+            As `explain`.
+
+        Raises:
+            LimitError: As `accept_bytes`.
+        """
+    def explain_end(self) -> Explanation:
+        """Why the text may not end here, or that it may.
+
+        Returns:
+            As `explain`.
+
+        Raises:
+            LimitError: It takes too much work.
+        """
+    def allowed(self, limit: int = 10) -> Allowed:
+        """What may come next: in words, and the first tokens that may.
+
+        Args:
+            limit: How many tokens are listed, by rising id, which in most vocabularies is from the
+                most to the least frequent.
+
+        Returns:
+            The description, the number of all tokens that may come, and those that are listed.
+
+        Raises:
+            TokenError: A negative limit.
+            LimitError: As `fill_mask`.
         """
     def forced_tokens(self) -> list[int]:
         """Tokens that spell the text that must follow, as far as there is no choice.
@@ -230,6 +309,9 @@ class Matcher:
     def rollback(self, count: int) -> None:
         """Takes back the last `count` tokens; what `accept_bytes` took counts as one.
 
+        Args:
+            count: How many, from 0 to `token_count`.
+
         Raises:
             TokenError: Fewer tokens have been accepted; nothing has changed.
         """
@@ -238,6 +320,106 @@ class Matcher:
     def clone(self) -> Matcher:
         """Another matcher at the same place of the same text; each then goes its own way."""
     def __copy__(self) -> Matcher: ...
+
+@final
+class Explanation:
+    """Why a token or bytes may not come next, or that they may: what `Matcher.explain` returns.
+
+    Immutable. `str()` is the sentence to read.
+    """
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may come."""
+    @property
+    def kind(self) -> str | None:
+        """What kind of reason speaks against it; None if it may come.
+
+        `"keyword"`: keywords of a schema, which `keywords` names, maybe together with `options`.
+        `"option"`: options of the grammar alone, which `options` names. `"rule"`: the rules of a
+        grammar, which `rules` names. `"repeated_key"`: the object has the key already. `"syntax"`:
+        no JSON goes on like that. `"unfinished"`: the text may not end here; `keywords` names those
+        that are to blame, if it would do without them. `"ended"`: the text has ended. `"special"`:
+        the token is known by its id only, and the grammar does not name it. `"empty"`: the token
+        has no text. `"budget"`: the text could not be finished within `max_tokens`.
+        `"unspellable"`: the vocabulary has no tokens that finish the text. `"undecided"`: to tell
+        takes more than the limit `explain_work`.
+        """
+    @property
+    def reason(self) -> str:
+        """The reason in words; empty if it may come."""
+    @property
+    def expected(self) -> str:
+        """What may come in its place, in words, as in `Allowed.description`."""
+    @property
+    def offset(self) -> int:
+        """Where it is refused: how many bytes of the text come before, from its start on."""
+    @property
+    def line(self) -> int:
+        """The line of that place, from 1."""
+    @property
+    def column(self) -> int:
+        """The character in that line, from 1."""
+    @property
+    def refused_byte(self) -> int | None:
+        """Which byte of the token, or of the bytes, is the first that does not fit, from 0.
+
+        None if none of them is to blame.
+        """
+    @property
+    def value_pointer(self) -> str | None:
+        """The JSON pointer of the value that is being read there, such as `"/items/3/price"`.
+
+        `""` is the outermost one, None is no JSON.
+        """
+    @property
+    def keywords(self) -> list[str]:
+        """The JSON pointers in the schema of the keywords that refuse it.
+
+        Such as `"/properties/price/maximum"`; or of schemas that are `false`. Without all of them
+        it would not be refused; `oneOf` is read as `anyOf` there, unless it is named itself. In
+        another document than the schema's own, a pointer comes after the URI of the document and
+        `#`.
+        """
+    @property
+    def options(self) -> list[str]:
+        """The arguments of the grammar that refuse it.
+
+        They are among `"whitespace"`, `"property_order"` and `"spelling"`.
+        """
+    @property
+    def rules(self) -> list[tuple[str, int | None]]:
+        """The rules of the grammar of which one would have to allow more, from the outermost.
+
+        Each is its name, and the line on which it stands if it was written in a text.
+        """
+
+@final
+class Allowed:
+    """What may come next: what `Matcher.allowed` returns.
+
+    Immutable. `str()` is a line to read.
+    """
+
+    @property
+    def description(self) -> str:
+        """What may come, in words, such as `the key "city" or "}"`.
+
+        It is said of the grammar, whatever the vocabulary can spell and the budget allows.
+        Whitespace between JSON tokens is left out.
+        """
+    @property
+    def count(self) -> int:
+        """How many tokens may come, stop tokens included."""
+    @property
+    def token_ids(self) -> list[int]:
+        """The first of these tokens, by rising id; at most as many as were asked for."""
+    @property
+    def texts(self) -> list[bytes]:
+        """The bytes of each of `token_ids`; of special tokens their names."""
+    @property
+    def may_end(self) -> bool:
+        """Whether the text may end here."""
 
 def fill_masks(matchers: Sequence[Matcher], bitmask: Any) -> None:
     """Fills row `i` of a bitmask for matcher `i`, on all processors and without the GIL.
@@ -252,4 +434,16 @@ def fill_masks(matchers: Sequence[Matcher], bitmask: Any) -> None:
         LimitError: A mask takes too much work.
     """
 
-def apply_mask(logits: Any, bitmask: Any, bfloat16: bool = False) -> bool: ...
+def apply_mask(logits: Any, bitmask: Any, bfloat16: bool = False) -> bool:
+    """Sets logits that a bitmask does not allow to -inf, in place, if that needs no other library.
+
+    Args:
+        logits: A writable numpy array of shape `(batch, width)` or `(width,)` of float16, float32
+            or float64; with `bfloat16`, of int16 in place of bfloat16.
+        bitmask: int32, of shape `(batch, words)` or `(words,)`; see `Matcher.fill_mask`.
+        bfloat16: Whether the numbers are bfloat16.
+
+    Returns:
+        Whether it was done. If not, nothing has changed: `schemask.apply_mask` takes more, and says
+        what is wrong.
+    """

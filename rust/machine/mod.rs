@@ -1,6 +1,7 @@
 //! The text machine: what has been read, as a configuration, and what a byte makes of it.
 
 mod completion;
+mod describe;
 mod ending_key;
 mod forced;
 mod gap;

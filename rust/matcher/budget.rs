@@ -130,6 +130,11 @@ impl Matcher {
         }
     }
 
+    /// How many tokens finish the text from a place, as far as they are known.
+    pub(super) fn tokens_to_end(&self, place: Config) -> Option<usize> {
+        self.finish(place).map(|tokens| tokens.len())
+    }
+
     fn fewest(&self, place: Config) -> Option<usize> {
         match self.speller() {
             Some(speller) => Some(speller.finish(place)?.len()),

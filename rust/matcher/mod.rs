@@ -1,6 +1,7 @@
 //! One text that is being generated.
 
 mod budget;
+mod explain;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,9 @@ use crate::machine::Config;
 use crate::mask::{Mask, Speller, bits_of, forget_text, has_bit, set_bits};
 use crate::work::{self, Allowance};
 use budget::Plan;
+use explain::Piece;
+
+pub use explain::{Allowed, Explanation, Refusal};
 
 /// What tells a mask from others, as long as a matcher of its grammar lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +32,8 @@ pub struct Matcher {
     now: Moment,
     /// The moments before each token that was accepted.
     before: Vec<Moment>,
+    /// What was accepted after each of these moments.
+    pieces: Vec<Piece>,
     max_tokens: Option<usize>,
     held: Held,
 }
@@ -92,6 +98,7 @@ impl Matcher {
             engine,
             now,
             before: Vec::new(),
+            pieces: Vec::new(),
             max_tokens,
             held: Held::default(),
         };
@@ -303,7 +310,7 @@ impl Matcher {
     /// [`Limits::readings`](crate::Limits::readings).
     pub fn accept(&mut self, token: u32) -> Result<bool, Error> {
         let next = self.metered(Limits::accept, || self.after(token))?;
-        self.go_to(next)
+        Ok(self.go_to(next, || Piece::Token(token)))
     }
 
     /// The moment after a token; `None` if it may not come.
@@ -357,21 +364,27 @@ impl Matcher {
     }
 
     /// Goes on to the next moment, if there is one.
-    fn go_to(&mut self, next: Option<Moment>) -> Result<bool, Error> {
+    fn go_to(&mut self, next: Option<Moment>, piece: impl FnOnce() -> Piece) -> bool {
         let Some(next) = next else {
-            return Ok(false);
+            return false;
         };
         self.before.push(std::mem::replace(&mut self.now, next));
-        Ok(true)
+        self.pieces.push(piece());
+        true
     }
 
     /// Where a token leads that a grammar reads by its id.
     fn read_named(&self, token: u32) -> Vec<Config> {
+        self.named_from(self.now.config, token)
+    }
+
+    /// Where such a token leads from a configuration.
+    fn named_from(&self, config: Config, token: u32) -> Vec<Config> {
         let sets = self.engine.masks.token_sets();
         if sets.is_empty() {
             return Vec::new();
         }
-        let moves = self.engine.machine.token_moves(self.now.config).into_iter();
+        let moves = self.engine.machine.token_moves(config).into_iter();
         let holds = |set: u32| has_bit(&sets[set as usize], token);
         let held = moves.filter(|&(set, _)| holds(set));
         held.map(|(_, next)| next).collect()
@@ -406,7 +419,7 @@ impl Matcher {
             }
         }
         let next = self.metered(Limits::accept, || Ok(self.after_bytes(bytes, config)))?;
-        self.go_to(next)
+        Ok(self.go_to(next, || Piece::Bytes(bytes.into())))
     }
 
     /// The moment after bytes that lead to `config`; `None` if the text could not be finished in time.
@@ -463,6 +476,7 @@ impl Matcher {
         if let Some(moment) = self.before.drain(keep..).next() {
             self.now = moment;
         }
+        self.pieces.truncate(keep);
         Ok(())
     }
 
@@ -471,6 +485,7 @@ impl Matcher {
         if let Some(moment) = self.before.drain(..).next() {
             self.now = moment;
         }
+        self.pieces.clear();
     }
 
     /// The bytes of a shortest valid ending; empty where the text may end. A token that must come

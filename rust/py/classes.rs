@@ -12,6 +12,7 @@ use crate::error::{Error, Kind};
 use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
+use crate::py::explain::{Allowed, Explanation};
 use crate::py::integer::Integer;
 use crate::py::interrupt::detached;
 use crate::py::text::{text, texts};
@@ -79,6 +80,9 @@ impl Vocabulary {
 
     /// The bytes of a token: of a special one its name, of an id that no text can hold none.
     ///
+    /// Args:
+    ///     id: The token, from 0 to `size - 1`.
+    ///
     /// Raises:
     ///     TokenError: No token has that id.
     fn token<'py>(&self, py: Python<'py>, id: Integer) -> PyResult<Bound<'py, PyBytes>> {
@@ -90,6 +94,9 @@ impl Vocabulary {
     /// Ids of the fewest tokens that spell `data`.
     ///
     /// They spell the same bytes as the model's own tokenizer, but are not always the same tokens.
+    ///
+    /// Args:
+    ///     data: Any bytes; UTF-8 if they are text.
     ///
     /// Raises:
     ///     VocabularyError: No tokens spell it.
@@ -119,7 +126,22 @@ impl Vocabulary {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Vocabulary of {} tokens>", self.0.size())
+        let stop = self.0.stop_token_ids();
+        let shown: Vec<String> = stop.iter().take(4).map(u32::to_string).collect();
+        let more = if stop.len() > shown.len() {
+            ", …"
+        } else {
+            ""
+        };
+        let special = match self.0.special_token_ids().len() {
+            0 => String::new(),
+            count => format!(", {count} special"),
+        };
+        let size = self.0.size();
+        format!(
+            "<Vocabulary of {size} tokens: stop {}{more}{special}>",
+            shown.join(", ")
+        )
     }
 }
 
@@ -151,7 +173,7 @@ fn no_pickle(class: &str, instead: &str) -> PyErr {
     ))
 }
 
-/// A set of valid texts.
+/// What a `schemask.Grammar` holds, whose methods say what these take.
 #[pyclass(module = "schemask._native", frozen)]
 pub(super) struct Grammar(compile::Grammar);
 
@@ -326,6 +348,10 @@ impl Grammar {
         Ok(detached(py, || self.0.to_gbnf())?)
     }
 
+    fn shown(&self, length: usize) -> String {
+        self.0.shown(length)
+    }
+
     fn __str__(&self) -> String {
         self.0.to_string()
     }
@@ -431,6 +457,9 @@ impl CompiledGrammar {
     ///     max_tokens: A budget: only tokens are allowed after which the text can still be finished
     ///         within so many, stop token not counted. None is no budget.
     ///
+    /// Returns:
+    ///     A matcher of its own; those of one grammar share what they find out.
+    ///
     /// Raises:
     ///     LimitError: No valid text is that short.
     ///     TokenError: A negative number.
@@ -449,7 +478,10 @@ impl CompiledGrammar {
 
     fn __repr__(&self) -> String {
         let size = self.compiled.vocabulary().size();
-        format!("<CompiledGrammar for a vocabulary of {size} tokens>")
+        format!(
+            "<CompiledGrammar on {size} tokens: {}>",
+            self.compiled.shown(60)
+        )
     }
 
     fn __reduce__(&self) -> PyResult<()> {
@@ -521,6 +553,12 @@ impl Matcher {
 
     /// Goes on with a token. If it may not come, the answer is False and nothing has changed.
     ///
+    /// Args:
+    ///     token_id: The token; a stop token ends the text.
+    ///
+    /// Returns:
+    ///     Whether it may come, as the bit of the token in the mask says; `explain` says why not.
+    ///
     /// Raises:
     ///     TokenError: The vocabulary has no such token.
     ///     LimitError: It takes too much work; nothing has changed.
@@ -535,10 +573,83 @@ impl Matcher {
     ///
     /// If they may not come, the answer is False and nothing has changed.
     ///
+    /// Args:
+    ///     data: The bytes, of any length; they need not end between two characters.
+    ///
+    /// Returns:
+    ///     Whether they may come; `explain_bytes` says why not.
+    ///
     /// Raises:
     ///     LimitError: It takes too much work; nothing has changed.
     fn accept_bytes(&mut self, data: &[u8]) -> PyResult<bool> {
         Ok(self.0.try_accept_bytes(data)?)
+    }
+
+    /// Why a token may not come next, or that it may. Nothing is accepted.
+    ///
+    /// To find the keywords that refuse it, the schema is read again without some of them, many
+    /// times over: this is for people who look for a reason, not for each step of a generation.
+    ///
+    /// Args:
+    ///     token_id: The token.
+    ///
+    /// Returns:
+    ///     Where it is refused, and why, with the JSON pointers of the keywords; `str()` of it is a
+    ///     sentence.
+    ///
+    /// Raises:
+    ///     TokenError: The vocabulary has no such token.
+    ///     LimitError: As `accept`. What takes more work than the limit `explain_work` is no error:
+    ///         then `kind` is `"undecided"`.
+    fn explain(&self, py: Python<'_>, token_id: Integer) -> PyResult<Explanation> {
+        match u32::try_from(token_id.0) {
+            Ok(id) => Ok(Explanation(detached(py, || self.0.explain(id))?)),
+            Err(_) => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
+        }
+    }
+
+    /// Why bytes may not come next, or that they may, as `explain` says it of a token.
+    ///
+    /// Args:
+    ///     data: The bytes, of any length.
+    ///
+    /// Returns:
+    ///     As `explain`.
+    ///
+    /// Raises:
+    ///     LimitError: As `accept_bytes`.
+    fn explain_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<Explanation> {
+        Ok(Explanation(detached(py, || self.0.explain_bytes(data))?))
+    }
+
+    /// Why the text may not end here, or that it may.
+    ///
+    /// Returns:
+    ///     As `explain`.
+    ///
+    /// Raises:
+    ///     LimitError: It takes too much work.
+    fn explain_end(&self, py: Python<'_>) -> PyResult<Explanation> {
+        Ok(Explanation(detached(py, || self.0.explain_end())?))
+    }
+
+    /// What may come next: in words, and the first tokens that may.
+    ///
+    /// Args:
+    ///     limit: How many tokens are listed, by rising id, which in most vocabularies is from the
+    ///         most to the least frequent.
+    ///
+    /// Returns:
+    ///     The description, the number of all tokens that may come, and those that are listed.
+    ///
+    /// Raises:
+    ///     TokenError: A negative limit.
+    ///     LimitError: As `fill_mask`.
+    #[pyo3(signature = (limit = Integer(10)), text_signature = "($self, limit=10)")]
+    fn allowed(&self, py: Python<'_>, limit: Integer) -> PyResult<Allowed> {
+        let limit = limit.count("limit")?;
+        let found = detached(py, || self.0.allowed(limit))?;
+        Ok(Allowed::new(found, self.0.compiled().vocabulary()))
     }
 
     /// Tokens that spell the text that must follow, as far as there is no choice.
@@ -564,6 +675,9 @@ impl Matcher {
     }
 
     /// Takes back the last `count` tokens; what `accept_bytes` took counts as one.
+    ///
+    /// Args:
+    ///     count: How many, from 0 to `token_count`.
     ///
     /// Raises:
     ///     TokenError: Fewer tokens have been accepted; nothing has changed.
@@ -606,13 +720,13 @@ impl Matcher {
     fn __repr__(&self) -> String {
         let budget = self.0.max_tokens();
         let budget = budget.map_or(String::new(), |most| format!(" of at most {most}"));
-        let state = match (self.0.is_terminated(), self.0.is_accepting()) {
-            (true, _) => "ended",
-            (false, true) => "may end",
-            (false, false) => "unfinished",
+        let (count, bytes) = (self.0.token_count(), self.0.text().len());
+        let next = match (self.0.is_terminated(), self.0.brief_description()) {
+            (true, _) => "ended".to_owned(),
+            (false, Some(next)) => format!("next: {next}"),
+            (false, None) => "unfinished".to_owned(),
         };
-        let count = self.0.token_count();
-        format!("<Matcher after {count} tokens{budget}, {state}>")
+        format!("<Matcher after {count} tokens{budget}, {bytes} bytes; {next}>")
     }
 
     fn __reduce__(&self) -> PyResult<()> {

@@ -52,10 +52,17 @@ const BFLOAT16: u16 = 0xff80;
 const FLOAT32: u32 = f32::NEG_INFINITY.to_bits();
 const FLOAT64: u64 = f64::NEG_INFINITY.to_bits();
 
-/// Sets the logits of all tokens that a bitmask does not allow to -inf. `False` if it is not done,
-/// and nothing has changed: the arrays are of an unusual kind, or do not fit together.
+/// Sets logits that a bitmask does not allow to -inf, in place, if that needs no other library.
 ///
-/// `bfloat16` says that the 16-bit integers of `logits` are such numbers.
+/// Args:
+///     logits: A writable numpy array of shape `(batch, width)` or `(width,)` of float16, float32
+///         or float64; with `bfloat16`, of int16 in place of bfloat16.
+///     bitmask: int32, of shape `(batch, words)` or `(words,)`; see `Matcher.fill_mask`.
+///     bfloat16: Whether the numbers are bfloat16.
+///
+/// Returns:
+///     Whether it was done. If not, nothing has changed: `schemask.apply_mask` takes more, and says
+///     what is wrong.
 #[pyfunction]
 #[pyo3(signature = (logits, bitmask, bfloat16 = false))]
 pub(super) fn apply_mask(

@@ -3,6 +3,7 @@
 mod arrays;
 mod classes;
 mod errors;
+mod explain;
 mod integer;
 mod interrupt;
 mod logits;
@@ -12,6 +13,7 @@ mod text;
 use pyo3::prelude::*;
 
 use classes::{CompiledGrammar, Grammar, Matcher, Vocabulary};
+use explain::{Allowed, Explanation};
 
 /// The extension module `schemask._native`.
 #[pymodule]
@@ -21,6 +23,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Grammar>()?;
     module.add_class::<CompiledGrammar>()?;
     module.add_class::<Matcher>()?;
+    module.add_class::<Explanation>()?;
+    module.add_class::<Allowed>()?;
     module.add_function(wrap_pyfunction!(classes::fill_masks, module)?)?;
     module.add_function(wrap_pyfunction!(logits::apply_mask, module)?)?;
     Ok(())

@@ -71,9 +71,12 @@ fn applicator<'a>(
         )),
         OneOf => {
             let schemas = reader.schemas(reader.fields.schemas(OneOf)?)?;
+            let value = reader.fields.get(OneOf).map(std::ptr::from_ref);
+            let is_left_out = value.is_some_and(|at| reader.loader.left_out.contains(&at));
             // Exactly one of one schema.
             in_place.push(match schemas[..] {
                 [schema] => InPlace::Ref(schema),
+                _ if is_left_out => InPlace::AnyOf(schemas),
                 _ => InPlace::OneOf(schemas),
             });
         }

@@ -122,7 +122,8 @@ impl Search {
     }
 }
 
-fn push_token(pointer: &mut String, name: &str) {
+/// A JSON pointer with one more token.
+pub(super) fn push_token(pointer: &mut String, name: &str) {
     pointer.push('/');
     for c in name.chars() {
         match c {

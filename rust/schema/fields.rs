@@ -1,5 +1,6 @@
 //! The keywords of one schema object, looked up by [`Keyword`] and checked for their type.
 
+use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
 use crate::decimal::Decimal;
@@ -49,6 +50,21 @@ impl<'a> Fields<'a> {
             }
         }
         fields
+    }
+
+    /// Leaves out the keywords whose values stand at some places, as far as they can be left out.
+    pub(super) fn leave_out(&mut self, places: &FxHashSet<*const Value>) {
+        if places.is_empty() {
+            return;
+        }
+        for &keyword in Keyword::ALL {
+            let value = self.get(keyword);
+            let is_there = value.is_some_and(|value| places.contains(&std::ptr::from_ref(value)));
+            if is_there && keyword.can_be_left_out() {
+                self.values[keyword as usize] = None;
+                self.present &= !(1 << keyword as u8);
+            }
+        }
     }
 
     pub(super) fn get(&self, keyword: Keyword) -> Option<&'a Value> {

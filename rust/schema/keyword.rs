@@ -146,6 +146,25 @@ impl Keyword {
         }
     }
 
+    /// Whether it stands for what a schema elsewhere says.
+    pub(super) fn is_reference(self) -> bool {
+        use Keyword::{DynamicRef, RecursiveRef, Ref};
+        matches!(self, Ref | DynamicRef | RecursiveRef)
+    }
+
+    /// Whether a schema without the keyword allows all that it allows with it, whatever else it says.
+    pub(super) fn can_be_left_out(self) -> bool {
+        use Keyword::*;
+        match self {
+            Type | Enum | Const | MinLength | MaxLength | Pattern | Format => true,
+            Minimum | Maximum | ExclusiveMinimum | ExclusiveMaximum | MultipleOf => true,
+            MinItems | MaxItems | UniqueItems | Contains | MinContains | MaxContains => true,
+            Required | MinProperties | MaxProperties | Dependencies | DependentRequired => true,
+            Not | If => true,
+            _ => self.is_reference(),
+        }
+    }
+
     /// Whether the keyword can make a value invalid.
     pub(super) fn asserts(self) -> bool {
         (self as u8) < (Keyword::Schema as u8)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
 use crate::error::{Error, Kind};
@@ -34,8 +34,20 @@ pub(crate) struct LoadOptions<'a> {
 /// its document and `#` if that is one of the resources.
 pub(crate) fn load(text: &str, options: LoadOptions<'_>, limits: &Limits) -> Result<Model, Error> {
     let documents = Documents::new(text, options.resources, limits)?;
-    let loader = read(&documents, options, limits).map_err(|fault| fault.into_error(&documents))?;
-    let warnings = fault::into_warnings(loader.warnings, &documents);
+    load_without(&documents, options, &FxHashSet::default(), limits)
+}
+
+/// Reads a schema of these documents without the constraints that stand at some places; see
+/// [`constraints`](crate::schema::constraints).
+pub(super) fn load_without(
+    documents: &Documents<'_>,
+    options: LoadOptions<'_>,
+    left_out: &FxHashSet<*const Value>,
+    limits: &Limits,
+) -> Result<Model, Error> {
+    let loader = read(documents, options, left_out, limits);
+    let loader = loader.map_err(|fault| fault.into_error(documents))?;
+    let warnings = fault::into_warnings(loader.warnings, documents);
     Ok(Model {
         schemas: loader.schemas,
         root: SchemaId(0),
@@ -52,16 +64,18 @@ pub(crate) fn pointer_of(
     limits: &Limits,
 ) -> Option<String> {
     let documents = Documents::new(text, options.resources, limits).ok()?;
-    let loader = read(&documents, options, limits).ok()?;
+    let nothing = FxHashSet::default();
+    let loader = read(&documents, options, &nothing, limits).ok()?;
     let ((value, _), _) = loader.places.get(schema as usize)?;
     let mut found = documents.locate(&[value]);
     found.pop().map(|(_, pointer)| pointer)
 }
 
 /// Reads the document in the simplest way first, and in another if that turns out not to do.
-fn read<'a>(
+pub(super) fn read<'a>(
     documents: &'a Documents<'a>,
     options: LoadOptions<'_>,
+    left_out: &'a FxHashSet<*const Value>,
     limits: &'a Limits,
 ) -> Result<Loader<'a>, Fault<'a>> {
     let mut way = Way {
@@ -70,7 +84,7 @@ fn read<'a>(
     };
     let mut first_fault = None;
     loop {
-        let mut loader = Loader::new(documents, way, options.strict, limits);
+        let mut loader = Loader::new(documents, way, options.strict, left_out, limits);
         let loaded = loader.run();
         if loader.needs_scopes {
             way.scoped = true;
@@ -105,6 +119,8 @@ struct Way {
 pub(super) struct Loader<'a> {
     pub(super) limits: &'a Limits,
     strict: bool,
+    /// Places whose constraints are left out.
+    pub(super) left_out: &'a FxHashSet<*const Value>,
     resolver: Resolver<'a>,
     /// `None` if scopes do not matter.
     scopes: Option<Scopes<'a>>,
@@ -112,7 +128,7 @@ pub(super) struct Loader<'a> {
     /// The place of each schema, by id. Those beyond `schemas` are still to be read: a queue instead
     /// of recursion, so that no chain of references exhausts the stack.
     places: Vec<(Place<'a>, ScopeId)>,
-    schemas: Vec<Schema>,
+    pub(super) schemas: Vec<Schema>,
     ids: FxHashMap<(*const Value, ScopeId), SchemaId>,
     // Strings of a document are hashed with random keys here, so that no document makes them collide.
     targets: HashMap<(ResourceId, &'a str), Target<'a>>,
@@ -120,10 +136,17 @@ pub(super) struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    fn new(documents: &'a Documents<'a>, way: Way, strict: bool, limits: &'a Limits) -> Self {
+    fn new(
+        documents: &'a Documents<'a>,
+        way: Way,
+        strict: bool,
+        left_out: &'a FxHashSet<*const Value>,
+        limits: &'a Limits,
+    ) -> Self {
         Loader {
             limits,
             strict,
+            left_out,
             resolver: Resolver::new(documents, way.undeclared, limits.source_bytes),
             scopes: way.scoped.then(|| Scopes::new(limits.schema_nodes)),
             needs_scopes: false,
@@ -133,6 +156,11 @@ impl<'a> Loader<'a> {
             targets: HashMap::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// The part of a document that a schema is.
+    pub(super) fn value(&self, id: SchemaId) -> &'a Value {
+        self.places[id.0 as usize].0.0
     }
 
     fn run(&mut self) -> Result<(), Fault<'a>> {
@@ -188,7 +216,10 @@ impl<'a> Loader<'a> {
 
     fn read(&mut self, (value, around): Place<'a>, scope: ScopeId) -> Result<Schema, Fault<'a>> {
         let object = match value {
-            Value::Bool(verdict) => return Ok(Schema::Bool(*verdict)),
+            Value::Bool(verdict) => {
+                let is_left_out = self.left_out.contains(&std::ptr::from_ref(value));
+                return Ok(Schema::Bool(*verdict || is_left_out));
+            }
             Value::Object(object) => object,
             _ => {
                 return Err(Fault::schema(
@@ -211,6 +242,7 @@ impl<'a> Loader<'a> {
                 fields = Fields::gather(object, dialect, |fault| self.warnings.push(fault));
             }
         }
+        fields.leave_out(self.left_out);
         let mut reader = Reader {
             loader: self,
             fields,

@@ -7,6 +7,7 @@
 
 mod applicators;
 mod array;
+mod constraints;
 mod cycles;
 mod dialect;
 mod document;
@@ -32,4 +33,7 @@ mod vocabulary;
 #[cfg(test)]
 mod testing;
 
+pub(crate) use constraints::{
+    Constraint, ConstraintKind, constraints, extend_pointer, load_relaxed,
+};
 pub(crate) use load::{LoadOptions, load, pointer_of};

@@ -55,10 +55,11 @@ class Grammar:
             `{"compile_work": 10_000_000}`; see `schemask.Limits`.
     """
 
-    def __init__(self, native: _native.Grammar) -> None:
+    def __init__(self, native: _native.Grammar, source: str = "parts") -> None:
         if not isinstance(native, _native.Grammar):
             raise GrammarError("a Grammar is made by one of its constructors, such as from_gbnf")
         self._native = native
+        self._source = source
 
     @classmethod
     @checked(GrammarError)
@@ -108,7 +109,8 @@ class Grammar:
         return cls(
             _native.Grammar.from_json_schema(
                 text, whitespace, property_order, spelling, strict, others, limits_of(limits)
-            )
+            ),
+            "JSON Schema",
         )
 
     @classmethod
@@ -163,7 +165,8 @@ class Grammar:
         return cls(
             _native.Grammar.from_tree(
                 text, whitespace, property_order, spelling, strict, is_python, limits_of(limits)
-            )
+            ),
+            "tools",
         )
 
     @classmethod
@@ -183,7 +186,7 @@ class Grammar:
                 a rule; with `line` and `column`.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_gbnf(text, root, limits_of(limits)))
+        return cls(_native.Grammar.from_gbnf(text, root, limits_of(limits)), "GBNF")
 
     @classmethod
     @checked(GrammarError)
@@ -223,7 +226,8 @@ class Grammar:
         return cls(
             _native.Grammar.from_lark(
                 text, start, whitespace, property_order, spelling, strict, limits_of(limits)
-            )
+            ),
+            "Lark",
         )
 
     @classmethod
@@ -243,13 +247,20 @@ class Grammar:
             UnsupportedSchemaError: It uses backreferences.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_regex(pattern, search, limits_of(limits)))
+        return cls(_native.Grammar.from_regex(pattern, search, limits_of(limits)), "a pattern")
 
     @classmethod
     @checked(GrammarError)
     def literal(cls, text: str) -> Grammar:
-        """Exactly this text."""
-        return cls(_native.Grammar.literal(text))
+        """Exactly this text.
+
+        Args:
+            text: The text.
+
+        Raises:
+            GrammarError: It is no string, or holds a lone surrogate.
+        """
+        return cls(_native.Grammar.literal(text), "a text")
 
     @classmethod
     @checked(GrammarError)
@@ -257,11 +268,16 @@ class Grammar:
         """One token, matched by its id and never by its text.
 
         Args:
-            token: Its id, or its spelling in the vocabulary, special tokens first.
+            token: Its id, or its spelling in the vocabulary, special tokens first. Whether the
+                vocabulary has it is seen when the grammar is compiled.
+
+        Raises:
+            GrammarError: It is neither an id nor a string.
+            VocabularyError: An id that no vocabulary has.
         """
         if isinstance(token, str):
-            return cls(_native.Grammar.named_token(token))
-        return cls(_native.Grammar.token(token))
+            return cls(_native.Grammar.named_token(token), "a token")
+        return cls(_native.Grammar.token(token), "a token")
 
     @classmethod
     @checked(GrammarError)
@@ -276,13 +292,20 @@ class Grammar:
         Raises:
             GrammarError: A stop is empty, or there is none to be included.
         """
-        return cls(_native.Grammar.free_text(list(stops), inclusive))
+        return cls(_native.Grammar.free_text(list(stops), inclusive), "free text")
 
     @classmethod
     @checked(GrammarError)
     def reference(cls, name: str) -> Grammar:
-        """The texts of a rule that `define` is yet to define: so rules can be recursive."""
-        return cls(_native.Grammar.reference(name))
+        """The texts of a rule that `define` is yet to define: so rules can be recursive.
+
+        Args:
+            name: The name of the rule.
+
+        Raises:
+            GrammarError: It is no string, or holds a lone surrogate.
+        """
+        return cls(_native.Grammar.reference(name), "a reference")
 
     @checked(GrammarError)
     def define(self, **rules: Grammar | str) -> Grammar:
@@ -291,6 +314,9 @@ class Grammar:
         Example:
             >>> nested = ("(" + Grammar.reference("nested") + ")").optional()
             >>> grammar = Grammar.reference("nested").define(nested=nested)
+
+        Args:
+            rules: What each of the rules stands for, by name.
 
         Raises:
             GrammarError: Nothing refers to a rule of that name.
@@ -302,6 +328,10 @@ class Grammar:
     @checked(GrammarError)
     def repeat(self, min: int = 0, max: int | None = None) -> Grammar:
         """From `min` to `max` of its texts, one after the other; without `max`, any number.
+
+        Args:
+            min: The fewest, from 0.
+            max: The most; None is no bound.
 
         Raises:
             GrammarError: `max` is below `min`, or one of them is negative.
@@ -347,8 +377,9 @@ class Grammar:
         return str(self._native)
 
     def __repr__(self) -> str:
-        text = " ".join(str(self._native).split())
-        return f"<Grammar {text if len(text) <= 80 else text[:77] + '...'}>"
+        count = len(self.warnings)
+        warnings = f", {count} warning{'s' if count > 1 else ''}" if count else ""
+        return f"<Grammar from {self._source}{warnings}: {self._native.shown(60)}>"
 
     @property
     def warnings(self) -> list[tuple[str, str]]:
@@ -358,6 +389,9 @@ class Grammar:
     @checked(VocabularyError)
     def compile(self, vocabulary: Vocabulary) -> CompiledGrammar:
         """The grammar on a vocabulary: immutable, thread-safe and cheap to share.
+
+        Args:
+            vocabulary: The tokens of the model that is to write the texts.
 
         Raises:
             VocabularyError: It names a token that the vocabulary has not, or the vocabulary can

@@ -27,6 +27,7 @@ class Limits(TypedDict, total=False):
         mask_work: Units of one mask. Default 5,000,000.
         accept_work: Units of accepting one token. Default 10,000,000.
         completion_work: Units of one completion, or of the forced tokens. Default 10,000,000.
+        explain_work: Units of one explanation of why a token is refused. Default 20,000,000.
         completion_bytes: Bytes of a completion. Default 1 MiB.
         memory_bytes: Bytes of states that compiling may make, and one text. Default 64 MiB.
         machine_bytes: Bytes of states that texts make before new ones start on a fresh machine.
@@ -50,6 +51,7 @@ class Limits(TypedDict, total=False):
     mask_work: int
     accept_work: int
     completion_work: int
+    explain_work: int
     completion_bytes: int
     memory_bytes: int
     machine_bytes: int

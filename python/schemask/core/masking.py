@@ -23,7 +23,12 @@ WORD_BITS = 32
 
 
 def allocate_mask(batch: int, vocab_size: int) -> npt.NDArray[np.int32]:
-    """A bitmask of shape `(batch, ceil(vocab_size / 32))` that allows nothing.
+    """A bitmask of shape `(batch, ceil(vocab_size / 32))`, int32, that allows nothing.
+
+    Args:
+        batch: How many rows, one for each text.
+        vocab_size: How many tokens: `Vocabulary.size`, or the width of the model's logits if that
+            is more.
 
     Raises:
         MaskError: A size that is negative or no integer.

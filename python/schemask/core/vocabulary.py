@@ -65,6 +65,15 @@ class Vocabulary(NativeVocabulary):
     Build it with the reader for the tokenizer at hand, or from plain bytes:
 
         Vocabulary([b"a", b"b", b"</s>"], stop_token_ids=[2])
+
+    Args:
+        tokens: The bytes of each token, by id; empty for ids that no text can hold.
+        stop_token_ids: Ids that end a generation; at least one.
+        special_token_ids: Ids that are never text; their bytes are only a name.
+
+    Raises:
+        VocabularyError: No stop token, an id outside the vocabulary, or tokens that are too long or
+            too many.
     """
 
     @classmethod
@@ -102,6 +111,9 @@ class Vocabulary(NativeVocabulary):
 
         Every end-of-generation token that llama.cpp knows of is a stop token. Control and unknown
         tokens are special, unused ones are never allowed.
+
+        Args:
+            llama: The model; it is only read.
 
         Raises:
             VocabularyError: A vocabulary that is neither SPM nor BPE.

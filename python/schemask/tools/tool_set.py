@@ -47,6 +47,8 @@ def _tidy(schema: Schema) -> Schema:
 class Tool(Generic[P, R]):
     """A function that a model can call, or only the definition of one.
 
+    `tool`, `from_function` and `from_definition` make one. Called itself, it calls the function.
+
     Attributes:
         name: The name that the model writes.
         description: What the tool does, for the model to read; may be empty.
@@ -96,6 +98,11 @@ class Tool(Generic[P, R]):
         Every parameter needs a type annotation. Descriptions come from the docstring (in the style
         of Google, numpy or Sphinx), unless the annotation carries its own as a pydantic `Field`.
 
+        Args:
+            function: What is to be called.
+            name: Its name for the model; that of the function if None.
+            description: What it does, for the model; the first paragraph of its docstring if None.
+
         Raises:
             ToolError: `*args` or `**kwargs`, a parameter without annotation, a type that JSON
                 Schema cannot describe, or a coroutine function.
@@ -130,6 +137,9 @@ class Tool(Generic[P, R]):
         its client), Gemini's (`parameters` with types in capitals, or `parametersJsonSchema`) and
         Bedrock's (`toolSpec`).
 
+        Args:
+            definition: A dict, or an object of the client of the Model Context Protocol.
+
         Raises:
             ToolError: No name, parameters that are not the schema of an object, or a key that is
                 not known and might hold them.
@@ -157,6 +167,9 @@ class Tool(Generic[P, R]):
         """The arguments, validated and converted to what the function declares, ready to call with.
 
         Defaults are left to the function.
+
+        Args:
+            arguments: The JSON object that a model wrote, by the names of the parameters.
 
         Raises:
             ToolError: An argument is missing, unknown or of the wrong type; the message names it.
@@ -189,6 +202,12 @@ class Tool(Generic[P, R]):
     def call(self, arguments: Mapping[str, Any]) -> R:
         """Validates and converts `arguments`, then calls the function.
 
+        Args:
+            arguments: As `bind`.
+
+        Returns:
+            What the function returns.
+
         Raises:
             ToolError: As `bind`. What the function itself raises passes through.
         """
@@ -218,6 +237,14 @@ def tool(
 ) -> Tool | _Decorator:
     """Decorator that turns a typed function into a `Tool`.
 
+    Args:
+        function: The function, where the decorator stands without parentheses.
+        name: See `Tool.from_function`.
+        description: See `Tool.from_function`.
+
+    Raises:
+        ToolError: See `Tool.from_function`.
+
     >>> @tool
     ... def get_stock_price(symbol: str) -> float:
     ...     '''Get the current price of a stock.
@@ -239,11 +266,14 @@ def tool(
 class ToolSet:
     """Tools with unique names, in the order in which they were given.
 
-    Takes `Tool`s, plain functions, and definitions (which have no function to call).
+    Args:
+        tools: `Tool`s, plain functions, and definitions (which have no function to call).
+
+    Raises:
+        ToolError: Two tools of one name, or what cannot be a tool.
     """
 
     def __init__(self, tools: Iterable[Tool | Callable[..., Any] | Mapping[str, Any]] = ()) -> None:
-        """Raises ToolError for two tools of one name, or for what cannot be a tool."""
         is_one = isinstance(tools, (Tool, Mapping, str, bytes)) or callable(tools)
         if is_one or not isinstance(tools, Iterable):
             hint = ": put it into a list" if is_one else ""
@@ -262,7 +292,14 @@ class ToolSet:
 
     @classmethod
     def of(cls, tools: ToolsLike) -> ToolSet:
-        """`tools` itself if it is a ToolSet already."""
+        """`tools` itself if it is a ToolSet already.
+
+        Args:
+            tools: As the class takes them.
+
+        Raises:
+            ToolError: As the class.
+        """
         return tools if isinstance(tools, ToolSet) else cls(tools)
 
     @property

@@ -1,0 +1,335 @@
+//! What may come next, in words.
+
+use crate::grammar::program::Symbol;
+use crate::grammar::show_tokens;
+use crate::json::formula::Kind;
+use crate::json::frames::{Entry, TaskId};
+use crate::json::keys::Prefix;
+use crate::json::object::ObjectId;
+use crate::json::spelling::Partial;
+use crate::machine::text::text;
+use crate::machine::{Config, Gap, Machine, Place, State};
+use crate::regex::codeset::MAX;
+use crate::regex::scan::ScanId;
+use crate::work;
+
+/// So many of a kind are told one by one.
+const FEW: usize = 6;
+/// Bytes of forced text that are shown.
+const SHOWN: usize = 60;
+
+/// What may come, each once.
+#[derive(Default)]
+struct Phrases {
+    all: Vec<String>,
+    /// Characters of a grammar's text.
+    ranges: Vec<(u32, u32)>,
+}
+
+impl Phrases {
+    fn add(&mut self, phrase: impl Into<String>) {
+        let phrase = phrase.into();
+        if !self.all.contains(&phrase) {
+            self.all.push(phrase);
+        }
+    }
+}
+
+impl Machine {
+    /// Whether a JSON value is being read, or is to begin.
+    pub(crate) fn is_in_json(&self, config: Config) -> bool {
+        match config.state {
+            State::Text { .. } | State::Done { .. } | State::Beyond => false,
+            State::Many(set) => {
+                let mut members = self.members(set).iter();
+                members.any(|&member| self.is_in_json(member))
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether a number is being read, and may end.
+    pub(crate) fn can_end_number(&self, config: Config) -> bool {
+        match config.state {
+            State::Number(_) => self.close_number(config).is_some(),
+            State::Many(set) => {
+                let mut members = self.members(set).iter();
+                members.any(|&member| self.can_end_number(member))
+            }
+            _ => false,
+        }
+    }
+
+    /// What may come next, in words: "a string or null", "the key \"city\" or \"}\"".
+    pub(crate) fn describe(&self, config: Config) -> String {
+        let mut phrases = Phrases::default();
+        if !self.is_in_json(config)
+            && let Some(text) = self.forced_run(config)
+        {
+            phrases.add(format!("the text {}", quoted(&text)));
+        } else {
+            self.phrases(config, &mut phrases);
+        }
+        let Phrases { mut all, ranges } = phrases;
+        all.extend(characters(ranges));
+        if self.is_accepting(config) {
+            all.push("the end of the text".to_owned());
+        }
+        match all.pop() {
+            None => "nothing".to_owned(),
+            Some(last) if all.is_empty() => last,
+            Some(last) => format!("{} or {last}", all.join(", ")),
+        }
+    }
+
+    /// Text of a grammar that must come next, if it is more than a character.
+    fn forced_run(&self, mut config: Config) -> Option<String> {
+        let mut text = Vec::new();
+        while text.len() < SHOWN
+            && !self.is_in_json(config)
+            && let Some((bytes, next)) = self.forced(config)
+        {
+            text.extend(bytes);
+            config = next;
+        }
+        let text = String::from_utf8(text).ok()?;
+        (text.chars().nth(1).is_some()).then_some(text)
+    }
+
+    fn phrases(&self, config: Config, to: &mut Phrases) {
+        work::spend(16);
+        let takes = |byte: u8| self.step(config, byte).is_some();
+        match config.state {
+            State::Value { gap, .. } | State::Colon { gap, .. } | State::Object { gap, .. }
+                if gap == Gap::SPACE =>
+            {
+                to.add("a space");
+            }
+            State::Value { task, .. } => self.value_phrases(task, to),
+            State::Literal { kind, .. } => to.add(format!("the rest of {}", self.literal(kind))),
+            State::Number(_) => {
+                if (b"0123456789.eE+-").iter().any(|&byte| takes(byte)) {
+                    to.add("more of the number");
+                }
+                if let Some(closed) = self.close_number(config) {
+                    self.phrases(closed, to);
+                }
+            }
+            State::String { scan, partial } => self.string_phrases(scan, partial, to),
+            State::Array { array, opened, .. } => {
+                match self.frames.item(array) {
+                    Some(task) if opened => self.value_phrases(task, to),
+                    Some(_) => to.add("\",\" and another item"),
+                    None => {}
+                }
+                if takes(b']') {
+                    to.add("\"]\"");
+                }
+            }
+            State::Object { object, place, .. } => {
+                if place != Place::AfterMember {
+                    self.key_phrases(object, to);
+                } else if takes(b',') {
+                    let mut keys = Phrases::default();
+                    self.key_phrases(object, &mut keys);
+                    to.add(format!("\",\" and then {}", keys.all.join(" or ")));
+                }
+                if takes(b'}') {
+                    to.add("\"}\"");
+                }
+            }
+            State::Key { object, prefix, .. } => match self.frames.plan(object).other() {
+                true => to.add("more of a key, or its end"),
+                false => self.known_key_phrases(object, Some(prefix), to),
+            },
+            State::OtherKey { .. } | State::ScannedKey { .. } => {
+                to.add("more of a key, or its end")
+            }
+            State::Colon { .. } => to.add("\":\""),
+            State::Text { scan, partial } => match partial {
+                Partial::Nothing => self.for_places(scan, config.stack, None, |scan, stack| {
+                    self.place_phrases(text(scan, Partial::Nothing, stack), to);
+                }),
+                _ => to.add("the rest of a character"),
+            },
+            State::Many(set) => {
+                for &member in self.members(set) {
+                    self.phrases(member, to);
+                }
+            }
+            State::Done { .. } => {}
+            State::Beyond => to.add("anything"),
+        }
+    }
+
+    fn literal(&self, kind: Kind) -> String {
+        String::from_utf8_lossy(self.literals.text(kind)).into_owned()
+    }
+
+    /// A value that is to begin.
+    fn value_phrases(&self, task: TaskId, to: &mut Phrases) {
+        for kind in Kind::ALL {
+            match (self.frames.enter(task, kind), kind) {
+                (None, _) => {}
+                (Some(Entry::Scalar(scan)), Kind::String) => match self.few_texts(scan) {
+                    Some(texts) => texts.iter().for_each(|text| to.add(quoted(text))),
+                    None => to.add("a string"),
+                },
+                (Some(Entry::Scalar(scan)), _) => match self.few_texts(scan) {
+                    Some(texts) => texts.into_iter().for_each(|text| to.add(text)),
+                    None => to.add("a number"),
+                },
+                (Some(Entry::Array(_)), _) => to.add("an array"),
+                (Some(Entry::Object(_)), _) => to.add("an object"),
+                (Some(Entry::Literal), kind) => to.add(self.literal(kind)),
+            }
+        }
+    }
+
+    fn string_phrases(&self, scan: ScanId, partial: Partial, to: &mut Phrases) {
+        let scanner = &self.frames.rules.scanner;
+        if partial != Partial::Nothing {
+            to.add("the rest of a character");
+        } else if let Some(texts) = self.few_texts(scan) {
+            for text in texts {
+                to.add(match &*text {
+                    "" => "the end of the string".to_owned(),
+                    text => format!("{} to end the string", quoted(text)),
+                });
+            }
+        } else {
+            if !scanner.moves(scan).is_empty() {
+                to.add("more of the string");
+            }
+            if scanner.can_end(scan) {
+                to.add("the end of the string");
+            }
+        }
+    }
+
+    /// The texts that go on from a state, if they are few.
+    fn few_texts(&self, scan: ScanId) -> Option<Vec<String>> {
+        let scanner = &self.frames.rules.scanner;
+        let mut found = Vec::new();
+        let mut open = vec![(scan, String::new())];
+        while let Some((at, text)) = open.pop() {
+            work::spend(4);
+            if found.len() + open.len() > FEW || text.len() > SHOWN || scanner.is_told(at) {
+                return None;
+            }
+            for step in scanner.moves(at).iter().rev() {
+                if step.lo != step.hi {
+                    return None;
+                }
+                let mut longer = text.clone();
+                longer.push(char::from_u32(step.lo)?);
+                open.push((step.to, longer));
+            }
+            if scanner.can_end(at) {
+                found.push(text);
+            }
+        }
+        (found.len() <= FEW).then_some(found)
+    }
+
+    fn key_phrases(&self, object: ObjectId, to: &mut Phrases) {
+        let plan = self.frames.plan(object);
+        if self.frames.shape_of(object).is_scanned() {
+            if plan.allows_any_key() {
+                to.add("a key");
+            }
+            return;
+        }
+        let start = self.frames.key_table(object).start();
+        let before = to.all.len();
+        self.known_key_phrases(object, start, to);
+        if plan.other() {
+            to.add(match to.all.len() == before {
+                true => "any key",
+                false => "another key",
+            });
+        }
+    }
+
+    /// The keys that an object knows and that may come, from what has been read of one.
+    fn known_key_phrases(&self, object: ObjectId, prefix: Option<Prefix>, to: &mut Phrases) {
+        let Some(prefix) = prefix else { return };
+        let (plan, table) = (self.frames.plan(object), self.frames.key_table(object));
+        let open = table.open(prefix).filter(|&(key, _)| plan.allows(key));
+        let mut keys: Vec<_> = open
+            .map(|(key, _)| (key, self.frames.key_text(object, key)))
+            .collect();
+        work::spend(keys.len());
+        // As the schema has them.
+        keys.sort_unstable_by_key(|&(key, _)| key);
+        for (_, key) in keys.iter().take(FEW) {
+            to.add(format!("the key {}", quoted(key)));
+        }
+        if keys.len() > FEW {
+            to.add(format!("one of {} other keys", keys.len() - FEW));
+        }
+    }
+
+    /// What a place in a grammar's text goes on with.
+    fn place_phrases(&self, config: Config, to: &mut Phrases) {
+        let State::Text { scan, .. } = config.state else {
+            return;
+        };
+        let scanner = &self.frames.rules.scanner;
+        let moves = scanner.moves(scan).iter();
+        to.ranges.extend(moves.map(|step| (step.lo, step.hi)));
+        for (symbol, _) in scanner.symbols(scan) {
+            match *self.program().symbol(symbol) {
+                // It is a place by itself.
+                Symbol::Rule { .. } => {}
+                Symbol::Json(schema) => {
+                    let start = self.enter_json(schema, scan, config.stack);
+                    self.phrases(start, to);
+                }
+                Symbol::Token(set) => {
+                    let mut tokens = "the token ".to_owned();
+                    show_tokens(&self.program().tokens[set as usize], &mut tokens);
+                    to.add(tokens);
+                }
+            }
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Ranges of characters, in words.
+fn characters(mut ranges: Vec<(u32, u32)>) -> Vec<String> {
+    ranges.sort_unstable();
+    let mut merged: Vec<(u32, u32)> = Vec::new();
+    for (lo, hi) in ranges {
+        match merged.last_mut() {
+            Some(last) if lo <= last.1.saturating_add(1) => last.1 = last.1.max(hi),
+            _ => merged.push((lo, hi)),
+        }
+    }
+    let count: u64 = merged.iter().map(|&(lo, hi)| u64::from(hi - lo) + 1).sum();
+    let show =
+        |c: u32| char::from_u32(c).map_or_else(|| "?".to_owned(), |c| quoted(&c.to_string()));
+    if count > u64::from(MAX) / 2 {
+        let few = u64::from(MAX) - count < 0x900;
+        return vec![
+            if few {
+                "any character"
+            } else {
+                "most characters"
+            }
+            .to_owned(),
+        ];
+    }
+    if merged.len() > 2 * FEW {
+        return vec![format!("one of {count} characters")];
+    }
+    let words = merged.into_iter().map(|(lo, hi)| match hi - lo {
+        0 => show(lo),
+        _ => format!("{} to {}", show(lo), show(hi)),
+    });
+    words.collect()
+}
