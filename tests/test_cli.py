@@ -375,7 +375,7 @@ def test_synth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "data.jsonl"
     arguments = ["synth", write(tmp_path / "tools.py", TOOLS), "--out", str(out)]
     shares = ["--words", "0", "--parallel", "0"]
-    assert main([*arguments, *shares, "--count", "1", "--max-tokens", "160"]) == 0
+    assert main([*arguments, *shares, "--count", "1", "--max-tokens", "256"]) == 0
     assert capsys.readouterr().out.startswith(f"{out}: 1 lines, 1 of them new\n")
     [line] = out.read_text(encoding="utf-8").splitlines()
     [call] = json.loads(line)["messages"][1]["tool_calls"]
