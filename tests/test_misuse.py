@@ -517,6 +517,20 @@ def test_what_is_printed_is_short() -> None:
     assert repr(step).startswith("<Step words ok: 'word word") and len(repr(step)) < 120
     assert repr(result).startswith("<AgentResult answered after 1 steps: 'word")
     assert len(repr(result)) < 130
+    assert repr(price) == "<Tool price(symbol)>"
+    many = {"properties": {f"argument_{i}": {} for i in range(99)}}
+    assert repr(schemask.Tool("many", "", many)) == "<Tool many(…)>"
+    assert repr(schemask.Tool("odd", "", {"properties": 3})) == "<Tool odd()>"
+    assert repr(HERMES) == "<ChatFormat hermes>"
+    assert repr(HERMES.reader([])) == "<TurnReader hermes: 0 of 0 characters read>"
+    for form in chat.FORMATS.values():
+        assert (
+            repr(form.spec).startswith(f"<FormatSpec {form.name}: ") and len(repr(form.spec)) < 350
+        )
+    completion = MODEL.generate("a")
+    assert repr(completion).startswith("<Completion complete: ") and len(repr(completion)) < 120
+    assert repr(OpenAIModel(Client(), "m")) == "<OpenAIModel m>"  # type: ignore[arg-type]
+    assert repr(MODEL).startswith("<CallableModel of ")
 
 
 def test_what_cannot_be_pickled_says_why() -> None:

@@ -3,8 +3,15 @@
 Each adapter stands in the module of its library and imports it only when used.
 """
 
-from schemask.core.sampling import GREEDY, Sampling
-from schemask.models.base import CallableModel, ChatModel, ChatTurn, Completion, Model
+from schemask.models.base import (
+    GREEDY,
+    CallableModel,
+    ChatModel,
+    ChatTurn,
+    Completion,
+    Model,
+    Sampling,
+)
 from schemask.models.llama_cpp import LlamaCppModel
 from schemask.models.openai import OpenAIModel
 from schemask.models.transformers import TransformersModel

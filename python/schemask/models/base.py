@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from schemask.chat import ParsedTurn
 from schemask.core.generation import Completion as Completion
 from schemask.core.generation import Status, TextStream, check_prompt
-from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
+from schemask.core.sampling import GREEDY as GREEDY
+from schemask.core.sampling import Sampling as Sampling
+from schemask.core.sampling import check_is_sampling
 from schemask.errors import ModelError, shortened
 from schemask.tools import ToolsLike
 
@@ -110,6 +112,9 @@ class CallableModel:
         if not callable(function):
             raise ModelError(f"a function from prompt to text is called, not {shortened(function)}")
         self._function = function
+
+    def __repr__(self) -> str:
+        return f"<CallableModel of {shortened(self._function)}>"
 
     def generate(
         self,

@@ -35,6 +35,9 @@ class LlamaCppModel:
         self.vocabulary = vocabulary or Vocabulary.from_llama_cpp(llama)
         self._llama: Any = llama
 
+    def __repr__(self) -> str:
+        return f"<LlamaCppModel of {self.vocabulary.size} tokens>"
+
     def generate(
         self,
         prompt: str,

@@ -52,6 +52,9 @@ class OpenAIModel:
         self._model = model
         self._options = options
 
+    def __repr__(self) -> str:
+        return f"<OpenAIModel {self._model}>"
+
     def generate(
         self,
         prompt: str,

@@ -53,6 +53,9 @@ class TransformersModel:
         self._tokenizer: Any = tokenizer
         self._context: int | None = getattr(config, "max_position_embeddings", None)
 
+    def __repr__(self) -> str:
+        return f"<TransformersModel {type(self._model).__name__} of {self.vocabulary.size} tokens>"
+
     def generate(
         self,
         prompt: str,
