@@ -19,7 +19,7 @@ from tqdm import tqdm
 import schemask
 from schemask.demo import model_path
 from schemask.llama_cpp import Llama
-from schemask.models import LlamaCppModel
+from schemask.models import LlamaCppModel, Sampling
 
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9][-+.eE0-9]*')
 _INTEGER = re.compile("0|-?[1-9][0-9]{0,31}")
@@ -115,9 +115,11 @@ def main() -> None:
                 completion = model.generate(
                     prompt,
                     grammar=compiled,
-                    max_tokens=arguments.max_tokens,
-                    temperature=arguments.temperature,
-                    seed=seed,
+                    sampling=Sampling(
+                        max_tokens=arguments.max_tokens,
+                        temperature=arguments.temperature,
+                        seed=seed,
+                    ),
                 )
                 value = json.loads(completion.text)
                 numbers = [

@@ -17,7 +17,15 @@ from schemask.chat import FORMATS, HERMES, TOOL_CODE, ChatFormat, ParsedTurn, To
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import Error, FormatError, ModelError, ToolError
-from schemask.models import CallableModel, ChatTurn, Completion, LlamaCppModel, TransformersModel
+from schemask.models import (
+    GREEDY,
+    CallableModel,
+    ChatTurn,
+    Completion,
+    LlamaCppModel,
+    Sampling,
+    TransformersModel,
+)
 from schemask.tools import tool
 
 
@@ -70,16 +78,14 @@ class Parrot:
         prompt: str,
         *,
         grammar: CompiledGrammar | None = None,
-        max_tokens: int = 256,
+        sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        temperature: float = 0.0,
-        seed: int = 0,
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
         assert grammar is not None and not stop
         self.prompts.append(prompt)
         self.grammars.append(grammar)
-        matcher = grammar.matcher(max_tokens=max_tokens)
+        matcher = grammar.matcher(max_tokens=sampling.max_tokens)
         token_ids: list[int] = []
         for byte in self._texts.pop(0).encode():
             if not matcher.accept(byte):
@@ -88,7 +94,7 @@ class Parrot:
         for byte in matcher.completion():
             assert matcher.accept(byte)
             token_ids.append(byte)
-        status = "max_tokens" if len(token_ids) == max_tokens else "complete"
+        status = "max_tokens" if len(token_ids) == sampling.max_tokens else "complete"
         text = bytes(token_ids).decode()
         return Completion(text, token_ids, status, len(prompt), len(token_ids))
 
@@ -342,7 +348,7 @@ def test_limit_on_steps() -> None:
 
 
 def test_limit_on_tokens() -> None:
-    result = run_agent(Parrot("word " * 20), TOOLS, "Go.", max_tokens=20)
+    result = run_agent(Parrot("word " * 20), TOOLS, "Go.", sampling=Sampling(max_tokens=20))
     assert (result.status, result.answer) == ("max_tokens", None)
     (step,) = result.steps
     assert (step.status, step.text, step.tokens) == ("truncated", "word " * 4, 20)
@@ -359,7 +365,7 @@ def test_a_call_that_the_budget_closed_is_not_carried_out() -> None:
         return "sent"
 
     long = "On it." + TOOL_CODE.render_call("send", {"body": "Hi, I'm writing " * 20})
-    result = run_agent(Parrot(long), [send], "Go.", max_tokens=90)
+    result = run_agent(Parrot(long), [send], "Go.", sampling=Sampling(max_tokens=90))
     assert (result.status, result.answer, ran) == ("max_tokens", None, [])
     assert shape(result) == [("words", "truncated"), ("call", "truncated")]
     words, cut = result.steps
@@ -369,7 +375,13 @@ def test_a_call_that_the_budget_closed_is_not_carried_out() -> None:
     # The conversation can go on.
     assert run_agent(Parrot("Ok."), [send], result.messages).status == "answered"
 
-    result = run_agent(Parrot(long, "Ok."), [send], "Go.", max_tokens=90, carry_out_truncated=True)
+    result = run_agent(
+        Parrot(long, "Ok."),
+        [send],
+        "Go.",
+        sampling=Sampling(max_tokens=90),
+        carry_out_truncated=True,
+    )
     assert shape(result) == [("words", "ok"), ("call", "ok"), ("result", "ok"), ("words", "ok")]
     assert result.status == "answered" and len(ran) == 1
 
@@ -483,11 +495,13 @@ def test_a_chat_model_gets_messages() -> None:
     arguments = {"place": {"city": "Oslo"}}
     turn = ChatTurn(ParsedTurn("", [ToolCall("temperature", arguments)]), "complete", 5, 4)
     model = Endpoint(turn, ChatTurn(ParsedTurn("21.", []), "complete", 9, 2))
-    result = run_agent(model, TOOLS, "Go.", tool_choice="required", parallel=False, seed=3)
+    result = run_agent(
+        model, TOOLS, "Go.", tool_choice="required", parallel=False, sampling=Sampling(seed=3)
+    )
     assert (result.status, result.answer) == ("answered", "21.")
     assert [step.tokens for step in result.steps] == [4, 0, 2]
     assert [request["tool_choice"] for request in model.requests] == ["required", "auto"]
-    assert model.requests[0]["seed"] == 3 and model.requests[0]["parallel"] is False
+    assert model.requests[0]["sampling"].seed == 3 and model.requests[0]["parallel"] is False
     assert model.requests[1]["messages"] == result.messages[:-1]
 
 
@@ -512,9 +526,7 @@ def test_random_weights_make_valid_calls(
             tool_choice="required",
             parallel=False,
             max_steps=1,
-            max_tokens=64,
-            temperature=1.5,
-            seed=seed,
+            sampling=Sampling(max_tokens=64, temperature=1.5, seed=seed),
             carry_out_truncated=True,
         )
         assert shape(result) == [("call", "ok"), ("result", "ok")]

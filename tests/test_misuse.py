@@ -32,7 +32,7 @@ from schemask import (
 from schemask.agent import AgentResult, Step, run_agent
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.generation import check_vocabulary
-from schemask.models import CallableModel, LlamaCppModel, OpenAIModel, TransformersModel
+from schemask.models import CallableModel, LlamaCppModel, OpenAIModel, Sampling, TransformersModel
 from schemask.synth import generate
 
 BYTES = byte_vocabulary()
@@ -197,12 +197,17 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("client", lambda: OpenAIModel(None, "m")),  # type: ignore[arg-type]
     ("model", lambda: OpenAIModel(Client(), None)),  # type: ignore[arg-type]
     ("openai.OpenAI", lambda: OpenAIModel(AsyncClient(), "m")),  # type: ignore[arg-type]
-    ("temperature", lambda: remote(temperature=-1)),
-    ("temperature", lambda: remote(temperature="hot")),
-    ("max_tokens", lambda: remote(max_tokens=0)),
-    ("max_tokens", lambda: remote(max_tokens=None)),
-    ("seed", lambda: remote(seed=-1)),
-    ("seed", lambda: remote(seed=1.5)),
+    ("temperature", lambda: remote(sampling=Sampling(temperature=-1))),
+    ("temperature", lambda: remote(sampling=Sampling(temperature="hot"))),
+    ("max_tokens", lambda: remote(sampling=Sampling(max_tokens=0))),
+    ("max_tokens", lambda: remote(sampling=Sampling(max_tokens=None))),
+    ("sampling", lambda: remote(sampling=3)),
+    ("sampling", lambda: agent(sampling=None)),
+    ("sampling", lambda: synth(sampling={})),
+    ("sampling", lambda: MODEL.generate("a", sampling=9)),  # type: ignore[arg-type]
+    ("top_p", lambda: Sampling(top_p=2)),
+    ("seed", lambda: remote(sampling=Sampling(seed=-1))),
+    ("seed", lambda: remote(sampling=Sampling(seed=1.5))),
     ("model", lambda: agent(model=lambda prompt: prompt)),
     ("model", lambda: agent(model=None)),
     ("tools", lambda: agent(tools=None)),
@@ -215,9 +220,9 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("tool_choice", lambda: agent(tool_choice="required")),
     ("max_steps", lambda: agent(max_steps=0)),
     ("max_steps", lambda: agent(max_steps="8")),
-    ("max_tokens", lambda: agent(max_tokens=-1)),
-    ("temperature", lambda: agent(temperature=-0.5)),
-    ("seed", lambda: agent(seed=None)),
+    ("max_tokens", lambda: agent(sampling=Sampling(max_tokens=-1))),
+    ("temperature", lambda: agent(sampling=Sampling(temperature=-0.5))),
+    ("seed", lambda: agent(sampling=Sampling(seed=None))),
     ("content", lambda: agent(system=3)),
     ("teacher", lambda: synth(teacher=3)),
     ("tools", lambda: synth(tools=[])),
@@ -230,8 +235,8 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("parallel", lambda: synth(parallel=float("nan"))),
     ("shares", lambda: synth(words=0.6, parallel=0.6)),
     ("attempts", lambda: synth(attempts=0)),
-    ("temperature", lambda: synth(temperature=-1)),
-    ("max_tokens", lambda: synth(max_tokens=0)),
+    ("temperature", lambda: synth(sampling=Sampling(temperature=-1))),
+    ("max_tokens", lambda: synth(sampling=Sampling(max_tokens=0))),
     ("nowhere", lambda: synth()),
     # What would be taken for its opposite, or for something else, without a word.
     ("additional_properties", lambda: from_schema({}, additional_properties="no")),
@@ -273,7 +278,7 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("prompt", lambda: MODEL.generate("\ud800")),
     ("stop", lambda: MODEL.generate("a", stop=None)),  # type: ignore[arg-type]
     ("on_text", lambda: MODEL.generate("a", on_text=3)),  # type: ignore[arg-type]
-    ("max_tokens", lambda: MODEL.generate("a", max_tokens=0)),
+    ("max_tokens", lambda: MODEL.generate("a", sampling=Sampling(max_tokens=0))),
     ("model", lambda: TransformersModel(None, None)),  # type: ignore[arg-type]
     ("vocabulary", lambda: LlamaCppModel(None, "gpt2")),  # type: ignore[arg-type]
 ]
@@ -361,12 +366,22 @@ USES: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (chat.messages_from_example, {"example": {"messages": []}}),
     (chat.ParsedTurn.from_message, {"message": {"role": "assistant", "content": ""}}),
     (chat.turn_of, {"events": []}),
-    (MODEL.generate, {"prompt": "", "max_tokens": 1, "stop": [], "temperature": 0, "seed": 0}),
+    (MODEL.generate, {"prompt": "", "sampling": Sampling(), "stop": []}),
+    (Sampling, {"max_tokens": 9, "temperature": 0, "top_p": 1, "seed": 0}),
     (agent, {"model": MODEL, "tools": [price], "messages": "Hi!", "format": "hermes"}),
-    (agent, {"tool_choice": "auto", "max_steps": 1, "max_tokens": 9, "system": "", "examples": []}),
-    (agent, {"parallel": True, "carry_out_truncated": True, "temperature": 0, "seed": 0}),
+    (
+        agent,
+        {
+            "tool_choice": "auto",
+            "max_steps": 1,
+            "sampling": Sampling(),
+            "system": "",
+            "examples": [],
+        },
+    ),
+    (agent, {"parallel": True, "carry_out_truncated": True}),
     (synth, {"teacher": MODEL, "tools": [price], "count": 0, "path": "/dev/null/x", "seed": 0}),
-    (synth, {"words": 0, "parallel": 0, "attempts": 1, "resume": True, "max_tokens": 1}),
+    (synth, {"words": 0, "parallel": 0, "attempts": 1, "resume": True, "sampling": Sampling()}),
     (LlamaCppModel, {"llama": None, "vocabulary": None}),
     (TransformersModel, {"model": None, "tokenizer": None, "vocabulary": None}),
     (OpenAIModel, {"client": None, "model": "m"}),
@@ -516,6 +531,20 @@ def test_what_is_printed_is_short() -> None:
     assert repr(step).startswith("<Step words ok: 'word word") and len(repr(step)) < 120
     assert repr(result).startswith("<AgentResult answered after 1 steps: 'word")
     assert len(repr(result)) < 130
+    assert repr(price) == "<Tool price(symbol)>"
+    many = {"properties": {f"argument_{i}": {} for i in range(99)}}
+    assert repr(schemask.Tool("many", "", many)) == "<Tool many(…)>"
+    assert repr(schemask.Tool("odd", "", {"properties": 3})) == "<Tool odd()>"
+    assert repr(HERMES) == "<ChatFormat hermes>"
+    assert repr(HERMES.reader([])) == "<TurnReader hermes: 0 of 0 characters read>"
+    for form in chat.FORMATS.values():
+        assert (
+            repr(form.spec).startswith(f"<FormatSpec {form.name}: ") and len(repr(form.spec)) < 350
+        )
+    completion = MODEL.generate("a")
+    assert repr(completion).startswith("<Completion complete: ") and len(repr(completion)) < 120
+    assert repr(OpenAIModel(Client(), "m")) == "<OpenAIModel m>"  # type: ignore[arg-type]
+    assert repr(MODEL).startswith("<CallableModel of ")
 
 
 def test_what_cannot_be_pickled_says_why() -> None:

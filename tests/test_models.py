@@ -25,6 +25,7 @@ from schemask.models import (
     LlamaCppModel,
     Model,
     OpenAIModel,
+    Sampling,
     TransformersModel,
 )
 
@@ -114,9 +115,7 @@ def test_grammar_holds_within_any_budget(local: Any) -> None:
         completion = local.generate(
             "A person as JSON: ",
             grammar=compiled,
-            max_tokens=max_tokens,
-            temperature=1.5,
-            seed=max_tokens,
+            sampling=Sampling(max_tokens=max_tokens, temperature=1.5, seed=max_tokens),
             on_text=pieces.append,
         )
         person = json.loads(completion.text)
@@ -130,11 +129,15 @@ def test_grammar_holds_within_any_budget(local: Any) -> None:
 def test_words_under_a_grammar_say_when_they_were_cut(local: Any) -> None:
     string = Grammar.from_json_schema({"type": "string"}, whitespace="compact")
     compiled = string.compile(local.vocabulary)
-    completion = local.generate("Once upon a time", grammar=compiled, max_tokens=6)
+    completion = local.generate(
+        "Once upon a time", grammar=compiled, sampling=Sampling(max_tokens=6)
+    )
     assert completion.status == "max_tokens"
     assert isinstance(json.loads(completion.text), str)
     fixed = Grammar.from_json_schema({"const": "yes"}, whitespace="compact")
-    completion = local.generate("Say:", grammar=fixed.compile(local.vocabulary), max_tokens=20)
+    completion = local.generate(
+        "Say:", grammar=fixed.compile(local.vocabulary), sampling=Sampling(max_tokens=20)
+    )
     # A model without sense may well spell it by escapes.
     assert (json.loads(completion.text), completion.status) == ("yes", "complete")
 
@@ -147,12 +150,12 @@ def test_a_text_is_complete_only_if_the_budget_changed_nothing(local: Any) -> No
         whitespace="spaced",
     ).compile(local.vocabulary)
     prompt = 'Like {"name": "Alexandra", "age": 7}: '
-    free = local.generate(prompt, grammar=compiled, max_tokens=200)
+    free = local.generate(prompt, grammar=compiled, sampling=Sampling(max_tokens=200))
     assert free.status == "complete"
     needed = free.completion_tokens
     verdicts = set()
     for max_tokens in (14, needed - 3, needed - 1, needed, needed + 1, needed + 9):
-        bound = local.generate(prompt, grammar=compiled, max_tokens=max_tokens)
+        bound = local.generate(prompt, grammar=compiled, sampling=Sampling(max_tokens=max_tokens))
         if bound.status == "complete":
             assert (bound.text, bound.completion_tokens < max_tokens) == (free.text, True)
         assert bound.status == "complete" or max_tokens <= needed + 8
@@ -163,34 +166,53 @@ def test_a_text_is_complete_only_if_the_budget_changed_nothing(local: Any) -> No
 def test_sampled_texts_are_complete_only_if_no_wish_was_forbidden(local: Any) -> None:
     words = Grammar.from_json_schema({"type": "string"}, whitespace="compact")
     compiled = words.compile(local.vocabulary)
-    options: dict[str, Any] = {"grammar": compiled, "temperature": 1.0}
     statuses = set()
     for seed in range(6):
-        bound = local.generate("Say a word:", max_tokens=16, seed=seed, **options)
+        bound = local.generate(
+            "Say a word:",
+            grammar=compiled,
+            sampling=Sampling(max_tokens=16, temperature=1.0, seed=seed),
+        )
         statuses.add(bound.status)
         if bound.status == "complete":
-            free = local.generate("Say a word:", max_tokens=64, seed=seed, **options)
+            free = local.generate(
+                "Say a word:",
+                grammar=compiled,
+                sampling=Sampling(max_tokens=64, temperature=1.0, seed=seed),
+            )
             assert bound.text == free.text
     assert "max_tokens" in statuses
 
 
 def test_without_a_grammar(local: Any) -> None:
     pieces: list[str] = []
-    whole = local.generate("The sky is", max_tokens=12, on_text=pieces.append)
+    whole = local.generate("The sky is", sampling=Sampling(max_tokens=12), on_text=pieces.append)
     assert whole.text == "".join(pieces)
     assert whole.status == "max_tokens" and len(whole.token_ids) == 12
 
     middle = whole.text[3:5]
-    cut = local.generate("The sky is", max_tokens=12, stop=["never there", middle])
+    cut = local.generate(
+        "The sky is", sampling=Sampling(max_tokens=12), stop=["never there", middle]
+    )
     assert cut.status == "stop"
     assert cut.text == whole.text[: whole.text.index(middle)]
     assert cut.token_ids == whole.token_ids[: len(cut.token_ids)]
 
 
+def test_top_p(local: Any) -> None:
+    """Of the least share, only the likeliest token is left."""
+    for grammar in (None, Grammar.from_regex("[a-z ]*").compile(local.vocabulary)):
+        greedy = local.generate("Today", grammar=grammar, sampling=Sampling(max_tokens=4))
+        for seed in range(3):
+            sampling = Sampling(max_tokens=4, temperature=1.0, top_p=1e-9, seed=seed)
+            drawn = local.generate("Today", grammar=grammar, sampling=sampling)
+            assert drawn.token_ids == greedy.token_ids
+
+
 def test_seeds(local: Any) -> None:
     def sample(seed: int) -> list[int]:
-        options = {"max_tokens": 8, "temperature": 1.0, "seed": seed}
-        token_ids: list[int] = local.generate("Today I saw", **options).token_ids
+        sampling = Sampling(max_tokens=8, temperature=1.0, seed=seed)
+        token_ids: list[int] = local.generate("Today I saw", sampling=sampling).token_ids
         return token_ids
 
     assert sample(1) == sample(1)
@@ -201,32 +223,34 @@ def test_prompt_that_fills_the_context(local: Any) -> None:
     with pytest.raises(ModelError, match="no room"):
         local.generate("word " * 2000)
     nearly = "word " * 1015
-    completion = local.generate(nearly, max_tokens=50)
+    completion = local.generate(nearly, sampling=Sampling(max_tokens=50))
     assert completion.status == "max_tokens"
     assert completion.prompt_tokens + completion.completion_tokens <= 1024
 
 
 def test_llama_cpp_is_what_the_library_writes(small: LlamaCppModel, llama: Any) -> None:
     prompt = asked("What is the capital of France?")
-    ours = small.generate(prompt, max_tokens=8)
+    ours = small.generate(prompt, sampling=Sampling(max_tokens=8))
     theirs = llama.create_completion(prompt, max_tokens=8, temperature=0)
     assert ours.text == theirs["choices"][0]["text"]
     assert ours.prompt_tokens == theirs["usage"]["prompt_tokens"]
 
 
 def test_llama_cpp_reads_special_tokens_in_the_prompt(small: LlamaCppModel) -> None:
-    plain = small.generate("a", max_tokens=1).prompt_tokens
-    assert small.generate("a<|im_end|>", max_tokens=1).prompt_tokens == plain + 1
+    plain = small.generate("a", sampling=Sampling(max_tokens=1)).prompt_tokens
+    assert small.generate("a<|im_end|>", sampling=Sampling(max_tokens=1)).prompt_tokens == plain + 1
 
 
 def test_llama_cpp_leaves_no_sampler_behind(small: LlamaCppModel, llama: Any) -> None:
-    small.generate("a", max_tokens=1, temperature=1.0)
+    small.generate("a", sampling=Sampling(max_tokens=1, temperature=1.0))
     assert llama._sampler is None
 
 
 def test_transformers_ends_at_any_stop_token(tiny: TransformersModel) -> None:
     grammar = Grammar.from_json_schema({"enum": ["a", "b"]}, whitespace="compact")
-    completion = tiny.generate("x", grammar=grammar.compile(tiny.vocabulary), max_tokens=5)
+    completion = tiny.generate(
+        "x", grammar=grammar.compile(tiny.vocabulary), sampling=Sampling(max_tokens=5)
+    )
     assert completion.status == "complete"
     assert not set(completion.token_ids) & set(tiny.vocabulary.stop_token_ids)
 
@@ -237,7 +261,7 @@ def test_transformers_leaves_the_global_generator_alone(tiny: TransformersModel)
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    tiny.generate("x", max_tokens=3, temperature=1.0, seed=1)
+    tiny.generate("x", sampling=Sampling(max_tokens=3, temperature=1.0, seed=1))
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -316,7 +340,9 @@ TOOL = {
 def test_remote_completion(server: ChatServer, remote: OpenAIModel) -> None:
     assert isinstance(remote, Model) and isinstance(remote, ChatModel)
     server.will_say("One. Two.")
-    completion = remote.generate("Count.", max_tokens=9, temperature=0.5, seed=3, stop=[" T"])
+    completion = remote.generate(
+        "Count.", sampling=Sampling(max_tokens=9, temperature=0.5, seed=3), stop=[" T"]
+    )
     assert (completion.text, completion.status) == ("One.", "stop")
     assert (completion.prompt_tokens, completion.completion_tokens) == (7, 3)
     assert server.requests == [
@@ -328,6 +354,9 @@ def test_remote_completion(server: ChatServer, remote: OpenAIModel) -> None:
             "seed": 3,
         }
     ]
+    server.will_say("One")
+    remote.generate("Count.", sampling=Sampling(top_p=0.5))
+    assert server.requests[1]["top_p"] == 0.5
     server.will_say("One", finish="length")
     assert remote.generate("Count.").status == "max_tokens"
 

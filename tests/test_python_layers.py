@@ -38,7 +38,7 @@ LAYERS = (
     # core
     {"core"},
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
-    {"core.byte_vocabulary", "core.grammar"},
+    {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     # plug-ins
     {"transformers", "llama_cpp"},
     # models

@@ -22,7 +22,7 @@ import pytest
 
 import schemask
 from schemask.chat import HERMES, TOOL_CODE
-from schemask.models import CallableModel, LlamaCppModel, OpenAIModel
+from schemask.models import CallableModel, LlamaCppModel, OpenAIModel, Sampling
 from schemask.synth import TeacherRequest, generate
 from schemask.tools import ToolSet, tool
 
@@ -417,7 +417,12 @@ def test_an_endpoint_teaches(
 def test_a_local_model_teaches_under_the_grammar(tmp_path: Path, llama: Any) -> None:
     """A small base model: what it writes is valid, and a run that goes on writes the same."""
     model = LlamaCppModel(llama)
-    options: dict[str, Any] = {"words": 0, "parallel": 0, "max_tokens": 160, "progress": False}
+    options: dict[str, Any] = {
+        "words": 0,
+        "parallel": 0,
+        "sampling": Sampling(max_tokens=160, temperature=0.8),
+        "progress": False,
+    }
     report = generate(model, TOOLS, 2, tmp_path / "whole", **options)
     assert report.written == 2
     assert report.refused["invalid"] == 0

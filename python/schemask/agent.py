@@ -17,8 +17,9 @@ from schemask.chat import (
     chat_format,
     check_messages,
 )
-from schemask.core.generation import Completion, check_count, check_sampling
+from schemask.core.generation import Completion, check_count
 from schemask.core.grammar import Grammar
+from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.errors import FormatError, ModelError, ToolError, check_flags, shortened
 from schemask.models.base import ChatModel, Model
 from schemask.tools import ToolSet, ToolsLike, result_text
@@ -97,11 +98,9 @@ def run_agent(
     tool_choice: str = "auto",
     parallel: bool = True,
     max_steps: int = 8,
-    max_tokens: int = 256,
+    sampling: Sampling = GREEDY,
     system: str | None = None,
     examples: Sequence[Sequence[Mapping[str, Any]]] = (),
-    temperature: float = 0.0,
-    seed: int = 0,
     carry_out_truncated: bool = False,
     on_step: Callable[[Step], None] | None = None,
 ) -> AgentResult:
@@ -114,8 +113,8 @@ def run_agent(
     A model that makes the calls of its last turn once more, and gets the same results, would go on
     so: the run ends.
 
-    A turn that `max_tokens` cut ends the run, too, and its calls are not carried out: a budget
-    closes a call in form, but in the middle of what the model had to say.
+    A turn that `sampling.max_tokens` cut ends the run, too, and its calls are not carried out: a
+    budget closes a call in form, but in the middle of what the model had to say.
 
     Args:
         model: A `Model`, or a `ChatModel`, which gets messages instead of a prompt.
@@ -126,11 +125,9 @@ def run_agent(
             ones are "auto".
         parallel: Whether one turn may hold several calls.
         max_steps: Limit on the turns of the model.
-        max_tokens: Limit on the tokens of one turn.
+        sampling: How the tokens of each turn are chosen, and how many it may have.
         system: Text of a system turn to put first.
         examples: Conversations to show before this one, for models that were never tuned to chat.
-        temperature: 0 is greedy.
-        seed: Makes sampling repeatable.
         carry_out_truncated: Whether calls of a turn that `max_tokens` cut are carried out all the
             same, and the run goes on.
         on_step: Called with each step as soon as it is complete.
@@ -148,7 +145,7 @@ def run_agent(
         if tool.function is None:
             raise ToolError(f"{tool.name}: a definition without a Python function cannot be called")
     check_count("max_steps", max_steps)
-    check_sampling(max_tokens, temperature, seed)
+    check_is_sampling(sampling)
     check_flags(ModelError, parallel=parallel, carry_out_truncated=carry_out_truncated)
     if on_step is not None and not callable(on_step):
         raise ModelError(f"on_step is a function of a step, not {shortened(on_step)}")
@@ -168,7 +165,7 @@ def run_agent(
     head += [message for example in examples for message in check_messages(example)]
 
     form = chat_format(format)
-    writer = _TurnWriter(model, tool_set, form, parallel, max_tokens, temperature, seed)
+    writer = _TurnWriter(model, tool_set, form, parallel, sampling)
     steps: list[Step] = []
 
     def record(step: Step) -> None:
@@ -233,19 +230,13 @@ class _TurnWriter:
         tools: ToolSet,
         form: ChatFormat,
         parallel: bool,
-        max_tokens: int,
-        temperature: float,
-        seed: int,
+        sampling: Sampling,
     ) -> None:
         self._model = model
         self._tools = tools
         self._form = form
         self._parallel = parallel
-        self._sampling: dict[str, Any] = {
-            "max_tokens": max_tokens,
-            "temperature": temperature,
-            "seed": seed,
-        }
+        self._sampling = sampling
         self._compiled: dict[str, CompiledGrammar] = {}
 
     def write(self, messages: list[Message], choice: str) -> _Turn:
@@ -266,7 +257,7 @@ class _TurnWriter:
                     tools=self._tools,
                     tool_choice=choice,
                     parallel=self._parallel,
-                    **self._sampling,
+                    sampling=self._sampling,
                 )
                 parsed, text = answer.turn, answer.turn.content
                 tokens, cut = answer.completion_tokens, answer.status == "max_tokens"
@@ -288,13 +279,13 @@ class _TurnWriter:
     def _complete(self, model: Model, messages: list[Message], choice: str) -> Completion:
         prompt = self._form.render(messages, self._tools, add_generation_prompt=True)
         if model.vocabulary is None:
-            return model.generate(prompt, stop=self._form.stops, **self._sampling)
+            return model.generate(prompt, stop=self._form.stops, sampling=self._sampling)
         if choice not in self._compiled:
             grammar = Grammar.from_tools(
                 self._tools, format=self._form, tool_choice=choice, parallel=self._parallel
             )
             self._compiled[choice] = grammar.compile(model.vocabulary)
-        return model.generate(prompt, grammar=self._compiled[choice], **self._sampling)
+        return model.generate(prompt, grammar=self._compiled[choice], sampling=self._sampling)
 
 
 def _text(call: ToolCall) -> str:

@@ -28,6 +28,7 @@ from schemask.errors import (
 from schemask.tools import Tool, ToolSet
 
 if TYPE_CHECKING:
+    from schemask.core.sampling import Sampling
     from schemask.models.base import Model
 
 CONTEXT_TOKENS = 4096
@@ -264,6 +265,14 @@ def _add_sampling(parser: argparse.ArgumentParser, *, max_tokens: int, temperatu
     )
 
 
+def _sampling(options: argparse.Namespace) -> Sampling:
+    from schemask.core.sampling import Sampling
+
+    return Sampling(
+        max_tokens=options.max_tokens, temperature=options.temperature, seed=options.seed
+    )
+
+
 def _whole(least: int) -> Callable[[str], int]:
     def whole(text: str) -> int:
         value = int(text)
@@ -315,8 +324,7 @@ def _synth(options: argparse.Namespace) -> int:
         options.out,
         seed=options.seed,
         **shares,
-        temperature=options.temperature,
-        max_tokens=options.max_tokens,
+        sampling=_sampling(options),
         progress=sys.stderr.isatty(),
     )
     refused = ", ".join(f"{count} {reason}" for reason, count in report.refused.items())
@@ -427,9 +435,7 @@ def _generate(options: argparse.Namespace) -> int:
     completion = model.generate(
         options.prompt,
         grammar=grammar.compile(model.vocabulary),
-        max_tokens=options.max_tokens,
-        temperature=options.temperature,
-        seed=options.seed,
+        sampling=_sampling(options),
     )
     print(completion.text, flush=True)
     if completion.status == "max_tokens":

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from schemask.agent import AgentResult, Step, run_agent
 from schemask.chat import TOOL_CODE, Message
+from schemask.core.sampling import Sampling
 from schemask.errors import ModelError
 from schemask.models.base import Model
 from schemask.tools import Tool, result_text, tool
@@ -126,5 +127,11 @@ def run(
     prompt = TOOL_CODE.render([{"role": "user", "content": question}], add_generation_prompt=True)
     section("Prompt", f"after {len(EXAMPLES)} worked examples", prompt.rstrip())
     return run_agent(
-        model, TOOLS, question, system=SYSTEM, examples=EXAMPLES, max_tokens=64, on_step=show_step
+        model,
+        TOOLS,
+        question,
+        system=SYSTEM,
+        examples=EXAMPLES,
+        sampling=Sampling(max_tokens=64),
+        on_step=show_step,
     )

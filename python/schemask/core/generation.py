@@ -39,6 +39,9 @@ class Completion:
     prompt_tokens: int
     completion_tokens: int
 
+    def __repr__(self) -> str:
+        return f"<Completion {self.status}: {shortened(self.text)}>"
+
 
 class TextStream:
     """Turns the bytes of tokens into text, watches for stop strings, and reports what is certain.

@@ -3,12 +3,21 @@
 Each adapter stands in the module of its library and imports it only when used.
 """
 
-from schemask.models.base import CallableModel, ChatModel, ChatTurn, Completion, Model
+from schemask.models.base import (
+    GREEDY,
+    CallableModel,
+    ChatModel,
+    ChatTurn,
+    Completion,
+    Model,
+    Sampling,
+)
 from schemask.models.llama_cpp import LlamaCppModel
 from schemask.models.openai import OpenAIModel
 from schemask.models.transformers import TransformersModel
 
 __all__ = [
+    "GREEDY",
     "CallableModel",
     "ChatModel",
     "ChatTurn",
@@ -16,5 +25,6 @@ __all__ = [
     "LlamaCppModel",
     "Model",
     "OpenAIModel",
+    "Sampling",
     "TransformersModel",
 ]

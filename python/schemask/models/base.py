@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from schemask.chat import ParsedTurn
 from schemask.core.generation import Completion as Completion
-from schemask.core.generation import Status, TextStream, check_prompt, check_sampling
+from schemask.core.generation import Status, TextStream, check_prompt
+from schemask.core.sampling import GREEDY as GREEDY
+from schemask.core.sampling import Sampling as Sampling
+from schemask.core.sampling import check_is_sampling
 from schemask.errors import ModelError, shortened
 from schemask.tools import ToolsLike
 
@@ -45,10 +48,8 @@ class Model(Protocol):
         prompt: str,
         *,
         grammar: CompiledGrammar | None = None,
-        max_tokens: int = 256,
+        sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        temperature: float = 0.0,
-        seed: int = 0,
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
         """Continues `prompt`.
@@ -56,12 +57,10 @@ class Model(Protocol):
         Args:
             prompt: The text to continue; special tokens may be spelt in it.
             grammar: What the text must match, compiled for `vocabulary`. The text then ends valid
-                within `max_tokens`.
-            max_tokens: Limit on generated tokens. The status is "max_tokens" whenever it had a say
-                in the text, also where a grammar closed the text in time.
+                within `sampling.max_tokens`.
+            sampling: How tokens are chosen. The status is "max_tokens" whenever the limit on tokens
+                had a say in the text, also where a grammar closed the text in time.
             stop: Texts at which to end; none of them is part of the result.
-            temperature: 0 is greedy.
-            seed: Makes sampling repeatable.
             on_text: Called with each piece of text once it is certain to be part of the result.
 
         Raises:
@@ -81,11 +80,16 @@ class ChatModel(Protocol):
         tools: ToolsLike = (),
         tool_choice: str = "auto",
         parallel: bool = True,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
+        sampling: Sampling = GREEDY,
     ) -> ChatTurn:
         """The next turn; names and arguments of its calls are not validated.
+
+        Args:
+            messages: The conversation, in the shape of transformers' chat templates.
+            tools: The tools that the turn may call.
+            tool_choice: "auto", "required", "none" or the name of a tool.
+            parallel: Whether the turn may hold several calls.
+            sampling: How tokens are chosen.
 
         Raises:
             ModelError: No answer, or one that was filtered or refused.
@@ -97,6 +101,9 @@ class CallableModel:
     """Any function from prompt to text as a `Model`, such as `lambda prompt: ...`.
 
     It cannot be constrained, and it sets limits, temperature and seed itself.
+
+    Args:
+        function: Called with each prompt; returns the whole answer.
     """
 
     vocabulary = None
@@ -106,20 +113,21 @@ class CallableModel:
             raise ModelError(f"a function from prompt to text is called, not {shortened(function)}")
         self._function = function
 
+    def __repr__(self) -> str:
+        return f"<CallableModel of {shortened(self._function)}>"
+
     def generate(
         self,
         prompt: str,
         *,
         grammar: CompiledGrammar | None = None,
-        max_tokens: int = 256,
+        sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        temperature: float = 0.0,
-        seed: int = 0,
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
-        """As `Model.generate`; `max_tokens`, `temperature` and `seed` have no effect."""
+        """As `Model.generate`; `sampling` has no effect."""
         check_prompt(prompt)
-        check_sampling(max_tokens, temperature, seed)
+        check_is_sampling(sampling)
         if grammar is not None:
             raise ModelError("a plain callable cannot be constrained by a grammar")
         stream = TextStream(stop, on_text)

@@ -11,9 +11,9 @@ from schemask.core.generation import (
     TextStream,
     check_is_vocabulary,
     check_prompt,
-    check_sampling,
     token_limit,
 )
+from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -35,56 +35,56 @@ class LlamaCppModel:
         self.vocabulary = vocabulary or Vocabulary.from_llama_cpp(llama)
         self._llama: Any = llama
 
+    def __repr__(self) -> str:
+        return f"<LlamaCppModel of {self.vocabulary.size} tokens>"
+
     def generate(
         self,
         prompt: str,
         *,
         grammar: CompiledGrammar | None = None,
-        max_tokens: int = 256,
+        sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        temperature: float = 0.0,
-        seed: int = 0,
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
         """As `Model.generate`. The limit on tokens is cut to what the context still holds."""
         check_prompt(prompt)
-        check_sampling(max_tokens, temperature, seed)
+        check_is_sampling(sampling)
         if grammar is None:
-            return self._continue(prompt, max_tokens, stop, temperature, seed, on_text)
+            return self._continue(prompt, sampling, stop, on_text)
         from schemask.llama_cpp import complete
 
         return complete(
             self._llama,
             prompt,
             grammar,
-            max_tokens=max_tokens,
+            max_tokens=sampling.max_tokens,
             stop=stop,
-            temperature=temperature,
-            seed=seed,
+            temperature=sampling.temperature,
+            seed=sampling.seed,
             on_text=on_text,
+            **_cuts(sampling),
         )
 
     def _continue(
         self,
         prompt: str,
-        max_tokens: int,
+        sampling: Sampling,
         stop: Sequence[str],
-        temperature: float,
-        seed: int,
         on_text: Callable[[str], None] | None,
     ) -> Completion:
         from schemask.llama_cpp import encode_prompt
 
         prompt_ids = encode_prompt(self._llama, prompt)
-        limit = token_limit(max_tokens, len(prompt_ids), self._llama.n_ctx())
+        limit = token_limit(sampling.max_tokens, len(prompt_ids), self._llama.n_ctx())
         stream = TextStream(stop, on_text)
         stop_ids = set(self.vocabulary.stop_token_ids)
         token_ids: list[int] = []
         status: Status = "max_tokens"
-        if temperature > 0:
+        if sampling.temperature > 0:
             self._llama.reset()  # for the sake of the seed; see schemask.llama_cpp.complete
-        self._llama.set_seed(seed)
-        tokens = self._llama.generate(prompt_ids, temp=temperature)
+        self._llama.set_seed(sampling.seed)
+        tokens = self._llama.generate(prompt_ids, temp=sampling.temperature, **_cuts(sampling))
         try:
             for token in tokens:
                 if token in stop_ids:
@@ -101,3 +101,8 @@ class LlamaCppModel:
             # A later `Llama.sample` would go on with this sampler, whatever its own arguments say.
             self._llama._sampler = None
         return Completion(stream.finish(), token_ids, status, len(prompt_ids), len(token_ids))
+
+
+def _cuts(sampling: Sampling) -> dict[str, Any]:
+    """What is not left to the library."""
+    return {} if sampling.top_p is None else {"top_p": sampling.top_p}

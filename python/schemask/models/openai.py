@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemask.chat import ParsedTurn, check_messages
-from schemask.core.generation import Completion, Status, TextStream, check_prompt, check_sampling
+from schemask.core.generation import Completion, Status, TextStream, check_prompt
+from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.errors import FormatError, ModelError, missing, shortened
 from schemask.models.base import ChatTurn
 from schemask.tools import ToolSet, ToolsLike
@@ -50,15 +52,16 @@ class OpenAIModel:
         self._model = model
         self._options = options
 
+    def __repr__(self) -> str:
+        return f"<OpenAIModel {self._model}>"
+
     def generate(
         self,
         prompt: str,
         *,
         grammar: CompiledGrammar | None = None,
-        max_tokens: int = 256,
+        sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        temperature: float = 0.0,
-        seed: int = 0,
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
         """As `Model.generate`: `prompt` is one message of the user, and the answer the text.
@@ -66,14 +69,11 @@ class OpenAIModel:
         Stop strings are searched here, since endpoints differ in how many they take.
         """
         check_prompt(prompt)
-        check_sampling(max_tokens, temperature, seed)
+        check_is_sampling(sampling)
         if grammar is not None:
             raise ModelError("a remote model cannot be constrained by a grammar")
         answer = self._request(
-            [{"role": "user", "content": prompt}],
-            max_tokens=max_tokens,
-            temperature=temperature,
-            seed=seed,
+            [{"role": "user", "content": prompt}], **dataclasses.asdict(sampling)
         )
         stream = TextStream(stop, on_text)
         stream.feed((answer.choices[0].message.content or "").encode("utf-8", "backslashreplace"))
@@ -88,12 +88,10 @@ class OpenAIModel:
         tools: ToolsLike = (),
         tool_choice: str = "auto",
         parallel: bool = True,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
+        sampling: Sampling = GREEDY,
     ) -> ChatTurn:
         """As `ChatModel.chat`. A turn cut off inside a call is "max_tokens" and has no calls."""
-        check_sampling(max_tokens, temperature, seed)
+        check_is_sampling(sampling)
         request: dict[str, Any] = {}
         if definitions := ToolSet.of(tools).definitions:
             named = {"type": "function", "function": {"name": tool_choice}}
@@ -103,13 +101,7 @@ class OpenAIModel:
             )
             if not parallel:
                 request["parallel_tool_calls"] = False
-        answer = self._request(
-            _to_openai(messages),
-            max_tokens=max_tokens,
-            temperature=temperature,
-            seed=seed,
-            **request,
-        )
+        answer = self._request(_to_openai(messages), **dataclasses.asdict(sampling), **request)
         message, status = answer.choices[0].message, _status(answer)
         calls = [
             {"function": {"name": call.function.name, "arguments": call.function.arguments}}

@@ -15,10 +15,10 @@ from schemask.core.generation import (
     check_is_vocabulary,
     check_model,
     check_prompt,
-    check_sampling,
     check_vocabulary,
     token_limit,
 )
+from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import GenerationError, ModelError
 
@@ -53,15 +53,16 @@ class TransformersModel:
         self._tokenizer: Any = tokenizer
         self._context: int | None = getattr(config, "max_position_embeddings", None)
 
+    def __repr__(self) -> str:
+        return f"<TransformersModel {type(self._model).__name__} of {self.vocabulary.size} tokens>"
+
     def generate(
         self,
         prompt: str,
         *,
         grammar: CompiledGrammar | None = None,
-        max_tokens: int = 256,
+        sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        temperature: float = 0.0,
-        seed: int = 0,
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
         """As `Model.generate`. The limit on tokens is cut to what the context still holds."""
@@ -71,7 +72,7 @@ class TransformersModel:
         from schemask.transformers import SchemaLogitsProcessor
 
         check_prompt(prompt)
-        check_sampling(max_tokens, temperature, seed)
+        check_is_sampling(sampling)
         if grammar is not None:
             check_compiled(grammar)
             encode = functools.partial(self._tokenizer.encode, add_special_tokens=False)
@@ -80,21 +81,23 @@ class TransformersModel:
         length = encoded["input_ids"].shape[1]
         if length == 0:
             raise ModelError("the prompt has no tokens, and the tokenizer puts none before it")
-        limit = token_limit(max_tokens, length, self._context)
+        limit = token_limit(sampling.max_tokens, length, self._context)
         stream = TextStream(stop, on_text)
         follower = _Follower(self.vocabulary, stream, length)
         processors = []
         if grammar is not None:
-            margin = 0.0 if temperature == 0 else math.inf
+            margin = 0.0 if sampling.temperature == 0 else math.inf
             processors = [SchemaLogitsProcessor(grammar, max_tokens=limit, margin=margin)]
-        sampling: dict[str, Any] = {"do_sample": False}
-        if temperature > 0:
-            sampling = {"do_sample": True, "temperature": temperature}
+        choosing: dict[str, Any] = {"do_sample": False}
+        if sampling.temperature > 0:
+            choosing = {"do_sample": True, "temperature": sampling.temperature}
+            if sampling.top_p is not None:
+                choosing["top_p"] = sampling.top_p
         with torch.random.fork_rng():
-            torch.manual_seed(seed)
+            torch.manual_seed(sampling.seed)
             self._model.generate(
                 **encoded,
-                **sampling,
+                **choosing,
                 num_beams=1,
                 num_return_sequences=1,
                 max_new_tokens=limit,

@@ -8,6 +8,7 @@ do).
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -23,8 +24,9 @@ from schemask._files import Journal
 from schemask._native import CompiledGrammar
 from schemask.chat import HERMES, TOOL_CODE, Message, call_schema, check_messages
 from schemask.core.byte_vocabulary import byte_vocabulary
-from schemask.core.generation import check_sampling
+from schemask.core.generation import check_count
 from schemask.core.grammar import Grammar, PropertyOrder
+from schemask.core.sampling import Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, Error, check_flags, shortened
 from schemask.models.base import Model
@@ -66,6 +68,9 @@ class TeacherRequest:
         return teacher_prompt(self.kind, self.tools, self.targets, self.hints)
 
 
+TEACHING = Sampling(max_tokens=512, temperature=0.8)
+"""How teachers write, unless told otherwise."""
+
 Teacher: TypeAlias = Model | Callable[[TeacherRequest], Mapping[str, Any]]
 
 
@@ -96,8 +101,7 @@ def generate(
     seed: int = 0,
     words: float = 0.1,
     parallel: float = 0.1,
-    temperature: float = 0.8,
-    max_tokens: int = 512,
+    sampling: Sampling = TEACHING,
     attempts: int = 16,
     resume: bool = True,
     progress: bool = True,
@@ -125,8 +129,8 @@ def generate(
         seed: Decides about everything that is drawn.
         words: Share of conversations in which no tool is called.
         parallel: Share of conversations in which one turn makes two calls.
-        temperature: Of the teacher, if it is a model.
-        max_tokens: Limit per conversation, if the teacher is a model.
+        sampling: How the teacher's tokens are chosen, if it is a model, and how many a conversation
+            may have; each request has a seed of its own instead of `sampling.seed`.
         attempts: How often to ask for a line before giving up.
         resume: False refuses to touch a file that has content.
         progress: Show a progress bar on standard error.
@@ -139,12 +143,13 @@ def generate(
     """
     tool_set = ToolSet.of(tools)
     place = _check_plan(tool_set, count, path, words, parallel, attempts)
-    check_sampling(max_tokens, temperature, seed)
+    check_count("seed", seed, least=0)
+    check_is_sampling(sampling)
     check_flags(DataError, resume=resume, progress=progress)
     if not isinstance(teacher, Model) and not callable(teacher):
         raise DataError(f"the teacher is a Model or a function, not {shortened(teacher)}")
     plan = _Plan(tool_set, seed, words, parallel)
-    writer = _ExampleWriter(teacher, temperature, max_tokens)
+    writer = _ExampleWriter(teacher, sampling)
     report = Report()
     with Journal(place) as journal:
         found = _continue(journal, tool_set, resume)
@@ -310,10 +315,9 @@ def _example_schema(tools: ToolSet, targets: Sequence[str]) -> Schema:
 class _ExampleWriter:
     """Gets one checked example from a teacher."""
 
-    def __init__(self, teacher: Teacher, temperature: float, max_tokens: int) -> None:
+    def __init__(self, teacher: Teacher, sampling: Sampling) -> None:
         self._teacher = teacher
-        self._temperature = temperature
-        self._max_tokens = max_tokens
+        self._sampling = sampling
         self._compiled: dict[tuple[str, str], CompiledGrammar] = {}
 
     def write(self, request: TeacherRequest) -> dict[str, Any]:
@@ -330,14 +334,12 @@ class _ExampleWriter:
             constraint["grammar"] = self._compile(request.schema, "schema", model.vocabulary)
         completion = model.generate(
             request.prompt,
-            max_tokens=self._max_tokens,
-            temperature=self._temperature,
-            seed=request.seed,
+            sampling=dataclasses.replace(self._sampling, seed=request.seed),
             **constraint,
         )
         # Under a grammar the text is valid even so, but words end in the middle.
         if completion.status == "max_tokens":
-            raise _Refused("cut off", f"cut off after {self._max_tokens} tokens")
+            raise _Refused("cut off", f"cut off after {self._sampling.max_tokens} tokens")
         return completion.text
 
     def _check(self, answer: object, request: TeacherRequest) -> dict[str, Any]:

@@ -85,6 +85,11 @@ class Tool(Generic[P, R]):
             message = f"{self.name}: the parameters hold a lone surrogate, at {place}"
             raise ToolError(message, pointer=place)
 
+    def __repr__(self) -> str:
+        properties = self.parameters.get("properties")
+        what = ", ".join(properties) if isinstance(properties, dict) else ""
+        return f"<Tool {self.name}({what if len(what) <= 80 else '…'})>"
+
     @classmethod
     def from_function(
         cls,
