@@ -15,7 +15,7 @@ LAYERS = (
     # schemas
     {"schemas"},
     {"schemas.schema", "schemas.value_types", "schemas.python_values"},
-    {"schemas.places", "schemas.property_order"},
+    {"schemas.places", "schemas.key_order"},
     # tools
     {"tools.definitions", "tools.docstrings"},
     {"tools.tool_set"},

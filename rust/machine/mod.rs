@@ -4,6 +4,7 @@ mod completion;
 mod ending_key;
 mod forced;
 mod gap;
+mod key_order;
 mod object;
 mod places;
 mod stack;

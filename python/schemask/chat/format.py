@@ -26,8 +26,8 @@ from schemask.chat.messages import Message, ParsedTurn, calls_of, check_messages
 from schemask.chat.reader import TurnReader, turn_of
 from schemask.chat.response_template import response_template
 from schemask.chat.spec import PLACEHOLDER, FormatSpec
-from schemask.errors import FormatError, check_flags, shortened
-from schemask.schemas.property_order import in_schema_order
+from schemask.errors import FormatError, LimitError, check_flags, shortened
+from schemask.schemas.key_order import KeyOrder
 from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import types_of
 from schemask.tools import ToolSet, ToolsLike
@@ -57,6 +57,7 @@ class ChatFormat(FormatSpec):
         Raises:
             FormatError: A message of another shape, or content that holds a marker of the format
                 and would be mistaken for it.
+            LimitError: To find the order of a call's arguments takes too much work.
         """
         return "".join(text for text, _ in self._pieces(messages, tools, add_generation_prompt))
 
@@ -73,7 +74,7 @@ class ChatFormat(FormatSpec):
             tools: As in `render`.
 
         Raises:
-            FormatError: As `render`.
+            FormatError: As `render`, and so is LimitError.
         """
         text, spans = "", []
         for piece, is_written in self._pieces(messages, tools, False):
@@ -133,7 +134,7 @@ class ChatFormat(FormatSpec):
             tools: As in `render`, for the order of arguments; those of other tools keep theirs.
 
         Raises:
-            FormatError: As `render`.
+            FormatError: As `render`, and so is LimitError.
         """
         checked = check_messages([message])[0]
         if checked["role"] != "assistant":
@@ -158,18 +159,27 @@ class ChatFormat(FormatSpec):
 
         Raises:
             FormatError: Arguments that JSON, or the notation of arguments, cannot spell.
+            LimitError: To find the order of the arguments takes too much work.
         """
         if not isinstance(name, str) or not isinstance(arguments, Mapping):
             wrong = shortened(name if isinstance(arguments, Mapping) else arguments)
             raise FormatError(f"a call has a name and an object of arguments, not {wrong}")
         if not isinstance(parameters, (Mapping, type(None))):
             raise FormatError(f"parameters are a JSON Schema, not {shortened(parameters)}")
+        order = None if parameters is None else KeyOrder(parameters)
+        return self._call(name, arguments, parameters, order, index)
+
+    def _call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        parameters: Schema | None,
+        order: KeyOrder | None,
+        index: int,
+    ) -> str:
         members = dict(arguments)
-        if parameters is not None:
-            try:
-                members = in_schema_order(members, parameters)
-            except RecursionError as error:
-                raise FormatError(f"the arguments of {name} are nested too deeply") from error
+        if order is not None:
+            members = _arranged(name, members, order)
         held = {"{id}": f"{index:09d}", "{index}": str(index), "{name}": name}
         if self.call == "{call}":
             held["{arguments}"] = members  # type: ignore[assignment]
@@ -320,12 +330,12 @@ class ChatFormat(FormatSpec):
         return opening + body + closing
 
     def _assistant(self, message: Message, tools: ToolSet) -> str:
-        parts = [
-            self.render_call(
-                name, arguments, tools[name].parameters if name in tools else None, index
-            )
-            for index, (name, arguments) in enumerate(calls_of(message))
-        ]
+        parts = []
+        for index, (name, arguments) in enumerate(calls_of(message)):
+            parameters, order = None, None
+            if name in tools:
+                parameters, order = tools[name].parameters, tools[name].key_order
+            parts.append(self._call(name, arguments, parameters, order, index))
         if self.max_calls is not None and len(parts) > self.max_calls:
             raise FormatError(f"{self.name} writes at most {self.max_calls} calls in a turn")
         content = self._content(message)
@@ -371,3 +381,15 @@ class ChatFormat(FormatSpec):
         if role == self.result_role:
             own = (*own, self.result_open)
         return tuple(mark for mark in (*self.stops, *own) if mark)
+
+
+def _arranged(name: str, members: dict[str, Any], order: KeyOrder) -> dict[str, Any]:
+    try:
+        arranged: dict[str, Any] = order.arranged(members)
+    except LimitError:
+        raise
+    except RecursionError as error:
+        raise FormatError(f"the arguments of {name} are nested too deeply") from error
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"no JSON value: {error}") from error
+    return arranged
