@@ -26,7 +26,7 @@ import report
 from corpus import llama3
 from engines import Engine, LLGuidance, Schemask, XGrammar
 from measuring import read
-from schemask.chat import FORMATS, ChatFormat
+from schemask.chat import FORMATS, ChatFormat, JsonArguments
 from schemask.errors import FormatError
 
 PLACES = ("words", "tags", "arguments")
@@ -128,15 +128,17 @@ def compile_llguidance(
     """
     import llguidance
 
-    counts = "{i" in form.call
-    if form.values != "json" or form.calls_open or form.bare or form.words_open or counts:
+    spec = form.spec
+    counts = "{i" in spec.call
+    is_json = isinstance(spec.arguments, JsonArguments)
+    if not is_json or spec.calls_open or spec.bare or spec.words_open or counts:
         return None
 
     def compile() -> Any:
         tags = []
         for tool in tools:
             begin, end = form.render_call(tool["name"], {}).rsplit("{}", 1)
-            trigger = form.call_open.strip() or begin
+            trigger = spec.call_open.strip() or begin
             schema = tool["parameters"]
             tag = llguidance.StructTag(trigger=trigger, begin=begin, grammar=schema, end=end)
             tags.append(tag)

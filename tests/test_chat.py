@@ -112,7 +112,7 @@ calls = st.one_of(
 
 @st.composite
 def assistant_messages(draw: Any, form: ChatFormat) -> dict[str, Any]:
-    forbidden = ("<|im_start|>", "<|im_end|>", form.call_open)
+    forbidden = ("<|im_start|>", "<|im_end|>", form.spec.call_open)
     content = draw(hostile.filter(lambda text: not any(mark in text for mark in forbidden)))
     message = {"role": "assistant", "content": content}
     if made := draw(st.lists(calls, max_size=3)):
@@ -126,8 +126,8 @@ def assistant_messages(draw: Any, form: ChatFormat) -> dict[str, Any]:
 def test_written_read_back_and_in_the_grammar(form: ChatFormat, data: Any) -> None:
     message = data.draw(assistant_messages(form))
     text = form.render_assistant(message)
-    assert form.parse(text).message == message
-    assert form.parse(text + "<|im_end|>").message == message
+    assert form.parse(text, TOOLS).message == message
+    assert form.parse(text + "<|im_end|>", TOOLS).message == message
     assert accepts(form, text)
     assert accepts(form, text + "<|im_end|>")
 
@@ -142,15 +142,15 @@ def test_no_marker_leaks_out_of_a_string(form: ChatFormat, data: Any) -> None:
     made = message.get("tool_calls", [])
     text = form.render([{"role": "user", "content": "?"}, message])
     assert text.count("<|im_start|>") == text.count("<|im_end|>") == 2
-    assert text.count(form.call_open) == text.count(form.call_close) == len(made)
+    assert text.count(form.spec.call_open) == text.count(form.spec.call_close) == len(made)
 
 
 @BOTH
 def test_choices(form: ChatFormat) -> None:
     one = form.render_call("get_stock_price", {"symbol": "A"})
     other = form.render_call(ANY["name"], {"x": [1]})
-    two = form.call_separator.join([one, other])
-    spoken = "Let me see." + form.call_separator + one
+    two = form.spec.call_separator.join([one, other])
+    spoken = "Let me see." + form.spec.call_separator + one
 
     def allowed(text: str) -> set[str]:
         options = {
@@ -284,8 +284,8 @@ def test_tool_code_text() -> None:
     )
     definition = json.dumps(get_stock_price.definition)
     assert text == (
-        f"<|im_start|>system\nBe brief.\n\n{TOOL_CODE.tools_intro}\n{definition}"
-        f"{TOOL_CODE.tools_outro}<|im_end|>\n"
+        f"<|im_start|>system\nBe brief.\n\n{TOOL_CODE.spec.tools_intro}\n{definition}"
+        f"{TOOL_CODE.spec.tools_outro}<|im_end|>\n"
         "<|im_start|>user\nApple and Tesla?<|im_end|>\n"
         "<|im_start|>assistant\nBoth:"
         '<tool_code>{"name": "get_stock_price", "arguments": {"symbol": "AAPL"}}</tool_code>'
@@ -342,10 +342,10 @@ def test_content_that_could_be_mistaken_is_refused(form: ChatFormat) -> None:
         assert refused(role, "a<|im_end|>b")
         assert refused(role, "<|im_start|>system")
         assert not refused(role, "a <|im_end| b < >")
-    assert refused("assistant", f"I write {form.call_open}")
-    assert not refused("user", f"What is {form.call_open}?")
-    assert refused("tool", f"1{form.result_close}")
-    assert refused("user", form.result_open) == (form is HERMES)
+    assert refused("assistant", f"I write {form.spec.call_open}")
+    assert not refused("user", f"What is {form.spec.call_open}?")
+    assert refused("tool", f"1{form.spec.result_close}")
+    assert refused("user", form.spec.result_open) == (form is HERMES)
 
 
 @BOTH
@@ -354,7 +354,7 @@ def test_any_result_can_be_shown(form: ChatFormat, text: str) -> None:
     message = form.tool_message("f", text)
     rendered = form.render([message])
     assert rendered.count("<|im_end|>") == rendered.count("<|im_start|>") == 1
-    assert rendered.count(form.result_close) == 1
+    assert rendered.count(form.spec.result_close) == 1
     if message["content"] != text:
         assert json.loads(message["content"]) == text
 
@@ -390,9 +390,9 @@ def test_results_with_a_lone_surrogate() -> None:
     ],
 )
 def test_unreadable_calls(form: ChatFormat, body: str, problem: str) -> None:
-    text = "One\ntwo" + form.call_open + body.replace("}{}", "}" + form.call_close)
+    text = "One\ntwo" + form.spec.call_open + body.replace("}{}", "}" + form.spec.call_close)
     with pytest.raises(FormatError, match=problem) as caught:
-        form.parse(text)
+        form.parse(text, TOOLS)
     assert (caught.value.line or 0) >= 2
     assert caught.value.column
 
@@ -414,31 +414,31 @@ def test_unreadable_calls(form: ChatFormat, body: str, problem: str) -> None:
 def test_numbers_of_any_size(form: ChatFormat, text: str, value: float) -> None:
     written = form.render_call("any.thing/é", {"x": 7}).replace("7", text)
     assert accepts(form, written)
-    turn = form.parse(written)
+    turn = form.parse(written, TOOLS)
     (read,) = turn.tool_calls
     assert read.arguments == {"x": value}
     assert type(read.arguments["x"]) is type(value)
     again = form.render_assistant(turn.message)
     assert accepts(form, again)
-    assert form.parse(again) == turn
+    assert form.parse(again, TOOLS) == turn
 
 
 @BOTH
 def test_unreadable_words(form: ChatFormat) -> None:
     for text in ("words<|im_start|>user", "words<|im_end|>\nmore"):
         with pytest.raises(FormatError, match="should end"):
-            form.parse(text)
+            form.parse(text, TOOLS)
     with pytest.raises(FormatError, match="surrogate"):
-        form.parse("\udfff")
+        form.parse("\udfff", TOOLS)
 
 
 @BOTH
 def test_unconstrained_models_space_freely(form: ChatFormat) -> None:
     text = (
-        f'{form.call_open} \n{{ "arguments":{{"a":1}} ,"name":"f"}}{form.call_close} \n'
-        f'{form.call_open}{{"name":"g","arguments":{{}}}}\n{form.call_close}\n<|im_end|>\n'
+        f'{form.spec.call_open} \n{{ "arguments":{{"a":1}} ,"name":"f"}}{form.spec.call_close} \n'
+        f'{form.spec.call_open}{{"name":"g","arguments":{{}}}}\n{form.spec.call_close}\n<|im_end|>\n'
     )
-    assert form.parse(text).tool_calls == [ToolCall("f", {"a": 1}), ToolCall("g", {})]
+    assert form.parse(text, TOOLS).tool_calls == [ToolCall("f", {"a": 1}), ToolCall("g", {})]
 
 
 @pytest.mark.parametrize(
@@ -546,4 +546,4 @@ def test_formats_by_name() -> None:
         chat_format("other")
     for marker in ("[call]", "a<b", "<a<b>"):
         with pytest.raises(FormatError, match="'<'"):
-            dataclasses.replace(HERMES, call_open=marker)
+            dataclasses.replace(HERMES.spec, call_open=marker)

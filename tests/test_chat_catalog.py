@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import re
@@ -26,7 +27,7 @@ from schemask.chat import (
     ToolCall,
     turn_of,
 )
-from schemask.chat.spec import TAG
+from schemask.chat.texts import TAG
 from schemask.errors import FormatError, UnsupportedSchemaError
 from schemask.tools import ToolSet
 
@@ -74,14 +75,30 @@ TOOLS = ToolSet(
     ]
 )
 
+
+def texts_of(form: ChatFormat) -> list[str]:
+    """The texts of the notation of arguments."""
+    held = dataclasses.astuple(form.spec.arguments)  # type: ignore[call-overload]
+    return [text for text in held if isinstance(text, str)]
+
+
+def marks_of(form: ChatFormat) -> list[str]:
+    return [text for text in texts_of(form) if "{" not in text]
+
+
 HOSTILE = sorted(
     {
         mark
         for form in FORMATS.values()
         for mark in (
-            *(form.call_open, form.call_close, form.calls_open, form.calls_close),
-            *(form.turn_end, form.turn_start, form.string_mark, form.reasoning_open),
-            form.argument.partition("{value}")[2],
+            *(
+                form.spec.call_open,
+                form.spec.call_close,
+                form.spec.calls_open,
+                form.spec.calls_close,
+            ),
+            *(form.spec.turn_end, form.spec.turn_start, form.spec.reasoning_open),
+            *(form.spec.arguments.closing, *marks_of(form)),
         )
         if mark
     }
@@ -95,7 +112,9 @@ hostile = st.one_of(
 
 
 def tags_of(form: ChatFormat) -> list[str]:
-    marks = (form.call_open, form.call_close, form.calls_open, form.calls_close, form.string_mark)
+    spec = form.spec
+    calls = (spec.call_open, spec.call_close, spec.calls_open, spec.calls_close)
+    marks = (*calls, *marks_of(form))
     return [tag for mark in marks for tag in TAG.findall(mark)]
 
 
@@ -195,11 +214,11 @@ def byte_vocabulary() -> Vocabulary:
 
 def drawn(form: ChatFormat, data: Any) -> tuple[dict[str, Any], str] | None:
     """A message and its text; None if the notation refuses to write it."""
-    made = data.draw(st.lists(calls, max_size=form.max_calls or 3))
+    made = data.draw(st.lists(calls, max_size=form.spec.max_calls or 3))
     has_words = not made or data.draw(st.booleans())
     content = data.draw(hostile) if has_words else ""
     reasoning = data.draw(
-        st.sampled_from(["", "Hm.\nWell"]) if form.reasoning_open else st.just("")
+        st.sampled_from(["", "Hm.\nWell"]) if form.spec.reasoning_open else st.just("")
     )
     message = message_of(content, made, reasoning)
     try:
@@ -221,7 +240,7 @@ def test_written_allowed_and_read_back(
     assert form.parse(text, TOOLS).message == message
     name = data.draw(st.sampled_from(sorted(vocabularies)))
     encode, vocabulary = vocabularies[name]
-    thinks = bool(form.reasoning_open)
+    thinks = bool(form.spec.reasoning_open)
     matcher = compiled(form, vocabulary, reasoning=thinks, spelling=spelling_of(text)).matcher()
     tokens = encode(text)
     own = set(tags_of(form))
@@ -310,9 +329,9 @@ def test_tags_may_be_special_tokens(form: ChatFormat, data: Any) -> None:
     if found is None or len(found[1]) > 1000:
         return
     message, text = found
-    tags = list(form.tokens) or sorted(set(tags_of(form)) | set(TAG.findall(form.call)))
+    tags = list(form.spec.tokens) or sorted(set(tags_of(form)) | set(TAG.findall(form.spec.call)))
     vocabulary = tagged(form, tags)
-    options = {"reasoning": bool(form.reasoning_open), "spelling": spelling_of(text)}
+    options = {"reasoning": bool(form.spec.reasoning_open), "spelling": spelling_of(text)}
     matcher = compiled(form, vocabulary, **options).matcher()
     at, taken = 0, 0
     while at < len(text):
@@ -334,7 +353,7 @@ def test_tags_may_be_special_tokens(form: ChatFormat, data: Any) -> None:
     assert matcher.is_accepting
     if "tool_calls" not in message:
         # Words hold the spelling of a tag at most.
-        assert not taken or form.reasoning_open or form.words_open
+        assert not taken or form.spec.reasoning_open or form.spec.words_open
 
 
 _TAGGED: dict[str, Vocabulary] = {}
@@ -368,7 +387,9 @@ def test_walks_are_read_and_valid(
 ) -> None:
     """Random texts that the masks allow, ended by a budget or by the shortest ending."""
     least = options.get("min_calls", 1)
-    if (options.get("reasoning") and not form.reasoning_open) or least > (form.max_calls or least):
+    if (options.get("reasoning") and not form.spec.reasoning_open) or least > (
+        form.spec.max_calls or least
+    ):
         return
     validators = {tool.name: jsonschema.Draft202012Validator(tool.parameters) for tool in TOOLS}
     choice = options.get("tool_choice", "auto")
@@ -384,7 +405,7 @@ def test_walks_are_read_and_valid(
             validators[call.name].validate(call.arguments)
             assert choice in ("auto", "required", call.name)
         count = len(turn.tool_calls)
-        assert count <= (form.max_calls or count)
+        assert count <= (form.spec.max_calls or count)
         if choice != "none" and (count or choice != "auto"):
             is_single = choice not in ("auto", "required") or not options.get("parallel", True)
             assert least <= count <= (1 if is_single else options.get("max_calls", count))
@@ -408,7 +429,7 @@ def test_counts_and_choices(form: ChatFormat, byte_vocabulary: Vocabulary) -> No
     assert allowed(one, tool_choice="required") and not allowed(words, tool_choice="required")
     assert allowed(words, tool_choice="none") and not allowed(one, tool_choice="none")
     assert allowed(one, tool_choice="ping") and not allowed(other, tool_choice="ping")
-    if form.max_calls is None:
+    if form.spec.max_calls is None:
         two = message_of("", [ToolCall("ping", {}), ToolCall("ping", {})])
         assert allowed(two) and not allowed(two, parallel=False)
         assert allowed(two, min_calls=2, max_calls=2) and not allowed(one, min_calls=2)
@@ -449,7 +470,7 @@ def test_spans_are_what_the_model_writes(form: ChatFormat) -> None:
     text, spans = form.render_spans(conversation, TOOLS)
     assert text == form.render(conversation, TOOLS)
     bodies = [form.render_assistant(message, TOOLS) for message in (call, words)]
-    ends = [form.calls_end or form.turn_end, form.turn_end]
+    ends = [form.spec.calls_end or form.spec.turn_end, form.spec.turn_end]
     assert [text[a:b] for a, b in spans] == [b + e for b, e in zip(bodies, ends, strict=True)]
 
 
@@ -458,7 +479,7 @@ def test_spans_are_what_the_model_writes(form: ChatFormat) -> None:
 def test_any_name(form: ChatFormat, byte_vocabulary: Vocabulary, name: str) -> None:
     tools = ToolSet([{"name": n, "parameters": {"type": "object"}} for n in {name, "a", "a:0:1"}])
     matcher = Grammar.from_tools(tools, format=form).compile(byte_vocabulary).matcher()
-    message = message_of("", [ToolCall(name, {})] * (1 if form.max_calls else 2))
+    message = message_of("", [ToolCall(name, {})] * (1 if form.spec.max_calls else 2))
     text = form.render_assistant(message, tools)
     assert matcher.accept_bytes(text.encode()) and matcher.is_accepting
     assert form.parse(text, tools).message == message
@@ -466,7 +487,7 @@ def test_any_name(form: ChatFormat, byte_vocabulary: Vocabulary, name: str) -> N
 
 def nasty_names(form: ChatFormat) -> st.SearchStrategy[str]:
     """Names made of what stands around names in a format."""
-    texts = (form.argument, form.argument_string, form.call, form.call_close, *form.stops)
+    texts = (*texts_of(form), form.spec.call, form.spec.call_close, *form.stops)
     pieces = {piece for text in texts for piece in re.split(r"(\{\w+\}|\W)", text) if piece}
     pieces |= {*texts, "a", " ", "\n", "\u2028", "é", '"', "~1", "class", "{key}"} - {""}
     return st.lists(st.sampled_from(sorted(pieces)), max_size=4).map("".join)

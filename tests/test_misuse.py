@@ -256,7 +256,7 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("arguments", lambda: HERMES.render_call("f", [])),  # type: ignore[arg-type]
     ("parameters", lambda: HERMES.render_call("f", {}, 3)),  # type: ignore[arg-type]
     ("result", lambda: HERMES.tool_message("f", None)),  # type: ignore[arg-type]
-    ("text", lambda: HERMES.parse(b"words")),  # type: ignore[arg-type]
+    ("text", lambda: HERMES.parse(b"words", [])),  # type: ignore[arg-type]
     ("event", lambda: chat.turn_of(["words"])),  # type: ignore[list-item]
     ("object", lambda: chat.messages_from_example([])),  # type: ignore[arg-type]
     ("name", lambda: Tool(3, "", {})),  # type: ignore[arg-type]

@@ -114,7 +114,7 @@ def test_shuffled_arguments_are_written_as_the_grammar_reads_them(data: Any, for
         if reads(lax, form.render_assistant(message)):
             text = form.render_assistant(message, [tool])
             assert reads(strict, text)
-            assert form.parse(text).message == message
+            assert form.parse(text, [tool]).message == message
 
 
 @st.composite

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
 
-# A module imports from the layers before its own.
+# A module imports from the layers before its own. `package.*` is all modules in a package, which
+# may import one another; no module imports itself, by whatever way.
 LAYERS = (
     {"errors", "_unicode", "_native"},
     {"_files"},
@@ -21,12 +25,14 @@ LAYERS = (
     {"tools.tool_set"},
     {"tools"},
     # chat
-    {"chat.calls", "chat.messages"},
-    {"chat.arguments"},
+    {"chat.texts", "chat.calls", "chat.messages", "chat.arguments", "chat.patterns"},
+    {"chat.trees", "chat.cursor", "chat.events"},
+    {"chat.notations"},
+    {"chat.notations.*"},
     {"chat.spec"},
-    {"chat.grammar", "chat.reader"},
-    {"chat.response_template"},
-    {"chat.format"},
+    {"chat.grammar", "chat.reader", "chat.renderer", "chat.response_template"},
+    {"chat.format", "chat.formats"},
+    {"chat.formats.*"},
     {"chat.catalog"},
     {"chat"},
     # core
@@ -84,13 +90,20 @@ def imported(name: str) -> Iterator[str]:
                 yield inner if inner in MODULES else module
 
 
-def layer_of(name: str) -> int:
-    [layer] = [number for number, modules in enumerate(LAYERS) if name in modules]
-    return layer
+def entry_of(name: str) -> tuple[int, str]:
+    """The layer of a module, and the entry there that stands for it."""
+    package = name.rpartition(".")[0] + ".*"
+    [found] = [
+        (number, entry)
+        for number, modules in enumerate(LAYERS)
+        for entry in modules
+        if entry in (name, package)
+    ]
+    return found
 
 
 def test_every_module_has_a_layer() -> None:
-    assert set().union(*LAYERS) == MODULES.keys() - {""}
+    assert {entry_of(name)[1] for name in MODULES.keys() - {""}} == set().union(*LAYERS)
     assert "core.generation" in set(imported("models.llama_cpp"))
 
 
@@ -100,14 +113,27 @@ def around(name: str) -> set[str]:
     return {".".join(parts[:end]) for end in range(1, len(parts))}
 
 
+def run_by(name: str) -> set[str]:
+    """The modules that run when a module is imported, before it or from inside it."""
+    used = set(imported(name)) - {name}
+    # The package itself is above all of its modules: it exports them.
+    assert "" not in used, f"schemask.{name} imports from the package instead of a module"
+    return used | (used.union(*map(around, used)) - around(name) - {name})
+
+
 def test_no_module_imports_from_above() -> None:
     for name in MODULES.keys() - {""}:
-        used = set(imported(name)) - {name}
-        # The package itself is above all of its modules: it exports them.
-        assert "" not in used, f"schemask.{name} imports from the package instead of a module"
-        run = used.union(*map(around, used)) - around(name) - {name}
-        for other in used | run:
-            assert layer_of(other) < layer_of(name), f"schemask.{name} imports schemask.{other}"
+        layer, entry = entry_of(name)
+        for other in run_by(name):
+            beside = entry.endswith(".*") and entry_of(other)[1] == entry
+            assert beside or entry_of(other)[0] < layer, f"schemask.{name} imports schemask.{other}"
+
+
+def test_no_circle_between_files() -> None:
+    graph = {name: run_by(name) for name in MODULES.keys() - {""}}
+    graphlib.TopologicalSorter(graph).prepare()
+    with pytest.raises(graphlib.CycleError):
+        graphlib.TopologicalSorter({**graph, "errors": {"cli"}}).prepare()
 
 
 def test_packages_export_their_own_modules() -> None:

@@ -9,12 +9,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemask.chat import FORMATS, ChatFormat, ToolCall
+from schemask.chat import (
+    FORMATS,
+    ChatFormat,
+    FlaggedArguments,
+    FormatSpec,
+    JsonArguments,
+    MarkedArguments,
+    PythonArguments,
+    RawArguments,
+    ToolCall,
+)
 from schemask.errors import FormatError
 from schemask.tools import ToolSet
 from test_chat_catalog import TOOLS, drawn, message_of
 
-EXPRESSIBLE = [form for form in FORMATS.values() if form.values != "python"]
+EXPRESSIBLE = [
+    form for form in FORMATS.values() if not isinstance(form.spec.arguments, PythonArguments)
+]
 EACH = pytest.mark.parametrize("form", EXPRESSIBLE, ids=lambda form: form.name)
 
 # transformers casts raw text by the type that a schema names, and does not follow references.
@@ -32,13 +44,17 @@ PLAIN = ToolSet(
 )
 
 
+def writes_texts(form: ChatFormat) -> bool:
+    return isinstance(form.spec.arguments, (RawArguments, FlaggedArguments))
+
+
 def read(tokenizer: Any, form: ChatFormat, text: str, prefix: str = "") -> Any:
-    tools = PLAIN.definitions if form.values == "raw" else None
+    tools = PLAIN.definitions if writes_texts(form) else None
     return tokenizer.parse_response(text, form.response_template(), prefix=prefix, tools=tools)
 
 
 def skipped(form: ChatFormat, text: str) -> bool:
-    return form.values == "marked" and ("\x01" in text or "\x02" in text)
+    return isinstance(form.spec.arguments, MarkedArguments) and ("\x01" in text or "\x02" in text)
 
 
 @EACH
@@ -49,7 +65,11 @@ def test_what_is_written_is_read(form: ChatFormat, llama3_tokenizer: Any, data: 
     if found is None or skipped(form, found[1]):
         return
     message, text = found
-    turn_end = form.calls_end if form.calls_end and "tool_calls" in message else form.turn_end
+    turn_end = (
+        form.spec.calls_end
+        if form.spec.calls_end and "tool_calls" in message
+        else form.spec.turn_end
+    )
     ended = text + data.draw(st.sampled_from(["", turn_end, turn_end + "\n"]))
     assert read(llama3_tokenizer, form, ended) == message
     prompt = form.render([{"role": "user", "content": "Go."}], TOOLS, add_generation_prompt=True)
@@ -62,7 +82,7 @@ def test_what_is_written_is_read(form: ChatFormat, llama3_tokenizer: Any, data: 
 def test_tags_in_strings_of_json(form: ChatFormat, llama3_tokenizer: Any, data: Any) -> None:
     """The renderer escapes them; models do not."""
     found = drawn(form, data)
-    if found is None or form.values != "json":
+    if found is None or not isinstance(form.spec.arguments, JsonArguments):
         return
     text = found[1]
     for first in "<[｜":
@@ -86,7 +106,7 @@ def test_any_cut_is_read_alike(form: ChatFormat, llama3_tokenizer: Any, data: An
     parser = llama3_tokenizer.get_response_parser(
         form.response_template(),
         prefix="",
-        tools=PLAIN.definitions if form.values == "raw" else None,
+        tools=PLAIN.definitions if writes_texts(form) else None,
     )
     for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
         parser.feed(text[start:end])
@@ -95,12 +115,12 @@ def test_any_cut_is_read_alike(form: ChatFormat, llama3_tokenizer: Any, data: An
 
 @EACH
 def test_reasoning_that_the_prompt_opens(form: ChatFormat, llama3_tokenizer: Any) -> None:
-    if not form.reasoning_open:
+    if not form.spec.reasoning_open:
         return
     message = message_of("Hi.", [], "Hm.")
     text = form.render_assistant(message)
     prompt = form.render([{"role": "user", "content": "Go."}], add_generation_prompt=True)
-    length = len(form.reasoning_open)
+    length = len(form.spec.reasoning_open)
     assert read(llama3_tokenizer, form, text[length:], prompt + text[:length]) == message
 
 
@@ -118,7 +138,7 @@ def test_a_tokenizer_keeps_it(form: ChatFormat, llama3_tokenizer: Any, tmp_path:
             llama3_tokenizer.response_template = None
         again = AutoTokenizer.from_pretrained(tmp_path)
         call = message_of("Let me see.", [ToolCall("ping", {})])
-        text = form.render_assistant(call) + form.turn_end
+        text = form.render_assistant(call) + form.spec.turn_end
         tokens = again.encode(text, add_special_tokens=False)
         assert again.parse_response(tokens, prefix="") == call
 
@@ -127,6 +147,6 @@ def test_what_templates_cannot_express() -> None:
     for name in ("llama4_pythonic", "lfm2"):
         with pytest.raises(FormatError, match="Python"):
             FORMATS[name].response_template()
-    own = ChatFormat(name="own", call_open="", call_close="", calls_open="<calls>")
+    own = ChatFormat(FormatSpec("own", call_open="", call_close="", calls_open="<calls>"))
     with pytest.raises(FormatError, match="tag before"):
         own.response_template()

@@ -2,6 +2,15 @@
 
 from schemask.chat.calls import call_schema
 from schemask.chat.catalog import FORMATS, HERMES, TOOL_CODE, chat_format
+from schemask.chat.events import (
+    ArgumentDelta,
+    CallFinished,
+    CallStarted,
+    Event,
+    Reasoning,
+    Text,
+    turn_of,
+)
 from schemask.chat.format import ChatFormat
 from schemask.chat.messages import (
     MAX_DIGITS,
@@ -11,16 +20,14 @@ from schemask.chat.messages import (
     check_messages,
     messages_from_example,
 )
-from schemask.chat.reader import (
-    ArgumentDelta,
-    CallFinished,
-    CallStarted,
-    Event,
-    Reasoning,
-    Text,
-    TurnReader,
-    turn_of,
-)
+from schemask.chat.notations.base import Notation
+from schemask.chat.notations.flagged import FlaggedArguments
+from schemask.chat.notations.json import JsonArguments
+from schemask.chat.notations.marked import MarkedArguments
+from schemask.chat.notations.python import PythonArguments
+from schemask.chat.notations.raw import RawArguments
+from schemask.chat.reader import TurnReader
+from schemask.chat.spec import FormatSpec
 
 __all__ = [
     "FORMATS",
@@ -32,8 +39,15 @@ __all__ = [
     "CallStarted",
     "ChatFormat",
     "Event",
+    "FlaggedArguments",
+    "FormatSpec",
+    "JsonArguments",
+    "MarkedArguments",
     "Message",
+    "Notation",
     "ParsedTurn",
+    "PythonArguments",
+    "RawArguments",
     "Reasoning",
     "Text",
     "ToolCall",

@@ -5,26 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from schemask.chat.arguments import (
-    Argument,
-    MarkedTrees,
-    Tree,
-    declared_arguments,
-    raw_tree,
-    refuse,
-    separated,
-    string_or_json_tree,
-)
 from schemask.chat.calls import call_schema
-from schemask.chat.spec import PLACEHOLDER, TAG, FormatSpec
+from schemask.chat.spec import FormatSpec
+from schemask.chat.texts import INDEX_PATTERN
+from schemask.chat.trees import Tree, Trees, optional
 from schemask.errors import FormatError, check_flags, shortened
 from schemask.tools import Tool, ToolSet
 
-INDEX_PATTERN = "0|[1-9][0-9]{0,3}"
-
 
 def turn_tree(
-    form: FormatSpec,
+    spec: FormatSpec,
     tools: ToolSet,
     tool_choice: str = "auto",
     parallel: bool = True,
@@ -51,163 +41,102 @@ def turn_tree(
         raise FormatError(f"tool_choice {shortened(tool_choice)} is none of {known}")
     if tool_choice == "required" and not len(tools):
         raise FormatError("tool_choice 'required' needs at least one tool")
-    limits = [limit for limit in (max_calls, form.max_calls, None if parallel else 1) if limit]
+    limits = [limit for limit in (max_calls, spec.max_calls, None if parallel else 1) if limit]
     most = min(limits) if limits else None
     if most is not None and most < min_calls:
         raise FormatError(f"a turn cannot hold at least {min_calls} and at most {most} calls")
-    return _TurnTree(form).turn(callable_tools, tool_choice, min_calls, most, reasoning)
+    return _TurnTree(spec).turn(callable_tools, tool_choice, min_calls, most, reasoning)
 
 
 class _TurnTree:
-    def __init__(self, form: FormatSpec) -> None:
-        self.form = form
-        self.rules: dict[str, Tree] = {}
-        self.tags = TAG
-        if form.tokens:
-            self.tags = re.compile("(" + "|".join(map(re.escape, form.tokens)) + ")")
-        self.stops = form.value_stops
-        self.texts: dict[str, Tree] = {}
+    def __init__(self, spec: FormatSpec) -> None:
+        self.spec = spec
+        self.trees = Trees(spec.tokens)
+        self.text = self.trees.text
 
     def turn(
         self, tools: ToolSet, tool_choice: str, min_calls: int, max_calls: int | None, thinks: bool
     ) -> dict[str, Any]:
-        form = self.form
-        end = _optional(self.text(form.turn_end))
+        spec = self.spec
+        end = optional(self.text(spec.turn_end))
         can_call = tool_choice != "none" and len(tools) > 0
         ways: list[Tree] = []
         if can_call:
             called = [self.calls(tools, min_calls, max_calls), self.end_of_calls()]
-            if tool_choice != "auto" or form.bare:
+            if tool_choice != "auto" or spec.bare:
                 ways.append({"all": called})
-            elif form.words_open:
+            elif spec.words_open:
                 ways.append({"all": [*self.preamble(), *called]})
             else:
                 after: Tree = {"any": [{"all": called}, end]}
                 ways.append({"all": [self.words(), after]})
         if tool_choice in ("auto", "none") and not (can_call and ways and self.covers_words):
-            words = [self.text(form.words_open), self.words(), self.text(form.words_close), end]
+            words = [self.text(spec.words_open), self.words(), self.text(spec.words_close), end]
             ways.append({"all": words})
         start: Tree = ways[0] if len(ways) == 1 else {"any": ways}
         if thinks:
-            start = {"all": [_optional(self.reasoning()), start]}
-        return {"start": start, "rules": self.rules}
+            start = {"all": [optional(self.reasoning()), start]}
+        return {"start": start, "rules": self.trees.rules}
 
     def preamble(self) -> list[Tree]:
-        opening, closing = self.form.preamble_open, self.form.preamble_close
+        opening, closing = self.spec.preamble_open, self.spec.preamble_close
         if not opening:
             return []
-        return [_optional({"all": [self.text(opening), self.words(), self.text(closing)]})]
+        return [optional({"all": [self.text(opening), self.words(), self.text(closing)]})]
 
     @property
     def covers_words(self) -> bool:
-        return not self.form.bare and not self.form.words_open
+        return not self.spec.bare and not self.spec.words_open
 
     def end_of_calls(self) -> Tree:
-        return _optional(self.text(self.form.calls_end or self.form.turn_end))
+        return optional(self.text(self.spec.calls_end or self.spec.turn_end))
 
     def words(self) -> Tree:
-        stops = list(self.form.word_stops)
-        if not self.form.bare:
+        stops = list(self.spec.word_stops)
+        if not self.spec.bare:
             return {"free": stops}
-        start = f"^[ \\t\\n\\r]*[{re.escape(self.form.bare)}]"
+        start = f"^[ \\t\\n\\r]*[{re.escape(self.spec.bare)}]"
         return {"strings": {"type": "string", "not": {"pattern": start}}, "stops": stops}
 
     def reasoning(self) -> Tree:
-        form = self.form
-        if not form.reasoning_open:
-            raise FormatError(f"{form.name} has no notation of reasoning")
-        stops = [form.reasoning_close.strip(), *form.stops]
+        spec = self.spec
+        if not spec.reasoning_open:
+            raise FormatError(f"{spec.name} has no notation of reasoning")
+        stops = [spec.reasoning_close.strip(), *spec.stops]
         return {
             "all": [
-                self.text(form.reasoning_open),
+                self.text(spec.reasoning_open),
                 {"free": list(dict.fromkeys(stops))},
-                self.text(form.reasoning_close),
+                self.text(spec.reasoning_close),
             ]
         }
 
     def calls(self, tools: ToolSet, least: int, most: int | None) -> Tree:
-        form = self.form
-        call = {"all": [self.text(form.call_open + form.call_padding), self.call(tools)]}
-        call["all"].append(self.text(form.call_padding + form.call_close))
+        spec = self.spec
+        call = {"all": [self.text(spec.call_open + spec.call_padding), self.call(tools)]}
+        call["all"].append(self.text(spec.call_padding + spec.call_close))
         again: dict[str, Tree] = {
-            "repeat": {"all": [self.text(form.call_separator), call]},
+            "repeat": {"all": [self.text(spec.call_separator), call]},
             "min": least - 1,
         }
         if most is not None:
             again["max"] = most - 1
         more = [again] if most != 1 else []
-        return {"all": [self.text(form.calls_open), call, *more, self.text(form.calls_close)]}
+        return {"all": [self.text(spec.calls_open), call, *more, self.text(spec.calls_close)]}
 
     def call(self, tools: ToolSet) -> Tree:
-        form = self.form
-        if form.call == "{call}":
-            patterns = {"{id}": form.id_pattern, "{index}": INDEX_PATTERN}
-            return {"json": call_schema(tools, form.call_members, patterns)}
+        spec = self.spec
+        if spec.call == "{call}":
+            patterns = {"{id}": spec.id_pattern, "{index}": INDEX_PATTERN}
+            return {"json": call_schema(tools, spec.call_members, patterns)}
         return {"any": [self.call_of(tool) for tool in tools]}
 
     def call_of(self, tool: Tool) -> Tree:
-        parts: list[Tree] = []
-        for piece in PLACEHOLDER.split(self.form.call):
-            if piece == "{name}":
-                parts.append(tool.name)
-            elif piece == "{arguments}":
-                parts.append(self.arguments(tool))
-            elif piece in ("{id}", "{index}"):
-                pattern = self.form.id_pattern if piece == "{id}" else INDEX_PATTERN
-                parts.append({"pattern": pattern})
-            elif piece:
-                parts.append(self.text(piece))
-        return {"all": parts}
-
-    def arguments(self, tool: Tool) -> Tree:
-        form = self.form
-        if form.values == "json":
-            return {"json": tool.parameters}
-        if form.values == "marked":
-            declared_arguments(tool.parameters)
-            trees = MarkedTrees(
-                tool.parameters, form.string_mark, form.stops, form.sort_keys, tool.name, self.rules
-            )
-            return trees.arguments()
-        arguments = declared_arguments(tool.parameters)
-        written = [self.argument(argument) for argument in arguments]
-        required = [argument.required for argument in arguments]
-        return separated(written, required, form.argument_separator, self.rules)
-
-    def argument(self, argument: Argument) -> Tree:
-        form = self.form
-        if not form.carries_key(argument.key):
-            what = " (it could not be told from what is around it)"
-            refuse(argument.path[:-1], argument.key, what)
-        if form.values == "python":
-            return self.filled(form.argument, argument.key, {"json": argument.schema})
-        if form.argument_string:
-            strings, others = string_or_json_tree(argument.schema, self.stops)
-        else:
-            strings, others = raw_tree(argument.schema, self.stops)
-        if not form.argument_string and strings and others:
-            return self.filled(form.argument, argument.key, {"any": [strings, others]})
-        ways = []
-        if strings:
-            template = form.argument_string or form.argument
-            ways.append(self.filled(template, argument.key, strings))
-        if others:
-            ways.append(self.filled(form.argument, argument.key, others))
-        return ways[0] if len(ways) == 1 else {"any": ways}
-
-    def filled(self, template: str, key: str, value: Tree) -> Tree:
-        held = {"{key}": key, "{value}": value}
-        pieces = [piece for piece in PLACEHOLDER.split(template) if piece]
-        return {"all": [held[p] if p in held else self.text(p) for p in pieces]}
-
-    def text(self, text: str) -> Tree:
-        """Text whose tags may be special tokens."""
-        if text not in self.texts:
-            pieces = [piece for piece in self.tags.split(text) if piece]
-            trees = [{"tag": piece} if self.tags.fullmatch(piece) else piece for piece in pieces]
-            self.texts[text] = trees[0] if len(trees) == 1 else {"all": trees}
-        return self.texts[text]
-
-
-def _optional(tree: Tree) -> Tree:
-    return {"repeat": tree, "max": 1}
+        spec = self.spec
+        held = {
+            "{name}": tool.name,
+            "{id}": {"pattern": spec.id_pattern},
+            "{index}": {"pattern": INDEX_PATTERN},
+            "{arguments}": spec.arguments.grammar(tool, self.trees, spec),
+        }
+        return self.trees.filled(spec.call, held)

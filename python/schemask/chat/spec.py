@@ -1,19 +1,19 @@
-"""What a format is made of: texts and tags, and what follows from them."""
+"""A chat format as data: its texts and tags, and what follows from them."""
 
 from __future__ import annotations
 
 import functools
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from schemask.chat.arguments import Notation
 from schemask.chat.messages import encodable
-from schemask.errors import FormatError
+from schemask.chat.notations.base import Notation
+from schemask.chat.notations.json import JsonArguments
+from schemask.chat.texts import TAG, pieces_of
+from schemask.errors import FormatError, shortened
 
-PLACEHOLDER = re.compile(r"(\{(?:call|name|arguments|id|index|key|value)\})")
-TAG = re.compile(r"(<[^<>\s]+>|\[/?[A-Z_]+\])")
 _CAPITALS = re.compile(r"\[/?[A-Z_]+\]")
 
 
@@ -21,8 +21,8 @@ _CAPITALS = re.compile(r"\[/?[A-Z_]+\]")
 class FormatSpec:
     """How turns, tools, calls and results are spelt. Data only: a new format is a new instance.
 
-    Texts may hold placeholders: `call` holds `{call}` (the JSON object of `call_members`), or
-    `{name}`, `{arguments}`, `{id}` and `{index}`; `argument` holds `{key}` and `{value}`.
+    `call` holds placeholders: `{call}` (the JSON object of `call_members`), or `{name}`,
+    `{arguments}`, `{id}` and `{index}`.
 
     Attributes:
         name: The name under which `FORMATS` lists it.
@@ -49,12 +49,8 @@ class FormatSpec:
         call_members: Keys of the JSON object of a call, and what they hold.
         max_calls: Calls that one turn may hold.
         id_pattern: Pattern of `{id}`.
-        values: Notation of arguments, see `schemask.chat.arguments`.
-        argument: Text of an argument, in notations that write them one by one.
-        argument_string: The same of an argument that is a string, if it differs.
-        argument_separator: Text between two arguments.
-        string_mark: What is around strings in the notation `marked`.
-        sort_keys: Whether keys are sorted in the notation `marked`.
+        arguments: How the arguments of a call are spelt, in the place of `{arguments}`: one of the
+            notations of `schemask.chat.notations`.
         bare: First characters of a call, in formats without a tag before calls. Words begin
             otherwise there, and do not come before calls.
         words_open: Text before words, in formats that have one.
@@ -65,6 +61,9 @@ class FormatSpec:
         reasoning_close: Text after it.
         tokens: Texts that may be special tokens. If none are given, all tags are, as `<tag>` and
             `[TAG]`.
+
+    Raises:
+        FormatError: A tag that could begin inside another, or `arguments` that are no `Notation`.
     """
 
     name: str
@@ -89,12 +88,7 @@ class FormatSpec:
     call_members: tuple[tuple[str, str], ...] = (("name", "{name}"), ("arguments", "{arguments}"))
     max_calls: int | None = None
     id_pattern: str = "[a-zA-Z0-9]{9}"
-    values: Notation = "json"
-    argument: str = ""
-    argument_string: str = ""
-    argument_separator: str = ""
-    string_mark: str = ""
-    sort_keys: bool = False
+    arguments: Notation = field(default_factory=JsonArguments)
     bare: str = ""
     words_open: str = ""
     words_close: str = ""
@@ -105,6 +99,9 @@ class FormatSpec:
     tokens: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.arguments, Notation):
+            what = shortened(self.arguments)
+            raise FormatError(f"{self.name}: arguments are spelt by a Notation, not by {what}")
         for marker in self._markers:
             # `write_json` escapes the first character of a marker, which JSON holds like this only
             # inside strings; and with one `<` each, no marker can begin inside another.
@@ -112,8 +109,17 @@ class FormatSpec:
                 raise FormatError(
                     f"{self.name}: {marker!r} must have one '<', at its start, or be [CAPITALS]"
                 )
-        if self.values != "json" and self.values != "marked" and "{value}" not in self.argument:
-            raise FormatError(f"{self.name}: `argument` must hold {{key}} and {{value}}")
+
+    def __repr__(self) -> str:
+        tags = f"call_open={self.call_open!r}, call_close={self.call_close!r}"
+        return f"<FormatSpec {self.name}: {tags}, arguments={self.arguments!r}>"
+
+    def around(self, role: str) -> tuple[str, str]:
+        """What stands before and after the body of a turn of a role."""
+        for name, opening, closing in self.turns:
+            if name == role:
+                return opening, closing
+        return f"{self.turn_start}{role}\n", f"{self.turn_end}\n"
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -141,28 +147,10 @@ class FormatSpec:
         return tuple(dict.fromkeys(mark for mark in marks if mark))
 
     @property
-    def value_stops(self) -> tuple[str, ...]:
-        """Texts that strings do not hold where they are written without quotes."""
-        closing = self.argument.partition("{value}")[2]
-        return tuple(dict.fromkeys((closing, closing.strip(), *self.stops)))
-
-    def carries_key(self, key: str) -> bool:
-        """Whether the name of an argument comes back as it is, in notations without quotes."""
-        if self.values not in ("raw", "python"):
-            return True
-        head, _, tail = self.argument.partition("{key}")
-        following = tail.partition("{value}")[0]
-        if self.argument_string:
-            other = self.argument_string.partition("{key}")[2].partition("{value}")[0]
-            following = common_start(following, other)
-        # Without a text before it, a name must not begin like the end of all arguments.
-        end = self.call.partition("{arguments}")[2].strip() or self.call_close.strip()
-        return (
-            key == key.strip()
-            and (key + following).find(following) == len(key)
-            and not (end and not head.strip() and key.startswith(end))
-            and not any(stop in key for stop in self.stops)
-        )
+    def after_arguments(self) -> str:
+        """The text that follows the arguments of a call."""
+        following = pieces_of(self.call.partition("{arguments}")[2])
+        return following[0] if following and following[0].strip() else self.call_close
 
     @property
     def _markers(self) -> tuple[str, ...]:
@@ -175,14 +163,18 @@ class FormatSpec:
     def _escaped(self) -> re.Pattern[str]:
         """The first character of each tag of the format, where the tag stands."""
         around = (self.calls_open, self.calls_close, self.calls_end, self.call)
-        argument = (self.argument.partition("{value}")[2],)
+        argument = (self.arguments.closing,)
         words = (self.words_open, self.words_close, self.reasoning_open, self.reasoning_close)
         tags = [tag for text in (*around, *argument, *words) for tag in TAG.findall(text)]
         marks = sorted({*self._markers, *tags})
         return re.compile("|".join(f"{re.escape(m[0])}(?={re.escape(m[1:])})" for m in marks))
 
     def write_json(self, value: Any) -> str:
-        """`value` as `json.dumps` writes it, with no marker of the format spelt inside a string."""
+        """`value` as `json.dumps` writes it, with no marker of the format spelt inside a string.
+
+        Raises:
+            FormatError: No JSON text reads back as this value.
+        """
         try:
             text = json.dumps(value, ensure_ascii=False, allow_nan=False)
             same = json.loads(text) == value
@@ -193,7 +185,16 @@ class FormatSpec:
         return self._escaped.sub(lambda found: f"\\u{ord(found[0]):04x}", encodable(text))
 
 
-def common_start(one: str, other: str) -> str:
-    """The longest text that both begin with."""
-    length = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-    return one[:length]
+def turns_of(
+    opening: str, closing: str, assistant: str = "assistant", tool: str = "tool"
+) -> tuple[tuple[str, str, str], ...]:
+    """The turns of a format in which they differ by the name of the role alone.
+
+    Args:
+        opening: Text before the body of a turn, with `{role}` in it.
+        closing: Text after it.
+        assistant: What the role "assistant" is called in the format.
+        tool: What the role "tool" is called.
+    """
+    roles = {"system": "system", "user": "user", "assistant": assistant, "tool": tool}
+    return tuple((role, opening.replace("{role}", name), closing) for role, name in roles.items())

@@ -161,7 +161,7 @@ class Grammar:
         form = chat_format(format)
         tree = form.tree(ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning)
         text = json.dumps(tree, ensure_ascii=False)
-        is_python = form.values == "python"
+        is_python = form.spec.arguments.python_literals
         return cls(
             _native.Grammar.from_tree(
                 text, whitespace, property_order, spelling, strict, is_python, limits_of(limits)

@@ -1,0 +1,22 @@
+"""Phi."""
+
+from __future__ import annotations
+
+from schemask.chat.spec import FormatSpec, turns_of
+
+# The model card of Phi-4-mini.
+PHI4_MINI = FormatSpec(
+    name="phi4_mini",
+    call_open="",
+    call_close="",
+    call_separator=", ",
+    calls_open="<|tool_call|>[",
+    calls_close="]<|/tool_call|>",
+    result_open="<|tool_response|>",
+    result_close="<|/tool_response|>",
+    turn_start="<|user|>",
+    turn_end="<|end|>",
+    turns=turns_of("<|{role}|>", "<|end|>"),
+)
+
+FORMATS = (PHI4_MINI,)

@@ -1,0 +1,1 @@
+"""Notations of arguments: one file each, which writes, reads, allows and describes them."""

@@ -1,0 +1,136 @@
+"""Arguments one by one, with strings as they are: the schema tells strings from other values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemask.chat.arguments import Argument, schema_of_argument
+from schemask.chat.cursor import Cursor, Waiting
+from schemask.chat.messages import DECODER
+from schemask.chat.notations.base import ArgumentsTemplate, Surroundings
+from schemask.chat.notations.listed import ListedArguments, read_filled
+from schemask.chat.patterns import loosely, possibly
+from schemask.chat.texts import common_start
+from schemask.chat.trees import Tree, Trees, narrowed
+from schemask.errors import FormatError
+from schemask.schemas.schema import Schema
+from schemask.schemas.value_types import types_of
+
+_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+# What a text is taken for where a schema allows strings and values of this type.
+_LOOKS = {
+    "null": "null",
+    "boolean": "true|false",
+    "number": _NUMBER,
+    "array": r"\[[\s\S]*",
+    "object": r"\{[\s\S]*",
+}
+
+
+@dataclass(frozen=True)
+class RawArguments(ListedArguments):
+    """Arguments one by one; strings as they are, other values as JSON.
+
+    Where a schema allows strings and others, a text that looks like one of the others is one. A
+    parameter that is not declared may be anything.
+    """
+
+    def write_value(
+        self, key: str, value: Any, parameters: Schema | None, around: Surroundings
+    ) -> str:
+        is_string = isinstance(value, str)
+        stops = self.value_stops(around)
+        text = written_text(key, value, stops) if is_string else around.write_json(value)
+        types = types_of(True if parameters is None else schema_of_argument(parameters, key))
+        if is_string and (_looks_like(text, types) or "string" not in types):
+            raise FormatError(f"the argument {key!r} would be taken for a value other than text")
+        if not is_string and not ("string" not in types or _looks_like(text, types)):
+            raise FormatError(f"the argument {key!r} would be taken for text")
+        return text
+
+    def read_argument(self, text: Cursor, parameters: Schema) -> Waiting[tuple[str, Any]]:
+        def read_value(key: str, closing: str) -> Waiting[Any]:
+            return _read_value(text, schema_of_argument(parameters, key), closing)
+
+        return (yield from read_filled(text, self.argument, read_value))
+
+    def argument_tree(self, argument: Argument, trees: Trees, around: Surroundings) -> Tree:
+        strings, others = _value_trees(argument.schema, self.value_stops(around))
+        value = {"any": [strings, others]} if strings and others else strings or others
+        return trees.filled(self.argument, {"{key}": argument.key, "{value}": value})
+
+    def template(self, around: Surroundings) -> ArgumentsTemplate:
+        return text_template(self.argument)
+
+
+def written_text(key: str, text: str, stops: Sequence[str]) -> str:
+    """A string as the value of an argument.
+
+    Raises:
+        FormatError: It holds one of the stops.
+    """
+    if held := [stop for stop in stops if stop in text]:
+        raise FormatError(f"the argument {key!r} holds {held[0]!r}, which ends it")
+    return text
+
+
+def text_template(*templates: str) -> ArgumentsTemplate:
+    """How response templates read arguments of any of these templates, whose values are texts."""
+    tags = _argument_pattern(templates, "?P<{}>")
+    body = rf"\G(?:\s*(?:{_argument_pattern(templates, '')}))*+\K"
+    return ArgumentsTemplate(body, "xml-inline", {"tag_pattern": tags})
+
+
+def _argument_pattern(templates: Sequence[str], group: str) -> str:
+    """A pattern of an argument, with its key and value in groups."""
+    parts = [re.split(r"\{key\}|\{value\}", text) for text in templates]
+    # The key ends where the templates go on alike, so that it is not read on for one of them.
+    after_key = re.escape(common_start(parts[0][1], parts[-1][1]).rstrip())
+    key = f"({group.format('key') or '?:'}(?:(?!{after_key}).)*)"
+    value = f"({group.format('value') or '?:'}.*?)"
+    ways = []
+    for head, middle, after in parts:
+        end = re.escape(after.rstrip()) + possibly(after[len(after.rstrip()) :])
+        ways.append(loosely(head) + key + loosely(middle) + value + end)
+    return "|".join(ways)
+
+
+def _looks_like(text: str, types: frozenset[str]) -> bool:
+    """Whether a text is taken for a JSON value of one of these types and not for a string."""
+    return any(re.fullmatch(_LOOKS[kind], text) for kind in sorted(types - {"string"}))
+
+
+def _value_trees(schema: Any, stops: Sequence[str]) -> tuple[Tree | None, Tree | None]:
+    """The values of a schema: strings, without the stops, and others.
+
+    Where both are allowed, a string that looks like one of the others is not among them.
+    """
+    types = types_of(schema)
+    others = sorted(types - {"string"})
+    if not others:
+        return {"strings": schema, "stops": list(stops)}, None
+    if "string" not in types:
+        return None, {"json": schema}
+    looks = "|".join(_LOOKS[kind] for kind in others)
+    plain = narrowed(schema, "string", {"not": {"pattern": f"^(?:{looks})$"}})
+    return {"strings": plain, "stops": list(stops)}, {"json": narrowed(schema, others)}
+
+
+def _read_value(text: Cursor, schema: Any, closing: str) -> Waiting[Any]:
+    types = types_of(schema)
+    start = text.at
+    yield from text.need(1)
+    nested = {"[": "array", "{": "object", '"': "string"}.get(text.next_character)
+    is_json = nested in types if nested != "string" else "string" not in types
+    if is_json and nested:
+        return text.decoded(*(yield from text.value()))
+    raw = yield from text.until(closing)
+    if "string" in types and not _looks_like(raw, types):
+        return raw
+    try:
+        return DECODER.decode(raw)
+    except (ValueError, RecursionError) as error:
+        text.fail(f"no value of its schema: {error}", start)

@@ -1,0 +1,28 @@
+"""The texts that a format is made of: placeholders and tags in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+PLACEHOLDER = re.compile(r"(\{(?:call|name|arguments|id|index|key|value)\})")
+TAG = re.compile(r"(<[^<>\s]+>|\[/?[A-Z_]+\])")
+
+INDEX_PATTERN = "0|[1-9][0-9]{0,3}"
+"""What stands for `{index}`."""
+
+
+def pieces_of(text: str) -> list[str]:
+    """A text cut at its placeholders, which are pieces of their own; none is empty."""
+    return [piece for piece in PLACEHOLDER.split(text) if piece]
+
+
+def filled(text: str, held: Mapping[str, str]) -> str:
+    """A text with `held` in the place of placeholders; others stay."""
+    return "".join(held.get(piece, piece) for piece in pieces_of(text))
+
+
+def common_start(one: str, other: str) -> str:
+    """The longest text that both begin with."""
+    length = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+    return one[:length]
