@@ -18,7 +18,7 @@ LAYERS = (
     {"_files"},
     # schemas
     {"schemas"},
-    {"schemas.schema", "schemas.value_types", "schemas.python_values"},
+    {"schemas.pointer", "schemas.schema", "schemas.value_types", "schemas.python_values"},
     {"schemas.places", "schemas.key_order"},
     # tools
     {"tools.definitions", "tools.docstrings"},
