@@ -15,6 +15,7 @@ use crate::grammar::{read_gbnf, read_lark, read_tree};
 use crate::json::formula::Literals;
 use crate::json::frames::Frames;
 use crate::json::liveness::NEVER;
+use crate::json::outline::Outline;
 use crate::json::rules::Rules;
 use crate::limits::Limits;
 use crate::machine::{Machine, Whitespace};
@@ -169,6 +170,36 @@ impl Grammar {
     /// numbers are one.
     pub fn types(&self) -> Result<Vec<&'static str>, Error> {
         self.0.metered(|| Ok(self.0.known_machine()?.types()))
+    }
+
+    /// The order in which the keys of a JSON value are read, for a grammar of one JSON Schema.
+    ///
+    /// For each object of the value, the numbers that its members have in the text, in the order in
+    /// which they are read; objects in the order in which they are read, each before those inside
+    /// it. If the value is valid with its keys in some order, it is a text of the grammar in this
+    /// one. Where it cannot be valid any more, keys keep their order.
+    ///
+    /// ```
+    /// use schemask::{Grammar, Options};
+    ///
+    /// let schema = r#"{"properties": {"a": {"properties": {"x": {}, "y": {}}}, "b": {}}}"#;
+    /// let grammar = Grammar::from_json_schema(schema, Options::default())?;
+    /// let value = br#"{"c": 1, "b": 2, "a": {"y": 3, "x": 4}}"#;
+    /// assert_eq!(grammar.key_order(value)?, [2, 1, 0, 1, 0]);
+    /// # Ok::<(), schemask::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the grammar is another one, `value` is not JSON, or some piece of it takes more work than
+    /// accepting a token may: the pointer is then that of a place in the value.
+    pub fn key_order(&self, value: &[u8]) -> Result<Vec<u32>, Error> {
+        let machine = self.0.machine()?;
+        let Some(root) = machine.root_task() else {
+            let message = "only the grammar of one JSON Schema has an order of keys";
+            return Err(Error::new(Kind::Grammar, message));
+        };
+        machine.key_order(root, &Outline::new(value)?, &self.0.options.limits)
     }
 
     /// The texts of the rule `root` of a grammar in GBNF, the notation of llama.cpp.

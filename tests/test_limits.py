@@ -118,3 +118,27 @@ def test_ctrl_c_ends_a_long_call() -> None:
             assert child.stdout.readline() == "interrupted\n"
         finally:
             child.kill()
+
+
+def test_what_is_made_once_for_a_process_is_not_lost_with_an_operation() -> None:
+    """Some tables are made by whoever needs them first, in a process of its own here."""
+    script = """
+import schemask
+from schemask.core.byte_vocabulary import byte_vocabulary
+
+def reads(text, **limits):
+    schema = {"type": "array", "items": {"type": "string", "format": "idn-hostname"}}
+    grammar = schemask.Grammar.from_json_schema(schema, limits=limits)
+    matcher = grammar.compile(byte_vocabulary()).matcher()
+    return matcher.accept_bytes(text.encode()) and matcher.is_accepting
+
+for units in (100, 1_000, 10_000):
+    try:
+        print(reads('["bücher.example"]', accept_work=units))
+    except schemask.LimitError:
+        print("limit")
+print(reads('["bücher.example", "xn--bcher-kva.example"]'), reads('["a..b"]'))
+"""
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert run.stdout.split() == ["limit", "limit", "limit", "True", "False"]

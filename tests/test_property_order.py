@@ -1,20 +1,23 @@
-"""Arguments in any order are written in the one that the grammar of calls reads."""
+"""Values in any order are put into the one that a grammar reads, and so are arguments of calls."""
 
 from __future__ import annotations
 
 import copy
+import itertools
 import json
-from collections.abc import Callable
+import math
+import pickle
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemask import Grammar, LimitError, SchemaError
+from schemask import Grammar, GrammarError, LimitError, SchemaError, ToolSet, _native
 from schemask.chat import HERMES, TOOL_CODE
 from schemask.core.byte_vocabulary import byte_vocabulary
-from schemask.schemas.property_order import in_schema_order
+from schemask.schemas.key_order import KeyOrder
 from strategies import instances, schemas
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -164,22 +167,57 @@ FLAT = dicts(LEAVES)
 NESTED = st.one_of(FLAT, dicts(st.one_of(LEAVES, FLAT)), dicts(FLAT), st.lists(FLAT, max_size=2))
 
 
+def orders(value: Any) -> Iterator[Any]:
+    """The value with its keys in all orders."""
+    if isinstance(value, list):
+        yield from map(list, itertools.product(*map(orders, value)))
+    elif isinstance(value, dict):
+        for keys in itertools.permutations(value):
+            for members in itertools.product(*(orders(value[key]) for key in keys)):
+                yield dict(zip(keys, members, strict=True))
+    else:
+        yield value
+
+
+def number_of_orders(value: Any) -> int:
+    if isinstance(value, list):
+        return math.prod(map(number_of_orders, value))
+    if isinstance(value, dict):
+        return math.factorial(len(value)) * math.prod(map(number_of_orders, value.values()))
+    return 1
+
+
 @settings(max_examples=200, suppress_health_check=list(HealthCheck))
-@given(data=st.data(), drawn=st.one_of(schemas(), shared_branchings(), shared_branchings()))
-def test_instances_of_any_schema_are_written_as_the_grammar_reads_them(
-    data: Any, drawn: Any
+@given(
+    data=st.data(),
+    drawn=st.one_of(schemas(), shared_branchings(), shared_branchings(), tagged_unions(2)),
+    spelling=st.sampled_from(["plain", "any"]),
+)
+def test_what_is_taken_in_some_order_is_taken_in_the_one_that_is_told(
+    data: Any, drawn: Any, spelling: Any
 ) -> None:
     try:
         strict, lax = (
-            Grammar.from_json_schema(drawn, property_order=order) for order in ("schema", "any")
+            Grammar.from_json_schema(drawn, property_order=order, spelling=spelling)
+            for order in ("schema", "any")
         )
     except (SchemaError, LimitError):
         return
     for _ in range(3):
         value = shuffled(data.draw, data.draw(st.one_of(NESTED, instances(drawn))))
-        if reads(lax, json.dumps(value)):
-            text = json.dumps(in_schema_order(value, drawn))
-            assert reads(strict, text), text
+        told = strict.in_order(value)
+        assert told == value
+        assert json.dumps(lax.in_order(value)) == json.dumps(value)
+        text = json.dumps(told, ensure_ascii=False)
+        is_taken = reads(strict, text)
+        assert is_taken == reads(lax, json.dumps(value, ensure_ascii=False)), text
+        if number_of_orders(value) <= 150:
+            texts = {json.dumps(way, ensure_ascii=False) for way in orders(value)}
+            assert is_taken == any(reads(strict, way) for way in texts), text
+
+
+def in_schema_order(value: Any, schema: Any) -> Any:
+    return KeyOrder(schema).arranged(value)
 
 
 def test_a_branch_that_is_out_leaves_the_order_to_the_others() -> None:
@@ -222,10 +260,11 @@ def order(value: Any, schema: Any) -> str:
             "{a:1,c:1,d:1,b:1}",
         ),
         ({"anyOf": [{"properties": {"b": {}}}, {"$ref": "#/anyOf/0"}]}, "{b:1,d:1,a:1,c:1}"),
-        ({"anyOf": [{"$ref": "#"}], "properties": {"c": {}}}, "{c:1,d:1,a:1,b:1}"),
+        # What no grammar can be made of says nothing.
+        ({"anyOf": [{"$ref": "#"}], "properties": {"c": {}}}, "{d:1,a:1,c:1,b:1}"),
         (
             {
-                "oneOf": [{"properties": {"c": {}}}, {"properties": {"a": {}}}],
+                "oneOf": [{"properties": {"c": {}}}, {"properties": {"a": {"const": 2}}}],
                 "not": {"const": {"b": 2}},
             },
             "{c:1,a:1,b:1,d:1}",
@@ -325,6 +364,89 @@ def test_branches_that_meet_again_do_not_multiply() -> None:
     for _ in range(60):
         value = {"next": value}
     assert in_schema_order(value, {"$ref": "#/$defs/either", "$defs": {"either": either}}) == value
+
+
+@pytest.mark.parametrize("whitespace", ["flexible", "compact", "spaced"])
+def test_what_the_values_are_makes_no_difference(whitespace: Any) -> None:
+    keys = {"a/b": {}, 'quoted "\\': {}, "é\U0001f600": {}, "": {}}
+    grammar = Grammar.from_json_schema(
+        {"properties": {**keys, "z": {"properties": keys}}}, whitespace=whitespace, spelling="any"
+    )
+    inner = {"": 10**400, "é\U0001f600": [-0.0, 1e-300, 1e22], 'quoted "\\': "\t", "a/b": None}
+    value = {"z": inner, **inner}
+    told = grammar.in_order(value)
+    assert told == value and list(told) == [*keys, "z"] and list(told["z"]) == list(keys)
+    assert all(told[key] is value[key] for key in keys if not isinstance(value[key], list))
+    assert list(value) == ["z", *inner]
+
+
+def test_a_value_that_is_wrong_is_ordered_up_to_there() -> None:
+    point = {"properties": {"x": {"type": "integer"}, "y": {"type": "integer"}}, "required": ["x"]}
+    schema = {"properties": {"p": point, "q": point, "r": point}, "required": ["p"]}
+    grammar = Grammar.from_json_schema(schema)
+
+    def told(**points: Any) -> str:
+        return json.dumps(grammar.in_order(points), separators=(",", ":")).replace('"', "")
+
+    turned = {"y": 1, "x": 1}
+    assert told(r=turned, p=turned) == "{p:{x:1,y:1},r:{x:1,y:1}}"
+    wrong = {"y": 1, "x": None}
+    assert told(r=turned, q=wrong, p=turned) == "{p:{x:1,y:1},q:{x:null,y:1},r:{y:1,x:1}}"
+    assert told(r=turned, q={"y": 1}, p=turned) == "{p:{x:1,y:1},q:{y:1},r:{y:1,x:1}}"
+    # One that is required is passed over.
+    assert told(r=turned, q=turned) == "{q:{x:1,y:1},r:{y:1,x:1}}"
+    # No text can hold a lone surrogate.
+    assert grammar.in_order({"r": turned, "p": {"z": "\ud800", **turned}, "\udfff": 1}) == {
+        "p": {"x": 1, "y": 1, "z": "\ud800"},
+        "r": {"y": 1, "x": 1},
+        "\udfff": 1,
+    }
+
+
+def test_what_has_no_order() -> None:
+    grammar = Grammar.from_json_schema({"properties": {"a": {}}})
+    for value in (object(), {"a": math.nan}, {"a": {1, 2}}, {(): 1}):
+        with pytest.raises(GrammarError, match="no JSON value"):
+            grammar.in_order(value)
+    with pytest.raises(GrammarError, match="one JSON Schema"):
+        (grammar + "!").in_order({})
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(GrammarError):
+        grammar.in_order(endless)
+
+
+def test_work_is_bounded() -> None:
+    names = {"type": "string", "format": "idn-hostname"}
+    schema = {"properties": {"a/b": {"items": {"properties": {"host": names}}}}}
+    grammar = Grammar.from_json_schema(schema, limits={"accept_work": 1_000})
+    with pytest.raises(LimitError, match="accept_work") as caught:
+        grammar.in_order({"a/b": [{}, {"host": "bücher.example"}]})
+    assert caught.value.pointer == "/a~1b/1/host"
+    assert grammar.in_order({"b": 1}) == {"b": 1}
+
+
+def test_a_tool_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+
+    class Counting:
+        @staticmethod
+        def from_json_schema(text: str, *options: Any) -> Any:
+            compiled.append(text)
+            return native.from_json_schema(text, *options)
+
+    native = _native.Grammar
+    monkeypatch.setattr(_native, "Grammar", Counting)
+    tools = ToolSet(
+        [{"name": "f", "parameters": {"type": "object", "properties": {"a": {}, "b": {}}}}]
+    )
+    call = {"function": {"name": "f", "arguments": {"b": 1, "a": 2}}}
+    message = {"role": "assistant", "content": "", "tool_calls": [call, call]}
+    text = HERMES.render_assistant(message, tools)
+    assert text.count('{"a": 2, "b": 1}') == 2 and HERMES.render_assistant(message, tools) == text
+    assert len(compiled) == 1
+    for copied in (pickle.loads(pickle.dumps(tools)), copy.deepcopy(tools)):
+        assert HERMES.render_assistant(message, copied) == text
 
 
 def test_conversations_are_written_in_order() -> None:

@@ -18,8 +18,8 @@ LAYERS = (
     {"_files"},
     # schemas
     {"schemas"},
-    {"schemas.schema", "schemas.value_types", "schemas.python_values"},
-    {"schemas.places", "schemas.property_order"},
+    {"schemas.pointer", "schemas.schema", "schemas.value_types", "schemas.python_values"},
+    {"schemas.places", "schemas.key_order"},
     # tools
     {"tools.definitions", "tools.docstrings"},
     {"tools.tool_set"},

@@ -22,7 +22,8 @@ from schemask import Grammar
 from schemask.chat.messages import decode_json
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.errors import FormatError, ToolError
-from schemask.schemas.schema import map_schema
+from schemask.schemas.pointer import at, pointer_of, reference_to, resolve
+from schemask.schemas.schema import map_schema, subschemas
 from schemask.tools import Tool, ToolSet, result_text, tool
 
 
@@ -715,6 +716,8 @@ def test_map_schema_leaves_data_alone() -> None:
         "properties": {"$ref": {"$ref": "#/x"}, "const": {"const": {"$ref": "#/data"}}},
         "enum": [{"$ref": "#/data"}],
         "items": [{"$ref": "#/y"}],
+        "dependencies": {"$ref": {"$ref": "#/z"}, "items": ["a"]},
+        "dependentRequired": {"$ref": ["a"]},
     }
 
     def point_elsewhere(sub: dict[str, Any]) -> dict[str, Any]:
@@ -724,4 +727,22 @@ def test_map_schema_leaves_data_alone() -> None:
         "properties": {"$ref": {"$ref": "!"}, "const": {"const": {"$ref": "#/data"}}},
         "enum": [{"$ref": "#/data"}],
         "items": [{"$ref": "!"}],
+        "dependencies": {"$ref": {"$ref": "!"}, "items": ["a"]},
+        "dependentRequired": {"$ref": ["a"]},
     }
+    assert len(subschemas(schema)) == 5
+
+
+def test_references_lead_where_they_were_made_for() -> None:
+    document = {"$defs": {"a/b~c %é": [{"x": 1}]}, "0": 2}
+    for path in [(), ("0",), ("$defs", "a/b~c %é", 0), ("$defs", "a/b~c %é", "0", "x")]:
+        reference = reference_to(path)
+        assert reference.isascii() and " " not in reference
+        found, again = resolve(document, reference)
+        assert found is at(document, path) and pointer_of(again) == pointer_of(path)
+    for nowhere in ("#/1", "#/$defs/a", "#/0/1", "#/$defs/a~1b~0c%20%25%C3%A9/1", "#/"):
+        with pytest.raises(LookupError):
+            resolve(document, nowhere)
+    for other in ("x", "#anchor", "http://example.com/#/0", ""):
+        with pytest.raises(ValueError, match="not a JSON pointer"):
+            resolve(document, other)

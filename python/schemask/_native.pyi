@@ -98,6 +98,20 @@ class Grammar:
         python_literals: bool,
         limits: dict[str, float],
     ) -> Grammar: ...
+    def key_order(self, value: bytes) -> list[int]:
+        """The order in which the keys of a JSON value are read, for a grammar of one JSON Schema.
+
+        Args:
+            value: The value as JSON.
+
+        Returns:
+            For each object, the numbers of its members in the text, in the order in which they are
+            read; objects in the order in which they are read, each before those inside it.
+
+        Raises:
+            GrammarError: The grammar is another one, or the value is not JSON.
+            LimitError: It takes too much work; `pointer` is that of a place in the value.
+        """
     @staticmethod
     def from_gbnf(text: str, root: str, limits: dict[str, float]) -> Grammar: ...
     @staticmethod

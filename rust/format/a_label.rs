@@ -82,8 +82,10 @@ static RIGHT_TO_LEFT: Rule = Rule {
     free: |state| Reading::new(&RIGHT, state).free(),
 };
 
-static LEFT: LazyLock<ULabels> = LazyLock::new(|| ULabels::new(Direction::LeftToRight));
-static RIGHT: LazyLock<ULabels> = LazyLock::new(|| ULabels::new(Direction::RightToLeft));
+static LEFT: LazyLock<ULabels> =
+    LazyLock::new(|| work::once(|| ULabels::new(Direction::LeftToRight)));
+static RIGHT: LazyLock<ULabels> =
+    LazyLock::new(|| work::once(|| ULabels::new(Direction::RightToLeft)));
 
 /// The U-labels of one direction, of any length. Without lengths the automaton has few states, so
 /// that one store is enough for all that ask.

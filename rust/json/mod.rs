@@ -16,6 +16,7 @@ mod object_choices;
 mod object_ending;
 mod object_read;
 mod object_ways;
+pub(crate) mod outline;
 mod read;
 mod residue_slots;
 mod residue_ways;

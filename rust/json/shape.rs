@@ -177,7 +177,7 @@ impl Shape {
     /// The key of a text. One that is in no class, for want of room for classes, has a class of its
     /// own, which no rule allows.
     pub(crate) fn key(&self, rules: &Rules, text: &str) -> Key {
-        if let Some(&rank) = self.ranks.get(text) {
+        if let Some(rank) = self.rank(text) {
             return Key::Declared(rank);
         }
         let regexes = &rules.scanner.regexes;
@@ -191,6 +191,11 @@ impl Shape {
                 .unwrap_or(self.classes.len()),
         };
         Key::Other(rules.texts.text(text), class as u16)
+    }
+
+    /// The rank of a declared key.
+    pub(crate) fn rank(&self, text: &str) -> Option<u32> {
+        self.ranks.get(text).copied()
     }
 
     /// Whether undeclared keys are told apart by their text.

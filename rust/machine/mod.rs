@@ -5,6 +5,7 @@ mod describe;
 mod ending_key;
 mod forced;
 mod gap;
+mod key_order;
 mod object;
 mod places;
 mod stack;

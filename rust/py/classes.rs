@@ -237,6 +237,22 @@ impl Grammar {
         Ok(self.0.types()?)
     }
 
+    /// The order in which the keys of a JSON value are read, for a grammar of one JSON Schema.
+    ///
+    /// Args:
+    ///     value: The value as JSON.
+    ///
+    /// Returns:
+    ///     For each object, the numbers of its members in the text, in the order in which they are
+    ///     read; objects in the order in which they are read, each before those inside it.
+    ///
+    /// Raises:
+    ///     GrammarError: The grammar is another one, or the value is not JSON.
+    ///     LimitError: It takes too much work; `pointer` is that of a place in the value.
+    fn key_order(&self, py: Python<'_>, value: &[u8]) -> PyResult<Vec<u32>> {
+        Ok(detached(py, || self.0.key_order(value))?)
+    }
+
     #[staticmethod]
     fn from_gbnf(
         py: Python<'_>,

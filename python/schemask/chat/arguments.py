@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NoReturn
 
 from schemask.errors import UnsupportedSchemaError
 from schemask.schemas.places import argument_schema
+from schemask.schemas.pointer import Path, pointer_of, resolve
 from schemask.schemas.schema import Schema
-
-Path: TypeAlias = tuple[str | int, ...]
 
 # What notations other than JSON cannot say of the arguments, nor of what is in them.
 OTHER_KEYWORDS = {
@@ -70,23 +69,19 @@ def followed(root: Schema, schema: Any, path: Path) -> tuple[Schema, Path]:
     while isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
         reference = schema["$ref"]
         seen += 1
-        if not reference.startswith("#") or seen > 32:
+        if seen > 32:
             refuse(path, "$ref", f" {reference!r}")
-        path = tuple(
-            part.replace("~1", "/").replace("~0", "~") for part in reference[1:].split("/")[1:]
-        )
-        schema = root
-        for part in path:
-            try:
-                schema = schema[int(part) if isinstance(schema, list) else part]
-            except (KeyError, IndexError, ValueError, TypeError):
-                refuse(path, "$ref", f" {reference!r}, which leads to nothing")
+        try:
+            schema, path = resolve(root, reference)
+        except ValueError:
+            refuse(path, "$ref", f" {reference!r}")
+        except LookupError:
+            refuse(path, "$ref", f" {reference!r}, which leads to nothing")
     return schema, path
 
 
-def refuse(path: Sequence[Any], keyword: str, more: str = "") -> None:
+def refuse(path: Sequence[str | int], keyword: str, more: str = "") -> NoReturn:
     """Raises the error of what a notation cannot express."""
-    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in (*path, keyword))
-    pointer = "".join(f"/{part}" for part in parts)
+    pointer = pointer_of((*path, keyword))
     message = f"{pointer}: the format's notation of arguments cannot express `{keyword}`{more}"
     raise UnsupportedSchemaError(message, pointer=pointer)

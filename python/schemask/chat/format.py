@@ -74,6 +74,7 @@ class ChatFormat:
         Raises:
             FormatError: A message of another shape, or content that holds a marker of the format
                 and would be mistaken for it.
+            LimitError: To find the order of a call's arguments takes too much work.
         """
         return "".join(
             text
@@ -95,7 +96,7 @@ class ChatFormat:
             tools: As in `render`.
 
         Raises:
-            FormatError: As `render`.
+            FormatError: As `render`, and so is LimitError.
         """
         text, spans = "", []
         for piece, is_written in self._renderer.pieces(messages, ToolSet.of(tools or ()), False):
@@ -112,7 +113,7 @@ class ChatFormat:
             tools: As in `render`, for the order of arguments; those of other tools keep theirs.
 
         Raises:
-            FormatError: As `render`.
+            FormatError: As `render`, and so is LimitError.
         """
         checked = check_messages([message])[0]
         if checked["role"] != "assistant":
@@ -137,6 +138,7 @@ class ChatFormat:
 
         Raises:
             FormatError: Arguments that JSON, or the notation of arguments, cannot spell.
+            LimitError: To find the order of the arguments takes too much work.
         """
         return self._renderer.call(name, arguments, parameters, index)
 

@@ -8,8 +8,8 @@ from typing import Any
 from schemask.chat.messages import Message, calls_of, check_messages, encodable
 from schemask.chat.spec import FormatSpec
 from schemask.chat.texts import filled
-from schemask.errors import FormatError, check_flags, shortened
-from schemask.schemas.property_order import in_schema_order
+from schemask.errors import FormatError, LimitError, check_flags, shortened
+from schemask.schemas.key_order import KeyOrder
 from schemask.schemas.schema import Schema
 from schemask.tools import ToolSet
 
@@ -70,10 +70,12 @@ class Renderer:
     def assistant(self, message: Message, tools: ToolSet) -> str:
         """The body of an assistant's turn, of a message that has been checked."""
         spec = self._spec
-        parts = [
-            self.call(name, arguments, tools[name].parameters if name in tools else None, index)
-            for index, (name, arguments) in enumerate(calls_of(message))
-        ]
+        parts = []
+        for index, (name, arguments) in enumerate(calls_of(message)):
+            parameters, order = None, None
+            if name in tools:
+                parameters, order = tools[name].parameters, tools[name].key_order
+            parts.append(self._call(name, arguments, parameters, order, index))
         if spec.max_calls is not None and len(parts) > spec.max_calls:
             raise FormatError(f"{spec.name} writes at most {spec.max_calls} calls in a turn")
         content = self.content(message)
@@ -97,18 +99,26 @@ class Renderer:
         self, name: str, arguments: Mapping[str, Any], parameters: Schema | None, index: int
     ) -> str:
         """One call with its tags."""
-        spec = self._spec
         if not isinstance(name, str) or not isinstance(arguments, Mapping):
             wrong = shortened(name if isinstance(arguments, Mapping) else arguments)
             raise FormatError(f"a call has a name and an object of arguments, not {wrong}")
         if not isinstance(parameters, (Mapping, type(None))):
             raise FormatError(f"parameters are a JSON Schema, not {shortened(parameters)}")
+        order = None if parameters is None else KeyOrder(parameters)
+        return self._call(name, arguments, parameters, order, index)
+
+    def _call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        parameters: Schema | None,
+        order: KeyOrder | None,
+        index: int,
+    ) -> str:
+        spec = self._spec
         members = dict(arguments)
-        if parameters is not None:
-            try:
-                members = in_schema_order(members, parameters)
-            except RecursionError as error:
-                raise FormatError(f"the arguments of {name} are nested too deeply") from error
+        if order is not None:
+            members = _arranged(name, members, order)
         held = {"{id}": f"{index:09d}", "{index}": str(index), "{name}": name}
         if spec.call == "{call}":
             held["{arguments}"] = members  # type: ignore[assignment]
@@ -152,3 +162,15 @@ class Renderer:
     def _turn(self, role: str, body: str) -> str:
         opening, closing = self._spec.around(role)
         return opening + body + closing
+
+
+def _arranged(name: str, members: dict[str, Any], order: KeyOrder) -> dict[str, Any]:
+    try:
+        arranged: dict[str, Any] = order.arranged(members)
+    except LimitError:
+        raise
+    except RecursionError as error:
+        raise FormatError(f"the arguments of {name} are nested too deeply") from error
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"no JSON value: {error}") from error
+    return arranged

@@ -12,6 +12,7 @@ from schemask import _native
 from schemask._unicode import surrogate_place
 from schemask.core.limits import Limits, limits_of
 from schemask.errors import (
+    Error,
     GrammarError,
     SchemaError,
     VocabularyError,
@@ -19,6 +20,7 @@ from schemask.errors import (
     checked,
     shortened,
 )
+from schemask.schemas.key_order import arranged
 from schemask.schemas.schema import map_schema
 
 if TYPE_CHECKING:
@@ -343,6 +345,34 @@ class Grammar:
             counts = f"{shortened(min)} to {shortened(max)}"
             message = f"a repetition from {counts} is not one of 32-bit counts"
             raise GrammarError(message) from error
+
+    def in_order(self, value: Any) -> Any:
+        """A JSON value with the keys of its objects in the order in which the grammar reads them.
+
+        So data in any order becomes text that a model which follows the grammar could have written:
+
+            >>> grammar = Grammar.from_json_schema({"properties": {"city": {}, "days": {}}})
+            >>> json.dumps(grammar.in_order({"days": 2, "city": "Oslo"}))
+            '{"city": "Oslo", "days": 2}'
+
+        If the grammar takes the value with its keys in some order, it takes what comes out, spelled
+        as it was. If not, the order is still that of the schema, in objects that begin before the
+        value is wrong; those after that keep theirs. Undeclared keys come last, in their own order,
+        and with `property_order="any"` all keys keep theirs.
+
+        Args:
+            value: What `json.dumps` writes; it stays as it is.
+
+        Raises:
+            GrammarError: The grammar is not one of a JSON Schema alone, or the value is not JSON.
+            LimitError: It takes too much work; `pointer` is that of the place in the value.
+        """
+        try:
+            return arranged(value, self._native)
+        except Error:
+            raise
+        except (TypeError, ValueError, RecursionError) as error:
+            raise GrammarError(f"no JSON value: {error}") from error
 
     def to_gbnf(self) -> str:
         """The grammar in GBNF, for tools that only read that.

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from schemask.schemas.schema import Schema, map_schema
+from schemask.schemas.pointer import at, reference_to
+from schemask.schemas.schema import Schema, map_schema, subschemas
 
 
 def argument_schema(parameters: Schema, path: Sequence[str | int]) -> Any:
     """The schema at a path inside the parameters of a tool, as one that stands by itself."""
-    schema: Any = parameters
-    for key in path:
-        schema = schema[key]
-    if not _refers(schema) and "$schema" not in parameters:
+    schema = at(parameters, path)
+    refers = any("$ref" in part for part in subschemas(schema))
+    if not refers and "$schema" not in parameters:
         return schema
-    pointer = "".join("/" + _token(str(key)) for key in path)
+    pointer = reference_to(path)[1:]
     place, whole = placed(parameters, "parameters")
     return {"$ref": place + pointer, "$defs": {"parameters": whole}}
 
@@ -29,21 +29,11 @@ def placed(parameters: Schema, name: str) -> tuple[str, Schema]:
     """
     key = "id" if "draft-04" in str(parameters.get("$schema")) else "$id"
     if "$schema" not in parameters and not isinstance(parameters.get(key), str):
-        place = "#/$defs/" + _token(name)
+        place = "#/$defs" + reference_to((name,))[1:]
         return place, rebase(parameters, place)
     own = parameters.get(key)
     identifier = own if isinstance(own, str) else "urn:tool:" + quote(name, safe="")
     return identifier.partition("#")[0] + "#", {**parameters, key: identifier}
-
-
-def _refers(schema: Any) -> bool:
-    if isinstance(schema, dict):
-        return "$ref" in schema or any(map(_refers, schema.values()))
-    return isinstance(schema, list) and any(map(_refers, schema))
-
-
-def _token(key: str) -> str:
-    return quote(key.replace("~", "~0").replace("/", "~1"), safe="~")
 
 
 def rebase(parameters: Schema, place: str) -> Schema:

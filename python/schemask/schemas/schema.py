@@ -1,4 +1,4 @@
-"""JSON Schemas as Python holds them, and a walk through one."""
+"""JSON Schemas as Python holds them, and the one walk through a schema's parts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from typing import Any, TypeAlias
 Schema: TypeAlias = dict[str, Any]
 
 # Keywords whose value maps names to schemas, and those whose value is data and no schema at all.
-_SCHEMA_MAPS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
-_DATA = {"const", "default", "enum", "example", "examples", "required"}
+_SCHEMA_MAPS = {
+    *("properties", "patternProperties", "dependentSchemas", "dependencies"),
+    *("$defs", "definitions"),
+}
+_DATA = {
+    *("const", "default", "enum", "example", "examples"),
+    *("required", "dependentRequired", "$vocabulary"),
+}
 
 
 def map_schema(schema: Any, change: Callable[[Schema], Schema]) -> Any:
@@ -31,3 +37,15 @@ def map_schema(schema: Any, change: Callable[[Schema], Schema]) -> Any:
         else:
             copy[keyword] = map_schema(value, change)
     return change(copy)
+
+
+def subschemas(schema: Any) -> list[Schema]:
+    """Copies of all objects in a schema that are themselves schemas, inner ones first."""
+    found: list[Schema] = []
+
+    def find(part: Schema) -> Schema:
+        found.append(part)
+        return part
+
+    map_schema(schema, find)
+    return found

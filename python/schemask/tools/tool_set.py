@@ -21,6 +21,7 @@ from typing_extensions import ParamSpec, TypeVar
 
 from schemask._unicode import surrogate_place
 from schemask.errors import ToolError, shortened
+from schemask.schemas.key_order import KeyOrder
 from schemask.schemas.python_values import BindableSchema, DescribedSchema, bindable, whole_numbers
 from schemask.schemas.schema import Schema, map_schema
 from schemask.tools.definitions import read_definition
@@ -163,6 +164,11 @@ class Tool(Generic[P, R]):
             function["description"] = self.description
         function["parameters"] = self._described or self.parameters
         return {"type": "function", "function": function}
+
+    @functools.cached_property
+    def key_order(self) -> KeyOrder:
+        """The order in which a grammar of calls reads the keys of the arguments."""
+        return KeyOrder(self.parameters)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the function as it is, unchecked, so that a decorated function stays usable."""

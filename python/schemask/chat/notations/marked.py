@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from schemask.chat.arguments import OTHER_KEYWORDS, Path, declared_arguments, followed, refuse
+from schemask.chat.arguments import OTHER_KEYWORDS, declared_arguments, followed, refuse
 from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.notations.base import ArgumentsTemplate, Notation, Surroundings
 from schemask.chat.trees import Tree, Trees, narrowed, optional
 from schemask.errors import FormatError
 from schemask.schemas.places import argument_schema
+from schemask.schemas.pointer import Path
 from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import types_of
 from schemask.tools import Tool

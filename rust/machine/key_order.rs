@@ -1,0 +1,215 @@
+//! The order in which the keys of a value are read.
+
+use std::vec::IntoIter;
+
+use crate::error::Error;
+use crate::json::formula::FormulaId;
+use crate::json::frames::TaskId;
+use crate::json::outline::{Member, Outline, Part};
+use crate::json::texts::TextId;
+use crate::limits::Limits;
+use crate::machine::stack::StackId;
+use crate::machine::{Config, Gap, Machine, Place, State};
+use crate::work;
+
+/// Bytes that are read within one allowance, like a token.
+const PIECE: usize = 4;
+
+impl Machine {
+    /// For each object of a value, the order in which its members are read: their numbers in the
+    /// text. Objects come in the order in which they are read, each before those inside it.
+    ///
+    /// Of a value that is not valid, whatever its order, the keys come in the order in which they would
+    /// be read if any value might come and it were only asked whether it is valid: once it
+    /// cannot be any more, objects that begin keep their order.
+    ///
+    /// # Errors
+    ///
+    /// If some piece of the text takes more work than accepting a token may, with the pointer of the place
+    /// in the value.
+    pub(crate) fn key_order(
+        &self,
+        root: TaskId,
+        outline: &Outline<'_>,
+        limits: &Limits,
+    ) -> Result<Vec<u32>, Error> {
+        let valid = self.read_in_order(root, outline, limits)?;
+        if valid.config.is_some_and(|end| self.is_accepting(end)) {
+            return Ok(valid.order);
+        }
+        let asks = Box::new([self.frames.task_of(root).must]);
+        let any = self.frames.task(FormulaId::TRUE, asks);
+        Ok(self.read_in_order(any, outline, limits)?.order)
+    }
+
+    fn read_in_order<'a>(
+        &'a self,
+        task: TaskId,
+        outline: &'a Outline<'a>,
+        limits: &'a Limits,
+    ) -> Result<Reading<'a>, Error> {
+        let gap = self.whitespace.inside();
+        let mut reading = Reading {
+            machine: self,
+            outline,
+            limits,
+            config: Some(Config {
+                state: State::Value { task, gap },
+                stack: StackId::BOTTOM,
+                record: TextId::EMPTY,
+            }),
+            bytes: 0,
+            open: Vec::new(),
+            order: Vec::new(),
+        };
+        let result = reading.read();
+        self.hold(reading.bytes);
+        match result {
+            Ok(()) => Ok(reading),
+            Err(error) => Err(match reading.open.is_empty() {
+                true => error,
+                false => error.or_at_pointer(Some(reading.pointer())),
+            }),
+        }
+    }
+}
+
+/// An array or object that is being read.
+struct Open {
+    part: usize,
+    /// The items or members that are to come, by their numbers.
+    rest: IntoIter<u32>,
+    /// The one that is being read.
+    now: Option<u32>,
+}
+
+struct Reading<'a> {
+    machine: &'a Machine,
+    outline: &'a Outline<'a>,
+    limits: &'a Limits,
+    /// `None` once the text cannot go on as it does.
+    config: Option<Config>,
+    /// Bytes of states that were made.
+    bytes: u64,
+    open: Vec<Open>,
+    order: Vec<u32>,
+}
+
+impl Reading<'_> {
+    fn read(&mut self) -> Result<(), Error> {
+        self.begin(0)?;
+        while let Some(open) = self.open.last_mut() {
+            let part = open.part;
+            let is_first = open.now.is_none();
+            open.now = open.rest.next();
+            match (&self.outline.parts[part], open.now) {
+                (Part::Array(items), Some(now)) => {
+                    if !is_first {
+                        self.feed_separator(b",")?;
+                    }
+                    self.begin(items[now as usize])?;
+                }
+                (Part::Object(members), Some(now)) => {
+                    if !is_first {
+                        self.feed_separator(b",")?;
+                    }
+                    let member = &members[now as usize];
+                    self.feed(&self.outline.text[member.key.clone()])?;
+                    self.feed_separator(b":")?;
+                    self.begin(member.value)?;
+                }
+                (part, _) => {
+                    let is_array = matches!(part, Part::Array(_));
+                    self.feed(if is_array { b"]" } else { b"}" })?;
+                    self.open.pop();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a scalar, or the bracket that begins an array or object.
+    fn begin(&mut self, part: usize) -> Result<(), Error> {
+        let rest: Vec<u32> = match &self.outline.parts[part] {
+            Part::Scalar(text) => return self.feed(&self.outline.text[text.clone()]),
+            Part::Array(items) => {
+                self.feed(b"[")?;
+                (0..items.len() as u32).collect()
+            }
+            Part::Object(members) => {
+                self.feed(b"{")?;
+                let sorted = self.sorted(members);
+                self.order.extend(&sorted);
+                sorted
+            }
+        };
+        let rest = rest.into_iter();
+        let now = None;
+        self.open.push(Open { part, rest, now });
+        Ok(())
+    }
+
+    /// The order of the members of an object that has just begun: declared keys by their ranks, then
+    /// the others.
+    fn sorted(&self, members: &[Member]) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..members.len() as u32).collect();
+        let frames = &self.machine.frames;
+        if let Some(State::Object {
+            object,
+            place: Place::Opened,
+            ..
+        }) = self.config.map(|config| config.state)
+            && frames.ordered
+        {
+            let shape = frames.shape_of(object);
+            let rank = |key: String| shape.rank(&key);
+            order.sort_by_cached_key(|&i| {
+                let rank = self.outline.key(&members[i as usize]).and_then(rank);
+                rank.unwrap_or(u32::MAX)
+            });
+        }
+        order
+    }
+
+    /// Reads a comma or a colon, and the space after it if one must come.
+    fn feed_separator(&mut self, separator: &[u8]) -> Result<(), Error> {
+        self.feed(separator)?;
+        match self.config.map(|config| config.state) {
+            Some(State::Value { gap, .. } | State::Object { gap, .. }) if gap == Gap::SPACE => {
+                self.feed(b" ")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn feed(&mut self, text: &[u8]) -> Result<(), Error> {
+        for piece in text.chunks(PIECE) {
+            let Some(config) = self.config else { break };
+            let mut allowance = self.limits.accept();
+            allowance.bytes = allowance.bytes.saturating_sub(self.bytes);
+            let mut bytes = piece.iter();
+            let (next, used) = work::within(allowance, || {
+                Ok(bytes.try_fold(config, |config, &byte| self.machine.step(config, byte)))
+            })?;
+            self.config = next;
+            self.bytes += used.bytes;
+        }
+        Ok(())
+    }
+
+    /// The JSON pointer of what is being read.
+    fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        for open in &self.open {
+            let Some(now) = open.now else { break };
+            let token = match &self.outline.parts[open.part] {
+                Part::Object(members) => self.outline.key(&members[now as usize]),
+                _ => Some(now.to_string()),
+            };
+            let token = token.unwrap_or_default();
+            pointer += "/";
+            pointer += &token.replace('~', "~0").replace('/', "~1");
+        }
+        pointer
+    }
+}
