@@ -18,11 +18,12 @@ use std::sync::LazyLock;
 use rustc_hash::FxHashMap;
 
 use crate::format::build::Build;
-use crate::format::hostname::LABEL_OCTETS;
-use crate::format::idna::{self, Direction};
 use crate::format::punycode::{Decoder, Insertion};
+use crate::format::u_label;
+use crate::format::u_label::{Direction, LABEL_OCTETS};
 use crate::regex::codeset::CodeSet;
-use crate::regex::node::{NodeId, Regexes};
+use crate::regex::node::NodeId;
+use crate::regex::regexes::Regexes;
 use crate::regex::sketch::Sketch;
 use crate::regex::told::Rule;
 use crate::work;
@@ -99,7 +100,7 @@ struct ULabels {
 impl ULabels {
     fn new(direction: Direction) -> Self {
         let regexes = Regexes::new();
-        let (start, chars) = idna::u_labels_of_any_length(Build(&regexes), direction);
+        let (start, chars) = u_label::u_labels_of_any_length(Build(&regexes), direction);
         ULabels {
             regexes,
             start,

@@ -3,7 +3,8 @@
 use crate::error::{Error, Kind};
 use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax};
 use crate::regex::lower;
-use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
+use crate::regex::node::{NodeId, UNBOUNDED};
+use crate::regex::regexes::Regexes;
 
 /// The languages of all expressions that are not made of others, or only of such, but for texts.
 /// `strings` says what strings the schema with some index allows.

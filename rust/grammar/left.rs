@@ -7,7 +7,8 @@
 use rustc_hash::FxHashMap;
 
 use crate::error::{Error, Kind};
-use crate::regex::node::{Node, NodeId, Regexes, UNBOUNDED, symbol_of};
+use crate::regex::node::{Node, NodeId, UNBOUNDED, symbol_of};
+use crate::regex::regexes::Regexes;
 use crate::work;
 
 /// Rules that begin with each other; more would make expressions too large.

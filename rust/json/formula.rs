@@ -11,7 +11,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::byte_set::ByteSet;
 use crate::intern::Interner;
-use crate::regex::node::{NodeId, Regexes};
+use crate::regex::node::NodeId;
+use crate::regex::regexes::Regexes;
 use crate::work;
 
 /// A formula: an index into [`Formulas`].
@@ -538,4 +539,12 @@ pub(crate) fn dedup<T: Clone + Eq + std::hash::Hash>(list: &mut Vec<T>) {
     }
     let mut seen = rustc_hash::FxHashSet::default();
     list.retain(|item| seen.insert(item.clone()));
+}
+
+pub(crate) fn truth(value: bool) -> FormulaId {
+    if value {
+        FormulaId::TRUE
+    } else {
+        FormulaId::FALSE
+    }
 }

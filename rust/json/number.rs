@@ -8,8 +8,9 @@
 
 use crate::decimal::Decimal;
 use crate::regex::codeset::CodeSet;
-use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
+use crate::regex::node::{NodeId, UNBOUNDED};
 use crate::regex::numeric::{Divisor, End, Interval, Set};
+use crate::regex::regexes::Regexes;
 
 /// Builds the languages of numbers.
 pub(crate) struct Numbers<'a> {

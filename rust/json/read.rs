@@ -7,14 +7,14 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::{Error, Kind as ErrorKind};
+use crate::json::evaluated::Look;
 use crate::json::formula::{Formula, FormulaId, Kind};
 use crate::json::number::{Numbers, Side};
 use crate::json::rules::{ArrayRule, ChildId, ContainsRule, ObjectRule, Rules};
-use crate::json::unevaluated::Look;
 use crate::limits::Limits;
-use crate::regex::Ast;
-use crate::regex::lower;
-use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
+use crate::regex::node::{NodeId, UNBOUNDED};
+use crate::regex::regexes::Regexes;
+use crate::regex::{Ast, lower};
 use crate::schema::model::{
     ArrayKeywords, InPlace, Keywords, Model, NumberKeywords, ObjectKeywords, Schema, SchemaId,
     StringKeywords, TypeSet,

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::intern::Interner;
 use crate::json::formula::{ArrayRuleId, Formula, FormulaId, Formulas, Kind, ObjectRuleId};
-use crate::json::shape::{Shape, ShapeKey};
+use crate::json::object::shape::{Shape, ShapeKey};
 use crate::json::texts::Texts;
 use crate::limits::Limits;
 use crate::regex::node::NodeId;
@@ -110,7 +110,7 @@ pub(crate) struct Rules {
     objects: boxcar::Vec<ObjectRule>,
     arrays: boxcar::Vec<ArrayRule>,
     children: boxcar::Vec<OnceLock<FormulaId>>,
-    shapes: Interner<ShapeKey, OnceLock<Shape>>,
+    pub(super) shapes: Interner<ShapeKey, OnceLock<Shape>>,
     /// Values as formulas, by their canonical text.
     pub(super) constants: Mutex<FxHashMap<String, FormulaId>>,
     /// Pairs of formulas that are known to exclude each other, or not.
@@ -210,17 +210,6 @@ impl Rules {
     /// Whether some of these rules about arrays demand that all items differ.
     pub(crate) fn has_unique(&self, rules: &[u32]) -> bool {
         rules.iter().any(|&rule| self.array(rule).unique)
-    }
-
-    /// What an object whose keys these rules tell apart knows of its keys.
-    pub(crate) fn shape(&self, rules: &[u32]) -> (u32, &Shape) {
-        let id = self.shapes.intern(rules.into());
-        (id, self.shape_of(id))
-    }
-
-    pub(crate) fn shape_of(&self, id: u32) -> &Shape {
-        let shape = self.shapes.memo(id);
-        shape.get_or_init(|| Shape::new(self, self.shapes.get(id)))
     }
 
     /// The keys that a rule allows, by its `names`.

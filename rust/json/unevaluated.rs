@@ -10,41 +10,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::json::evaluated::{Evaluated, Look};
 use crate::json::formula::FormulaId;
 use crate::json::read::{Keys, Reader, keys};
 use crate::json::rules::{ArrayRule, ChildId, ObjectRule};
 use crate::regex::node::NodeId;
 use crate::schema::model::{InPlace, Keywords, Schema, SchemaId};
 use crate::work;
-
-/// What was looked at of an object and an array.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Evaluated {
-    /// Sorted.
-    keys: Vec<Arc<str>>,
-    /// Further keys.
-    patterns: NodeId,
-    /// The first so many items.
-    items: u64,
-    /// And those that satisfy this.
-    contains: Option<ChildId>,
-}
-
-impl Evaluated {
-    const NOTHING: Evaluated = Evaluated {
-        keys: Vec::new(),
-        patterns: NodeId::NEVER,
-        items: 0,
-        contains: None,
-    };
-}
-
-/// What a part of a schema looks at if a formula holds.
-#[derive(Clone, Debug)]
-pub(super) struct Look {
-    holds: FormulaId,
-    evaluated: Rc<Evaluated>,
-}
 
 impl Reader<'_> {
     /// A schema object with `unevaluatedProperties` or `unevaluatedItems`.

@@ -4,25 +4,23 @@
 //! at from the outermost inwards: each says, for some demands on the value inside it, how many
 //! bytes follow that value. The innermost state then picks the demands that make the sum smallest.
 
-use crate::json::array::ArrayId;
+use crate::json::array::state::ArrayId;
+use crate::json::cost::{NEVER, add};
 use crate::json::formula::{FormulaId, Kind};
-use crate::json::frames::{Entry, Task};
-use crate::json::keys::Prefix;
-use crate::json::liveness::{NEVER, add};
-use crate::json::object::ObjectId;
-use crate::json::shape::Key;
-use crate::json::spelling::{LETTERED, Partial, spell_json};
+use crate::json::object::keys::{Key, Prefix};
+use crate::json::object::state::ObjectId;
+use crate::json::obligation::Task;
+use crate::json::obligations::Entry;
 use crate::json::texts::TextId;
-use crate::machine::stack::StackMemo;
-use crate::machine::{Config, Frame, Gap, Machine, Place, StackId, State};
+use crate::machine::config::{Config, Frame, Place, StackId, State};
+use crate::machine::stack::{Endings, StackMemo};
+use crate::machine::store::Machine;
+use crate::machine::whitespace::Gap;
 use crate::regex::cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
 use crate::regex::sketch::Sketch;
-
-/// Indices of a task's `asks` that the value must satisfy, and the bytes that follow the value
-/// then, to the end of the text.
-pub(super) type Endings = Box<[(Box<[u16]>, u64)]>;
+use crate::spelling::{LETTERED, Partial, spell_json};
 
 /// What finishes a character or an escape, opens a key, or makes up for a space.
 pub(crate) const SLACK: u64 = 16;
@@ -367,7 +365,7 @@ impl Machine {
     }
 
     fn demanded(&self, task: &Task, asked: &[u16]) -> FormulaId {
-        crate::json::array::demand(&self.frames, task.must, &task.asks, asked)
+        crate::json::obligations::demand(&self.frames, task.must, &task.asks, asked)
     }
 
     /// The language of a scalar's rest under demands.

@@ -1,7 +1,8 @@
 //! Text that must follow.
 
-use crate::json::spelling::{Partial, spell_json};
-use crate::machine::{Config, Machine, State};
+use crate::machine::config::{Config, State};
+use crate::machine::store::Machine;
+use crate::spelling::{Partial, spell_json};
 
 impl Machine {
     /// The bytes of the next character, if only one is possible, and the configuration after it;

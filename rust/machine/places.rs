@@ -2,9 +2,10 @@
 
 use crate::byte_set::ByteSet;
 use crate::grammar::program::Symbol;
+use crate::machine::config::{Frame, StackId};
 use crate::machine::stack::{Floor, StackMemo};
-use crate::machine::text::as_text;
-use crate::machine::{Frame, Machine, StackId};
+use crate::machine::step_text::as_text;
+use crate::machine::store::Machine;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::ScanId;
 use crate::work;

@@ -9,18 +9,8 @@ use std::sync::OnceLock;
 
 use crate::byte_set::ByteSet;
 use crate::intern::Interner;
-use crate::machine::Frame;
-use crate::machine::completion::Endings;
+use crate::machine::config::{Frame, StackId};
 use crate::regex::scan::ScanId;
-
-/// What waits, from the innermost frame outwards: one stack or several, an index into [`Stacks`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct StackId(u32);
-
-impl StackId {
-    /// Nothing waits.
-    pub(super) const BOTTOM: StackId = StackId(0);
-}
 
 /// An innermost frame and what is below it.
 pub(super) type Top = (Frame, StackId);
@@ -36,6 +26,10 @@ enum Stack {
         tops: Box<[Top]>,
     },
 }
+
+/// Indices of a task's `asks` that the value must satisfy, and the bytes that follow the value
+/// then, to the end of the text.
+pub(super) type Endings = Box<[(Box<[u16]>, u64)]>;
 
 #[derive(Debug, Default)]
 pub(super) struct StackMemo {

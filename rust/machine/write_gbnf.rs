@@ -12,16 +12,18 @@ use rustc_hash::FxHashMap;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::grammar::syntax::{Expr, ExprId, Syntax};
 use crate::grammar::{escape, show_class, show_tokens};
-use crate::json::array::ArrayId;
+use crate::json::array::state::ArrayId;
 use crate::json::formula::Kind;
-use crate::json::frames::{Entry, TaskId};
-use crate::json::object::ObjectId;
-use crate::json::spelling::spell_json;
-use crate::machine::{Machine, Whitespace};
+use crate::json::object::state::ObjectId;
+use crate::json::obligation::TaskId;
+use crate::json::obligations::Entry;
+use crate::machine::store::Machine;
+use crate::machine::whitespace::Whitespace;
 use crate::regex::codeset::CodeSet;
 use crate::regex::lower;
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
+use crate::spelling::spell_json;
 
 /// Rules of one grammar.
 const MOST: usize = 4_000;
@@ -83,7 +85,7 @@ impl Machine {
     /// What a single value must satisfy.
     pub(crate) fn root_task(&self) -> Option<TaskId> {
         match self.start.state {
-            crate::machine::State::Value { task, .. } => Some(task),
+            crate::machine::config::State::Value { task, .. } => Some(task),
             _ => None,
         }
     }

@@ -7,7 +7,6 @@
 
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
-use crate::mask::forget_text;
 use crate::mask::tails::{Ends, Keys};
 
 /// Where a token leads.
@@ -53,7 +52,7 @@ impl Ends<'_> {
 
     /// The configuration, its text forgotten if no ending writes another unknown key beside it.
     fn forget(self, at: Config) -> Config {
-        let forgotten = forget_text(self.machine, at);
+        let forgotten = self.machine.canonical(at);
         match forgotten != at && self.tells(forgotten) {
             true => at,
             false => forgotten,
@@ -82,7 +81,7 @@ pub(super) fn shared(
     begun: Option<TextId>,
     keys: impl FnOnce(Config) -> Keys,
 ) -> Option<Config> {
-    let forgotten = forget_text(machine, at);
+    let forgotten = machine.canonical(at);
     match key_text(forgotten) {
         // Only the bytes of its endings are looked at, which do not depend on the record.
         _ if forgotten.record != TextId::EMPTY => Some(forgotten),

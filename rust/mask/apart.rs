@@ -8,8 +8,8 @@ use crate::byte_set::ByteSet;
 use crate::json::formula::Kind;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::Walk;
-use crate::mask::plain::Texts;
+use crate::mask::texts::Texts;
+use crate::mask::walk::Walk;
 use crate::vocab::Trie;
 use crate::vocab::local::Apart;
 

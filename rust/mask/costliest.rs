@@ -1,14 +1,15 @@
 //! How far the end of the text can be after the tokens of a mask.
 
-use crate::json::shape::Key;
-use crate::json::spelling::Partial;
+use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
-use crate::mask::groups::Visitor;
-use crate::mask::guide::Guide;
+use crate::mask::bits::has_bit;
+use crate::mask::guide::{Guide, Visitor};
 use crate::mask::local::Unlimited;
-use crate::mask::{Mask, Tokens, Walk, forget_text, has_bit};
+use crate::mask::tokens::{Mask, Tokens};
+use crate::mask::walk::Walk;
 use crate::regex::scan::Scan;
+use crate::spelling::Partial;
 use crate::vocab::local::Local;
 
 /// Finds an upper bound of the bytes that finish the text.
@@ -138,6 +139,6 @@ impl Walk<'_> {
     /// Where a token leads, the text of an unknown key forgotten.
     fn after(&self, from: Config, token: u32) -> Option<Config> {
         let bytes = self.vocabulary.token(token).unwrap_or_default();
-        Some(forget_text(self.machine, self.read(from, bytes)?))
+        Some(self.machine.canonical(self.read(from, bytes)?))
     }
 }

@@ -4,28 +4,18 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::alike::key_text;
-use crate::mask::guide::Guide;
+use crate::mask::bits::{clear_bits, has_bit};
+use crate::mask::guide::{Guide, Visitor};
 use crate::mask::local::Unlimited;
-use crate::mask::{Mask, Tokens, Walk, clear_bits, has_bit};
+use crate::mask::tokens::{Mask, Tokens};
+use crate::mask::walk::Walk;
 use crate::regex::node::NodeId;
 use crate::regex::scan::{Scan, ScanId};
+use crate::spelling::{Partial, Taken};
 use crate::vocab::local::{Groups, Local};
-
-/// Who wants to know where tokens lead.
-pub(crate) trait Visitor {
-    /// Whether tokens after which so many bytes at most finish the text are of no interest.
-    fn passes(&mut self, bound: u64) -> bool;
-
-    /// Meets a place; whether the tokens that lead there are of interest.
-    fn wants(&mut self, at: Config) -> bool;
-
-    /// Takes the tokens that lead to the place that was met last.
-    fn take(&mut self, tokens: &[u32]);
-}
 
 /// The tokens inside a string, grouped.
 enum Together<'a> {

@@ -3,10 +3,20 @@
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine};
 use crate::mask::alike::{Lead, key_text, shared};
-use crate::mask::forget_text;
-use crate::mask::groups::Visitor;
 use crate::mask::tails::{Ends, Keys};
 use crate::vocab::Vocabulary;
+
+/// Who wants to know where tokens lead.
+pub(crate) trait Visitor {
+    /// Whether tokens after which so many bytes at most finish the text are of no interest.
+    fn passes(&mut self, bound: u64) -> bool;
+
+    /// Meets a place; whether the tokens that lead there are of interest.
+    fn wants(&mut self, at: Config) -> bool;
+
+    /// Takes the tokens that lead to the place that was met last.
+    fn take(&mut self, tokens: &[u32]);
+}
 
 /// Leads a visitor to the places of tokens: those of [`Ends::place`] or, where only bounds are
 /// asked for, those without any text of an unknown key.
@@ -62,7 +72,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
 
     /// As [`Ends::forget`].
     pub(super) fn forget(&mut self, at: Config) -> Config {
-        let forgotten = forget_text(self.machine, at);
+        let forgotten = self.machine.canonical(at);
         if forgotten == at {
             return at;
         }
@@ -118,7 +128,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     /// The place of all texts that lead to `at` but for the text of an unknown key, unless that is one
     /// of these keys or begins one.
     pub(super) fn shared_but(&mut self, at: Config) -> Option<(Config, Keys)> {
-        let forgotten = forget_text(self.machine, at);
+        let forgotten = self.machine.canonical(at);
         let is_forgotten = key_text(forgotten) == Some(TextId::WHATEVER);
         let keys = is_forgotten.then(|| self.keys(forgotten));
         let keys = keys.filter(|keys| !keys.contains(&TextId::WHATEVER));

@@ -7,7 +7,7 @@
 
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::Walk;
+use crate::mask::walk::Walk;
 use crate::regex::scan::ScanId;
 use crate::vocab::SPACES;
 

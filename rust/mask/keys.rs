@@ -3,15 +3,16 @@
 //! The keys are few and their texts are known, so they are looked up in the vocabulary's trie, one
 //! by one; only what follows them is walked.
 
-use crate::json::keys::{Known, Prefix};
-use crate::json::object::ObjectId;
-use crate::json::shape::Key;
-use crate::json::spelling::{Partial, needs_escape};
+use crate::json::object::keys::{Key, Known, Prefix};
+use crate::json::object::state::ObjectId;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::plain::Texts;
-use crate::mask::{ScanKey, Tokens, Walk, has_bit, set_bits, tokens_of};
-use crate::spelling::JsonSpelling;
+use crate::mask::bits::{has_bit, set_bits};
+use crate::mask::local::ScanKey;
+use crate::mask::texts::Texts;
+use crate::mask::tokens::Tokens;
+use crate::mask::walk::{Walk, tokens_of};
+use crate::spelling::{JsonSpelling, Partial, needs_escape};
 use crate::vocab::Trie;
 
 /// Where the text of a key leads in a trie.

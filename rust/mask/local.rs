@@ -2,17 +2,25 @@
 
 use std::sync::Arc;
 
-use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::machine::Machine;
-use crate::mask::{ScanKey, clear_bits, has_bit, set_bits};
+use crate::mask::bits::{clear_bits, has_bit, set_bits};
 use crate::regex::codeset::MAX;
-use crate::regex::free::Free;
+use crate::regex::facts::Free;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::{Calm, Moves, ScanId, Scanner};
+use crate::regex::scan_string::{Scanned, scan_string};
 use crate::regex::sketch::Sketch;
+use crate::spelling::Partial;
 use crate::vocab::Vocabulary;
 use crate::vocab::local::{Exit, Exits, Local};
 use crate::vocab::strings::{Below, Found, Strings};
+
+/// Which strings are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ScanKey {
+    Anything,
+    Scan(ScanId),
+}
 
 /// Tokens of more characters are few.
 const NEAR: u32 = 24;

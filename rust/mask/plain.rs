@@ -6,14 +6,16 @@
 use std::sync::Arc;
 
 use crate::byte_set::ByteSet;
-use crate::json::spelling::{Partial, Scanned, scan_string};
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::mask::keys::key_place;
-use crate::mask::{Tokens, Walk};
+use crate::mask::texts::Texts;
+use crate::mask::tokens::Tokens;
+use crate::mask::walk::Walk;
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
-use crate::spelling::JsonSpelling;
+use crate::regex::scan_string::{Scanned, scan_string};
+use crate::spelling::{JsonSpelling, Partial};
 use crate::vocab::local::{Below, Way};
 use crate::vocab::{SPACES, Trie, Vocabulary};
 
@@ -306,31 +308,6 @@ impl Walk<'_> {
             inside: inside.into(),
             exits: exits.into(),
         }
-    }
-}
-
-/// Texts that a walk looks at.
-pub(super) trait Texts {
-    fn trie(&self) -> &Trie;
-
-    /// The bytes of an item of the trie.
-    fn bytes(&self, item: u32) -> &[u8];
-
-    /// Tells a trie from others of the vocabulary that are walked often.
-    fn code(&self) -> Option<u64>;
-}
-
-impl Texts for Vocabulary {
-    fn trie(&self) -> &Trie {
-        Vocabulary::trie(self)
-    }
-
-    fn bytes(&self, token: u32) -> &[u8] {
-        self.token(token).unwrap_or_default()
-    }
-
-    fn code(&self) -> Option<u64> {
-        Some(0)
     }
 }
 

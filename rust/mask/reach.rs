@@ -15,7 +15,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::error::{Error, Kind};
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::{Ends, TokenSets, add_bits, bits_of, forget_text, set_bits};
+use crate::mask::bits::{TokenSets, add_bits, bits_of, set_bits};
+use crate::mask::tails::Ends;
 
 /// What tokens can do from the configurations of a grammar, as far as it was asked for.
 #[derive(Debug, Default)]
@@ -93,7 +94,7 @@ impl Speller<'_> {
     }
 
     fn fate(&self, config: Config) -> Fate {
-        let config = forget_text(self.ends.machine, config);
+        let config = self.ends.machine.canonical(config);
         self.known_fate(config)
             .unwrap_or_else(|| self.search(config))
     }
@@ -125,7 +126,7 @@ impl Speller<'_> {
         while let Some((_, Reverse(from))) = open.pop() {
             let mut moves = Vec::new();
             self.for_moves(met[from].0, |tokens, next| {
-                let next = forget_text(self.ends.machine, next);
+                let next = self.ends.machine.canonical(next);
                 if let Some(token) = tokens.first()
                     && seen.insert(next)
                 {

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::json::texts::TextId;
 use crate::limits::Limits;
 use crate::machine::{Config, Machine, Move, SLACK};
-use crate::mask::{TokenSets, bits_of};
+use crate::mask::bits::{TokenSets, bits_of};
 use crate::vocab::Vocabulary;
 
 /// The endings on one vocabulary that were asked for.

@@ -9,9 +9,11 @@
 use std::sync::Arc;
 
 use crate::byte_set::ByteSet;
-use crate::json::spelling::Partial;
 use crate::machine::{Config, SetId, State};
-use crate::mask::{Tokens, Walk, set_bits};
+use crate::mask::bits::set_bits;
+use crate::mask::tokens::Tokens;
+use crate::mask::walk::Walk;
+use crate::spelling::Partial;
 use crate::vocab::local::{Above, Chosen, Leaving, Under};
 
 /// What states do in subtrees of so many tokens is kept.

@@ -1,7 +1,6 @@
 //! Ending in time: a token is allowed only if the text can be finished within the budget after it.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -12,29 +11,13 @@ use crate::mask::{
     Ends, Late, Lead, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits,
 };
 use crate::matcher::Matcher;
-
-/// Tokens that finish the text, of which the first ones have come already.
-#[derive(Clone, Debug)]
-pub(super) struct Plan {
-    tokens: Arc<[u32]>,
-    from: usize,
-}
-
-impl Plan {
-    fn next(&self) -> Option<u32> {
-        self.tokens.get(self.from).copied()
-    }
-}
+use crate::matcher::plan::{Plan, TooLate};
 
 /// So many tokens before bytes could bound no more, a plan is made.
 const MARGIN: usize = 16;
 
 /// With fewer tokens left, each token of a mask is looked at anew.
 const SOON: u64 = 24;
-
-/// After this token the text could not be finished in time.
-#[derive(Debug)]
-pub(super) struct TooLate;
 
 impl Matcher {
     /// The tokens that are left of the budget.

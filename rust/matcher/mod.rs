@@ -1,6 +1,7 @@
 //! One text that is being generated.
 
 mod budget;
+mod plan;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,9 +10,9 @@ use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, Kind};
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::{Mask, Speller, bits_of, forget_text, has_bit, set_bits};
+use crate::mask::{Mask, Speller, bits_of, has_bit, set_bits};
+use crate::matcher::plan::Plan;
 use crate::work::{self, Allowance};
-use budget::Plan;
 
 /// What tells a mask from others, as long as a matcher of its grammar lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -275,7 +276,7 @@ impl Matcher {
     /// than a glance to tell which masks are alike.
     fn glance(&self) -> Option<(Config, Option<Arc<Mask>>)> {
         let look = || {
-            let alike = forget_text(&self.engine.machine, self.now.config);
+            let alike = self.engine.machine.canonical(self.now.config);
             Ok((alike, self.engine.masks.known(alike)))
         };
         let (found, _) = work::within(self.compiled.limits().glance(), look).ok()?;

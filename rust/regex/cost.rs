@@ -5,8 +5,9 @@ use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
-use crate::regex::free::Free;
-use crate::regex::node::{Node, NodeId, Regexes, Spelling, symbol_of};
+use crate::regex::facts::Free;
+use crate::regex::node::{Node, NodeId, Spelling, symbol_of};
+use crate::regex::regexes::Regexes;
 use crate::regex::sketch::Sketch;
 use crate::work;
 

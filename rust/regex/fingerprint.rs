@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use crate::regex::node::{Node, NodeId, Regexes};
+use crate::regex::node::{Node, NodeId};
+use crate::regex::regexes::Regexes;
 use crate::work;
 
 /// The per-process keys of fingerprints.

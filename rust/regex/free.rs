@@ -10,32 +10,14 @@
 use std::cell::Cell;
 
 use crate::regex::cost::NO_WAY;
-use crate::regex::node::{Node, NodeId, Regexes, Spelling, UNBOUNDED};
+use crate::regex::facts::Free;
+use crate::regex::node::{Node, NodeId, Spelling, UNBOUNDED};
+use crate::regex::regexes::Regexes;
 use crate::regex::sketch::Sketch;
 use crate::work;
 
 /// Nodes that are looked at for one language.
 const LOOKS: usize = 400;
-
-/// Characters any text of which can be finished, if it has no more than `most` of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Free {
-    pub(crate) characters: Sketch,
-    pub(crate) most: u32,
-    /// With so many bytes inside a JSON string, or fewer.
-    pub(crate) rest: u32,
-}
-
-impl Free {
-    pub(crate) fn allows(&self, characters: Sketch, length: u32) -> bool {
-        length <= self.most && characters.is_in(self.characters)
-    }
-
-    /// Whether any text of these characters can be finished, however long.
-    pub(crate) fn is_endless(&self) -> bool {
-        self.most == UNBOUNDED
-    }
-}
 
 impl Regexes {
     /// Characters any text of which can be finished, as far as that shows in how a language is

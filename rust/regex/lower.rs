@@ -6,8 +6,9 @@
 use crate::error::{Error, Kind};
 use crate::regex::ast::Ast;
 use crate::regex::classes;
-use crate::regex::node::{NodeId, Regexes};
+use crate::regex::node::NodeId;
 use crate::regex::parts::{Case, Guard, Part};
+use crate::regex::regexes::Regexes;
 use crate::regex::track::Tracker;
 
 /// Assertions in one pattern; each may cost some levels of recursion.

@@ -1,11 +1,14 @@
 //! Regular languages of text: ECMA-262 patterns, words, lengths, and their boolean combinations.
 
+mod algebra;
 mod ast;
 mod classes;
 pub(crate) mod codeset;
 pub(crate) mod cost;
 mod counts;
+mod derive;
 mod edges;
+pub(crate) mod facts;
 mod fingerprint;
 pub(crate) mod free;
 mod lengths;
@@ -15,12 +18,16 @@ pub(crate) mod numeric;
 mod parse;
 mod parts;
 mod pieces;
+pub(crate) mod regexes;
 pub(crate) mod scan;
+pub(crate) mod scan_string;
 pub(crate) mod sketch;
 mod system;
 pub(crate) mod told;
+mod told_language;
 mod track;
 mod uncounted;
+mod words;
 
 pub(crate) use ast::Ast;
 pub(crate) use classes::property;

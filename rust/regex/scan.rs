@@ -8,9 +8,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::intern::Interner;
 use crate::regex::cost::NO_WAY;
-use crate::regex::free::Free;
-use crate::regex::node::{Node, NodeId, Regexes, SYMBOLS, Spelling, symbol_of};
+use crate::regex::facts::Free;
+use crate::regex::node::{Node, NodeId, SYMBOLS, Spelling, symbol_of};
 use crate::regex::pieces::{self, Piece};
+use crate::regex::regexes::Regexes;
 use crate::regex::sketch::Sketch;
 use crate::spelling::JsonSpelling;
 use crate::work;

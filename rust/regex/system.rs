@@ -6,7 +6,8 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 
 use crate::error::Error;
-use crate::regex::node::{NodeId, Regexes};
+use crate::regex::node::NodeId;
+use crate::regex::regexes::Regexes;
 
 /// States, each with the texts that lead to it; in the order in which they were added.
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use rustc_hash::FxHashMap;
 
 use crate::error::{Error, Kind};
 use crate::regex::codeset::{CodeSet, MAX};
-use crate::regex::node::{Node, NodeId, Regexes};
+use crate::regex::node::{Node, NodeId};
+use crate::regex::regexes::Regexes;
 use crate::regex::system::{Reached, System};
 
 /// Languages tracked at once: bits of a set.

@@ -1,6 +1,7 @@
 //! Languages without their far limits: what tokens do where no count can end soon.
 
-use crate::regex::node::{Node, NodeId, Regexes, UNBOUNDED};
+use crate::regex::node::{Node, NodeId, UNBOUNDED};
+use crate::regex::regexes::Regexes;
 use crate::work;
 
 /// So deep expressions may nest to be looked at.

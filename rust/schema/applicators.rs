@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::schema::fault::Fault;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::InPlace;
+use crate::schema::reader::Reader;
 
 const APPLICATORS: [Keyword; 10] = {
     use Keyword::*;

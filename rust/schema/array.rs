@@ -7,8 +7,8 @@ use crate::schema::draft::Draft;
 use crate::schema::fault::Fault;
 use crate::schema::fields::wrong;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::{ArrayKeywords, Contains, SchemaId};
+use crate::schema::reader::Reader;
 
 const KEYWORDS: [Keyword; 7] = {
     use Keyword::*;

@@ -9,8 +9,8 @@ use crate::error::Kind;
 use crate::schema::fault::Fault;
 use crate::schema::fields::wrong;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::NumberKeywords;
+use crate::schema::reader::Reader;
 
 pub(super) fn read<'a>(reader: &Reader<'_, 'a>) -> Result<NumberKeywords, Fault<'a>> {
     use Keyword::{ExclusiveMaximum, ExclusiveMinimum, Maximum, Minimum, MultipleOf};

@@ -9,8 +9,8 @@ use crate::regex::Ast;
 use crate::schema::fault::Fault;
 use crate::schema::fields::wrong;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::{ObjectKeywords, SchemaId};
+use crate::schema::reader::Reader;
 use crate::schema::string;
 
 const KEYWORDS: [Keyword; 10] = {

@@ -11,8 +11,10 @@ use crate::schema::documents::{Documents, without_fragment};
 use crate::schema::draft::Draft;
 use crate::schema::fault::Fault;
 use crate::schema::keyword::{Holds, Keyword};
-use crate::schema::scope::RECURSIVE;
 use crate::schema::uri;
+
+/// The name by which a resource with `"$recursiveAnchor": true` is bound; no anchor has it.
+pub(super) const RECURSIVE: &str = "";
 
 /// A schema resource: a document, or a schema in one with an `$id` of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -8,8 +8,8 @@ use crate::regex;
 use crate::schema::draft::Draft;
 use crate::schema::fault::Fault;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::{StringKeywords, TypeSet};
+use crate::schema::reader::Reader;
 
 /// Reads a schema whose `type` is `types`.
 pub(super) fn read<'a>(

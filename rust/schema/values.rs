@@ -7,8 +7,8 @@ use crate::schema::equality;
 use crate::schema::fault::Fault;
 use crate::schema::fields::wrong;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::TypeSet;
+use crate::schema::reader::Reader;
 
 /// The types that are allowed; `None` if all are.
 pub(super) fn types<'a>(reader: &Reader<'_, 'a>) -> Result<Option<TypeSet>, Fault<'a>> {

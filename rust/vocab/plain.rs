@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-use crate::json::spelling::{Partial, Taken};
 use crate::regex::sketch::Sketch;
+use crate::spelling::{Partial, Taken};
 use crate::vocab::Trie;
 
 /// For each node of a trie, what its subtree adds; a character is added where it ends.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::json::spelling::{Partial, Taken};
 use crate::regex::sketch::Sketch;
-use crate::spelling::JsonSpelling;
+use crate::spelling::{JsonSpelling, Partial, Taken};
 use crate::vocab::Trie;
 use crate::vocab::local::{Exit, Exits, Groups};
 use crate::work;

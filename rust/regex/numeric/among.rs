@@ -6,34 +6,31 @@
 use std::hash::{Hash, Hasher};
 
 use crate::decimal::Decimal;
-use crate::regex::node::{Node, NodeId, Regexes};
 use crate::regex::numeric::bound::{Bound, Digits};
-use crate::regex::numeric::exponent;
 use crate::regex::numeric::multiples::Multiples;
 use crate::regex::numeric::reading::{Phase, Reading};
-use crate::regex::pieces::{self, Piece};
 
 /// Fewer are read one by one: then states of different sets meet.
-const FEW: usize = 5;
+pub(super) const FEW: usize = 5;
 /// Where no exponent is farther from the digits read, the cap on exponents decides nothing.
-const NEAR: i32 = 400;
+pub(super) const NEAR: i32 = 400;
 
 /// Numbers that are not zero and of one sign, none twice.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Among {
-    points: Box<[Point]>,
-    phase: Phase,
+    pub(super) points: Box<[Point]>,
+    pub(super) phase: Phase,
     /// No digit but zeros has come.
-    leading: bool,
+    pub(super) leading: bool,
     /// The digits of each number that have come; of those with fewer, all, and zeros.
-    matched: u32,
+    pub(super) matched: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Point {
-    digits: u32,
+pub(super) struct Point {
+    pub(crate) digits: u32,
     /// The exponent that makes the digits read stand in the places of the number's.
-    gap: i32,
+    pub(super) gap: i32,
 }
 
 impl Point {
@@ -50,7 +47,7 @@ impl Point {
 
 impl Among {
     /// The exponents of the numbers whose digits have all come, ascending.
-    fn exponents(&self, store: &Digits) -> Vec<i32> {
+    pub(super) fn exponents(&self, store: &Digits) -> Vec<i32> {
         if self.leading || matches!(self.phase, Phase::Start | Phase::Point) {
             return Vec::new();
         }
@@ -76,7 +73,7 @@ impl Among {
     }
 
     /// The state of reading one of the numbers.
-    fn alone(&self, point: Point, store: &Digits) -> Reading {
+    pub(super) fn alone(&self, point: Point, store: &Digits) -> Reading {
         let Point { digits, gap } = point;
         let length = store.get(digits).len() as u32;
         let matching = Bound::Matching {
@@ -112,7 +109,7 @@ impl Among {
     }
 
     /// After each digit.
-    fn after_digits(&self, store: &Digits) -> Vec<(u8, Among)> {
+    pub(super) fn after_digits(&self, store: &Digits) -> Vec<(u8, Among)> {
         let in_fraction = matches!(self.phase, Phase::Point | Phase::Fraction);
         if self.phase == Phase::Zero {
             return Vec::new();
@@ -173,59 +170,4 @@ impl Among {
 /// Whether a number can be read among others.
 pub(super) fn is_near(value: &Decimal) -> bool {
     !value.is_zero() && value.point().abs() <= NEAR.into()
-}
-
-impl Regexes {
-    /// The state before the digits of near numbers of one sign.
-    pub(super) fn among<'a>(&self, values: impl Iterator<Item = &'a Decimal>) -> NodeId {
-        let store = self.numeric().digits();
-        let points = values.map(|value| Point {
-            digits: store.intern(value.digits.as_slice().into()),
-            gap: value.point() as i32,
-        });
-        self.make_among(Among {
-            points: points.collect(),
-            phase: Phase::Start,
-            leading: true,
-            matched: 0,
-        })
-    }
-
-    fn make_among(&self, among: Among) -> NodeId {
-        let is_far = |point: &Point| point.gap.abs() > NEAR;
-        if among.points.len() >= FEW && !among.points.iter().any(is_far) {
-            return self.make(Node::Among(Box::new(among)));
-        }
-        let store = self.numeric().digits();
-        let each = among.points.iter();
-        let each = each.map(|&point| self.reading(among.alone(point, store).settled()));
-        self.or(each.collect())
-    }
-
-    pub(in crate::regex) fn derive_among(&self, among: &Among) -> Vec<Piece> {
-        let store = self.numeric().digits();
-        let at = |c: char, to| Piece {
-            lo: c as u32,
-            hi: c as u32,
-            to,
-        };
-        let mut all = Vec::new();
-        if matches!(among.phase, Phase::Zero | Phase::Int) {
-            let phase = Phase::Point;
-            let among = Among {
-                phase,
-                ..among.clone()
-            };
-            all.push(at('.', self.make_among(among)));
-        }
-        for (digit, next) in among.after_digits(store) {
-            all.push(at(char::from(b'0' + digit), self.make_among(next)));
-        }
-        let exponents = among.exponents(store);
-        let runs = exponents.chunk_by(|a, b| a + 1 == *b);
-        let runs = runs.map(|run| exponent::between(self, run[0], run[run.len() - 1]));
-        let exponent = self.or(runs.collect());
-        all.extend([at('E', exponent), at('e', exponent)]);
-        pieces::map(&all, |to| to)
-    }
 }

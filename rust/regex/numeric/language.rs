@@ -1,53 +1,20 @@
 //! Sets of numbers and states of reading them, as nodes among other languages.
 
 use crate::decimal::Decimal;
-use crate::intern::Interner;
-use crate::regex::node::{Node, NodeId, Regexes};
-use crate::regex::numeric::among;
-use crate::regex::numeric::bound::Digits;
+use crate::regex::node::{Node, NodeId};
+use crate::regex::numeric::among::{Among, FEW, NEAR, Point};
 use crate::regex::numeric::divisor::Divisor;
-use crate::regex::numeric::exponent;
 use crate::regex::numeric::how::How;
 use crate::regex::numeric::interval::Interval;
-use crate::regex::numeric::reading::Reading;
+use crate::regex::numeric::reading::{Phase, Reading};
 use crate::regex::numeric::set::{Clause, Set};
+use crate::regex::numeric::{among, exponent};
 use crate::regex::pieces::{self, Piece};
+use crate::regex::regexes::Regexes;
 use crate::spelling::JsonSpelling;
 
 /// So many single numbers are excluded apart from the set that they are excluded from.
 const APART: u64 = 16;
-
-/// What the nodes of numbers refer to.
-#[derive(Debug)]
-pub(crate) struct Store {
-    sets: Interner<Set>,
-    pub(super) digits: Digits,
-    pub(super) values: Interner<Decimal>,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Store {
-            sets: Interner::new(),
-            digits: Digits::new(),
-            values: Interner::new(),
-        }
-    }
-}
-
-impl Store {
-    pub(super) fn intern(&self, set: Set) -> u32 {
-        self.sets.intern(set)
-    }
-
-    pub(crate) fn set(&self, id: u32) -> &Set {
-        self.sets.get(id)
-    }
-
-    pub(crate) fn digits(&self) -> &Digits {
-        &self.digits
-    }
-}
 
 impl Regexes {
     /// The numbers of a set.
@@ -229,5 +196,60 @@ impl Regexes {
             Node::Numbers(set) => Some(self.numeric().set(set)),
             _ => None,
         }
+    }
+}
+
+impl Regexes {
+    /// The state before the digits of near numbers of one sign.
+    pub(super) fn among<'a>(&self, values: impl Iterator<Item = &'a Decimal>) -> NodeId {
+        let store = self.numeric().digits();
+        let points = values.map(|value| Point {
+            digits: store.intern(value.digits.as_slice().into()),
+            gap: value.point() as i32,
+        });
+        self.make_among(Among {
+            points: points.collect(),
+            phase: Phase::Start,
+            leading: true,
+            matched: 0,
+        })
+    }
+
+    fn make_among(&self, among: Among) -> NodeId {
+        let is_far = |point: &Point| point.gap.abs() > NEAR;
+        if among.points.len() >= FEW && !among.points.iter().any(is_far) {
+            return self.make(Node::Among(Box::new(among)));
+        }
+        let store = self.numeric().digits();
+        let each = among.points.iter();
+        let each = each.map(|&point| self.reading(among.alone(point, store).settled()));
+        self.or(each.collect())
+    }
+
+    pub(in crate::regex) fn derive_among(&self, among: &Among) -> Vec<Piece> {
+        let store = self.numeric().digits();
+        let at = |c: char, to| Piece {
+            lo: c as u32,
+            hi: c as u32,
+            to,
+        };
+        let mut all = Vec::new();
+        if matches!(among.phase, Phase::Zero | Phase::Int) {
+            let phase = Phase::Point;
+            let among = Among {
+                phase,
+                ..among.clone()
+            };
+            all.push(at('.', self.make_among(among)));
+        }
+        for (digit, next) in among.after_digits(store) {
+            all.push(at(char::from(b'0' + digit), self.make_among(next)));
+        }
+        let exponents = among.exponents(store);
+        let runs = exponents.chunk_by(|a, b| a + 1 == *b);
+        let runs = runs.map(|run| exponent::between(self, run[0], run[run.len() - 1]));
+        let exponent = self.or(runs.collect());
+        all.extend([at('E', exponent), at('e', exponent)]);
+        pieces::map(&all, |to| to)
     }
 }

@@ -18,6 +18,7 @@ mod points;
 mod reach;
 mod reading;
 mod set;
+mod store;
 
 #[cfg(test)]
 mod plain_tests;
@@ -25,10 +26,10 @@ mod plain_tests;
 mod tests;
 
 pub(crate) use among::Among;
+pub(crate) use bound::MAX_EXPONENT;
 pub(crate) use divisor::Divisor;
-pub(crate) use exponent::MAX_EXPONENT;
 pub(crate) use interval::{End, Interval};
-pub(super) use language::Store;
 pub(crate) use plain::Plain;
 pub(crate) use reading::Reading;
 pub(crate) use set::Set;
+pub(super) use store::Store;

@@ -1,13 +1,14 @@
 //! Numbers in plain spelling, as nodes among other languages.
 
 use crate::decimal::Decimal;
-use crate::regex::node::{Node, NodeId, Regexes, Spelling};
+use crate::regex::node::{Node, NodeId, Spelling};
 use crate::regex::numeric::divisor::Divisor;
 use crate::regex::numeric::exponent;
 use crate::regex::numeric::interval::Interval;
 use crate::regex::numeric::plain::{EXPONENTS, Form, Plain};
 use crate::regex::numeric::set::{Clause, Longest, Set};
 use crate::regex::pieces::{self, Piece};
+use crate::regex::regexes::Regexes;
 
 impl Regexes {
     /// The numbers of a language, which is about values only, in plain spelling.

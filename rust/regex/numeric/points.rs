@@ -1,13 +1,14 @@
 //! Single numbers, named one by one: what is taken from a set without cutting it to pieces.
 
 use crate::decimal::Decimal;
-use crate::regex::node::{Node, NodeId, Regexes};
+use crate::regex::node::{Node, NodeId};
 use crate::regex::numeric::among;
 use crate::regex::numeric::how::How;
 use crate::regex::numeric::interval::Interval;
 use crate::regex::numeric::reading::Reading;
 use crate::regex::numeric::set::Set;
 use crate::regex::pieces::{self, Piece};
+use crate::regex::regexes::Regexes;
 
 impl Regexes {
     /// Numbers that are indices of values.

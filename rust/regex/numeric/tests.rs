@@ -5,9 +5,11 @@ use proptest::sample::select;
 
 use crate::decimal::Decimal;
 use crate::regex::cost::NO_WAY;
-use crate::regex::node::{Node, NodeId, Regexes, Spelling};
+use crate::regex::node::{Node, NodeId, Spelling};
 use crate::regex::numeric::{Divisor, End, Interval, MAX_EXPONENT, Set};
-use crate::work::{self, tests::allowance};
+use crate::regex::regexes::Regexes;
+use crate::work;
+use crate::work::tests::allowance;
 
 pub(super) fn decimal(text: &str) -> Decimal {
     Decimal::parse(text).unwrap()

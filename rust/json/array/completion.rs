@@ -1,0 +1,466 @@
+//! How an array can be finished: which items must still come.
+//!
+//! Rules that must fail are made to fail in one way or another: by a length, by an item, by how
+//! many items satisfy something. So a question becomes one about lengths and counters, which a
+//! search for the cheapest sequence of items answers.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rustc_hash::FxHashMap;
+
+use crate::json::array::progress::Read;
+use crate::json::cost::{NEVER, add, multiply};
+use crate::json::formula::FormulaId;
+use crate::json::rules::Rules;
+use crate::work;
+
+/// Ways to make rules fail that are tried once an ending is known, for a cheaper one.
+const REFINED: usize = 256;
+
+/// A way to finish an array.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    /// From after an item or the opening bracket, closing bracket included.
+    pub(crate) cost: u64,
+    /// The items to come, each so many times.
+    pub(crate) items: Vec<(FormulaId, u64)>,
+}
+
+impl Ending {
+    pub(crate) fn missing(&self) -> u64 {
+        self.items.iter().map(|item| item.1).sum()
+    }
+}
+
+/// What an ending has to satisfy.
+pub(crate) struct Question<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) read: &'a Read,
+    /// These hold.
+    pub(crate) must: &'a [u32],
+    /// Of each of these sets, one fails.
+    pub(crate) nots: &'a [&'a [u32]],
+    /// What the item to come that so many others come before satisfies.
+    pub(crate) twin: Option<(u64, FormulaId)>,
+    /// The bytes of a value.
+    pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
+}
+
+/// The cheapest ending so far.
+#[derive(Default)]
+struct Best {
+    ending: Option<Ending>,
+    /// Ways that were tried since one was known.
+    refined: usize,
+}
+
+/// How many of the items to come satisfy something.
+#[derive(Clone, Debug)]
+struct Counter {
+    of: Of,
+    min: u64,
+    max: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    /// A formula.
+    Formula(FormulaId),
+    /// What a rule does not demand of the item.
+    NotDemanded(u32),
+    /// A formula, of the item that so many others come before.
+    At(u64, FormulaId),
+}
+
+/// A question without rules that must fail.
+#[derive(Clone, Debug)]
+struct Plain {
+    least: u64,
+    most: Option<u64>,
+    counters: Vec<Counter>,
+    /// Two of the items to come are equal.
+    has_equal: bool,
+}
+
+impl Counter {
+    fn at((ahead, formula): (u64, FormulaId)) -> Self {
+        Counter {
+            of: Of::At(ahead, formula),
+            min: 1,
+            max: None,
+        }
+    }
+}
+
+impl Rules {
+    /// The values of some formulas at once, in parts of which each satisfies each of some others with all
+    /// its values or with none.
+    pub(crate) fn told_apart(
+        &self,
+        all: &[FormulaId],
+        others: impl IntoIterator<Item = FormulaId>,
+        cost: &dyn Fn(FormulaId) -> u64,
+    ) -> Vec<FormulaId> {
+        let formulas = &self.formulas;
+        let mut parts = vec![formulas.and(all)];
+        parts.retain(|&part| cost(part) != NEVER);
+        for other in others {
+            work::spend(8 * parts.len());
+            let split = parts.iter().flat_map(|&part| {
+                [other, formulas.not(other)].map(|side| formulas.and(&[part, side]))
+            });
+            parts = split.filter(|&part| cost(part) != NEVER).collect();
+        }
+        parts
+    }
+
+    /// The cheapest array of a formula about arrays, and whether its items must differ, if `cost`
+    /// says what values cost.
+    pub(crate) fn cheapest_array(
+        &self,
+        formula: FormulaId,
+        cost: &dyn Fn(FormulaId) -> u64,
+    ) -> Option<(Ending, bool)> {
+        let read = Read::default();
+        let endings = self.clauses(formula).iter().filter_map(|clause| {
+            let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
+            let question = Question {
+                rules: self,
+                read: &read,
+                must: &clause.rules,
+                nots: &nots,
+                twin: None,
+                cost,
+            };
+            let unique = self.has_unique(&clause.rules);
+            Some((question.ending()?, unique))
+        });
+        endings.min_by_key(|(ending, _)| ending.cost)
+    }
+}
+
+impl Question<'_> {
+    /// The cheapest ending.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        let mut plain = Plain {
+            least: 0,
+            most: None,
+            counters: self.twin.into_iter().map(Counter::at).collect(),
+            has_equal: false,
+        };
+        for &rule in self.must {
+            let hits = self.read.hits(rule);
+            let rule = self.rules.array(rule);
+            plain.least = plain.least.max(rule.min);
+            plain.most = [plain.most, rule.max].into_iter().flatten().min();
+            if let Some(contains) = rule.contains {
+                plain.counters.push(Counter {
+                    of: Of::Formula(self.rules.child(contains.child)),
+                    min: contains.min.saturating_sub(hits),
+                    max: match contains.max {
+                        Some(max) => Some(max.checked_sub(hits)?),
+                        None => None,
+                    },
+                });
+            }
+        }
+        let mut best = Best::default();
+        self.visit(plain, self.nots, &mut best);
+        best.ending
+    }
+
+    fn visit(&self, plain: Plain, nots: &[&[u32]], best: &mut Best) {
+        if best.refined > REFINED {
+            return;
+        }
+        work::spend(8 + plain.counters.len());
+        let Some((not, rest)) = nots.split_first() else {
+            match plain.has_equal {
+                true => self.equal_pairs(&plain, |pair| self.consider(pair, best)),
+                false => self.consider(&plain, best),
+            }
+            return;
+        };
+        for &rule in *not {
+            for mode in self.modes(&plain, rule) {
+                self.visit(mode, rest, best);
+            }
+        }
+    }
+
+    fn consider(&self, plain: &Plain, best: &mut Best) {
+        if best.refined > REFINED {
+            return;
+        }
+        best.refined += usize::from(best.ending.is_some());
+        let most = best.ending.as_ref().map_or(NEVER, |known| known.cost);
+        if let Some(ending) = self.plain_ending(plain, most) {
+            best.ending = Some(ending);
+        }
+    }
+
+    /// The ways to make a rule fail.
+    fn modes(&self, plain: &Plain, id: u32) -> Vec<Plain> {
+        let rule = self.rules.array(id);
+        let with = |change: &dyn Fn(&mut Plain)| {
+            let mut plain = plain.clone();
+            change(&mut plain);
+            plain
+        };
+        let count = |of: Of, min: u64, max: Option<u64>| {
+            with(&|plain| plain.counters.push(Counter { of, min, max }))
+        };
+        let mut out = Vec::new();
+        if let Some(shorter) = rule.min.checked_sub(1) {
+            let most = plain.most.map_or(shorter, |most| most.min(shorter));
+            out.push(with(&|plain| plain.most = Some(most)));
+        }
+        if let Some(max) = rule.max {
+            out.push(with(&|plain| plain.least = plain.least.max(max + 1)));
+        }
+        if let Some(contains) = rule.contains {
+            let of = Of::Formula(self.rules.child(contains.child));
+            let hits = self.read.hits(id);
+            if let Some(fewer) = contains.min.checked_sub(1 + hits) {
+                out.push(count(of, 0, Some(fewer)));
+            }
+            if let Some(max) = contains.max {
+                out.push(count(of, (max + 1).saturating_sub(hits), None));
+            }
+        }
+        let is_vacuous = rule.prefix.is_empty()
+            && self.rules.item(id, 0) == FormulaId::TRUE
+            && self.read.taken.is_empty();
+        if !is_vacuous {
+            out.push(count(Of::NotDemanded(id), 1, None));
+        }
+        if rule.unique && !self.rules.has_unique(self.must) {
+            out.push(with(&|plain| plain.has_equal = true));
+        }
+        out
+    }
+
+    /// With each pair of items to come that can be equal. What is counted of one is counted of the other
+    /// as well. Items beyond those that rules tell apart are all alike.
+    fn equal_pairs(&self, plain: &Plain, mut with: impl FnMut(&Plain)) {
+        let alike = self.alike(plain).saturating_sub(self.read.count);
+        for first in 0..=alike {
+            for second in first + 1..=alike + 1 {
+                let both = [first, second].map(|ahead| self.value(ahead));
+                let counted = plain.counters.iter().flat_map(|counter| match counter.of {
+                    Of::Formula(formula) => vec![formula],
+                    Of::NotDemanded(rule) => [first, second]
+                        .map(|ahead| self.read.demand(self.rules, rule, ahead))
+                        .to_vec(),
+                    Of::At(..) => Vec::new(),
+                });
+                for both in self.rules.told_apart(&both, counted, self.cost) {
+                    let mut plain = plain.clone();
+                    let ends = [first, second].map(|ahead| Counter::at((ahead, both)));
+                    plain.counters.extend(ends);
+                    with(&plain);
+                }
+            }
+        }
+    }
+
+    /// From this index on, all items are alike.
+    fn alike(&self, plain: &Plain) -> u64 {
+        let failing = plain
+            .counters
+            .iter()
+            .filter_map(|counter| match counter.of {
+                Of::NotDemanded(rule) => Some(rule),
+                Of::Formula(_) | Of::At(..) => None,
+            });
+        let rules = self.must.iter().copied().chain(failing);
+        let lengths = rules.map(|rule| self.rules.array(rule).prefix_length());
+        lengths.max().unwrap_or(0)
+    }
+
+    /// What the rules that hold demand of the next item but `ahead`.
+    fn value(&self, ahead: u64) -> FormulaId {
+        let demands = self.must.iter();
+        let demands = demands.map(|&rule| self.read.demand(self.rules, rule, ahead));
+        let demands: Vec<FormulaId> = demands.collect();
+        self.rules.formulas.and(&demands)
+    }
+
+    /// The cheapest ending, if it costs less than `most`.
+    fn plain_ending(&self, plain: &Plain, most: u64) -> Option<Ending> {
+        let count = self.read.count;
+        if plain.most.is_some_and(|most| plain.least.max(count) > most) {
+            return None;
+        }
+        let unique = self.rules.has_unique(self.must);
+        let are_counted = !plain.counters.iter().all(|c| c.min == 0 && c.max.is_none());
+        let mut items = match are_counted {
+            true => self.counted(plain, false)?,
+            false => self.uncounted(plain)?,
+        };
+        // What counts in one way may leave too few values for the others.
+        if unique && are_counted && self.distinct(&items).is_none() {
+            items = self.counted(plain, true)?;
+        }
+        let missing: u64 = items.iter().map(|item| item.1).sum();
+        // The first item of all has no comma before it.
+        let commas = match count {
+            0 => missing.saturating_sub(1),
+            _ => missing,
+        };
+        let price = |bytes| add(add(bytes, 1), multiply(self.rules.separator, commas));
+        let alike = items.iter().fold(0, |sum, &(item, times)| {
+            add(sum, multiply((self.cost)(item), times))
+        });
+        // That they differ makes them no cheaper.
+        if price(alike) >= most {
+            return None;
+        }
+        let bytes = match unique {
+            true => self.distinct(&items)?,
+            false => alike,
+        };
+        let cost = price(bytes);
+        (cost < most).then_some(Ending { cost, items })
+    }
+
+    /// The bytes of items that differ, if there are so many values.
+    fn distinct(&self, items: &[(FormulaId, u64)]) -> Option<u64> {
+        self.rules.distinct_bytes(items, self.cost)
+    }
+
+    /// The items to come, if only their number matters.
+    fn uncounted(&self, plain: &Plain) -> Option<Vec<(FormulaId, u64)>> {
+        let (count, alike) = (self.read.count, self.alike(plain));
+        let mut items = Vec::new();
+        for index in count..plain.least.min(alike) {
+            items.push((self.value(index - count), 1));
+        }
+        let from = count.max(alike);
+        if plain.least > from {
+            items.push((self.value(from - count), plain.least - from));
+        }
+        let live = items.iter().all(|&(item, _)| (self.cost)(item) != NEVER);
+        live.then_some(items)
+    }
+
+    /// The cheapest items to come that satisfy the counters; with `apart`, of those that can all differ.
+    fn counted(&self, plain: &Plain, apart: bool) -> Option<Vec<(FormulaId, u64)>> {
+        let counters = &plain.counters;
+        let start: Node = (
+            0,
+            counters.iter().map(|c| c.min).collect(),
+            counters.iter().map(|c| c.max).collect(),
+            Vec::new(),
+        );
+        let mut best = Known::default();
+        // More items than those that something asks for help nothing.
+        let hits: u64 = counters.iter().fold(0, |sum, c| sum.saturating_add(c.min));
+        let ends = counters.iter().filter_map(|counter| match counter.of {
+            Of::At(ahead, _) => Some(self.read.count + ahead + 1),
+            Of::Formula(_) | Of::NotDemanded(_) => None,
+        });
+        let ends = ends.max().unwrap_or(self.read.count);
+        let asked = plain.least.max(self.alike(plain)).max(ends);
+        let longest = asked
+            .saturating_add(hits)
+            .min(plain.most.unwrap_or(u64::MAX));
+        let mut open = BinaryHeap::from([Reverse((0, start.clone()))]);
+        best.insert(start, (0, None));
+        while let Some(Reverse((spent, node))) = open.pop() {
+            if best[&node].0 < spent {
+                continue;
+            }
+            work::spend(1 + counters.len());
+            let length = self.read.count + node.0;
+            if node.1.iter().all(|&min| min == 0) && length >= plain.least {
+                return Some(path(&best, node));
+            }
+            if length >= longest {
+                continue;
+            }
+            for (value, mins, maxes) in self.choices(counters, &node.1, &node.2, node.0) {
+                let mut before = node.3.clone();
+                if apart {
+                    work::spend(4 * (1 + before.len()));
+                    before.push(value);
+                    before.sort_unstable();
+                    let items: Vec<(FormulaId, u64)> =
+                        before.iter().map(|&item| (item, 1)).collect();
+                    if self.distinct(&items).is_none() {
+                        continue;
+                    }
+                }
+                let next = (node.0 + 1, mins, maxes, before);
+                let spent = add(spent, add((self.cost)(value), self.rules.separator));
+                if best.get(&next).is_none_or(|(known, _)| spent < *known) {
+                    best.insert(next.clone(), (spent, Some((node.clone(), value))));
+                    open.push(Reverse((spent, next)));
+                }
+            }
+        }
+        None
+    }
+
+    /// What the next item but `ahead` can be, and what is left of the counters after it.
+    fn choices(
+        &self,
+        counters: &[Counter],
+        mins: &[u64],
+        maxes: &[Option<u64>],
+        ahead: u64,
+    ) -> Vec<Choice> {
+        let formulas = &self.rules.formulas;
+        let mut out = vec![(self.value(ahead), mins.to_vec(), maxes.to_vec())];
+        for (i, counter) in counters.iter().enumerate() {
+            let of = match counter.of {
+                Of::Formula(formula) => formula,
+                Of::NotDemanded(rule) => formulas.not(self.read.demand(self.rules, rule, ahead)),
+                Of::At(at, formula) if at == ahead => formula,
+                Of::At(..) => FormulaId::FALSE,
+            };
+            let mut next = Vec::new();
+            work::spend(out.len() * (1 + counters.len()));
+            for (value, mins, maxes) in out {
+                // More than enough hits make no difference where there is no upper bound.
+                if maxes[i] != Some(0) && (mins[i] > 0 || maxes[i].is_some()) {
+                    let (mut mins, mut maxes) = (mins.clone(), maxes.clone());
+                    mins[i] = mins[i].saturating_sub(1);
+                    maxes[i] = maxes[i].map(|max| max - 1);
+                    next.push((formulas.and(&[value, of]), mins, maxes));
+                }
+                let missed = match maxes[i] {
+                    Some(_) => formulas.and(&[value, formulas.not(of)]),
+                    None => value,
+                };
+                next.push((missed, mins, maxes));
+            }
+            next.retain(|choice| (self.cost)(choice.0) != NEVER);
+            out = next;
+        }
+        out.retain(|choice| (self.cost)(choice.0) != NEVER);
+        out
+    }
+}
+
+/// An item, and what is left of the counters after it.
+type Choice = (FormulaId, Vec<u64>, Vec<Option<u64>>);
+
+/// How many items have come, what is left of the counters, and the items if they must differ. Sorted.
+type Node = (u64, Vec<u64>, Vec<Option<u64>>, Vec<FormulaId>);
+
+/// The cheapest way to each node: its bytes, the node before and the item between them.
+type Known = FxHashMap<Node, (u64, Option<(Node, FormulaId)>)>;
+
+/// The items on the way to a node.
+fn path(best: &Known, end: Node) -> Vec<(FormulaId, u64)> {
+    let mut items = Vec::new();
+    let mut at = end;
+    while let Some((before, item)) = &best[&at].1 {
+        items.push((*item, 1));
+        at = before.clone();
+    }
+    items.reverse();
+    items
+}
