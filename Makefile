@@ -3,8 +3,9 @@
 PYTHON ?= python
 EXTENSION = python/schemask/_native.abi3.so
 FUZZ_SECONDS ?= 1200
+WHEELS ?= dist
 
-.PHONY: help build test lint format bench fuzz ci wheel
+.PHONY: help build test test-rust lint lint-rust lint-python format bench fuzz wheel ci
 
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -13,18 +14,26 @@ build: ## the extension, beside the Python sources
 	cargo build --release --features python --lib
 	cp target/release/libschemask.so $(EXTENSION).new && mv $(EXTENSION).new $(EXTENSION)
 
-test: ## the tests of Rust and Python
-	cargo test --locked --quiet
+test: test-rust ## the tests of Rust and Python
 	$(PYTHON) -m pytest
 
-lint: ## formatters, linters and type checks; changes nothing
+test-rust:
+	cargo test --locked --quiet
+
+lint: lint-rust lint-python ## formatters, linters and type checks; changes nothing
+
+lint-rust:
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets --features python -- -D warnings
+	cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target \
+	    --no-default-features -- -D warnings
+
+lint-python:
 	ruff format --check .
 	ruff check .
 	mypy
-	stubtest schemask._native --mypy-config-file pyproject.toml
+	stubtest schemask._native --mypy-config-file .ci/stubtest.toml
 
 format: ## rewrites files as the formatters want them
 	cargo fmt
@@ -42,8 +51,8 @@ fuzz: ## each fuzz target for FUZZ_SECONDS
 	        -timeout=60 -max_len=1024 -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 
-wheel: ## an abi3 wheel in dist/
-	$(PYTHON) -m pip wheel --no-deps -w dist .
+wheel: ## an abi3 wheel in WHEELS
+	$(PYTHON) -m pip wheel --no-deps --wheel-dir $(WHEELS) .
 
 ci: ## all that must pass before a change lands, in a fresh environment
 	.ci/run
