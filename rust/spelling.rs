@@ -62,7 +62,7 @@ pub(crate) enum Partial {
 
 /// What a byte makes of a partial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum Decoded {
     /// More bytes of the same character are to come.
     Partial(Partial),
     Char(u32),
@@ -81,88 +81,92 @@ const LOW: (u32, u32) = (0xDC00, 0xDFFF);
 
 impl Partial {
     /// Reads a byte inside a JSON string.
-    pub(crate) fn take_json(self, byte: u8, spelling: JsonSpelling) -> Taken {
+    pub(crate) fn decode_json(self, byte: u8, spelling: JsonSpelling) -> Decoded {
         match self.spell(byte, spelling) {
             // The digits of a lone surrogate, say.
-            Taken::Partial(next) if next.ranges().next().is_none() => Taken::Refused,
+            Decoded::Partial(next) if next.ranges().next().is_none() => Decoded::Refused,
             taken => taken,
         }
     }
 
-    fn spell(self, byte: u8, spelling: JsonSpelling) -> Taken {
+    fn spell(self, byte: u8, spelling: JsonSpelling) -> Decoded {
         match self {
             Partial::Nothing => match byte {
-                b'"' => Taken::Close,
-                b'\\' => Taken::Partial(match spelling {
+                b'"' => Decoded::Close,
+                b'\\' => Decoded::Partial(match spelling {
                     JsonSpelling::Plain => Partial::PlainEscape,
                     JsonSpelling::Any => Partial::Escape,
                 }),
-                0x00..=0x1F => Taken::Refused,
-                _ => self.take_raw(byte),
+                0x00..=0x1F => Decoded::Refused,
+                _ => self.decode_raw(byte),
             },
-            Partial::Utf8 { .. } => self.take_raw(byte),
+            Partial::Utf8 { .. } => self.decode_raw(byte),
             Partial::Escape => match byte {
-                b'/' => Taken::Char(u32::from(byte)),
-                b'u' => Taken::Partial(Partial::Hex { digits: 0, bits: 0 }),
+                b'/' => Decoded::Char(u32::from(byte)),
+                b'u' => Decoded::Partial(Partial::Hex { digits: 0, bits: 0 }),
                 _ => letter(byte),
             },
             Partial::PlainEscape => match byte {
-                b'u' => Taken::Partial(Partial::PlainHex { digits: 0, bits: 0 }),
+                b'u' => Decoded::Partial(Partial::PlainHex { digits: 0, bits: 0 }),
                 _ => letter(byte),
             },
-            Partial::PlainHex { .. } if byte.is_ascii_uppercase() => Taken::Refused,
+            Partial::PlainHex { .. } if byte.is_ascii_uppercase() => Decoded::Refused,
             Partial::PlainHex { digits, bits } => match hex(bits, byte) {
-                Some(bits) if digits < 3 => Taken::Partial(Partial::PlainHex {
+                Some(bits) if digits < 3 => Decoded::Partial(Partial::PlainHex {
                     digits: digits + 1,
                     bits,
                 }),
-                Some(bits) if is_control(bits) && short_escape(bits).is_none() => Taken::Char(bits),
-                _ => Taken::Refused,
+                Some(bits) if is_control(bits) && short_escape(bits).is_none() => {
+                    Decoded::Char(bits)
+                }
+                _ => Decoded::Refused,
             },
             Partial::Hex { digits, bits } => {
                 let Some(bits) = hex(bits, byte) else {
-                    return Taken::Refused;
+                    return Decoded::Refused;
                 };
                 match digits + 1 {
-                    4 if in_range(bits, HIGH) => Taken::Partial(Partial::High(bits & 0x3FF)),
-                    4 if in_range(bits, LOW) => Taken::Refused,
-                    4 => Taken::Char(bits),
-                    digits => Taken::Partial(Partial::Hex { digits, bits }),
+                    4 if in_range(bits, HIGH) => Decoded::Partial(Partial::High(bits & 0x3FF)),
+                    4 if in_range(bits, LOW) => Decoded::Refused,
+                    4 => Decoded::Char(bits),
+                    digits => Decoded::Partial(Partial::Hex { digits, bits }),
                 }
             }
-            Partial::High(high) if byte == b'\\' => Taken::Partial(Partial::HighEscape(high)),
-            Partial::HighEscape(high) if byte == b'u' => Taken::Partial(Partial::HighHex {
+            Partial::High(high) if byte == b'\\' => Decoded::Partial(Partial::HighEscape(high)),
+            Partial::HighEscape(high) if byte == b'u' => Decoded::Partial(Partial::HighHex {
                 high,
                 digits: 0,
                 bits: 0,
             }),
-            Partial::High(_) | Partial::HighEscape(_) => Taken::Refused,
+            Partial::High(_) | Partial::HighEscape(_) => Decoded::Refused,
             Partial::HighHex { high, digits, bits } => {
                 let Some(bits) = hex(bits, byte) else {
-                    return Taken::Refused;
+                    return Decoded::Refused;
                 };
                 match digits + 1 {
-                    4 if in_range(bits, LOW) => Taken::Char(0x1_0000 + (high << 10 | bits & 0x3FF)),
-                    4 => Taken::Refused,
-                    digits => Taken::Partial(Partial::HighHex { high, digits, bits }),
+                    4 if in_range(bits, LOW) => {
+                        Decoded::Char(0x1_0000 + (high << 10 | bits & 0x3FF))
+                    }
+                    4 => Decoded::Refused,
+                    digits => Decoded::Partial(Partial::HighHex { high, digits, bits }),
                 }
             }
         }
     }
 
     /// Reads a byte of plain UTF-8.
-    pub(crate) fn take_raw(self, byte: u8) -> Taken {
+    pub(crate) fn decode_raw(self, byte: u8) -> Decoded {
         match self {
             Partial::Nothing => {
                 let (length, bits) = match byte {
-                    0x00..=0x7F => return Taken::Char(u32::from(byte)),
+                    0x00..=0x7F => return Decoded::Char(u32::from(byte)),
                     0xC2..=0xDF => (2, byte & 0x1F),
                     0xE0..=0xEF => (3, byte & 0x0F),
                     0xF0..=0xF4 => (4, byte & 0x07),
-                    _ => return Taken::Refused,
+                    _ => return Decoded::Refused,
                 };
                 let bits = u32::from(bits);
-                Taken::Partial(Partial::Utf8 {
+                Decoded::Partial(Partial::Utf8 {
                     length,
                     need: length - 1,
                     bits,
@@ -176,14 +180,14 @@ impl Partial {
                     bits,
                 };
                 if next.ranges().next().is_none() {
-                    Taken::Refused
+                    Decoded::Refused
                 } else if need == 1 {
-                    Taken::Char(bits)
+                    Decoded::Char(bits)
                 } else {
-                    Taken::Partial(next)
+                    Decoded::Partial(next)
                 }
             }
-            _ => Taken::Refused,
+            _ => Decoded::Refused,
         }
     }
 
@@ -313,15 +317,15 @@ fn is_control(c: u32) -> bool {
 }
 
 /// The character that a byte after a backslash stands for, but for a slash.
-fn letter(byte: u8) -> Taken {
-    Taken::Char(match byte {
+fn letter(byte: u8) -> Decoded {
+    Decoded::Char(match byte {
         b'"' | b'\\' => u32::from(byte),
         b'b' => 0x08,
         b'f' => 0x0C,
         b'n' => 0x0A,
         b'r' => 0x0D,
         b't' => 0x09,
-        _ => return Taken::Refused,
+        _ => return Decoded::Refused,
     })
 }
 
@@ -368,13 +372,13 @@ mod tests {
         let mut partial = Partial::Nothing;
         let mut out = Vec::new();
         for &byte in text {
-            match partial.take_json(byte, JsonSpelling::Any) {
-                Taken::Partial(next) => partial = next,
-                Taken::Char(c) => {
+            match partial.decode_json(byte, JsonSpelling::Any) {
+                Decoded::Partial(next) => partial = next,
+                Decoded::Char(c) => {
                     out.push(c);
                     partial = Partial::Nothing;
                 }
-                Taken::Close | Taken::Refused => return Err(partial),
+                Decoded::Close | Decoded::Refused => return Err(partial),
             }
         }
         if partial == Partial::Nothing {
@@ -441,7 +445,7 @@ mod tests {
                     assert!(rest.len() <= text.len() - i);
                     let whole = [&text[..i], &rest].concat();
                     assert_eq!(read(&whole), Ok(vec![c]));
-                    if let Taken::Partial(next) = partial.take_json(byte, JsonSpelling::Any) {
+                    if let Decoded::Partial(next) = partial.decode_json(byte, JsonSpelling::Any) {
                         partial = next;
                     }
                 }

@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::grammar::leaves::{leaf_languages, spell};
 use crate::grammar::left::{filled, without_left_recursion};
 use crate::grammar::link::{DEEP, LARGE, link};
@@ -304,7 +304,7 @@ fn refuse_unproductive(syntax: &Syntax, weights: &Weights) -> Result<(), Error> 
         None => Ok(()),
         Some(id) => {
             let message = format!("no text satisfies {}", syntax.show(id));
-            Err(Error::new(Kind::Grammar, message))
+            Err(Error::new(ErrorKind::Grammar, message))
         }
     }
 }
@@ -328,7 +328,7 @@ fn refuse_rules(syntax: &Syntax, what: &str, wrong: impl Fn(RuleId) -> bool) -> 
     let s = if names.len() == 1 { "" } else { "s" };
     let message = format!("rule{s} {what}: {}", names.join(", "));
     Err(match wrong.iter().filter_map(|rule| rule.place).min() {
-        Some(place) => Error::at_position(Kind::Grammar, place.line, place.column, message),
-        None => Error::new(Kind::Grammar, message),
+        Some(place) => Error::at_position(ErrorKind::Grammar, place.line, place.column, message),
+        None => Error::new(ErrorKind::Grammar, message),
     })
 }

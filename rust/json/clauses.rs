@@ -6,7 +6,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::error::{Error, Kind as ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::json::formula::{
     Alternatives, ArrayRuleId, Clause, Formula, FormulaId, Kind, ObjectRuleId, dedup,
 };

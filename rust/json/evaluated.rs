@@ -31,7 +31,7 @@ impl Evaluated {
 
 /// What a part of a schema looks at if a formula holds.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
+pub(super) struct Evaluation {
     pub(crate) holds: FormulaId,
     pub(super) evaluated: Rc<Evaluated>,
 }

@@ -157,7 +157,7 @@ pub(crate) enum Formula {
 }
 
 #[derive(Debug, Default)]
-struct Memo {
+struct FormulaMemo {
     by_kind: [OnceLock<FormulaId>; 7],
     clauses: OnceLock<Alternatives>,
     /// How many they can be, which `clauses` fills in.
@@ -245,7 +245,7 @@ const ALL_KINDS: u8 = 0x7F;
 /// A store of formulas.
 #[derive(Debug)]
 pub(crate) struct Formulas {
-    formulas: Interner<Formula, Memo>,
+    formulas: Interner<Formula, FormulaMemo>,
 }
 
 impl Formulas {

@@ -11,9 +11,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::json::cost::{NEVER, add};
 use crate::json::formula::{Formula, FormulaId, Kind};
 use crate::json::object::completion::REFINED;
-use crate::json::object::completion::{Ending, Question};
-use crate::json::object::progress::Read;
-use crate::json::object::residue_steps::Course;
+use crate::json::object::completion::{ObjectCompletion, ObjectGoal};
+use crate::json::object::progress::ObjectProgress;
+use crate::json::object::residue_steps::ResidueCourse;
 use crate::json::object::shape::Shape;
 use crate::json::rules::Rules;
 use crate::regex::cost::NO_WAY;
@@ -155,11 +155,11 @@ impl Rules {
             Kind::String => widen(regexes.cost(self.string_language(id), Spelling::Json), 2),
             Kind::Array => {
                 let cheapest = self.cheapest_array(id, cost);
-                cheapest.map_or(NEVER, |(ending, _)| add(ending.cost, 1))
+                cheapest.map_or(NEVER, |(completion, _)| add(completion.cost, 1))
             }
             Kind::Object => {
                 let cheapest = self.cheapest_object(id, cost);
-                cheapest.map_or(NEVER, |(ending, _)| add(ending.cost, 1))
+                cheapest.map_or(NEVER, |(completion, _)| add(completion.cost, 1))
             }
         }
     }
@@ -172,25 +172,25 @@ impl Rules {
         &self,
         formula: FormulaId,
         cost: &dyn Fn(FormulaId) -> u64,
-    ) -> Option<(Ending, &Shape)> {
+    ) -> Option<(ObjectCompletion, &Shape)> {
         let (_, shape) = self.shape(&self.formulas.rules([formula]));
-        let read = Read::nothing(shape, false);
+        let progress = ObjectProgress::nothing(shape, false);
         if let Some(residues) = self.residues(shape, formula) {
-            let course = Course::new((self, shape), residues, &read, false, cost);
-            return Some((course.ending()?, shape));
+            let course = ResidueCourse::new((self, shape), residues, &progress, false, cost);
+            return Some((course.completion()?, shape));
         }
-        let endings = self.clauses(formula).iter().filter_map(|clause| {
-            let question = Question {
+        let completions = self.clauses(formula).iter().filter_map(|clause| {
+            let question = ObjectGoal {
                 rules: self,
                 shape,
-                read: &read,
+                progress: &progress,
                 clause,
                 cost,
                 refinements: REFINED,
             };
-            question.ending()
+            question.completion()
         });
-        let ending = endings.min_by_key(|ending| ending.cost)?;
-        Some((ending, shape))
+        let completion = completions.min_by_key(|completion| completion.cost)?;
+        Some((completion, shape))
     }
 }

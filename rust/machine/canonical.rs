@@ -5,8 +5,8 @@ use crate::machine::config::{Config, State};
 use crate::machine::store::Machine;
 
 impl Machine {
-    /// The same configuration, but for the text of an unknown key: all of them have the same mask, and
-    /// the same completion.
+    /// The configuration without the text of the unknown key that is being read, if there is one:
+    /// whatever that text is, the mask and the completion are the same.
     pub(crate) fn canonical(&self, config: Config) -> Config {
         match config.state {
             // What is recorded is compared later, text and all.
@@ -27,7 +27,7 @@ impl Machine {
                 prefix,
                 partial,
                 ..
-            } if self.frames.is_plentiful(object, scan) => {
+            } if self.obligations.is_plentiful(object, scan) => {
                 let state = State::ScannedKey {
                     object,
                     scan,

@@ -1,9 +1,9 @@
 //! What becomes of a configuration when the value that is being read has ended.
 
 use crate::json::texts::TextId;
-use crate::machine::config::{Config, Frame, Place, StackId, State};
+use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::stack::Top;
-use crate::machine::step_text::Ways;
+use crate::machine::step_text::Configs;
 use crate::machine::store::Machine;
 use crate::regex::scan::ScanId;
 use crate::spelling::Partial;
@@ -20,13 +20,13 @@ impl Machine {
         if let Some(top) = self.stacks.only(stack) {
             return self.close_in(top, record, verdicts);
         }
-        let mut ways = Ways::default();
+        let mut ways = Configs::default();
         if self.stacks.has_bottom(stack) {
-            let gap = self.whitespace.inside();
+            let spacing = self.whitespace.inside();
             ways.add(
                 self,
                 Config {
-                    state: State::Done { gap },
+                    state: State::Done { spacing },
                     stack: StackId::BOTTOM,
                     record,
                 },
@@ -40,14 +40,19 @@ impl Machine {
         self.together(ways)
     }
 
-    /// The same, where one frame waits for the value.
+    /// The configuration after a value has ended with these verdicts, if only one frame waits for
+    /// it.
     fn close_in(&self, (frame, stack): Top, record: TextId, verdicts: &[bool]) -> Option<Config> {
-        let gap = self.whitespace.inside();
+        let spacing = self.whitespace.inside();
         match frame {
             Frame::Member(member) => {
-                let object = self.frames.after_member(member, verdicts);
-                let place = Place::AfterMember;
-                let state = State::Object { object, place, gap };
+                let object = self.obligations.after_member(member, verdicts);
+                let place = ObjectPlace::AfterMember;
+                let state = State::Object {
+                    object,
+                    place,
+                    spacing,
+                };
                 Some(Config {
                     state,
                     stack,
@@ -55,7 +60,7 @@ impl Machine {
                 })
             }
             Frame::Item { array, mark } => {
-                let rules = &self.frames.rules;
+                let rules = &self.obligations.rules;
                 let value = match mark {
                     TextId::EMPTY => None,
                     _ => Some(
@@ -64,9 +69,13 @@ impl Machine {
                             .ok()?,
                     ),
                 };
-                let array = self.frames.after_item(array, verdicts, value);
+                let array = self.obligations.after_item(array, verdicts, value);
                 let opened = false;
-                let state = State::Array { array, opened, gap };
+                let state = State::Array {
+                    array,
+                    opened,
+                    spacing,
+                };
                 let record = if mark == TextId::START {
                     TextId::EMPTY
                 } else {
@@ -87,8 +96,8 @@ impl Machine {
                 record,
             }),
             Frame::Base(_) => None,
-            Frame::Beyond => Some(Config {
-                state: State::Beyond,
+            Frame::Detached => Some(Config {
+                state: State::Detached,
                 stack,
                 record,
             }),
@@ -98,8 +107,8 @@ impl Machine {
     /// The configuration if the number that is being read ends here.
     pub(crate) fn close_number(&self, config: Config) -> Option<Config> {
         match config.state {
-            State::Number(scan) if self.frames.rules.scanner.can_end(scan) => {
-                let verdicts = self.frames.scalar_verdicts(scan);
+            State::Number(scan) if self.obligations.rules.scanner.can_end(scan) => {
+                let verdicts = self.obligations.scalar_verdicts(scan);
                 self.close(config.stack, config.record, &verdicts)
             }
             _ => None,
@@ -113,7 +122,11 @@ impl Machine {
 
     /// The configuration after a string or number has ended in a state, outside of records.
     pub(crate) fn close_scalar(&self, stack: StackId, scan: ScanId) -> Option<Config> {
-        self.close(stack, TextId::EMPTY, &self.frames.scalar_verdicts(scan))
+        self.close(
+            stack,
+            TextId::EMPTY,
+            &self.obligations.scalar_verdicts(scan),
+        )
     }
 
     /// The configuration after an item that is compared with others of its array, whatever its value
@@ -121,11 +134,15 @@ impl Machine {
     pub(crate) fn close_any_item(&self, config: Config) -> Option<Config> {
         match self.stacks.only(config.stack) {
             Some((Frame::Item { array, mark }, stack)) if mark == TextId::START => {
-                let array = self.frames.after_item(array, &[], None);
-                self.frames.spare_values(array)?;
-                let (opened, gap) = (false, self.whitespace.inside());
+                let array = self.obligations.after_item(array, &[], None);
+                self.obligations.spare_values(array)?;
+                let (opened, spacing) = (false, self.whitespace.inside());
                 Some(Config {
-                    state: State::Array { array, opened, gap },
+                    state: State::Array {
+                        array,
+                        opened,
+                        spacing,
+                    },
                     stack,
                     record: TextId::EMPTY,
                 })
@@ -138,10 +155,14 @@ impl Machine {
     /// `ended` is what [`Machine::close_any_item`] gives.
     pub(crate) fn has_plenty(&self, ended: Config, next: ScanId) -> bool {
         let spare = match ended.state {
-            State::Array { array, .. } => self.frames.spare_values(array),
+            State::Array { array, .. } => self.obligations.spare_values(array),
             _ => None,
         };
-        let scanner = &self.frames.rules.scanner;
-        spare.is_some_and(|least| scanner.regexes.has_words(scanner.scan(next).must, least))
+        let scanner = &self.obligations.rules.scanner;
+        spare.is_some_and(|least| {
+            scanner
+                .regexes
+                .has_words(scanner.scan(next).language, least)
+        })
     }
 }

@@ -1,27 +1,30 @@
-//! The key with which an object ends soonest.
+//! Completions of objects: the key with which an object ends soonest.
 
 use crate::json::cost::{NEVER, add};
 use crate::json::formula::FormulaId;
 use crate::json::object::keys::{Key, KeyTable, Prefix};
 use crate::json::object::state::{Member, ObjectId};
 use crate::json::texts::TextId;
-use crate::machine::config::{Config, Place, State};
+use crate::machine::config::{Config, ObjectPlace, State};
 use crate::machine::store::Machine;
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
 use crate::spelling::{LETTERED, Partial, spell_json};
 
 /// The rest of a key, and the bytes from there to the end of the object.
-type Best = Option<(Vec<u8>, u64)>;
+type BestKey = Option<(Vec<u8>, u64)>;
 
 impl Machine {
     /// The bytes after a key's closing quote: colon, value, and the rest of the object.
     pub(super) fn key_cost(&self, object: ObjectId, formula: FormulaId, key: Key) -> u64 {
-        let frames = &self.frames;
-        let ways = frames.object_ways(object, formula);
-        let endings = frames.ending_ways(object, &ways, key);
+        let obligations = &self.obligations;
+        let ways = obligations.object_ways(object, formula);
+        let endings = obligations.completion_steps(object, &ways, key);
         let costs = endings.iter().map(|way| {
-            let value = add(frames.rules.cost(way.value), frames.rules.separator);
+            let value = add(
+                obligations.rules.cost(way.value),
+                obligations.rules.separator,
+            );
             add(value, way.end)
         });
         costs.min().unwrap_or(NEVER)
@@ -29,17 +32,17 @@ impl Machine {
 
     /// The rest of the key that is being read or to come, without quotes, with which the object
     /// ends soonest, and the bytes to the end of the object, closing quote included.
-    pub(super) fn best_key(&self, state: State, asked: &[u16]) -> Best {
+    pub(super) fn best_key(&self, state: State, asked: &[u16]) -> BestKey {
         let (object, candidates, partial) = match state {
-            State::Object { object, .. } if self.frames.shape_of(object).is_scanned() => {
-                let scan = self.frames.key_scan(object)?;
-                let start = self.frames.key_table(object).start();
+            State::Object { object, .. } if self.obligations.shape_of(object).is_scanned() => {
+                let scan = self.obligations.key_scan(object)?;
+                let start = self.obligations.key_table(object).start();
                 let read = (start, TextId::EMPTY, Partial::Nothing);
                 let candidates = self.scanned_candidates(object, scan, read);
                 (object, candidates, Partial::Nothing)
             }
             State::Object { object, .. } => {
-                let start = self.frames.key_table(object).start();
+                let start = self.obligations.key_table(object).start();
                 let candidates = self.known_candidates(object, start, Partial::Nothing);
                 (object, candidates, Partial::Nothing)
             }
@@ -63,8 +66,8 @@ impl Machine {
             }
             _ => return None,
         };
-        let formula = self.frames.object_demand(object, asked);
-        let mut best: Best = None;
+        let formula = self.obligations.object_demand(object, asked);
+        let mut best: BestKey = None;
         for (rest, key) in candidates {
             let Some(bytes) = spell_rest(&rest, partial) else {
                 continue;
@@ -77,9 +80,10 @@ impl Machine {
         best
     }
 
-    /// At least as many bytes as a shortest ending has, where that is found sooner than with the best
-    /// of all keys that may come.
-    pub(crate) fn ending_ceiling(&self, config: Config) -> u64 {
+    /// An upper bound of the bytes of a shortest completion that is found sooner than
+    /// [`Machine::max_completion_bytes`] but can be larger: of the keys that may come, only a few
+    /// are tried.
+    pub(crate) fn quick_max_completion_bytes(&self, config: Config) -> u64 {
         /// Keys that are tried.
         const MOST: usize = 4;
         let (object, prefix, partial) = match config.state {
@@ -90,26 +94,26 @@ impl Machine {
             } => (object, Some(prefix), partial),
             State::Object {
                 object,
-                place: Place::AfterComma,
+                place: ObjectPlace::AfterComma,
                 ..
-            } if !self.frames.shape_of(object).is_scanned() => {
-                let start = self.frames.key_table(object).start();
+            } if !self.obligations.shape_of(object).is_scanned() => {
+                let start = self.obligations.key_table(object).start();
                 (object, start, Partial::Nothing)
             }
-            _ => return self.ending_bound(config),
+            _ => return self.max_completion_bytes(config),
         };
-        let plan = self.frames.plan(object);
-        let table = self.frames.key_table(object);
+        let allowed_keys = self.obligations.allowed_keys(object);
+        let table = self.obligations.key_table(object);
         let open = prefix.into_iter().flat_map(|prefix| table.open(prefix));
-        let open = open.filter(|&(key, rest)| plan.allows(key) && completes(rest, partial));
+        let open = open.filter(|&(key, rest)| allowed_keys.allows(key) && completes(rest, partial));
         let costs = open.take(MOST).map(|(key, rest)| {
             let state = self.after_key(object, key);
-            let after = self.ending_bound(Config { state, ..config });
+            let after = self.max_completion_bytes(Config { state, ..config });
             // A character takes six bytes at most for each of its own; and there are quotes.
             add(after, 6 * rest.len() as u64 + 2)
         });
         let known = costs.min().filter(|&cost| cost < NEVER);
-        known.unwrap_or_else(|| self.ending_bound(config))
+        known.unwrap_or_else(|| self.max_completion_bytes(config))
     }
 
     /// The unknown key that has just ended, in an object of which another one is forgotten. One that
@@ -118,10 +122,10 @@ impl Machine {
         let State::Colon { member, .. } = config.state else {
             return None;
         };
-        let Member { object, key } = self.frames.member_of(member);
+        let Member { object, key } = self.obligations.member_of(member);
         match key {
-            Key::Other(text, _) if self.frames.has_forgotten(object) => {
-                let wanted = &self.frames.shape_of(object).wanted;
+            Key::Other(text, _) if self.obligations.has_forgotten(object) => {
+                let wanted = &self.obligations.shape_of(object).wanted;
                 wanted.binary_search(&key).is_err().then_some(text)
             }
             _ => None,
@@ -136,41 +140,49 @@ impl Machine {
         prefix: Option<Prefix>,
         partial: Partial,
     ) -> Vec<(String, Key)> {
-        let plan = self.frames.plan(object);
-        let table = self.frames.key_table(object);
+        let allowed_keys = self.obligations.allowed_keys(object);
+        let table = self.obligations.key_table(object);
         let mut out = Vec::new();
         if let Some(prefix) = prefix {
-            let open = table.open(prefix).filter(|&(key, _)| plan.allows(key));
+            let open = table
+                .open(prefix)
+                .filter(|&(key, _)| allowed_keys.allows(key));
             out.extend(open.map(|(key, rest)| (rest.to_owned(), key)));
             out.sort_unstable_by_key(|&(_, key)| key);
         }
-        if plan.other() {
+        if allowed_keys.other() {
             let rest = shortest_other(table, prefix, partial);
             let read = prefix.map_or("", |prefix| table.text(prefix));
-            let text = self.frames.rules.texts.text(&format!("{read}{rest}"));
+            let text = self.obligations.rules.texts.text(&format!("{read}{rest}"));
             out.push((rest, Key::Other(text, 0)));
         }
         out
     }
 
-    /// As [`Machine::known_candidates`], where keys are told apart by more than a table.
+    /// The keys that can be the best, each with its rest, in an object that tells keys apart by
+    /// more than a table of them.
     fn scanned_candidates(
         &self,
         object: ObjectId,
         scan: ScanId,
         (prefix, text, partial): (Option<Prefix>, TextId, Partial),
     ) -> Vec<(String, Key)> {
-        let frames = &self.frames;
-        let (plan, table) = (frames.plan(object), frames.key_table(object));
+        let obligations = &self.obligations;
+        let (allowed_keys, table) = (
+            obligations.allowed_keys(object),
+            obligations.key_table(object),
+        );
         let mut out: Vec<(String, Key)> = Vec::new();
         if let Some(prefix) = prefix {
-            let open = table.open(prefix).filter(|&(key, _)| plan.allows(key));
+            let open = table
+                .open(prefix)
+                .filter(|&(key, _)| allowed_keys.allows(key));
             out.extend(open.map(|(key, rest)| (rest.to_owned(), key)));
             out.sort_unstable_by_key(|&(_, key)| key);
         }
-        for (class, left) in frames.classes_left(object, scan) {
+        for (class, left) in obligations.classes_left(object, scan) {
             if let Some(rest) = self.cheapest_rest(left, partial) {
-                let longer = |text, c| frames.rules.texts.longer(text, u32::from(c));
+                let longer = |text, c| obligations.rules.texts.longer(text, u32::from(c));
                 let text = rest.chars().fold(text, longer);
                 out.push((rest, Key::Other(text, class)));
             }
@@ -180,7 +192,7 @@ impl Machine {
 
     /// The cheapest text of a language that begins with a character that a partial can become.
     fn cheapest_rest(&self, node: NodeId, partial: Partial) -> Option<String> {
-        let regexes = &self.frames.rules.scanner.regexes;
+        let regexes = &self.obligations.rules.scanner.regexes;
         let cheapest = |node| regexes.cheapest_words(node, 1, Spelling::Json).pop();
         if partial == Partial::Nothing {
             return cheapest(node);

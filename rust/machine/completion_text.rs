@@ -1,8 +1,8 @@
-//! How texts of grammars end soonest.
+//! Completions of the text of grammars: how a rule ends soonest.
 
 use crate::grammar::program::Symbol;
 use crate::json::cost::{NEVER, add};
-use crate::machine::completion::{Move, widen};
+use crate::machine::completion::{NextMove, widen};
 use crate::machine::config::{SetId, StackId};
 use crate::machine::step_text::{as_text, text};
 use crate::machine::store::Machine;
@@ -12,7 +12,7 @@ use crate::regex::scan::ScanId;
 use crate::spelling::Partial;
 
 /// How a language goes on most cheaply.
-enum Way {
+enum TextWay {
     Character(u32),
     Symbol(u32, NodeId),
 }
@@ -20,8 +20,8 @@ enum Way {
 impl Machine {
     /// The bytes until a rule's text ends.
     pub(super) fn text_cost(&self, scan: ScanId, partial: Partial) -> u64 {
-        let scanner = &self.frames.rules.scanner;
-        let node = scanner.scan(scan).must;
+        let scanner = &self.obligations.rules.scanner;
+        let node = scanner.scan(scan).language;
         match partial {
             Partial::Nothing => widen(scanner.regexes.cost(node, Spelling::Raw)),
             _ => self.best_way(node, partial).map_or(NEVER, |best| best.1),
@@ -29,10 +29,10 @@ impl Machine {
     }
 
     /// The cheapest way on from a state that reads more, and its bytes to the end of the rule.
-    fn best_way(&self, node: NodeId, partial: Partial) -> Option<(Way, u64)> {
-        let regexes = &self.frames.rules.scanner.regexes;
-        let mut best: Option<(Way, u64)> = None;
-        let mut offer = |way: Way, cost: u64| {
+    fn best_way(&self, node: NodeId, partial: Partial) -> Option<(TextWay, u64)> {
+        let regexes = &self.obligations.rules.scanner.regexes;
+        let mut best: Option<(TextWay, u64)> = None;
+        let mut offer = |way: TextWay, cost: u64| {
             if best.as_ref().is_none_or(|(_, least)| cost < *least) {
                 best = Some((way, cost));
             }
@@ -44,7 +44,7 @@ impl Machine {
             }
             if let Some(symbol) = symbol_of(piece.lo) {
                 if partial == Partial::Nothing {
-                    let way = Way::Symbol(symbol, piece.to);
+                    let way = TextWay::Symbol(symbol, piece.to);
                     offer(way, add(u64::from(rest), self.symbol_cost(symbol)));
                 }
                 continue;
@@ -54,7 +54,7 @@ impl Machine {
                 if lo <= hi {
                     let c = cheapest(lo, hi, Spelling::Raw).0;
                     let cost = raw_rest(partial, c).len() as u64 + u64::from(rest);
-                    offer(Way::Character(c), cost);
+                    offer(TextWay::Character(c), cost);
                 }
             }
         }
@@ -71,47 +71,50 @@ impl Machine {
     }
 
     fn json_cost(&self, schema: u32) -> u64 {
-        let (_, tasks) = self.program.as_ref().expect("only a grammar has text");
-        let must = self.frames.task_of(tasks[schema as usize]).must;
-        self.frames.rules.cost(must)
+        let (_, schemas) = self.program.as_ref().expect("only a grammar has text");
+        let requirement = self
+            .obligations
+            .obligation_of(schemas[schema as usize])
+            .requirement;
+        self.obligations.rules.cost(requirement)
     }
 
-    pub(super) fn cheapest_member(&self, set: SetId) -> Move {
+    pub(super) fn cheapest_member(&self, set: SetId) -> NextMove {
         let members = self.members(set).iter().copied();
         let best = members.min_by_key(|&member| match self.is_accepting(member) {
             true => 0,
-            false => self.ending_bound(member),
+            false => self.max_completion_bytes(member),
         });
-        best.map_or(Move::Unknown, Move::Goto)
+        best.map_or(NextMove::Unknown, NextMove::Goto)
     }
 
-    pub(super) fn text_move(&self, scan: ScanId, partial: Partial, stack: StackId) -> Move {
-        let scanner = &self.frames.rules.scanner;
-        let goto = |scan, stack| Move::Goto(text(scan, Partial::Nothing, stack));
+    pub(super) fn text_move(&self, scan: ScanId, partial: Partial, stack: StackId) -> NextMove {
+        let scanner = &self.obligations.rules.scanner;
+        let goto = |scan, stack| NextMove::Goto(text(scan, Partial::Nothing, stack));
         if partial == Partial::Nothing && scanner.can_end(scan) {
             let rests = self.stacks.tops(stack).iter().filter_map(as_text);
             let cheapest = match self.stacks.only(stack) {
                 Some(top) => as_text(&top),
                 None => rests.min_by_key(|&(rest, below)| {
-                    self.ending_bound(text(rest, Partial::Nothing, below))
+                    self.max_completion_bytes(text(rest, Partial::Nothing, below))
                 }),
             };
             if let Some((rest, below)) = cheapest {
                 return goto(rest, below);
             }
         }
-        let node = scanner.scan(scan).must;
+        let node = scanner.scan(scan).language;
         match self.best_way(node, partial) {
-            None => Move::Unknown,
-            Some((Way::Character(c), _)) => Move::Bytes(raw_rest(partial, c)),
-            Some((Way::Symbol(symbol, rest), _)) => {
+            None => NextMove::Unknown,
+            Some((TextWay::Character(c), _)) => NextMove::Bytes(raw_rest(partial, c)),
+            Some((TextWay::Symbol(symbol, rest), _)) => {
                 let Some(rest) = scanner.start(rest, Box::new([])) else {
-                    return Move::Unknown;
+                    return NextMove::Unknown;
                 };
                 match *self.program().symbol(symbol) {
                     Symbol::Rule { start, .. } => goto(start, self.push_text(rest, stack)),
-                    Symbol::Json(schema) => Move::Goto(self.enter_json(schema, rest, stack)),
-                    Symbol::Token(set) => Move::Token(set, text(rest, Partial::Nothing, stack)),
+                    Symbol::Json(schema) => NextMove::Goto(self.enter_json(schema, rest, stack)),
+                    Symbol::Token(set) => NextMove::Token(set, text(rest, Partial::Nothing, stack)),
                 }
             }
         }

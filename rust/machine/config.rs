@@ -4,9 +4,9 @@ use crate::json::array::state::ArrayId;
 use crate::json::formula::Kind;
 use crate::json::object::keys::Prefix;
 use crate::json::object::state::{MemberId, ObjectId};
-use crate::json::obligation::TaskId;
+use crate::json::obligation::ObligationId;
 use crate::json::texts::TextId;
-use crate::machine::whitespace::Gap;
+use crate::machine::whitespace::WhitespaceRun;
 use crate::regex::scan::ScanId;
 use crate::spelling::Partial;
 
@@ -15,12 +15,12 @@ use crate::spelling::Partial;
 pub(crate) enum State {
     /// A value is to begin.
     Value {
-        task: TaskId,
-        gap: Gap,
+        obligation: ObligationId,
+        spacing: WhitespaceRun,
     },
     /// `at` bytes of a literal have been read.
     Literal {
-        task: TaskId,
+        obligation: ObligationId,
         kind: Kind,
         at: u8,
     },
@@ -32,12 +32,12 @@ pub(crate) enum State {
     Array {
         array: ArrayId,
         opened: bool,
-        gap: Gap,
+        spacing: WhitespaceRun,
     },
     Object {
         object: ObjectId,
-        place: Place,
-        gap: Gap,
+        place: ObjectPlace,
+        spacing: WhitespaceRun,
     },
     /// In a key that is, so far, the beginning of a key that the object knows.
     Key {
@@ -63,26 +63,26 @@ pub(crate) enum State {
     /// After a key.
     Colon {
         member: MemberId,
-        gap: Gap,
+        spacing: WhitespaceRun,
     },
     /// In the text of a grammar's rule.
     Text {
         scan: ScanId,
         partial: Partial,
     },
-    /// What has been read can be read in several ways: it is all of these configurations at once.
-    Many(SetId),
+    /// The text so far has several readings: the state is all of these configurations at once.
+    Ambiguous(SetId),
     /// After the whole text.
     Done {
-        gap: Gap,
+        spacing: WhitespaceRun,
     },
-    /// After a value that is looked at apart from what is around it: anything may follow.
-    Beyond,
+    /// After a value that is looked at by itself, without what is around it: anything may follow.
+    Detached,
 }
 
 /// Where in an object, outside its members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum ObjectPlace {
     /// After the opening brace.
     Opened,
     /// After a member.
@@ -104,8 +104,8 @@ pub(crate) enum Frame {
     Text(ScanId),
     /// Any frames: what stands above is looked at by itself.
     Base(FollowId),
-    /// Nothing that is looked at.
-    Beyond,
+    /// What is around a value that is looked at by itself.
+    Detached,
 }
 
 /// The bytes with which the text below a base can begin: an index into [`Machine`].

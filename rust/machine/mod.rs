@@ -17,7 +17,7 @@ mod store;
 mod whitespace;
 mod write_gbnf;
 
-pub(crate) use completion::{Move, SLACK};
+pub(crate) use completion::{NextMove, SLACK};
 pub(crate) use config::{Config, SetId, State};
 pub(crate) use store::Machine;
 pub use whitespace::Whitespace;

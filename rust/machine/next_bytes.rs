@@ -3,9 +3,9 @@
 use crate::byte_set::ByteSet;
 use crate::json::object::keys::Prefix;
 use crate::json::object::state::ObjectId;
-use crate::machine::config::{Config, Place, State};
+use crate::machine::config::{Config, ObjectPlace, State};
 use crate::machine::store::Machine;
-use crate::machine::whitespace::Gap;
+use crate::machine::whitespace::WhitespaceRun;
 use crate::regex::codeset::MAX;
 use crate::regex::scan::ScanId;
 use crate::spelling::{JsonSpelling, Partial, needs_escape};
@@ -15,36 +15,42 @@ impl Machine {
     /// Bytes among which are all that may come next.
     pub(crate) fn next_bytes(&self, config: Config) -> ByteSet {
         let mut bytes = match config.state {
-            State::Value { gap, .. } => {
-                return self.or_spaces(gap, self.literals.first_bytes());
+            State::Value { spacing, .. } => {
+                return self.or_spaces(spacing, self.literals.first_bytes());
             }
             State::Array {
-                opened: true, gap, ..
+                opened: true,
+                spacing,
+                ..
             } => {
                 let mut bytes = self.literals.first_bytes();
                 bytes.insert(b']');
-                return self.or_spaces(gap, bytes);
+                return self.or_spaces(spacing, bytes);
             }
-            State::Array { gap, .. } => return self.or_spaces(gap, const { ByteSet::of(b"],") }),
-            State::Object { place, gap, .. } => {
+            State::Array { spacing, .. } => {
+                return self.or_spaces(spacing, const { ByteSet::of(b"],") });
+            }
+            State::Object { place, spacing, .. } => {
                 let own: &[u8] = match place {
-                    Place::Opened => b"\"}",
-                    Place::AfterMember => b",}",
-                    Place::AfterComma => b"\"",
+                    ObjectPlace::Opened => b"\"}",
+                    ObjectPlace::AfterMember => b",}",
+                    ObjectPlace::AfterComma => b"\"",
                 };
-                return self.or_spaces(gap, ByteSet::of(own));
+                return self.or_spaces(spacing, ByteSet::of(own));
             }
-            State::Colon { gap, .. } => return self.or_spaces(gap, const { ByteSet::of(b":") }),
-            State::Done { gap } => return self.or_spaces(gap, ByteSet::NONE),
+            State::Colon { spacing, .. } => {
+                return self.or_spaces(spacing, const { ByteSet::of(b":") });
+            }
+            State::Done { spacing } => return self.or_spaces(spacing, ByteSet::NONE),
             State::Literal { kind, at, .. } => {
                 return ByteSet::of(&self.literals.text(kind)[usize::from(at)..=usize::from(at)]);
             }
-            State::Number(scan) => ByteSet::of_ascii(self.frames.rules.scanner.ascii(scan)),
+            State::Number(scan) => ByteSet::of_ascii(self.obligations.rules.scanner.ascii(scan)),
             State::Key {
                 object,
                 prefix,
                 partial,
-            } if !self.frames.plan(object).other() => {
+            } if !self.obligations.allowed_keys(object).other() => {
                 return self.next_key_bytes(object, prefix, partial);
             }
             State::String {
@@ -55,7 +61,7 @@ impl Machine {
             State::Text { scan, partial } => {
                 return self.next_text_bytes(scan, partial, config.stack);
             }
-            State::Many(set) => {
+            State::Ambiguous(set) => {
                 let members = self.members(set).iter();
                 let bytes = members.map(|&member| self.next_bytes(member));
                 return bytes.fold(ByteSet::NONE, ByteSet::or);
@@ -69,12 +75,12 @@ impl Machine {
     }
 
     /// Some bytes, and whitespace if it may come, or alone if it must.
-    fn or_spaces(&self, gap: Gap, mut bytes: ByteSet) -> ByteSet {
-        if gap == Gap::SPACE {
+    fn or_spaces(&self, spacing: WhitespaceRun, mut bytes: ByteSet) -> ByteSet {
+        if spacing == WhitespaceRun::SPACE {
             return const { ByteSet::of(b" ") };
         }
         for space in SPACES {
-            if matches!(self.whitespace.take(gap, space), Some(Some(_))) {
+            if matches!(self.whitespace.take(spacing, space), Some(Some(_))) {
                 bytes.insert(space);
             }
         }
@@ -92,10 +98,10 @@ impl Machine {
             return partial_bytes(partial);
         }
         let mut bytes = const { ByteSet::of(b"\"") };
-        if self.frames.rules.scanner.spelling == JsonSpelling::Any {
+        if self.obligations.rules.scanner.spelling == JsonSpelling::Any {
             bytes.insert(b'\\');
         }
-        for c in self.frames.key_table(object).next_chars(prefix) {
+        for c in self.obligations.key_table(object).next_chars(prefix) {
             bytes.insert(match needs_escape(u32::from(c)) {
                 true => b'\\',
                 false => c.encode_utf8(&mut [0; 4]).as_bytes()[0],
@@ -106,8 +112,8 @@ impl Machine {
 
     /// Bytes among which are all that go on with a string, between two characters.
     fn next_string_bytes(&self, scan: ScanId) -> ByteSet {
-        let scanner = &self.frames.rules.scanner;
-        if scanner.is_told(scan) {
+        let scanner = &self.obligations.rules.scanner;
+        if scanner.is_computed(scan) {
             return ByteSet::ALL;
         }
         /// The characters that must be escaped, a bit for each.
@@ -134,12 +140,12 @@ impl Machine {
         else {
             return false;
         };
-        let scanner = &self.frames.rules.scanner;
-        if scanner.is_told(scan) {
+        let scanner = &self.obligations.rules.scanner;
+        if scanner.is_computed(scan) {
             return false;
         }
         let mut left = FEW;
-        scanner.regexes.is_words(scanner.scan(scan).must)
+        scanner.regexes.is_words(scanner.scan(scan).language)
             || scanner.moves(scan).iter().all(|step| {
                 let room = left.checked_sub(step.hi - step.lo + 1);
                 left = room.unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What waits around what is being read.
+//! The graph-structured stack: what waits around what is being read.
 //!
 //! A stack is a list of frames. Where a text can be read in several ways, those that are in one
 //! state differ in their stacks alone, and a [`StackId`] is then several stacks at once, which
@@ -27,13 +27,13 @@ enum Stack {
     },
 }
 
-/// Indices of a task's `asks` that the value must satisfy, and the bytes that follow the value
+/// Indices of an obligation's `queries` that the value must satisfy, and the bytes that follow the value
 /// then, to the end of the text.
-pub(super) type Endings = Box<[(Box<[u16]>, u64)]>;
+pub(super) type CompletionCosts = Box<[(Box<[u16]>, u64)]>;
 
 #[derive(Debug, Default)]
 pub(super) struct StackMemo {
-    pub(super) endings: OnceLock<Endings>,
+    pub(super) completion_costs: OnceLock<CompletionCosts>,
     /// The bytes with which the text after a rule can begin.
     pub(super) follow: OnceLock<ByteSet>,
     /// Where a text can go on after a rule has ended, and others with it.
@@ -258,8 +258,8 @@ mod tests {
         ) {
             let stacks = Stacks::new();
             let stack = |word: &Vec<u32>| {
-                let frames = word.iter().rev().map(|&i| Frame::Text(ScanId(i)));
-                frames.fold(StackId::BOTTOM, |below, frame| stacks.push(frame, below))
+                let obligations = word.iter().rev().map(|&i| Frame::Text(ScanId(i)));
+                obligations.fold(StackId::BOTTOM, |below, frame| stacks.push(frame, below))
             };
             let within = |words: &[Vec<u32>], most| {
                 let all = words.iter().map(stack);

@@ -4,10 +4,10 @@ use crate::json::array::state::ArrayId;
 use crate::json::formula::{Kind, Literals};
 use crate::json::object::keys::Key;
 use crate::json::object::state::ObjectId;
-use crate::json::obligation::TaskId;
+use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;
 use crate::json::texts::TextId;
-use crate::machine::config::{Config, Frame, Place, StackId, State};
+use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::store::Machine;
 use crate::regex::scan_string::{Scanned, scan_string};
 use crate::spelling::Partial;
@@ -31,13 +31,23 @@ impl Machine {
             })
         };
         let close = |verdicts: &[bool]| self.close(stack, self.recorded(record, byte), verdicts);
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         match state {
-            State::Value { task, gap } => match self.whitespace.take(gap, byte)? {
-                Some(gap) => wait(State::Value { task, gap }),
-                None => self.begin_value(task, stack, record, byte),
+            State::Value {
+                obligation,
+                spacing,
+            } => match self.whitespace.take(spacing, byte)? {
+                Some(spacing) => wait(State::Value {
+                    obligation,
+                    spacing,
+                }),
+                None => self.begin_value(obligation, stack, record, byte),
             },
-            State::Literal { task, kind, at } => {
+            State::Literal {
+                obligation,
+                kind,
+                at,
+            } => {
                 let place = usize::from(at);
                 if self.literals.text(kind)[place] != byte {
                     return None;
@@ -46,14 +56,22 @@ impl Machine {
                 let record = self.recorded(record, Literals::Json.text(kind)[place]);
                 if place + 1 < kind.literal_bytes() {
                     let at = at + 1;
-                    let state = State::Literal { task, kind, at };
+                    let state = State::Literal {
+                        obligation,
+                        kind,
+                        at,
+                    };
                     return Some(Config {
                         state,
                         stack,
                         record,
                     });
                 }
-                self.close(stack, record, &self.frames.literal_verdicts(task, kind))
+                self.close(
+                    stack,
+                    record,
+                    &self.obligations.literal_verdicts(obligation, kind),
+                )
             }
             State::Number(scan) => match scanner.step(scan, u32::from(byte)) {
                 Some(next) if self.is_delimited(stack) => stay(State::Number(next)),
@@ -64,27 +82,46 @@ impl Machine {
             },
             State::String { scan, partial } => match scan_string(scanner, scan, partial, byte) {
                 Scanned::Stays(scan, partial, _) => stay(State::String { scan, partial }),
-                Scanned::Closes => close(&self.frames.scalar_verdicts(scan)),
+                Scanned::Closes => close(&self.obligations.scalar_verdicts(scan)),
                 Scanned::Refused => None,
             },
-            State::Array { array, opened, gap } => match self.whitespace.take(gap, byte)? {
-                Some(gap) => wait(State::Array { array, opened, gap }),
+            State::Array {
+                array,
+                opened,
+                spacing,
+            } => match self.whitespace.take(spacing, byte)? {
+                Some(spacing) => wait(State::Array {
+                    array,
+                    opened,
+                    spacing,
+                }),
                 None => self.step_array(array, opened, config, byte),
             },
-            State::Object { object, place, gap } => match self.whitespace.take(gap, byte)? {
-                Some(gap) => wait(State::Object { object, place, gap }),
+            State::Object {
+                object,
+                place,
+                spacing,
+            } => match self.whitespace.take(spacing, byte)? {
+                Some(spacing) => wait(State::Object {
+                    object,
+                    place,
+                    spacing,
+                }),
                 None => self.step_object(object, place, config, byte),
             },
             State::Key { .. } | State::OtherKey { .. } | State::ScannedKey { .. } => {
                 stay(self.step_key(state, byte)?)
             }
-            State::Colon { member, gap } => match self.whitespace.take(gap, byte)? {
-                Some(gap) => wait(State::Colon { member, gap }),
+            State::Colon { member, spacing } => match self.whitespace.take(spacing, byte)? {
+                Some(spacing) => wait(State::Colon { member, spacing }),
                 None if byte == b':' => {
-                    let task = self.frames.member_task(member);
-                    let gap = self.whitespace.after_separator();
+                    let obligation = self.obligations.member_obligation(member);
+                    let spacing = self.whitespace.after_separator();
                     Some(Config {
-                        state: State::Value { task, gap },
+                        state: State::Value {
+                            obligation,
+                            spacing,
+                        },
                         stack: self.push(Frame::Member(member), stack),
                         record: self.recorded(record, byte),
                     })
@@ -92,12 +129,12 @@ impl Machine {
                 None => None,
             },
             State::Text { scan, partial } => self.step_text(scan, partial, stack, byte),
-            State::Many(set) => self.step_many(set, byte),
-            State::Done { gap } => match self.whitespace.take(gap, byte)? {
-                Some(gap) => wait(State::Done { gap }),
+            State::Ambiguous(set) => self.step_ambiguous(set, byte),
+            State::Done { spacing } => match self.whitespace.take(spacing, byte)? {
+                Some(spacing) => wait(State::Done { spacing }),
                 None => None,
             },
-            State::Beyond => Some(config),
+            State::Detached => Some(config),
         }
     }
 
@@ -105,41 +142,45 @@ impl Machine {
     pub(super) fn recorded(&self, record: TextId, byte: u8) -> TextId {
         match record {
             TextId::EMPTY => record,
-            _ => self.frames.rules.texts.longer(record, u32::from(byte)),
+            _ => self.obligations.rules.texts.longer(record, u32::from(byte)),
         }
     }
 
     fn begin_value(
         &self,
-        task: TaskId,
+        obligation: ObligationId,
         stack: StackId,
         record: TextId,
         byte: u8,
     ) -> Option<Config> {
         let kind = self.literals.kind_of(byte)?;
-        let gap = self.whitespace.inside();
-        let task = match record {
-            TextId::EMPTY => task,
-            _ => self.frames.comparable(task),
+        let spacing = self.whitespace.inside();
+        let obligation = match record {
+            TextId::EMPTY => obligation,
+            _ => self.obligations.comparable(obligation),
         };
-        let state = match self.frames.enter(task, kind)? {
-            Entry::Literal => State::Literal { task, kind, at: 1 },
+        let state = match self.obligations.enter(obligation, kind)? {
+            Entry::Literal => State::Literal {
+                obligation,
+                kind,
+                at: 1,
+            },
             Entry::Scalar(scan) if kind == Kind::String => State::String {
                 scan,
                 partial: Partial::Nothing,
             },
             Entry::Scalar(scan) => {
-                State::Number(self.frames.rules.scanner.step(scan, u32::from(byte))?)
+                State::Number(self.obligations.rules.scanner.step(scan, u32::from(byte))?)
             }
             Entry::Array(array) => State::Array {
                 array,
                 opened: true,
-                gap,
+                spacing,
             },
             Entry::Object(object) => State::Object {
                 object,
-                place: Place::Opened,
-                gap,
+                place: ObjectPlace::Opened,
+                spacing,
             },
         };
         let record = self.recorded(record, byte);
@@ -163,19 +204,22 @@ impl Machine {
     fn step_array(&self, array: ArrayId, opened: bool, config: Config, byte: u8) -> Option<Config> {
         let record = self.recorded(config.record, byte);
         if byte == b']' {
-            return self.close(config.stack, record, &self.frames.end_array(array)?);
+            return self.close(config.stack, record, &self.obligations.end_array(array)?);
         }
-        let task = self.frames.item(array)?;
+        let obligation = self.obligations.item(array)?;
         if opened {
             let (stack, record) = self.begin_item(array, config.stack, config.record);
-            return self.begin_value(task, stack, record, byte);
+            return self.begin_value(obligation, stack, record, byte);
         }
         if byte != b',' {
             return None;
         }
         let (stack, record) = self.begin_item(array, config.stack, record);
-        let gap = self.whitespace.after_separator();
-        let state = State::Value { task, gap };
+        let spacing = self.whitespace.after_separator();
+        let state = State::Value {
+            obligation,
+            spacing,
+        };
         Some(Config {
             state,
             stack,
@@ -190,7 +234,7 @@ impl Machine {
         stack: StackId,
         record: TextId,
     ) -> (StackId, TextId) {
-        let (mark, record) = match (self.frames.is_unique(array), record) {
+        let (mark, record) = match (self.obligations.is_unique(array), record) {
             (false, _) => (TextId::EMPTY, record),
             (true, TextId::EMPTY) => (TextId::START, TextId::START),
             (true, _) => (record, record),
@@ -206,10 +250,11 @@ impl Machine {
         }
     }
 
-    /// The same value with nothing around it that is looked at.
-    pub(crate) fn apart(&self, config: Config) -> Config {
+    /// The configuration of the value that is being read, by itself: nothing is known of what is
+    /// around it.
+    pub(crate) fn detached(&self, config: Config) -> Config {
         Config {
-            stack: self.push(Frame::Beyond, StackId::BOTTOM),
+            stack: self.push(Frame::Detached, StackId::BOTTOM),
             ..config
         }
     }
@@ -217,20 +262,20 @@ impl Machine {
     /// Before the first byte of a number, where one may begin, outside of records and where it is
     /// clear where it ends.
     pub(crate) fn number_start(&self, config: Config) -> Option<Config> {
-        let (task, stack, record) = match config.state {
-            State::Value { task, .. } => (task, config.stack, config.record),
+        let (obligation, stack, record) = match config.state {
+            State::Value { obligation, .. } => (obligation, config.stack, config.record),
             State::Array {
                 array,
                 opened: true,
                 ..
             } => {
-                let task = self.frames.item(array)?;
+                let obligation = self.obligations.item(array)?;
                 let (stack, record) = self.begin_item(array, config.stack, config.record);
-                (task, stack, record)
+                (obligation, stack, record)
             }
             _ => return None,
         };
-        let Some(Entry::Scalar(scan)) = self.frames.enter(task, Kind::Number) else {
+        let Some(Entry::Scalar(scan)) = self.obligations.enter(obligation, Kind::Number) else {
             return None;
         };
         let is_apart = record == TextId::EMPTY && self.is_delimited(stack);
@@ -244,13 +289,13 @@ impl Machine {
     /// Whether the text may end here.
     pub(crate) fn is_accepting(&self, config: Config) -> bool {
         match config.state {
-            State::Done { .. } | State::Beyond => true,
+            State::Done { .. } | State::Detached => true,
             State::Text { scan, partial } => {
                 partial == Partial::Nothing
-                    && self.frames.rules.scanner.can_end(scan)
+                    && self.obligations.rules.scanner.can_end(scan)
                     && self.floor(config.stack).bottom
             }
-            State::Many(set) => self
+            State::Ambiguous(set) => self
                 .members(set)
                 .iter()
                 .any(|&member| self.is_accepting(member)),

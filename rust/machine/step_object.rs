@@ -1,38 +1,38 @@
-//! Objects and their keys.
+//! What a byte makes of an object, outside its values: braces, commas and keys.
 
 use crate::json::object::keys::{Key, KeyTable, Prefix};
 use crate::json::object::state::ObjectId;
 use crate::json::texts::TextId;
-use crate::machine::config::{Config, Place, State};
+use crate::machine::config::{Config, ObjectPlace, State};
 use crate::machine::store::Machine;
 use crate::regex::scan_string::{Scanned, scan_string};
-use crate::spelling::{Partial, Taken};
+use crate::spelling::{Decoded, Partial};
 
 impl Machine {
     pub(super) fn step_object(
         &self,
         object: ObjectId,
-        place: Place,
+        place: ObjectPlace,
         config: Config,
         byte: u8,
     ) -> Option<Config> {
         let record = self.recorded(config.record, byte);
-        if byte == b'}' && place != Place::AfterComma {
-            return self.close(config.stack, record, self.frames.end_object(object)?);
+        if byte == b'}' && place != ObjectPlace::AfterComma {
+            return self.close(config.stack, record, self.obligations.end_object(object)?);
         }
-        if !self.frames.plan(object).allows_any_key() {
+        if !self.obligations.allowed_keys(object).allows_any_key() {
             return None;
         }
         let state = match (place, byte) {
-            (Place::AfterMember, b',') => {
-                let gap = self.whitespace.after_separator();
+            (ObjectPlace::AfterMember, b',') => {
+                let spacing = self.whitespace.after_separator();
                 State::Object {
                     object,
-                    place: Place::AfterComma,
-                    gap,
+                    place: ObjectPlace::AfterComma,
+                    spacing,
                 }
             }
-            (Place::Opened | Place::AfterComma, b'"') => self.begin_key(object)?,
+            (ObjectPlace::Opened | ObjectPlace::AfterComma, b'"') => self.begin_key(object)?,
             _ => return None,
         };
         Some(Config {
@@ -44,16 +44,16 @@ impl Machine {
 
     fn begin_key(&self, object: ObjectId) -> Option<State> {
         let (partial, text) = (Partial::Nothing, TextId::EMPTY);
-        if self.frames.shape_of(object).is_scanned() {
+        if self.obligations.shape_of(object).is_scanned() {
             return Some(State::ScannedKey {
                 object,
-                scan: self.frames.key_scan(object)?,
-                prefix: self.frames.key_table(object).start(),
+                scan: self.obligations.key_scan(object)?,
+                prefix: self.obligations.key_table(object).start(),
                 text,
                 partial,
             });
         }
-        Some(match self.frames.key_table(object).start() {
+        Some(match self.obligations.key_table(object).start() {
             Some(prefix) => State::Key {
                 object,
                 prefix,
@@ -69,7 +69,7 @@ impl Machine {
 
     /// What a byte makes of a key.
     pub(super) fn step_key(&self, state: State, byte: u8) -> Option<State> {
-        let texts = &self.frames.rules.texts;
+        let texts = &self.obligations.rules.texts;
         match state {
             State::Key {
                 object,
@@ -82,11 +82,11 @@ impl Machine {
                 partial,
             } => {
                 let (text, partial) =
-                    match partial.take_json(byte, self.frames.rules.scanner.spelling) {
-                        Taken::Partial(partial) => (text, partial),
-                        Taken::Char(c) => (texts.longer(text, c), Partial::Nothing),
-                        Taken::Close => return Some(self.after_key(object, Key::Other(text, 0))),
-                        Taken::Refused => return None,
+                    match partial.decode_json(byte, self.obligations.rules.scanner.spelling) {
+                        Decoded::Partial(partial) => (text, partial),
+                        Decoded::Char(c) => (texts.longer(text, c), Partial::Nothing),
+                        Decoded::Close => return Some(self.after_key(object, Key::Other(text, 0))),
+                        Decoded::Refused => return None,
                     };
                 Some(State::OtherKey {
                     object,
@@ -100,7 +100,7 @@ impl Machine {
                 prefix,
                 text,
                 partial,
-            } => match scan_string(&self.frames.rules.scanner, scan, partial, byte) {
+            } => match scan_string(&self.obligations.rules.scanner, scan, partial, byte) {
                 Scanned::Stays(scan, partial, None) => Some(State::ScannedKey {
                     object,
                     scan,
@@ -109,7 +109,7 @@ impl Machine {
                     partial,
                 }),
                 Scanned::Stays(scan, partial, Some(c)) => {
-                    let table = self.frames.key_table(object);
+                    let table = self.obligations.key_table(object);
                     let next = |prefix| table.step(prefix, char::from_u32(c)?);
                     Some(State::ScannedKey {
                         object,
@@ -121,10 +121,10 @@ impl Machine {
                 }
                 Scanned::Refused => None,
                 Scanned::Closes => {
-                    let known = prefix.and_then(|p| self.frames.key_table(object).whole(p));
+                    let known = prefix.and_then(|p| self.obligations.key_table(object).whole(p));
                     let key = match known {
                         Some(known) => known.key()?,
-                        None => Key::Other(text, self.frames.key_class(object, scan)),
+                        None => Key::Other(text, self.obligations.key_class(object, scan)),
                     };
                     Some(self.after_key(object, key))
                 }
@@ -140,18 +140,18 @@ impl Machine {
         partial: Partial,
         byte: u8,
     ) -> Option<State> {
-        let plan = self.frames.plan(object);
-        let table = self.frames.key_table(object);
-        let texts = &self.frames.rules.texts;
-        match partial.take_json(byte, self.frames.rules.scanner.spelling) {
-            Taken::Partial(partial) => {
+        let allowed_keys = self.obligations.allowed_keys(object);
+        let table = self.obligations.key_table(object);
+        let texts = &self.obligations.rules.texts;
+        match partial.decode_json(byte, self.obligations.rules.scanner.spelling) {
+            Decoded::Partial(partial) => {
                 let leads = |rest: &str| {
                     let next = rest.chars().next().map(u32::from);
                     next.is_some_and(|c| partial.may_become(c))
                 };
                 // Inside a character, the key's text is what came before it, which must not be known.
                 let is_lost = table.whole(prefix).is_none() && becomes_none(table, prefix, partial);
-                if plan.other() && is_lost {
+                if allowed_keys.other() && is_lost {
                     let text = texts.text(table.text(prefix));
                     return Some(State::OtherKey {
                         object,
@@ -160,17 +160,19 @@ impl Machine {
                     });
                 }
                 let mut open = table.open(prefix);
-                let live = plan.other() || open.any(|(key, rest)| plan.allows(key) && leads(rest));
+                let live = allowed_keys.other()
+                    || open.any(|(key, rest)| allowed_keys.allows(key) && leads(rest));
                 live.then_some(State::Key {
                     object,
                     prefix,
                     partial,
                 })
             }
-            Taken::Char(c) => match table.step(prefix, char::from_u32(c)?) {
+            Decoded::Char(c) => match table.step(prefix, char::from_u32(c)?) {
                 Some(prefix) => {
                     let mut open = table.open(prefix);
-                    let live = plan.other() || open.any(|(key, _)| plan.allows(key));
+                    let live =
+                        allowed_keys.other() || open.any(|(key, _)| allowed_keys.allows(key));
                     let partial = Partial::Nothing;
                     live.then_some(State::Key {
                         object,
@@ -178,21 +180,23 @@ impl Machine {
                         partial,
                     })
                 }
-                None if plan.other() => Some(State::OtherKey {
+                None if allowed_keys.other() => Some(State::OtherKey {
                     object,
                     text: texts.longer(texts.text(table.text(prefix)), c),
                     partial: Partial::Nothing,
                 }),
                 None => None,
             },
-            Taken::Close => {
+            Decoded::Close => {
                 let key = match table.whole(prefix) {
                     Some(known) => known.key()?,
                     None => Key::Other(texts.text(table.text(prefix)), 0),
                 };
-                plan.allows(key).then(|| self.after_key(object, key))
+                allowed_keys
+                    .allows(key)
+                    .then(|| self.after_key(object, key))
             }
-            Taken::Refused => None,
+            Decoded::Refused => None,
         }
     }
 
@@ -206,19 +210,19 @@ impl Machine {
         else {
             return false;
         };
-        let table = self.frames.key_table(object);
-        match partial.take_json(byte, self.frames.rules.scanner.spelling) {
-            Taken::Char(c) => char::from_u32(c).is_none_or(|c| table.step(prefix, c).is_none()),
-            Taken::Partial(partial) => becomes_none(table, prefix, partial),
-            Taken::Close | Taken::Refused => false,
+        let table = self.obligations.key_table(object);
+        match partial.decode_json(byte, self.obligations.rules.scanner.spelling) {
+            Decoded::Char(c) => char::from_u32(c).is_none_or(|c| table.step(prefix, c).is_none()),
+            Decoded::Partial(partial) => becomes_none(table, prefix, partial),
+            Decoded::Close | Decoded::Refused => false,
         }
     }
 
     pub(super) fn after_key(&self, object: ObjectId, key: Key) -> State {
-        let member = self.frames.member(object, key);
+        let member = self.obligations.member(object, key);
         State::Colon {
             member,
-            gap: self.whitespace.inside(),
+            spacing: self.whitespace.inside(),
         }
     }
 }

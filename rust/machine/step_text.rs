@@ -1,4 +1,5 @@
-//! The text of grammars: rules within rules, and several ways to read one text.
+//! What a byte makes of the text of a grammar: rules within rules, and several ways to read one
+//! text.
 //!
 //! A state of reading a rule's language is one of its automaton. From there a character leads on, or
 //! a symbol's text begins, or the language ends and the frame below goes on. Where more than one of
@@ -13,23 +14,23 @@ use crate::grammar::program::Symbol;
 use crate::json::texts::TextId;
 use crate::machine::config::{Config, FollowId, Frame, SetId, StackId, State};
 use crate::machine::stack::Top;
-use crate::machine::store::{Leads, Machine};
-use crate::machine::whitespace::Gap;
+use crate::machine::store::{Beginnings, Machine};
+use crate::machine::whitespace::WhitespaceRun;
 use crate::regex::node::{Node, UNBOUNDED};
 use crate::regex::scan::ScanId;
-use crate::spelling::{Partial, Taken};
+use crate::spelling::{Decoded, Partial};
 
 /// What numbers are written with: they may go on with these.
 const NUMBER_BYTES: &[u8] = b"0123456789+-.eE";
 
 /// Configurations that one text leads to.
 #[derive(Default)]
-pub(super) struct Ways(Vec<Config>);
+pub(super) struct Configs(Vec<Config>);
 
-impl Ways {
+impl Configs {
     pub(super) fn add(&mut self, machine: &Machine, config: Config) {
         match config.state {
-            State::Many(set) => self.0.extend_from_slice(machine.members(set)),
+            State::Ambiguous(set) => self.0.extend_from_slice(machine.members(set)),
             _ => self.0.push(config),
         }
     }
@@ -39,15 +40,15 @@ impl Machine {
     /// Whether a text has more readings than are followed.
     pub(crate) fn is_too_ambiguous(&self, config: Config) -> bool {
         let members = self.each(&config);
-        members.len() > self.frames.rules.limits.readings
+        members.len() > self.obligations.rules.limits.readings
             || members
                 .iter()
                 .any(|member| self.stacks.is_rough(member.stack))
     }
 
     /// All of some configurations at once.
-    pub(super) fn together(&self, ways: Ways) -> Option<Config> {
-        let Ways(mut ways) = ways;
+    pub(super) fn together(&self, ways: Configs) -> Option<Config> {
+        let Configs(mut ways) = ways;
         if let [] | [_] = ways[..] {
             return ways.pop();
         }
@@ -63,14 +64,14 @@ impl Machine {
             return Some(one);
         }
         Some(Config {
-            state: State::Many(SetId(self.sets.intern(ways.into()))),
+            state: State::Ambiguous(SetId(self.sets.intern(ways.into()))),
             stack: StackId::BOTTOM,
             record: TextId::EMPTY,
         })
     }
 
-    pub(super) fn step_many(&self, set: SetId, byte: u8) -> Option<Config> {
-        let mut ways = Ways::default();
+    pub(super) fn step_ambiguous(&self, set: SetId, byte: u8) -> Option<Config> {
+        let mut ways = Configs::default();
         for &member in self.members(set) {
             if let Some(next) = self.step(member, byte) {
                 ways.add(self, next);
@@ -81,7 +82,7 @@ impl Machine {
 
     /// After a byte with which a number goes on, or ends, or both.
     pub(super) fn step_both(&self, inside: Config, number: Config, byte: u8) -> Option<Config> {
-        let mut ways = Ways(vec![inside]);
+        let mut ways = Configs(vec![inside]);
         let closed = self.close_number(number);
         if let Some(next) = closed.and_then(|closed| self.step(closed, byte)) {
             ways.add(self, next);
@@ -105,12 +106,12 @@ impl Machine {
         stack: StackId,
         byte: u8,
     ) -> Option<Config> {
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         let may_leave = partial == Partial::Nothing && self.turns_away(scan, stack).contains(byte);
         if !may_leave {
             return self.step_character(scan, partial, stack, byte);
         }
-        let mut ways = Ways::default();
+        let mut ways = Configs::default();
         self.for_places(scan, stack, Some(byte), |scan, stack| {
             if let Some(next) = self.step_character(scan, Partial::Nothing, stack, byte) {
                 ways.0.push(next);
@@ -128,8 +129,8 @@ impl Machine {
 
     /// The bytes with which something else may go on than the characters of a rule's text.
     pub(super) fn turns_away(&self, scan: ScanId, stack: StackId) -> ByteSet {
-        let symbols = self.leads(scan).symbols;
-        match self.frames.rules.scanner.can_end(scan) {
+        let symbols = self.beginnings(scan).symbols;
+        match self.obligations.rules.scanner.can_end(scan) {
             true => symbols.or(self.follow(stack)),
             false => symbols,
         }
@@ -142,22 +143,22 @@ impl Machine {
         stack: StackId,
         byte: u8,
     ) -> Option<Config> {
-        let scanner = &self.frames.rules.scanner;
-        let (scan, partial) = match partial.take_raw(byte) {
-            Taken::Char(c) => (scanner.step(scan, c)?, Partial::Nothing),
-            Taken::Partial(partial) if partial.can_step(scanner, scan) => (scan, partial),
-            Taken::Partial(_) | Taken::Close | Taken::Refused => return None,
+        let scanner = &self.obligations.rules.scanner;
+        let (scan, partial) = match partial.decode_raw(byte) {
+            Decoded::Char(c) => (scanner.step(scan, c)?, Partial::Nothing),
+            Decoded::Partial(partial) if partial.can_step(scanner, scan) => (scan, partial),
+            Decoded::Partial(_) | Decoded::Close | Decoded::Refused => return None,
         };
         Some(text(scan, partial, stack))
     }
 
     /// The configuration in which a JSON value is to begin.
     pub(super) fn enter_json(&self, schema: u32, rest: ScanId, stack: StackId) -> Config {
-        let (_, tasks) = self.program.as_ref().expect("only a grammar has text");
+        let (_, schemas) = self.program.as_ref().expect("only a grammar has text");
         Config {
             state: State::Value {
-                task: tasks[schema as usize],
-                gap: Gap::NONE,
+                obligation: schemas[schema as usize],
+                spacing: WhitespaceRun::NONE,
             },
             stack: self.push(Frame::Text(rest), stack),
             record: TextId::EMPTY,
@@ -181,21 +182,21 @@ impl Machine {
         if partial != Partial::Nothing {
             return ByteSet::ALL;
         }
-        let bytes = self.leads(scan).all;
-        match self.frames.rules.scanner.can_end(scan) {
+        let bytes = self.beginnings(scan).all;
+        match self.obligations.rules.scanner.can_end(scan) {
             true => bytes.or(self.follow(stack)),
             false => bytes,
         }
     }
 
     /// What the rest of a rule can begin with.
-    pub(super) fn leads(&self, scan: ScanId) -> &Leads {
+    pub(super) fn beginnings(&self, scan: ScanId) -> &Beginnings {
         // Others may push at the same time; then there are a few more than needed.
-        while self.leads.count() <= scan.0 as usize {
-            self.leads.push(OnceLock::new());
+        while self.beginnings.count() <= scan.0 as usize {
+            self.beginnings.push(OnceLock::new());
         }
-        self.leads[scan.0 as usize].get_or_init(|| {
-            let scanner = &self.frames.rules.scanner;
+        self.beginnings[scan.0 as usize].get_or_init(|| {
+            let scanner = &self.obligations.rules.scanner;
             let mut symbols = ByteSet::NONE;
             for (symbol, _) in scanner.symbols(scan) {
                 match *self.program().symbol(symbol) {
@@ -204,7 +205,7 @@ impl Machine {
                     Symbol::Token(_) => {}
                 }
             }
-            Leads {
+            Beginnings {
                 all: character_bytes(scanner, scan).or(symbols),
                 symbols,
                 star: self.last_star(scan),
@@ -215,7 +216,7 @@ impl Machine {
 
     /// The tokens that a configuration reads by id, and where they lead.
     pub(crate) fn token_moves(&self, config: Config) -> Vec<(u32, Config)> {
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         let mut moves = Vec::new();
         let mut visit = |scan: ScanId, stack| {
             for (symbol, rest) in scanner.symbols(scan) {
@@ -245,7 +246,7 @@ impl Machine {
     /// The configurations that one stands for.
     fn each<'a>(&'a self, config: &'a Config) -> &'a [Config] {
         match config.state {
-            State::Many(set) => self.members(set),
+            State::Ambiguous(set) => self.members(set),
             _ => std::slice::from_ref(config),
         }
     }
@@ -256,25 +257,25 @@ impl Machine {
     pub(crate) fn alone(&self, config: Config) -> (Config, StackId) {
         /// Frames that are looked at.
         const MOST: usize = 16;
-        let scanner = &self.frames.rules.scanner;
-        let mut frames = Vec::new();
+        let scanner = &self.obligations.rules.scanner;
+        let mut obligations = Vec::new();
         let mut below = config.stack;
         let mut is_open = match config.state {
             State::Text { scan, .. } => scanner.can_end(scan),
             _ => false,
         };
         while is_open
-            && frames.len() < MOST
+            && obligations.len() < MOST
             && let Some((Frame::Text(rest), next)) = self.stacks.only(below)
         {
-            frames.push(rest);
+            obligations.push(rest);
             is_open = scanner.can_end(rest);
             below = next;
         }
         let follow = FollowId(self.follows.intern(self.follow(below)));
         let base = self.push(Frame::Base(follow), StackId::BOTTOM);
-        let frames = frames.into_iter().rev();
-        let stack = frames.fold(base, |stack, rest| self.push(Frame::Text(rest), stack));
+        let obligations = obligations.into_iter().rev();
+        let stack = obligations.fold(base, |stack, rest| self.push(Frame::Text(rest), stack));
         (Config { stack, ..config }, below)
     }
 
@@ -288,7 +289,7 @@ impl Machine {
         else {
             return None;
         };
-        let (run, rest, after) = self.leads(scan).run?;
+        let (run, rest, after) = self.beginnings(scan).run?;
         let next = self.next_text_bytes(rest, Partial::Nothing, config.stack);
         if next.without(*self.follows.get(after.0)) != ByteSet::NONE {
             return None;
@@ -301,9 +302,9 @@ impl Machine {
     fn first_run(&self, scan: ScanId) -> Option<(ScanId, ScanId, FollowId)> {
         /// Of fewer bytes, there is little to share.
         const MANY: usize = 16;
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         let nodes = &scanner.regexes;
-        let (run, rest) = match *nodes.node(scanner.scan(scan).must) {
+        let (run, rest) = match *nodes.node(scanner.scan(scan).language) {
             Node::Concat(run, rest) => (run, rest),
             _ => return None,
         };
@@ -353,12 +354,12 @@ impl Machine {
             State::Text {
                 scan,
                 partial: Partial::Nothing,
-            } => self.frames.rules.scanner.can_end(scan) && self.floor(config.stack).base,
+            } => self.obligations.rules.scanner.can_end(scan) && self.floor(config.stack).base,
             State::Number(_) => match self.close_number(config) {
                 Some(closed) => self.reaches_base(closed),
                 None => false,
             },
-            State::Many(set) => self
+            State::Ambiguous(set) => self
                 .members(set)
                 .iter()
                 .any(|&member| self.reaches_base(member)),
@@ -370,18 +371,20 @@ impl Machine {
     pub(crate) fn returned(&self, stack: StackId) -> Option<Config> {
         let rests = self.stacks.tops(stack).iter().filter_map(as_text);
         let rests = rests.map(|(rest, below)| text(rest, Partial::Nothing, below));
-        self.together(Ways(rests.collect()))
+        self.together(Configs(rests.collect()))
     }
 
     /// Whether the rest of a rule's text is read without reading others.
     pub(crate) fn is_one_language(&self, scan: ScanId) -> bool {
-        let scanner = &self.frames.rules.scanner;
-        scanner.regexes.is_without_symbols(scanner.scan(scan).must)
+        let scanner = &self.obligations.rules.scanner;
+        scanner
+            .regexes
+            .is_without_symbols(scanner.scan(scan).language)
     }
 
     /// All of some configurations at once, where a token leads to each.
     pub(crate) fn all_of(&self, configs: impl Iterator<Item = Config>) -> Option<Config> {
-        let mut ways = Ways::default();
+        let mut ways = Configs::default();
         configs.for_each(|config| ways.add(self, config));
         self.together(ways)
     }

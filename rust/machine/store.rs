@@ -10,8 +10,8 @@ use crate::grammar::syntax::TokenSet;
 use crate::intern::Interner;
 use crate::json::cost::NEVER;
 use crate::json::formula::{FormulaId, Kind, Literals};
-use crate::json::obligation::TaskId;
-use crate::json::obligations::Frames;
+use crate::json::obligation::ObligationId;
+use crate::json::obligations::Obligations;
 use crate::json::texts::TextId;
 use crate::machine::config::{Config, FollowId, Frame, SetId, StackId, State};
 use crate::machine::stack::Stacks;
@@ -23,14 +23,14 @@ use crate::spelling::{JsonSpelling, Partial};
 /// The states of all texts of a grammar, made as texts reach them.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    pub(crate) frames: Frames,
+    pub(crate) obligations: Obligations,
     pub(super) whitespace: Whitespace,
     pub(crate) literals: Literals,
-    pub(super) program: Option<(Program, Vec<TaskId>)>,
+    pub(super) program: Option<(Program, Vec<ObligationId>)>,
     pub(crate) sets: Interner<Box<[Config]>>,
     pub(super) stacks: Stacks,
     /// What the texts of grammars' states begin with, by the number of the state.
-    pub(super) leads: boxcar::Vec<OnceLock<Leads>>,
+    pub(super) beginnings: boxcar::Vec<OnceLock<Beginnings>>,
     pub(super) follows: Interner<ByteSet>,
     pub(crate) start: Config,
     /// Bytes of all states.
@@ -39,7 +39,7 @@ pub(crate) struct Machine {
 
 /// What the rest of a rule begins and ends with.
 #[derive(Debug)]
-pub(super) struct Leads {
+pub(super) struct Beginnings {
     /// The bytes with which it can begin.
     pub(super) all: ByteSet,
     /// Those of its symbols' texts.
@@ -53,47 +53,58 @@ pub(super) struct Leads {
 
 impl Machine {
     /// A machine for a single JSON value.
-    pub(crate) fn of_value(frames: Frames, root: FormulaId, whitespace: Whitespace) -> Self {
-        let task = frames.task(root, Box::new([]));
-        let gap = whitespace.inside();
-        Machine::new(frames, whitespace, State::Value { task, gap })
+    pub(crate) fn of_value(
+        obligations: Obligations,
+        root: FormulaId,
+        whitespace: Whitespace,
+    ) -> Self {
+        let obligation = obligations.obligation(root, Box::new([]));
+        let spacing = whitespace.inside();
+        Machine::new(
+            obligations,
+            whitespace,
+            State::Value {
+                obligation,
+                spacing,
+            },
+        )
     }
 
     /// A machine for a grammar whose schemas have these formulas.
     pub(crate) fn of_program(
-        frames: Frames,
+        obligations: Obligations,
         program: Program,
         schemas: &[FormulaId],
         whitespace: Whitespace,
         literals: Literals,
     ) -> Self {
-        let tasks = schemas
+        let schemas = schemas
             .iter()
-            .map(|&f| frames.task(f, Box::new([])))
+            .map(|&f| obligations.obligation(f, Box::new([])))
             .collect();
         let state = State::Text {
             scan: program.start,
             partial: Partial::Nothing,
         };
-        let mut machine = Machine::new(frames, whitespace, state);
-        machine.program = Some((program, tasks));
+        let mut machine = Machine::new(obligations, whitespace, state);
+        machine.program = Some((program, schemas));
         machine.literals = literals;
         machine
     }
 
-    fn new(frames: Frames, whitespace: Whitespace, state: State) -> Self {
+    fn new(obligations: Obligations, whitespace: Whitespace, state: State) -> Self {
         let start = Config {
             state,
             stack: StackId::BOTTOM,
             record: TextId::EMPTY,
         };
         Machine {
-            frames,
+            obligations,
             whitespace,
             literals: Literals::Json,
             program: None,
             sets: Interner::new(),
-            leads: boxcar::Vec::new(),
+            beginnings: boxcar::Vec::new(),
             follows: Interner::new(),
             stacks: Stacks::new(),
             start,
@@ -108,17 +119,21 @@ impl Machine {
 
     /// The types of which the values of a grammar's first schema can be.
     pub(crate) fn types(&self) -> Vec<&'static str> {
-        let task = match (&self.program, self.start.state) {
-            (Some((_, tasks)), _) => tasks.first().copied(),
-            (None, State::Value { task, .. }) => Some(task),
+        let obligation = match (&self.program, self.start.state) {
+            (Some((_, schemas)), _) => schemas.first().copied(),
+            (None, State::Value { obligation, .. }) => Some(obligation),
             _ => None,
         };
-        let Some(task) = task else { return Vec::new() };
-        let must = self.frames.task_of(task).must;
+        let Some(obligation) = obligation else {
+            return Vec::new();
+        };
+        let language = self.obligations.obligation_of(obligation).requirement;
         let mut found = Vec::new();
         for kind in Kind::ALL {
             let name = kind.type_name();
-            if self.frames.rules.cost_of_kind(must, kind) != NEVER && !found.contains(&name) {
+            if self.obligations.rules.cost_of_kind(language, kind) != NEVER
+                && !found.contains(&name)
+            {
                 found.push(name);
             }
         }
@@ -142,8 +157,11 @@ impl Machine {
     /// Whether any text is valid at all.
     pub(crate) fn is_live(&self) -> bool {
         match self.start.state {
-            State::Value { task, .. } => {
-                self.frames.rules.cost(self.frames.task_of(task).must) != NEVER
+            State::Value { obligation, .. } => {
+                self.obligations
+                    .rules
+                    .cost(self.obligations.obligation_of(obligation).requirement)
+                    != NEVER
             }
             _ => true,
         }
@@ -151,19 +169,19 @@ impl Machine {
 
     /// Tells how this machine writes free values from how others do, in twelve bits.
     pub(crate) fn writing_code(&self) -> u64 {
-        let is_plain = self.frames.rules.scanner.spelling == JsonSpelling::Plain;
+        let is_plain = self.obligations.rules.scanner.spelling == JsonSpelling::Plain;
         let is_python = self.literals == Literals::Python;
         self.whitespace.code() << 2 | u64::from(is_plain) << 1 | u64::from(is_python)
     }
 
     /// How many more characters of whitespace may come, where they may come freely.
-    pub(crate) fn gap_left(&self, state: State) -> Option<u8> {
+    pub(crate) fn spacing_left(&self, state: State) -> Option<u8> {
         match state {
-            State::Value { gap, .. }
-            | State::Array { gap, .. }
-            | State::Object { gap, .. }
-            | State::Colon { gap, .. }
-            | State::Done { gap } => self.whitespace.left(gap),
+            State::Value { spacing, .. }
+            | State::Array { spacing, .. }
+            | State::Object { spacing, .. }
+            | State::Colon { spacing, .. }
+            | State::Done { spacing } => self.whitespace.left(spacing),
             _ => None,
         }
     }

@@ -16,15 +16,15 @@ pub enum Whitespace {
     Spaced,
 }
 
-/// What has been read of the whitespace at one place.
+/// How much whitespace has been read at one place, or that none or exactly one space may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Gap(u8);
+pub(crate) struct WhitespaceRun(u8);
 
-impl Gap {
+impl WhitespaceRun {
     /// No whitespace may come.
-    pub(crate) const NONE: Gap = Gap(u8::MAX);
+    pub(crate) const NONE: WhitespaceRun = WhitespaceRun(u8::MAX);
     /// Exactly one space must come.
-    pub(crate) const SPACE: Gap = Gap(u8::MAX - 1);
+    pub(crate) const SPACE: WhitespaceRun = WhitespaceRun(u8::MAX - 1);
 }
 
 impl Whitespace {
@@ -38,19 +38,19 @@ impl Whitespace {
     }
 
     /// Anywhere but after a comma or a colon.
-    pub(crate) fn inside(self) -> Gap {
+    pub(crate) fn inside(self) -> WhitespaceRun {
         match self {
-            Whitespace::Flexible { .. } => Gap(0),
-            Whitespace::Compact | Whitespace::Spaced => Gap::NONE,
+            Whitespace::Flexible { .. } => WhitespaceRun(0),
+            Whitespace::Compact | Whitespace::Spaced => WhitespaceRun::NONE,
         }
     }
 
     /// After a comma or a colon.
-    pub(crate) fn after_separator(self) -> Gap {
+    pub(crate) fn after_separator(self) -> WhitespaceRun {
         match self {
-            Whitespace::Flexible { .. } => Gap(0),
-            Whitespace::Compact => Gap::NONE,
-            Whitespace::Spaced => Gap::SPACE,
+            Whitespace::Flexible { .. } => WhitespaceRun(0),
+            Whitespace::Compact => WhitespaceRun::NONE,
+            Whitespace::Spaced => WhitespaceRun::SPACE,
         }
     }
 
@@ -63,25 +63,27 @@ impl Whitespace {
     }
 
     /// How many more characters of whitespace may come, where they may come freely.
-    pub(crate) fn left(self, gap: Gap) -> Option<u8> {
+    pub(crate) fn left(self, spacing: WhitespaceRun) -> Option<u8> {
         match self {
-            Whitespace::Flexible { run } if gap.0 < run => Some(run - gap.0),
+            Whitespace::Flexible { run } if spacing.0 < run => Some(run - spacing.0),
             _ => None,
         }
     }
 
     /// Reads a byte: `None` if it must not come here, `Some(None)` if it is no whitespace, else the
-    /// gap after it.
+    /// run after it.
     #[allow(clippy::option_option)]
-    pub(crate) fn take(self, gap: Gap, byte: u8) -> Option<Option<Gap>> {
-        if gap == Gap::SPACE {
-            return (byte == b' ').then_some(Some(Gap::NONE));
+    pub(crate) fn take(self, spacing: WhitespaceRun, byte: u8) -> Option<Option<WhitespaceRun>> {
+        if spacing == WhitespaceRun::SPACE {
+            return (byte == b' ').then_some(Some(WhitespaceRun::NONE));
         }
         if !SPACES.contains(&byte) {
             return Some(None);
         }
         match self {
-            Whitespace::Flexible { run } if gap.0 < run => Some(Some(Gap(gap.0 + 1))),
+            Whitespace::Flexible { run } if spacing.0 < run => {
+                Some(Some(WhitespaceRun(spacing.0 + 1)))
+            }
             _ => None,
         }
     }

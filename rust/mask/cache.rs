@@ -10,27 +10,28 @@ use std::sync::atomic::Ordering;
 use crate::machine::Config;
 use crate::mask::bits::TokenSets;
 use crate::mask::tokens::Mask;
-use crate::vocab::local::{Above, Under};
+use crate::vocab::string_mask::{Above, Under};
 
-/// The exits of any string that go on from one place after it.
+/// The closing tokens of any string that go on from one place after it, as indices of
+/// [`ClosingTokens`].
 #[derive(Debug)]
-pub(super) struct Left {
+pub(super) struct ClosingAfter {
     pub(crate) exits: Box<[u32]>,
     /// Whether one of them may read a whole key.
     pub(super) reads_key: bool,
     /// An upper bound of the bytes that finish the text after any of them.
-    pub(super) costliest: OnceLock<u64>,
+    pub(super) max_completion_bytes: OnceLock<u64>,
 }
 
 /// The masks of one grammar on one vocabulary.
 #[derive(Debug, Default)]
 pub(crate) struct Masks {
     pub(super) known: RwLock<FxHashMap<Config, Arc<Mask>>>,
-    /// What the exits of strings lead to from where the string is closed.
-    pub(super) left: RwLock<FxHashMap<Config, Arc<Left>>>,
+    /// The closing tokens of strings that go on from where the string is closed.
+    pub(super) left: RwLock<FxHashMap<Config, Arc<ClosingAfter>>>,
     /// What the innermost frames of a grammar's text read.
     pub(crate) above: RwLock<FxHashMap<Config, Arc<Above>>>,
-    /// The same for what is below a node of the trie.
+    /// What the innermost frames of a grammar's text read below a node of the trie.
     pub(super) under: RwLock<FxHashMap<(Config, u32), Arc<Under>>>,
     /// The sets of tokens that the grammar names, a bit for each token.
     pub(crate) tokens: TokenSets,

@@ -10,21 +10,21 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 mod alike;
-mod apart;
 mod bits;
 mod cache;
-mod costliest;
+mod completion_tree;
+mod free_values;
+mod grammar_text;
 mod groups;
 mod guide;
-mod items;
 mod keys;
-mod local;
-mod plain;
+mod max_completion;
 mod reach;
-mod tails;
-mod text;
+mod string_mask;
 mod texts;
 mod tokens;
+mod trie_walk;
+mod unique_items;
 mod walk;
 
 use crate::machine::{Config, Machine};
@@ -35,9 +35,9 @@ use crate::vocab::Vocabulary;
 pub(crate) use alike::Lead;
 pub(crate) use bits::{TokenSets, add_bits, bits_of, clear_bits, has_bit, set_bits};
 pub(crate) use cache::Masks;
+pub(crate) use completion_tree::{CompletionTree, Completions};
 pub(crate) use guide::Visitor;
 pub(crate) use reach::{Reach, Speller};
-pub(crate) use tails::{Ends, Tails};
 pub(crate) use tokens::{Late, Mask};
 
 impl Masks {
@@ -65,7 +65,7 @@ impl Masks {
             ..Mask::new(mask)
         });
         if !names_itself {
-            let spelling = machine.frames.rules.scanner.spelling;
+            let spelling = machine.obligations.rules.scanner.spelling;
             let own = mask.bytes(&vocabulary.strings(spelling).inside);
             self.make_room(own, cap);
             self.known.write().insert(alike, mask.clone());
@@ -90,7 +90,7 @@ impl Masks {
     }
 
     /// An upper bound of the bytes that finish a text after any token of its mask.
-    pub(crate) fn costliest(
+    pub(crate) fn max_completion_bytes(
         &self,
         machine: &Machine,
         vocabulary: &Vocabulary,
@@ -99,19 +99,23 @@ impl Masks {
         cap: usize,
     ) -> u64 {
         let walk = self.walk(machine, vocabulary, cap);
-        walk.costliest(machine.canonical(config), mask)
+        walk.max_completion_bytes(machine.canonical(config), mask)
     }
 
     /// Tells where the tokens of a mask lead, and perhaps some that may not come. Whether that is the
     /// same for each text of the unknown key that is being read.
     pub(crate) fn for_groups(
         &self,
-        ends: Ends<'_>,
+        completions: Completions<'_>,
         (config, mask): (Config, &Mask),
         visitor: &mut impl Visitor,
     ) -> bool {
-        let walk = self.walk(ends.machine, ends.vocabulary, ends.limits.cache_bytes);
-        let mut guide = Guide::exactly(ends, config, visitor);
+        let walk = self.walk(
+            completions.machine,
+            completions.vocabulary,
+            completions.limits.cache_bytes,
+        );
+        let mut guide = Guide::exactly(completions, config, visitor);
         walk.for_groups(config, mask, &mut guide);
         guide.is_alike()
     }

@@ -3,7 +3,7 @@
 use crate::vocab::{Trie, Vocabulary};
 
 /// Texts that a walk looks at.
-pub(super) trait Texts {
+pub(super) trait TrieTexts {
     fn trie(&self) -> &Trie;
 
     /// The bytes of an item of the trie.
@@ -13,7 +13,7 @@ pub(super) trait Texts {
     fn code(&self) -> Option<u64>;
 }
 
-impl Texts for Vocabulary {
+impl TrieTexts for Vocabulary {
     fn trie(&self) -> &Trie {
         Vocabulary::trie(self)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use crate::mask::bits::{add_bits, set_bits};
-use crate::vocab::local::{Above, Chosen, Local};
+use crate::vocab::string_mask::{Above, Chosen, StringMask};
 
 /// The text tokens that may come next.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(crate) struct Mask {
     pub(super) tokens: Tokens,
     /// Tokens that are read by their ids, a bit for each.
     pub(super) named: Option<Box<[u32]>>,
-    pub(super) costliest: OnceLock<u64>,
+    pub(super) max_completion_bytes: OnceLock<u64>,
     pub(super) late: OnceLock<Late>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Tokens {
     /// A bit for each token.
     Many(Box<[u32]>),
     /// Those inside a string, and a few more.
-    Inside(Arc<Local>, Box<[u32]>),
+    Inside(Arc<StringMask>, Box<[u32]>),
     /// Those that what is around a place in a grammar does not matter to, and a few more.
     Above(Arc<Above>, Box<[u32]>),
 }
@@ -58,7 +58,7 @@ impl Mask {
         Mask {
             tokens,
             named: None,
-            costliest: OnceLock::new(),
+            max_completion_bytes: OnceLock::new(),
             late: OnceLock::new(),
         }
     }
@@ -73,8 +73,8 @@ impl Mask {
     }
 
     /// What finishing the text can cost after one of the tokens; `compute` is called once.
-    pub(crate) fn costliest(&self, compute: impl FnOnce() -> u64) -> u64 {
-        *self.costliest.get_or_init(compute)
+    pub(crate) fn max_completion_bytes(&self, compute: impl FnOnce() -> u64) -> u64 {
+        *self.max_completion_bytes.get_or_init(compute)
     }
 
     /// The tokens after which the text ends late; `compute` is called once.
@@ -82,9 +82,9 @@ impl Mask {
         self.late.get_or_init(compute)
     }
 
-    /// What [`Mask::costliest`] has computed, if it has.
-    pub(crate) fn known_costliest(&self) -> Option<u64> {
-        self.costliest.get().copied()
+    /// What [`Mask::max_completion_bytes`] has computed, if it has.
+    pub(crate) fn known_max_completion_bytes(&self) -> Option<u64> {
+        self.max_completion_bytes.get().copied()
     }
 
     /// Writes the mask: one bit for each token, the lowest first.
@@ -103,8 +103,8 @@ impl Mask {
                 set_bits(bits, tokens);
             }
             Tokens::Many(all) => bits.copy_from_slice(all),
-            Tokens::Inside(local, more) => {
-                bits.copy_from_slice(&local.inside);
+            Tokens::Inside(string_mask, more) => {
+                bits.copy_from_slice(&string_mask.inside);
                 set_bits(bits, more);
             }
             Tokens::Above(above, more) => {
@@ -125,8 +125,8 @@ impl Mask {
         match &self.tokens {
             Tokens::Few(tokens) => set_bits(bits, tokens),
             Tokens::Many(all) => add_bits(bits, all),
-            Tokens::Inside(local, more) => {
-                add_bits(bits, &local.inside);
+            Tokens::Inside(string_mask, more) => {
+                add_bits(bits, &string_mask.inside);
                 set_bits(bits, more);
             }
             Tokens::Above(above, more) => {
@@ -146,8 +146,8 @@ impl Mask {
     pub(crate) fn bytes(&self, free: &Arc<[u32]>) -> usize {
         64 + match &self.tokens {
             Tokens::Few(list) | Tokens::Many(list) => 4 * list.len(),
-            // Other masks may share the local, and the vocabulary may have forgotten it.
-            Tokens::Inside(local, list) => local.own_bytes(free) + 4 * list.len(),
+            // Other masks may share the string mask, and the vocabulary may have forgotten it.
+            Tokens::Inside(string_mask, list) => string_mask.own_bytes(free) + 4 * list.len(),
             Tokens::Above(_, list) => 4 * list.len(),
         } + self.named.as_ref().map_or(0, |named| size_of_val(&**named))
     }

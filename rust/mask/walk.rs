@@ -9,13 +9,13 @@ use std::sync::OnceLock;
 use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, SetId, State};
-use crate::mask::cache::{Left, Masks};
-use crate::mask::local::{ScanKey, local};
-use crate::mask::texts::Texts;
+use crate::mask::cache::{ClosingAfter, Masks};
+use crate::mask::string_mask::{ScanKey, string_mask};
+use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
 use crate::regex::scan::ScanId;
 use crate::spelling::{JsonSpelling, Partial};
-use crate::vocab::local::{Exit, Exits, Local};
+use crate::vocab::string_mask::{ClosingToken, ClosingTokens, StringMask};
 use crate::vocab::{Trie, Vocabulary};
 
 pub(super) struct Walk<'a> {
@@ -37,60 +37,60 @@ impl Walk<'_> {
                 (self.string(config, scan, partial), false)
             }
             State::ScannedKey { scan, partial, .. } => {
-                let local = self.local(ScanKey::Scan(scan), partial);
-                self.grouped(config, local)
+                let string_mask = self.string_mask(ScanKey::Scan(scan), partial);
+                self.grouped(config, string_mask)
             }
             State::OtherKey { partial, .. } if is_recorded => {
-                let local = self.local(ScanKey::Anything, partial);
-                (self.one_by_one(config, local), false)
+                let string_mask = self.string_mask(ScanKey::Anything, partial);
+                (self.one_by_one(config, string_mask), false)
             }
             State::Key {
                 object, partial, ..
-            } if is_recorded && self.machine.frames.plan(object).other() => {
-                let local = self.local(ScanKey::Anything, partial);
-                (self.one_by_one(config, local), false)
+            } if is_recorded && self.machine.obligations.allowed_keys(object).other() => {
+                let string_mask = self.string_mask(ScanKey::Anything, partial);
+                (self.one_by_one(config, string_mask), false)
             }
             State::OtherKey {
                 object,
                 text,
                 partial,
             } => {
-                let local = self.local(ScanKey::Anything, partial);
+                let string_mask = self.string_mask(ScanKey::Anything, partial);
                 let after = self
                     .machine
                     .after_key_config(config, object, Key::Other(text, 0));
-                let left = self.leave(&local, after);
-                let more = tokens_of(&local, &left.exits);
-                (Tokens::Inside(local, more), left.reads_key)
+                let left = self.leave(&string_mask, after);
+                let more = tokens_of(&string_mask, &left.exits);
+                (Tokens::Inside(string_mask, more), left.reads_key)
             }
             State::Key {
                 object, partial, ..
-            } if self.machine.frames.plan(object).other() => {
+            } if self.machine.obligations.allowed_keys(object).other() => {
                 (self.open_key(config, object, partial), false)
             }
             State::Text { .. } => (self.text(config), false),
-            State::Many(set) => (self.many(set), false),
+            State::Ambiguous(set) => (self.ambiguous(set), false),
             _ => (self.plain(config), false),
         }
     }
 
     pub(super) fn spelling(&self) -> JsonSpelling {
-        self.machine.frames.rules.scanner.spelling
+        self.machine.obligations.rules.scanner.spelling
     }
 
-    pub(super) fn local(&self, key: ScanKey, partial: Partial) -> Arc<Local> {
-        local(self.machine, self.vocabulary, key, partial, self.cap)
+    pub(super) fn string_mask(&self, key: ScanKey, partial: Partial) -> Arc<StringMask> {
+        string_mask(self.machine, self.vocabulary, key, partial, self.cap)
     }
 
-    /// The exits that go on from `after` once the string is closed.
-    pub(super) fn leave(&self, local: &Local, after: Config) -> Arc<Left> {
+    /// The closing tokens that go on from `after` once the string is closed.
+    pub(super) fn leave(&self, string_mask: &StringMask, after: Config) -> Arc<ClosingAfter> {
         let shared = Arc::ptr_eq(
-            &local.exits,
+            &string_mask.exits,
             &self.vocabulary.strings(self.spelling()).exits,
         );
         let known = shared.then(|| self.masks.left.read().get(&after).cloned());
         known.flatten().unwrap_or_else(|| {
-            let left = Arc::new(self.find_left(&local.exits, after, shared));
+            let left = Arc::new(self.find_left(&string_mask.exits, after, shared));
             if shared {
                 self.masks.make_room(64 + 4 * left.exits.len(), self.cap);
                 self.masks.left.write().insert(after, left.clone());
@@ -99,8 +99,8 @@ impl Walk<'_> {
         })
     }
 
-    fn find_left(&self, exits: &Exits, after: Config, shared: bool) -> Left {
-        let of = Beyond {
+    fn find_left(&self, exits: &ClosingTokens, after: Config, shared: bool) -> ClosingAfter {
+        let of = AfterQuote {
             exits,
             vocabulary: self.vocabulary,
             shared,
@@ -108,48 +108,55 @@ impl Walk<'_> {
         let mut found = exits.closing.to_vec();
         let first = self.machine.next_bytes(after);
         self.walk(&of, exits.beyond.root(), after, first, &mut found);
-        Left {
+        ClosingAfter {
             reads_key: exits.keys.iter().any(|exit| found.contains(exit)),
             exits: found.into(),
-            costliest: OnceLock::new(),
+            max_completion_bytes: OnceLock::new(),
         }
     }
 
     fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Tokens {
-        let local = self.local(ScanKey::Scan(scan), partial);
+        let string_mask = self.string_mask(ScanKey::Scan(scan), partial);
         if let Some(closed) = self.ended(config, scan) {
             let more = closed.map(|after| {
-                let left = self.leave(&local, after);
+                let left = self.leave(&string_mask, after);
                 if config.record == TextId::EMPTY {
-                    return tokens_of(&local, &left.exits);
+                    return tokens_of(&string_mask, &left.exits);
                 }
                 let may = |exit: &u32| {
-                    let Exit { token, before, .. } = local.exits.tokens[*exit as usize];
+                    let ClosingToken { token, before, .. } =
+                        string_mask.exits.tokens[*exit as usize];
                     let bytes = self.vocabulary.token(token).unwrap_or_default();
                     let beyond = &bytes[usize::from(before) + 1..];
-                    local.is_open(*exit)
+                    string_mask.is_open(*exit)
                         && !self.differs(after, beyond, || self.goes_on(config, bytes))
                 };
                 let exits: Vec<u32> = left.exits.iter().copied().filter(may).collect();
-                tokens_of(&local, &exits)
+                tokens_of(&string_mask, &exits)
             });
             let more = more.unwrap_or_default();
-            return Tokens::Inside(local, more);
+            return Tokens::Inside(string_mask, more);
         }
         match config.record {
-            TextId::EMPTY => self.grouped(config, local).0,
-            _ => self.one_by_one(config, local),
+            TextId::EMPTY => self.grouped(config, string_mask).0,
+            _ => self.one_by_one(config, string_mask),
         }
     }
 
-    /// Calls `f` with each place where open exits stand before their quote, and those exits.
-    fn before_quotes(&self, config: Config, local: &Local, mut f: impl FnMut(Config, &[u32])) {
-        let exits = &local.exits;
+    /// Calls `f` with each place where closing tokens that may come stand before their quote, and
+    /// those tokens.
+    fn before_quotes(
+        &self,
+        config: Config,
+        string_mask: &StringMask,
+        mut f: impl FnMut(Config, &[u32]),
+    ) {
+        let exits = &string_mask.exits;
         let mut visit = |at, found: &[u32]| {
             let open: Vec<u32> = found
                 .iter()
                 .copied()
-                .filter(|&e| local.is_open(e))
+                .filter(|&e| string_mask.is_open(e))
                 .collect();
             if !open.is_empty() {
                 f(at, &open);
@@ -164,9 +171,9 @@ impl Walk<'_> {
 
     /// The tokens inside a string, and of those that close it the ones that may, group by group:
     /// most lead to few places after the quote. Also whether some token reads a whole key after it.
-    fn grouped(&self, config: Config, local: Arc<Local>) -> (Tokens, bool) {
+    fn grouped(&self, config: Config, string_mask: Arc<StringMask>) -> (Tokens, bool) {
         let mut groups: FxHashMap<Config, FxHashSet<u32>> = FxHashMap::default();
-        self.before_quotes(config, &local, |at, exits| {
+        self.before_quotes(config, &string_mask, |at, exits| {
             if let Some(after) = self.machine.step(at, b'"') {
                 groups.entry(after).or_default().extend(exits);
             }
@@ -174,50 +181,50 @@ impl Walk<'_> {
         let mut more = Vec::new();
         let mut reads_key = false;
         for (after, group) in groups {
-            let left = self.leave(&local, after);
+            let left = self.leave(&string_mask, after);
             reads_key |= left.reads_key;
             let exits = left.exits.iter().copied();
             more.extend(exits.filter(|exit| group.contains(exit)));
         }
-        let more = tokens_of(&local, &more);
-        (Tokens::Inside(local, more), reads_key)
+        let more = tokens_of(&string_mask, &more);
+        (Tokens::Inside(string_mask, more), reads_key)
     }
 
     /// Tries each token that closes the string.
-    fn one_by_one(&self, config: Config, local: Arc<Local>) -> Tokens {
+    fn one_by_one(&self, config: Config, string_mask: Arc<StringMask>) -> Tokens {
         let mut more = Vec::new();
-        self.before_quotes(config, &local, |at, exits| {
+        self.before_quotes(config, &string_mask, |at, exits| {
             let Some(closed) = self.machine.step(at, b'"') else {
                 return;
             };
             for &exit in exits {
-                let Exit { token, before, .. } = local.exits.tokens[exit as usize];
+                let ClosingToken { token, before, .. } = string_mask.exits.tokens[exit as usize];
                 let bytes = self.vocabulary.token(token).unwrap_or_default();
                 if self.goes_on(closed, &bytes[usize::from(before) + 1..]) {
                     more.push(exit);
                 }
             }
         });
-        let more = tokens_of(&local, &more);
-        Tokens::Inside(local, more)
+        let more = tokens_of(&string_mask, &more);
+        Tokens::Inside(string_mask, more)
     }
 }
 
-/// What exits of strings go on with after the quote.
-struct Beyond<'a> {
-    exits: &'a Exits,
+/// What closing tokens of strings go on with after the quote.
+struct AfterQuote<'a> {
+    exits: &'a ClosingTokens,
     vocabulary: &'a Vocabulary,
-    /// Whether they are the exits of all strings of the vocabulary.
+    /// Whether they are the closing tokens of all strings of the vocabulary.
     shared: bool,
 }
 
-impl Texts for Beyond<'_> {
+impl TrieTexts for AfterQuote<'_> {
     fn trie(&self) -> &Trie {
         &self.exits.beyond
     }
 
     fn bytes(&self, exit: u32) -> &[u8] {
-        let Exit { token, before, .. } = self.exits.tokens[exit as usize];
+        let ClosingToken { token, before, .. } = self.exits.tokens[exit as usize];
         let bytes = self.vocabulary.token(token).unwrap_or_default();
         &bytes[usize::from(before) + 1..]
     }
@@ -227,10 +234,10 @@ impl Texts for Beyond<'_> {
     }
 }
 
-/// The tokens of those exits that may come.
-pub(super) fn tokens_of(local: &Local, exits: &[u32]) -> Box<[u32]> {
-    let open = exits.iter().filter(|&&exit| local.is_open(exit));
+/// The ids of those closing tokens that may come.
+pub(super) fn tokens_of(string_mask: &StringMask, exits: &[u32]) -> Box<[u32]> {
+    let open = exits.iter().filter(|&&exit| string_mask.is_open(exit));
     let mut out = Vec::with_capacity(exits.len());
-    out.extend(open.map(|&exit| local.exits.tokens[exit as usize].token));
+    out.extend(open.map(|&exit| string_mask.exits.tokens[exit as usize].token));
     out.into()
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::compile::{CompiledGrammar, Engine};
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::Config;
 use crate::mask::{Mask, Speller, bits_of, has_bit, set_bits};
-use crate::matcher::plan::Plan;
+use crate::matcher::plan::EndPlan;
 use crate::work::{self, Allowance};
 
 /// What tells a mask from others, as long as a matcher of its grammar lives.
@@ -49,12 +49,12 @@ struct Moment {
     config: Config,
     terminated: bool,
     /// Tokens that finish the text within the budget, if there is one and it is nearly spent.
-    plan: Option<Plan>,
+    plan: Option<EndPlan>,
 }
 
 fn no_completion(cap: usize) -> Error {
     let message = format!("no valid ending of at most {cap} bytes was found");
-    Error::new(Kind::Limit, message)
+    Error::new(ErrorKind::Limit, message)
 }
 
 /// Bytes that are read at once, each such piece like a token.
@@ -199,7 +199,7 @@ impl Matcher {
             } else {
                 let mask = self.mask();
                 if mask
-                    .known_costliest()
+                    .known_max_completion_bytes()
                     .is_some_and(|most| most < left as u64)
                 {
                     return Ok(false);
@@ -226,7 +226,7 @@ impl Matcher {
             vocabulary.mask_words(),
             bits.len()
         );
-        Err(Error::new(Kind::Mask, message))
+        Err(Error::new(ErrorKind::Mask, message))
     }
 
     /// What says which tokens lead to an end, if the vocabulary cannot spell every text.
@@ -248,7 +248,7 @@ impl Matcher {
             };
             if let Some(left) = self.left()
                 && mask
-                    .known_costliest()
+                    .known_max_completion_bytes()
                     .is_none_or(|most| most >= left as u64)
             {
                 return false;
@@ -315,7 +315,7 @@ impl Matcher {
                 "token {token} is outside the vocabulary of {} tokens",
                 vocabulary.size()
             );
-            return Err(Error::new(Kind::Token, message));
+            return Err(Error::new(ErrorKind::Token, message));
         };
         if self.now.terminated {
             return Ok(None);
@@ -342,9 +342,9 @@ impl Matcher {
             return Ok(None);
         }
         let leads = || {
-            let ends = self.ends();
-            let spelled = spelled.map(|real| ends.lead(self.now.config, bytes, real));
-            let named = named.iter().map(|&real| ends.lead_by_id(real));
+            let completions = self.completions();
+            let spelled = spelled.map(|real| completions.lead(self.now.config, bytes, real));
+            let named = named.iter().map(|&real| completions.lead_by_id(real));
             spelled.into_iter().chain(named).collect()
         };
         let Ok(plan) = self.plan_after(Some(token), leads) else {
@@ -385,7 +385,7 @@ impl Matcher {
             return Ok(());
         }
         let message = "the text can be read in too many ways at once";
-        Err(Error::new(Kind::Limit, message))
+        Err(Error::new(ErrorKind::Limit, message))
     }
 
     /// Goes on with bytes, as if they were one token. With a budget they count as one. Text that
@@ -415,7 +415,7 @@ impl Matcher {
         if !self.can_end(config) {
             return None;
         }
-        let lead = || vec![self.ends().lead(self.now.config, bytes, config)];
+        let lead = || vec![self.completions().lead(self.now.config, bytes, config)];
         let plan = self.plan_after(None, lead).ok()?;
         Some(Moment {
             config,
@@ -459,7 +459,7 @@ impl Matcher {
                 "cannot take back {count} tokens: {} were accepted",
                 self.before.len()
             );
-            return Err(Error::new(Kind::Token, message));
+            return Err(Error::new(ErrorKind::Token, message));
         };
         if let Some(moment) = self.before.drain(keep..).next() {
             self.now = moment;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 /// Tokens that finish the text, of which the first ones have come already.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(super) struct EndPlan {
     pub(crate) tokens: Arc<[u32]>,
     pub(super) from: usize,
 }
 
-impl Plan {
+impl EndPlan {
     pub(crate) fn next(&self) -> Option<u32> {
         self.tokens.get(self.from).copied()
     }

@@ -1,9 +1,9 @@
-//! How languages are put together: the constructors, which simplify.
+//! The constructors of languages, which simplify what they are given.
 
+use crate::regex::char_blocks::CharBlocks;
 use crate::regex::codeset::{CodeSet, SCALARS};
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::regexes::Regexes;
-use crate::regex::sketch::Sketch;
 use crate::work;
 
 impl Regexes {
@@ -66,23 +66,23 @@ impl Regexes {
         parts.iter().copied().find(is_class)
     }
 
-    /// The largest sketch that is in a class, and the smallest that it is in.
-    pub(super) fn sketches(&self, id: NodeId) -> (Sketch, Sketch) {
+    /// The largest set of blocks that is in a class, and the smallest that the class is in.
+    pub(super) fn class_blocks(&self, id: NodeId) -> (CharBlocks, CharBlocks) {
         if id == NodeId::CHAR {
-            return (Sketch::ALL, Sketch::ALL);
+            return (CharBlocks::ALL, CharBlocks::ALL);
         }
         let Node::Class(set) = self.node(id) else {
-            return (Sketch::default(), Sketch::ALL);
+            return (CharBlocks::default(), CharBlocks::ALL);
         };
-        if let Some(&known) = self.sketches.lock().get(&id) {
+        if let Some(&known) = self.class_blocks.lock().get(&id) {
             return known;
         }
         let ranges = set.ranges();
         work::spend(2 * ranges.len());
-        let around = ranges.iter().map(|&(lo, hi)| Sketch::around(lo, hi));
-        let around = around.fold(Sketch::default(), Sketch::or);
-        let found = (Sketch::within(ranges.iter().copied()), around);
-        self.sketches.lock().insert(id, found);
+        let around = ranges.iter().map(|&(lo, hi)| CharBlocks::around(lo, hi));
+        let around = around.fold(CharBlocks::default(), CharBlocks::or);
+        let found = (CharBlocks::within(ranges.iter().copied()), around);
+        self.class_blocks.lock().insert(id, found);
         found
     }
 
@@ -144,7 +144,7 @@ impl Regexes {
         self.repeat(body, min, max.unwrap_or(UNBOUNDED))
     }
 
-    /// As [`Regexes::repeat_between`], with [`UNBOUNDED`] for no upper bound.
+    /// Between `min` and `max` times `body`; [`UNBOUNDED`] is no upper bound.
     pub(crate) fn repeat(&self, body: NodeId, min: u32, max: u32) -> NodeId {
         debug_assert!(min <= max);
         if max == 0 || body == NodeId::EMPTY {
@@ -341,7 +341,7 @@ impl Regexes {
         }
     }
 
-    /// The same language, as a list of words if it holds no more than `most` and is written as a
+    /// The language, as a list of words if it holds no more than `most` and is written as a
     /// sequence of choices. Word lists exclude each other at a glance.
     pub(crate) fn listed(&self, id: NodeId, most: usize) -> NodeId {
         match self.enumerate(id, most) {

@@ -39,11 +39,13 @@ impl Regexes {
                     list, lo, depth, ..
                 } => break self.word_list(list)[lo as usize].len() == depth as usize,
                 Node::Numbers(_) | Node::PlainNumbers(..) | Node::Points(_) => break false,
-                Node::Plain(ref plain) => break plain.holds(),
+                Node::PlainReading(ref plain) => break plain.holds(),
                 Node::Reading(ref reading) => break reading.holds(),
-                Node::Among(ref among) => break among.holds(self.numeric().digits()),
-                Node::Told(ref told) => {
-                    break *memo.get_or_init(|| (told.rule.holds)(&told.state));
+                Node::NumberList(ref number_list) => {
+                    break number_list.holds(self.numeric().digits());
+                }
+                Node::Computed(ref computed) => {
+                    break *memo.get_or_init(|| (computed.rule.holds)(&computed.state));
                 }
                 // An optional body is normalised to min 0.
                 Node::Repeat { min, .. } => break min == 0,
@@ -76,11 +78,11 @@ impl Regexes {
             } => self.derive_words(list, lo, hi, depth),
             Node::Numbers(set) => self.derive_numbers(set),
             Node::PlainNumbers(set, are_whole) => self.derive_plain_numbers(set, are_whole),
-            Node::Plain(ref plain) => self.derive_plain(plain),
+            Node::PlainReading(ref plain) => self.derive_plain(plain),
             Node::Points(ref values) => self.derive_points(values),
             Node::Reading(ref reading) => self.derive_reading(reading),
-            Node::Among(ref among) => self.derive_among(among),
-            Node::Told(ref told) => self.derive_told(told),
+            Node::NumberList(ref number_list) => self.derive_number_list(number_list),
+            Node::Computed(ref computed) => self.derive_computed(computed),
             Node::Symbol(symbol) => vec![Piece {
                 lo: SYMBOLS + 2 * symbol,
                 hi: SYMBOLS + 2 * symbol,
@@ -161,12 +163,13 @@ impl Regexes {
     /// The language after one character, `NEVER` if there is none.
     pub(crate) fn step(&self, id: NodeId, c: u32) -> NodeId {
         match self.nodes.memo(id.0).pieces.get() {
-            None if self.is_told(id) => self.step_once(id, c),
+            None if self.is_computed(id) => self.step_once(id, c),
             _ => pieces::find(self.pieces(id), c),
         }
     }
 
-    /// As [`Regexes::step`], without finding out what other characters lead to.
+    /// The language after one character, `NEVER` if there is none, without finding out what other
+    /// characters lead to.
     pub(crate) fn step_once(&self, id: NodeId, c: u32) -> NodeId {
         if let Some(pieces) = self.nodes.memo(id.0).pieces.get() {
             return pieces::find(pieces, c);
@@ -176,8 +179,8 @@ impl Regexes {
         match *self.node(id) {
             Node::Class(ref set) if set.contains(c) => NodeId::EMPTY,
             Node::Class(_) => NodeId::NEVER,
-            Node::Told(ref told) => {
-                char::from_u32(c).map_or(NodeId::NEVER, |c| self.step_told(told, c))
+            Node::Computed(ref computed) => {
+                char::from_u32(c).map_or(NodeId::NEVER, |c| self.step_computed(computed, c))
             }
             Node::Concat(..) => {
                 let mut ways = Vec::new();

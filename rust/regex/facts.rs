@@ -1,19 +1,19 @@
 //! What is found out about a language once, and kept: characters that never lead astray, and lengths of texts.
 
+use crate::regex::char_blocks::CharBlocks;
 use crate::regex::node::UNBOUNDED;
-use crate::regex::sketch::Sketch;
 
 /// Characters any text of which can be finished, if it has no more than `most` of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Free {
-    pub(crate) characters: Sketch,
+    pub(crate) characters: CharBlocks,
     pub(crate) most: u32,
     /// With so many bytes inside a JSON string, or fewer.
     pub(crate) rest: u32,
 }
 
 impl Free {
-    pub(crate) fn allows(&self, characters: Sketch, length: u32) -> bool {
+    pub(crate) fn allows(&self, characters: CharBlocks, length: u32) -> bool {
         length <= self.most && characters.is_in(self.characters)
     }
 

@@ -50,9 +50,9 @@ impl Regexes {
                 let are_bytes = word.chars().all(|c| cost(c) == 1);
                 Some(Lengths::only(word.chars().count() as u32, are_bytes))
             }
-            Node::Told(_) if self.nullable(id) => Some(Lengths::NONE),
-            Node::Told(ref told) => {
-                let ending = (told.rule.ending)(&told.state)?;
+            Node::Computed(_) if self.nullable(id) => Some(Lengths::NONE),
+            Node::Computed(ref computed) => {
+                let ending = (computed.rule.ending)(&computed.state)?;
                 Some(Lengths::only(ending.len() as u32, true))
             }
             Node::Or(ref parts) => {

@@ -2,8 +2,11 @@
 
 mod algebra;
 mod ast;
+pub(crate) mod char_blocks;
 mod classes;
 pub(crate) mod codeset;
+pub(crate) mod computed;
+mod computed_language;
 pub(crate) mod cost;
 mod counts;
 mod derive;
@@ -21,10 +24,7 @@ mod pieces;
 pub(crate) mod regexes;
 pub(crate) mod scan;
 pub(crate) mod scan_string;
-pub(crate) mod sketch;
 mod system;
-pub(crate) mod told;
-mod told_language;
 mod track;
 mod uncounted;
 mod words;

@@ -5,8 +5,8 @@
 //! Equal expressions are the same node, and the constructors simplify, so that states stay few.
 
 use crate::regex::codeset::{CodeSet, MAX};
-use crate::regex::numeric::{Among, Plain, Reading};
-use crate::regex::told::Told;
+use crate::regex::computed::Computed;
+use crate::regex::numeric::{NumberList, PlainReading, Reading};
 
 /// A language: an index into [`Regexes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,14 +52,14 @@ pub(crate) enum Node {
     /// Those of a set in plain spelling; if all are whole, without fraction and exponent.
     PlainNumbers(u32, bool),
     /// What completes a number in plain spelling whose digits have begun.
-    Plain(Box<Plain>),
+    PlainReading(Box<PlainReading>),
     /// Single numbers, as indices of their values. Sorted.
     Points(Box<[u32]>),
     /// What completes a number whose digits have begun.
     Reading(Box<Reading>),
     /// What completes one of many numbers.
-    Among(Box<Among>),
-    Told(Told),
+    NumberList(Box<NumberList>),
+    Computed(Computed),
     /// What is read by other means: see [`Regexes::symbol`].
     Symbol(u32),
     Concat(NodeId, NodeId),

@@ -7,16 +7,16 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use crate::intern::Interner;
+use crate::regex::char_blocks::CharBlocks;
 use crate::regex::codeset::{CodeSet, SCALARS};
 use crate::regex::edges::Edges;
 use crate::regex::facts::{Free, Lengths};
 use crate::regex::node::{Node, NodeId, Spelling, UNBOUNDED};
 use crate::regex::numeric;
 use crate::regex::pieces::Piece;
-use crate::regex::sketch::Sketch;
 
 #[derive(Debug, Default)]
-pub(super) struct Memo {
+pub(super) struct NodeMemo {
     pub(super) pieces: OnceLock<Box<[Piece]>>,
     fingerprint: OnceLock<u128>,
     json_cost: OnceLock<u32>,
@@ -29,8 +29,8 @@ pub(super) struct Memo {
     pub(super) is_without_symbols: OnceLock<bool>,
     pub(super) is_nullable: OnceLock<bool>,
     is_live: OnceLock<bool>,
-    is_told: OnceLock<bool>,
-    leads_to_told: OnceLock<bool>,
+    is_computed: OnceLock<bool>,
+    leads_to_computed: OnceLock<bool>,
     lengths: OnceLock<Option<Lengths>>,
     longest_rest: OnceLock<Option<u32>>,
     free: OnceLock<Option<Box<Free>>>,
@@ -39,16 +39,16 @@ pub(super) struct Memo {
 /// A store of languages, closed under concatenation, repetition and the boolean operations.
 #[derive(Debug)]
 pub(crate) struct Regexes {
-    pub(super) nodes: Interner<Node, Memo>,
+    pub(super) nodes: Interner<Node, NodeMemo>,
     pub(super) words: boxcar::Vec<WordList>,
     /// The fewest bytes of each symbol's texts.
     pub(crate) symbols: boxcar::Vec<u32>,
     numeric: numeric::Store,
     pub(super) edges: Edges,
-    /// Whether there is any language that a rule tells.
-    has_told: AtomicBool,
-    /// Of classes: the largest sketch that is in it, and the smallest that it is in.
-    pub(super) sketches: Mutex<FxHashMap<NodeId, (Sketch, Sketch)>>,
+    /// Whether there is any computed language.
+    has_computed: AtomicBool,
+    /// Of each class: the largest set of blocks that is in it, and the smallest that it is in.
+    pub(super) class_blocks: Mutex<FxHashMap<NodeId, (CharBlocks, CharBlocks)>>,
 }
 
 /// Sorted, without duplicates.
@@ -77,8 +77,8 @@ impl Regexes {
             symbols: boxcar::Vec::new(),
             numeric: numeric::Store::default(),
             edges: Edges::default(),
-            has_told: AtomicBool::new(false),
-            sketches: Mutex::default(),
+            has_computed: AtomicBool::new(false),
+            class_blocks: Mutex::default(),
         }
     }
 
@@ -147,22 +147,22 @@ impl Regexes {
         &self.nodes.memo(id.0).is_live
     }
 
-    pub(super) fn has_told(&self) -> bool {
-        self.has_told.load(Ordering::Relaxed)
+    pub(super) fn has_computed(&self) -> bool {
+        self.has_computed.load(Ordering::Relaxed)
     }
 
-    pub(super) fn note_told(&self) {
-        self.has_told.store(true, Ordering::Relaxed);
+    pub(super) fn note_computed(&self) {
+        self.has_computed.store(true, Ordering::Relaxed);
     }
 
-    /// The memo of [`Regexes::is_told`].
-    pub(super) fn told_memo(&self, id: NodeId) -> &OnceLock<bool> {
-        &self.nodes.memo(id.0).is_told
+    /// The memo of [`Regexes::is_computed`].
+    pub(super) fn computed_memo(&self, id: NodeId) -> &OnceLock<bool> {
+        &self.nodes.memo(id.0).is_computed
     }
 
-    /// The memo of [`Regexes::leads_to_told`].
-    pub(super) fn leads_to_told_memo(&self, id: NodeId) -> &OnceLock<bool> {
-        &self.nodes.memo(id.0).leads_to_told
+    /// The memo of [`Regexes::leads_to_computed`].
+    pub(super) fn leads_to_computed_memo(&self, id: NodeId) -> &OnceLock<bool> {
+        &self.nodes.memo(id.0).leads_to_computed
     }
 
     /// The memo of [`Regexes::lengths`].

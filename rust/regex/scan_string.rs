@@ -1,7 +1,7 @@
 //! A JSON string whose bytes are read while its text is scanned.
 
 use crate::regex::scan::{ScanId, Scanner};
-use crate::spelling::{Partial, Taken};
+use crate::spelling::{Decoded, Partial};
 
 /// What a byte makes of a JSON string whose text is being read.
 #[derive(Clone, Copy, Debug)]
@@ -15,15 +15,15 @@ pub(crate) enum Scanned {
 
 /// Reads a byte of a JSON string.
 pub(crate) fn scan_string(scanner: &Scanner, scan: ScanId, partial: Partial, byte: u8) -> Scanned {
-    match partial.take_json(byte, scanner.spelling) {
-        Taken::Partial(partial) if partial.can_step(scanner, scan) => {
+    match partial.decode_json(byte, scanner.spelling) {
+        Decoded::Partial(partial) if partial.can_step(scanner, scan) => {
             Scanned::Stays(scan, partial, None)
         }
-        Taken::Char(c) => scanner.step(scan, c).map_or(Scanned::Refused, |scan| {
+        Decoded::Char(c) => scanner.step(scan, c).map_or(Scanned::Refused, |scan| {
             Scanned::Stays(scan, Partial::Nothing, Some(c))
         }),
-        Taken::Close if scanner.can_end(scan) => Scanned::Closes,
-        Taken::Partial(_) | Taken::Close | Taken::Refused => Scanned::Refused,
+        Decoded::Close if scanner.can_end(scan) => Scanned::Closes,
+        Decoded::Partial(_) | Decoded::Close | Decoded::Refused => Scanned::Refused,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::schema::dialect::Dialect;
 use crate::schema::documents::Documents;
@@ -10,8 +10,8 @@ use crate::schema::fault::{self, Fault};
 use crate::schema::fields::Fields;
 use crate::schema::keyword::Keyword;
 use crate::schema::model::{Keywords, Model, Schema, SchemaId};
-use crate::schema::reader::{Loader, Reader, Way};
-use crate::schema::resolver::{Place, ResourceId};
+use crate::schema::reader::{Loader, ReadingMode, SchemaReader};
+use crate::schema::resolver::{PlaceInDocument, ResourceId};
 use crate::schema::scope::ScopeId;
 use crate::schema::{applicators, array, cycles, number, object, string, values};
 
@@ -61,7 +61,7 @@ fn read<'a>(
     options: LoadOptions<'_>,
     limits: &'a Limits,
 ) -> Result<Loader<'a>, Fault<'a>> {
-    let mut way = Way {
+    let mut way = ReadingMode {
         undeclared: Dialect::UNDECLARED,
         scoped: false,
     };
@@ -100,7 +100,7 @@ impl<'a> Loader<'a> {
             self.schemas.push(schema);
             for fault in std::mem::take(&mut self.resolver.told) {
                 match fault.kind {
-                    Kind::Unsupported => self.unsupported(fault)?,
+                    ErrorKind::Unsupported => self.unsupported(fault)?,
                     _ => self.warnings.push(fault),
                 }
             }
@@ -111,7 +111,11 @@ impl<'a> Loader<'a> {
         cycles::check(&self.schemas, |id| self.places[id.0 as usize].0.0)
     }
 
-    fn read(&mut self, (value, around): Place<'a>, scope: ScopeId) -> Result<Schema, Fault<'a>> {
+    fn read(
+        &mut self,
+        (value, around): PlaceInDocument<'a>,
+        scope: ScopeId,
+    ) -> Result<Schema, Fault<'a>> {
         let object = match value {
             Value::Bool(verdict) => return Ok(Schema::Bool(*verdict)),
             Value::Object(object) => object,
@@ -136,7 +140,7 @@ impl<'a> Loader<'a> {
                 fields = Fields::gather(object, dialect, |fault| self.warnings.push(fault));
             }
         }
-        let mut reader = Reader {
+        let mut reader = SchemaReader {
             loader: self,
             fields,
             dialect,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
-use crate::error::Kind;
+use crate::error::ErrorKind;
 use crate::limits::Limits;
 use crate::schema::dialect::Dialect;
 use crate::schema::documents::Documents;
@@ -14,11 +14,11 @@ use crate::schema::fault::Fault;
 use crate::schema::fields::Fields;
 use crate::schema::keyword::Keyword;
 use crate::schema::model::{Schema, SchemaId};
-use crate::schema::resolver::{Place, RECURSIVE, Resolver, ResourceId, Target};
+use crate::schema::resolver::{PlaceInDocument, RECURSIVE, ReferenceTarget, Resolver, ResourceId};
 use crate::schema::scope::{ScopeId, Scopes};
 
 #[derive(Clone, Copy)]
-pub(super) struct Way {
+pub(super) struct ReadingMode {
     /// The dialect if none is declared.
     pub(super) undeclared: Dialect,
     /// Whether a schema is read for each dynamic scope in which it is met. Without dynamic
@@ -35,18 +35,18 @@ pub(super) struct Loader<'a> {
     pub(super) needs_scopes: bool,
     /// The place of each schema, by id. Those beyond `schemas` are still to be read: a queue instead
     /// of recursion, so that no chain of references exhausts the stack.
-    pub(super) places: Vec<(Place<'a>, ScopeId)>,
+    pub(super) places: Vec<(PlaceInDocument<'a>, ScopeId)>,
     pub(crate) schemas: Vec<Schema>,
     ids: FxHashMap<(*const Value, ScopeId), SchemaId>,
     // Strings of a document are hashed with random keys here, so that no document makes them collide.
-    targets: HashMap<(ResourceId, &'a str), Target<'a>>,
+    targets: HashMap<(ResourceId, &'a str), ReferenceTarget<'a>>,
     pub(crate) warnings: Vec<Fault<'a>>,
 }
 
 impl<'a> Loader<'a> {
     pub(crate) fn new(
         documents: &'a Documents<'a>,
-        way: Way,
+        way: ReadingMode,
         strict: bool,
         limits: &'a Limits,
     ) -> Self {
@@ -67,7 +67,7 @@ impl<'a> Loader<'a> {
     /// The schema at a place that is met in a scope, to be read later if it is new.
     pub(super) fn schema(
         &mut self,
-        place: Place<'a>,
+        place: PlaceInDocument<'a>,
         scope: ScopeId,
     ) -> Result<SchemaId, Fault<'a>> {
         let next = SchemaId(self.places.len() as u32);
@@ -75,7 +75,7 @@ impl<'a> Loader<'a> {
         if id == next {
             if self.places.len() >= self.limits.schema_nodes {
                 let message = format!("there are more than {} schemas", self.limits.schema_nodes);
-                return Err(Fault::new(Kind::Limit, place.0, message));
+                return Err(Fault::new(ErrorKind::Limit, place.0, message));
             }
             self.places.push((place, scope));
         }
@@ -95,7 +95,7 @@ impl<'a> Loader<'a> {
         let names = self.resolver.dynamic_names(resource);
         scopes.enter(scope, resource, names).ok_or_else(|| {
             let message = "there are too many ways to enter resources with dynamic anchors";
-            Fault::new(Kind::Limit, at, message)
+            Fault::new(ErrorKind::Limit, at, message)
         })
     }
 
@@ -110,7 +110,7 @@ impl<'a> Loader<'a> {
 }
 
 /// One schema object being read.
-pub(super) struct Reader<'l, 'a> {
+pub(super) struct SchemaReader<'l, 'a> {
     pub(super) loader: &'l mut Loader<'a>,
     pub(super) fields: Fields<'a>,
     pub(super) dialect: Dialect,
@@ -119,7 +119,7 @@ pub(super) struct Reader<'l, 'a> {
     pub(super) scope: ScopeId,
 }
 
-impl<'a> Reader<'_, 'a> {
+impl<'a> SchemaReader<'_, 'a> {
     pub(super) fn draft(&self) -> Option<Draft> {
         self.dialect.draft
     }
@@ -173,7 +173,7 @@ impl<'a> Reader<'_, 'a> {
         keyword: Keyword,
         reference: &'a str,
         at: &'a Value,
-    ) -> Result<Target<'a>, Fault<'a>> {
+    ) -> Result<ReferenceTarget<'a>, Fault<'a>> {
         let key = (self.resource, reference);
         if let Some(&target) = self.loader.targets.get(&key) {
             return Ok(target);
@@ -192,7 +192,7 @@ impl<'a> Reader<'_, 'a> {
         message: impl Into<String>,
     ) -> Result<(), Fault<'a>> {
         self.loader
-            .unsupported(Fault::new(Kind::Unsupported, at, message))
+            .unsupported(Fault::new(ErrorKind::Unsupported, at, message))
     }
 
     /// Tells what is not honoured although nothing is wrong.

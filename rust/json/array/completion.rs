@@ -9,36 +9,36 @@ use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
-use crate::json::array::progress::Read;
+use crate::json::array::progress::ArrayProgress;
 use crate::json::cost::{NEVER, add, multiply};
 use crate::json::formula::FormulaId;
 use crate::json::rules::Rules;
 use crate::work;
 
-/// Ways to make rules fail that are tried once an ending is known, for a cheaper one.
+/// Ways to make rules fail that are tried once a completion is known, for a cheaper one.
 const REFINED: usize = 256;
 
 /// A way to finish an array.
 #[derive(Clone, Debug)]
-pub(crate) struct Ending {
+pub(crate) struct ArrayCompletion {
     /// From after an item or the opening bracket, closing bracket included.
     pub(crate) cost: u64,
     /// The items to come, each so many times.
     pub(crate) items: Vec<(FormulaId, u64)>,
 }
 
-impl Ending {
+impl ArrayCompletion {
     pub(crate) fn missing(&self) -> u64 {
         self.items.iter().map(|item| item.1).sum()
     }
 }
 
-/// What an ending has to satisfy.
-pub(crate) struct Question<'a> {
+/// What a completion has to satisfy.
+pub(crate) struct ArrayGoal<'a> {
     pub(crate) rules: &'a Rules,
-    pub(crate) read: &'a Read,
+    pub(crate) progress: &'a ArrayProgress,
     /// These hold.
-    pub(crate) must: &'a [u32],
+    pub(crate) holding: &'a [u32],
     /// Of each of these sets, one fails.
     pub(crate) nots: &'a [&'a [u32]],
     /// What the item to come that so many others come before satisfies.
@@ -47,10 +47,10 @@ pub(crate) struct Question<'a> {
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
 }
 
-/// The cheapest ending so far.
+/// The cheapest completion so far.
 #[derive(Default)]
-struct Best {
-    ending: Option<Ending>,
+struct BestCompletion {
+    completion: Option<ArrayCompletion>,
     /// Ways that were tried since one was known.
     refined: usize,
 }
@@ -58,13 +58,13 @@ struct Best {
 /// How many of the items to come satisfy something.
 #[derive(Clone, Debug)]
 struct Counter {
-    of: Of,
+    of: CountedBy,
     min: u64,
     max: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Of {
+enum CountedBy {
     /// A formula.
     Formula(FormulaId),
     /// What a rule does not demand of the item.
@@ -75,7 +75,7 @@ enum Of {
 
 /// A question without rules that must fail.
 #[derive(Clone, Debug)]
-struct Plain {
+struct PlainGoal {
     least: u64,
     most: Option<u64>,
     counters: Vec<Counter>,
@@ -86,7 +86,7 @@ struct Plain {
 impl Counter {
     fn at((ahead, formula): (u64, FormulaId)) -> Self {
         Counter {
-            of: Of::At(ahead, formula),
+            of: CountedBy::At(ahead, formula),
             min: 1,
             max: None,
         }
@@ -121,42 +121,42 @@ impl Rules {
         &self,
         formula: FormulaId,
         cost: &dyn Fn(FormulaId) -> u64,
-    ) -> Option<(Ending, bool)> {
-        let read = Read::default();
-        let endings = self.clauses(formula).iter().filter_map(|clause| {
+    ) -> Option<(ArrayCompletion, bool)> {
+        let progress = ArrayProgress::default();
+        let completions = self.clauses(formula).iter().filter_map(|clause| {
             let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
-            let question = Question {
+            let question = ArrayGoal {
                 rules: self,
-                read: &read,
-                must: &clause.rules,
+                progress: &progress,
+                holding: &clause.rules,
                 nots: &nots,
                 twin: None,
                 cost,
             };
             let unique = self.has_unique(&clause.rules);
-            Some((question.ending()?, unique))
+            Some((question.completion()?, unique))
         });
-        endings.min_by_key(|(ending, _)| ending.cost)
+        completions.min_by_key(|(completion, _)| completion.cost)
     }
 }
 
-impl Question<'_> {
-    /// The cheapest ending.
-    pub(crate) fn ending(&self) -> Option<Ending> {
-        let mut plain = Plain {
+impl ArrayGoal<'_> {
+    /// The cheapest completion.
+    pub(crate) fn completion(&self) -> Option<ArrayCompletion> {
+        let mut plain = PlainGoal {
             least: 0,
             most: None,
             counters: self.twin.into_iter().map(Counter::at).collect(),
             has_equal: false,
         };
-        for &rule in self.must {
-            let hits = self.read.hits(rule);
+        for &rule in self.holding {
+            let hits = self.progress.hits(rule);
             let rule = self.rules.array(rule);
             plain.least = plain.least.max(rule.min);
             plain.most = [plain.most, rule.max].into_iter().flatten().min();
             if let Some(contains) = rule.contains {
                 plain.counters.push(Counter {
-                    of: Of::Formula(self.rules.child(contains.child)),
+                    of: CountedBy::Formula(self.rules.child(contains.child)),
                     min: contains.min.saturating_sub(hits),
                     max: match contains.max {
                         Some(max) => Some(max.checked_sub(hits)?),
@@ -165,12 +165,12 @@ impl Question<'_> {
                 });
             }
         }
-        let mut best = Best::default();
+        let mut best = BestCompletion::default();
         self.visit(plain, self.nots, &mut best);
-        best.ending
+        best.completion
     }
 
-    fn visit(&self, plain: Plain, nots: &[&[u32]], best: &mut Best) {
+    fn visit(&self, plain: PlainGoal, nots: &[&[u32]], best: &mut BestCompletion) {
         if best.refined > REFINED {
             return;
         }
@@ -189,26 +189,26 @@ impl Question<'_> {
         }
     }
 
-    fn consider(&self, plain: &Plain, best: &mut Best) {
+    fn consider(&self, plain: &PlainGoal, best: &mut BestCompletion) {
         if best.refined > REFINED {
             return;
         }
-        best.refined += usize::from(best.ending.is_some());
-        let most = best.ending.as_ref().map_or(NEVER, |known| known.cost);
-        if let Some(ending) = self.plain_ending(plain, most) {
-            best.ending = Some(ending);
+        best.refined += usize::from(best.completion.is_some());
+        let most = best.completion.as_ref().map_or(NEVER, |known| known.cost);
+        if let Some(completion) = self.plain_ending(plain, most) {
+            best.completion = Some(completion);
         }
     }
 
     /// The ways to make a rule fail.
-    fn modes(&self, plain: &Plain, id: u32) -> Vec<Plain> {
+    fn modes(&self, plain: &PlainGoal, id: u32) -> Vec<PlainGoal> {
         let rule = self.rules.array(id);
-        let with = |change: &dyn Fn(&mut Plain)| {
+        let with = |change: &dyn Fn(&mut PlainGoal)| {
             let mut plain = plain.clone();
             change(&mut plain);
             plain
         };
-        let count = |of: Of, min: u64, max: Option<u64>| {
+        let count = |of: CountedBy, min: u64, max: Option<u64>| {
             with(&|plain| plain.counters.push(Counter { of, min, max }))
         };
         let mut out = Vec::new();
@@ -220,8 +220,8 @@ impl Question<'_> {
             out.push(with(&|plain| plain.least = plain.least.max(max + 1)));
         }
         if let Some(contains) = rule.contains {
-            let of = Of::Formula(self.rules.child(contains.child));
-            let hits = self.read.hits(id);
+            let of = CountedBy::Formula(self.rules.child(contains.child));
+            let hits = self.progress.hits(id);
             if let Some(fewer) = contains.min.checked_sub(1 + hits) {
                 out.push(count(of, 0, Some(fewer)));
             }
@@ -231,11 +231,11 @@ impl Question<'_> {
         }
         let is_vacuous = rule.prefix.is_empty()
             && self.rules.item(id, 0) == FormulaId::TRUE
-            && self.read.taken.is_empty();
+            && self.progress.seen.is_empty();
         if !is_vacuous {
-            out.push(count(Of::NotDemanded(id), 1, None));
+            out.push(count(CountedBy::NotDemanded(id), 1, None));
         }
-        if rule.unique && !self.rules.has_unique(self.must) {
+        if rule.unique && !self.rules.has_unique(self.holding) {
             out.push(with(&|plain| plain.has_equal = true));
         }
         out
@@ -243,17 +243,17 @@ impl Question<'_> {
 
     /// With each pair of items to come that can be equal. What is counted of one is counted of the other
     /// as well. Items beyond those that rules tell apart are all alike.
-    fn equal_pairs(&self, plain: &Plain, mut with: impl FnMut(&Plain)) {
-        let alike = self.alike(plain).saturating_sub(self.read.count);
+    fn equal_pairs(&self, plain: &PlainGoal, mut with: impl FnMut(&PlainGoal)) {
+        let alike = self.alike(plain).saturating_sub(self.progress.count);
         for first in 0..=alike {
             for second in first + 1..=alike + 1 {
                 let both = [first, second].map(|ahead| self.value(ahead));
                 let counted = plain.counters.iter().flat_map(|counter| match counter.of {
-                    Of::Formula(formula) => vec![formula],
-                    Of::NotDemanded(rule) => [first, second]
-                        .map(|ahead| self.read.demand(self.rules, rule, ahead))
+                    CountedBy::Formula(formula) => vec![formula],
+                    CountedBy::NotDemanded(rule) => [first, second]
+                        .map(|ahead| self.progress.demand(self.rules, rule, ahead))
                         .to_vec(),
-                    Of::At(..) => Vec::new(),
+                    CountedBy::At(..) => Vec::new(),
                 });
                 for both in self.rules.told_apart(&both, counted, self.cost) {
                     let mut plain = plain.clone();
@@ -266,34 +266,34 @@ impl Question<'_> {
     }
 
     /// From this index on, all items are alike.
-    fn alike(&self, plain: &Plain) -> u64 {
+    fn alike(&self, plain: &PlainGoal) -> u64 {
         let failing = plain
             .counters
             .iter()
             .filter_map(|counter| match counter.of {
-                Of::NotDemanded(rule) => Some(rule),
-                Of::Formula(_) | Of::At(..) => None,
+                CountedBy::NotDemanded(rule) => Some(rule),
+                CountedBy::Formula(_) | CountedBy::At(..) => None,
             });
-        let rules = self.must.iter().copied().chain(failing);
+        let rules = self.holding.iter().copied().chain(failing);
         let lengths = rules.map(|rule| self.rules.array(rule).prefix_length());
         lengths.max().unwrap_or(0)
     }
 
     /// What the rules that hold demand of the next item but `ahead`.
     fn value(&self, ahead: u64) -> FormulaId {
-        let demands = self.must.iter();
-        let demands = demands.map(|&rule| self.read.demand(self.rules, rule, ahead));
+        let demands = self.holding.iter();
+        let demands = demands.map(|&rule| self.progress.demand(self.rules, rule, ahead));
         let demands: Vec<FormulaId> = demands.collect();
         self.rules.formulas.and(&demands)
     }
 
-    /// The cheapest ending, if it costs less than `most`.
-    fn plain_ending(&self, plain: &Plain, most: u64) -> Option<Ending> {
-        let count = self.read.count;
+    /// The cheapest completion, if it costs less than `most`.
+    fn plain_ending(&self, plain: &PlainGoal, most: u64) -> Option<ArrayCompletion> {
+        let count = self.progress.count;
         if plain.most.is_some_and(|most| plain.least.max(count) > most) {
             return None;
         }
-        let unique = self.rules.has_unique(self.must);
+        let unique = self.rules.has_unique(self.holding);
         let are_counted = !plain.counters.iter().all(|c| c.min == 0 && c.max.is_none());
         let mut items = match are_counted {
             true => self.counted(plain, false)?,
@@ -322,7 +322,7 @@ impl Question<'_> {
             false => alike,
         };
         let cost = price(bytes);
-        (cost < most).then_some(Ending { cost, items })
+        (cost < most).then_some(ArrayCompletion { cost, items })
     }
 
     /// The bytes of items that differ, if there are so many values.
@@ -331,8 +331,8 @@ impl Question<'_> {
     }
 
     /// The items to come, if only their number matters.
-    fn uncounted(&self, plain: &Plain) -> Option<Vec<(FormulaId, u64)>> {
-        let (count, alike) = (self.read.count, self.alike(plain));
+    fn uncounted(&self, plain: &PlainGoal) -> Option<Vec<(FormulaId, u64)>> {
+        let (count, alike) = (self.progress.count, self.alike(plain));
         let mut items = Vec::new();
         for index in count..plain.least.min(alike) {
             items.push((self.value(index - count), 1));
@@ -346,22 +346,22 @@ impl Question<'_> {
     }
 
     /// The cheapest items to come that satisfy the counters; with `apart`, of those that can all differ.
-    fn counted(&self, plain: &Plain, apart: bool) -> Option<Vec<(FormulaId, u64)>> {
+    fn counted(&self, plain: &PlainGoal, apart: bool) -> Option<Vec<(FormulaId, u64)>> {
         let counters = &plain.counters;
-        let start: Node = (
+        let start: ItemNode = (
             0,
             counters.iter().map(|c| c.min).collect(),
             counters.iter().map(|c| c.max).collect(),
             Vec::new(),
         );
-        let mut best = Known::default();
+        let mut best = ItemPaths::default();
         // More items than those that something asks for help nothing.
         let hits: u64 = counters.iter().fold(0, |sum, c| sum.saturating_add(c.min));
         let ends = counters.iter().filter_map(|counter| match counter.of {
-            Of::At(ahead, _) => Some(self.read.count + ahead + 1),
-            Of::Formula(_) | Of::NotDemanded(_) => None,
+            CountedBy::At(ahead, _) => Some(self.progress.count + ahead + 1),
+            CountedBy::Formula(_) | CountedBy::NotDemanded(_) => None,
         });
-        let ends = ends.max().unwrap_or(self.read.count);
+        let ends = ends.max().unwrap_or(self.progress.count);
         let asked = plain.least.max(self.alike(plain)).max(ends);
         let longest = asked
             .saturating_add(hits)
@@ -373,7 +373,7 @@ impl Question<'_> {
                 continue;
             }
             work::spend(1 + counters.len());
-            let length = self.read.count + node.0;
+            let length = self.progress.count + node.0;
             if node.1.iter().all(|&min| min == 0) && length >= plain.least {
                 return Some(path(&best, node));
             }
@@ -410,15 +410,17 @@ impl Question<'_> {
         mins: &[u64],
         maxes: &[Option<u64>],
         ahead: u64,
-    ) -> Vec<Choice> {
+    ) -> Vec<ItemChoice> {
         let formulas = &self.rules.formulas;
         let mut out = vec![(self.value(ahead), mins.to_vec(), maxes.to_vec())];
         for (i, counter) in counters.iter().enumerate() {
             let of = match counter.of {
-                Of::Formula(formula) => formula,
-                Of::NotDemanded(rule) => formulas.not(self.read.demand(self.rules, rule, ahead)),
-                Of::At(at, formula) if at == ahead => formula,
-                Of::At(..) => FormulaId::FALSE,
+                CountedBy::Formula(formula) => formula,
+                CountedBy::NotDemanded(rule) => {
+                    formulas.not(self.progress.demand(self.rules, rule, ahead))
+                }
+                CountedBy::At(at, formula) if at == ahead => formula,
+                CountedBy::At(..) => FormulaId::FALSE,
             };
             let mut next = Vec::new();
             work::spend(out.len() * (1 + counters.len()));
@@ -445,16 +447,16 @@ impl Question<'_> {
 }
 
 /// An item, and what is left of the counters after it.
-type Choice = (FormulaId, Vec<u64>, Vec<Option<u64>>);
+type ItemChoice = (FormulaId, Vec<u64>, Vec<Option<u64>>);
 
 /// How many items have come, what is left of the counters, and the items if they must differ. Sorted.
-type Node = (u64, Vec<u64>, Vec<Option<u64>>, Vec<FormulaId>);
+type ItemNode = (u64, Vec<u64>, Vec<Option<u64>>, Vec<FormulaId>);
 
 /// The cheapest way to each node: its bytes, the node before and the item between them.
-type Known = FxHashMap<Node, (u64, Option<(Node, FormulaId)>)>;
+type ItemPaths = FxHashMap<ItemNode, (u64, Option<(ItemNode, FormulaId)>)>;
 
 /// The items on the way to a node.
-fn path(best: &Known, end: Node) -> Vec<(FormulaId, u64)> {
+fn path(best: &ItemPaths, end: ItemNode) -> Vec<(FormulaId, u64)> {
     let mut items = Vec::new();
     let mut at = end;
     while let Some((before, item)) = &best[&at].1 {

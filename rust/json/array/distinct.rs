@@ -29,13 +29,13 @@ thread_local! {
 }
 
 /// Asks a question inside others.
-fn nested<T>(ask: impl FnOnce() -> T) -> T {
+fn nested<T>(query: impl FnOnce() -> T) -> T {
     let depth = DEPTH_NOW.get();
     if depth == DEPTH {
         work::undecided("values differ that are nested so deep");
     }
     DEPTH_NOW.set(depth + 1);
-    // Also where `ask` is left by unwinding.
+    // Also where `query` is left by unwinding.
     struct Reset(u32);
     impl Drop for Reset {
         fn drop(&mut self) {
@@ -43,7 +43,7 @@ fn nested<T>(ask: impl FnOnce() -> T) -> T {
         }
     }
     let _reset = Reset(depth);
-    ask()
+    query()
 }
 
 /// A value and the fewest bytes that write it.
@@ -230,8 +230,8 @@ impl Rules {
     fn find_witness(&self, formula: FormulaId, kind: Kind) -> Option<Value> {
         let cost = |formula| self.cost(formula);
         if kind == Kind::Array {
-            let (ending, unique) = self.cheapest_array(formula, &cost)?;
-            let mut slots = slots(&ending.items);
+            let (completion, unique) = self.cheapest_array(formula, &cost)?;
+            let mut slots = slots(&completion.items);
             slots.truncate(MOST as usize);
             let items = match unique {
                 true => self.matching(&slots)?.into_iter().map(|v| v.1).collect(),
@@ -242,8 +242,8 @@ impl Rules {
             };
             return Some(Value::Array(items));
         }
-        let (ending, shape) = self.cheapest_object(formula, &cost)?;
-        let members = ending.members.iter().map(|&(key, value)| {
+        let (completion, shape) = self.cheapest_object(formula, &cost)?;
+        let members = completion.members.iter().map(|&(key, value)| {
             let name = match key {
                 Key::Declared(rank) => shape.keys[rank as usize].to_string(),
                 Key::Other(text, _) => self.texts.spell(text),

@@ -1,21 +1,21 @@
 //! What has been read of an array, as far as it matters.
 
-use crate::json::array::seen::Taken;
+use crate::json::array::seen::SeenValues;
 use crate::json::formula::FormulaId;
 use crate::json::rules::Rules;
 
 /// What has been read of an array.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Read {
+pub(crate) struct ArrayProgress {
     /// Items, saturated where more make no difference.
     pub(crate) count: u64,
     /// For rules that count items: how many satisfied what they count, saturated.
     pub(crate) hits: Box<[(u32, u64)]>,
     /// The items, where no two may be equal.
-    pub(crate) taken: Taken,
+    pub(crate) seen: SeenValues,
 }
 
-impl Read {
+impl ArrayProgress {
     pub(crate) fn hits(&self, rule: u32) -> u64 {
         let found = self.hits.iter().find(|(of, _)| *of == rule);
         found.map_or(0, |(_, hits)| *hits)
@@ -24,11 +24,11 @@ impl Read {
     /// What a rule demands of the next item but `ahead`.
     pub(crate) fn demand(&self, rules: &Rules, rule: u32, ahead: u64) -> FormulaId {
         let item = rules.item(rule, self.count + ahead);
-        if !rules.array(rule).unique || self.taken.is_empty() {
+        if !rules.array(rule).unique || self.seen.is_empty() {
             return item;
         }
         let mut parts = vec![item];
-        self.taken.exclude(rules, &mut parts);
+        self.seen.exclude(rules, &mut parts);
         rules.formulas.and(&parts)
     }
 

@@ -1,22 +1,22 @@
-//! The items of an array that a later one must differ from.
+//! The items of a `uniqueItems` array that have been read: a later one must differ from them.
 
 use crate::json::formula::{Formula, FormulaId, Kind};
 use crate::json::rules::Rules;
 use crate::regex::node::NodeId;
 
-/// Values that are taken: strings and numbers as one language each, so that excluding them is one
+/// Values that have been seen: strings and numbers as one language each, so that excluding them is one
 /// demand however many they are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Taken {
+pub(crate) struct SeenValues {
     strings: NodeId,
     numbers: NodeId,
     /// Formulas of all other values. Sorted.
     others: Box<[FormulaId]>,
 }
 
-impl Default for Taken {
+impl Default for SeenValues {
     fn default() -> Self {
-        Taken {
+        SeenValues {
             strings: NodeId::NEVER,
             numbers: NodeId::NEVER,
             others: Box::default(),
@@ -24,9 +24,9 @@ impl Default for Taken {
     }
 }
 
-impl Taken {
+impl SeenValues {
     pub(crate) fn is_empty(&self) -> bool {
-        *self == Taken::default()
+        *self == SeenValues::default()
     }
 
     /// Adds a value, as the formula of just that value.

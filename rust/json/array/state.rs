@@ -5,10 +5,10 @@ use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use crate::json::array::completion::Ending;
-use crate::json::array::progress::Read;
+use crate::json::array::completion::ArrayCompletion;
+use crate::json::array::progress::ArrayProgress;
 use crate::json::formula::FormulaId;
-use crate::json::obligation::TaskId;
+use crate::json::obligation::ObligationId;
 
 /// An array that is being read: an index into [`Frames`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,15 +16,15 @@ pub(crate) struct ArrayId(pub(crate) u32);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Array {
-    pub(crate) must: FormulaId,
-    pub(crate) asks: Box<[FormulaId]>,
-    pub(crate) read: Read,
+    pub(crate) requirement: FormulaId,
+    pub(crate) queries: Box<[FormulaId]>,
+    pub(crate) progress: ArrayProgress,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct ArrayMemo {
     pub(super) ways: RwLock<FxHashMap<FormulaId, Arc<[ArrayWay]>>>,
-    pub(crate) item: OnceLock<Option<TaskId>>,
+    pub(crate) item: OnceLock<Option<ObligationId>>,
     pub(super) is_unique: OnceLock<bool>,
     pub(super) spare: OnceLock<Option<u64>>,
 }
@@ -34,5 +34,5 @@ pub(crate) struct ArrayMemo {
 pub(crate) struct ArrayWay {
     /// Which of the formula's clauses.
     pub(crate) clause: (FormulaId, usize),
-    pub(crate) ending: Ending,
+    pub(crate) completion: ArrayCompletion,
 }

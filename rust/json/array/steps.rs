@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::json::array::completion::{Ending, Question};
-use crate::json::array::progress::Read;
+use crate::json::array::completion::{ArrayCompletion, ArrayGoal};
+use crate::json::array::progress::ArrayProgress;
 use crate::json::array::state::{ArrayId, ArrayWay};
 use crate::json::cost::NEVER;
 use crate::json::formula::{Clause, FormulaId};
-use crate::json::obligations::Frames;
+use crate::json::obligations::Obligations;
 use crate::work;
 
 /// A way in which an array can go on with an item.
 #[derive(Debug)]
-pub(crate) struct ItemWay {
+pub(crate) struct ItemStep {
     /// What the item must satisfy, part by part.
     pub(crate) demands: Vec<FormulaId>,
     /// The fewest bytes after the item.
@@ -21,29 +21,29 @@ pub(crate) struct ItemWay {
 
 /// What an item could do, of which some ways are made.
 #[derive(Clone)]
-struct Draft {
+struct ItemDraft {
     demands: Vec<FormulaId>,
-    read: Read,
+    progress: ArrayProgress,
     /// The rules of which one must still fail, set by set.
     nots: Vec<Vec<u32>>,
     /// What a later item satisfies that equals this one, and how many come between them.
     twin: Option<(u64, FormulaId)>,
 }
 
-impl Frames {
+impl Obligations {
     /// The ways in which an array can still satisfy `formula`.
     pub(crate) fn array_ways(&self, id: ArrayId, formula: FormulaId) -> Arc<[ArrayWay]> {
         let memo = &self.arrays.memo(id.0).ways;
         if let Some(known) = memo.read().get(&formula) {
             return known.clone();
         }
-        let read = &self.array(id).read;
+        let progress = &self.array(id).progress;
         let clauses = self.rules.clauses(formula).iter().enumerate();
         let ways = clauses.filter_map(|(i, clause)| {
             let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
-            let ending = self.ending_of(read, &clause.rules, &nots, None)?;
+            let completion = self.completion_of(progress, &clause.rules, &nots, None)?;
             let clause = (formula, i);
-            Some(ArrayWay { clause, ending })
+            Some(ArrayWay { clause, completion })
         });
         let ways: Arc<[ArrayWay]> = ways.collect();
         memo.write().entry(formula).or_insert(ways).clone()
@@ -54,62 +54,68 @@ impl Frames {
         &self.rules.clauses(formula)[i]
     }
 
-    fn ending_of(
+    fn completion_of(
         &self,
-        read: &Read,
-        must: &[u32],
+        progress: &ArrayProgress,
+        holding: &[u32],
         nots: &[&[u32]],
         twin: Option<(u64, FormulaId)>,
-    ) -> Option<Ending> {
-        let question = Question {
+    ) -> Option<ArrayCompletion> {
+        let question = ArrayGoal {
             rules: &self.rules,
-            read,
-            must,
+            progress,
+            holding,
             nots,
             twin,
             cost: &|formula| self.rules.cost(formula),
         };
-        question.ending()
+        question.completion()
     }
 
     /// The ways in which an array can go on with an item.
-    pub(crate) fn item_ways(&self, id: ArrayId, way: &ArrayWay) -> Vec<ItemWay> {
-        let read = &self.array(id).read;
+    pub(crate) fn item_steps(&self, id: ArrayId, way: &ArrayWay) -> Vec<ItemStep> {
+        let progress = &self.array(id).progress;
         let clause = self.clause_of(way);
-        let must = &clause.rules;
-        let is_full = |&rule: &u32| self.rules.array(rule).max == Some(read.count);
-        if must.iter().any(is_full) {
+        let holding = &clause.rules;
+        let is_full = |&rule: &u32| self.rules.array(rule).max == Some(progress.count);
+        if holding.iter().any(is_full) {
             return Vec::new();
         }
-        let demands = must.iter().map(|&rule| read.demand(&self.rules, rule, 0));
+        let demands = holding
+            .iter()
+            .map(|&rule| progress.demand(&self.rules, rule, 0));
         let nots = clause.nots.iter().filter(|not| !not.iter().any(is_full));
-        let mut drafts = vec![Draft {
+        let mut drafts = vec![ItemDraft {
             demands: demands.collect(),
-            read: Read {
-                count: read.count + 1,
-                ..read.clone()
+            progress: ArrayProgress {
+                count: progress.count + 1,
+                ..progress.clone()
             },
             nots: nots.map(|not| not.to_vec()).collect(),
             twin: None,
         }];
-        let tracked: Vec<u32> = must
+        let tracked: Vec<u32> = holding
             .iter()
             .chain(clause.nots.iter().flatten())
             .copied()
             .collect();
-        for &(rule, _) in read.hits.iter().filter(|(rule, _)| tracked.contains(rule)) {
-            drafts = self.with_contains(&drafts, rule, must.contains(&rule));
+        for &(rule, _) in progress
+            .hits
+            .iter()
+            .filter(|(rule, _)| tracked.contains(rule))
+        {
+            drafts = self.with_contains(&drafts, rule, holding.contains(&rule));
         }
         for not in clause.nots.iter() {
-            drafts = self.with_broken(read, &drafts, not);
+            drafts = self.with_broken(progress, &drafts, not);
         }
         let mut out = Vec::new();
         for draft in drafts {
-            let ways = self.ways_of(must, &draft);
+            let ways = self.ways_of(holding, &draft);
             if ways.is_empty() {
                 // Where two items to come can be equal, it is no matter what this one is.
-                let twins = self.with_twins(read, &draft, must);
-                out.extend(twins.iter().flat_map(|twin| self.ways_of(must, twin)));
+                let twins = self.with_twins(progress, &draft, holding);
+                out.extend(twins.iter().flat_map(|twin| self.ways_of(holding, twin)));
             }
             out.extend(ways);
         }
@@ -117,7 +123,7 @@ impl Frames {
     }
 
     /// With an item that is, or is not, one of those that a rule counts.
-    fn with_contains(&self, drafts: &[Draft], rule: u32, is_must: bool) -> Vec<Draft> {
+    fn with_contains(&self, drafts: &[ItemDraft], rule: u32, is_must: bool) -> Vec<ItemDraft> {
         let contains = self
             .rules
             .array(rule)
@@ -128,10 +134,10 @@ impl Frames {
         for draft in drafts {
             let mut hit = draft.clone();
             hit.demands.push(formula);
-            for (of, hits) in &mut hit.read.hits {
+            for (of, hits) in &mut hit.progress.hits {
                 *hits += u64::from(*of == rule);
             }
-            let hits = hit.read.hits(rule);
+            let hits = hit.progress.hits(rule);
             if contains.max.is_some_and(|max| hits > max) {
                 hit.nots.retain(|not| !not.contains(&rule));
             }
@@ -146,9 +152,16 @@ impl Frames {
     }
 
     /// With an item that breaks one of some rules, or does not care.
-    fn with_broken(&self, read: &Read, drafts: &[Draft], rules: &[u32]) -> Vec<Draft> {
+    fn with_broken(
+        &self,
+        progress: &ArrayProgress,
+        drafts: &[ItemDraft],
+        rules: &[u32],
+    ) -> Vec<ItemDraft> {
         let formulas = &self.rules.formulas;
-        let demands = rules.iter().map(|&rule| read.demand(&self.rules, rule, 0));
+        let demands = rules
+            .iter()
+            .map(|&rule| progress.demand(&self.rules, rule, 0));
         let demands: Vec<FormulaId> = demands.collect();
         let broken = formulas.not(formulas.and(&demands));
         let mut out = Vec::new();
@@ -165,20 +178,29 @@ impl Frames {
     }
 
     /// With an item that a later one equals, if that makes rules fail.
-    fn with_twins(&self, read: &Read, draft: &Draft, must: &[u32]) -> Vec<Draft> {
+    fn with_twins(
+        &self,
+        progress: &ArrayProgress,
+        draft: &ItemDraft,
+        holding: &[u32],
+    ) -> Vec<ItemDraft> {
         let mut rest = draft.nots.clone();
         rest.retain(|not| !self.rules.has_unique(not));
-        if rest.len() == draft.nots.len() || self.rules.has_unique(must) {
+        if rest.len() == draft.nots.len() || self.rules.has_unique(holding) {
             return Vec::new();
         }
-        let rules = || must.iter().chain(rest.iter().flatten()).copied();
+        let rules = || holding.iter().chain(rest.iter().flatten()).copied();
         let lengths = rules().map(|rule| self.rules.array(rule).prefix_length());
         // From there on, all items are alike.
-        let alike = lengths.max().unwrap_or(0).saturating_sub(read.count).max(1);
+        let alike = lengths
+            .max()
+            .unwrap_or(0)
+            .saturating_sub(progress.count)
+            .max(1);
         let mut out = Vec::new();
         for ahead in 1..=alike {
-            let demand = |rule: u32| read.demand(&self.rules, rule, ahead);
-            let all: Vec<FormulaId> = must.iter().map(|&rule| demand(rule)).collect();
+            let demand = |rule: u32| progress.demand(&self.rules, rule, ahead);
+            let all: Vec<FormulaId> = holding.iter().map(|&rule| demand(rule)).collect();
             let contains = rules().filter_map(|rule| self.rules.array(rule).contains);
             let counted = contains.map(|contains| self.rules.child(contains.child));
             let counted = counted.chain(rest.iter().flatten().map(|&rule| demand(rule)));
@@ -194,44 +216,46 @@ impl Frames {
         self.live(out)
     }
 
-    fn live(&self, mut drafts: Vec<Draft>) -> Vec<Draft> {
+    fn live(&self, mut drafts: Vec<ItemDraft>) -> Vec<ItemDraft> {
         for draft in &drafts {
-            work::spend(8 + draft.demands.len() + draft.read.hits.len() + draft.nots.len());
+            work::spend(8 + draft.demands.len() + draft.progress.hits.len() + draft.nots.len());
         }
         drafts.retain(|draft| self.rules.cost(self.rules.formulas.and(&draft.demands)) != NEVER);
         drafts
     }
 
     /// The ways that a draft is, if the array can be finished after it.
-    fn ways_of(&self, must: &[u32], draft: &Draft) -> Vec<ItemWay> {
+    fn ways_of(&self, holding: &[u32], draft: &ItemDraft) -> Vec<ItemStep> {
         let nots: Vec<&[u32]> = draft.nots.iter().map(|not| &**not).collect();
-        let Some(ending) = self.ending_of(&draft.read, must, &nots, draft.twin) else {
+        let Some(completion) = self.completion_of(&draft.progress, holding, &nots, draft.twin)
+        else {
             return Vec::new();
         };
         let mut rest = draft.demands.clone();
         let mut ways = Vec::new();
-        if self.rules.has_unique(must) {
-            for value in self.rules.scarce_values(&ending.items) {
+        if self.rules.has_unique(holding) {
+            for value in self.rules.scarce_values(&completion.items) {
                 let Ok(constant) = self.rules.constant(&value) else {
                     continue;
                 };
                 rest.push(self.rules.formulas.not(constant));
-                // Another ending may do without the value.
-                let mut read = draft.read.clone();
-                read.taken.insert(&self.rules, constant);
-                if let Some(ending) = self.ending_of(&read, must, &nots, draft.twin) {
+                // Another completion may do without the value.
+                let mut progress = draft.progress.clone();
+                progress.seen.insert(&self.rules, constant);
+                if let Some(completion) = self.completion_of(&progress, holding, &nots, draft.twin)
+                {
                     let demands = [&draft.demands[..], &[constant]].concat();
-                    ways.push((demands, ending));
+                    ways.push((demands, completion));
                 }
             }
         }
-        ways.push((rest, ending));
-        let ways = ways.into_iter().map(|(demands, ending)| ItemWay {
+        ways.push((rest, completion));
+        let ways = ways.into_iter().map(|(demands, completion)| ItemStep {
             demands,
-            end: ending.cost,
+            end: completion.cost,
         });
         let is_live =
-            |way: &ItemWay| self.rules.cost(self.rules.formulas.and(&way.demands)) != NEVER;
+            |way: &ItemStep| self.rules.cost(self.rules.formulas.and(&way.demands)) != NEVER;
         ways.filter(is_live).collect()
     }
 }

@@ -10,16 +10,16 @@ use rustc_hash::FxHashSet;
 use crate::json::cost::NEVER;
 use crate::json::formula::{Alternatives, Clause, FormulaId};
 use crate::json::object::clause_rest::{mentions, unbroken};
-use crate::json::object::completion::{MemberWay, REFINED};
+use crate::json::object::completion::{MemberStep, REFINED};
 use crate::json::object::keys::Key;
-use crate::json::object::progress::Read;
+use crate::json::object::progress::ObjectProgress;
 use crate::json::object::shape::Shape;
 use crate::json::object::state::Object;
-use crate::json::obligations::Frames;
+use crate::json::obligations::Obligations;
 use crate::work;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice<'c> {
+enum MemberChoice<'c> {
     /// The value satisfies what a rule demands.
     Keep(u32),
     /// It breaks one of these.
@@ -28,43 +28,43 @@ enum Choice<'c> {
 
 /// An object that goes on with a member under a clause.
 #[derive(Clone, Copy)]
-pub(super) struct Going<'a> {
-    pub(super) frames: &'a Frames,
+pub(super) struct MemberContext<'a> {
+    pub(super) obligations: &'a Obligations,
     pub(super) object: &'a Object,
     /// What has been read once the member has come.
-    pub(super) read: &'a Read,
+    pub(super) progress: &'a ObjectProgress,
     pub(super) shape: &'a Shape,
     pub(super) key: Key,
 }
 
-struct Search<'a, 'c> {
-    going: Going<'a>,
+struct ChoiceSearch<'a, 'c> {
+    context: MemberContext<'a>,
     clause: &'c Clause,
     /// What the value must satisfy anyway.
     demands: Vec<FormulaId>,
-    choices: Vec<Choice<'c>>,
-    /// Among so many sets, those that are larger than need be are looked at for cheaper endings.
+    choices: Vec<MemberChoice<'c>>,
+    /// Among so many sets, those that are larger than need be are looked at for cheaper completions.
     cheaper: usize,
     /// So many ways are enough.
     most: usize,
     tried: usize,
     /// Sets that are enough.
     enough: Vec<Vec<usize>>,
-    out: Vec<MemberWay>,
+    out: Vec<MemberStep>,
 }
 
-impl Going<'_> {
+impl MemberContext<'_> {
     fn demand(&self, rule: u32) -> FormulaId {
-        self.shape.demand(&self.frames.rules, rule, self.key)
+        self.shape.demand(&self.obligations.rules, rule, self.key)
     }
 
     fn demands(&self, rules: &[u32]) -> Vec<FormulaId> {
-        self.shape.demands(&self.frames.rules, rules, self.key)
+        self.shape.demands(&self.obligations.rules, rules, self.key)
     }
 
-    /// The ways to go on. So many sets of choices are looked at for cheaper endings, after values
+    /// The ways to go on. So many sets of choices are looked at for cheaper completions, after values
     /// that do more than they must.
-    pub(super) fn ways(&self, clause: &Clause, cheaper: usize) -> Vec<MemberWay> {
+    pub(super) fn ways(&self, clause: &Clause, cheaper: usize) -> Vec<MemberStep> {
         self.some_ways(clause, cheaper, usize::MAX)
     }
 
@@ -73,12 +73,12 @@ impl Going<'_> {
         !self.some_ways(clause, 0, 1).is_empty()
     }
 
-    fn some_ways(&self, clause: &Clause, cheaper: usize, most: usize) -> Vec<MemberWay> {
+    fn some_ways(&self, clause: &Clause, cheaper: usize, most: usize) -> Vec<MemberStep> {
         let demands = self.demands(&clause.rules);
-        let value = self.frames.rules.formulas.and(&demands);
+        let value = self.obligations.rules.formulas.and(&demands);
         // What every such value does is no choice.
         let breaks = |rules: &[u32]| {
-            let rules_of = &self.frames.rules;
+            let rules_of = &self.obligations.rules;
             self.shape.breaks(rules_of, rules, self.key, value)
         };
         let fails = |rule| !clause.rules.contains(&rule) && breaks(&[rule]);
@@ -89,8 +89,8 @@ impl Going<'_> {
         let given = |demand| demand == FormulaId::TRUE || demands.contains(&demand);
         self.find_choices(&clause, &given, &mut FxHashSet::default(), &mut choices);
         let open = (0..choices.len()).collect();
-        let mut search = Search {
-            going: *self,
+        let mut search = ChoiceSearch {
+            context: *self,
             clause: &clause,
             demands,
             choices,
@@ -110,17 +110,17 @@ impl Going<'_> {
         clause: &'c Clause,
         given: &impl Fn(FormulaId) -> bool,
         seen: &mut FxHashSet<*const Clause>,
-        out: &mut Vec<Choice<'c>>,
+        out: &mut Vec<MemberChoice<'c>>,
     ) {
         let can_break = |not: &&[u32]| not.iter().any(|&rule| self.demand(rule) != FormulaId::TRUE);
         let nots = clause.nots.iter().map(|not| &**not).filter(can_break);
-        let mut new: Vec<Choice> = nots.map(Choice::Break).collect();
+        let mut new: Vec<MemberChoice> = nots.map(MemberChoice::Break).collect();
         let ors = clause.ors.iter().filter(|or| seen.insert(or.place()));
         let ors: Vec<&Alternatives> = ors.collect();
         for inner in ors.iter().flat_map(|or| or.iter()) {
             let rules = inner.rules.iter().copied();
             let rules = rules.filter(|&rule| !given(self.demand(rule)));
-            new.extend(rules.map(Choice::Keep));
+            new.extend(rules.map(MemberChoice::Keep));
         }
         work::spend(clause.work() + new.len() * (1 + out.len()));
         for choice in new {
@@ -135,7 +135,7 @@ impl Going<'_> {
 
     /// A clause with the choices made that concern the member and cannot be left: in all ways.
     pub(super) fn decided(&self, clause: &Clause) -> Vec<Clause> {
-        let rules = &self.frames.rules;
+        let rules = &self.obligations.rules;
         let concerns = |rule: u32| self.demand(rule) != FormulaId::TRUE;
         let (forced, free): (Vec<_>, Vec<_>) = clause
             .ors
@@ -157,14 +157,16 @@ impl Going<'_> {
     }
 }
 
-impl Search<'_, '_> {
+impl ChoiceSearch<'_, '_> {
     fn demands(&self, set: &[usize]) -> Vec<FormulaId> {
-        let formulas = &self.going.frames.rules.formulas;
+        let formulas = &self.context.obligations.rules.formulas;
         let mut demands = self.demands.clone();
         for &i in set {
             let demand = match self.choices[i] {
-                Choice::Keep(rule) => self.going.demand(rule),
-                Choice::Break(rules) => formulas.not(formulas.and(&self.going.demands(rules))),
+                MemberChoice::Keep(rule) => self.context.demand(rule),
+                MemberChoice::Break(rules) => {
+                    formulas.not(formulas.and(&self.context.demands(rules)))
+                }
             };
             if demand != FormulaId::TRUE {
                 demands.push(demand);
@@ -176,25 +178,29 @@ impl Search<'_, '_> {
     /// The fewest bytes after a value with these choices.
     fn end(&self, set: &[usize]) -> Option<u64> {
         let chosen = |choice| set.iter().any(|&i| self.choices[i] == choice);
-        let fails =
-            |rule| self.choices.contains(&Choice::Keep(rule)) && !chosen(Choice::Keep(rule));
-        let breaks = |not: &[u32]| set.iter().any(|&i| self.choices[i] == Choice::Break(not));
+        let fails = |rule| {
+            self.choices.contains(&MemberChoice::Keep(rule)) && !chosen(MemberChoice::Keep(rule))
+        };
+        let breaks = |not: &[u32]| {
+            set.iter()
+                .any(|&i| self.choices[i] == MemberChoice::Break(not))
+        };
         let clause = unbroken(self.clause, &fails, &breaks)?;
-        let Going {
-            frames,
+        let MemberContext {
+            obligations,
             object,
-            read,
+            progress,
             ..
-        } = self.going;
+        } = self.context;
         // Whether there is one is all that a single way is asked for.
         let refinements = if self.most == 1 { 0 } else { REFINED };
-        let ending = frames.some_ending(object, read, &clause, refinements);
-        ending.map(|ending| ending.cost)
+        let completion = obligations.some_completion(object, progress, &clause, refinements);
+        completion.map(|completion| completion.cost)
     }
 
     /// Looks for sets of choices that are enough: those in `made`, and some of those in `open`.
     fn visit(&mut self, mut made: Vec<usize>, mut open: Vec<usize>) {
-        let rules = &self.going.frames.rules;
+        let rules = &self.context.obligations.rules;
         let is_known = |set: &Vec<usize>| set.iter().all(|i| made.contains(i));
         let is_generous = self.tried < self.cheaper;
         if self.out.len() >= self.most || !is_generous && self.enough.iter().any(is_known) {
@@ -211,7 +217,7 @@ impl Search<'_, '_> {
             }
             if let Some(end) = self.end(&made) {
                 self.enough.push(made.clone());
-                self.out.push(MemberWay {
+                self.out.push(MemberStep {
                     demands,
                     value,
                     end,

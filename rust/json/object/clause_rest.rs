@@ -1,4 +1,5 @@
-//! What is left of a clause once it is known that some rules fail, and that some sets of rules are broken.
+//! The rest of a clause once it is known that some rules fail, and that some sets of rules are
+//! broken.
 
 use rustc_hash::FxHashMap;
 
@@ -12,65 +13,65 @@ pub(super) fn unbroken(
     fails: &impl Fn(u32) -> bool,
     breaks: &impl Fn(&[u32]) -> bool,
 ) -> Option<Clause> {
-    match (Rest { fails, breaks }).of(clause, &mut FxHashMap::default()) {
-        Left::All => Some(clause.clone()),
-        Left::Some(left) => Some(left),
-        Left::Nothing => None,
+    match (RestFinder { fails, breaks }).of(clause, &mut FxHashMap::default()) {
+        ClauseRest::All => Some(clause.clone()),
+        ClauseRest::Some(left) => Some(left),
+        ClauseRest::Nothing => None,
     }
 }
 
 /// What is left of a clause, or of a list of them.
 #[derive(Clone)]
-enum Left<T> {
+enum ClauseRest<T> {
     All,
     Some(T),
     Nothing,
 }
 
 /// What is left of nested clauses if some rules fail and some sets of rules are broken.
-struct Rest<'f, F, B> {
+struct RestFinder<'f, F, B> {
     fails: &'f F,
     breaks: &'f B,
 }
 
 /// What is left of the lists that were met, by their places.
-type Lefts = FxHashMap<*const Clause, Left<Alternatives>>;
+type KnownRests = FxHashMap<*const Clause, ClauseRest<Alternatives>>;
 
-impl<F: Fn(u32) -> bool, B: Fn(&[u32]) -> bool> Rest<'_, F, B> {
-    fn of(&self, clause: &Clause, lefts: &mut Lefts) -> Left<Clause> {
+impl<F: Fn(u32) -> bool, B: Fn(&[u32]) -> bool> RestFinder<'_, F, B> {
+    fn of(&self, clause: &Clause, lefts: &mut KnownRests) -> ClauseRest<Clause> {
         work::spend(clause.work());
         if clause.rules.iter().any(|&rule| (self.fails)(rule)) {
-            return Left::Nothing;
+            return ClauseRest::Nothing;
         }
         // Most of a deep clause stays, and is shared.
         let mut is_all = true;
         let mut ors = Vec::with_capacity(clause.ors.len());
         for or in &clause.ors {
             match self.of_list(or, lefts) {
-                Left::All => ors.push(or.clone()),
-                Left::Some(left) => {
+                ClauseRest::All => ors.push(or.clone()),
+                ClauseRest::Some(left) => {
                     is_all = false;
                     // One that asks for nothing is met.
                     if !left.contains(&Clause::default()) {
                         ors.push(left);
                     }
                 }
-                Left::Nothing => return Left::Nothing,
+                ClauseRest::Nothing => return ClauseRest::Nothing,
             }
         }
         let nots = clause.nots.iter().filter(|not| !(self.breaks)(not));
         let nots: Box<[Box<[u32]>]> = nots.cloned().collect();
         if is_all && nots.len() == clause.nots.len() {
-            return Left::All;
+            return ClauseRest::All;
         }
-        Left::Some(Clause {
+        ClauseRest::Some(Clause {
             rules: clause.rules.clone(),
             nots,
             ors: ors.into(),
         })
     }
 
-    fn of_list(&self, or: &Alternatives, lefts: &mut Lefts) -> Left<Alternatives> {
+    fn of_list(&self, or: &Alternatives, lefts: &mut KnownRests) -> ClauseRest<Alternatives> {
         if let Some(known) = lefts.get(&or.place()) {
             return known.clone();
         }
@@ -78,15 +79,15 @@ impl<F: Fn(u32) -> bool, B: Fn(&[u32]) -> bool> Rest<'_, F, B> {
         for (i, inner) in or.iter().enumerate() {
             let before = || or[..i].to_vec();
             match self.of(inner, lefts) {
-                Left::All => left.iter_mut().for_each(|left| left.push(inner.clone())),
-                Left::Some(less) => left.get_or_insert_with(before).push(less),
-                Left::Nothing => _ = left.get_or_insert_with(before),
+                ClauseRest::All => left.iter_mut().for_each(|left| left.push(inner.clone())),
+                ClauseRest::Some(less) => left.get_or_insert_with(before).push(less),
+                ClauseRest::Nothing => _ = left.get_or_insert_with(before),
             }
         }
         let left = match left {
-            None => Left::All,
-            Some(left) if left.is_empty() => Left::Nothing,
-            Some(left) => Left::Some(left.into()),
+            None => ClauseRest::All,
+            Some(left) if left.is_empty() => ClauseRest::Nothing,
+            Some(left) => ClauseRest::Some(left.into()),
         };
         lefts.insert(or.place(), left.clone());
         left

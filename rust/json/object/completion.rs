@@ -3,12 +3,12 @@
 //! Rules that must hold ask for keys; rules that must fail ask for something that breaks them: a
 //! key that does not come, a member with a value that it forbids, or one member too many. What is
 //! missing already breaks most of them. For the others the members that could do it are tried, the
-//! cheapest ending first.
+//! cheapest completion first.
 
 use crate::json::cost::{NEVER, add, key_bytes};
 use crate::json::formula::{Clause, FormulaId};
 use crate::json::object::keys::Key;
-use crate::json::object::progress::Read;
+use crate::json::object::progress::ObjectProgress;
 use crate::json::object::shape::Shape;
 use crate::json::rules::Rules;
 use crate::json::texts::TextId;
@@ -16,7 +16,7 @@ use crate::work;
 
 /// A way to finish an object.
 #[derive(Clone, Debug)]
-pub(crate) struct Ending {
+pub(crate) struct ObjectCompletion {
     /// From after a member or the opening brace, closing brace included.
     pub(crate) cost: u64,
     /// The members to come, in order.
@@ -25,7 +25,7 @@ pub(crate) struct Ending {
 
 /// A way in which an object can go on with the value of a member.
 #[derive(Debug)]
-pub(crate) struct MemberWay {
+pub(crate) struct MemberStep {
     /// What the value must satisfy, part by part.
     pub(crate) demands: Vec<FormulaId>,
     /// All of it.
@@ -34,30 +34,30 @@ pub(crate) struct MemberWay {
     pub(crate) end: u64,
 }
 
-/// Drafts that are looked at once an ending is known, for a cheaper one.
+/// Drafts that are looked at once a completion is known, for a cheaper one.
 pub(crate) const REFINED: usize = 64;
 
-/// What an ending has to satisfy.
-pub(crate) struct Question<'a> {
+/// What a completion has to satisfy.
+pub(crate) struct ObjectGoal<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) shape: &'a Shape,
-    pub(crate) read: &'a Read,
+    pub(crate) progress: &'a ObjectProgress,
     pub(crate) clause: &'a Clause,
     /// The bytes of a value.
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
-    /// Drafts that are looked at once an ending is known, for a cheaper one.
+    /// Drafts that are looked at once a completion is known, for a cheaper one.
     pub(crate) refinements: usize,
 }
 
 /// Members to come, and what has been decided about them.
 #[derive(Clone)]
-struct Draft<'a> {
+struct MemberDraft<'a> {
     /// Sorted.
     members: Vec<(Key, FormulaId)>,
     /// The members' bytes, without commas.
     bytes: u64,
     /// These rules hold.
-    must: Vec<u32>,
+    holding: Vec<u32>,
     /// Of each of these sets of rules, one fails.
     nots: Vec<&'a [u32]>,
     /// Which of them the value of a member breaks, as far as that is known.
@@ -79,20 +79,20 @@ enum Change {
     Break(Key, FormulaId),
 }
 
-struct Search<'q, 'a> {
-    question: &'q Question<'a>,
-    best: Option<(u64, Draft<'a>)>,
-    /// Drafts that are still looked at once an ending is known, for a cheaper one.
+struct MemberSearch<'q, 'a> {
+    question: &'q ObjectGoal<'a>,
+    best: Option<(u64, MemberDraft<'a>)>,
+    /// Drafts that are still looked at once a completion is known, for a cheaper one.
     refinements: usize,
 }
 
-impl<'a> Question<'a> {
-    /// The cheapest ending.
-    pub(crate) fn ending(&self) -> Option<Ending> {
-        let mut draft = Draft {
+impl<'a> ObjectGoal<'a> {
+    /// The cheapest completion.
+    pub(crate) fn completion(&self) -> Option<ObjectCompletion> {
+        let mut draft = MemberDraft {
             members: Vec::new(),
             bytes: 0,
-            must: Vec::new(),
+            holding: Vec::new(),
             nots: Vec::new(),
             broken: Vec::new(),
             ors: Vec::new(),
@@ -100,27 +100,27 @@ impl<'a> Question<'a> {
             most: None,
         };
         self.commit(&mut draft, self.clause)?;
-        let mut search = Search {
+        let mut search = MemberSearch {
             question: self,
             best: None,
             refinements: self.refinements,
         };
         search.visit(draft);
         let (_, draft) = search.best?;
-        Some(Ending {
+        Some(ObjectCompletion {
             cost: self.total(&draft),
             members: draft.members,
         })
     }
 
     /// Adds what a clause asks for; `None` if that cannot be.
-    fn commit(&self, draft: &mut Draft<'a>, clause: &'a Clause) -> Option<()> {
+    fn commit(&self, draft: &mut MemberDraft<'a>, clause: &'a Clause) -> Option<()> {
         for &rule in &clause.rules {
             work::spend(1 + draft.members.len());
-            if draft.must.contains(&rule) {
+            if draft.holding.contains(&rule) {
                 continue;
             }
-            draft.must.push(rule);
+            draft.holding.push(rule);
             let counts = self.rules.object(rule);
             draft.least = draft.least.max(counts.min);
             draft.most = [draft.most, counts.max].into_iter().flatten().min();
@@ -131,7 +131,7 @@ impl<'a> Question<'a> {
             }
         }
         for &rule in &clause.rules {
-            for key in self.read.missing(self.shape, rule) {
+            for key in self.progress.missing(self.shape, rule) {
                 self.require(draft, key)?;
             }
         }
@@ -146,8 +146,8 @@ impl<'a> Question<'a> {
         Some(())
     }
 
-    fn value(&self, draft: &Draft, key: Key) -> FormulaId {
-        let demands = self.shape.demands(self.rules, &draft.must, key);
+    fn value(&self, draft: &MemberDraft, key: Key) -> FormulaId {
+        let demands = self.shape.demands(self.rules, &draft.holding, key);
         self.rules.formulas.and(&demands)
     }
 
@@ -159,7 +159,7 @@ impl<'a> Question<'a> {
     }
 
     /// Adds a member, unless it is there; `None` if it cannot come.
-    fn require(&self, draft: &mut Draft, key: Key) -> Option<()> {
+    fn require(&self, draft: &mut MemberDraft, key: Key) -> Option<()> {
         if draft.has(key) {
             return Some(());
         }
@@ -167,9 +167,9 @@ impl<'a> Question<'a> {
     }
 
     /// The members' bytes if one has this value; `None` if it cannot.
-    fn bytes_with(&self, draft: &Draft, key: Key, value: FormulaId) -> Option<u64> {
+    fn bytes_with(&self, draft: &MemberDraft, key: Key, value: FormulaId) -> Option<u64> {
         let cost = (self.cost)(value);
-        if cost == NEVER || !self.read.is_open(key) {
+        if cost == NEVER || !self.progress.is_open(key) {
             return None;
         }
         Some(match draft.value(key) {
@@ -185,7 +185,7 @@ impl<'a> Question<'a> {
     }
 
     /// Adds a member with a value, or gives the one that is there another value.
-    fn set(&self, draft: &mut Draft, key: Key, value: FormulaId) -> Option<()> {
+    fn set(&self, draft: &mut MemberDraft, key: Key, value: FormulaId) -> Option<()> {
         draft.bytes = self.bytes_with(draft, key, value)?;
         work::spend(1 + draft.nots.len());
         for (not, broken) in draft.nots.iter().zip(&mut draft.broken) {
@@ -198,30 +198,30 @@ impl<'a> Question<'a> {
         Some(())
     }
 
-    fn total(&self, draft: &Draft) -> u64 {
+    fn total(&self, draft: &MemberDraft) -> u64 {
         self.total_of(draft.bytes, draft.members.len() as u64)
     }
 
     fn total_of(&self, bytes: u64, members: u64) -> u64 {
-        let commas = match self.read.is_nothing() {
+        let commas = match self.progress.is_nothing() {
             true => members.saturating_sub(1),
             false => members,
         };
         add(add(bytes, 1), commas * self.rules.separator)
     }
 
-    fn count(&self, draft: &Draft) -> u64 {
-        self.read.count + draft.members.len() as u64
+    fn count(&self, draft: &MemberDraft) -> u64 {
+        self.progress.count + draft.members.len() as u64
     }
 
     /// Whether a rule fails if the object ends after the draft's members.
-    fn fails(&self, draft: &Draft, rule: u32) -> bool {
+    fn fails(&self, draft: &MemberDraft, rule: u32) -> bool {
         work::spend(1);
-        let has = |key: Key| self.read.has(key) || draft.has(key);
+        let has = |key: Key| self.progress.has(key) || draft.has(key);
         let counts = self.rules.object(rule);
         let count = self.count(draft).max(draft.least);
         let dependent = &self.shape.required(rule).dependent;
-        let mut missing = self.read.missing(self.shape, rule);
+        let mut missing = self.progress.missing(self.shape, rule);
         missing.any(|key| !draft.has(key))
             || counts.min > count
             || counts.max.is_some_and(|max| count > max)
@@ -231,10 +231,10 @@ impl<'a> Question<'a> {
     }
 
     /// Whether a clause holds without anything more.
-    fn is_met(&self, draft: &Draft, clause: &Clause) -> bool {
+    fn is_met(&self, draft: &MemberDraft, clause: &Clause) -> bool {
         work::spend(clause.rules.len() + clause.nots.len());
         clause.ors.is_empty()
-            && clause.rules.iter().all(|rule| draft.must.contains(rule))
+            && clause.rules.iter().all(|rule| draft.holding.contains(rule))
             && clause
                 .nots
                 .iter()
@@ -242,17 +242,17 @@ impl<'a> Question<'a> {
     }
 
     /// Adds what the members that are there require; `None` if that cannot come.
-    fn close(&self, draft: &mut Draft) -> Option<()> {
+    fn close(&self, draft: &mut MemberDraft) -> Option<()> {
         if !self.shape.has_dependent {
             return Some(());
         }
         loop {
             let before = draft.members.len();
-            for i in 0..draft.must.len() {
-                work::spend(1 + self.shape.required(draft.must[i]).dependent.len());
-                for (of, needs) in &self.shape.required(draft.must[i]).dependent {
-                    if self.read.has(*of) || draft.has(*of) {
-                        for &need in needs.iter().filter(|&&need| !self.read.has(need)) {
+            for i in 0..draft.holding.len() {
+                work::spend(1 + self.shape.required(draft.holding[i]).dependent.len());
+                for (of, needs) in &self.shape.required(draft.holding[i]).dependent {
+                    if self.progress.has(*of) || draft.has(*of) {
+                        for &need in needs.iter().filter(|&&need| !self.progress.has(need)) {
                             self.require(draft, need)?;
                         }
                     }
@@ -265,13 +265,13 @@ impl<'a> Question<'a> {
     }
 
     /// The cheapest key of a class that is not there yet.
-    fn fresh(&self, draft: &Draft, class: u16) -> Option<Key> {
+    fn fresh(&self, draft: &MemberDraft, class: u16) -> Option<Key> {
         let is_here = |key: &&Key| matches!(key, Key::Other(_, c) if *c == class);
-        let read = self.read.others.iter().filter(is_here);
+        let read = self.progress.others.iter().filter(is_here);
         // A key that has come but is not known may be any: so one word less is left.
         let unknown = Key::Other(TextId::WHATEVER, class);
         let skip = self
-            .read
+            .progress
             .others
             .iter()
             .filter(|&&key| key == unknown)
@@ -287,12 +287,12 @@ impl<'a> Question<'a> {
         let is_named = |key: &Key| self.shape.wanted.binary_search(key).is_ok();
         let mut free = keys
             .iter()
-            .filter(|&&key| self.read.is_open(key) && !draft.has(key) && !is_named(&key));
+            .filter(|&&key| self.progress.is_open(key) && !draft.has(key) && !is_named(&key));
         free.nth(skip).copied()
     }
 }
 
-impl Draft<'_> {
+impl MemberDraft<'_> {
     fn find(&self, key: Key) -> Result<usize, usize> {
         self.members.binary_search_by_key(&key, |member| member.0)
     }
@@ -306,8 +306,8 @@ impl Draft<'_> {
     }
 }
 
-impl<'a> Search<'_, 'a> {
-    fn visit(&mut self, mut draft: Draft<'a>) {
+impl<'a> MemberSearch<'_, 'a> {
+    fn visit(&mut self, mut draft: MemberDraft<'a>) {
         let question = self.question;
         if self.best.is_some() {
             match self.refinements.checked_sub(1) {
@@ -317,7 +317,7 @@ impl<'a> Search<'_, 'a> {
         }
         // A draft is copied, and most members are looked at.
         work::spend(4 * (1 + draft.members.len() + draft.nots.len() + draft.ors.len()));
-        work::spend(draft.must.len());
+        work::spend(draft.holding.len());
         if question.close(&mut draft).is_none() {
             return;
         }
@@ -349,13 +349,13 @@ impl<'a> Search<'_, 'a> {
     }
 
     /// Tries all of some clauses, the one that costs the least first.
-    fn meet_one(&mut self, draft: &Draft<'a>, or: &'a [Clause]) {
+    fn meet_one(&mut self, draft: &MemberDraft<'a>, or: &'a [Clause]) {
         let ways = or.iter().filter_map(|clause| {
             let mut next = draft.clone();
             self.question.commit(&mut next, clause)?;
             Some((self.question.total(&next), next))
         });
-        let mut ways: Vec<(u64, Draft<'a>)> = ways.collect();
+        let mut ways: Vec<(u64, MemberDraft<'a>)> = ways.collect();
         // What must hold is soon decided, what must fail takes a search.
         ways.sort_by_key(|(total, draft)| (*total, draft.nots.len()));
         for (total, way) in ways {
@@ -367,7 +367,7 @@ impl<'a> Search<'_, 'a> {
     }
 
     /// Tries all ways to make one of some rules fail, the cheapest first.
-    fn break_one(&mut self, draft: &Draft<'a>, i: usize, rules: &[u32]) {
+    fn break_one(&mut self, draft: &MemberDraft<'a>, i: usize, rules: &[u32]) {
         let mut ways = Vec::new();
         for &rule in rules {
             self.ways_to_break(draft, rule, &mut ways);
@@ -396,7 +396,7 @@ impl<'a> Search<'_, 'a> {
         }
     }
 
-    fn ways_to_break(&self, draft: &Draft<'a>, rule: u32, out: &mut Vec<(u64, Change)>) {
+    fn ways_to_break(&self, draft: &MemberDraft<'a>, rule: u32, out: &mut Vec<(u64, Change)>) {
         let question = self.question;
         let formulas = &question.rules.formulas;
         let members = draft.members.len() as u64;
@@ -413,7 +413,7 @@ impl<'a> Search<'_, 'a> {
         for (of, needs) in &question.shape.required(rule).dependent {
             let open = needs
                 .iter()
-                .any(|&need| !question.read.has(need) && !draft.has(need));
+                .any(|&need| !question.progress.has(need) && !draft.has(need));
             if open && !draft.has(*of) {
                 push(*of, question.value(draft, *of), Change::Add(*of));
             }
@@ -437,13 +437,13 @@ impl<'a> Search<'_, 'a> {
 
     /// The keys that can come: those in the draft, the declared ones, and one of each class; but
     /// for those that are `free`.
-    fn candidates(&self, draft: &Draft, free: impl Fn(Key) -> bool) -> Vec<Key> {
+    fn candidates(&self, draft: &MemberDraft, free: impl Fn(Key) -> bool) -> Vec<Key> {
         let question = self.question;
         let shape = question.shape;
         let drafted = draft.members.iter().map(|member| member.0);
-        let declared = (question.read.rank..shape.keys.len() as u32).map(Key::Declared);
+        let declared = (question.progress.rank..shape.keys.len() as u32).map(Key::Declared);
         let others = declared.chain(shape.wanted.iter().copied());
-        let open = others.filter(|&key| question.read.is_open(key) && !draft.has(key));
+        let open = others.filter(|&key| question.progress.is_open(key) && !draft.has(key));
         work::spend(shape.keys.len() + shape.wanted.len() + draft.members.len());
         let mut all: Vec<Key> = drafted.chain(open).filter(|&key| !free(key)).collect();
         for class in 0..shape.classes.len() as u16 {
@@ -456,7 +456,7 @@ impl<'a> Search<'_, 'a> {
     }
 
     /// Adds one more member, whichever.
-    fn fill(&mut self, draft: &Draft<'a>) {
+    fn fill(&mut self, draft: &MemberDraft<'a>) {
         let question = self.question;
         let mut keys: Vec<(u64, Key)> = Vec::new();
         for key in self.candidates(draft, |_| false) {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::json::cost::key_bytes;
 use crate::json::formula::FormulaId;
-use crate::json::object::keys::{Key, KeyTable, Known};
+use crate::json::object::keys::{Key, KeyTable, KnownKey};
 use crate::json::object::shape::{KeyClass, Required, Shape};
 use crate::json::rules::{ObjectRule, Rules};
 use crate::regex::node::NodeId;
@@ -85,12 +85,12 @@ impl Shape {
         shape.wanted.sort_unstable();
         shape.wanted.dedup();
         let declared = shape.keys.iter().zip(0..);
-        let declared = declared.map(|(key, rank)| (key.to_string(), Known::Declared(rank)));
+        let declared = declared.map(|(key, rank)| (key.to_string(), KnownKey::Declared(rank)));
         let wanted = shape.wanted.iter().map(|&key| {
             let Key::Other(text, _) = key else {
                 unreachable!("declared keys are not wanted")
             };
-            (rules.texts.spell(text), Known::Wanted(key))
+            (rules.texts.spell(text), KnownKey::Wanted(key))
         });
         shape.table = KeyTable::new(declared.chain(wanted));
         shape

@@ -13,22 +13,22 @@ pub(crate) enum Key {
 
 /// What an object knows of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Known {
+pub(crate) enum KnownKey {
     /// It is declared, with this rank.
     Declared(u32),
     /// It is not declared but named by some rule, and has not come.
     Wanted(Key),
     /// It is not declared, and has come.
-    Taken,
+    Used,
 }
 
-impl Known {
+impl KnownKey {
     /// The key, unless it has come.
     pub(crate) fn key(self) -> Option<Key> {
         match self {
-            Known::Declared(rank) => Some(Key::Declared(rank)),
-            Known::Wanted(key) => Some(key),
-            Known::Taken => None,
+            KnownKey::Declared(rank) => Some(Key::Declared(rank)),
+            KnownKey::Wanted(key) => Some(key),
+            KnownKey::Used => None,
         }
     }
 }
@@ -37,7 +37,7 @@ impl Known {
 #[derive(Debug)]
 pub(crate) struct KeyTable {
     /// Sorted by text, without duplicates.
-    entries: Box<[(Box<str>, Known)]>,
+    entries: Box<[(Box<str>, KnownKey)]>,
 }
 
 /// The keys that begin with what has been read of a key: a range of the table.
@@ -50,8 +50,8 @@ pub(crate) struct Prefix {
 }
 
 impl KeyTable {
-    pub(crate) fn new(entries: impl IntoIterator<Item = (String, Known)>) -> Self {
-        let mut entries: Vec<(Box<str>, Known)> = entries
+    pub(crate) fn new(entries: impl IntoIterator<Item = (String, KnownKey)>) -> Self {
+        let mut entries: Vec<(Box<str>, KnownKey)> = entries
             .into_iter()
             .map(|(key, known)| (key.into(), known))
             .collect();
@@ -67,8 +67,9 @@ impl KeyTable {
     }
 
     /// With more keys, which replace those of the same text.
-    pub(crate) fn with(&self, more: impl Iterator<Item = (String, Known)>) -> Self {
-        let more: Vec<(Box<str>, Known)> = more.map(|(key, known)| (key.into(), known)).collect();
+    pub(crate) fn with(&self, more: impl Iterator<Item = (String, KnownKey)>) -> Self {
+        let more: Vec<(Box<str>, KnownKey)> =
+            more.map(|(key, known)| (key.into(), known)).collect();
         let known = self
             .entries
             .iter()
@@ -90,7 +91,7 @@ impl KeyTable {
         })
     }
 
-    fn range(&self, prefix: Prefix) -> &[(Box<str>, Known)] {
+    fn range(&self, prefix: Prefix) -> &[(Box<str>, KnownKey)] {
         &self.entries[prefix.lo as usize..prefix.hi as usize]
     }
 
@@ -115,7 +116,7 @@ impl KeyTable {
     }
 
     /// What is known of the key that has been read, if it ends here.
-    pub(crate) fn whole(&self, prefix: Prefix) -> Option<Known> {
+    pub(crate) fn whole(&self, prefix: Prefix) -> Option<KnownKey> {
         let (key, known) = &self.range(prefix)[0];
         (key.len() == prefix.depth as usize).then_some(*known)
     }
@@ -141,7 +142,7 @@ impl KeyTable {
     }
 
     /// What is known of the keys that go on from here, each with what is left of its text.
-    pub(crate) fn ahead(&self, prefix: Prefix) -> impl Iterator<Item = (Known, &str)> {
+    pub(crate) fn ahead(&self, prefix: Prefix) -> impl Iterator<Item = (KnownKey, &str)> {
         let range = self.range(prefix).iter();
         range.map(move |(key, known)| (*known, &key[prefix.depth as usize..]))
     }
@@ -160,15 +161,15 @@ mod tests {
     #[test]
     fn prefixes_are_ranges() {
         let table = KeyTable::new([
-            ("name".to_owned(), Known::Declared(0)),
-            ("né".to_owned(), Known::Declared(1)),
-            ("n".to_owned(), Known::Declared(2)),
-            ("age".to_owned(), Known::Declared(3)),
-            ("nap".to_owned(), Known::Taken),
+            ("name".to_owned(), KnownKey::Declared(0)),
+            ("né".to_owned(), KnownKey::Declared(1)),
+            ("n".to_owned(), KnownKey::Declared(2)),
+            ("age".to_owned(), KnownKey::Declared(3)),
+            ("nap".to_owned(), KnownKey::Used),
         ]);
         let n = table.step(table.start().unwrap(), 'n').unwrap();
         assert_eq!(table.text(n), "n");
-        assert_eq!(table.whole(n), Some(Known::Declared(2)));
+        assert_eq!(table.whole(n), Some(KnownKey::Declared(2)));
         let na = table.step(n, 'a').unwrap();
         assert_eq!(table.whole(na), None);
         assert_eq!(
@@ -178,12 +179,12 @@ mod tests {
         assert!(table.next_chars(na).eq(['m', 'p']));
         assert_eq!(
             table.whole(table.step(na, 'p').unwrap()),
-            Some(Known::Taken)
+            Some(KnownKey::Used)
         );
         assert_eq!(table.step(na, 'x'), None);
         assert_eq!(
             table.whole(table.step(n, 'é').unwrap()),
-            Some(Known::Declared(1))
+            Some(KnownKey::Declared(1))
         );
         assert_eq!(table.step(n, 'e'), None);
     }

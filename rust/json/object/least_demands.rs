@@ -1,4 +1,4 @@
-//! Lists of demands of which one is satisfied.
+//! The least lists of demands of which one must be satisfied.
 
 use crate::json::formula::FormulaId;
 use crate::json::rules::Rules;

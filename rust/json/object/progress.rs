@@ -7,7 +7,7 @@ use crate::json::texts::TextId;
 
 /// What has been read of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Read {
+pub(crate) struct ObjectProgress {
     /// Keys come in order: declared keys of lower rank are past.
     pub(super) rank: u32,
     /// A bit for each declared key that was read, where that matters.
@@ -27,20 +27,20 @@ pub(crate) fn set_bit(bits: &mut [u64], i: u32) {
     bits[i as usize / 64] |= 1 << (i % 64);
 }
 
-impl Read {
-    pub(crate) fn nothing(shape: &Shape, ordered: bool) -> Read {
+impl ObjectProgress {
+    pub(crate) fn nothing(shape: &Shape, ordered: bool) -> ObjectProgress {
         let words = match ordered && !shape.has_dependent {
             true => 0,
             false => shape.keys.len().div_ceil(64),
         };
-        Read {
+        ObjectProgress {
             used: vec![0; words].into(),
-            ..Read::default()
+            ..ObjectProgress::default()
         }
     }
 
     /// What has been read after one more member.
-    pub(crate) fn with(&self, shape: &Shape, ordered: bool, key: Key) -> Read {
+    pub(crate) fn with(&self, shape: &Shape, ordered: bool, key: Key) -> ObjectProgress {
         let mut next = self.clone();
         next.count = (self.count + 1).min(shape.counted);
         match key {

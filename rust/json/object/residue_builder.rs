@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::json::formula::{Clause, Formula, FormulaId, ObjectRuleId};
 use crate::json::object::keys::Key;
-use crate::json::object::residues::{Choice, Residues, Slot, Step, To};
+use crate::json::object::residues::{ResidueChoice, ResidueStep, ResidueTarget, Residues, Slot};
 use crate::json::object::shape::Shape;
 use crate::json::rules::Rules;
 use crate::json::texts::TextId;
@@ -32,7 +32,7 @@ pub(super) struct Interest {
     pub(super) required: bool,
 }
 
-pub(super) struct Builder<'a> {
+pub(super) struct ResidueBuilder<'a> {
     pub(super) rules: &'a Rules,
     pub(super) shape: &'a Shape,
     /// The rules that hold in any case, in order.
@@ -47,7 +47,7 @@ pub(super) struct Builder<'a> {
     pub(super) spans: FxHashMap<FormulaId, (u32, u32)>,
     /// The first slots that formulas look at.
     pub(super) first: FxHashMap<FormulaId, usize>,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<ResidueStep>,
     /// The steps of each slot.
     pub(super) known: Vec<Vec<(FormulaId, u32)>>,
     pub(super) numbers: FxHashMap<(usize, FormulaId), u32>,
@@ -63,7 +63,7 @@ impl Rules {
         if let Some(known) = shape.residues.lock().get(&formula) {
             return known.clone();
         }
-        let found = Builder::new(self, shape).build(formula);
+        let found = ResidueBuilder::new(self, shape).build(formula);
         let bytes = found.as_ref().map_or(0, Residues::bytes);
         work::hold(64 + bytes);
         let found = found.map(Arc::new);
@@ -72,7 +72,7 @@ impl Rules {
     }
 
     /// Whether a formula is more than alternatives of rules that hold. Where a few must fail for their
-    /// values, the search for an ending looks at fewer values than a diagram does.
+    /// values, the search for a completion looks at fewer values than a diagram does.
     fn is_nested(&self, formula: FormulaId) -> bool {
         let is_nested = |clause: &Clause| {
             let mut failing = clause.nots.iter().flatten().peekable();
@@ -89,9 +89,9 @@ impl Rules {
     }
 }
 
-impl<'a> Builder<'a> {
+impl<'a> ResidueBuilder<'a> {
     fn new(rules: &'a Rules, shape: &'a Shape) -> Self {
-        Builder {
+        ResidueBuilder {
             rules,
             shape,
             certain: Vec::new(),
@@ -144,14 +144,14 @@ impl<'a> Builder<'a> {
     }
 
     /// With the steps by rising slots.
-    fn sorted(self, start: To, fixed: Vec<(Key, FormulaId)>) -> Residues {
+    fn sorted(self, start: ResidueTarget, fixed: Vec<(Key, FormulaId)>) -> Residues {
         let mut place = vec![0; self.steps.len()];
         let in_order = self.known.iter().flatten().map(|known| known.1);
         for (new, old) in in_order.enumerate() {
             place[old as usize] = new as u32;
         }
-        let moved = |to: To| match to {
-            To::Step(step) => To::Step(place[step as usize]),
+        let moved = |to: ResidueTarget| match to {
+            ResidueTarget::Step(step) => ResidueTarget::Step(place[step as usize]),
             other => other,
         };
         let mut steps = self.steps;
@@ -202,10 +202,10 @@ impl<'a> Builder<'a> {
     }
 
     /// The step at which a residue goes on from a slot.
-    fn target(&mut self, id: FormulaId, from: usize) -> To {
+    fn target(&mut self, id: FormulaId, from: usize) -> ResidueTarget {
         match id {
-            FormulaId::TRUE => return To::Done,
-            FormulaId::FALSE => return To::Dead,
+            FormulaId::TRUE => return ResidueTarget::Done,
+            FormulaId::FALSE => return ResidueTarget::Dead,
             _ => {}
         }
         let mut slot = self.first(id).max(from);
@@ -216,14 +216,14 @@ impl<'a> Builder<'a> {
         let number = *self.numbers.entry((slot, id)).or_insert(next);
         if number == next {
             self.known[slot].push((id, number));
-            self.steps.push(Step {
+            self.steps.push(ResidueStep {
                 slot,
-                absent: To::Dead,
-                kept: To::Dead,
+                absent: ResidueTarget::Dead,
+                kept: ResidueTarget::Dead,
                 choices: Vec::new(),
             });
         }
-        To::Step(number)
+        ResidueTarget::Step(number)
     }
 
     /// The rules of a residue that look at a slot, with what they want there.
@@ -324,14 +324,14 @@ impl<'a> Builder<'a> {
             Slot::Next(class) | Slot::Fresh(class, _) => Key::Other(TextId::WHATEVER, class),
         };
         let base = self.base(key);
-        let mut choices: Vec<Choice> = Vec::new();
+        let mut choices: Vec<ResidueChoice> = Vec::new();
         for (demands, fails) in self.choices(&interested, base)? {
             let residue = self.residue(id, slot, &fails);
             let to = self.target(residue, slot + 1);
-            if to != To::Dead {
+            if to != ResidueTarget::Dead {
                 let value = self.rules.formulas.and(&[&[base], &demands[..]].concat());
                 if value != FormulaId::FALSE {
-                    choices.push(Choice { demands, value, to });
+                    choices.push(ResidueChoice { demands, value, to });
                 }
             }
         }
@@ -414,8 +414,8 @@ impl<'a> Builder<'a> {
     }
 
     /// Choices without those that demand more than others and lead nowhere else.
-    fn merged(&self, base: FormulaId, choices: Vec<Choice>) -> Vec<Choice> {
-        let mut by_target: Vec<(To, Vec<Vec<FormulaId>>)> = Vec::new();
+    fn merged(&self, base: FormulaId, choices: Vec<ResidueChoice>) -> Vec<ResidueChoice> {
+        let mut by_target: Vec<(ResidueTarget, Vec<Vec<FormulaId>>)> = Vec::new();
         for choice in choices {
             work::spend(1 + by_target.len());
             match by_target.iter_mut().find(|(to, _)| *to == choice.to) {
@@ -428,7 +428,7 @@ impl<'a> Builder<'a> {
         for (to, all) in by_target {
             for demands in self.rules.least(all) {
                 let value = formulas.and(&[&[base], &demands[..]].concat());
-                out.push(Choice { demands, value, to });
+                out.push(ResidueChoice { demands, value, to });
             }
         }
         out

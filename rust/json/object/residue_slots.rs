@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::json::formula::{Formula, FormulaId, Kind, ObjectRuleId};
 use crate::json::object::keys::Key;
-use crate::json::object::residue_builder::{Builder, Interest};
+use crate::json::object::residue_builder::{Interest, ResidueBuilder};
 use crate::json::object::residues::Slot;
 use crate::json::texts::TextId;
 use crate::work;
@@ -15,7 +15,7 @@ use crate::work;
 /// Undeclared keys of one class that come in order to break rules.
 const MOST_FRESH: usize = 3;
 
-impl Builder<'_> {
+impl ResidueBuilder<'_> {
     /// The rules of a formula in an order that keeps together what belongs together: assertions
     /// before what is nested beside them.
     pub(super) fn visit(
@@ -243,7 +243,7 @@ impl Builder<'_> {
     }
 
     /// Whether a demand tells kinds of values apart and nothing else: a diagram weighs all values that
-    /// tell its steps apart, also those that a search for one ending would never look at.
+    /// tell its steps apart, also those that a search for one completion would never look at.
     fn is_soon_weighed(&self, demand: FormulaId) -> bool {
         Kind::ALL.into_iter().all(|kind| {
             let of_kind = self.rules.formulas.of_kind(demand, kind);

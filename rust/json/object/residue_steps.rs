@@ -1,14 +1,15 @@
-//! How an object whose formula is followed as residues can go on, and end.
+//! Steps of an object whose formula is followed as residues: how it can go on, and how it can be
+//! finished.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
 
 use crate::json::cost::{NEVER, add, key_bytes};
 use crate::json::formula::FormulaId;
-use crate::json::object::completion::{Ending, MemberWay};
+use crate::json::object::completion::{MemberStep, ObjectCompletion};
 use crate::json::object::keys::Key;
-use crate::json::object::progress::Read;
-use crate::json::object::residues::{Residues, Slot, Step, To};
+use crate::json::object::progress::ObjectProgress;
+use crate::json::object::residues::{ResidueStep, ResidueTarget, Residues, Slot};
 use crate::json::object::shape::Shape;
 use crate::json::rules::Rules;
 use crate::json::texts::TextId;
@@ -27,11 +28,11 @@ enum Stand {
 
 /// Residues from where an object has been read to.
 #[derive(Debug)]
-pub(crate) struct Course<'a> {
+pub(crate) struct ResidueCourse<'a> {
     rules: &'a Rules,
     shape: &'a Shape,
     residues: Arc<Residues>,
-    read: &'a Read,
+    progress: &'a ObjectProgress,
     ordered: bool,
     stands: Vec<Stand>,
     /// The bytes of each step's choices, one after the other.
@@ -41,12 +42,12 @@ pub(crate) struct Course<'a> {
     /// The bytes of the keys that must come and that no step asks about.
     fixed: Vec<u64>,
     /// If no key is passed over that may come now.
-    ends: OnceCell<Ends>,
+    ends: OnceCell<ResidueCosts>,
 }
 
 /// The fewest bytes of the members to come.
 #[derive(Debug)]
-struct Ends {
+struct ResidueCosts {
     /// From each step on.
     after: Vec<u64>,
     /// Up to each step.
@@ -57,29 +58,29 @@ struct Ends {
     fixed: u64,
 }
 
-impl Ends {
-    fn after(&self, to: To) -> u64 {
+impl ResidueCosts {
+    fn after(&self, to: ResidueTarget) -> u64 {
         match to {
-            To::Dead => NEVER,
-            To::Done => 0,
-            To::Step(step) => self.after[step as usize],
+            ResidueTarget::Dead => NEVER,
+            ResidueTarget::Done => 0,
+            ResidueTarget::Step(step) => self.after[step as usize],
         }
     }
 }
 
-impl<'a> Course<'a> {
+impl<'a> ResidueCourse<'a> {
     /// Before a member or the end, if `cost` says what values cost.
     pub(crate) fn new(
         (rules, shape): (&'a Rules, &'a Shape),
         residues: Arc<Residues>,
-        read: &'a Read,
+        progress: &'a ObjectProgress,
         ordered: bool,
         cost: &dyn Fn(FormulaId) -> u64,
     ) -> Self {
-        let mut course = Course {
+        let mut course = ResidueCourse {
             rules,
             shape,
-            read,
+            progress,
             ordered,
             stands: Vec::with_capacity(residues.slots.len()),
             costs: Vec::new(),
@@ -103,7 +104,7 @@ impl<'a> Course<'a> {
         }
         for &(key, value) in &residues.fixed {
             work::spend(2);
-            let bytes = match (read.has(key), read.is_open(key)) {
+            let bytes = match (progress.has(key), progress.is_open(key)) {
                 (true, _) => 0,
                 (false, false) => NEVER,
                 (false, true) => add(course.name_bytes(key), cost(value)),
@@ -113,8 +114,8 @@ impl<'a> Course<'a> {
         course
     }
 
-    /// The cheapest ending.
-    pub(crate) fn ending(&self) -> Option<Ending> {
+    /// The cheapest completion.
+    pub(crate) fn completion(&self) -> Option<ObjectCompletion> {
         let ends = self.ends.get_or_init(|| self.find_ends(None));
         let mut bytes = add(ends.after(self.residues.start), ends.fixed);
         if bytes == NEVER {
@@ -122,11 +123,11 @@ impl<'a> Course<'a> {
         }
         let fixed = self.residues.fixed.iter();
         let mut members: Vec<(Key, FormulaId)> = fixed
-            .filter(|(key, _)| !self.read.has(*key))
+            .filter(|(key, _)| !self.progress.has(*key))
             .copied()
             .collect();
         let mut at = self.residues.start;
-        while let To::Step(number) = at {
+        while let ResidueTarget::Step(number) = at {
             let end = ends.after(at);
             let step = &self.residues.steps[number as usize];
             at = match self.stands[step.slot] {
@@ -144,10 +145,10 @@ impl<'a> Course<'a> {
             };
         }
         members.sort_unstable_by_key(|member| member.0);
-        if self.read.is_nothing() && !members.is_empty() {
+        if self.progress.is_nothing() && !members.is_empty() {
             bytes -= self.rules.separator;
         }
-        Some(Ending {
+        Some(ObjectCompletion {
             cost: add(bytes, 1),
             members,
         })
@@ -155,7 +156,7 @@ impl<'a> Course<'a> {
 
     /// The ways to go on with a key and its value, those left out that demand more than others and
     /// are no cheaper.
-    pub(super) fn ways(&self, next: Key) -> Vec<MemberWay> {
+    pub(super) fn ways(&self, next: Key) -> Vec<MemberStep> {
         let mut all = self.all_ways(next);
         all.sort_by_key(|(demands, end)| (*end, demands.len()));
         let mut kept: Vec<Vec<FormulaId>> = Vec::new();
@@ -174,7 +175,7 @@ impl<'a> Course<'a> {
     }
 
     /// What the value of a key must satisfy, in as few ways as possible.
-    pub(super) fn least_ways(&self, next: Key) -> Vec<MemberWay> {
+    pub(super) fn least_ways(&self, next: Key) -> Vec<MemberStep> {
         let all = self.all_ways(next);
         let end = all.iter().map(|way| way.1).min().unwrap_or(NEVER);
         let demands = all.into_iter().map(|way| way.0).collect();
@@ -187,10 +188,10 @@ impl<'a> Course<'a> {
         !self.all_ways(next).is_empty()
     }
 
-    fn way(&self, next: Key, demands: Vec<FormulaId>, end: u64) -> MemberWay {
+    fn way(&self, next: Key, demands: Vec<FormulaId>, end: u64) -> MemberStep {
         let mut all = self.certain_demands(next);
         all.extend(demands);
-        MemberWay {
+        MemberStep {
             value: self.rules.formulas.and(&all),
             demands: all,
             end,
@@ -205,7 +206,7 @@ impl<'a> Course<'a> {
     /// What the value of the next member can satisfy, and the fewest bytes after it.
     fn all_ways(&self, next: Key) -> Vec<(Vec<FormulaId>, u64)> {
         let base = self.rules.formulas.and(&self.certain_demands(next));
-        if !self.read.is_open(next) || self.rules.cost(base) == NEVER {
+        if !self.progress.is_open(next) || self.rules.cost(base) == NEVER {
             return Vec::new();
         }
         let own;
@@ -278,7 +279,7 @@ impl<'a> Course<'a> {
     }
 
     /// The fewest bytes once a member has come, if that is known.
-    fn find_ends(&self, next: Option<Key>) -> Ends {
+    fn find_ends(&self, next: Option<Key>) -> ResidueCosts {
         let steps = &self.residues.steps;
         let slots = self.residues.slots.iter().zip(&self.stands);
         let stands: Vec<Stand> = slots
@@ -301,7 +302,7 @@ impl<'a> Course<'a> {
                 false => bytes,
             },
         );
-        let mut ends = Ends {
+        let mut ends = ResidueCosts {
             after: vec![NEVER; steps.len()],
             before: vec![NEVER; steps.len()],
             beside: vec![NEVER; stands.len()],
@@ -314,14 +315,14 @@ impl<'a> Course<'a> {
             });
             ends.after[number] = least;
         }
-        let slot_of = |to: To| match to {
-            To::Step(step) => steps[step as usize].slot,
+        let slot_of = |to: ResidueTarget| match to {
+            ResidueTarget::Step(step) => steps[step as usize].slot,
             _ => stands.len(),
         };
         let start = self.residues.start;
         let all = ends.after(start);
         ends.beside[..slot_of(start)].fill(all);
-        if let To::Step(start) = start {
+        if let ResidueTarget::Step(start) = start {
             ends.before[start as usize] = 0;
         }
         for (number, step) in steps.iter().enumerate() {
@@ -338,7 +339,7 @@ impl<'a> Course<'a> {
                 for beside in &mut ends.beside[step.slot + 1..slot_of(to)] {
                     *beside = all.min(*beside);
                 }
-                if let To::Step(to) = to {
+                if let ResidueTarget::Step(to) = to {
                     let least = &mut ends.before[to as usize];
                     *least = bytes.min(*least);
                 }
@@ -348,7 +349,13 @@ impl<'a> Course<'a> {
     }
 
     /// Calls `f` with each way to go on from a step, and the bytes of its member.
-    fn each_way(&self, number: usize, step: &Step, stand: Stand, mut f: impl FnMut(To, u64)) {
+    fn each_way(
+        &self,
+        number: usize,
+        step: &ResidueStep,
+        stand: Stand,
+        mut f: impl FnMut(ResidueTarget, u64),
+    ) {
         match stand {
             Stand::Kept => f(step.kept, 0),
             Stand::Absent => f(step.absent, 0),
@@ -375,8 +382,8 @@ impl<'a> Course<'a> {
         work::spend(1);
         let free = |key| Stand::Free(key, self.name_bytes(key));
         match slot {
-            Slot::Key(key) if self.read.has(key) => Stand::Kept,
-            Slot::Key(key) if !self.read.is_open(key) => Stand::Absent,
+            Slot::Key(key) if self.progress.has(key) => Stand::Kept,
+            Slot::Key(key) if !self.progress.is_open(key) => Stand::Absent,
             Slot::Key(key) => free(key),
             Slot::Next(_) => Stand::Absent,
             Slot::Fresh(class, number) => {
@@ -401,8 +408,8 @@ impl<'a> Course<'a> {
 
     /// One of the cheapest keys of a class that have not come.
     fn fresh(&self, class: u16, number: usize, next: Option<Key>) -> Option<Key> {
-        let read = self.read.others.iter().chain(&next);
-        let here = read.filter(|key| matches!(key, Key::Other(_, c) if *c == class));
+        let progress = self.progress.others.iter().chain(&next);
+        let here = progress.filter(|key| matches!(key, Key::Other(_, c) if *c == class));
         let here: Vec<Key> = here.copied().collect();
         // A key that has come but is not known may be any: so one word less is left.
         let unknown = Key::Other(TextId::WHATEVER, class);

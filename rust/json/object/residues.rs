@@ -25,7 +25,7 @@ pub(super) enum Slot {
 
 /// Where a diagram goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum To {
+pub(super) enum ResidueTarget {
     /// The formula cannot hold.
     Dead,
     /// It holds whatever else comes.
@@ -35,24 +35,24 @@ pub(super) enum To {
 
 /// What the value of a member can do.
 #[derive(Clone, Debug)]
-pub(super) struct Choice {
+pub(super) struct ResidueChoice {
     /// It satisfies these, beyond what it must anyway.
     pub(super) demands: Vec<FormulaId>,
     /// All that it satisfies.
     pub(super) value: FormulaId,
-    pub(super) to: To,
+    pub(super) to: ResidueTarget,
 }
 
 /// A residue, and what it becomes with a key.
 #[derive(Debug)]
-pub(super) struct Step {
+pub(super) struct ResidueStep {
     pub(super) slot: usize,
     /// If the key does not come.
-    pub(super) absent: To,
+    pub(super) absent: ResidueTarget,
     /// If it has come, and broken nothing that is left.
-    pub(super) kept: To,
+    pub(super) kept: ResidueTarget,
     /// If it comes.
-    pub(super) choices: Vec<Choice>,
+    pub(super) choices: Vec<ResidueChoice>,
 }
 
 /// All ways in which a formula about objects of one shape can hold.
@@ -61,8 +61,8 @@ pub(crate) struct Residues {
     pub(super) slots: Vec<Slot>,
     pub(super) slot_of: FxHashMap<Slot, usize>,
     /// By rising slots.
-    pub(super) steps: Vec<Step>,
-    pub(super) start: To,
+    pub(super) steps: Vec<ResidueStep>,
+    pub(super) start: ResidueTarget,
     /// Keys that must come and that no step asks about, with what their values must be.
     pub(super) fixed: Vec<(Key, FormulaId)>,
     /// The rules that hold in any case, in order.
@@ -72,7 +72,7 @@ pub(crate) struct Residues {
 impl Residues {
     pub(crate) fn bytes(&self) -> usize {
         let choices = self.steps.iter().flat_map(|step| &step.choices);
-        let choices = choices.map(|c| size_of::<Choice>() + size_of_val(&*c.demands));
+        let choices = choices.map(|c| size_of::<ResidueChoice>() + size_of_val(&*c.demands));
         size_of_val(&*self.steps)
             + 48 * self.slots.len()
             + size_of_val(&*self.fixed)

@@ -1,4 +1,4 @@
-//! What an object whose value must answer to some rules knows of its keys.
+//! Shapes: what an object that answers to some rules knows of its keys.
 
 use std::sync::{Arc, OnceLock};
 

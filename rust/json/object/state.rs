@@ -3,10 +3,10 @@
 use std::sync::OnceLock;
 
 use crate::json::formula::FormulaId;
-use crate::json::object::completion::Ending;
+use crate::json::object::completion::ObjectCompletion;
 use crate::json::object::keys::{Key, KeyTable};
-use crate::json::object::progress::{Read, bit};
-use crate::json::obligation::{TaskId, Verdicts};
+use crate::json::object::progress::{ObjectProgress, bit};
+use crate::json::obligation::{ObligationId, Verdicts};
 use crate::regex::scan::ScanId;
 
 /// An object that is being read: an index into [`Frames`].
@@ -17,16 +17,16 @@ pub(crate) struct ObjectId(pub(crate) u32);
 pub(crate) struct Object {
     /// The [`Shape`] of the rules that it began with.
     pub(super) shape: u32,
-    pub(super) must: FormulaId,
-    pub(crate) asks: Box<[FormulaId]>,
-    pub(super) read: Read,
+    pub(super) requirement: FormulaId,
+    pub(crate) queries: Box<[FormulaId]>,
+    pub(super) progress: ObjectProgress,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct ObjectMemo {
-    pub(super) plan: OnceLock<Plan>,
+    pub(super) allowed_keys: OnceLock<AllowedKeys>,
     /// How it ends on each clause of what it must satisfy.
-    pub(super) endings: OnceLock<Box<[Option<Ending>]>>,
+    pub(super) completions: OnceLock<Box<[Option<ObjectCompletion>]>>,
     pub(crate) keys: OnceLock<KeyTable>,
     pub(super) scan: OnceLock<Option<ScanId>>,
     pub(crate) end: OnceLock<Option<Verdicts>>,
@@ -44,14 +44,14 @@ pub(crate) struct Member {
 
 #[derive(Debug, Default)]
 pub(crate) struct MemberMemo {
-    pub(super) task: OnceLock<TaskId>,
+    pub(super) obligation: OnceLock<ObligationId>,
     /// The object after a value about which nothing is asked.
     pub(super) after: OnceLock<ObjectId>,
 }
 
 /// What may come next in an object.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct AllowedKeys {
     /// A bit for each declared key that may come.
     pub(super) allowed: Box<[u64]>,
     /// For each class of keys, whether one that no rule names may come.
@@ -60,7 +60,7 @@ pub(crate) struct Plan {
     pub(crate) wanted: Box<[(Key, bool)]>,
 }
 
-impl Plan {
+impl AllowedKeys {
     pub(crate) fn allows(&self, key: Key) -> bool {
         match key {
             Key::Declared(rank) => bit(&self.allowed, rank),

@@ -480,8 +480,8 @@ proptest! {
             let equal = |value: &Decimal| Set::interval(Interval::point(value));
             let all = Set::union(&points.iter().map(equal).collect::<Vec<_>>()).unwrap();
             let base = demand.node(&nodes);
-            let among = nodes.numbers(all.clone());
-            let joined = nodes.and(vec![base, nodes.not(among)]);
+            let number_list = nodes.numbers(all.clone());
+            let joined = nodes.and(vec![base, nodes.not(number_list)]);
             // The same, with each number cut out of the set.
             let cut = match nodes.node(base) {
                 &Node::Numbers(set) => nodes.numeric().set(set).difference(&all).map(|s| nodes.numbers(s)),
@@ -495,7 +495,7 @@ proptest! {
                 let Some(text) = spelled(&value, point, zeros, style) else { continue };
                 let is_among = in_domain(&text).is_some() && points.contains(&value);
                 let is_left = demand.allows(&text) && !points.contains(&value);
-                let mut at = (among, joined, cut);
+                let mut at = (number_list, joined, cut);
                 for c in text.chars() {
                     prop_assert_eq!(nodes.is_live(at.0), at.0 != NodeId::NEVER);
                     if at.0 != NodeId::NEVER {

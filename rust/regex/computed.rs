@@ -1,12 +1,12 @@
-//! Finite languages that are too large to spell out: functions tell what may follow.
+//! Computed languages: finite, but too large to spell out, so that functions say what may follow.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use crate::regex::sketch::Sketch;
+use crate::regex::char_blocks::CharBlocks;
 
-/// What tells a language. Its texts are of ASCII characters that need no escape in JSON.
-pub(crate) struct Rule {
+/// The functions of a computed language. Its texts are of ASCII characters that need no escape in JSON.
+pub(crate) struct ComputedRule {
     /// Tells rules apart, in all stores of a process.
     pub(crate) name: &'static str,
     /// The state that a character leads to; `None` only if no text goes on so.
@@ -21,31 +21,31 @@ pub(crate) struct Rule {
     /// distance.
     pub(crate) ending: fn(state: &str) -> Option<String>,
     /// Characters any text of which, not longer than that, leads to states with an ending.
-    pub(crate) free: fn(state: &str) -> (Sketch, u32),
+    pub(crate) free: fn(state: &str) -> (CharBlocks, u32),
 }
 
 /// What may follow in a state of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Told {
-    pub(crate) rule: &'static Rule,
+pub(crate) struct Computed {
+    pub(crate) rule: &'static ComputedRule,
     pub(crate) state: Box<str>,
 }
 
-impl PartialEq for Rule {
+impl PartialEq for ComputedRule {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for Rule {}
+impl Eq for ComputedRule {}
 
-impl Hash for Rule {
+impl Hash for ComputedRule {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.name.hash(hasher);
     }
 }
 
-impl fmt::Debug for Rule {
+impl fmt::Debug for ComputedRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }

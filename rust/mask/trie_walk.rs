@@ -1,4 +1,4 @@
-//! Masks of states that few tokens may follow.
+//! The walk of the vocabulary's trie: masks of states that few tokens may follow.
 //!
 //! The vocabulary's trie is walked with configurations. What is the same wherever it stands is not
 //! walked again: runs of whitespace, and what stays inside a string or a number that a token opens.
@@ -9,14 +9,14 @@ use crate::byte_set::ByteSet;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::mask::keys::key_place;
-use crate::mask::texts::Texts;
+use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
 use crate::mask::walk::Walk;
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
 use crate::regex::scan_string::{Scanned, scan_string};
 use crate::spelling::{JsonSpelling, Partial};
-use crate::vocab::local::{Below, Way};
+use crate::vocab::string_mask::{OpenedScalar, ScalarEnd};
 use crate::vocab::{SPACES, Trie, Vocabulary};
 
 /// Subtrees with fewer tokens are walked.
@@ -26,7 +26,7 @@ impl Walk<'_> {
     pub(super) fn plain(&self, config: Config) -> Tokens {
         let mut tokens = Vec::new();
         if let Some(place) = key_place(config)
-            && !self.machine.frames.plan(place.0).other()
+            && !self.machine.obligations.allowed_keys(place.0).other()
         {
             let trie = self.vocabulary.trie();
             self.closed_key(self.vocabulary, trie.root(), config, place, &mut tokens);
@@ -36,7 +36,7 @@ impl Walk<'_> {
             State::Number(scan) if self.machine.is_delimited(config.stack) => {
                 let root = self.vocabulary.trie().root();
                 self.number(self.vocabulary, root, config, &mut tokens);
-                let scanner = &self.machine.frames.rules.scanner;
+                let scanner = &self.machine.obligations.rules.scanner;
                 let ended = scanner.can_end(scan).then(|| self.ended(config, scan));
                 let closed = match ended {
                     Some(Some(closed)) => closed,
@@ -64,7 +64,7 @@ impl Walk<'_> {
     /// The tokens that may come and begin with some bytes.
     fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<u32>) {
         let machine = self.machine;
-        if let Some(run) = machine.gap_left(config.state)
+        if let Some(run) = machine.spacing_left(config.state)
             && const { ByteSet::of(&SPACES) }.without(first) == ByteSet::NONE
         {
             first = first.without(const { ByteSet::of(&SPACES) });
@@ -86,7 +86,7 @@ impl Walk<'_> {
     /// What may come below a node of a trie and begins with some bytes.
     pub(super) fn walk(
         &self,
-        of: &impl Texts,
+        of: &impl TrieTexts,
         node: u32,
         config: Config,
         mut first: ByteSet,
@@ -104,10 +104,10 @@ impl Walk<'_> {
     }
 
     /// What may come in a number, below a node of a trie.
-    fn number(&self, of: &impl Texts, node: u32, config: Config, out: &mut Vec<u32>) {
+    fn number(&self, of: &impl TrieTexts, node: u32, config: Config, out: &mut Vec<u32>) {
         if let State::Number(scan) = config.state {
-            let must = self.machine.frames.rules.scanner.scan(scan).must;
-            let below = self.below(of, node, must, false);
+            let language = self.machine.obligations.rules.scanner.scan(scan).language;
+            let below = self.below(of, node, language, false);
             out.extend_from_slice(&below.inside);
             self.leave_below(of, config, &below, out);
         }
@@ -116,7 +116,7 @@ impl Walk<'_> {
     /// As [`Walk::walk`], where no value is to begin.
     pub(super) fn walk_below(
         &self,
-        of: &impl Texts,
+        of: &impl TrieTexts,
         node: u32,
         config: Config,
         first: ByteSet,
@@ -124,7 +124,7 @@ impl Walk<'_> {
     ) {
         let machine = self.machine;
         let trie = of.trie();
-        let mut passed: Vec<(u32, Config, Arc<Below>)> = Vec::new();
+        let mut passed: Vec<(u32, Config, Arc<OpenedScalar>)> = Vec::new();
         let (mut keys, mut values) = (Vec::new(), Vec::new());
         trie.seek_below(
             node,
@@ -135,7 +135,7 @@ impl Walk<'_> {
                 let next = machine.step(at, byte)?;
                 if byte == b'"'
                     && let Some(place) = key_place(next)
-                    && !machine.frames.plan(place.0).other()
+                    && !machine.obligations.allowed_keys(place.0).other()
                 {
                     keys.push((node, next, place));
                     return None;
@@ -173,7 +173,13 @@ impl Walk<'_> {
     }
 
     /// Those of a subtree that end the string or number which has begun there and may go on.
-    fn leave_below(&self, of: &impl Texts, start: Config, below: &Below, out: &mut Vec<u32>) {
+    fn leave_below(
+        &self,
+        of: &impl TrieTexts,
+        start: Config,
+        below: &OpenedScalar,
+        out: &mut Vec<u32>,
+    ) {
         let machine = self.machine;
         let ended = match start.state {
             State::String { scan, .. } | State::Number(scan) => self.ended(start, scan),
@@ -234,10 +240,16 @@ impl Walk<'_> {
     }
 
     /// What the tokens of a subtree do in a string or number that has just begun there.
-    fn below(&self, of: &impl Texts, node: u32, must: NodeId, is_string: bool) -> Arc<Below> {
-        let scanner = &self.machine.frames.rules.scanner;
+    fn below(
+        &self,
+        of: &impl TrieTexts,
+        node: u32,
+        language: NodeId,
+        is_string: bool,
+    ) -> Arc<OpenedScalar> {
+        let scanner = &self.machine.obligations.rules.scanner;
         let find = || {
-            let start = scanner.start(must, Box::new([]));
+            let start = scanner.start(language, Box::new([]));
             let start = start.expect("a state that was reached is live");
             self.find_below(of, node, start, is_string)
         };
@@ -246,18 +258,24 @@ impl Walk<'_> {
         };
         let is_plain = u64::from(self.spelling() == JsonSpelling::Plain);
         let place = u64::from(node) << 4 | code << 2 | is_plain << 1 | u64::from(is_string);
-        let key = (scanner.regexes.fingerprint(must), place);
-        self.vocabulary.locals().below.get(key, self.cap, || {
+        let key = (scanner.regexes.fingerprint(language), place);
+        self.vocabulary.shared_masks().below.get(key, self.cap, || {
             let below = find();
             let bytes = below.bytes();
             (below, bytes)
         })
     }
 
-    fn find_below(&self, of: &impl Texts, node: u32, start: ScanId, is_string: bool) -> Below {
+    fn find_below(
+        &self,
+        of: &impl TrieTexts,
+        node: u32,
+        start: ScanId,
+        is_string: bool,
+    ) -> OpenedScalar {
         let trie = of.trie();
-        let scanner = &self.machine.frames.rules.scanner;
-        let (mut inside, mut exits) = (Vec::new(), Vec::<Way>::new());
+        let scanner = &self.machine.obligations.rules.scanner;
+        let (mut inside, mut exits) = (Vec::new(), Vec::<ScalarEnd>::new());
         let begin = trie.node(node).depth;
         let first = match is_string {
             true => ByteSet::ALL,
@@ -286,7 +304,7 @@ impl Walk<'_> {
                     Scanned::Closes => {
                         let end = trie.node(node).depth - 1;
                         let left = trie.tokens_below(node).iter();
-                        exits.extend(left.map(|&item| Way { item, begin, end }));
+                        exits.extend(left.map(|&item| ScalarEnd { item, begin, end }));
                     }
                     Scanned::Refused => {}
                 }
@@ -296,13 +314,13 @@ impl Walk<'_> {
         );
         let quote = usize::from(is_string);
         let beyond = |i: u32| {
-            let Way { item, end, .. } = exits[i as usize];
+            let ScalarEnd { item, end, .. } = exits[i as usize];
             &of.bytes(item)[usize::from(end) + quote..]
         };
         let all = 0..exits.len() as u32;
         let (closing, others): (Vec<u32>, Vec<u32>) = all.partition(|&i| beyond(i).is_empty());
         let item = |i: &u32| exits[*i as usize].item;
-        Below {
+        OpenedScalar {
             closing: closing.iter().map(item).collect(),
             beyond: Trie::new(others, beyond).map(|i| item(&i)),
             inside: inside.into(),
@@ -314,7 +332,7 @@ impl Walk<'_> {
 /// What follows the whitespace that tokens begin with.
 struct Rests<'a>(&'a Vocabulary);
 
-impl Texts for Rests<'_> {
+impl TrieTexts for Rests<'_> {
     fn trie(&self) -> &Trie {
         &self.0.spaces().rests
     }
@@ -333,17 +351,17 @@ impl Texts for Rests<'_> {
 /// The language of a string or number that a byte has just opened, if all texts that begin in it
 /// are fine.
 fn opened(machine: &Machine, config: Config, byte: u8) -> Option<NodeId> {
-    let scanner = &machine.frames.rules.scanner;
+    let scanner = &machine.obligations.rules.scanner;
     match config.state {
         State::String {
             scan,
             partial: Partial::Nothing,
-        } if byte == b'"' => Some(scanner.scan(scan).must),
+        } if byte == b'"' => Some(scanner.scan(scan).language),
         State::ScannedKey {
             scan,
             partial: Partial::Nothing,
             ..
-        } if byte == b'"' => Some(scanner.scan(scan).must),
+        } if byte == b'"' => Some(scanner.scan(scan).language),
         State::OtherKey {
             partial: Partial::Nothing,
             ..
@@ -352,8 +370,10 @@ fn opened(machine: &Machine, config: Config, byte: u8) -> Option<NodeId> {
             object,
             partial: Partial::Nothing,
             ..
-        } if byte == b'"' && machine.frames.plan(object).other() => Some(NodeId::ANY),
-        State::Number(scan) if machine.is_delimited(config.stack) => Some(scanner.scan(scan).must),
+        } if byte == b'"' && machine.obligations.allowed_keys(object).other() => Some(NodeId::ANY),
+        State::Number(scan) if machine.is_delimited(config.stack) => {
+            Some(scanner.scan(scan).language)
+        }
         _ => None,
     }
 }

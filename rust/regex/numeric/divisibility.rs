@@ -14,7 +14,7 @@ const MAX_CORE: u128 = 10_u128.pow(35);
 
 /// What a number must be, besides where it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct How {
+pub(super) struct Divisibility {
     /// Written without fraction and exponent, which only whole numbers can be.
     pub(super) plain: bool,
     pub(super) divisor: Option<Divisor>,
@@ -22,16 +22,16 @@ pub(super) struct How {
     pub(super) without: Vec<Divisor>,
 }
 
-/// A demand that has no [`How`]: its divisors are too long, or too many.
+/// A demand that has no [`Divisibility`]: its divisors are too long, or too many.
 pub(super) struct TooComplex;
 
-impl How {
-    pub(super) fn and(&self, other: &How) -> Result<How, TooComplex> {
+impl Divisibility {
+    pub(super) fn and(&self, other: &Divisibility) -> Result<Divisibility, TooComplex> {
         let divisor = match (self.divisor, other.divisor) {
             (Some(a), Some(b)) => Some(a.common(b).ok_or(TooComplex)?),
             (a, b) => a.or(b),
         };
-        Ok(How {
+        Ok(Divisibility {
             plain: self.plain || other.plain,
             divisor,
             without: [&self.without[..], &other.without].concat(),
@@ -43,7 +43,7 @@ impl How {
     pub(super) fn settled(
         mut self,
         mut intervals: Vec<Interval>,
-    ) -> Result<Option<(How, Vec<Interval>)>, TooComplex> {
+    ) -> Result<Option<(Divisibility, Vec<Interval>)>, TooComplex> {
         if !self.settle_without()? {
             return Ok(None);
         }
@@ -58,7 +58,7 @@ impl How {
         }
         // Points that are left meet the demand, so that it need not be said.
         if !self.plain && intervals.iter().all(Interval::is_point) {
-            self = How::default();
+            self = Divisibility::default();
         }
         Ok((!intervals.is_empty()).then_some((self, intervals)))
     }
@@ -93,7 +93,7 @@ impl How {
         self.without.iter().any(|without| without.divides(value))
     }
 
-    /// The same numbers, between ends that are such numbers themselves or open.
+    /// The numbers in an interval, between ends that are such numbers themselves or open.
     fn narrowed(&self, interval: &Interval) -> Interval {
         let Some(divisor) = self.divisor else {
             let open = |end: &End| End {

@@ -1,4 +1,4 @@
-//! Masks of grammars' text.
+//! Masks inside the text of a grammar.
 //!
 //! What tokens do from a place depends on the innermost frame alone, until its rule has ended. So
 //! that part is found once for all stacks ([`Above`]), with the places in the trie where the rule
@@ -14,20 +14,20 @@ use crate::mask::bits::set_bits;
 use crate::mask::tokens::Tokens;
 use crate::mask::walk::Walk;
 use crate::spelling::Partial;
-use crate::vocab::local::{Above, Chosen, Leaving, Under};
+use crate::vocab::string_mask::{Above, Chosen, Leaving, Under};
 
 /// What states do in subtrees of so many tokens is kept.
 const LARGE: usize = 12;
 
 /// What is found from one configuration.
 #[derive(Default)]
-struct Found {
+struct FoundTokens {
     /// Ranges of the trie's tokens.
     ranges: Vec<(u32, u32)>,
     exits: Vec<u32>,
 }
 
-impl Found {
+impl FoundTokens {
     fn add(&mut self, range: (u32, u32)) {
         match self.ranges.last_mut() {
             _ if range.0 == range.1 => {}
@@ -52,7 +52,7 @@ impl Walk<'_> {
                 |at, byte, _| self.step(at, byte),
                 |items, _| more.extend(items.iter().map(|&item| exits.tokens[item as usize])),
             );
-            let mut found = Found::default();
+            let mut found = FoundTokens::default();
             for &node in &exits.nodes {
                 self.go_on_below(after, node, ByteSet::NONE, &mut found);
             }
@@ -63,7 +63,7 @@ impl Walk<'_> {
     }
 
     /// The mask of several configurations at once.
-    pub(super) fn many(&self, set: SetId) -> Tokens {
+    pub(super) fn ambiguous(&self, set: SetId) -> Tokens {
         let mut bits = vec![0; self.vocabulary.mask_words()];
         for &member in self.machine.members(set) {
             let mask = self
@@ -80,10 +80,10 @@ impl Walk<'_> {
             && self.machine.is_on_base(alone)
             && self.machine.is_one_language(scan)
         {
-            let scanner = &self.machine.frames.rules.scanner;
-            let language = scanner.regexes.fingerprint(scanner.scan(scan).must);
+            let scanner = &self.machine.obligations.rules.scanner;
+            let language = scanner.regexes.fingerprint(scanner.scan(scan).language);
             let key = (language, partial.code(), self.machine.after_base(alone));
-            return self.vocabulary.locals().above.get(key, self.cap, || {
+            return self.vocabulary.shared_masks().above.get(key, self.cap, || {
                 let above = self.find_above(alone);
                 let bytes = above.bytes();
                 (above, bytes)
@@ -100,7 +100,7 @@ impl Walk<'_> {
 
     fn find_above(&self, alone: Config) -> Above {
         let trie = self.vocabulary.trie();
-        let mut found = Found::default();
+        let mut found = FoundTokens::default();
         let after = self.machine.after_base(alone);
         self.explore(alone, None, after, &mut found);
         let words = self.vocabulary.mask_words();
@@ -141,7 +141,7 @@ impl Walk<'_> {
         if let Some(known) = self.masks.under.read().get(&(alone, node)) {
             return known.clone();
         }
-        let mut found = Found::default();
+        let mut found = FoundTokens::default();
         let after = self.machine.after_base(alone);
         self.explore(alone, Some(node), after, &mut found);
         found.ranges.sort_unstable();
@@ -162,7 +162,7 @@ impl Walk<'_> {
 
     /// Finds the tokens below a node, or all, from a configuration there. Where the base that it
     /// stands on is reached, the next nodes are its exits, if their bytes are among `after`.
-    fn explore(&self, start: Config, node: Option<u32>, after: ByteSet, out: &mut Found) {
+    fn explore(&self, start: Config, node: Option<u32>, after: ByteSet, out: &mut FoundTokens) {
         let trie = self.vocabulary.trie();
         let next = |at: Config| match self.machine.reaches_base(at) {
             true => self.machine.next_bytes(at).or(after),
@@ -186,7 +186,7 @@ impl Walk<'_> {
         node: u32,
         start: Option<Config>,
         after: ByteSet,
-        out: &mut Found,
+        out: &mut FoundTokens,
     ) -> Option<Config> {
         let trie = self.vocabulary.trie();
         let (own, below) = (trie.range_at(node), trie.range_below(node));
@@ -201,7 +201,7 @@ impl Walk<'_> {
         out.add(own);
         if (below.1 - below.0) as usize >= LARGE {
             let members = match config.state {
-                State::Many(set) => self.machine.members(set),
+                State::Ambiguous(set) => self.machine.members(set),
                 _ => &[config],
             };
             let is_text = |member: &Config| {
@@ -225,7 +225,7 @@ impl Walk<'_> {
     }
 
     /// Adds what a state by itself does below a node, and what comes after it has ended.
-    fn pass(&self, config: Config, node: u32, after: ByteSet, out: &mut Found) {
+    fn pass(&self, config: Config, node: u32, after: ByteSet, out: &mut FoundTokens) {
         let run = self.machine.run_alone(config);
         let (alone, below) = run.unwrap_or_else(|| self.machine.alone(config));
         let under = self.under(alone, node);
@@ -247,7 +247,7 @@ impl Walk<'_> {
     }
 
     /// Goes on from before a node, with its byte.
-    fn go_on_below(&self, config: Config, node: u32, after: ByteSet, out: &mut Found) {
+    fn go_on_below(&self, config: Config, node: u32, after: ByteSet, out: &mut FoundTokens) {
         let next = self.step(config, self.vocabulary.trie().node(node).byte);
         if let Some(next) = next.and_then(|next| self.arrive(next, node, None, after, out)) {
             self.explore(next, Some(node), after, out);
@@ -258,7 +258,7 @@ impl Walk<'_> {
     fn step(&self, config: Config, byte: u8) -> Option<Config> {
         match config.state {
             // Tokens are full of runs, in which sets lead to themselves.
-            State::Many(set) => {
+            State::Ambiguous(set) => {
                 let known = self.steps.borrow().get(&(set, byte)).copied();
                 known.unwrap_or_else(|| {
                     let next = self.machine.step(config, byte);
@@ -272,7 +272,7 @@ impl Walk<'_> {
 
     /// Whether all tokens below a node of the trie may come, from the configuration at the node.
     fn takes_all_below(&self, config: Config, node: u32) -> bool {
-        let scanner = &self.machine.frames.rules.scanner;
+        let scanner = &self.machine.obligations.rules.scanner;
         let takes = |config: &Config| match config.state {
             // Inside a character, those that it can become are below, too.
             State::Text { scan, .. } => {
@@ -282,7 +282,7 @@ impl Walk<'_> {
             _ => false,
         };
         match config.state {
-            State::Many(set) => self.machine.members(set).iter().any(takes),
+            State::Ambiguous(set) => self.machine.members(set).iter().any(takes),
             _ => takes(&config),
         }
     }

@@ -1,19 +1,19 @@
-//! Locals: what tokens do inside a string.
+//! String masks: what tokens do inside a string, wherever it stands.
 
 use std::sync::Arc;
 
 use crate::machine::Machine;
 use crate::mask::bits::{clear_bits, has_bit, set_bits};
+use crate::regex::char_blocks::CharBlocks;
 use crate::regex::codeset::MAX;
 use crate::regex::facts::Free;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
-use crate::regex::scan::{Calm, Moves, ScanId, Scanner};
+use crate::regex::scan::{SafeChars, ScanId, ScanMoves, Scanner};
 use crate::regex::scan_string::{Scanned, scan_string};
-use crate::regex::sketch::Sketch;
 use crate::spelling::Partial;
 use crate::vocab::Vocabulary;
-use crate::vocab::local::{Exit, Exits, Local};
-use crate::vocab::strings::{Below, Found, Strings};
+use crate::vocab::string_mask::{ClosingToken, ClosingTokens, StringMask};
+use crate::vocab::strings::{StringSubtree, Strings, WalkVerdict};
 
 /// Which strings are read.
 #[derive(Clone, Copy, Debug)]
@@ -25,18 +25,18 @@ pub(super) enum ScanKey {
 /// Tokens of more characters are few.
 const NEAR: u32 = 24;
 
-/// The local of a string's state, from the vocabulary's cache or made anew.
-pub(super) fn local(
+/// The mask of a string's state, from the vocabulary's cache or made anew.
+pub(super) fn string_mask(
     machine: &Machine,
     vocabulary: &Vocabulary,
     key: ScanKey,
     partial: Partial,
     cap: usize,
-) -> Arc<Local> {
-    let scanner = &machine.frames.rules.scanner;
-    let must = match key {
+) -> Arc<StringMask> {
+    let scanner = &machine.obligations.rules.scanner;
+    let language = match key {
         ScanKey::Anything => NodeId::ANY,
-        ScanKey::Scan(scan) => scanner.scan(scan).must,
+        ScanKey::Scan(scan) => scanner.scan(scan).language,
     };
     // No token tells greater lengths apart. One that ends a character may read, after that, what no
     // other token of a string does; but each of its characters has a byte.
@@ -44,7 +44,7 @@ pub(super) fn local(
         Partial::Nothing => vocabulary.strings(scanner.spelling).longest,
         _ => vocabulary.trie().depth() as u32,
     };
-    let must = match *scanner.regexes.node(must) {
+    let language = match *scanner.regexes.node(language) {
         Node::Repeat {
             body: NodeId::CHAR,
             min,
@@ -53,41 +53,41 @@ pub(super) fn local(
             let max = if max < longest { max } else { UNBOUNDED };
             scanner.regexes.repeat(NodeId::CHAR, min.min(longest), max)
         }
-        _ => must,
+        _ => language,
     };
-    cached(scanner, vocabulary, must, partial, cap)
+    cached(scanner, vocabulary, language, partial, cap)
 }
 
 fn cached(
     scanner: &Scanner,
     vocabulary: &Vocabulary,
-    must: NodeId,
+    language: NodeId,
     partial: Partial,
     cap: usize,
-) -> Arc<Local> {
+) -> Arc<StringMask> {
     let key = (
-        scanner.regexes.fingerprint(must),
+        scanner.regexes.fingerprint(language),
         partial.code_in(scanner.spelling),
     );
-    vocabulary.locals().locals.get(key, cap, || {
-        let local = compute(scanner, vocabulary, must, partial, cap);
-        let bytes = local.own_bytes(&vocabulary.strings(scanner.spelling).inside);
-        (local, bytes)
+    vocabulary.shared_masks().shared_masks.get(key, cap, || {
+        let string_mask = compute(scanner, vocabulary, language, partial, cap);
+        let bytes = string_mask.own_bytes(&vocabulary.strings(scanner.spelling).inside);
+        (string_mask, bytes)
     })
 }
 
 fn compute(
     scanner: &Scanner,
     vocabulary: &Vocabulary,
-    must: NodeId,
+    language: NodeId,
     partial: Partial,
     cap: usize,
-) -> Local {
+) -> StringMask {
     let start = || {
-        let scan = scanner.start(must, Box::new([]));
+        let scan = scanner.start(language, Box::new([]));
         scan.expect("a state that was reached is live")
     };
-    match *scanner.regexes.node(must) {
+    match *scanner.regexes.node(language) {
         _ if partial != Partial::Nothing => walk(scanner, vocabulary, start(), partial),
         Node::Repeat {
             body: NodeId::CHAR,
@@ -95,7 +95,7 @@ fn compute(
             max,
         } => of_length(vocabulary.strings(scanner.spelling), min, max),
         _ => {
-            let unlimited = Unlimited::of(scanner, must);
+            let unlimited = Unlimited::of(scanner, language);
             unlimited.map_or_else(
                 || sweep(scanner, vocabulary, start()),
                 |unlimited| limited(scanner, vocabulary, start(), &unlimited, cap),
@@ -114,13 +114,13 @@ pub(super) struct Unlimited {
     /// Whatever tokens of at most so many characters lead to can be finished,
     certain: u32,
     /// if they hold none of these.
-    strange: Sketch,
+    strange: CharBlocks,
 }
 
 impl Unlimited {
     /// Of a language; `None` if it has no limits, or they may be too near.
-    pub(super) fn of(scanner: &Scanner, must: NodeId) -> Option<Self> {
-        let (free, most) = scanner.regexes.without_far_limits(must, NEAR)?;
+    pub(super) fn of(scanner: &Scanner, language: NodeId) -> Option<Self> {
+        let (free, most) = scanner.regexes.without_far_limits(language, NEAR)?;
         let state = scanner.start(free, Box::new([]));
         let state = state.expect("a language is live if a part of it is");
         let endless = Some(scanner.free(state)).filter(Free::is_endless);
@@ -128,10 +128,10 @@ impl Unlimited {
             let strange = scanner.regexes.alphabet(free).without(endless.characters);
             (endless.rest, strange)
         });
-        let few = few.filter(|&(_, strange)| strange.is_in(Sketch::SPACES));
+        let few = few.filter(|&(_, strange)| strange.is_in(CharBlocks::SPACES));
         let (rest, strange) = match few {
             Some(found) => found,
-            None => (scanner.longest_rest(state)?, Sketch::default()),
+            None => (scanner.longest_rest(state)?, CharBlocks::default()),
         };
         let certain = most.checked_sub(rest).filter(|&most| most >= NEAR)?;
         Some(Unlimited {
@@ -147,7 +147,7 @@ impl Unlimited {
     pub(super) fn doubtful<'a>(&self, strings: &'a Strings) -> impl Iterator<Item = u32> + use<'a> {
         let is_doubtful = |&characters: &u16| u32::from(characters) > self.certain;
         let doubtful = strings.characters.partition_point(is_doubtful);
-        let strange = match self.strange == Sketch::default() {
+        let strange = match self.strange == CharBlocks::default() {
             true => Vec::new(),
             false => strings.tokens.holding(self.strange),
         };
@@ -163,7 +163,7 @@ fn limited(
     start: ScanId,
     unlimited: &Unlimited,
     cap: usize,
-) -> Local {
+) -> StringMask {
     let strings = vocabulary.strings(scanner.spelling);
     let free = cached(scanner, vocabulary, unlimited.free, Partial::Nothing, cap);
     let mut inside = free.inside.clone();
@@ -179,7 +179,7 @@ fn limited(
         inside = fewer.into();
     }
     let exits = &strings.exits.tokens;
-    let ends = |exit: &Exit| {
+    let ends = |exit: &ClosingToken| {
         let bytes = vocabulary.token(exit.token).unwrap_or_default();
         let end = follow(scanner, start, &bytes[..usize::from(exit.before)]);
         end.is_some_and(|end| scanner.can_end(end))
@@ -192,7 +192,7 @@ fn limited(
             open[i / 64] &= !(1 << (i % 64));
         }
     }
-    Local {
+    StringMask {
         inside,
         exits: free.exits.clone(),
         open,
@@ -218,15 +218,15 @@ fn follow(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> Option<ScanId> {
     Some(at.0)
 }
 
-/// From between two characters, by a walk that passes what is calm.
-fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
+/// From between two characters, by a walk that passes subtrees of safe characters.
+fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> StringMask {
     let strings = vocabulary.strings(scanner.spelling);
-    scanner.find_calm_around(start);
+    scanner.find_safe_chars_around(start);
     let first = first_characters(scanner, start);
     let mut wanted: Vec<(u32, u32)> = Vec::new();
     let mut count = 0;
     strings.tokens.walk(
-        Place::new(scanner, start),
+        SweepPlace::new(scanner, start),
         &first,
         |at, c, below| at.step(scanner, c, below),
         |at, partial| partial.can_step(scanner, at.state),
@@ -268,7 +268,11 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
     if scanner.can_end(start) {
         allow(strings.before.bare());
     }
-    let step = |state, c, _| scanner.step(state, c).map_or(Found::Nothing, Found::More);
+    let step = |state, c, _| {
+        scanner
+            .step(state, c)
+            .map_or(WalkVerdict::Nothing, WalkVerdict::More)
+    };
     let never = |_, _| false;
     let before = &strings.before;
     before.walk(start, &first, step, never, |from, to, state| {
@@ -276,7 +280,7 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
             allow(before.items(from, to));
         }
     });
-    Local {
+    StringMask {
         inside,
         exits: strings.exits.clone(),
         open: (count < strings.exits.tokens.len()).then(|| open.into()),
@@ -285,84 +289,92 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> Local {
 
 /// A place of a sweep: a state, and what is looked up of it again and again.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct SweepPlace<'a> {
     state: ScanId,
     /// Unless the state is hard to make.
-    moves: Option<&'a Moves>,
-    calm: Option<&'a Calm>,
+    moves: Option<&'a ScanMoves>,
+    safe_chars: Option<&'a SafeChars>,
     free: Free,
 }
 
-impl<'a> Place<'a> {
+impl<'a> SweepPlace<'a> {
     fn new(scanner: &'a Scanner, state: ScanId) -> Self {
-        Place {
-            moves: scanner.all_moves_unless_told(state),
-            ..Place::passing(scanner, state)
+        SweepPlace {
+            moves: scanner.all_moves_unless_computed(state),
+            ..SweepPlace::passing(scanner, state)
         }
     }
 
     /// Where few characters follow: not all moves are made for them.
     fn passing(scanner: &'a Scanner, state: ScanId) -> Self {
-        Place {
+        SweepPlace {
             state,
             moves: scanner.known_moves(state),
-            calm: None,
+            safe_chars: None,
             free: scanner.free(state),
         }
     }
 
-    fn step(self, scanner: &'a Scanner, c: u32, below: Below) -> Found<Place<'a>> {
+    fn step(
+        self,
+        scanner: &'a Scanner,
+        c: u32,
+        below: StringSubtree,
+    ) -> WalkVerdict<SweepPlace<'a>> {
         /// Subtrees of fewer characters are walked,
         const SMALL: u32 = 2;
         /// as are those of fewer nodes than states would be looked at.
         const FEW: u32 = 48;
         /// For so many nodes, moves are made one by one.
         const VERY_FEW: u32 = 6;
-        let Below {
+        let StringSubtree {
             characters,
             height,
             nodes,
         } = below;
-        if self.free.allows(characters.or(Sketch::of(c)), height + 1) {
-            return Found::All;
+        if self
+            .free
+            .allows(characters.or(CharBlocks::of(c)), height + 1)
+        {
+            return WalkVerdict::All;
         }
         let to = match self.moves {
             Some(moves) => moves.to(c),
             None => scanner.step_once(self.state, c),
         };
         let Some(to) = to else {
-            return Found::Nothing;
+            return WalkVerdict::Nothing;
         };
         let mut next = match to {
             _ if to == self.state => self,
             // Nothing is below.
-            _ if height == 0 => Place {
+            _ if height == 0 => SweepPlace {
                 state: to,
                 moves: None,
-                calm: None,
+                safe_chars: None,
                 free: Free::default(),
             },
             // No moves are made where they are not needed.
             _ if height >= SMALL && scanner.free(to).allows(characters, height) => {
-                return Found::All;
+                return WalkVerdict::All;
             }
-            _ if nodes <= VERY_FEW => Place::passing(scanner, to),
-            _ => Place::new(scanner, to),
+            _ if nodes <= VERY_FEW => SweepPlace::passing(scanner, to),
+            _ => SweepPlace::new(scanner, to),
         };
-        if height >= SMALL && (nodes >= FEW || next.calm.is_some()) {
-            let calm = next.calm.unwrap_or_else(|| scanner.calm(to));
-            if calm.allows(characters, height) {
-                return Found::All;
+        if height >= SMALL && (nodes >= FEW || next.safe_chars.is_some()) {
+            let safe_chars = next.safe_chars.unwrap_or_else(|| scanner.safe_chars(to));
+            if safe_chars.allows(characters, height) {
+                return WalkVerdict::All;
             }
-            next.calm = Some(calm);
+            next.safe_chars = Some(safe_chars);
         }
-        Found::More(next)
+        WalkVerdict::More(next)
     }
 }
 
 /// Ranges of characters, rising, among which are all that lead anywhere.
 fn first_characters(scanner: &Scanner, start: ScanId) -> Vec<(u32, u32)> {
-    if scanner.is_told(start) {
+    if scanner.is_computed(start) {
         return vec![(0, MAX)];
     }
     let moves = scanner.moves(start).iter();
@@ -370,7 +382,7 @@ fn first_characters(scanner: &Scanner, start: ScanId) -> Vec<(u32, u32)> {
 }
 
 /// From inside a character, by a walk of the vocabulary's trie.
-fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Partial) -> Local {
+fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Partial) -> StringMask {
     let trie = vocabulary.trie();
     let mut inside = vec![0_u32; vocabulary.mask_words()];
     let mut exits = Vec::new();
@@ -385,7 +397,7 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
                 Scanned::Closes => {
                     let before = trie.node(node).depth - 1;
                     let tokens = trie.tokens_below(node).iter();
-                    exits.extend(tokens.map(|&token| Exit {
+                    exits.extend(tokens.map(|&token| ClosingToken {
                         token,
                         before,
                         characters,
@@ -397,8 +409,8 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
         },
         |tokens, _| set_bits(&mut inside, tokens),
     );
-    let exits = Exits::new(exits, |token| vocabulary.token(token).unwrap_or_default());
-    Local {
+    let exits = ClosingTokens::new(exits, |token| vocabulary.token(token).unwrap_or_default());
+    StringMask {
         inside: inside.into(),
         exits: Arc::new(exits),
         open: None,
@@ -406,7 +418,7 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
 }
 
 /// Of a string that is free but for its length.
-fn of_length(strings: &Strings, min: u32, max: u32) -> Local {
+fn of_length(strings: &Strings, min: u32, max: u32) -> StringMask {
     let too_long = strings
         .characters
         .partition_point(|&characters| max != UNBOUNDED && u32::from(characters) > max);
@@ -418,7 +430,7 @@ fn of_length(strings: &Strings, min: u32, max: u32) -> Local {
         }
         inside = fewer.into();
     }
-    let fits = |exit: &Exit| (min..=max).contains(&u32::from(exit.characters));
+    let fits = |exit: &ClosingToken| (min..=max).contains(&u32::from(exit.characters));
     let open = if strings.exits.tokens.iter().all(fits) {
         None
     } else {
@@ -428,7 +440,7 @@ fn of_length(strings: &Strings, min: u32, max: u32) -> Local {
         });
         Some(words.collect())
     };
-    Local {
+    StringMask {
         inside,
         exits: strings.exits.clone(),
         open,
@@ -519,15 +531,15 @@ mod tests {
             let vocabulary = Vocabulary::new(&tokens, &[stop], &[]).unwrap();
             let scanner = Scanner::new(spelling);
             let parsed = parse(pattern, &Limits::default()).unwrap();
-            let mut must = vec![lower::search(&parsed, &scanner.regexes).unwrap()];
-            must.extend(lengths.map(|(min, max)| scanner.regexes.repeat(NodeId::CHAR, min, max)));
-            let must = scanner.regexes.and(must);
-            let start = scanner.start(must, Box::new([]));
+            let mut language = vec![lower::search(&parsed, &scanner.regexes).unwrap()];
+            language.extend(lengths.map(|(min, max)| scanner.regexes.repeat(NodeId::CHAR, min, max)));
+            let language = scanner.regexes.and(language);
+            let start = scanner.start(language, Box::new([]));
             let step = |at: Option<ScanId>, c: &char| at.and_then(|at| scanner.step(at, u32::from(*c)));
             let Some(at) = read.iter().fold(start, step) else {
                 return Ok(());
             };
-            let found = compute(&scanner, &vocabulary, scanner.scan(at).must, Partial::Nothing, usize::MAX);
+            let found = compute(&scanner, &vocabulary, scanner.scan(at).language, Partial::Nothing, usize::MAX);
             for token in 0..stop {
                 let bytes = vocabulary.token(token).unwrap();
                 let inside = found.inside[token as usize / 32] >> (token % 32) & 1 == 1;

@@ -1,4 +1,4 @@
-//! Values apart from what is around them.
+//! Free values, which no rule binds, by themselves.
 //!
 //! What a token does in a literal, array or object that is free is the same in all grammars, up to
 //! where it ends. It is found once for a vocabulary; only what goes on after the value is walked where
@@ -8,10 +8,10 @@ use crate::byte_set::ByteSet;
 use crate::json::formula::Kind;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::texts::Texts;
+use crate::mask::texts::TrieTexts;
 use crate::mask::walk::Walk;
 use crate::vocab::Trie;
-use crate::vocab::local::Apart;
+use crate::vocab::string_mask::FreeValueTexts;
 
 /// The kinds that are looked at apart.
 const KINDS: [Kind; 5] = [
@@ -27,20 +27,20 @@ impl Walk<'_> {
     /// some bytes and can be looked at apart; the first bytes of the values that can.
     pub(super) fn value_apart(
         &self,
-        of: &impl Texts,
+        of: &impl TrieTexts,
         node: u32,
         config: Config,
         first: ByteSet,
         out: &mut Vec<u32>,
     ) -> ByteSet {
         let machine = self.machine;
-        let State::Value { task, .. } = config.state else {
+        let State::Value { obligation, .. } = config.state else {
             return ByteSet::NONE;
         };
         let Some(code) = of.code().filter(|_| config.record == TextId::EMPTY) else {
             return ByteSet::NONE;
         };
-        let free = machine.frames.free_kinds(task);
+        let free = machine.obligations.free_kinds(obligation);
         let (mut kinds, mut begin) = (0, ByteSet::NONE);
         for kind in KINDS {
             let byte = machine.literals.first_byte(kind);
@@ -54,7 +54,7 @@ impl Walk<'_> {
         }
         let place = machine.writing_code() << 8 | u64::from(kinds);
         let key = (u128::from(place), u64::from(node) << 2 | code);
-        let apart = self.vocabulary.locals().apart.get(key, self.cap, || {
+        let apart = self.vocabulary.shared_masks().apart.get(key, self.cap, || {
             let apart = self.find_apart(of, node, config, begin);
             let bytes = apart.bytes();
             (apart, bytes)
@@ -66,9 +66,15 @@ impl Walk<'_> {
         begin
     }
 
-    fn find_apart(&self, of: &impl Texts, node: u32, config: Config, first: ByteSet) -> Apart {
+    fn find_apart(
+        &self,
+        of: &impl TrieTexts,
+        node: u32,
+        config: Config,
+        first: ByteSet,
+    ) -> FreeValueTexts {
         let machine = self.machine;
-        let start = machine.apart(config);
+        let start = machine.detached(config);
         let mut all = Vec::new();
         self.walk_below(of, node, start, first, &mut all);
         let begin = usize::from(of.trie().node(node).depth);
@@ -78,7 +84,7 @@ impl Walk<'_> {
             let mut at = start;
             for (i, &byte) in bytes.iter().enumerate().skip(begin) {
                 at = machine.step(at, byte)?;
-                if at.state == State::Beyond {
+                if at.state == State::Detached {
                     return (i + 1 < bytes.len()).then_some(i + 1);
                 }
             }
@@ -96,7 +102,7 @@ impl Walk<'_> {
             &of.bytes(item)[end..]
         };
         let beyond = Trie::new((0..others.len() as u32).collect(), rest);
-        Apart {
+        FreeValueTexts {
             inside: inside.into(),
             beyond: beyond.map(|i| others[i as usize].0),
         }

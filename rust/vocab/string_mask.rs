@@ -10,18 +10,19 @@ use rustc_hash::FxHashMap;
 use crate::byte_set::ByteSet;
 use crate::vocab::Trie;
 
-/// The tokens in one state of reading a string.
+/// What the tokens of a vocabulary do in one state of reading a string: which stay inside, and
+/// which close it.
 #[derive(Debug)]
-pub(crate) struct Local {
+pub(crate) struct StringMask {
     /// A bit for each token after which the string goes on.
     pub(crate) inside: Arc<[u32]>,
-    pub(crate) exits: Arc<Exits>,
-    /// A bit for each exit that may come, if not all may.
+    pub(crate) exits: Arc<ClosingTokens>,
+    /// A bit for each closing token that may come, if not all may.
     pub(crate) open: Option<Box<[u64]>>,
 }
 
-impl Local {
-    /// Whether an exit may come.
+impl StringMask {
+    /// Whether a closing token, given as its index, may come.
     pub(crate) fn is_open(&self, exit: u32) -> bool {
         let open = self.open.as_ref();
         open.is_none_or(|open| open[exit as usize / 64] >> (exit % 64) & 1 == 1)
@@ -40,8 +41,8 @@ impl Local {
 
 /// The tokens that hold a string's closing quote.
 #[derive(Debug)]
-pub(crate) struct Exits {
-    pub(crate) tokens: Box<[Exit]>,
+pub(crate) struct ClosingTokens {
+    pub(crate) tokens: Box<[ClosingToken]>,
     /// Those that end with it, as indices.
     pub(crate) closing: Box<[u32]>,
     /// Those that go on, as indices, by what they go on with.
@@ -56,7 +57,7 @@ pub(crate) struct Exits {
 
 /// A token that holds a string's closing quote.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Exit {
+pub(crate) struct ClosingToken {
     pub(crate) token: u32,
     /// Bytes before the quote.
     pub(crate) before: u16,
@@ -70,9 +71,9 @@ fn may_hold_key(bytes: &[u8]) -> bool {
     parts.any(|part| part.contains(&b':'))
 }
 
-impl Exits {
+impl ClosingTokens {
     /// `bytes` are those of a token.
-    pub(crate) fn new<'a>(tokens: Vec<Exit>, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
+    pub(crate) fn new<'a>(tokens: Vec<ClosingToken>, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
         let parts = |exit: u32| {
             let exit = tokens[exit as usize];
             let (before, rest) = bytes(exit.token).split_at(usize::from(exit.before));
@@ -83,7 +84,7 @@ impl Exits {
             all().partition(|&exit| parts(exit).1.is_empty());
         let (bare, others): (Vec<u32>, Vec<u32>) =
             all().partition(|&exit| parts(exit).0.is_empty());
-        Exits {
+        ClosingTokens {
             keys: all().filter(|&exit| may_hold_key(parts(exit).1)).collect(),
             closing: closing.into(),
             beyond: Trie::new(going_on, |exit| parts(exit).1),
@@ -96,11 +97,11 @@ impl Exits {
 
 /// The texts of a subtree of a trie in a string or number that has just begun there.
 #[derive(Debug)]
-pub(crate) struct Below {
+pub(crate) struct OpenedScalar {
     /// Those that stay inside.
     pub(crate) inside: Box<[u32]>,
     /// Those that end it where it may end.
-    pub(crate) exits: Box<[Way]>,
+    pub(crate) exits: Box<[ScalarEnd]>,
     /// Of these, those that go on with nothing.
     pub(crate) closing: Box<[u32]>,
     /// The others, by what they go on with.
@@ -109,7 +110,7 @@ pub(crate) struct Below {
 
 /// A token of a subtree, or another text, that ends a string or number.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Way {
+pub(crate) struct ScalarEnd {
     pub(crate) item: u32,
     /// The bytes of the subtree's prefix.
     pub(crate) begin: u16,
@@ -117,7 +118,7 @@ pub(crate) struct Way {
     pub(crate) end: u16,
 }
 
-impl Below {
+impl OpenedScalar {
     /// The memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.inside)
@@ -129,14 +130,14 @@ impl Below {
 
 /// What the texts of a subtree of a trie do in a value that begins there, whatever is around it.
 #[derive(Debug)]
-pub(crate) struct Apart {
+pub(crate) struct FreeValueTexts {
     /// Those that stay in the value or end with it.
     pub(crate) inside: Box<[u32]>,
     /// The others, by what they go on with after it.
     pub(crate) beyond: Trie,
 }
 
-impl Apart {
+impl FreeValueTexts {
     /// The memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.inside) + self.beyond.bytes()
@@ -164,7 +165,8 @@ pub(crate) struct Leaving {
     pub(crate) beyond: Trie,
 }
 
-/// The same for the tokens below a node of the trie, from a state that is reached there.
+/// What the tokens below a node of the trie do from a state that is reached there, in the text of a
+/// grammar.
 #[derive(Debug)]
 pub(crate) struct Under {
     /// Ranges of the trie's tokens.
@@ -266,28 +268,29 @@ impl Groups {
 }
 
 /// Which language, and what has been read of the next character.
-pub(crate) type LocalKey = (u128, u64);
+pub(crate) type StringMaskKey = (u128, u64);
 
-/// The same for plain text, and the bytes that may come after it.
+/// Which language of plain text, what has been read of the next character, and the bytes that may
+/// come after the text.
 pub(crate) type AboveKey = (u128, u64, ByteSet);
 
 /// What is known about the strings of one vocabulary, shared by all grammars.
 #[derive(Debug, Default)]
-pub(crate) struct LocalCache {
-    pub(crate) locals: Cache<Local>,
+pub(crate) struct SharedMasks {
+    pub(crate) shared_masks: Cache<StringMask>,
     /// The tokens inside a string by the state that they lead to.
     pub(crate) groups: Cache<Groups>,
     /// What tokens do in a string or number that they open.
-    pub(crate) below: Cache<Below>,
+    pub(crate) below: Cache<OpenedScalar>,
     /// What tokens do in text that is one language.
     pub(crate) above: Cache<Above, AboveKey>,
     /// What tokens do in a value that they begin.
-    pub(crate) apart: Cache<Apart>,
+    pub(crate) apart: Cache<FreeValueTexts>,
 }
 
 /// A cache of bounded size.
 #[derive(Debug)]
-pub(crate) struct Cache<T, K = LocalKey> {
+pub(crate) struct Cache<T, K = StringMaskKey> {
     known: RwLock<FxHashMap<K, Arc<T>>>,
     bytes: AtomicUsize,
 }

@@ -4,7 +4,7 @@ use crate::byte_set::ByteSet;
 
 /// A set of characters in a few words: each ASCII character, and each block of others as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Sketch {
+pub(crate) struct CharBlocks {
     ascii: [u64; 2],
     /// A bit for each block.
     beyond: u64,
@@ -97,43 +97,43 @@ fn ascii(lo: u32, hi: u32) -> [u64; 2] {
     [word(0), word(64)]
 }
 
-impl Sketch {
-    pub(crate) const ALL: Sketch = Sketch {
+impl CharBlocks {
+    pub(crate) const ALL: CharBlocks = CharBlocks {
         ascii: [u64::MAX; 2],
         beyond: BLOCKS,
     };
 
     /// The block of whitespace beyond ASCII.
-    pub(crate) const SPACES: Sketch = Sketch {
+    pub(crate) const SPACES: CharBlocks = CharBlocks {
         ascii: [0; 2],
         beyond: 1,
     };
 
-    /// The smallest sketch that holds a character.
+    /// The smallest set that holds a character.
     pub(crate) fn of(c: u32) -> Self {
-        let mut sketch = Sketch::default();
+        let mut blocks = CharBlocks::default();
         match c {
-            0..128 => sketch.ascii[c as usize / 64] = 1 << (c % 64),
-            _ => sketch.beyond = 1 << block(c),
+            0..128 => blocks.ascii[c as usize / 64] = 1 << (c % 64),
+            _ => blocks.beyond = 1 << block(c),
         }
-        sketch
+        blocks
     }
 
-    /// A sketch that holds all characters whose UTF-8 begins with one of some bytes.
+    /// A set that holds all characters whose UTF-8 begins with one of some bytes.
     pub(crate) fn beginning(bytes: ByteSet) -> Self {
-        let mut sketch = Sketch::default();
+        let mut blocks = CharBlocks::default();
         for byte in bytes.iter() {
             match byte {
-                0..128 => sketch.ascii[usize::from(byte) / 64] |= 1 << (byte % 64),
-                _ => sketch.beyond = BLOCKS,
+                0..128 => blocks.ascii[usize::from(byte) / 64] |= 1 << (byte % 64),
+                _ => blocks.beyond = BLOCKS,
             }
         }
-        sketch
+        blocks
     }
 
-    /// The smallest sketch that holds a range.
+    /// The smallest set that holds a range.
     pub(crate) fn around(lo: u32, hi: u32) -> Self {
-        let mut sketch = Sketch {
+        let mut blocks = CharBlocks {
             ascii: ascii(lo, hi),
             beyond: 0,
         };
@@ -142,15 +142,15 @@ impl Sketch {
             let first = STRETCHES.partition_point(|&(start, _)| start <= lo) - 1;
             let stretches = STRETCHES[first..].iter();
             for &(_, block) in stretches.take_while(|&&(start, _)| start <= hi) {
-                sketch.beyond |= 1 << block;
+                blocks.beyond |= 1 << block;
             }
         }
-        sketch
+        blocks
     }
 
-    /// The largest sketch all of whose characters are in ranges that rise and do not overlap.
+    /// The largest set all of whose characters are in ranges that rise and do not overlap.
     pub(crate) fn within(ranges: impl Iterator<Item = (u32, u32)>) -> Self {
-        let mut sketch = Sketch::default();
+        let mut blocks = CharBlocks::default();
         // Blocks are whole until a gap is found in them.
         let mut broken = 0_u64;
         let mut at = 128;
@@ -162,24 +162,24 @@ impl Sketch {
                 from
             };
             if from < to {
-                broken |= Sketch::around(from, to - 1).beyond;
+                broken |= CharBlocks::around(from, to - 1).beyond;
             }
         };
         for (lo, hi) in ranges {
             let more = ascii(lo, hi);
-            sketch.ascii = [sketch.ascii[0] | more[0], sketch.ascii[1] | more[1]];
+            blocks.ascii = [blocks.ascii[0] | more[0], blocks.ascii[1] | more[1]];
             if hi >= 128 {
                 gap(at, lo.max(at));
                 at = hi + 1;
             }
         }
         gap(at, END);
-        sketch.beyond = BLOCKS & !broken;
-        sketch
+        blocks.beyond = BLOCKS & !broken;
+        blocks
     }
 
     pub(crate) fn or(self, other: Self) -> Self {
-        Sketch {
+        CharBlocks {
             ascii: [
                 self.ascii[0] | other.ascii[0],
                 self.ascii[1] | other.ascii[1],
@@ -189,7 +189,7 @@ impl Sketch {
     }
 
     pub(crate) fn and(self, other: Self) -> Self {
-        Sketch {
+        CharBlocks {
             ascii: [
                 self.ascii[0] & other.ascii[0],
                 self.ascii[1] & other.ascii[1],
@@ -199,7 +199,7 @@ impl Sketch {
     }
 
     pub(crate) fn without(self, other: Self) -> Self {
-        Sketch {
+        CharBlocks {
             ascii: [
                 self.ascii[0] & !other.ascii[0],
                 self.ascii[1] & !other.ascii[1],
@@ -220,7 +220,7 @@ impl Sketch {
 
     /// Whether no character is in both.
     pub(crate) fn misses(self, other: Self) -> bool {
-        self.and(other) == Sketch::default()
+        self.and(other) == CharBlocks::default()
     }
 }
 
@@ -232,15 +232,15 @@ mod tests {
     #[test]
     fn stretches_rise() {
         assert!(STRETCHES.is_sorted_by_key(|&(start, _)| start));
-        let all = Sketch::within([(0, END - 1)].into_iter());
+        let all = CharBlocks::within([(0, END - 1)].into_iter());
         assert_eq!(
             all,
-            Sketch::within([(0, 0xD7FF), (0xE000, END - 1)].into_iter())
+            CharBlocks::within([(0, 0xD7FF), (0xE000, END - 1)].into_iter())
         );
-        assert!(Sketch::around(0, END - 1).is_in(all));
+        assert!(CharBlocks::around(0, END - 1).is_in(all));
         assert_eq!(
-            (all, Sketch::around(0, END - 1)),
-            (Sketch::ALL, Sketch::ALL)
+            (all, CharBlocks::around(0, END - 1)),
+            (CharBlocks::ALL, CharBlocks::ALL)
         );
     }
 
@@ -254,16 +254,16 @@ mod tests {
         ) {
             let bounds: Vec<u32> = bounds.into_iter().collect();
             let ranges: Vec<(u32, u32)> = bounds.chunks_exact(2).map(|b| (b[0], b[1])).collect();
-            let within = Sketch::within(ranges.iter().copied());
-            let around = ranges.iter().fold(Sketch::default(), |s, r| s.or(Sketch::around(r.0, r.1)));
+            let within = CharBlocks::within(ranges.iter().copied());
+            let around = ranges.iter().fold(CharBlocks::default(), |s, r| s.or(CharBlocks::around(r.0, r.1)));
             let near = bounds.iter().flat_map(|&b| [b.saturating_sub(1), b, b + 1]);
             for c in probes.into_iter().chain(near) {
                 if c >= END || (SURROGATES.0..=SURROGATES.1).contains(&c) {
                     continue;
                 }
                 let is_in = ranges.iter().any(|&(lo, hi)| (lo..=hi).contains(&c));
-                prop_assert!(!Sketch::of(c).is_in(within) || is_in);
-                prop_assert!(!is_in || Sketch::of(c).is_in(around));
+                prop_assert!(!CharBlocks::of(c).is_in(within) || is_in);
+                prop_assert!(!is_in || CharBlocks::of(c).is_in(around));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Tails: how texts end, and in how few tokens.
+//! The tree of completions: how texts end, and in how few tokens.
 //!
 //! From each configuration the machine names one ending, move by move, and endings that meet go on
 //! alike. So all of them form a tree whose root is the end of the text, and what is known of the
@@ -11,17 +11,17 @@ use rustc_hash::FxHashMap;
 
 use crate::json::texts::TextId;
 use crate::limits::Limits;
-use crate::machine::{Config, Machine, Move, SLACK};
+use crate::machine::{Config, Machine, NextMove, SLACK};
 use crate::mask::bits::{TokenSets, bits_of};
 use crate::vocab::Vocabulary;
 
 /// The endings on one vocabulary that were asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Tails(Mutex<Tree>, TokenSets);
+pub(crate) struct CompletionTree(Mutex<Tree>, TokenSets);
 
 #[derive(Debug, Default)]
 struct Tree {
-    nodes: Vec<Node>,
+    nodes: Vec<TreeNode>,
     /// Where the ending of a configuration begins; `None` if none is known, or it is too long.
     known: FxHashMap<Config, Option<Start>>,
     bytes: usize,
@@ -29,7 +29,7 @@ struct Tree {
 
 /// One move of an ending.
 #[derive(Debug)]
-struct Node {
+struct TreeNode {
     /// The token that is read by its id, if the move is one; then there are no bytes.
     token: Option<u32>,
     bytes: Box<[u8]>,
@@ -40,11 +40,11 @@ struct Node {
     /// Bytes to the end of the text.
     length: usize,
     /// The unknown keys that the ending writes in objects of which another one is forgotten.
-    keys: Keys,
+    keys: CompletionKeys,
 }
 
 /// Texts of keys.
-pub(super) type Keys = Arc<[TextId]>;
+pub(super) type CompletionKeys = Arc<[TextId]>;
 
 const NO_WAY: u32 = u32::MAX;
 
@@ -56,23 +56,23 @@ enum Start {
     Node(u32),
 }
 
-impl Tails {
+impl CompletionTree {
     /// No endings yet, of a grammar that names these sets of tokens.
     pub(crate) fn new(tokens: TokenSets) -> Self {
-        Tails(Mutex::default(), tokens)
+        CompletionTree(Mutex::default(), tokens)
     }
 }
 
 /// The endings of a machine's texts on a vocabulary.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ends<'a> {
-    pub(crate) tails: &'a Tails,
+pub(crate) struct Completions<'a> {
+    pub(crate) tree: &'a CompletionTree,
     pub(crate) machine: &'a Machine,
     pub(crate) vocabulary: &'a Vocabulary,
     pub(crate) limits: &'a Limits,
 }
 
-impl<'a> Ends<'a> {
+impl<'a> Completions<'a> {
     /// The fewest tokens that spell the machine's ending of a text; `None` if there is no ending
     /// within the limits, or the vocabulary cannot spell it.
     pub(crate) fn fewest(self, config: Config) -> Option<usize> {
@@ -81,7 +81,7 @@ impl<'a> Ends<'a> {
         (fewest != NO_WAY).then_some(fewest as usize)
     }
 
-    /// The tokens that [`Ends::fewest`] counts.
+    /// The tokens that [`Completions::fewest`] counts.
     pub(crate) fn tokens(self, config: Config) -> Option<Vec<u32>> {
         let (tree, start) = self.start(config);
         let mut at = start?;
@@ -102,13 +102,13 @@ impl<'a> Ends<'a> {
 
     /// The unknown keys that the machine's ending writes in objects of which another one, that has
     /// come, is forgotten: it is no ending if one of them is that one.
-    pub(super) fn keys(self, config: Config) -> Keys {
+    pub(super) fn keys(self, config: Config) -> CompletionKeys {
         let (tree, start) = self.start(config);
-        start.map_or_else(Keys::default, |start| tree.keys(start))
+        start.map_or_else(CompletionKeys::default, |start| tree.keys(start))
     }
 
     fn start(self, config: Config) -> (MutexGuard<'a, Tree>, Option<Start>) {
-        let mut tree = self.tails.0.lock();
+        let mut tree = self.tree.0.lock();
         if tree.bytes > self.limits.cache_bytes {
             *tree = Tree::default();
         }
@@ -118,7 +118,7 @@ impl<'a> Ends<'a> {
 }
 
 /// One move of an ending that is not known yet.
-struct Step {
+struct TreeStep {
     from: Config,
     bytes: Vec<u8>,
     token: Option<u32>,
@@ -127,16 +127,16 @@ struct Step {
 }
 
 impl Tree {
-    fn start(&mut self, ends: Ends<'_>, asked: Config) -> Option<Start> {
+    fn start(&mut self, ends: Completions<'_>, asked: Config) -> Option<Start> {
         let (machine, cap) = (ends.machine, ends.limits.completion_bytes);
         if let Some(&known) = self.known.get(&asked) {
             return known;
         }
-        if machine.ending_bound(asked) > (cap as u64).saturating_add(SLACK) {
+        if machine.max_completion_bytes(asked) > (cap as u64).saturating_add(SLACK) {
             self.remember(asked, None);
             return None;
         }
-        let mut steps: Vec<Step> = Vec::new();
+        let mut steps: Vec<TreeStep> = Vec::new();
         let mut at = asked;
         let mut length = 0;
         let mut end = loop {
@@ -149,21 +149,21 @@ impl Tree {
             }
             let mut token = None;
             let (bytes, next) = match machine.next_move(at) {
-                Move::End => {
+                NextMove::End => {
                     self.remember(at, Some(Start::End));
                     break Some(Start::End);
                 }
-                Move::Unknown => break None,
-                Move::Token(set, next) => {
-                    let sets = &ends.tails.1;
+                NextMove::Unknown => break None,
+                NextMove::Token(set, next) => {
+                    let sets = &ends.tree.1;
                     token = sets.get(set as usize).and_then(|set| bits_of(set).next());
                     if token.is_none() {
                         break None;
                     }
                     (Vec::new(), next)
                 }
-                Move::Goto(same) => (Vec::new(), same),
-                Move::Bytes(bytes) => {
+                NextMove::Goto(same) => (Vec::new(), same),
+                NextMove::Bytes(bytes) => {
                     let mut steps = bytes.iter();
                     match steps.try_fold(at, |at, &byte| machine.step(at, byte)) {
                         Some(next) => (bytes, next),
@@ -172,7 +172,7 @@ impl Tree {
                 }
             };
             length += bytes.len() + usize::from(token.is_some());
-            steps.push(Step {
+            steps.push(TreeStep {
                 from: at,
                 bytes,
                 token,
@@ -198,8 +198,8 @@ impl Tree {
     }
 
     /// The ending that begins with a move.
-    fn grow(&mut self, vocabulary: &Vocabulary, step: Step, next: Start) -> Start {
-        let Step {
+    fn grow(&mut self, vocabulary: &Vocabulary, step: TreeStep, next: Start) -> Start {
+        let TreeStep {
             bytes, token, key, ..
         } = step;
         if bytes.is_empty() && token.is_none() {
@@ -214,8 +214,8 @@ impl Tree {
             Some(_) => (Box::from([self.fewest(next).saturating_add(1)]), 1),
             None => (self.fewest_from_each(vocabulary, &bytes, next), bytes.len()),
         };
-        self.bytes += size_of::<Node>() + 5 * bytes.len();
-        self.nodes.push(Node {
+        self.bytes += size_of::<TreeNode>() + 5 * bytes.len();
+        self.nodes.push(TreeNode {
             token,
             bytes: bytes.into(),
             fewest,
@@ -269,9 +269,9 @@ impl Tree {
         }
     }
 
-    fn keys(&self, start: Start) -> Keys {
+    fn keys(&self, start: Start) -> CompletionKeys {
         match start {
-            Start::End => Keys::default(),
+            Start::End => CompletionKeys::default(),
             Start::Node(id) => self.nodes[id as usize].keys.clone(),
         }
     }

@@ -1,4 +1,4 @@
-//! Masks in an item that is compared with others.
+//! Masks inside an item of `uniqueItems`, which is compared with others.
 //!
 //! What may follow such an item depends on its value: the next one must differ from it. As long as
 //! there are values in plenty, that shows inside the next item only. So the item is closed without
@@ -17,7 +17,14 @@ impl Walk<'_> {
     /// end.
     pub(super) fn ended(&self, config: Config, scan: ScanId) -> Option<Option<Config>> {
         let machine = self.machine;
-        if !machine.frames.rules.scanner.scan(scan).asks.is_empty() {
+        if !machine
+            .obligations
+            .rules
+            .scanner
+            .scan(scan)
+            .queries
+            .is_empty()
+        {
             return None;
         }
         match config.record {

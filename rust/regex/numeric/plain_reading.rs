@@ -2,14 +2,14 @@
 //!
 //! A plain number is written as Python or JavaScript write one: as an integer, with a point, or with
 //! an exponent where they use one. Digits are counted, so that whether a number can be finished is
-//! a question about a few digits more; see [`Plain::is_live`].
+//! a question about a few digits more; see [`PlainReading::is_live`].
 
 use std::hash::{Hash, Hasher};
 
 use crate::decimal::Decimal;
 use crate::regex::numeric::MAX_EXPONENT;
 use crate::regex::numeric::bound::{Bound, Digits, Side};
-use crate::regex::numeric::how::How;
+use crate::regex::numeric::divisibility::Divisibility;
 use crate::regex::numeric::interval::{End, Interval};
 use crate::regex::numeric::multiples::Multiples;
 use crate::regex::numeric::reading::Phase;
@@ -35,7 +35,7 @@ impl Form {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Plain {
+pub(crate) struct PlainReading {
     pub(super) form: Form,
     pub(super) phase: Phase,
     /// No digit but zeros has come.
@@ -53,17 +53,17 @@ pub(crate) struct Plain {
     pub(super) multiples: Multiples,
 }
 
-impl Plain {
+impl PlainReading {
     /// Before the digits of what is in the interval and not negative, with at most so many digits;
     /// `None` if nothing is. Only what is not negative itself is written without a sign.
     pub(super) fn start(
         form: Form,
-        how: &How,
+        divisibility: &Divisibility,
         interval: &Interval,
         most: u32,
         digits: &Digits,
     ) -> Option<Self> {
-        let mut start = Plain {
+        let mut start = PlainReading {
             form,
             phase: Phase::Start,
             leading: true,
@@ -76,7 +76,7 @@ impl Plain {
             trailing: false,
             lower: Bound::Free,
             upper: Bound::Free,
-            multiples: Multiples::new(how),
+            multiples: Multiples::new(divisibility),
         };
         let interval = match form {
             Form::Scientific => within_floats(interval),
@@ -269,7 +269,7 @@ impl Plain {
 
     /// Hashes the state in the same way in all stores.
     pub(crate) fn fingerprint(&self, digits: &Digits, hasher: &mut impl Hasher) {
-        let Plain {
+        let PlainReading {
             form,
             phase,
             leading,

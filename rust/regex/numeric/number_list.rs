@@ -17,8 +17,8 @@ pub(super) const NEAR: i32 = 400;
 
 /// Numbers that are not zero and of one sign, none twice.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Among {
-    pub(super) points: Box<[Point]>,
+pub(crate) struct NumberList {
+    pub(super) points: Box<[ListedNumber]>,
     pub(super) phase: Phase,
     /// No digit but zeros has come.
     pub(super) leading: bool,
@@ -27,13 +27,13 @@ pub(crate) struct Among {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Point {
+pub(super) struct ListedNumber {
     pub(crate) digits: u32,
     /// The exponent that makes the digits read stand in the places of the number's.
     pub(super) gap: i32,
 }
 
-impl Point {
+impl ListedNumber {
     /// The digit that follows so many.
     fn digit(self, after: u32, store: &Digits) -> u8 {
         let digits = store.get(self.digits);
@@ -45,7 +45,7 @@ impl Point {
     }
 }
 
-impl Among {
+impl NumberList {
     /// The exponents of the numbers whose digits have all come, ascending.
     pub(super) fn exponents(&self, store: &Digits) -> Vec<i32> {
         if self.leading || matches!(self.phase, Phase::Start | Phase::Point) {
@@ -73,8 +73,8 @@ impl Among {
     }
 
     /// The state of reading one of the numbers.
-    pub(super) fn alone(&self, point: Point, store: &Digits) -> Reading {
-        let Point { digits, gap } = point;
+    pub(super) fn alone(&self, point: ListedNumber, store: &Digits) -> Reading {
+        let ListedNumber { digits, gap } = point;
         let length = store.get(digits).len() as u32;
         let matching = Bound::Matching {
             digits,
@@ -98,18 +98,18 @@ impl Among {
 
     /// With other places of the digits read, by so much.
     fn shifted(&self, by: i32) -> Self {
-        let points = self.points.iter().map(|point| Point {
+        let points = self.points.iter().map(|point| ListedNumber {
             gap: point.gap + by,
             ..*point
         });
-        Among {
+        NumberList {
             points: points.collect(),
             ..self.clone()
         }
     }
 
     /// After each digit.
-    pub(super) fn after_digits(&self, store: &Digits) -> Vec<(u8, Among)> {
+    pub(super) fn after_digits(&self, store: &Digits) -> Vec<(u8, NumberList)> {
         let in_fraction = matches!(self.phase, Phase::Point | Phase::Fraction);
         if self.phase == Phase::Zero {
             return Vec::new();
@@ -121,11 +121,11 @@ impl Among {
                 false => Phase::Zero,
             };
             let zeros = self.shifted(i32::from(in_fraction));
-            out.push((0, Among { phase, ..zeros }));
+            out.push((0, NumberList { phase, ..zeros }));
         }
-        let mut parts: [Vec<Point>; 10] = Default::default();
+        let mut parts: [Vec<ListedNumber>; 10] = Default::default();
         for &point in &self.points {
-            parts[usize::from(point.digit(self.matched, store))].push(Point {
+            parts[usize::from(point.digit(self.matched, store))].push(ListedNumber {
                 gap: point.gap - i32::from(!in_fraction),
                 ..point
             });
@@ -135,7 +135,7 @@ impl Among {
             let Some(longest) = lengths.max() else {
                 continue;
             };
-            let among = Among {
+            let number_list = NumberList {
                 points: points.into(),
                 phase: match in_fraction {
                     true => Phase::Fraction,
@@ -144,7 +144,7 @@ impl Among {
                 leading: false,
                 matched: (self.matched + 1).min(longest as u32),
             };
-            out.push((digit, among));
+            out.push((digit, number_list));
         }
         out
     }
