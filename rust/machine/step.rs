@@ -9,6 +9,7 @@ use crate::json::obligations::Entry;
 use crate::json::texts::TextId;
 use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::store::Machine;
+use crate::machine::whitespace::SpacingStep;
 use crate::regex::scan_string::{Scanned, scan_string};
 use crate::spelling::Partial;
 use crate::vocab::SPACES;
@@ -36,12 +37,13 @@ impl Machine {
             State::Value {
                 obligation,
                 spacing,
-            } => match self.whitespace.take(spacing, byte)? {
-                Some(spacing) => wait(State::Value {
+            } => match self.whitespace.take(spacing, byte) {
+                SpacingStep::Space(spacing) => wait(State::Value {
                     obligation,
                     spacing,
                 }),
-                None => self.begin_value(obligation, stack, record, byte),
+                SpacingStep::Other => self.begin_value(obligation, stack, record, byte),
+                SpacingStep::Refused => None,
             },
             State::Literal {
                 obligation,
@@ -89,32 +91,34 @@ impl Machine {
                 array,
                 opened,
                 spacing,
-            } => match self.whitespace.take(spacing, byte)? {
-                Some(spacing) => wait(State::Array {
+            } => match self.whitespace.take(spacing, byte) {
+                SpacingStep::Space(spacing) => wait(State::Array {
                     array,
                     opened,
                     spacing,
                 }),
-                None => self.step_array(array, opened, config, byte),
+                SpacingStep::Other => self.step_array(array, opened, config, byte),
+                SpacingStep::Refused => None,
             },
             State::Object {
                 object,
                 place,
                 spacing,
-            } => match self.whitespace.take(spacing, byte)? {
-                Some(spacing) => wait(State::Object {
+            } => match self.whitespace.take(spacing, byte) {
+                SpacingStep::Space(spacing) => wait(State::Object {
                     object,
                     place,
                     spacing,
                 }),
-                None => self.step_object(object, place, config, byte),
+                SpacingStep::Other => self.step_object(object, place, config, byte),
+                SpacingStep::Refused => None,
             },
             State::Key { .. } | State::OtherKey { .. } | State::ScannedKey { .. } => {
                 stay(self.step_key(state, byte)?)
             }
-            State::Colon { member, spacing } => match self.whitespace.take(spacing, byte)? {
-                Some(spacing) => wait(State::Colon { member, spacing }),
-                None if byte == b':' => {
+            State::Colon { member, spacing } => match self.whitespace.take(spacing, byte) {
+                SpacingStep::Space(spacing) => wait(State::Colon { member, spacing }),
+                SpacingStep::Other if byte == b':' => {
                     let obligation = self.obligations.member_obligation(member);
                     let spacing = self.whitespace.after_separator();
                     Some(Config {
@@ -126,13 +130,13 @@ impl Machine {
                         record: self.recorded(record, byte),
                     })
                 }
-                None => None,
+                SpacingStep::Other | SpacingStep::Refused => None,
             },
             State::Text { scan, partial } => self.step_text(scan, partial, stack, byte),
             State::Ambiguous(set) => self.step_ambiguous(set, byte),
-            State::Done { spacing } => match self.whitespace.take(spacing, byte)? {
-                Some(spacing) => wait(State::Done { spacing }),
-                None => None,
+            State::Done { spacing } => match self.whitespace.take(spacing, byte) {
+                SpacingStep::Space(spacing) => wait(State::Done { spacing }),
+                SpacingStep::Other | SpacingStep::Refused => None,
             },
             State::Detached => Some(config),
         }

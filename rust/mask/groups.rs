@@ -11,6 +11,7 @@ use crate::mask::bits::{clear_bits, has_bit};
 use crate::mask::guide::{Guide, Visitor};
 use crate::mask::string_mask::Unlimited;
 use crate::mask::tokens::{Mask, Tokens};
+use crate::mask::unique_items::Ended;
 use crate::mask::walk::Walk;
 use crate::regex::node::NodeId;
 use crate::regex::scan::{Scan, ScanId};
@@ -182,12 +183,12 @@ impl Walk<'_> {
         }
         if let State::String { scan, .. } = start.state
             && start.record == TextId::EMPTY
-            && let Some(after) = self.ended(start, scan)
         {
-            if let Some(after) = after {
-                self.exits_of(string_mask, after, guide);
+            match self.ended(start, scan) {
+                Ended::At(after) => return self.exits_of(string_mask, after, guide),
+                Ended::Never => return,
+                Ended::ByText => {}
             }
-            return;
         }
         self.alone(start, more, guide);
     }

@@ -7,6 +7,7 @@ use crate::mask::bits::has_bit;
 use crate::mask::guide::{Guide, Visitor};
 use crate::mask::string_mask::Unlimited;
 use crate::mask::tokens::{Mask, Tokens};
+use crate::mask::unique_items::Ended;
 use crate::mask::walk::Walk;
 use crate::regex::scan::Scan;
 use crate::spelling::Partial;
@@ -89,10 +90,10 @@ impl Walk<'_> {
             });
         };
         let unknown = |object, text| machine.after_key_config(config, object, Key::Other(text, 0));
-        let left = match config.state {
-            _ if config.record != TextId::EMPTY => None,
+        let ended = match config.state {
+            _ if config.record != TextId::EMPTY => Ended::ByText,
             State::String { scan, .. } => self.ended(config, scan),
-            State::OtherKey { object, text, .. } => Some(Some(unknown(object, text))),
+            State::OtherKey { object, text, .. } => Ended::At(unknown(object, text)),
             State::Key { object, .. } => {
                 let known = self.max_completion_bytes_of(|guide| self.known_keys(config, guide));
                 let after = unknown(object, TextId::WHATEVER);
@@ -100,13 +101,12 @@ impl Walk<'_> {
                     .max(known)
                     .max(self.costliest_left(string_mask, after));
             }
-            _ => None,
+            _ => Ended::ByText,
         };
-        match left {
-            Some(left) => left.map_or(inside, |after| {
-                inside.max(self.costliest_left(string_mask, after))
-            }),
-            None => {
+        match ended {
+            Ended::At(after) => inside.max(self.costliest_left(string_mask, after)),
+            Ended::Never => inside,
+            Ended::ByText => {
                 let after = more.iter().filter_map(|&token| self.after(config, token));
                 let costs = after.map(|after| machine.max_completion_bytes(after));
                 costs.max().unwrap_or(0).max(inside)

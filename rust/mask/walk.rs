@@ -13,6 +13,7 @@ use crate::mask::cache::{ClosingAfter, Masks};
 use crate::mask::string_mask::{ScanKey, string_mask};
 use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
+use crate::mask::unique_items::Ended;
 use crate::regex::scan::ScanId;
 use crate::spelling::{JsonSpelling, Partial};
 use crate::vocab::string_mask::{ClosingToken, ClosingTokens, StringMask};
@@ -117,11 +118,13 @@ impl Walk<'_> {
 
     fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Tokens {
         let string_mask = self.string_mask(ScanKey::Scan(scan), partial);
-        if let Some(closed) = self.ended(config, scan) {
-            let more = closed.map(|after| {
+        match self.ended(config, scan) {
+            Ended::Never => return Tokens::Inside(string_mask, Box::default()),
+            Ended::At(after) => {
                 let left = self.leave(&string_mask, after);
                 if config.record == TextId::EMPTY {
-                    return tokens_of(&string_mask, &left.exits);
+                    let more = tokens_of(&string_mask, &left.exits);
+                    return Tokens::Inside(string_mask, more);
                 }
                 let may = |exit: &u32| {
                     let ClosingToken { token, before, .. } =
@@ -132,14 +135,13 @@ impl Walk<'_> {
                         && !self.differs(after, beyond, || self.goes_on(config, bytes))
                 };
                 let exits: Vec<u32> = left.exits.iter().copied().filter(may).collect();
-                tokens_of(&string_mask, &exits)
-            });
-            let more = more.unwrap_or_default();
-            return Tokens::Inside(string_mask, more);
-        }
-        match config.record {
-            TextId::EMPTY => self.grouped(config, string_mask).0,
-            _ => self.one_by_one(config, string_mask),
+                let more = tokens_of(&string_mask, &exits);
+                Tokens::Inside(string_mask, more)
+            }
+            Ended::ByText => match config.record {
+                TextId::EMPTY => self.grouped(config, string_mask).0,
+                _ => self.one_by_one(config, string_mask),
+            },
         }
     }
 
