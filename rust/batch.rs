@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use rustc_hash::FxHashSet;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::matcher::{Matcher, NewMask};
 
 /// Work that takes less time than this is done before another thread has woken and is awaited.
@@ -37,7 +37,7 @@ pub fn fill_masks(matchers: &[&Matcher], bits: &mut [u32], row_words: usize) -> 
             "the bitmask has {rows} rows for {} matchers",
             matchers.len()
         );
-        return Err(Error::new(Kind::Mask, message));
+        return Err(Error::new(ErrorKind::Mask, message));
     }
     let mut rows = bits
         .chunks_mut(row_words.max(1))

@@ -8,18 +8,20 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::grammar::program::Program;
 use crate::grammar::syntax::{Expr, Syntax, TokenName, TokenSet};
 use crate::grammar::{read_gbnf, read_lark, read_tree};
+use crate::json::cost::NEVER;
 use crate::json::formula::Literals;
-use crate::json::frames::Frames;
-use crate::json::liveness::NEVER;
+use crate::json::obligations::Obligations;
 use crate::json::outline::Outline;
 use crate::json::rules::Rules;
 use crate::limits::Limits;
 use crate::machine::{Machine, Whitespace};
-use crate::mask::{Ends, Masks, Reach, Speller, Tails, TokenSets, has_bit, set_bits};
+use crate::mask::{
+    CompletionTree, Completions, Masks, Reach, Speller, TokenSets, has_bit, set_bits,
+};
 use crate::regex;
 use crate::schema::model::Model;
 use crate::schema::{self, LoadOptions, load};
@@ -104,12 +106,12 @@ impl Default for Options {
 /// # Ok::<(), schemask::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Grammar(Arc<Inner>);
+pub struct Grammar(Arc<GrammarInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct GrammarInner {
     models: Vec<Loaded>,
-    around: Around,
+    around: GrammarForm,
     options: Options,
     /// `None` until it is needed: a grammar may be but a part of another.
     machine: RwLock<Option<Arc<Machine>>>,
@@ -124,7 +126,7 @@ struct Loaded {
 
 /// What is around the values of a grammar's models.
 #[derive(Debug)]
-enum Around {
+enum GrammarForm {
     /// Nothing but whitespace; the schema, as a text.
     Whitespace(Box<str>),
     Text(Syntax),
@@ -142,7 +144,7 @@ impl Grammar {
     pub fn from_json_schema(schema: &str, options: Options) -> Result<Self, Error> {
         let read = |options: &Options| {
             let models = load_models(&[schema], options)?;
-            Ok((models, Around::Whitespace(schema.into())))
+            Ok((models, GrammarForm::Whitespace(schema.into())))
         };
         Grammar::read(options, read, || vec![schema.into()])
     }
@@ -158,7 +160,7 @@ impl Grammar {
         let read = |options: &Options| {
             let syntax = read_tree(tree, &options.limits)?;
             let models = load_models(&syntax.schemas, options)?;
-            Ok((models, Around::Text(syntax)))
+            Ok((models, GrammarForm::Text(syntax)))
         };
         Grammar::read(options, read, || {
             let syntax = read_tree(tree, &limits);
@@ -195,9 +197,9 @@ impl Grammar {
     /// accepting a token may: the pointer is then that of a place in the value.
     pub fn key_order(&self, value: &[u8]) -> Result<Vec<u32>, Error> {
         let machine = self.0.machine()?;
-        let Some(root) = machine.root_task() else {
+        let Some(root) = machine.root_obligation() else {
             let message = "only the grammar of one JSON Schema has an order of keys";
-            return Err(Error::new(Kind::Grammar, message));
+            return Err(Error::new(ErrorKind::Grammar, message));
         };
         machine.key_order(root, &Outline::new(value)?, &self.0.options.limits)
     }
@@ -220,7 +222,7 @@ impl Grammar {
     pub fn from_gbnf(text: &str, root: &str, options: Options) -> Result<Self, Error> {
         let read = |options: &Options| {
             let syntax = read_gbnf(text, root, &options.limits)?;
-            Ok((Vec::new(), Around::Text(syntax)))
+            Ok((Vec::new(), GrammarForm::Text(syntax)))
         };
         Grammar::read(options, read, Vec::new)
     }
@@ -237,7 +239,7 @@ impl Grammar {
         let read = |options: &Options| {
             let syntax = read_lark(text, start, &options.limits)?;
             let models = load_models(&syntax.schemas, options)?;
-            Ok((models, Around::Text(syntax)))
+            Ok((models, GrammarForm::Text(syntax)))
         };
         Grammar::read(options, read, || {
             let syntax = read_lark(text, start, &limits);
@@ -258,7 +260,7 @@ impl Grammar {
                 ast: Box::new(regex::parse(pattern, &options.limits)?),
                 search,
             };
-            Ok((Vec::new(), Around::Text(Syntax::of(expr))))
+            Ok((Vec::new(), GrammarForm::Text(Syntax::of(expr))))
         };
         Grammar::read(options, read, Vec::new)
     }
@@ -288,7 +290,7 @@ impl Grammar {
     pub fn free_text(stops: &[&str], inclusive: bool) -> Result<Self, Error> {
         if stops.is_empty() && inclusive || stops.contains(&"") {
             let message = "free text ends with one of its stops, and none of them is empty";
-            return Err(Error::new(Kind::Grammar, message));
+            return Err(Error::new(ErrorKind::Grammar, message));
         }
         let stops = stops.iter().map(|&stop| stop.into()).collect();
         Ok(Grammar::of(Expr::Free {
@@ -301,7 +303,7 @@ impl Grammar {
     pub fn reference(name: &str) -> Self {
         Grammar::raw(
             Vec::new(),
-            Around::Text(Syntax::reference(name)),
+            GrammarForm::Text(Syntax::reference(name)),
             Options::default(),
         )
     }
@@ -334,7 +336,7 @@ impl Grammar {
         let syntax = self.syntax().repeated(min, max)?;
         Ok(Grammar::raw(
             self.0.models.clone(),
-            Around::Text(syntax),
+            GrammarForm::Text(syntax),
             self.0.options.clone(),
         ))
     }
@@ -383,12 +385,12 @@ impl Grammar {
 
     fn print_gbnf(&self) -> Result<String, Error> {
         let machine = self.0.known_machine()?;
-        match (&self.0.around, machine.root_task()) {
-            (Around::Text(syntax), _) => machine.syntax_to_gbnf(syntax, machine.tasks()),
-            (Around::Whitespace(_), Some(task)) => machine.value_to_gbnf(task),
+        match (&self.0.around, machine.root_obligation()) {
+            (GrammarForm::Text(syntax), _) => machine.syntax_to_gbnf(syntax, machine.schemas()),
+            (GrammarForm::Whitespace(_), Some(obligation)) => machine.value_to_gbnf(obligation),
             _ => {
                 let message = "a flow cannot be written in GBNF";
-                Err(Error::new(Kind::Unsupported, message))
+                Err(Error::new(ErrorKind::Unsupported, message))
             }
         }
     }
@@ -396,7 +398,7 @@ impl Grammar {
     fn of(expr: Expr) -> Self {
         Grammar::raw(
             Vec::new(),
-            Around::Text(Syntax::of(expr)),
+            GrammarForm::Text(Syntax::of(expr)),
             Options::default(),
         )
     }
@@ -411,7 +413,7 @@ impl Grammar {
     /// texts of its schemas, for the places of errors.
     fn read(
         options: Options,
-        read: impl FnOnce(&Options) -> Result<(Vec<Loaded>, Around), Error>,
+        read: impl FnOnce(&Options) -> Result<(Vec<Loaded>, GrammarForm), Error>,
         schemas: impl FnOnce() -> Vec<Box<str>>,
     ) -> Result<Self, Error> {
         work::at(None);
@@ -429,10 +431,10 @@ impl Grammar {
         Ok(grammar)
     }
 
-    fn raw(models: Vec<Loaded>, around: Around, mut options: Options) -> Self {
+    fn raw(models: Vec<Loaded>, around: GrammarForm, mut options: Options) -> Self {
         // Those that matter are kept with the models.
         options.resources = Vec::new();
-        Grammar(Arc::new(Inner {
+        Grammar(Arc::new(GrammarInner {
             models,
             around,
             options,
@@ -443,8 +445,8 @@ impl Grammar {
     /// The grammar as an expression, to be a part of others.
     fn syntax(&self) -> Cow<'_, Syntax> {
         match &self.0.around {
-            Around::Text(syntax) => Cow::Borrowed(syntax),
-            Around::Whitespace(schema) => {
+            GrammarForm::Text(syntax) => Cow::Borrowed(syntax),
+            GrammarForm::Whitespace(schema) => {
                 let mut syntax = Syntax::of(Expr::Json(0));
                 syntax.schemas.push(schema.clone());
                 Cow::Owned(syntax)
@@ -475,14 +477,14 @@ impl Grammar {
         let first = options.next().unwrap_or(&self.0.options);
         if !options.all(|other| alike(first, other)) {
             let message = "grammars are joined whose JSON differs in `whitespace`, `property_order` or `spelling`";
-            return Err(Error::new(Kind::Grammar, message));
+            return Err(Error::new(ErrorKind::Grammar, message));
         }
         let models = all
             .by_ref()
             .flat_map(|grammar| grammar.0.models.iter().cloned());
         Ok(Grammar::raw(
             models.collect(),
-            Around::Text(syntax),
+            GrammarForm::Text(syntax),
             first.clone(),
         ))
     }
@@ -513,7 +515,7 @@ impl Grammar {
             let is_tag = |name: &TokenName| matches!(name, TokenName::Tag(_));
             !set.names.iter().any(is_tag) && bits.iter().all(|&word| word == 0)
         };
-        let regexes = &machine.frames.rules.scanner.regexes;
+        let regexes = &machine.obligations.rules.scanner.regexes;
         let mut unreachable = vocabulary.unreachable_bytes().iter();
         let spells_all = unreachable.all(|&byte| regexes.can_do_without(byte))
             && !named
@@ -592,7 +594,7 @@ fn resolve_tokens(set: &TokenSet, vocabulary: &Vocabulary) -> Result<Box<[u32]>,
                         "the grammar names token {last}, which is outside the vocabulary of {} tokens",
                         vocabulary.size()
                     );
-                    return Err(Error::new(Kind::Vocabulary, message));
+                    return Err(Error::new(ErrorKind::Vocabulary, message));
                 }
                 (first..=last).for_each(|id| set_bits(&mut named, &[id]));
             }
@@ -607,7 +609,7 @@ fn resolve_tokens(set: &TokenSet, vocabulary: &Vocabulary) -> Result<Box<[u32]>,
                 let Some(id) = vocabulary.token_named(name) else {
                     let message =
                         format!("the vocabulary has no token {name:?}, which the grammar names");
-                    return Err(Error::new(Kind::Vocabulary, message));
+                    return Err(Error::new(ErrorKind::Vocabulary, message));
                 };
                 set_bits(&mut named, &[id]);
             }
@@ -626,7 +628,7 @@ fn resolve_tokens(set: &TokenSet, vocabulary: &Vocabulary) -> Result<Box<[u32]>,
     Ok(named.into())
 }
 
-impl Inner {
+impl GrammarInner {
     /// The machine, or a fresh one if the texts so far have made it large.
     fn machine(&self) -> Result<Arc<Machine>, Error> {
         let known = self.machine.read().clone();
@@ -676,18 +678,21 @@ impl Inner {
         } = self.options;
         let models: Vec<&Model> = self.models.iter().map(|loaded| &*loaded.model).collect();
         let (rules, roots) = Rules::new(&models, whitespace.separator_bytes(), spelling, limits)?;
-        let frames = Frames::new(rules, property_order == PropertyOrder::Schema);
+        let obligations = Obligations::new(rules, property_order == PropertyOrder::Schema);
         let machine = match &self.around {
-            Around::Whitespace(_) => Machine::of_value(frames, roots[0], whitespace),
-            Around::Text(syntax) => {
-                let costs: Vec<u64> = roots.iter().map(|&root| frames.rules.cost(root)).collect();
+            GrammarForm::Whitespace(_) => Machine::of_value(obligations, roots[0], whitespace),
+            GrammarForm::Text(syntax) => {
+                let costs: Vec<u64> = roots
+                    .iter()
+                    .map(|&root| obligations.rules.cost(root))
+                    .collect();
                 if costs.contains(&NEVER) {
                     return Err(unsatisfied());
                 }
-                let rules = &frames.rules;
+                let rules = &obligations.rules;
                 let strings = |schema: u32| rules.string_language(roots[schema as usize]);
                 let program = Program::new(syntax, &rules.scanner, &costs, &strings, limits)?;
-                Machine::of_program(frames, program, &roots, whitespace, literals)
+                Machine::of_program(obligations, program, &roots, whitespace, literals)
             }
         };
         if !machine.is_live() {
@@ -699,7 +704,7 @@ impl Inner {
 
 fn unsatisfied() -> Error {
     let message = "nothing satisfies this schema: no JSON value is valid";
-    Error::at_pointer(Kind::Schema, "", message)
+    Error::at_pointer(ErrorKind::Schema, "", message)
 }
 
 fn load_models(schemas: &[impl AsRef<str>], options: &Options) -> Result<Vec<Loaded>, Error> {
@@ -733,7 +738,7 @@ pub struct CompiledGrammar(Arc<Compiled>);
 
 #[derive(Debug)]
 struct Compiled {
-    grammar: Arc<Inner>,
+    grammar: Arc<GrammarInner>,
     vocabulary: Arc<Vocabulary>,
     /// The sets of tokens that the grammar names.
     tokens: TokenSets,
@@ -747,7 +752,7 @@ struct Compiled {
 pub(crate) struct Engine {
     pub(crate) machine: Arc<Machine>,
     pub(crate) masks: Masks,
-    pub(crate) tails: Tails,
+    pub(crate) tree: CompletionTree,
     /// If the vocabulary cannot spell every text.
     reach: Option<Reach>,
 }
@@ -758,7 +763,7 @@ impl Engine {
             reach: (!spells_all).then(Reach::default),
             machine,
             masks: Masks::new(tokens.clone()),
-            tails: Tails::new(tokens.clone()),
+            tree: CompletionTree::new(tokens.clone()),
         }
     }
 }
@@ -783,14 +788,14 @@ impl CompiledGrammar {
     /// What says which tokens lead to an end, if the vocabulary cannot spell every text.
     pub(crate) fn speller<'a>(&'a self, engine: &'a Engine) -> Option<Speller<'a>> {
         let reach = engine.reach.as_ref()?;
-        let ends = Ends {
-            tails: &engine.tails,
+        let completions = Completions {
+            tree: &engine.tree,
             machine: &engine.machine,
             vocabulary: &self.0.vocabulary,
             limits: self.limits(),
         };
         Some(Speller {
-            ends,
+            completions,
             sets: &self.0.tokens,
             reach,
         })

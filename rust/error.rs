@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What went wrong, for the crate's own use; the public type is opaque.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ErrorKind {
     /// The schema is not a JSON Schema, refers to nothing, or nothing satisfies it.
     Schema,
     /// The schema is fine, but uses what is not supported exactly.
@@ -27,19 +27,19 @@ pub(crate) enum Kind {
 ///
 /// Text that a model writes never causes an error: a matcher refuses it and keeps its state.
 #[derive(Clone, Debug)]
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorInner>);
 
 #[derive(Clone, Debug)]
-struct Inner {
-    kind: Kind,
+struct ErrorInner {
+    kind: ErrorKind,
     message: String,
     pointer: Option<String>,
     position: Option<(usize, usize)>,
 }
 
 impl Error {
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Box::new(ErrorInner {
             kind,
             message: message.into(),
             pointer: None,
@@ -48,7 +48,7 @@ impl Error {
     }
 
     /// An error about the part of a schema that `pointer` (a JSON pointer) names.
-    pub(crate) fn at_pointer(kind: Kind, pointer: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn at_pointer(kind: ErrorKind, pointer: &str, message: impl Into<String>) -> Self {
         let mut error = Error::new(kind, message);
         error.0.pointer = Some(pointer.to_owned());
         error
@@ -64,7 +64,7 @@ impl Error {
 
     /// An error at a line and a column of a grammar text, both counted from 1.
     pub(crate) fn at_position(
-        kind: Kind,
+        kind: ErrorKind,
         line: usize,
         column: usize,
         message: impl Into<String>,
@@ -76,7 +76,7 @@ impl Error {
 
     /// The kind, by which the Python bindings choose the exception class.
     #[cfg_attr(not(feature = "python"), allow(dead_code))]
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
@@ -98,12 +98,12 @@ impl Error {
 
     /// Whether the input asks for something that is valid but not supported exactly.
     pub fn is_unsupported(&self) -> bool {
-        self.0.kind == Kind::Unsupported
+        self.0.kind == ErrorKind::Unsupported
     }
 
     /// Whether a cap of [`Limits`](crate::Limits) was reached.
     pub fn is_limit(&self) -> bool {
-        self.0.kind == Kind::Limit
+        self.0.kind == ErrorKind::Limit
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::work::Allowance;
 
 /// Greater numbers have no exact neighbours as `f64`.
@@ -86,7 +86,7 @@ impl Limits {
     ///
     /// If there is no such limit, or the value is negative, no number or too large for it.
     pub fn set(&mut self, name: &str, value: f64) -> Result<(), Error> {
-        let fault = |what: String| Error::new(Kind::Limit, what);
+        let fault = |what: String| Error::new(ErrorKind::Limit, what);
         if !(0.0..=MOST).contains(&value) || name != "timeout" && value.fract() != 0.0 {
             return Err(fault(format!("{value} cannot be the limit `{name}`")));
         }

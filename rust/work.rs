@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 
 /// What an operation may use.
 #[derive(Clone, Copy, Debug)]
@@ -136,13 +136,13 @@ fn go_on(short: u64) {
                 "{} took longer than {timeout:?} (the limit `timeout`)",
                 meter.allowance.doing
             );
-            resume_unwind(Box::new(Stop(Error::new(Kind::Limit, message))));
+            resume_unwind(Box::new(Stop(Error::new(ErrorKind::Limit, message))));
         }
         if let Some(is_interrupted) = INTERRUPT.get()
             && meter.called.unwrap_or(began).elapsed() > BETWEEN_CALLS
         {
             if is_interrupted() {
-                let error = Error::new(Kind::Interrupted, "interrupted");
+                let error = Error::new(ErrorKind::Interrupted, "interrupted");
                 resume_unwind(Box::new(Stop(error)));
             }
             meter.called = Some(Instant::now());
@@ -160,7 +160,7 @@ fn stop(what: &str, limit: &str, most: u64, of: &str) -> ! {
     let doing = METER.get().allowance.doing;
     let message =
         format!("{doing} takes more {what} than the limit `{limit}` of {most} {of} allows");
-    resume_unwind(Box::new(Stop(Error::new(Kind::Limit, message))));
+    resume_unwind(Box::new(Stop(Error::new(ErrorKind::Limit, message))));
 }
 
 /// Ends the operation since it cannot be decided, within a cap of a search of its own, `whether` something
@@ -168,7 +168,7 @@ fn stop(what: &str, limit: &str, most: u64, of: &str) -> ! {
 #[cold]
 pub(crate) fn undecided(whether: &str) -> ! {
     let message = format!("it cannot be decided within the limits whether {whether}");
-    resume_unwind(Box::new(Stop(Error::new(Kind::Limit, message))));
+    resume_unwind(Box::new(Stop(Error::new(ErrorKind::Limit, message))));
 }
 
 /// Does something within an allowance, and says what it used. Inside another operation, its
@@ -344,13 +344,13 @@ pub(crate) mod tests {
         let error = within(allowance(units - 1, 10), attempts).unwrap_err();
         assert!(error.message().contains("test_work"), "{error}");
         let error = within(allowance(50, 50), || {
-            let interrupted = Error::new(Kind::Interrupted, "interrupted");
+            let interrupted = Error::new(ErrorKind::Interrupted, "interrupted");
             Ok(attempt(10, || -> u32 {
                 resume_unwind(Box::new(Stop(interrupted)))
             }))
         });
         let error = error.unwrap_err();
-        assert_eq!(error.kind(), Kind::Interrupted);
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
     }
 
     #[test]
@@ -373,7 +373,7 @@ pub(crate) mod tests {
         let before = set_interrupt(Some(|| true));
         let error = within(allowance(u64::MAX, 0), for_ever).unwrap_err();
         set_interrupt(before);
-        assert_eq!(error.kind(), Kind::Interrupted);
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::compile::{
-    Around, CompiledGrammar, Inner, Loaded, PropertyOrder, load_options, resolve_tokens,
-    unsatisfied,
+    CompiledGrammar, GrammarForm, GrammarInner, Loaded, PropertyOrder, load_options,
+    resolve_tokens, unsatisfied,
 };
 use crate::error::Error;
 use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax, parts};
@@ -78,12 +78,12 @@ impl CompiledGrammar {
 
     /// Whether the grammar is a single JSON value with nothing but whitespace around it.
     pub(crate) fn is_value(&self) -> bool {
-        matches!(self.0.grammar.around, Around::Whitespace(_))
+        matches!(self.0.grammar.around, GrammarForm::Whitespace(_))
     }
 
     /// The rules that the grammar's text can come to, each after one that uses it.
     pub(crate) fn rules(&self) -> Vec<NamedRule> {
-        let Around::Text(syntax) = &self.0.grammar.around else {
+        let GrammarForm::Text(syntax) = &self.0.grammar.around else {
             return Vec::new();
         };
         reached(syntax)
@@ -148,11 +148,13 @@ impl CompiledGrammar {
             });
         }
         let around = match (&grammar.around, left_out.rule) {
-            (Around::Whitespace(_), _) => Around::Whitespace("".into()),
-            (Around::Text(syntax), None) => Around::Text(syntax.clone()),
-            (Around::Text(syntax), Some(rule)) => Around::Text(with_any_text(syntax, rule)),
+            (GrammarForm::Whitespace(_), _) => GrammarForm::Whitespace("".into()),
+            (GrammarForm::Text(syntax), None) => GrammarForm::Text(syntax.clone()),
+            (GrammarForm::Text(syntax), Some(rule)) => {
+                GrammarForm::Text(with_any_text(syntax, rule))
+            }
         };
-        let machine = Inner {
+        let machine = GrammarInner {
             models,
             around,
             options,
@@ -168,12 +170,12 @@ impl CompiledGrammar {
     }
 }
 
-impl Inner {
+impl GrammarInner {
     /// The texts of the schemas, by index.
     fn schemas(&self) -> impl Iterator<Item = &str> {
         let schemas = match &self.around {
-            Around::Whitespace(schema) => std::slice::from_ref(schema),
-            Around::Text(syntax) => &syntax.schemas,
+            GrammarForm::Whitespace(schema) => std::slice::from_ref(schema),
+            GrammarForm::Text(syntax) => &syntax.schemas,
         };
         schemas.iter().map(|schema| &**schema)
     }

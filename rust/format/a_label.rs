@@ -18,13 +18,14 @@ use std::sync::LazyLock;
 use rustc_hash::FxHashMap;
 
 use crate::format::build::Build;
-use crate::format::hostname::LABEL_OCTETS;
-use crate::format::idna::{self, Direction};
 use crate::format::punycode::{Decoder, Insertion};
+use crate::format::u_label;
+use crate::format::u_label::{Direction, LABEL_OCTETS};
+use crate::regex::char_blocks::CharBlocks;
 use crate::regex::codeset::CodeSet;
-use crate::regex::node::{NodeId, Regexes};
-use crate::regex::sketch::Sketch;
-use crate::regex::told::Rule;
+use crate::regex::computed::ComputedRule;
+use crate::regex::node::NodeId;
+use crate::regex::regexes::Regexes;
 use crate::work;
 
 /// Octets after `xn--`.
@@ -60,26 +61,26 @@ pub(super) fn a_label(build: Build, direction: Direction) -> NodeId {
         Direction::LeftToRight => &LEFT_TO_RIGHT,
         Direction::RightToLeft => &RIGHT_TO_LEFT,
     };
-    let start = build.0.told(rule, "|");
+    let start = build.0.computed(rule, "|");
     build.concat(&[build.pattern("[Xx][Nn]--"), start])
 }
 
-static LEFT_TO_RIGHT: Rule = Rule {
+static LEFT_TO_RIGHT: ComputedRule = ComputedRule {
     name: "A-labels from left to right",
-    way: |state, c| Reading::new(&LEFT, state).way(c),
-    holds: |state| Reading::new(&LEFT, state).holds(),
-    distance: |state| Reading::new(&LEFT, state).distance(),
-    ending: |state| Reading::new(&LEFT, state).ending(),
-    free: |state| Reading::new(&LEFT, state).free(),
+    way: |state, c| LabelReading::new(&LEFT, state).way(c),
+    holds: |state| LabelReading::new(&LEFT, state).holds(),
+    distance: |state| LabelReading::new(&LEFT, state).distance(),
+    ending: |state| LabelReading::new(&LEFT, state).ending(),
+    free: |state| LabelReading::new(&LEFT, state).free(),
 };
 
-static RIGHT_TO_LEFT: Rule = Rule {
+static RIGHT_TO_LEFT: ComputedRule = ComputedRule {
     name: "A-labels from right to left",
-    way: |state, c| Reading::new(&RIGHT, state).way(c),
-    holds: |state| Reading::new(&RIGHT, state).holds(),
-    distance: |state| Reading::new(&RIGHT, state).distance(),
-    ending: |state| Reading::new(&RIGHT, state).ending(),
-    free: |state| Reading::new(&RIGHT, state).free(),
+    way: |state, c| LabelReading::new(&RIGHT, state).way(c),
+    holds: |state| LabelReading::new(&RIGHT, state).holds(),
+    distance: |state| LabelReading::new(&RIGHT, state).distance(),
+    ending: |state| LabelReading::new(&RIGHT, state).ending(),
+    free: |state| LabelReading::new(&RIGHT, state).free(),
 };
 
 static LEFT: LazyLock<ULabels> =
@@ -101,7 +102,7 @@ struct ULabels {
 impl ULabels {
     fn new(direction: Direction) -> Self {
         let regexes = Regexes::new();
-        let (start, chars) = idna::u_labels_of_any_length(Build(&regexes), direction);
+        let (start, chars) = u_label::u_labels_of_any_length(Build(&regexes), direction);
         ULabels {
             regexes,
             start,
@@ -217,7 +218,7 @@ impl ULabels {
 }
 
 /// A state, taken apart.
-struct Reading<'a> {
+struct LabelReading<'a> {
     labels: &'a ULabels,
     state: &'a str,
     /// All that was read, as basic characters.
@@ -228,7 +229,7 @@ struct Reading<'a> {
     room: u32,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> LabelReading<'a> {
     fn new(labels: &'a ULabels, state: &'a str) -> Self {
         let (text, decoder) = match state.split_once(THEN_DIGITS) {
             None => (state.to_owned(), None),
@@ -244,7 +245,7 @@ impl<'a> Reading<'a> {
             }
         };
         let room = ROOM.saturating_sub(text.len() as u32);
-        Reading {
+        LabelReading {
             labels,
             state,
             text,
@@ -329,8 +330,8 @@ impl<'a> Reading<'a> {
         Some(format!("{delimiter}{}", decoder.spell(rest)))
     }
 
-    /// Letters and digits, after which [`Reading::ending`] finds one.
-    fn free(&self) -> (Sketch, u32) {
+    /// Letters and digits, after which [`LabelReading::ending`] finds one.
+    fn free(&self) -> (CharBlocks, u32) {
         let longer = format!("{}x", self.text);
         let basic = |c| self.labels.basics.contains(&c);
         if !basic('x')
@@ -340,8 +341,10 @@ impl<'a> Reading<'a> {
             return Default::default();
         }
         let alphanumeric = [('0', '9'), ('A', 'Z'), ('a', 'z')];
-        let sketches = alphanumeric.map(|(lo, hi)| Sketch::around(lo.into(), hi.into()));
-        let characters = sketches.into_iter().fold(Sketch::default(), Sketch::or);
+        let sketches = alphanumeric.map(|(lo, hi)| CharBlocks::around(lo.into(), hi.into()));
+        let characters = sketches
+            .into_iter()
+            .fold(CharBlocks::default(), CharBlocks::or);
         (characters, (SHORT - self.text.len().min(SHORT)) as u32)
     }
 }
@@ -576,7 +579,9 @@ mod tests {
         assert!(regexes.is_live(at));
         let nodes = (0..regexes.len() as u32).map(|id| regexes.node(NodeId(id)));
         assert_eq!(
-            nodes.filter(|node| matches!(node, Node::Told(_))).count(),
+            nodes
+                .filter(|node| matches!(node, Node::Computed(_)))
+                .count(),
             2
         );
     }
@@ -610,14 +615,14 @@ mod tests {
     }
 
     /// Each ending that is found at a glance is one, and each state on the way has a distance.
-    fn check_ending(labels: &'static ULabels, rule: &Rule, text: &str) {
+    fn check_ending(labels: &'static ULabels, rule: &ComputedRule, text: &str) {
         let step = |state: Box<str>, c| (rule.way)(&state, c);
         let Some(mut state) = text.chars().try_fold("|".into(), step) else {
             return;
         };
-        let reading = Reading::new(labels, &state);
+        let reading = LabelReading::new(labels, &state);
         let (characters, most) = reading.free();
-        if text.len() <= SHORT && characters != Sketch::default() {
+        if text.len() <= SHORT && characters != CharBlocks::default() {
             let longer = "z9".repeat(most as usize / 2);
             let at = longer.chars().try_fold(state.clone(), step).expect(text);
             assert!((rule.ending)(&at).is_some(), "{text} {longer}");

@@ -20,7 +20,7 @@ pub(super) fn ipv6(build: Build) -> NodeId {
 
 /// As [`ipv6`], but `::` stands for at least `gap` groups.
 pub(super) fn ipv6_with(build: Build, gap: usize) -> NodeId {
-    let parts = Parts {
+    let parts = AddressParts {
         build,
         group: build.pattern("[0-9A-Fa-f]{1,4}"),
         colon: build.text(":"),
@@ -46,14 +46,14 @@ pub(super) fn ipv6_with(build: Build, gap: usize) -> NodeId {
     ])
 }
 
-struct Parts<'a> {
+struct AddressParts<'a> {
     build: Build<'a>,
     group: NodeId,
     colon: NodeId,
     ipv4: NodeId,
 }
 
-impl Parts<'_> {
+impl AddressParts<'_> {
     /// What may follow `::`, by the number of groups that it may be at most, from 0 to `most`.
     fn tails(&self, most: usize) -> Vec<NodeId> {
         let build = self.build;

@@ -4,7 +4,8 @@ use crate::limits::Limits;
 use crate::regex;
 use crate::regex::codeset::CodeSet;
 use crate::regex::lower;
-use crate::regex::node::{NodeId, Regexes};
+use crate::regex::node::NodeId;
+use crate::regex::regexes::Regexes;
 
 /// Makes languages in a store.
 #[derive(Clone, Copy)]

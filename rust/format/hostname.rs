@@ -2,14 +2,11 @@
 
 use crate::format::a_label::a_label;
 use crate::format::build::Build;
-use crate::format::idna::Direction;
+use crate::format::u_label::{Direction, LABEL_OCTETS};
 use crate::regex::node::NodeId;
 
 /// Octets of a name, without a final dot: RFC 1123, section 2.1, and RFC 1035, section 2.3.4.
 pub(super) const NAME_OCTETS: u32 = 253;
-
-/// Octets of a label: RFC 1035, section 2.3.4.
-pub(super) const LABEL_OCTETS: u32 = 63;
 
 /// A host name of RFC 1123, section 2.1: labels of letters, digits and inner hyphens.
 ///

@@ -21,11 +21,13 @@ mod template;
 #[cfg(test)]
 mod testing;
 mod time;
+mod u_label;
 mod uri;
 
 use crate::format::build::Build;
 use crate::format::uri::Charset;
-use crate::regex::node::{NodeId, Regexes};
+use crate::regex::node::NodeId;
+use crate::regex::regexes::Regexes;
 
 /// A format that is asserted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

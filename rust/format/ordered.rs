@@ -57,7 +57,7 @@ impl Pairs<'_> {
 mod tests {
     use crate::format::build::Build;
     use crate::format::char_class::DIGIT;
-    use crate::regex::node::Regexes;
+    use crate::regex::regexes::Regexes;
 
     #[test]
     fn pairs_are_in_order() {

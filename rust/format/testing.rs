@@ -1,7 +1,7 @@
 //! What the tests of formats share.
 
 use crate::format::Format;
-use crate::regex::node::Regexes;
+use crate::regex::regexes::Regexes;
 
 /// Fails unless the format's language holds the `valid` texts and none of the `invalid` ones.
 pub(super) fn check(format: Format, valid: &[&str], invalid: &[&str]) {

@@ -61,21 +61,21 @@ impl Charset {
 
 /// `URI` of RFC 3986, appendix A, or `IRI` of RFC 3987, section 2.2.
 pub(super) fn absolute(build: Build, charset: &Charset) -> NodeId {
-    Syntax { build, charset }.absolute()
+    UriSyntax { build, charset }.absolute()
 }
 
 /// `URI-reference` of RFC 3986, appendix A, or `IRI-reference` of RFC 3987, section 2.2.
 pub(super) fn reference(build: Build, charset: &Charset) -> NodeId {
-    let syntax = Syntax { build, charset };
+    let syntax = UriSyntax { build, charset };
     build.or([syntax.absolute(), syntax.relative()])
 }
 
-struct Syntax<'a> {
+struct UriSyntax<'a> {
     build: Build<'a>,
     charset: &'a Charset,
 }
 
-impl Syntax<'_> {
+impl UriSyntax<'_> {
     /// One character of `unreserved`, `pct-encoded`, `sub-delims`, or of `more`.
     fn char(&self, more: &str) -> NodeId {
         self.char_or(more, &CodeSet::default())

@@ -10,9 +10,9 @@ use crate::regex::codeset::{CodeSet, MAX, SCALARS};
 
 /// Reads a grammar in GBNF whose texts are those of the rule `root`.
 ///
-/// Errors: [`Kind::Grammar`](crate::error::Kind::Grammar), with line, column and what stands there.
+/// Errors: [`ErrorKind::Grammar`](crate::error::Kind::Grammar), with line, column and what stands there.
 pub(crate) fn read_gbnf(text: &str, root: &str, limits: &Limits) -> Result<Syntax, Error> {
-    let mut reader = Reader {
+    let mut reader = GbnfReader {
         source: Source::new(text, limits)?,
         syntax: Syntax::new(),
         rules: FxHashMap::default(),
@@ -32,7 +32,7 @@ pub(crate) fn read_gbnf(text: &str, root: &str, limits: &Limits) -> Result<Synta
     Ok(syntax)
 }
 
-struct Reader {
+struct GbnfReader {
     source: Source,
     syntax: Syntax,
     rules: FxHashMap<String, RuleId>,
@@ -42,7 +42,7 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-' || c == '_'
 }
 
-impl Reader {
+impl GbnfReader {
     /// Passes spaces and comments, and with `lines` the ends of lines.
     fn space(&mut self, lines: bool) {
         while let Some(c) = self.source.peek() {

@@ -1,9 +1,10 @@
 //! The expressions of a grammar that are languages by themselves.
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax};
 use crate::regex::lower;
-use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
+use crate::regex::node::{NodeId, UNBOUNDED};
+use crate::regex::regexes::Regexes;
 
 /// The languages of all expressions that are not made of others, or only of such, but for texts.
 /// `strings` says what strings the schema with some index allows.
@@ -12,7 +13,7 @@ pub(super) fn leaf_languages(
     nodes: &Regexes,
     strings: &dyn Fn(u32) -> NodeId,
 ) -> Result<Vec<Option<NodeId>>, Error> {
-    let reader = Reader {
+    let reader = LeafReader {
         syntax,
         nodes,
         strings,
@@ -26,13 +27,13 @@ pub(super) fn leaf_languages(
     syntax.ids().map(leaf).collect()
 }
 
-struct Reader<'a> {
+struct LeafReader<'a> {
     syntax: &'a Syntax,
     nodes: &'a Regexes,
     strings: &'a dyn Fn(u32) -> NodeId,
 }
 
-impl Reader<'_> {
+impl LeafReader<'_> {
     /// The language of an expression, which must be regular; `inside` are the rules around it.
     fn language(&self, id: ExprId, inside: &mut Vec<RuleId>) -> Result<NodeId, Error> {
         /// Rules that may be used in each other.
@@ -73,8 +74,10 @@ impl Reader<'_> {
                         of.name
                     );
                     return Err(match of.place {
-                        Some(at) => Error::at_position(Kind::Grammar, at.line, at.column, message),
-                        None => Error::new(Kind::Grammar, message),
+                        Some(at) => {
+                            Error::at_position(ErrorKind::Grammar, at.line, at.column, message)
+                        }
+                        None => Error::new(ErrorKind::Grammar, message),
                     });
                 }
                 inside.push(rule);
@@ -90,7 +93,7 @@ impl Reader<'_> {
             Expr::Json(_) | Expr::Token(_) => {
                 let message =
                     "`&` and `~` take regular expressions, which hold no JSON and no tokens";
-                return Err(Error::new(Kind::Grammar, message));
+                return Err(Error::new(ErrorKind::Grammar, message));
             }
         })
     }

@@ -6,8 +6,9 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::error::{Error, Kind};
-use crate::regex::node::{Node, NodeId, Regexes, UNBOUNDED, symbol_of};
+use crate::error::{Error, ErrorKind};
+use crate::regex::node::{Node, NodeId, UNBOUNDED, symbol_of};
+use crate::regex::regexes::Regexes;
 use crate::work;
 
 /// Rules that begin with each other; more would make expressions too large.
@@ -69,7 +70,7 @@ pub(super) fn without_left_recursion(
 
 fn too_much() -> Error {
     let message = "rules begin with each other in more ways than can be followed";
-    Error::new(Kind::Limit, message)
+    Error::new(ErrorKind::Limit, message)
 }
 
 /// All paths from each place to each, as languages; that from a place to itself may be empty.

@@ -4,12 +4,17 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::byte_set::ByteSet;
 use crate::grammar::left::circles;
-use crate::grammar::program::{DEEP, LARGE, Pending, Program, Symbol};
+use crate::grammar::program::{Pending, Program, Symbol};
 use crate::grammar::syntax::TokenSet;
 use crate::json::formula::Literals;
-use crate::regex::node::{Node, NodeId, Regexes};
+use crate::regex::node::{Node, NodeId};
+use crate::regex::regexes::Regexes;
 use crate::regex::scan::{ScanId, Scanner};
 use crate::work;
+
+/// Rules that would grow larger, or nest deeper, where they are used stay rules.
+pub(super) const LARGE: u64 = 4_000;
+pub(super) const DEEP: u32 = 64;
 
 /// A program whose rules have these languages. Rules that are recursive no more, now that left
 /// recursion is gone, are spelled out where they are used.

@@ -1,5 +1,6 @@
 //! Text around JSON values: grammars and their front ends.
 
+mod builder;
 mod gbnf;
 mod lark;
 mod leaves;

@@ -9,7 +9,7 @@ use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax, TokenName, TokenSet};
 
 /// How tightly what is around an expression binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Around {
+enum Precedence {
     Choice,
     Sequence,
     Repeat,
@@ -40,7 +40,7 @@ impl fmt::Display for Syntax {
                 writeln!(f)?;
             }
             let mut text = String::new();
-            printer.show(body, Around::Choice, &mut text);
+            printer.show(body, Precedence::Choice, &mut text);
             write!(f, "{name} ::= {text}")?;
         }
         Ok(())
@@ -79,13 +79,13 @@ impl Syntax {
             names: names(self),
         };
         let mut text = String::new();
-        printer.show(id, Around::Choice, &mut text);
+        printer.show(id, Precedence::Choice, &mut text);
         text
     }
 }
 
 impl Printer<'_> {
-    fn show(&self, id: ExprId, around: Around, out: &mut String) {
+    fn show(&self, id: ExprId, around: Precedence, out: &mut String) {
         match self.syntax.expr(id) {
             Expr::Text(text) => quote(text, out),
             Expr::Class(set) => out.push_str(&show_class(set)),
@@ -95,18 +95,30 @@ impl Printer<'_> {
                 out.push('/');
             }
             Expr::Sequence(items) => {
-                self.group(around > Around::Sequence, items, " ", Around::Repeat, out);
+                self.group(
+                    around > Precedence::Sequence,
+                    items,
+                    " ",
+                    Precedence::Repeat,
+                    out,
+                );
             }
             Expr::Choice(items) => {
-                self.group(around > Around::Choice, items, " | ", Around::Sequence, out);
+                self.group(
+                    around > Precedence::Choice,
+                    items,
+                    " | ",
+                    Precedence::Sequence,
+                    out,
+                );
             }
-            Expr::And(items) => self.group(true, items, " & ", Around::Repeat, out),
+            Expr::And(items) => self.group(true, items, " & ", Precedence::Repeat, out),
             Expr::Not(body) => {
                 out.push('~');
-                self.show(*body, Around::Repeat, out);
+                self.show(*body, Precedence::Repeat, out);
             }
             &Expr::Repeat { body, min, max } => {
-                self.show(body, Around::Repeat, out);
+                self.show(body, Precedence::Repeat, out);
                 match (min, max) {
                     (0, None) => out.push('*'),
                     (1, None) => out.push('+'),
@@ -149,7 +161,7 @@ impl Printer<'_> {
         parentheses: bool,
         items: &[ExprId],
         between: &str,
-        around: Around,
+        around: Precedence,
         out: &mut String,
     ) {
         if parentheses {

@@ -1,7 +1,7 @@
 //! The text of a grammar, read from left to right.
 
-use crate::error::{Error, Kind};
-use crate::grammar::syntax::{Place, TokenName};
+use crate::error::{Error, ErrorKind};
+use crate::grammar::syntax::{SourcePlace, TokenName};
 use crate::limits::Limits;
 use crate::regex::codeset::MAX;
 use crate::work;
@@ -24,7 +24,7 @@ impl Source {
     pub(super) fn new(text: &str, limits: &Limits) -> Result<Self, Error> {
         if text.len() > limits.source_bytes {
             let message = format!("the grammar has more than {} bytes", limits.source_bytes);
-            return Err(Error::new(Kind::Limit, message));
+            return Err(Error::new(ErrorKind::Limit, message));
         }
         work::spend(text.len() / 4);
         work::hold(size_of::<char>() * text.len());
@@ -97,9 +97,9 @@ impl Source {
         self.chars[self.at..].iter().collect()
     }
 
-    pub(super) fn place(&self, at: usize) -> Place {
+    pub(super) fn place(&self, at: usize) -> SourcePlace {
         let line = self.lines.partition_point(|&start| start <= at);
-        Place {
+        SourcePlace {
             line,
             column: at - self.lines[line - 1] + 1,
         }
@@ -107,13 +107,13 @@ impl Source {
 
     /// An error at a position, with what stands there.
     pub(super) fn error(&self, at: usize, message: impl AsRef<str>) -> Error {
-        self.error_of(Kind::Grammar, at, message)
+        self.error_of(ErrorKind::Grammar, at, message)
     }
 
-    pub(super) fn error_of(&self, kind: Kind, at: usize, message: impl AsRef<str>) -> Error {
+    pub(super) fn error_of(&self, kind: ErrorKind, at: usize, message: impl AsRef<str>) -> Error {
         /// Characters of the text that a message shows.
         const SHOWN: usize = 24;
-        let Place { line, column } = self.place(at);
+        let SourcePlace { line, column } = self.place(at);
         let here = self.chars[at.min(self.chars.len())..].iter().copied();
         let here = here.take_while(|&c| c != '\n' && c != '\r');
         let here: String = here.take(SHOWN).collect();
@@ -130,7 +130,7 @@ impl Source {
         self.depth += 1;
         if self.depth > self.deepest {
             let message = format!("groups nest deeper than {}", self.deepest);
-            return Err(self.error_of(Kind::Limit, self.at, message));
+            return Err(self.error_of(ErrorKind::Limit, self.at, message));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Grammars as they are written: expressions, and rules that give them names.
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::regex::Ast;
 use crate::regex::codeset::CodeSet;
 use crate::work;
@@ -89,18 +89,18 @@ pub(crate) enum TokenName {
 
 /// Line and column in a grammar's text, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct SourcePlace {
     pub(crate) line: usize,
     pub(crate) column: usize,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Rule {
+pub(crate) struct GrammarRule {
     pub(crate) name: Box<str>,
     /// `None` until the rule is defined.
     pub(crate) body: Option<ExprId>,
     /// Where it is defined, or first mentioned.
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<SourcePlace>,
 }
 
 /// A grammar as written.
@@ -110,7 +110,7 @@ pub(crate) struct Syntax {
     exprs: Vec<Expr>,
     /// How deep each is nested.
     heights: Vec<u32>,
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) rules: Vec<GrammarRule>,
     /// JSON Schemas, as texts.
     pub(crate) schemas: Vec<Box<str>>,
     pub(crate) start: ExprId,
@@ -192,14 +192,14 @@ impl Syntax {
         self.push(Expr::Repeat { body, min, max })
     }
 
-    pub(crate) fn rule(&self, id: RuleId) -> &Rule {
+    pub(crate) fn rule(&self, id: RuleId) -> &GrammarRule {
         &self.rules[id.0 as usize]
     }
 
-    pub(crate) fn new_rule(&mut self, name: &str, place: Option<Place>) -> RuleId {
+    pub(crate) fn new_rule(&mut self, name: &str, place: Option<SourcePlace>) -> RuleId {
         work::spend(32);
-        work::hold(2 * size_of::<Rule>() + 4 * name.len());
-        self.rules.push(Rule {
+        work::hold(2 * size_of::<GrammarRule>() + 4 * name.len());
+        self.rules.push(GrammarRule {
             name: name.into(),
             body: None,
             place,
@@ -213,7 +213,7 @@ impl Syntax {
         let mut rules = Vec::with_capacity(other.rules.len());
         for rule in &other.rules {
             // What is not defined yet means the same in both.
-            let same = |known: &Rule| known.body.is_none() && known.name == rule.name;
+            let same = |known: &GrammarRule| known.body.is_none() && known.name == rule.name;
             let known = match rule.body {
                 None => self.rules.iter().position(same),
                 Some(_) => None,
@@ -221,7 +221,7 @@ impl Syntax {
             rules.push(known.unwrap_or(self.rules.len()) as u32);
             if known.is_none() {
                 let body = rule.body.map(|body| ExprId(body.0 + exprs));
-                self.rules.push(Rule {
+                self.rules.push(GrammarRule {
                     body,
                     ..rule.clone()
                 });
@@ -285,7 +285,7 @@ impl Syntax {
     pub(crate) fn repeated(&self, min: u32, max: Option<u32>) -> Result<Self, Error> {
         if max.is_some_and(|max| max < min) {
             let message = "a repetition ends before it begins: its maximum is below its minimum";
-            return Err(Error::new(Kind::Grammar, message));
+            return Err(Error::new(ErrorKind::Grammar, message));
         }
         let mut all = self.clone();
         all.start = all.repeat(all.start, min, max);
@@ -305,12 +305,12 @@ impl Syntax {
         let mut all = self.clone();
         let bodies: Vec<ExprId> = rules.iter().map(|(_, body)| all.absorb(body)).collect();
         for ((name, _), body) in rules.iter().zip(bodies) {
-            let open = |rule: &&mut Rule| rule.body.is_none() && *rule.name == **name;
+            let open = |rule: &&mut GrammarRule| rule.body.is_none() && *rule.name == **name;
             // There is one of a name at most: those that are not defined yet mean the same.
             let Some(rule) = all.rules.iter_mut().find(open) else {
                 let message =
                     format!("nothing refers to a rule {name:?} that is yet to be defined");
-                return Err(Error::new(Kind::Grammar, message));
+                return Err(Error::new(ErrorKind::Grammar, message));
             };
             rule.body = Some(body);
         }
@@ -321,7 +321,7 @@ impl Syntax {
         match self.heights.iter().max() {
             Some(&height) if height > DEEPEST => {
                 let message = format!("a grammar's expressions nest deeper than {DEEPEST}");
-                Err(Error::new(Kind::Limit, message))
+                Err(Error::new(ErrorKind::Limit, message))
             }
             _ => Ok(self),
         }

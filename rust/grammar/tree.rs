@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax, TokenName, TokenSet};
 use crate::limits::Limits;
 use crate::regex;
@@ -16,7 +16,7 @@ use crate::regex;
 pub(crate) fn read_tree(text: &str, limits: &Limits) -> Result<Syntax, Error> {
     let document: Value = serde_json::from_str(text)
         .map_err(|error| refuse(format!("a grammar's tree is not JSON: {error}")))?;
-    let mut reader = Reader {
+    let mut reader = TreeReader {
         syntax: Syntax::new(),
         rules: FxHashMap::default(),
         schemas: FxHashMap::default(),
@@ -39,7 +39,7 @@ pub(crate) fn read_tree(text: &str, limits: &Limits) -> Result<Syntax, Error> {
     reader.syntax.checked()
 }
 
-struct Reader<'a> {
+struct TreeReader<'a> {
     syntax: Syntax,
     rules: FxHashMap<&'a str, RuleId>,
     /// Equal schemas are one.
@@ -49,7 +49,7 @@ struct Reader<'a> {
     limits: &'a Limits,
 }
 
-impl Reader<'_> {
+impl TreeReader<'_> {
     fn push(&mut self, expr: Expr) -> ExprId {
         if let Some(&known) = self.known.get(&expr) {
             return known;
@@ -168,5 +168,5 @@ fn texts(value: &Value) -> Result<Box<[Box<str>]>, Error> {
 }
 
 fn refuse(message: impl Into<String>) -> Error {
-    Error::new(Kind::Grammar, message)
+    Error::new(ErrorKind::Grammar, message)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::decimal::Decimal;
-use crate::error::{Error, Kind as ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::json::formula::{Formula, FormulaId, Kind};
 use crate::json::number::Numbers;
 use crate::json::rules::{ArrayRule, ChildId, ObjectRule, Rules};

@@ -8,30 +8,17 @@ use std::cell::RefCell;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::json::cost::{NEVER, add};
 use crate::json::formula::{Formula, FormulaId, Kind};
+use crate::json::object::completion::REFINED;
+use crate::json::object::completion::{ObjectCompletion, ObjectGoal};
+use crate::json::object::progress::ObjectProgress;
+use crate::json::object::residue_steps::ResidueCourse;
+use crate::json::object::shape::Shape;
 use crate::json::rules::Rules;
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::Spelling;
 use crate::work;
-
-/// The cost of what cannot be.
-pub(crate) const NEVER: u64 = u64::MAX;
-
-pub(crate) fn add(a: u64, b: u64) -> u64 {
-    if a == NEVER || b == NEVER {
-        NEVER
-    } else {
-        a.saturating_add(b).min(NEVER - 1)
-    }
-}
-
-pub(crate) fn multiply(cost: u64, times: u64) -> u64 {
-    match (cost, times) {
-        (_, 0) => 0,
-        (NEVER, _) => NEVER,
-        _ => cost.saturating_mul(times).min(NEVER - 1),
-    }
-}
 
 /// Formulas that a look at another waits for before it is repeated.
 const AT_ONCE: usize = 4;
@@ -168,20 +155,42 @@ impl Rules {
             Kind::String => widen(regexes.cost(self.string_language(id), Spelling::Json), 2),
             Kind::Array => {
                 let cheapest = self.cheapest_array(id, cost);
-                cheapest.map_or(NEVER, |(ending, _)| add(ending.cost, 1))
+                cheapest.map_or(NEVER, |(completion, _)| add(completion.cost, 1))
             }
             Kind::Object => {
                 let cheapest = self.cheapest_object(id, cost);
-                cheapest.map_or(NEVER, |(ending, _)| add(ending.cost, 1))
+                cheapest.map_or(NEVER, |(completion, _)| add(completion.cost, 1))
             }
         }
     }
 }
 
-/// The bytes of a key with its quotes.
-pub(crate) fn key_bytes(key: &str) -> u64 {
-    2 + key
-        .chars()
-        .map(|c| crate::json::spelling::spell_json(u32::from(c)).len() as u64)
-        .sum::<u64>()
+impl Rules {
+    /// The cheapest object of a formula about objects, and its shape, if `cost` says what values
+    /// cost.
+    pub(crate) fn cheapest_object(
+        &self,
+        formula: FormulaId,
+        cost: &dyn Fn(FormulaId) -> u64,
+    ) -> Option<(ObjectCompletion, &Shape)> {
+        let (_, shape) = self.shape(&self.formulas.rules([formula]));
+        let progress = ObjectProgress::nothing(shape, false);
+        if let Some(residues) = self.residues(shape, formula) {
+            let course = ResidueCourse::new((self, shape), residues, &progress, false, cost);
+            return Some((course.completion()?, shape));
+        }
+        let completions = self.clauses(formula).iter().filter_map(|clause| {
+            let question = ObjectGoal {
+                rules: self,
+                shape,
+                progress: &progress,
+                clause,
+                cost,
+                refinements: REFINED,
+            };
+            question.completion()
+        });
+        let completion = completions.min_by_key(|completion| completion.cost)?;
+        Some((completion, shape))
+    }
 }

@@ -8,8 +8,9 @@
 
 use crate::decimal::Decimal;
 use crate::regex::codeset::CodeSet;
-use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
+use crate::regex::node::{NodeId, UNBOUNDED};
 use crate::regex::numeric::{Divisor, End, Interval, Set};
+use crate::regex::regexes::Regexes;
 
 /// Builds the languages of numbers.
 pub(crate) struct Numbers<'a> {
@@ -18,7 +19,7 @@ pub(crate) struct Numbers<'a> {
 
 /// Which side of a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum LimitSide {
     AtLeast,
     AtMost,
 }
@@ -99,7 +100,7 @@ impl<'a> Numbers<'a> {
         &self,
         bound: &Decimal,
         exclusive: bool,
-        side: Side,
+        side: LimitSide,
         cap: usize,
     ) -> Option<NodeId> {
         bound.plain(cap)?;
@@ -108,11 +109,11 @@ impl<'a> Numbers<'a> {
             open: exclusive,
         });
         let interval = match side {
-            Side::AtLeast => Interval {
+            LimitSide::AtLeast => Interval {
                 lower: end,
                 upper: None,
             },
-            Side::AtMost => Interval {
+            LimitSide::AtMost => Interval {
                 lower: None,
                 upper: end,
             },
@@ -197,8 +198,12 @@ mod tests {
         for bound in BOUNDS {
             let b = decimal(bound);
             for exclusive in [false, true] {
-                let least = numbers.bound(&b, exclusive, Side::AtLeast, 100).unwrap();
-                let most = numbers.bound(&b, exclusive, Side::AtMost, 100).unwrap();
+                let least = numbers
+                    .bound(&b, exclusive, LimitSide::AtLeast, 100)
+                    .unwrap();
+                let most = numbers
+                    .bound(&b, exclusive, LimitSide::AtMost, 100)
+                    .unwrap();
                 for text in TEXTS {
                     let t = decimal(text);
                     let (above, below) = if exclusive {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 
 /// A JSON value: where its parts are.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl<'a> Outline<'a> {
         serde_json::from_slice::<IgnoredAny>(text).map_err(|error| {
             let (line, column) = (error.line().max(1), error.column().max(1));
             let message = "the value is not valid JSON";
-            Error::at_position(Kind::Grammar, line, column, message)
+            Error::at_position(ErrorKind::Grammar, line, column, message)
         })?;
         let mut parts = Vec::new();
         let mut open = Vec::new();

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::error::{Error, Kind as ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::json::evaluated::Evaluation;
 use crate::json::formula::{Formula, FormulaId, Kind};
-use crate::json::number::{Numbers, Side};
+use crate::json::number::{LimitSide, Numbers};
 use crate::json::rules::{ArrayRule, ChildId, ContainsRule, ObjectRule, Rules};
-use crate::json::unevaluated::Look;
 use crate::limits::Limits;
-use crate::regex::Ast;
-use crate::regex::lower;
-use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
+use crate::regex::node::{NodeId, UNBOUNDED};
+use crate::regex::regexes::Regexes;
+use crate::regex::{Ast, lower};
 use crate::schema::model::{
     ArrayKeywords, InPlace, Keywords, Model, NumberKeywords, ObjectKeywords, Schema, SchemaId,
     StringKeywords, TypeSet,
@@ -35,7 +35,7 @@ impl Rules {
         let mut roots = Vec::with_capacity(models.len());
         for (number, model) in (0..).zip(models) {
             let first = rules.new_children(model.schemas.len());
-            let mut reader = Reader {
+            let mut reader = RuleReader {
                 rules: &rules,
                 model,
                 number,
@@ -66,25 +66,25 @@ impl Rules {
 const LISTED: usize = 64;
 
 /// The keys that a pattern matches.
-pub(super) enum Keys {
+pub(super) enum PatternKeys {
     /// Few, as of `^(a|b)$`.
     Words(Vec<Arc<str>>),
     Language(NodeId),
 }
 
 /// The keys that a pattern of `patternProperties` matches.
-pub(super) fn keys(pattern: &Ast, regexes: &Regexes) -> Result<Keys, Error> {
+pub(super) fn keys(pattern: &Ast, regexes: &Regexes) -> Result<PatternKeys, Error> {
     let language = regexes.listed(lower::search(pattern, regexes)?, LISTED);
     if !regexes.is_words(language) {
-        return Ok(Keys::Language(language));
+        return Ok(PatternKeys::Language(language));
     }
     let words = regexes.word_rests(language);
-    Ok(Keys::Words(
+    Ok(PatternKeys::Words(
         words.iter().map(|word| Arc::from(&**word)).collect(),
     ))
 }
 
-pub(super) struct Reader<'a> {
+pub(super) struct RuleReader<'a> {
     pub(super) rules: &'a Rules,
     pub(super) model: &'a Model,
     /// Which of the grammar's models it is.
@@ -95,10 +95,10 @@ pub(super) struct Reader<'a> {
     /// Formulas of having a key.
     has_keys: HashMap<String, FormulaId>,
     /// What schemas look at, where that was asked.
-    pub(super) looks: FxHashMap<SchemaId, Rc<[Look]>>,
+    pub(super) looks: FxHashMap<SchemaId, Rc<[Evaluation]>>,
 }
 
-impl Reader<'_> {
+impl RuleReader<'_> {
     /// The formula of a schema. Schemas in place are followed; the model has no cycles of them.
     pub(super) fn schema(&mut self, id: SchemaId, depth: usize) -> Result<FormulaId, Error> {
         if let Some(known) = self.known[id.0 as usize] {
@@ -310,8 +310,8 @@ impl Reader<'_> {
         let numbers = self.numbers();
         let mut languages = Vec::new();
         for (bound, side, name) in [
-            (&number.lower, Side::AtLeast, "a lower bound"),
-            (&number.upper, Side::AtMost, "an upper bound"),
+            (&number.lower, LimitSide::AtLeast, "a lower bound"),
+            (&number.upper, LimitSide::AtMost, "an upper bound"),
         ] {
             if let Some((value, exclusive)) = bound {
                 let bounded = numbers.bound(value, *exclusive, side, cap);
@@ -365,8 +365,8 @@ impl Reader<'_> {
         for (pattern, schema) in &object.patterns {
             let child = self.child(*schema);
             match keys(pattern, regexes)? {
-                Keys::Words(keys) => words.extend(keys.into_iter().map(|key| (key, child))),
-                Keys::Language(language) => patterns.push((language, child)),
+                PatternKeys::Words(keys) => words.extend(keys.into_iter().map(|key| (key, child))),
+                PatternKeys::Language(language) => patterns.push((language, child)),
             }
         }
         let rule = ObjectRule {

@@ -10,43 +10,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::json::evaluated::{Evaluated, Evaluation};
 use crate::json::formula::FormulaId;
-use crate::json::read::{Keys, Reader, keys};
+use crate::json::read::{PatternKeys, RuleReader, keys};
 use crate::json::rules::{ArrayRule, ChildId, ObjectRule};
 use crate::regex::node::NodeId;
 use crate::schema::model::{InPlace, Keywords, Schema, SchemaId};
 use crate::work;
 
-/// What was looked at of an object and an array.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Evaluated {
-    /// Sorted.
-    keys: Vec<Arc<str>>,
-    /// Further keys.
-    patterns: NodeId,
-    /// The first so many items.
-    items: u64,
-    /// And those that satisfy this.
-    contains: Option<ChildId>,
-}
-
-impl Evaluated {
-    const NOTHING: Evaluated = Evaluated {
-        keys: Vec::new(),
-        patterns: NodeId::NEVER,
-        items: 0,
-        contains: None,
-    };
-}
-
-/// What a part of a schema looks at if a formula holds.
-#[derive(Clone, Debug)]
-pub(super) struct Look {
-    holds: FormulaId,
-    evaluated: Rc<Evaluated>,
-}
-
-impl Reader<'_> {
+impl RuleReader<'_> {
     /// A schema object with `unevaluatedProperties` or `unevaluatedItems`.
     pub(super) fn with_unevaluated(
         &mut self,
@@ -68,7 +40,7 @@ impl Reader<'_> {
     }
 
     /// That keys which nothing looks at satisfy `child`.
-    fn other_keys(&self, looks: &[Look], child: ChildId, parts: &mut Vec<FormulaId>) {
+    fn other_keys(&self, looks: &[Evaluation], child: ChildId, parts: &mut Vec<FormulaId>) {
         let regexes = &self.rules.scanner.regexes;
         let always = looks.iter().filter(|look| look.holds == FormulaId::TRUE);
         let always = regexes.or(always.map(|look| look.evaluated.patterns).collect());
@@ -154,7 +126,7 @@ impl Reader<'_> {
     }
 
     /// That items which nothing looks at satisfy `child`.
-    fn other_items(&self, looks: &[Look], child: ChildId) -> FormulaId {
+    fn other_items(&self, looks: &[Evaluation], child: ChildId) -> FormulaId {
         let formulas = &self.rules.formulas;
         let mut lengths: BTreeMap<u64, Vec<FormulaId>> = BTreeMap::new();
         // An item that satisfies something is looked at only where that is asked for.
@@ -212,7 +184,7 @@ impl Reader<'_> {
     }
 
     /// What the parts of a schema look at, where it holds.
-    fn looks(&mut self, id: SchemaId, depth: usize) -> Result<Rc<[Look]>, Error> {
+    fn looks(&mut self, id: SchemaId, depth: usize) -> Result<Rc<[Evaluation]>, Error> {
         if let Some(known) = self.looks.get(&id) {
             return Ok(known.clone());
         }
@@ -233,7 +205,7 @@ impl Reader<'_> {
                     rest.items = u64::MAX;
                 }
                 if rest != Evaluated::NOTHING {
-                    looks.push(Look {
+                    looks.push(Evaluation {
                         holds: FormulaId::TRUE,
                         evaluated: Rc::new(rest),
                     });
@@ -242,7 +214,7 @@ impl Reader<'_> {
             }
         };
         // What is looked at anyway is looked at under no condition.
-        let always = |look: &&Look| look.holds == FormulaId::TRUE;
+        let always = |look: &&Evaluation| look.holds == FormulaId::TRUE;
         let has_all = |of: fn(&Evaluated) -> bool| {
             let mut certain = looks.iter().filter(always);
             certain.any(|look| of(&look.evaluated))
@@ -255,13 +227,17 @@ impl Reader<'_> {
             let items = evaluated.items > 0 || evaluated.contains.is_some();
             look.holds == FormulaId::TRUE || keys && !all_keys || items && !all_items
         });
-        let looks: Rc<[Look]> = looks.into();
+        let looks: Rc<[Evaluation]> = looks.into();
         self.looks.insert(id, looks.clone());
         Ok(looks)
     }
 
-    /// The same of a schema object but for its own `unevaluated*`.
-    fn looks_in_place(&mut self, keywords: &Keywords, depth: usize) -> Result<Vec<Look>, Error> {
+    /// What a schema object looks at, but for its own `unevaluated*`.
+    fn looks_in_place(
+        &mut self,
+        keywords: &Keywords,
+        depth: usize,
+    ) -> Result<Vec<Evaluation>, Error> {
         let mut all = Vec::new();
         for part in &keywords.in_place {
             self.looks_of(keywords, part, depth + 1, &mut all)?;
@@ -274,13 +250,13 @@ impl Reader<'_> {
         keywords: &Keywords,
         part: &InPlace,
         depth: usize,
-        out: &mut Vec<Look>,
+        out: &mut Vec<Evaluation>,
     ) -> Result<(), Error> {
         match part {
             InPlace::Own => {
                 let evaluated = self.evaluated_by(keywords)?;
                 if evaluated != Evaluated::NOTHING {
-                    out.push(Look {
+                    out.push(Evaluation {
                         holds: FormulaId::TRUE,
                         evaluated: Rc::new(evaluated),
                     });
@@ -323,11 +299,11 @@ impl Reader<'_> {
         holds: FormulaId,
         id: SchemaId,
         depth: usize,
-        out: &mut Vec<Look>,
+        out: &mut Vec<Evaluation>,
     ) -> Result<(), Error> {
         for look in self.looks(id, depth)?.iter() {
             work::spend(4);
-            out.push(Look {
+            out.push(Evaluation {
                 holds: self.rules.formulas.and(&[holds, look.holds]),
                 evaluated: look.evaluated.clone(),
             });
@@ -348,8 +324,8 @@ impl Reader<'_> {
             let mut patterns = Vec::new();
             for (pattern, _) in &object.patterns {
                 match keys(pattern, regexes)? {
-                    Keys::Words(words) => evaluated.keys.extend(words),
-                    Keys::Language(language) => patterns.push(language),
+                    PatternKeys::Words(words) => evaluated.keys.extend(words),
+                    PatternKeys::Language(language) => patterns.push(language),
                 }
             }
             evaluated.keys.sort_unstable();

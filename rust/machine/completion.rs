@@ -1,28 +1,26 @@
-//! A shortest valid ending of a text.
+//! Completions: a shortest valid ending of a text.
 //!
 //! What is asked about a value decides how the frame around it can go on. So the frames are looked
 //! at from the outermost inwards: each says, for some demands on the value inside it, how many
 //! bytes follow that value. The innermost state then picks the demands that make the sum smallest.
 
-use crate::json::array::ArrayId;
+use crate::json::array::state::ArrayId;
+use crate::json::cost::{NEVER, add};
 use crate::json::formula::{FormulaId, Kind};
-use crate::json::frames::{Entry, Task};
-use crate::json::keys::Prefix;
-use crate::json::liveness::{NEVER, add};
-use crate::json::object::ObjectId;
-use crate::json::shape::Key;
-use crate::json::spelling::{LETTERED, Partial, spell_json};
+use crate::json::object::keys::{Key, Prefix};
+use crate::json::object::state::ObjectId;
+use crate::json::obligation::Obligation;
+use crate::json::obligations::Entry;
 use crate::json::texts::TextId;
-use crate::machine::stack::StackMemo;
-use crate::machine::{Config, Frame, Gap, Machine, Place, StackId, State};
+use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
+use crate::machine::stack::{CompletionCosts, StackMemo};
+use crate::machine::store::Machine;
+use crate::machine::whitespace::WhitespaceRun;
+use crate::regex::char_blocks::CharBlocks;
 use crate::regex::cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
-use crate::regex::sketch::Sketch;
-
-/// Indices of a task's `asks` that the value must satisfy, and the bytes that follow the value
-/// then, to the end of the text.
-pub(super) type Endings = Box<[(Box<[u16]>, u64)]>;
+use crate::spelling::{LETTERED, Partial, spell_json};
 
 /// What finishes a character or an escape, opens a key, or makes up for a space.
 pub(crate) const SLACK: u64 = 16;
@@ -30,16 +28,16 @@ pub(crate) const SLACK: u64 = 16;
 /// What finishes a character, or a key so that it differs from the known ones.
 const UNFINISHED: u64 = 64;
 
-/// The next move of a shortest ending.
+/// The next move of a completion.
 #[derive(Debug)]
-pub(crate) enum Move {
+pub(crate) enum NextMove {
     Bytes(Vec<u8>),
     /// A token of a set, which is read by its id, and what it leads to.
     Token(u32, Config),
     /// The same text, seen as another configuration.
     Goto(Config),
     End,
-    /// A search for a witness ran out of its budget, so that no ending is known.
+    /// A search for a witness ran out of its budget, so that no completion is known.
     Unknown,
 }
 
@@ -54,27 +52,27 @@ impl Machine {
         spell: impl Fn(u32) -> &'a [u8],
     ) -> Option<Vec<u8>> {
         let most = (cap as u64).saturating_add(SLACK);
-        let mut bound = self.ending_bound(config);
+        let mut bound = self.max_completion_bytes(config);
         let (mut out, mut tokens) = (Vec::new(), 0);
         loop {
             let written = (out.len() as u64).saturating_sub(tokens);
             if written > bound {
                 // An item must equal one whose length no bound knows before it has ended.
-                bound = add(written, self.ending_bound(config));
+                bound = add(written, self.max_completion_bytes(config));
             }
             if bound > most {
                 return None;
             }
             match self.next_move(config) {
-                Move::End => return Some(out),
-                Move::Unknown => return None,
-                Move::Goto(same) => config = same,
-                Move::Token(set, next) => {
+                NextMove::End => return Some(out),
+                NextMove::Unknown => return None,
+                NextMove::Goto(same) => config = same,
+                NextMove::Token(set, next) => {
                     out.extend_from_slice(spell(set));
                     tokens += spell(set).len() as u64;
                     config = next;
                 }
-                Move::Bytes(bytes) => {
+                NextMove::Bytes(bytes) => {
                     config = bytes
                         .iter()
                         .try_fold(config, |at, &byte| self.step(at, byte))?;
@@ -84,91 +82,99 @@ impl Machine {
         }
     }
 
-    /// At least as many bytes as a shortest ending has, but where items must not all differ and no more
+    /// An upper bound of the bytes of a shortest completion, but where items must not all differ and no more
     /// than one is to come: that one is as long as the item that it equals.
-    pub(crate) fn ending_bound(&self, config: Config) -> u64 {
-        if let State::Many(set) = config.state {
+    pub(crate) fn max_completion_bytes(&self, config: Config) -> u64 {
+        if let State::Ambiguous(set) = config.state {
             let bounds = self
                 .members(set)
                 .iter()
-                .map(|&member| self.ending_bound(member));
+                .map(|&member| self.max_completion_bytes(member));
             return bounds.min().unwrap_or(NEVER);
         }
-        let endings = self.endings(config.stack);
-        let costs = endings
+        let completion_costs = self.completion_costs(config.stack);
+        let costs = completion_costs
             .iter()
             .map(|(asked, after)| add(*after, self.own(config.state, asked)));
         add(costs.min().unwrap_or(NEVER), SLACK)
     }
 
-    /// At least as many bytes as a shortest ending has after any text that stays inside the string
+    /// An upper bound of the bytes of a shortest completion after any text that stays inside the string
     /// or key that is being read; `None` if that is not known at a glance.
-    pub(crate) fn inside_bound(&self, config: Config) -> Option<u64> {
-        let scanner = &self.frames.rules.scanner;
+    pub(crate) fn max_completion_bytes_inside(&self, config: Config) -> Option<u64> {
+        let scanner = &self.obligations.rules.scanner;
         let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
         let bound = match config.state {
             // Its end is never farther away than now.
             State::String { scan, .. } if scanner.is_length_only(scan) => {
                 let state = State::String { scan, partial };
-                self.ending_bound(Config { state, ..config })
+                self.max_completion_bytes(Config { state, ..config })
             }
             State::Key { object, .. } | State::OtherKey { object, .. }
-                if self.frames.plan(object).other() =>
+                if self.obligations.allowed_keys(object).other() =>
             {
                 let state = State::OtherKey {
                     object,
                     text,
                     partial,
                 };
-                self.ending_bound(Config { state, ..config })
+                self.max_completion_bytes(Config { state, ..config })
             }
             State::ScannedKey {
                 object,
                 scan,
                 prefix,
                 ..
-            } if self.frames.is_plentiful(object, scan) => {
-                self.scanned_key_bound(config.stack, object, scan, prefix)?
+            } if self.obligations.is_plentiful(object, scan) => {
+                self.max_completion_bytes_of_key(config.stack, object, scan, prefix)?
             }
             _ => return None,
         };
         Some(add(bound, UNFINISHED))
     }
 
-    /// The same for a string that takes so many bytes at most, and of which nothing is asked.
-    pub(crate) fn string_bound(&self, stack: StackId, rest: u32) -> u64 {
-        let after = self.endings(stack).iter().map(|ending| ending.1);
+    /// An upper bound of the bytes of a shortest completion after any text that stays inside a
+    /// string, if the string itself takes at most `rest` bytes more and nothing is asked about it.
+    pub(crate) fn max_completion_bytes_of_string(&self, stack: StackId, rest: u32) -> u64 {
+        let after = self
+            .completion_costs(stack)
+            .iter()
+            .map(|completion| completion.1);
         let rest = u64::from(rest) + 1 + SLACK + UNFINISHED;
         add(after.min().unwrap_or(NEVER), rest)
     }
 
-    /// The same for a key of which nothing but its class matters: whatever class is left, its
+    /// An upper bound of the bytes of a shortest completion after any text that stays inside a key
+    /// of which nothing but its class matters: whatever class is left, its
     /// cheapest key is one way to end.
-    fn scanned_key_bound(
+    fn max_completion_bytes_of_key(
         &self,
         stack: StackId,
         object: ObjectId,
         scan: ScanId,
         prefix: Option<Prefix>,
     ) -> Option<u64> {
-        let frames = &self.frames;
-        let scanner = &frames.rules.scanner;
-        let (plan, table) = (frames.plan(object), frames.key_table(object));
+        let obligations = &self.obligations;
+        let scanner = &obligations.rules.scanner;
+        let (allowed_keys, table) = (
+            obligations.allowed_keys(object),
+            obligations.key_table(object),
+        );
         let open = prefix.into_iter().flat_map(|prefix| table.open(prefix));
-        let open = open.filter(|&(key, _)| plan.allows(key));
+        let open = open.filter(|&(key, _)| allowed_keys.allows(key));
         let mut keys: Vec<(u64, Key)> = open
             .map(|(key, rest)| (6 * rest.len() as u64, key))
             .collect();
-        for (class, left) in frames.classes_left(object, scan) {
+        for (class, left) in obligations.classes_left(object, scan) {
             if let Some(state) = scanner.start(left, Box::new([])) {
                 let rest = scanner.longest_rest(state)?;
                 keys.push((u64::from(rest), Key::Other(TextId::WHATEVER, class)));
             }
         }
-        let endings = self.endings(stack);
+        let completion_costs = self.completion_costs(stack);
         let costs = keys.into_iter().map(|(rest, key)| {
-            let ends = endings.iter().map(|(asked, after)| {
-                let formula = frames.object_demand(object, asked);
+            let ends = completion_costs.iter().map(|(asked, after)| {
+                let formula = obligations.object_demand(object, asked);
                 add(*after, self.key_cost(object, formula, key))
             });
             add(ends.min().unwrap_or(NEVER), rest + 1 + SLACK)
@@ -178,7 +184,7 @@ impl Machine {
     }
 
     /// Whether a text of these characters never ends the string or key that is being read.
-    pub(crate) fn keeps_inside(&self, state: State, characters: Sketch) -> bool {
+    pub(crate) fn keeps_inside(&self, state: State, characters: CharBlocks) -> bool {
         let is_string = matches!(
             state,
             State::String { .. } | State::Key { .. } | State::OtherKey { .. }
@@ -200,8 +206,8 @@ impl Machine {
 
     /// Whether a text of these characters leads back to the configuration, but for what is begun of
     /// a last character, and for the text of an unknown key.
-    pub(crate) fn stays(&self, config: Config, characters: Sketch) -> bool {
-        let scanner = &self.frames.rules.scanner;
+    pub(crate) fn stays(&self, config: Config, characters: CharBlocks) -> bool {
+        let scanner = &self.obligations.rules.scanner;
         if config.record != TextId::EMPTY {
             return false;
         }
@@ -219,39 +225,39 @@ impl Machine {
                 partial: Partial::Nothing,
             } => {
                 characters.is_in(scanner.stays(scan))
-                    && characters.misses(Sketch::beginning(self.turns_away(scan, config.stack)))
+                    && characters.misses(CharBlocks::beginning(self.turns_away(scan, config.stack)))
             }
             _ => false,
         }
     }
 
-    fn endings(&self, stack: StackId) -> &Endings {
+    fn completion_costs(&self, stack: StackId) -> &CompletionCosts {
         let find = |at: StackId| {
-            let mut endings = Vec::new();
+            let mut completion_costs = Vec::new();
             if self.stacks.has_bottom(at) {
-                endings.push((Box::from([]), 0));
+                completion_costs.push((Box::from([]), 0));
             }
             for &(frame, below) in self.stacks.tops(at) {
-                for (asked, cost) in self.frame_endings(frame, below) {
-                    keep_cheapest(&mut endings, asked, cost);
+                for (asked, cost) in self.frame_completion_costs(frame, below) {
+                    keep_cheapest(&mut completion_costs, asked, cost);
                 }
             }
-            let memo = &self.stacks.memo(at).endings;
-            memo.get_or_init(|| endings.into());
+            let memo = &self.stacks.memo(at).completion_costs;
+            memo.get_or_init(|| completion_costs.into());
         };
-        let is_known = |memo: &StackMemo| memo.endings.get().is_some();
+        let is_known = |memo: &StackMemo| memo.completion_costs.get().is_some();
         self.stacks.settle(stack, is_known, |_| true, find);
-        self.known_endings(stack)
+        self.known_completion_costs(stack)
     }
 
-    fn known_endings(&self, stack: StackId) -> &Endings {
-        let known = self.stacks.memo(stack).endings.get();
+    fn known_completion_costs(&self, stack: StackId) -> &CompletionCosts {
+        let known = self.stacks.memo(stack).completion_costs.get();
         known.expect("outer frames are known first")
     }
 
-    fn frame_endings(&self, frame: Frame, below: StackId) -> Vec<(Box<[u16]>, u64)> {
+    fn frame_completion_costs(&self, frame: Frame, below: StackId) -> Vec<(Box<[u16]>, u64)> {
         let mut out: Vec<(Box<[u16]>, u64)> = Vec::new();
-        for (asked, after) in self.known_endings(below).iter() {
+        for (asked, after) in self.known_completion_costs(below).iter() {
             match frame {
                 Frame::Text(scan) => {
                     let cost = self.text_cost(scan, Partial::Nothing);
@@ -259,24 +265,29 @@ impl Machine {
                 }
                 // What stands below is not known.
                 Frame::Base(_) => keep_cheapest(&mut out, Box::from([]), NEVER),
-                Frame::Beyond => keep_cheapest(&mut out, Box::from([]), *after),
+                Frame::Detached => keep_cheapest(&mut out, Box::from([]), *after),
                 Frame::Member(member) => {
-                    let task = self.frames.task_of(self.frames.member_task(member));
-                    let member = self.frames.member_of(member);
-                    let formula = self.frames.object_demand(member.object, asked);
-                    let ways = self.frames.object_ways(member.object, formula);
-                    for way in self.frames.ending_ways(member.object, &ways, member.key) {
-                        let asked = demands(task, &way.demands);
+                    let obligation = self
+                        .obligations
+                        .obligation_of(self.obligations.member_obligation(member));
+                    let member = self.obligations.member_of(member);
+                    let formula = self.obligations.object_demand(member.object, asked);
+                    let ways = self.obligations.object_ways(member.object, formula);
+                    for way in self
+                        .obligations
+                        .completion_steps(member.object, &ways, member.key)
+                    {
+                        let asked = demands(obligation, &way.demands);
                         keep_cheapest(&mut out, asked, add(*after, way.end));
                     }
                 }
                 Frame::Item { array, .. } => {
-                    let item = self.frames.item(array).expect("an item is being read");
-                    let task = self.frames.task_of(item);
-                    let formula = self.frames.array_demand(array, asked);
-                    for way in self.frames.array_ways(array, formula).iter() {
-                        for way in self.frames.item_ways(array, way) {
-                            let asked = demands(task, &way.demands);
+                    let item = self.obligations.item(array).expect("an item is being read");
+                    let obligation = self.obligations.obligation_of(item);
+                    let formula = self.obligations.array_demand(array, asked);
+                    for way in self.obligations.array_ways(array, formula).iter() {
+                        for way in self.obligations.item_steps(array, way) {
+                            let asked = demands(obligation, &way.demands);
                             keep_cheapest(&mut out, asked, add(*after, way.end));
                         }
                     }
@@ -288,8 +299,8 @@ impl Machine {
 
     /// The demands on the innermost state with which the text ends soonest.
     fn best_demands(&self, config: Config) -> &[u16] {
-        let endings = self.endings(config.stack);
-        let best = match &endings[..] {
+        let completion_costs = self.completion_costs(config.stack);
+        let best = match &completion_costs[..] {
             [only] => Some(only),
             several => several
                 .iter()
@@ -300,13 +311,17 @@ impl Machine {
 
     /// The bytes until the innermost value ends and satisfies the demands.
     fn own(&self, state: State, asked: &[u16]) -> u64 {
-        let frames = &self.frames;
+        let obligations = &self.obligations;
         match state {
-            State::Value { task, .. } => frames
+            State::Value { obligation, .. } => obligations
                 .rules
-                .cost(self.demanded(frames.task_of(task), asked)),
-            State::Literal { task, kind, at } => {
-                let verdicts = frames.literal_verdicts(task, kind);
+                .cost(self.demanded(obligations.obligation_of(obligation), asked)),
+            State::Literal {
+                obligation,
+                kind,
+                at,
+            } => {
+                let verdicts = obligations.literal_verdicts(obligation, kind);
                 let fine = asked.iter().all(|&i| verdicts[usize::from(i)]);
                 if fine {
                     (kind.literal_bytes() - usize::from(at)) as u64
@@ -315,7 +330,7 @@ impl Machine {
                 }
             }
             State::Number(scan) => widen(
-                frames
+                obligations
                     .rules
                     .scanner
                     .regexes
@@ -325,7 +340,7 @@ impl Machine {
                 let node = self.language(scan, asked);
                 match partial {
                     Partial::Nothing => add(
-                        widen(frames.rules.scanner.regexes.cost(node, Spelling::Json)),
+                        widen(obligations.rules.scanner.regexes.cost(node, Spelling::Json)),
                         1,
                     ),
                     _ => self
@@ -334,17 +349,18 @@ impl Machine {
                 }
             }
             State::Array { array, .. } => {
-                let ways = frames.array_ways(array, frames.array_demand(array, asked));
-                let costs = ways.iter().map(|way| way.ending.cost);
+                let ways = obligations.array_ways(array, obligations.array_demand(array, asked));
+                let costs = ways.iter().map(|way| way.completion.cost);
                 costs.min().unwrap_or(NEVER)
             }
             State::Object {
                 object,
-                place: Place::Opened | Place::AfterMember,
+                place: ObjectPlace::Opened | ObjectPlace::AfterMember,
                 ..
             } => {
-                let ways = frames.object_ways(object, frames.object_demand(object, asked));
-                let costs = ways.iter().map(|way| way.ending.cost);
+                let ways =
+                    obligations.object_ways(object, obligations.object_demand(object, asked));
+                let costs = ways.iter().map(|way| way.completion.cost);
                 costs.min().unwrap_or(NEVER)
             }
             State::Object { .. } | State::Key { .. } | State::ScannedKey { .. } => {
@@ -352,37 +368,42 @@ impl Machine {
             }
             State::OtherKey { object, text, .. } => self.key_cost(
                 object,
-                frames.object_demand(object, asked),
+                obligations.object_demand(object, asked),
                 Key::Other(text, 0),
             ),
             State::Colon { member, .. } => {
-                let member = frames.member_of(member);
-                let formula = frames.object_demand(member.object, asked);
+                let member = obligations.member_of(member);
+                let formula = obligations.object_demand(member.object, asked);
                 self.key_cost(member.object, formula, member.key)
             }
             State::Text { scan, partial } => self.text_cost(scan, partial),
-            State::Many(_) => NEVER,
-            State::Done { .. } | State::Beyond => 0,
+            State::Ambiguous(_) => NEVER,
+            State::Done { .. } | State::Detached => 0,
         }
     }
 
-    fn demanded(&self, task: &Task, asked: &[u16]) -> FormulaId {
-        crate::json::array::demand(&self.frames, task.must, &task.asks, asked)
+    fn demanded(&self, obligation: &Obligation, asked: &[u16]) -> FormulaId {
+        crate::json::obligations::demand(
+            &self.obligations,
+            obligation.requirement,
+            &obligation.queries,
+            asked,
+        )
     }
 
     /// The language of a scalar's rest under demands.
     fn language(&self, scan: ScanId, asked: &[u16]) -> NodeId {
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         let scan = scanner.scan(scan);
-        let asked = asked.iter().map(|&i| scan.asks[usize::from(i)]);
+        let asked = asked.iter().map(|&i| scan.queries[usize::from(i)]);
         scanner
             .regexes
-            .and(std::iter::once(scan.must).chain(asked).collect())
+            .and(std::iter::once(scan.language).chain(asked).collect())
     }
 
     /// The character with which a string ends soonest, and the bytes from the partial to the end.
     pub(super) fn best_char(&self, node: NodeId, partial: Partial) -> Option<(u32, u64)> {
-        let regexes = &self.frames.rules.scanner.regexes;
+        let regexes = &self.obligations.rules.scanner.regexes;
         let mut best: Option<(u32, u64)> = None;
         for piece in regexes.pieces(node) {
             for (lo, hi) in partial.characters() {
@@ -401,108 +422,115 @@ impl Machine {
         best
     }
 
-    pub(crate) fn next_move(&self, config: Config) -> Move {
+    pub(crate) fn next_move(&self, config: Config) -> NextMove {
         let state = config.state;
-        let frames = &self.frames;
-        if let State::Many(set) = state {
+        let obligations = &self.obligations;
+        if let State::Ambiguous(set) = state {
             return self.cheapest_member(set);
         }
         if self.is_accepting(config) {
-            return Move::End;
+            return NextMove::End;
         }
         let asked = self.best_demands(config);
         match state {
             State::Value {
-                gap: Gap::SPACE, ..
+                spacing: WhitespaceRun::SPACE,
+                ..
             }
             | State::Object {
-                gap: Gap::SPACE, ..
-            } => Move::Bytes(vec![b' ']),
-            State::Value { task, .. } => {
-                let formula = self.demanded(frames.task_of(task), asked);
+                spacing: WhitespaceRun::SPACE,
+                ..
+            } => NextMove::Bytes(vec![b' ']),
+            State::Value { obligation, .. } => {
+                let formula = self.demanded(obligations.obligation_of(obligation), asked);
                 let kinds = Kind::ALL.into_iter();
-                let kind = kinds.min_by_key(|&kind| frames.rules.cost_of_kind(formula, kind));
+                let kind = kinds.min_by_key(|&kind| obligations.rules.cost_of_kind(formula, kind));
                 match kind.expect("there are seven kinds") {
-                    Kind::Number => match frames.enter(task, Kind::Number) {
-                        Some(Entry::Scalar(scan)) => Move::Goto(Config {
+                    Kind::Number => match obligations.enter(obligation, Kind::Number) {
+                        Some(Entry::Scalar(scan)) => NextMove::Goto(Config {
                             state: State::Number(scan),
                             ..config
                         }),
-                        _ => Move::End,
+                        _ => NextMove::End,
                     },
-                    Kind::String => Move::Bytes(vec![b'"']),
-                    Kind::Array => Move::Bytes(vec![b'[']),
-                    Kind::Object => Move::Bytes(vec![b'{']),
-                    literal => Move::Bytes(self.literals.text(literal).to_vec()),
+                    Kind::String => NextMove::Bytes(vec![b'"']),
+                    Kind::Array => NextMove::Bytes(vec![b'[']),
+                    Kind::Object => NextMove::Bytes(vec![b'{']),
+                    literal => NextMove::Bytes(self.literals.text(literal).to_vec()),
                 }
             }
             State::Literal { kind, at, .. } => {
-                Move::Bytes(self.literals.text(kind)[usize::from(at)..].to_vec())
+                NextMove::Bytes(self.literals.text(kind)[usize::from(at)..].to_vec())
             }
             State::Number(scan) => {
                 let node = self.language(scan, asked);
                 match self.close_number(config) {
-                    Some(after) if frames.rules.scanner.regexes.nullable(node) => Move::Goto(after),
+                    Some(after) if obligations.rules.scanner.regexes.nullable(node) => {
+                        NextMove::Goto(after)
+                    }
                     _ => self.char_move(node, Partial::Nothing),
                 }
             }
             State::String { scan, partial } => {
                 let node = self.language(scan, asked);
-                if partial == Partial::Nothing && frames.rules.scanner.regexes.nullable(node) {
-                    return Move::Bytes(vec![b'"']);
+                if partial == Partial::Nothing && obligations.rules.scanner.regexes.nullable(node) {
+                    return NextMove::Bytes(vec![b'"']);
                 }
                 self.char_move(node, partial)
             }
             State::Array { array, opened, .. } => self.array_move(array, opened, asked, config),
             State::Object {
-                place: Place::AfterComma,
+                place: ObjectPlace::AfterComma,
                 ..
             } => {
                 let key = self.best_key(state, asked);
-                key.map_or(Move::Unknown, |(rest, _)| {
-                    Move::Bytes([b"\"", &rest[..], b"\""].concat())
+                key.map_or(NextMove::Unknown, |(rest, _)| {
+                    NextMove::Bytes([b"\"", &rest[..], b"\""].concat())
                 })
             }
             State::Object { object, place, .. } => self.object_move(object, place, asked),
             State::Key { .. } | State::ScannedKey { .. } => {
                 let key = self.best_key(state, asked);
-                key.map_or(Move::Unknown, |(rest, _)| {
-                    Move::Bytes([&rest[..], b"\""].concat())
+                key.map_or(NextMove::Unknown, |(rest, _)| {
+                    NextMove::Bytes([&rest[..], b"\""].concat())
                 })
             }
             State::OtherKey {
                 partial: Partial::Nothing,
                 ..
-            } => Move::Bytes(vec![b'"']),
-            State::OtherKey { partial, .. } => Move::Bytes(any_rest(partial)),
-            State::Colon { .. } => Move::Bytes(vec![b':']),
+            } => NextMove::Bytes(vec![b'"']),
+            State::OtherKey { partial, .. } => NextMove::Bytes(any_rest(partial)),
+            State::Colon { .. } => NextMove::Bytes(vec![b':']),
             State::Text { scan, partial } => self.text_move(scan, partial, config.stack),
-            State::Many(_) => Move::Unknown,
-            State::Done { .. } | State::Beyond => Move::End,
+            State::Ambiguous(_) => NextMove::Unknown,
+            State::Done { .. } | State::Detached => NextMove::End,
         }
     }
 
-    fn char_move(&self, node: NodeId, partial: Partial) -> Move {
+    fn char_move(&self, node: NodeId, partial: Partial) -> NextMove {
         let best = self.best_char(node, partial);
-        best.map_or(Move::Unknown, |(c, _)| Move::Bytes(partial.rest(c)))
+        best.map_or(NextMove::Unknown, |(c, _)| NextMove::Bytes(partial.rest(c)))
     }
 
-    fn array_move(&self, array: ArrayId, opened: bool, asked: &[u16], config: Config) -> Move {
+    fn array_move(&self, array: ArrayId, opened: bool, asked: &[u16], config: Config) -> NextMove {
         let ways = self
-            .frames
-            .array_ways(array, self.frames.array_demand(array, asked));
-        let Some(way) = ways.iter().min_by_key(|way| way.ending.cost) else {
-            return Move::Unknown;
+            .obligations
+            .array_ways(array, self.obligations.array_demand(array, asked));
+        let Some(way) = ways.iter().min_by_key(|way| way.completion.cost) else {
+            return NextMove::Unknown;
         };
-        match (way.ending.missing(), opened) {
-            (0, _) => Move::Bytes(vec![b']']),
-            (_, false) => Move::Bytes(vec![b',']),
+        match (way.completion.missing(), opened) {
+            (0, _) => NextMove::Bytes(vec![b']']),
+            (_, false) => NextMove::Bytes(vec![b',']),
             (_, true) => {
-                let task = self.frames.item(array).expect("an item is missing");
+                let obligation = self.obligations.item(array).expect("an item is missing");
                 let (stack, record) = self.begin_item(array, config.stack, config.record);
-                let gap = Gap::NONE;
-                let state = State::Value { task, gap };
-                Move::Goto(Config {
+                let spacing = WhitespaceRun::NONE;
+                let state = State::Value {
+                    obligation,
+                    spacing,
+                };
+                NextMove::Goto(Config {
                     state,
                     stack,
                     record,
@@ -511,31 +539,33 @@ impl Machine {
         }
     }
 
-    fn object_move(&self, object: ObjectId, place: Place, asked: &[u16]) -> Move {
-        let frames = &self.frames;
-        let ways = frames.object_ways(object, frames.object_demand(object, asked));
-        let way = ways.iter().min_by_key(|way| way.ending.cost);
+    fn object_move(&self, object: ObjectId, place: ObjectPlace, asked: &[u16]) -> NextMove {
+        let obligations = &self.obligations;
+        let ways = obligations.object_ways(object, obligations.object_demand(object, asked));
+        let way = ways.iter().min_by_key(|way| way.completion.cost);
         let Some(way) = way else {
-            return Move::Unknown;
+            return NextMove::Unknown;
         };
         match way.next_missing() {
-            None => Move::Bytes(vec![b'}']),
-            Some(_) if place == Place::AfterMember => Move::Bytes(vec![b',']),
+            None => NextMove::Bytes(vec![b'}']),
+            Some(_) if place == ObjectPlace::AfterMember => NextMove::Bytes(vec![b',']),
             Some(key) => {
-                let text = frames.key_text(object, key);
+                let text = obligations.key_text(object, key);
                 let mut bytes = vec![b'"'];
                 bytes.extend(text.chars().flat_map(|c| spell_json(u32::from(c))));
                 bytes.push(b'"');
-                Move::Bytes(bytes)
+                NextMove::Bytes(bytes)
             }
         }
     }
 }
 
-/// Which of a task's asks a frame that goes on in one way needs to hold.
-fn demands(task: &Task, values: &[FormulaId]) -> Box<[u16]> {
-    let asks = task.asks.iter().enumerate();
-    asks.filter(|(_, ask)| values.contains(ask))
+/// Which of an obligation's queries must be satisfied so that the frame around the value can go on
+/// in one way.
+fn demands(obligation: &Obligation, values: &[FormulaId]) -> Box<[u16]> {
+    let queries = obligation.queries.iter().enumerate();
+    queries
+        .filter(|(_, query)| values.contains(query))
         .map(|(i, _)| i as u16)
         .collect()
 }
@@ -548,9 +578,9 @@ fn keep_cheapest(list: &mut Vec<(Box<[u16]>, u64)>, demands: Box<[u16]>, cost: u
 }
 
 /// The characters that are not written as they are inside strings, or end them.
-fn json_special() -> Sketch {
-    let quote = Sketch::of(u32::from('"')).or(Sketch::of(u32::from('\\')));
-    Sketch::around(0, 0x1F).or(quote)
+fn json_special() -> CharBlocks {
+    let quote = CharBlocks::of(u32::from('"')).or(CharBlocks::of(u32::from('\\')));
+    CharBlocks::around(0, 0x1F).or(quote)
 }
 
 pub(super) fn widen(cost: u32) -> u64 {

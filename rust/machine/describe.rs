@@ -3,14 +3,17 @@
 use crate::grammar::program::Symbol;
 use crate::grammar::show_tokens;
 use crate::json::formula::Kind;
-use crate::json::frames::{Entry, TaskId};
-use crate::json::keys::Prefix;
-use crate::json::object::ObjectId;
-use crate::json::spelling::Partial;
-use crate::machine::text::text;
-use crate::machine::{Config, Gap, Machine, Place, State};
+use crate::json::object::keys::Prefix;
+use crate::json::object::state::ObjectId;
+use crate::json::obligation::ObligationId;
+use crate::json::obligations::Entry;
+use crate::machine::config::{Config, ObjectPlace, State};
+use crate::machine::step_text::text;
+use crate::machine::store::Machine;
+use crate::machine::whitespace::WhitespaceRun;
 use crate::regex::codeset::MAX;
 use crate::regex::scan::ScanId;
+use crate::spelling::Partial;
 use crate::work;
 
 /// So many of a kind are told one by one.
@@ -39,8 +42,8 @@ impl Machine {
     /// Whether a JSON value is being read, or is to begin.
     pub(crate) fn is_in_json(&self, config: Config) -> bool {
         match config.state {
-            State::Text { .. } | State::Done { .. } | State::Beyond => false,
-            State::Many(set) => {
+            State::Text { .. } | State::Done { .. } | State::Detached => false,
+            State::Ambiguous(set) => {
                 let mut members = self.members(set).iter();
                 members.any(|&member| self.is_in_json(member))
             }
@@ -52,7 +55,7 @@ impl Machine {
     pub(crate) fn can_end_number(&self, config: Config) -> bool {
         match config.state {
             State::Number(_) => self.close_number(config).is_some(),
-            State::Many(set) => {
+            State::Ambiguous(set) => {
                 let mut members = self.members(set).iter();
                 members.any(|&member| self.can_end_number(member))
             }
@@ -100,12 +103,14 @@ impl Machine {
         work::spend(16);
         let takes = |byte: u8| self.step(config, byte).is_some();
         match config.state {
-            State::Value { gap, .. } | State::Colon { gap, .. } | State::Object { gap, .. }
-                if gap == Gap::SPACE =>
+            State::Value { spacing, .. }
+            | State::Colon { spacing, .. }
+            | State::Object { spacing, .. }
+                if spacing == WhitespaceRun::SPACE =>
             {
                 to.add("a space");
             }
-            State::Value { task, .. } => self.value_phrases(task, to),
+            State::Value { obligation, .. } => self.value_phrases(obligation, to),
             State::Literal { kind, .. } => to.add(format!("the rest of {}", self.literal(kind))),
             State::Number(_) => {
                 if (b"0123456789.eE+-").iter().any(|&byte| takes(byte)) {
@@ -117,8 +122,8 @@ impl Machine {
             }
             State::String { scan, partial } => self.string_phrases(scan, partial, to),
             State::Array { array, opened, .. } => {
-                match self.frames.item(array) {
-                    Some(task) if opened => self.value_phrases(task, to),
+                match self.obligations.item(array) {
+                    Some(obligation) if opened => self.value_phrases(obligation, to),
                     Some(_) => to.add("\",\" and another item"),
                     None => {}
                 }
@@ -127,7 +132,7 @@ impl Machine {
                 }
             }
             State::Object { object, place, .. } => {
-                if place != Place::AfterMember {
+                if place != ObjectPlace::AfterMember {
                     self.key_phrases(object, to);
                 } else if takes(b',') {
                     let mut keys = Phrases::default();
@@ -138,10 +143,12 @@ impl Machine {
                     to.add("\"}\"");
                 }
             }
-            State::Key { object, prefix, .. } => match self.frames.plan(object).other() {
-                true => to.add("more of a key, or its end"),
-                false => self.known_key_phrases(object, Some(prefix), to),
-            },
+            State::Key { object, prefix, .. } => {
+                match self.obligations.allowed_keys(object).other() {
+                    true => to.add("more of a key, or its end"),
+                    false => self.known_key_phrases(object, Some(prefix), to),
+                }
+            }
             State::OtherKey { .. } | State::ScannedKey { .. } => {
                 to.add("more of a key, or its end")
             }
@@ -152,13 +159,13 @@ impl Machine {
                 }),
                 _ => to.add("the rest of a character"),
             },
-            State::Many(set) => {
+            State::Ambiguous(set) => {
                 for &member in self.members(set) {
                     self.phrases(member, to);
                 }
             }
             State::Done { .. } => {}
-            State::Beyond => to.add("anything"),
+            State::Detached => to.add("anything"),
         }
     }
 
@@ -167,9 +174,9 @@ impl Machine {
     }
 
     /// A value that is to begin.
-    fn value_phrases(&self, task: TaskId, to: &mut Phrases) {
+    fn value_phrases(&self, obligation: ObligationId, to: &mut Phrases) {
         for kind in Kind::ALL {
-            match (self.frames.enter(task, kind), kind) {
+            match (self.obligations.enter(obligation, kind), kind) {
                 (None, _) => {}
                 (Some(Entry::Scalar(scan)), Kind::String) => match self.few_texts(scan) {
                     Some(texts) => texts.iter().for_each(|text| to.add(quoted(text))),
@@ -187,7 +194,7 @@ impl Machine {
     }
 
     fn string_phrases(&self, scan: ScanId, partial: Partial, to: &mut Phrases) {
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         if partial != Partial::Nothing {
             to.add("the rest of a character");
         } else if let Some(texts) = self.few_texts(scan) {
@@ -209,12 +216,12 @@ impl Machine {
 
     /// The texts that go on from a state, if they are few.
     fn few_texts(&self, scan: ScanId) -> Option<Vec<String>> {
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         let mut found = Vec::new();
         let mut open = vec![(scan, String::new())];
         while let Some((at, text)) = open.pop() {
             work::spend(4);
-            if found.len() + open.len() > FEW || text.len() > SHOWN || scanner.is_told(at) {
+            if found.len() + open.len() > FEW || text.len() > SHOWN || scanner.is_computed(at) {
                 return None;
             }
             for step in scanner.moves(at).iter().rev() {
@@ -233,17 +240,17 @@ impl Machine {
     }
 
     fn key_phrases(&self, object: ObjectId, to: &mut Phrases) {
-        let plan = self.frames.plan(object);
-        if self.frames.shape_of(object).is_scanned() {
-            if plan.allows_any_key() {
+        let allowed = self.obligations.allowed_keys(object);
+        if self.obligations.shape_of(object).is_scanned() {
+            if allowed.allows_any_key() {
                 to.add("a key");
             }
             return;
         }
-        let start = self.frames.key_table(object).start();
+        let start = self.obligations.key_table(object).start();
         let before = to.all.len();
         self.known_key_phrases(object, start, to);
-        if plan.other() {
+        if allowed.other() {
             to.add(match to.all.len() == before {
                 true => "any key",
                 false => "another key",
@@ -254,10 +261,13 @@ impl Machine {
     /// The keys that an object knows and that may come, from what has been read of one.
     fn known_key_phrases(&self, object: ObjectId, prefix: Option<Prefix>, to: &mut Phrases) {
         let Some(prefix) = prefix else { return };
-        let (plan, table) = (self.frames.plan(object), self.frames.key_table(object));
-        let open = table.open(prefix).filter(|&(key, _)| plan.allows(key));
+        let (allowed, table) = (
+            self.obligations.allowed_keys(object),
+            self.obligations.key_table(object),
+        );
+        let open = table.open(prefix).filter(|&(key, _)| allowed.allows(key));
         let mut keys: Vec<_> = open
-            .map(|(key, _)| (key, self.frames.key_text(object, key)))
+            .map(|(key, _)| (key, self.obligations.key_text(object, key)))
             .collect();
         work::spend(keys.len());
         // As the schema has them.
@@ -275,7 +285,7 @@ impl Machine {
         let State::Text { scan, .. } = config.state else {
             return;
         };
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         let moves = scanner.moves(scan).iter();
         to.ranges.extend(moves.map(|step| (step.lo, step.hi)));
         for (symbol, _) in scanner.symbols(scan) {

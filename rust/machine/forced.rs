@@ -1,7 +1,8 @@
-//! Text that must follow.
+//! Forced text: what must come next whatever the model says.
 
-use crate::json::spelling::{Partial, spell_json};
-use crate::machine::{Config, Machine, State};
+use crate::machine::config::{Config, State};
+use crate::machine::store::Machine;
+use crate::spelling::{Partial, spell_json};
 
 impl Machine {
     /// The bytes of the next character, if only one is possible, and the configuration after it;
@@ -39,7 +40,7 @@ impl Machine {
                 partial: Partial::Nothing,
                 ..
             } => {
-                let scanner = &self.frames.rules.scanner;
+                let scanner = &self.obligations.rules.scanner;
                 match scanner.moves(scan) {
                     &[only] if only.lo == only.hi && !scanner.can_end(scan) => Some(only.lo),
                     _ => None,
@@ -50,13 +51,13 @@ impl Machine {
                 prefix,
                 partial: Partial::Nothing,
             } => {
-                let plan = self.frames.plan(object);
-                let keys = self.frames.key_table(object).open(prefix);
+                let allowed_keys = self.obligations.allowed_keys(object);
+                let keys = self.obligations.key_table(object).open(prefix);
                 let mut rests = keys
-                    .filter(|&(key, _)| plan.allows(key))
+                    .filter(|&(key, _)| allowed_keys.allows(key))
                     .map(|(_, rest)| rest);
                 let first = rests.next()?.chars().next()?;
-                let alone = !plan.other() && rests.all(|rest| rest.starts_with(first));
+                let alone = !allowed_keys.other() && rests.all(|rest| rest.starts_with(first));
                 alone.then_some(u32::from(first))
             }
             _ => None,

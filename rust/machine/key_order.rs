@@ -4,12 +4,13 @@ use std::vec::IntoIter;
 
 use crate::error::Error;
 use crate::json::formula::FormulaId;
-use crate::json::frames::TaskId;
+use crate::json::obligation::ObligationId;
 use crate::json::outline::{Member, Outline, Part};
 use crate::json::texts::TextId;
 use crate::limits::Limits;
-use crate::machine::stack::StackId;
-use crate::machine::{Config, Gap, Machine, Place, State};
+use crate::machine::config::{Config, ObjectPlace, StackId, State};
+use crate::machine::store::Machine;
+use crate::machine::whitespace::WhitespaceRun;
 use crate::work;
 
 /// Bytes that are read within one allowance, like a token.
@@ -29,7 +30,7 @@ impl Machine {
     /// in the value.
     pub(crate) fn key_order(
         &self,
-        root: TaskId,
+        root: ObligationId,
         outline: &Outline<'_>,
         limits: &Limits,
     ) -> Result<Vec<u32>, Error> {
@@ -37,24 +38,24 @@ impl Machine {
         if valid.config.is_some_and(|end| self.is_accepting(end)) {
             return Ok(valid.order);
         }
-        let asks = Box::new([self.frames.task_of(root).must]);
-        let any = self.frames.task(FormulaId::TRUE, asks);
+        let queries = Box::new([self.obligations.obligation_of(root).requirement]);
+        let any = self.obligations.obligation(FormulaId::TRUE, queries);
         Ok(self.read_in_order(any, outline, limits)?.order)
     }
 
     fn read_in_order<'a>(
         &'a self,
-        task: TaskId,
+        obligation: ObligationId,
         outline: &'a Outline<'a>,
         limits: &'a Limits,
     ) -> Result<Reading<'a>, Error> {
-        let gap = self.whitespace.inside();
+        let spacing = self.whitespace.inside();
         let mut reading = Reading {
             machine: self,
             outline,
             limits,
             config: Some(Config {
-                state: State::Value { task, gap },
+                state: State::Value { obligation, spacing },
                 stack: StackId::BOTTOM,
                 record: TextId::EMPTY,
             }),
@@ -153,15 +154,15 @@ impl Reading<'_> {
     /// the others.
     fn sorted(&self, members: &[Member]) -> Vec<u32> {
         let mut order: Vec<u32> = (0..members.len() as u32).collect();
-        let frames = &self.machine.frames;
+        let obligations = &self.machine.obligations;
         if let Some(State::Object {
             object,
-            place: Place::Opened,
+            place: ObjectPlace::Opened,
             ..
         }) = self.config.map(|config| config.state)
-            && frames.ordered
+            && obligations.ordered
         {
-            let shape = frames.shape_of(object);
+            let shape = obligations.shape_of(object);
             let rank = |key: String| shape.rank(&key);
             order.sort_by_cached_key(|&i| {
                 let rank = self.outline.key(&members[i as usize]).and_then(rank);
@@ -175,7 +176,7 @@ impl Reading<'_> {
     fn feed_separator(&mut self, separator: &[u8]) -> Result<(), Error> {
         self.feed(separator)?;
         match self.config.map(|config| config.state) {
-            Some(State::Value { gap, .. } | State::Object { gap, .. }) if gap == Gap::SPACE => {
+            Some(State::Value { spacing, .. } | State::Object { spacing, .. }) if spacing == WhitespaceRun::SPACE => {
                 self.feed(b" ")
             }
             _ => Ok(()),

@@ -1,10 +1,11 @@
-//! Where a text of a grammar can go on: in the rules that begin, and in those that end.
+//! The places at which the text of a grammar can go on: in the rules that begin, and in those that end.
 
 use crate::byte_set::ByteSet;
 use crate::grammar::program::Symbol;
+use crate::machine::config::{Frame, StackId};
 use crate::machine::stack::{Floor, StackMemo};
-use crate::machine::text::as_text;
-use crate::machine::{Frame, Machine, StackId};
+use crate::machine::step_text::as_text;
+use crate::machine::store::Machine;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::ScanId;
 use crate::work;
@@ -12,15 +13,15 @@ use crate::work;
 impl Machine {
     /// The stack on which a symbol's text is read, `rest` being what comes after it.
     pub(super) fn push_text(&self, rest: ScanId, stack: StackId) -> StackId {
-        let scanner = &self.frames.rules.scanner;
-        let must = scanner.scan(rest).must;
+        let scanner = &self.obligations.rules.scanner;
+        let language = scanner.scan(rest).language;
         // Nothing is left: the frame would only lead to the one below.
-        if must == NodeId::EMPTY {
+        if language == NodeId::EMPTY {
             return stack;
         }
         // y x* before x* is y before x*: so that lists of lists, and sums of sums, do not read one
         // text in ever more ways.
-        if let Some((star, before)) = self.leads(rest).star
+        if let Some((star, before)) = self.beginnings(rest).star
             && self.begins_with_star(stack, star)
         {
             return before.map_or(stack, |before| self.stacks.push(Frame::Text(before), stack));
@@ -30,12 +31,12 @@ impl Machine {
 
     /// Whether all that can wait innermost begins with a repetition.
     fn begins_with_star(&self, stack: StackId, star: NodeId) -> bool {
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         let tops = self.stacks.tops(stack);
         !self.stacks.has_bottom(stack)
             && tops.iter().all(|top| {
                 as_text(top).is_some_and(|(rest, _)| {
-                    let rest = scanner.scan(rest).must;
+                    let rest = scanner.scan(rest).language;
                     rest == star
                         || matches!(*scanner.regexes.node(rest), Node::Concat(a, _) if a == star)
                 })
@@ -44,10 +45,10 @@ impl Machine {
 
     /// The repetition that a rest ends with, and what comes before it.
     pub(super) fn last_star(&self, rest: ScanId) -> Option<(NodeId, Option<ScanId>)> {
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         let nodes = &scanner.regexes;
         let mut before = Vec::new();
-        let mut last = scanner.scan(rest).must;
+        let mut last = scanner.scan(rest).language;
         while let Node::Concat(a, b) = *nodes.node(last) {
             work::spend(1);
             before.push(a);
@@ -81,7 +82,7 @@ impl Machine {
             let mut bytes = ByteSet::NONE;
             for &(frame, below) in self.stacks.tops(at) {
                 match frame {
-                    Frame::Text(rest) => bytes = bytes.or(self.leads(rest).all),
+                    Frame::Text(rest) => bytes = bytes.or(self.beginnings(rest).all),
                     Frame::Base(follow) => bytes = bytes.or(*self.follows.get(follow.0)),
                     _ => {}
                 }
@@ -108,7 +109,7 @@ impl Machine {
         byte: Option<u8>,
         mut visit: impl FnMut(ScanId, StackId),
     ) {
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         // By their ranks: none begins with one that has a higher rank.
         let mut begun: Vec<(u32, ScanId, StackId)> = Vec::new();
         let mut enter = |scan: ScanId, stack, begun: &mut Vec<(u32, ScanId, StackId)>| {
@@ -128,7 +129,7 @@ impl Machine {
         enter(scan, stack, &mut begun);
         if scanner.can_end(scan) {
             for &(scan, stack) in self.pops(stack) {
-                if byte.is_none_or(|byte| self.leads(scan).all.contains(byte)) {
+                if byte.is_none_or(|byte| self.beginnings(scan).all.contains(byte)) {
                     enter(scan, stack, &mut begun);
                 }
             }
@@ -140,7 +141,7 @@ impl Machine {
 
     /// Where a text goes on after the rule above a stack has ended, and others that can end with it.
     fn pops(&self, stack: StackId) -> &[(ScanId, StackId)] {
-        let scanner = &self.frames.rules.scanner;
+        let scanner = &self.obligations.rules.scanner;
         let known = |at: StackId| self.stacks.memo(at).pops.get();
         let find = |at: StackId| {
             let mut places: Vec<(ScanId, StackId)> = Vec::new();
@@ -169,7 +170,7 @@ impl Machine {
 
     /// Whether a frame waits for nothing that must come.
     fn can_be_empty(&self, frame: Frame) -> bool {
-        matches!(frame, Frame::Text(rest) if self.frames.rules.scanner.can_end(rest))
+        matches!(frame, Frame::Text(rest) if self.obligations.rules.scanner.can_end(rest))
     }
 
     /// What is below all frames of a stack that can end, where they all do.

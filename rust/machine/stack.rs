@@ -1,4 +1,4 @@
-//! What waits around what is being read.
+//! The graph-structured stack: what waits around what is being read.
 //!
 //! A stack is a list of frames. Where a text can be read in several ways, those that are in one
 //! state differ in their stacks alone, and a [`StackId`] is then several stacks at once, which
@@ -9,18 +9,8 @@ use std::sync::OnceLock;
 
 use crate::byte_set::ByteSet;
 use crate::intern::Interner;
-use crate::machine::Frame;
-use crate::machine::completion::Endings;
+use crate::machine::config::{Frame, StackId};
 use crate::regex::scan::ScanId;
-
-/// What waits, from the innermost frame outwards: one stack or several, an index into [`Stacks`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct StackId(u32);
-
-impl StackId {
-    /// Nothing waits.
-    pub(super) const BOTTOM: StackId = StackId(0);
-}
 
 /// An innermost frame and what is below it.
 pub(super) type Top = (Frame, StackId);
@@ -37,9 +27,13 @@ enum Stack {
     },
 }
 
+/// Indices of an obligation's `queries` that the value must satisfy, and the bytes that follow the value
+/// then, to the end of the text.
+pub(super) type CompletionCosts = Box<[(Box<[u16]>, u64)]>;
+
 #[derive(Debug, Default)]
 pub(super) struct StackMemo {
-    pub(super) endings: OnceLock<Endings>,
+    pub(super) completion_costs: OnceLock<CompletionCosts>,
     /// The bytes with which the text after a rule can begin.
     pub(super) follow: OnceLock<ByteSet>,
     /// Where a text can go on after a rule has ended, and others with it.
@@ -264,8 +258,8 @@ mod tests {
         ) {
             let stacks = Stacks::new();
             let stack = |word: &Vec<u32>| {
-                let frames = word.iter().rev().map(|&i| Frame::Text(ScanId(i)));
-                frames.fold(StackId::BOTTOM, |below, frame| stacks.push(frame, below))
+                let obligations = word.iter().rev().map(|&i| Frame::Text(ScanId(i)));
+                obligations.fold(StackId::BOTTOM, |below, frame| stacks.push(frame, below))
             };
             let within = |words: &[Vec<u32>], most| {
                 let all = words.iter().map(stack);

@@ -9,27 +9,29 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use crate::error::{Error, Kind as ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::grammar::syntax::{Expr, ExprId, Syntax};
 use crate::grammar::{escape, show_class, show_tokens};
-use crate::json::array::ArrayId;
+use crate::json::array::state::ArrayId;
 use crate::json::formula::Kind;
-use crate::json::frames::{Entry, TaskId};
-use crate::json::object::ObjectId;
-use crate::json::spelling::spell_json;
-use crate::machine::{Machine, Whitespace};
+use crate::json::object::state::ObjectId;
+use crate::json::obligation::ObligationId;
+use crate::json::obligations::Entry;
+use crate::machine::store::Machine;
+use crate::machine::whitespace::Whitespace;
 use crate::regex::codeset::CodeSet;
 use crate::regex::lower;
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
+use crate::spelling::spell_json;
 
 /// Rules of one grammar.
 const MOST: usize = 4_000;
 
 /// What a rule stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Place {
-    Value(TaskId),
+enum GbnfRule {
+    Value(ObligationId),
     /// After the opening bracket, or after an item.
     Array(ArrayId, bool),
     Object(ObjectId, bool),
@@ -41,34 +43,34 @@ enum Place {
 
 struct Writer<'a> {
     machine: &'a Machine,
-    names: FxHashMap<Place, String>,
-    open: VecDeque<Place>,
+    names: FxHashMap<GbnfRule, String>,
+    open: VecDeque<GbnfRule>,
     out: String,
 }
 
 impl Machine {
     /// The texts of a schema in GBNF. Errors: [`ErrorKind::Unsupported`], with what it cannot say.
-    pub(crate) fn value_to_gbnf(&self, task: TaskId) -> Result<String, Error> {
+    pub(crate) fn value_to_gbnf(&self, obligation: ObligationId) -> Result<String, Error> {
         let mut writer = Writer::new(self);
-        let value = writer.name(Place::Value(task))?;
+        let value = writer.name(GbnfRule::Value(obligation))?;
         let space = writer.space();
         writer.out = format!("root ::= {space}{value}{space}\n");
         writer.finish()
     }
 
-    /// The texts of a grammar in GBNF, whose schemas have these tasks. Errors: as
+    /// The texts of a grammar in GBNF, whose schemas are these obligations. Errors: as
     /// [`Machine::value_to_gbnf`].
     pub(crate) fn syntax_to_gbnf(
         &self,
         syntax: &Syntax,
-        tasks: &[TaskId],
+        schemas: &[ObligationId],
     ) -> Result<String, Error> {
         let mut writer = Writer::new(self);
-        let start = writer.expression(syntax, tasks, syntax.start)?;
+        let start = writer.expression(syntax, schemas, syntax.start)?;
         writer.out = format!("root ::= {start}\n");
         for (i, rule) in syntax.rules.iter().enumerate() {
             if let Some(body) = rule.body {
-                let body = writer.expression(syntax, tasks, body)?;
+                let body = writer.expression(syntax, schemas, body)?;
                 writer.out.push_str(&format!("rule-{i} ::= {body}\n"));
             }
         }
@@ -76,14 +78,14 @@ impl Machine {
     }
 
     /// What the schemas of a grammar ask of their values.
-    pub(crate) fn tasks(&self) -> &[TaskId] {
-        self.program.as_ref().map_or(&[], |(_, tasks)| tasks)
+    pub(crate) fn schemas(&self) -> &[ObligationId] {
+        self.program.as_ref().map_or(&[], |(_, schemas)| schemas)
     }
 
     /// What a single value must satisfy.
-    pub(crate) fn root_task(&self) -> Option<TaskId> {
+    pub(crate) fn root_obligation(&self) -> Option<ObligationId> {
         match self.start.state {
-            crate::machine::State::Value { task, .. } => Some(task),
+            crate::machine::config::State::Value { obligation, .. } => Some(obligation),
             _ => None,
         }
     }
@@ -121,7 +123,7 @@ impl<'a> Writer<'a> {
     }
 
     /// The name of a rule, which is written later if it is new.
-    fn name(&mut self, place: Place) -> Result<String, Error> {
+    fn name(&mut self, place: GbnfRule) -> Result<String, Error> {
         if let Some(known) = self.names.get(&place) {
             return Ok(known.clone());
         }
@@ -130,11 +132,11 @@ impl<'a> Writer<'a> {
             return Err(Error::new(ErrorKind::Limit, message));
         }
         let sort = match place {
-            Place::Value(_) => "value",
-            Place::Array(..) => "array",
-            Place::Object(..) => "object",
-            Place::String(_) => "string",
-            Place::Raw(_) => "text",
+            GbnfRule::Value(_) => "value",
+            GbnfRule::Array(..) => "array",
+            GbnfRule::Object(..) => "object",
+            GbnfRule::String(_) => "string",
+            GbnfRule::Raw(_) => "text",
         };
         let name = format!("{sort}-{}", self.names.len());
         self.names.insert(place, name.clone());
@@ -146,11 +148,11 @@ impl<'a> Writer<'a> {
         while let Some(place) = self.open.pop_front() {
             let name = self.names[&place].clone();
             let ways = match place {
-                Place::Value(task) => self.value(task)?,
-                Place::Array(array, opened) => self.array(array, opened)?,
-                Place::Object(object, opened) => self.object(object, opened)?,
-                Place::String(scan) => self.string(scan)?,
-                Place::Raw(scan) => self.raw(scan)?,
+                GbnfRule::Value(obligation) => self.value(obligation)?,
+                GbnfRule::Array(array, opened) => self.array(array, opened)?,
+                GbnfRule::Object(object, opened) => self.object(object, opened)?,
+                GbnfRule::String(scan) => self.string(scan)?,
+                GbnfRule::Raw(scan) => self.raw(scan)?,
             };
             self.out
                 .push_str(&format!("{name} ::= {}\n", ways.join(" | ")));
@@ -164,29 +166,29 @@ impl<'a> Writer<'a> {
         Ok(self.out)
     }
 
-    fn value(&mut self, task: TaskId) -> Result<Vec<String>, Error> {
-        self.check_asks(task)?;
-        let frames = &self.machine.frames;
+    fn value(&mut self, obligation: ObligationId) -> Result<Vec<String>, Error> {
+        self.check_asks(obligation)?;
+        let obligations = &self.machine.obligations;
         let space = self.space();
         let mut ways = Vec::new();
         for kind in Kind::ALL {
-            ways.extend(match frames.enter(task, kind) {
+            ways.extend(match obligations.enter(obligation, kind) {
                 None => None,
                 Some(Entry::Literal) => {
                     let text = String::from_utf8_lossy(self.machine.literals.text(kind));
                     Some(format!("\"{text}\""))
                 }
                 Some(Entry::Scalar(scan)) if kind == Kind::String => {
-                    Some(format!("\"\\\"\" {}", self.name(Place::String(scan))?))
+                    Some(format!("\"\\\"\" {}", self.name(GbnfRule::String(scan))?))
                 }
                 Some(Entry::Scalar(scan)) => Some(self.number(scan)?),
                 Some(Entry::Array(array)) => Some(format!(
                     "\"[\"{space}{}",
-                    self.name(Place::Array(array, true))?
+                    self.name(GbnfRule::Array(array, true))?
                 )),
                 Some(Entry::Object(object)) => Some(format!(
                     "\"{{\"{space}{}",
-                    self.name(Place::Object(object, true))?
+                    self.name(GbnfRule::Object(object, true))?
                 )),
             });
         }
@@ -194,8 +196,14 @@ impl<'a> Writer<'a> {
     }
 
     /// Refuses a value of which something is asked: what follows it depends on the answer.
-    fn check_asks(&self, task: TaskId) -> Result<(), Error> {
-        match self.machine.frames.task_of(task).asks.is_empty() {
+    fn check_asks(&self, obligation: ObligationId) -> Result<(), Error> {
+        match self
+            .machine
+            .obligations
+            .obligation_of(obligation)
+            .queries
+            .is_empty()
+        {
             true => Ok(()),
             false => Err(refuse("that one value decides what others must be")),
         }
@@ -203,25 +211,30 @@ impl<'a> Writer<'a> {
 
     /// Whole numbers come without fraction and exponent.
     fn number(&mut self, scan: ScanId) -> Result<String, Error> {
-        let scanner = &self.machine.frames.rules.scanner;
-        let must = scanner.scan(scan).must;
-        self.language(scanner.regexes.written_plainly(must).unwrap_or(must))
+        let scanner = &self.machine.obligations.rules.scanner;
+        let language = scanner.scan(scan).language;
+        self.language(
+            scanner
+                .regexes
+                .written_plainly(language)
+                .unwrap_or(language),
+        )
     }
 
     fn array(&mut self, array: ArrayId, opened: bool) -> Result<Vec<String>, Error> {
-        let frames = &self.machine.frames;
-        if frames.is_unique(array) {
+        let obligations = &self.machine.obligations;
+        if obligations.is_unique(array) {
             return Err(refuse("that items differ (`uniqueItems`)"));
         }
         let mut ways = Vec::new();
-        if frames.end_array(array).is_some() {
+        if obligations.end_array(array).is_some() {
             ways.push("\"]\"".to_owned());
         }
-        if let Some(item) = frames.item(array) {
+        if let Some(item) = obligations.item(array) {
             self.check_asks(item)?;
-            let value = self.name(Place::Value(item))?;
-            let next = frames.after_item(array, &[], None);
-            let next = self.name(Place::Array(next, false))?;
+            let value = self.name(GbnfRule::Value(item))?;
+            let next = obligations.after_item(array, &[], None);
+            let next = self.name(GbnfRule::Array(next, false))?;
             let comma = if opened {
                 String::new()
             } else {
@@ -233,30 +246,30 @@ impl<'a> Writer<'a> {
     }
 
     fn object(&mut self, object: ObjectId, opened: bool) -> Result<Vec<String>, Error> {
-        let frames = &self.machine.frames;
-        let plan = frames.plan(object);
-        if frames.shape_of(object).is_scanned() {
+        let obligations = &self.machine.obligations;
+        let allowed_keys = obligations.allowed_keys(object);
+        if obligations.shape_of(object).is_scanned() {
             return Err(refuse(
                 "which keys follow a pattern, and that none comes twice",
             ));
         }
-        if plan.other() {
+        if allowed_keys.other() {
             let what = "that no undeclared key comes twice: `additionalProperties` must be false";
             return Err(refuse(what));
         }
         let mut ways = Vec::new();
-        if frames.end_object(object).is_some() {
+        if obligations.end_object(object).is_some() {
             ways.push("\"}\"".to_owned());
         }
-        let table = frames.key_table(object);
+        let table = obligations.key_table(object);
         let keys = table.start().into_iter().flat_map(|all| table.open(all));
-        for (key, text) in keys.filter(|&(key, _)| plan.allows(key)) {
-            let member = frames.member(object, key);
-            let task = frames.member_task(member);
-            self.check_asks(task)?;
-            let value = self.name(Place::Value(task))?;
-            let next = frames.after_member(member, &[]);
-            let next = self.name(Place::Object(next, false))?;
+        for (key, text) in keys.filter(|&(key, _)| allowed_keys.allows(key)) {
+            let member = obligations.member(object, key);
+            let obligation = obligations.member_obligation(member);
+            self.check_asks(obligation)?;
+            let value = self.name(GbnfRule::Value(obligation))?;
+            let next = obligations.after_member(member, &[]);
+            let next = self.name(GbnfRule::Object(next, false))?;
             let comma = if opened {
                 String::new()
             } else {
@@ -278,14 +291,14 @@ impl<'a> Writer<'a> {
     }
 
     fn string(&mut self, scan: ScanId) -> Result<Vec<String>, Error> {
-        let scanner = &self.machine.frames.rules.scanner;
+        let scanner = &self.machine.obligations.rules.scanner;
         let mut ways = Vec::new();
         if scanner.can_end(scan) {
             ways.push("\"\\\"\"".to_owned());
         }
         let plain = CodeSet::new([(0x22, 0x22), (0x5C, 0x5C), (0, 0x1F)]).complement();
         for (to, set) in self.targets(scan) {
-            let next = self.name(Place::String(to))?;
+            let next = self.name(GbnfRule::String(to))?;
             let raw = set.intersection(&plain);
             let mut spellings = Vec::new();
             if !raw.is_empty() {
@@ -306,14 +319,14 @@ impl<'a> Writer<'a> {
 
     fn raw(&mut self, scan: ScanId) -> Result<Vec<String>, Error> {
         let mut ways = Vec::new();
-        if self.machine.frames.rules.scanner.can_end(scan) {
+        if self.machine.obligations.rules.scanner.can_end(scan) {
             ways.push("\"\"".to_owned());
         }
         for (to, set) in self.targets(scan) {
             ways.push(format!(
                 "{} {}",
                 show_class(&set),
-                self.name(Place::Raw(to))?
+                self.name(GbnfRule::Raw(to))?
             ));
         }
         Ok(ways)
@@ -322,7 +335,7 @@ impl<'a> Writer<'a> {
     /// The states that a state leads to, each with its characters.
     fn targets(&self, scan: ScanId) -> Vec<(ScanId, CodeSet)> {
         let mut targets: Vec<(ScanId, Vec<(u32, u32)>)> = Vec::new();
-        for step in self.machine.frames.rules.scanner.moves(scan) {
+        for step in self.machine.obligations.rules.scanner.moves(scan) {
             match targets.iter_mut().find(|(to, _)| *to == step.to) {
                 Some((_, ranges)) => ranges.push((step.lo, step.hi)),
                 None => targets.push((step.to, vec![(step.lo, step.hi)])),
@@ -336,10 +349,10 @@ impl<'a> Writer<'a> {
     fn expression(
         &mut self,
         syntax: &Syntax,
-        tasks: &[TaskId],
+        schemas: &[ObligationId],
         id: ExprId,
     ) -> Result<String, Error> {
-        let scanner = &self.machine.frames.rules.scanner;
+        let scanner = &self.machine.obligations.rules.scanner;
         Ok(match *syntax.expr(id) {
             Expr::Text(ref text) => {
                 let mut quoted = String::new();
@@ -347,15 +360,15 @@ impl<'a> Writer<'a> {
                 format!("\"{quoted}\"")
             }
             Expr::Class(ref set) => show_class(set),
-            Expr::Sequence(ref items) => self.all(syntax, tasks, items, " ")?,
-            Expr::Choice(ref items) => self.all(syntax, tasks, items, " | ")?,
+            Expr::Sequence(ref items) => self.all(syntax, schemas, items, " ")?,
+            Expr::Choice(ref items) => self.all(syntax, schemas, items, " | ")?,
             Expr::Repeat { body, min, max } => {
-                let body = self.expression(syntax, tasks, body)?;
+                let body = self.expression(syntax, schemas, body)?;
                 let max = max.map_or_else(String::new, |max| max.to_string());
                 format!("({body}){{{min},{max}}}")
             }
             Expr::Rule(rule) => format!("rule-{}", rule.0),
-            Expr::Json(schema) => self.name(Place::Value(tasks[schema as usize]))?,
+            Expr::Json(schema) => self.name(GbnfRule::Value(schemas[schema as usize]))?,
             Expr::Token(ref set) => {
                 let mut shown = String::new();
                 show_tokens(set, &mut shown);
@@ -381,21 +394,21 @@ impl<'a> Writer<'a> {
     fn all(
         &mut self,
         syntax: &Syntax,
-        tasks: &[TaskId],
+        schemas: &[ObligationId],
         items: &[ExprId],
         between: &str,
     ) -> Result<String, Error> {
         let items = items
             .iter()
-            .map(|&item| self.expression(syntax, tasks, item));
+            .map(|&item| self.expression(syntax, schemas, item));
         let items: Vec<String> = items.collect::<Result<_, _>>()?;
         Ok(format!("({})", items.join(between)))
     }
 
     fn language(&mut self, language: NodeId) -> Result<String, Error> {
-        let scanner = &self.machine.frames.rules.scanner;
+        let scanner = &self.machine.obligations.rules.scanner;
         match scanner.start(language, Box::new([])) {
-            Some(start) => self.name(Place::Raw(start)),
+            Some(start) => self.name(GbnfRule::Raw(start)),
             None => Err(refuse("what no text satisfies")),
         }
     }

@@ -7,8 +7,7 @@
 
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
-use crate::mask::forget_text;
-use crate::mask::tails::{Ends, Keys};
+use crate::mask::completion_tree::{CompletionKeys, Completions};
 
 /// Where a token leads.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +29,7 @@ impl Lead {
     }
 }
 
-impl Ends<'_> {
+impl Completions<'_> {
     /// Where bytes lead from `from`; `real` is what they make of it.
     pub(crate) fn lead(self, from: Config, bytes: &[u8], real: Config) -> Lead {
         let mut bytes = bytes.iter();
@@ -38,8 +37,8 @@ impl Ends<'_> {
             Some(self.forget(self.machine.step(at, byte)?))
         });
         let along = along.unwrap_or(real);
-        let told = along != real && self.tells(along);
-        let place = self.settle(if told { real } else { along });
+        let computed = along != real && self.tells(along);
+        let place = self.settle(if computed { real } else { along });
         Lead { along, place }
     }
 
@@ -53,7 +52,7 @@ impl Ends<'_> {
 
     /// The configuration, its text forgotten if no ending writes another unknown key beside it.
     fn forget(self, at: Config) -> Config {
-        let forgotten = forget_text(self.machine, at);
+        let forgotten = self.machine.canonical(at);
         match forgotten != at && self.tells(forgotten) {
             true => at,
             false => forgotten,
@@ -75,20 +74,20 @@ impl Ends<'_> {
 }
 
 /// The place of all texts that lead to `at` but for the text of an unknown key, which begins with
-/// `begun`, if that is known; `None` if it is not the same for all. `keys` are [`Ends::keys`].
+/// `begun`, if that is known; `None` if it is not the same for all. `keys` are [`Completions::keys`].
 pub(super) fn shared(
     machine: &Machine,
     at: Config,
     begun: Option<TextId>,
-    keys: impl FnOnce(Config) -> Keys,
+    keys: impl FnOnce(Config) -> CompletionKeys,
 ) -> Option<Config> {
-    let forgotten = forget_text(machine, at);
+    let forgotten = machine.canonical(at);
     match key_text(forgotten) {
         // Only the bytes of its endings are looked at, which do not depend on the record.
         _ if forgotten.record != TextId::EMPTY => Some(forgotten),
         None => keys(forgotten).is_empty().then_some(forgotten),
         Some(TextId::WHATEVER) => {
-            let texts = &machine.frames.rules.texts;
+            let texts = &machine.obligations.rules.texts;
             let begun = begun.filter(|&text| text != TextId::WHATEVER);
             let may_be = |&key: &TextId| {
                 key == TextId::WHATEVER || begun.is_none_or(|text| texts.begins_with(key, text))

@@ -1,31 +1,22 @@
-//! Where the tokens of a mask lead.
+//! Where the tokens of a mask lead, group by group.
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use crate::json::spelling::{Partial, Taken};
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::alike::key_text;
-use crate::mask::guide::Guide;
-use crate::mask::local::Unlimited;
-use crate::mask::{Mask, Tokens, Walk, clear_bits, has_bit};
+use crate::mask::bits::{clear_bits, has_bit};
+use crate::mask::guide::{Guide, Visitor};
+use crate::mask::string_mask::Unlimited;
+use crate::mask::tokens::{Mask, Tokens};
+use crate::mask::unique_items::Ended;
+use crate::mask::walk::Walk;
 use crate::regex::node::NodeId;
 use crate::regex::scan::{Scan, ScanId};
-use crate::vocab::local::{Groups, Local};
-
-/// Who wants to know where tokens lead.
-pub(crate) trait Visitor {
-    /// Whether tokens after which so many bytes at most finish the text are of no interest.
-    fn passes(&mut self, bound: u64) -> bool;
-
-    /// Meets a place; whether the tokens that lead there are of interest.
-    fn wants(&mut self, at: Config) -> bool;
-
-    /// Takes the tokens that lead to the place that was met last.
-    fn take(&mut self, tokens: &[u32]);
-}
+use crate::spelling::{Decoded, Partial};
+use crate::vocab::string_mask::{Groups, StringMask};
 
 /// The tokens inside a string, grouped.
 enum Together<'a> {
@@ -54,8 +45,8 @@ impl Walk<'_> {
         let is_key = matches!(config.state, State::Key { .. } | State::OtherKey { .. });
         match mask.tokens() {
             // All unknown keys are in one place, unless they are recorded.
-            Tokens::Inside(local, more) if !is_key || config.record != TextId::EMPTY => {
-                self.inside_groups(config, local, more, guide);
+            Tokens::Inside(string_mask, more) if !is_key || config.record != TextId::EMPTY => {
+                self.inside_groups(config, string_mask, more, guide);
             }
             _ => self.places(config, guide),
         }
@@ -95,7 +86,9 @@ impl Walk<'_> {
         let home = machine.before_character(config);
         if !machine.stays(home, below.characters) {
             let stays_inside = machine.keeps_inside(config.state, below.characters);
-            let bound = stays_inside.then(|| machine.inside_bound(config)).flatten();
+            let bound = stays_inside
+                .then(|| machine.max_completion_bytes_inside(config))
+                .flatten();
             return bound.is_some_and(|bound| guide.passes(bound));
         }
         let Some(here) = guide.shared(home, key_text(home)) else {
@@ -151,51 +144,51 @@ impl Walk<'_> {
         bytes.try_fold(from, |at, &byte| self.machine.step(at, byte))
     }
 
-    /// Tells where exits of a string lead that go on from `after`.
+    /// Tells where closing tokens of a string lead that go on from `after`.
     pub(super) fn exits_of<V: Visitor>(
         &self,
-        local: &Local,
+        string_mask: &StringMask,
         after: Config,
         guide: &mut Guide<'_, V>,
     ) {
         let machine = self.machine;
         let tokens_of = |exits: &[u32]| {
-            let open = exits.iter().filter(|&&exit| local.is_open(exit));
-            open.map(|&exit| local.exits.tokens[exit as usize].token)
+            let open = exits.iter().filter(|&&exit| string_mask.is_open(exit));
+            open.map(|&exit| string_mask.exits.tokens[exit as usize].token)
                 .collect()
         };
-        guide.meet(after, || tokens_of(&local.exits.closing));
+        guide.meet(after, || tokens_of(&string_mask.exits.closing));
         let step = |at: Config, byte: u8, node: u32| {
             let next = guide.step(at, byte)?;
-            let exits = local.exits.beyond.tokens_at(node);
+            let exits = string_mask.exits.beyond.tokens_at(node);
             if !exits.is_empty() {
                 guide.meet(next, || tokens_of(exits));
             }
             Some(next)
         };
         let next = |at| machine.next_bytes(at);
-        local.exits.beyond.seek(after, next, step, |_, _| {});
+        string_mask.exits.beyond.seek(after, next, step, |_, _| {});
     }
 
     pub(super) fn inside_groups<V: Visitor>(
         &self,
         start: Config,
-        local: &Local,
+        string_mask: &StringMask,
         more: &[u32],
         guide: &mut Guide<'_, V>,
     ) {
-        let bound = self.inside_bound(start, local);
+        let bound = self.max_completion_bytes_inside(start, string_mask);
         if !bound.is_some_and(|bound| guide.passes(bound)) {
-            self.stay_groups(start, local, guide);
+            self.stay_groups(start, string_mask, guide);
         }
         if let State::String { scan, .. } = start.state
             && start.record == TextId::EMPTY
-            && let Some(after) = self.ended(start, scan)
         {
-            if let Some(after) = after {
-                self.exits_of(local, after, guide);
+            match self.ended(start, scan) {
+                Ended::At(after) => return self.exits_of(string_mask, after, guide),
+                Ended::Never => return,
+                Ended::ByText => {}
             }
-            return;
         }
         self.alone(start, more, guide);
     }
@@ -210,7 +203,12 @@ impl Walk<'_> {
     }
 
     /// Tells where the tokens inside a string lead.
-    fn stay_groups<V: Visitor>(&self, start: Config, local: &Local, guide: &mut Guide<'_, V>) {
+    fn stay_groups<V: Visitor>(
+        &self,
+        start: Config,
+        string_mask: &StringMask,
+        guide: &mut Guide<'_, V>,
+    ) {
         let (scan, partial) = match start.state {
             State::String { scan, partial } => (Some(scan), partial),
             State::ScannedKey { scan, partial, .. } => (Some(scan), partial),
@@ -221,8 +219,8 @@ impl Walk<'_> {
         // Those after which a known key may still come lead to places of their own.
         let mut single = self.known_key_tokens(start);
         single.extend(doubtful);
-        single.retain(|&token| has_bit(&local.inside, token));
-        let mut rest = local.inside.to_vec();
+        single.retain(|&token| has_bit(&string_mask.inside, token));
+        let mut rest = string_mask.inside.to_vec();
         clear_bits(&mut rest, &single);
         let held = |group: &[u32], rest: &[u32]| -> Vec<u32> {
             let held = group.iter().filter(|&&token| has_bit(rest, token));
@@ -263,51 +261,56 @@ impl Walk<'_> {
 
     /// The tokens inside a string, or in any; and those that may be in no group.
     fn inside(&self, scan: Option<ScanId>, partial: Partial) -> (Together<'_>, Vec<u32>) {
-        let scanner = &self.machine.frames.rules.scanner;
+        let scanner = &self.machine.obligations.rules.scanner;
         let any = || scanner.start(NodeId::ANY, Box::new([]));
         let scan = scan.or_else(any).expect("any text is text");
         if partial == Partial::Nothing && scanner.is_length_only(scan) {
             let together = Together::ByLength(&self.vocabulary.strings(self.spelling()).lengths);
             return (together, Vec::new());
         }
-        let Scan { must, asks } = scanner.scan(scan);
-        let unlimited = (asks.is_empty() && partial == Partial::Nothing)
-            .then(|| Unlimited::of(scanner, *must))
+        let Scan { language, queries } = scanner.scan(scan);
+        let unlimited = (queries.is_empty() && partial == Partial::Nothing)
+            .then(|| Unlimited::of(scanner, *language))
             .flatten();
-        let (must, doubtful) = match unlimited {
+        let (language, doubtful) = match unlimited {
             Some(unlimited) => (
                 unlimited.free,
                 unlimited
                     .doubtful(self.vocabulary.strings(scanner.spelling))
                     .collect(),
             ),
-            None => (*must, Vec::new()),
+            None => (*language, Vec::new()),
         };
-        let parts = std::iter::once(must).chain(asks.iter().copied());
+        let parts = std::iter::once(language).chain(queries.iter().copied());
         let key = (
             scanner.regexes.fingerprint_of_all(parts),
             partial.code_in(scanner.spelling),
         );
-        let groups = self.vocabulary.locals().groups.get(key, self.cap, || {
-            let state = scanner.start(must, asks.clone());
-            let groups = self.by_state(state.expect("a state that was reached is live"), partial);
-            let bytes = groups.bytes();
-            (groups, bytes)
-        });
+        let groups = self
+            .vocabulary
+            .shared_masks()
+            .groups
+            .get(key, self.cap, || {
+                let state = scanner.start(language, queries.clone());
+                let groups =
+                    self.by_state(state.expect("a state that was reached is live"), partial);
+                let bytes = groups.bytes();
+                (groups, bytes)
+            });
         (Together::ByState(groups), doubtful)
     }
 
     /// The tokens inside a string by the states that they lead to.
     fn by_state(&self, scan: ScanId, partial: Partial) -> Groups {
-        let scanner = &self.machine.frames.rules.scanner;
+        let scanner = &self.machine.obligations.rules.scanner;
         let mut places = Vec::new();
         self.vocabulary.trie().walk(
             (scan, partial),
-            |(scan, partial), byte, _| match partial.take_json(byte, scanner.spelling) {
-                Taken::Char(c) => Some((scanner.step(scan, c)?, Partial::Nothing)),
+            |(scan, partial), byte, _| match partial.decode_json(byte, scanner.spelling) {
+                Decoded::Char(c) => Some((scanner.step(scan, c)?, Partial::Nothing)),
                 // Tokens that end where no character fits are in no mask.
-                Taken::Partial(partial) => Some((scan, partial)),
-                Taken::Close | Taken::Refused => None,
+                Decoded::Partial(partial) => Some((scan, partial)),
+                Decoded::Close | Decoded::Refused => None,
             },
             |tokens, (scan, partial)| {
                 places.extend(tokens.iter().map(|&token| (scan, partial.code(), token)));
@@ -347,7 +350,7 @@ impl Walk<'_> {
 
     /// The tokens after which the key that is being read is one of some keys, or begins one.
     fn tokens_of_keys(&self, start: Config, keys: &[TextId]) -> FxHashSet<u32> {
-        let texts = &self.machine.frames.rules.texts;
+        let texts = &self.machine.obligations.rules.texts;
         let begins = |at: &Config| {
             let text = key_text(*at);
             text.is_some_and(|text| keys.iter().any(|&key| texts.begins_with(key, text)))

@@ -3,34 +3,44 @@
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine};
 use crate::mask::alike::{Lead, key_text, shared};
-use crate::mask::forget_text;
-use crate::mask::groups::Visitor;
-use crate::mask::tails::{Ends, Keys};
+use crate::mask::completion_tree::{CompletionKeys, Completions};
 use crate::vocab::Vocabulary;
 
-/// Leads a visitor to the places of tokens: those of [`Ends::place`] or, where only bounds are
+/// Who wants to know where tokens lead.
+pub(crate) trait Visitor {
+    /// Whether tokens after which so many bytes at most finish the text are of no interest.
+    fn passes(&mut self, bound: u64) -> bool;
+
+    /// Meets a place; whether the tokens that lead there are of interest.
+    fn wants(&mut self, at: Config) -> bool;
+
+    /// Takes the tokens that lead to the place that was met last.
+    fn take(&mut self, tokens: &[u32]);
+}
+
+/// Leads a visitor to the places of tokens: those of [`Completions::place`] or, where only bounds are
 /// asked for, those without any text of an unknown key.
 pub(super) struct Guide<'a, V> {
     machine: &'a Machine,
     vocabulary: &'a Vocabulary,
     /// How texts end, and where the tokens begin.
-    exact: Option<(Ends<'a>, Config)>,
+    exact: Option<(Completions<'a>, Config)>,
     visitor: &'a mut V,
     /// Whether a text has been forgotten.
     forgets: bool,
-    /// What [`Ends::keys`] said last of a key.
-    last: Option<(Config, Keys)>,
+    /// What [`Completions::keys`] said last of a key.
+    last: Option<(Config, CompletionKeys)>,
     /// Whether some place depends on the text of an unknown key.
     tells: bool,
 }
 
 impl<'a, V: Visitor> Guide<'a, V> {
     /// To the places of the tokens after `from`.
-    pub(super) fn exactly(ends: Ends<'a>, from: Config, visitor: &'a mut V) -> Self {
+    pub(super) fn exactly(completions: Completions<'a>, from: Config, visitor: &'a mut V) -> Self {
         Guide {
-            machine: ends.machine,
-            vocabulary: ends.vocabulary,
-            exact: Some((ends, from)),
+            machine: completions.machine,
+            vocabulary: completions.vocabulary,
+            exact: Some((completions, from)),
             visitor,
             forgets: false,
             last: None,
@@ -60,9 +70,9 @@ impl<'a, V: Visitor> Guide<'a, V> {
         !self.tells
     }
 
-    /// As [`Ends::forget`].
+    /// As [`Completions::forget`].
     pub(super) fn forget(&mut self, at: Config) -> Config {
-        let forgotten = forget_text(self.machine, at);
+        let forgotten = self.machine.canonical(at);
         if forgotten == at {
             return at;
         }
@@ -73,15 +83,15 @@ impl<'a, V: Visitor> Guide<'a, V> {
         }
     }
 
-    /// As [`Ends::keys`].
-    fn keys(&mut self, at: Config) -> Keys {
-        let Some((ends, _)) = self.exact.filter(|_| self.forgets) else {
-            return Keys::default();
+    /// As [`Completions::keys`].
+    fn keys(&mut self, at: Config) -> CompletionKeys {
+        let Some((completions, _)) = self.exact.filter(|_| self.forgets) else {
+            return CompletionKeys::default();
         };
         match &self.last {
             Some((last, keys)) if *last == at => keys.clone(),
             _ => {
-                let keys = ends.keys(at);
+                let keys = completions.keys(at);
                 self.tells |= !keys.is_empty();
                 if key_text(at).is_some() {
                     self.last = Some((at, keys.clone()));
@@ -91,7 +101,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
         }
     }
 
-    /// One more byte, and what [`Ends::forget`] forgets.
+    /// One more byte, and what [`Completions::forget`] forgets.
     pub(super) fn step(&mut self, at: Config, byte: u8) -> Option<Config> {
         let next = self.machine.step(at, byte)?;
         Some(self.forget(next))
@@ -117,8 +127,8 @@ impl<'a, V: Visitor> Guide<'a, V> {
 
     /// The place of all texts that lead to `at` but for the text of an unknown key, unless that is one
     /// of these keys or begins one.
-    pub(super) fn shared_but(&mut self, at: Config) -> Option<(Config, Keys)> {
-        let forgotten = forget_text(self.machine, at);
+    pub(super) fn shared_but(&mut self, at: Config) -> Option<(Config, CompletionKeys)> {
+        let forgotten = self.machine.canonical(at);
         let is_forgotten = key_text(forgotten) == Some(TextId::WHATEVER);
         let keys = is_forgotten.then(|| self.keys(forgotten));
         let keys = keys.filter(|keys| !keys.contains(&TextId::WHATEVER));
@@ -130,7 +140,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
         if self.forgets && self.passes_by_bytes(at) {
             return;
         }
-        if let Some((ends, from)) = self.exact
+        if let Some((completions, from)) = self.exact
             && !self.keys(at).is_empty()
         {
             for token in tokens() {
@@ -138,7 +148,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
                 let mut bytes = bytes.iter();
                 let real = bytes.try_fold(from, |at, &byte| self.machine.step(at, byte));
                 if let Some(real) = real {
-                    self.meet_place(ends.settle(real), || vec![token]);
+                    self.meet_place(completions.settle(real), || vec![token]);
                 }
             }
             return;
@@ -158,7 +168,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     /// [`Lead::bounded`].
     fn passes_by_bytes(&mut self, at: Config) -> bool {
         let bounded = Lead::bounded(at);
-        bounded.is_some_and(|at| self.visitor.passes(self.machine.ending_bound(at)))
+        bounded.is_some_and(|at| self.visitor.passes(self.machine.max_completion_bytes(at)))
     }
 
     /// As [`Visitor::passes`].

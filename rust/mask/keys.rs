@@ -1,27 +1,28 @@
-//! Masks inside keys that an object knows.
+//! Masks inside keys that an object knows, since a schema names them.
 //!
 //! The keys are few and their texts are known, so they are looked up in the vocabulary's trie, one
 //! by one; only what follows them is walked.
 
-use crate::json::keys::{Known, Prefix};
-use crate::json::object::ObjectId;
-use crate::json::shape::Key;
-use crate::json::spelling::{Partial, needs_escape};
+use crate::json::object::keys::{Key, KnownKey, Prefix};
+use crate::json::object::state::ObjectId;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::plain::Texts;
-use crate::mask::{ScanKey, Tokens, Walk, has_bit, set_bits, tokens_of};
-use crate::spelling::JsonSpelling;
+use crate::mask::bits::{has_bit, set_bits};
+use crate::mask::string_mask::ScanKey;
+use crate::mask::texts::TrieTexts;
+use crate::mask::tokens::Tokens;
+use crate::mask::walk::{Walk, tokens_of};
+use crate::spelling::{JsonSpelling, Partial, needs_escape};
 use crate::vocab::Trie;
 
 /// Where the text of a key leads in a trie.
-enum Reached {
+enum KeyReached {
     /// To a node inside the key.
     Inside(u32),
     /// To a backslash after a part of it.
     Escape(u32, Prefix),
     /// To its closing quote.
-    Closed(u32, Known),
+    Closed(u32, KnownKey),
 }
 
 /// The state between two characters of a key that an object knows, outside of records.
@@ -40,26 +41,26 @@ impl Walk<'_> {
     /// Adds the texts below a node that go on with a key that an object knows, and with no others.
     pub(super) fn closed_key(
         &self,
-        of: &impl Texts,
+        of: &impl TrieTexts,
         node: u32,
         config: Config,
         (object, prefix): (ObjectId, Prefix),
         out: &mut Vec<u32>,
     ) {
         let (machine, trie) = (self.machine, of.trie());
-        let plan = machine.frames.plan(object);
-        let may = |known: Known| known.key().is_some_and(|key| plan.allows(key));
+        let allowed_keys = machine.obligations.allowed_keys(object);
+        let may = |known: KnownKey| known.key().is_some_and(|key| allowed_keys.allows(key));
         let mut left: Vec<(u32, Config)> = Vec::new();
         self.look_up(trie, node, (object, prefix), may, |reached| match reached {
-            Reached::Inside(node) => out.extend_from_slice(trie.tokens_at(node)),
-            Reached::Escape(node, prefix) => {
+            KeyReached::Inside(node) => out.extend_from_slice(trie.tokens_at(node)),
+            KeyReached::Escape(node, prefix) => {
                 left.extend(
                     machine
                         .step(in_key(config, prefix), b'\\')
                         .map(|at| (node, at)),
                 );
             }
-            Reached::Closed(node, known) => {
+            KeyReached::Closed(node, known) => {
                 let closed = |key| machine.after_key_config(config, object, key);
                 left.extend(known.key().map(|key| (node, closed(key))));
             }
@@ -74,11 +75,11 @@ impl Walk<'_> {
     /// leads to an unknown key; those that close the key while it is known are looked at alone.
     pub(super) fn open_key(&self, config: Config, object: ObjectId, partial: Partial) -> Tokens {
         let machine = self.machine;
-        let local = self.local(ScanKey::Anything, partial);
+        let string_mask = self.string_mask(ScanKey::Anything, partial);
         let unknown = machine.after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
-        let left = self.leave(&local, unknown);
+        let left = self.leave(&string_mask, unknown);
         let reads_key = left.reads_key;
-        let mut tokens = tokens_of(&local, &left.exits).into_vec();
+        let mut tokens = tokens_of(&string_mask, &left.exits).into_vec();
         let trie = self.vocabulary.trie();
         let mut closed = Closed {
             tokens: Vec::new(),
@@ -86,7 +87,7 @@ impl Walk<'_> {
         };
         match key_place(config) {
             Some(place) if !reads_key => {
-                let plan = machine.frames.plan(object);
+                let allowed_keys = machine.obligations.allowed_keys(object);
                 let mut left: Vec<(u32, Config)> = Vec::new();
                 self.look_up(
                     trie,
@@ -94,15 +95,15 @@ impl Walk<'_> {
                     place,
                     |_| true,
                     |reached| match reached {
-                        Reached::Inside(_) => {}
-                        Reached::Escape(node, prefix) => {
+                        KeyReached::Inside(_) => {}
+                        KeyReached::Escape(node, prefix) => {
                             if let Some(at) = machine.step(in_key(config, prefix), b'\\') {
                                 self.close_known(node, at, object, false, &mut closed);
                             }
                         }
-                        Reached::Closed(node, known) => {
+                        KeyReached::Closed(node, known) => {
                             closed.tokens.extend_from_slice(trie.tokens_below(node));
-                            if let Some(key) = known.key().filter(|&key| plan.allows(key)) {
+                            if let Some(key) = known.key().filter(|&key| allowed_keys.allows(key)) {
                                 left.push((node, machine.after_key_config(config, object, key)));
                             }
                         }
@@ -122,7 +123,7 @@ impl Walk<'_> {
             tokens.retain(|&token| !has_bit(&bits, token));
         }
         tokens.extend(closed.allowed);
-        Tokens::Inside(local, tokens.into())
+        Tokens::Inside(string_mask, tokens.into())
     }
 
     /// Finds the tokens below a node that close a key while the object knows it.
@@ -166,7 +167,7 @@ impl Walk<'_> {
                     {
                         // Any other key is an unknown one, and it makes no difference which, unless
                         // a token could read it once more.
-                        let table = machine.frames.key_table(object);
+                        let table = machine.obligations.key_table(object);
                         if !reads_key && table.whole(prefix).is_none() {
                             return None;
                         }
@@ -190,10 +191,10 @@ impl Walk<'_> {
         trie: &Trie,
         node: u32,
         (object, prefix): (ObjectId, Prefix),
-        wanted: impl Fn(Known) -> bool,
-        mut reached: impl FnMut(Reached),
+        wanted: impl Fn(KnownKey) -> bool,
+        mut reached: impl FnMut(KeyReached),
     ) {
-        let table = self.machine.frames.key_table(object);
+        let table = self.machine.obligations.key_table(object);
         let mut before = "";
         // The nodes of what has been looked up of the key before.
         let mut path = vec![node];
@@ -205,7 +206,7 @@ impl Walk<'_> {
         let is_plain = self.spelling() == JsonSpelling::Plain;
         let mut escapes: Vec<u32> = Vec::new();
         if let Some(escape) = trie.child(node, b'\\').filter(|_| !is_plain) {
-            reached(Reached::Escape(escape, prefix));
+            reached(KeyReached::Escape(escape, prefix));
         }
         for (known, rest) in table.ahead(prefix) {
             if !wanted(known) {
@@ -226,7 +227,7 @@ impl Walk<'_> {
                         && !escapes.contains(&escape)
                     {
                         escapes.push(escape);
-                        reached(Reached::Escape(escape, after(&rest[..i])));
+                        reached(KeyReached::Escape(escape, after(&rest[..i])));
                     }
                     break;
                 }
@@ -234,18 +235,18 @@ impl Walk<'_> {
                     break;
                 };
                 path.push(node);
-                reached(Reached::Inside(node));
+                reached(KeyReached::Inside(node));
                 if let Some(escape) = trie.child(node, b'\\')
                     && !is_plain
                     && let Some(read) = rest.get(..=i)
                 {
-                    reached(Reached::Escape(escape, after(read)));
+                    reached(KeyReached::Escape(escape, after(read)));
                 }
             }
             if let Some(&last) = path.get(rest.len())
                 && let Some(quote) = trie.child(last, b'"')
             {
-                reached(Reached::Closed(quote, known));
+                reached(KeyReached::Closed(quote, known));
             }
         }
     }

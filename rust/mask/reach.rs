@@ -12,17 +12,18 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::{Ends, TokenSets, add_bits, bits_of, forget_text, set_bits};
+use crate::mask::bits::{TokenSets, add_bits, bits_of, set_bits};
+use crate::mask::completion_tree::Completions;
 
 /// What tokens can do from the configurations of a grammar, as far as it was asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Reach(Mutex<Known>);
+pub(crate) struct Reach(Mutex<KnownFates>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownFates {
     fates: FxHashMap<Config, Fate>,
     masks: FxHashMap<Config, Arc<[u32]>>,
     bytes: usize,
@@ -42,7 +43,7 @@ enum Fate {
 /// A grammar on a vocabulary that cannot spell everything.
 #[derive(Clone, Copy)]
 pub(crate) struct Speller<'a> {
-    pub(crate) ends: Ends<'a>,
+    pub(crate) completions: Completions<'a>,
     pub(crate) sets: &'a TokenSets,
     pub(crate) reach: &'a Reach,
 }
@@ -58,7 +59,7 @@ impl Speller<'_> {
         if let Some(known) = self.reach.0.lock().masks.get(&config) {
             return known.clone();
         }
-        let mut bits = vec![0; self.ends.vocabulary.mask_words()];
+        let mut bits = vec![0; self.completions.vocabulary.mask_words()];
         self.for_moves(config, |tokens, next| {
             if self.can_end(next) {
                 add_moves(&mut bits, tokens);
@@ -66,7 +67,10 @@ impl Speller<'_> {
         });
         let bits: Arc<[u32]> = bits.into();
         let mut known = self.reach.0.lock();
-        known.make_room(4 * bits.len() + size_of::<Config>(), self.ends.limits);
+        known.make_room(
+            4 * bits.len() + size_of::<Config>(),
+            self.completions.limits,
+        );
         known.masks.insert(config, bits.clone());
         bits
     }
@@ -76,7 +80,7 @@ impl Speller<'_> {
     pub(crate) fn finish(&self, config: Config) -> Option<Vec<u32>> {
         let mut tokens = Vec::new();
         let mut at = config;
-        while tokens.len() <= self.ends.limits.completion_bytes {
+        while tokens.len() <= self.completions.limits.completion_bytes {
             match self.fate(at) {
                 Fate::Dead => break,
                 Fate::Via(token, next) => {
@@ -84,7 +88,7 @@ impl Speller<'_> {
                     at = next;
                 }
                 Fate::Ends => {
-                    let rest = self.ends.tokens(at);
+                    let rest = self.completions.tokens(at);
                     return rest.map(|rest| [tokens, rest].concat());
                 }
             }
@@ -93,7 +97,7 @@ impl Speller<'_> {
     }
 
     fn fate(&self, config: Config) -> Fate {
-        let config = forget_text(self.ends.machine, config);
+        let config = self.completions.machine.canonical(config);
         self.known_fate(config)
             .unwrap_or_else(|| self.search(config))
     }
@@ -103,7 +107,7 @@ impl Speller<'_> {
         if let Some(&known) = self.reach.0.lock().fates.get(&config) {
             return Some(known);
         }
-        let fewest = self.ends.fewest(config);
+        let fewest = self.completions.fewest(config);
         fewest.map(|_| {
             self.remember(config, Fate::Ends);
             Fate::Ends
@@ -112,7 +116,7 @@ impl Speller<'_> {
 
     fn remember(&self, config: Config, fate: Fate) {
         let mut known = self.reach.0.lock();
-        known.make_room(2 * size_of::<(Config, Fate)>(), self.ends.limits);
+        known.make_room(2 * size_of::<(Config, Fate)>(), self.completions.limits);
         known.fates.insert(config, fate);
     }
 
@@ -125,7 +129,7 @@ impl Speller<'_> {
         while let Some((_, Reverse(from))) = open.pop() {
             let mut moves = Vec::new();
             self.for_moves(met[from].0, |tokens, next| {
-                let next = forget_text(self.ends.machine, next);
+                let next = self.completions.machine.canonical(next);
                 if let Some(token) = tokens.first()
                     && seen.insert(next)
                 {
@@ -137,7 +141,7 @@ impl Speller<'_> {
                     Some(Fate::Dead) => {}
                     None => {
                         met.push((next, Some((from, token))));
-                        let far = self.ends.machine.ending_bound(next);
+                        let far = self.completions.machine.max_completion_bytes(next);
                         open.push((Reverse(far), Reverse(met.len() - 1)));
                     }
                     Some(_) => return self.settle(&met, from, (token, next)),
@@ -170,16 +174,16 @@ impl Speller<'_> {
     }
 
     /// Calls `f` with tokens that may come as far as the grammar is concerned, and where they lead.
-    fn for_moves(&self, config: Config, mut f: impl FnMut(Moves<'_>, Config)) {
-        let machine = self.ends.machine;
-        self.ends.vocabulary.trie().walk(
+    fn for_moves(&self, config: Config, mut f: impl FnMut(TokenMoves<'_>, Config)) {
+        let machine = self.completions.machine;
+        self.completions.vocabulary.trie().walk(
             config,
             |at, byte, _| machine.step(at, byte),
-            |tokens, next| f(Moves::Text(tokens), next),
+            |tokens, next| f(TokenMoves::Text(tokens), next),
         );
         if !self.sets.is_empty() {
             for (set, next) in machine.token_moves(config) {
-                f(Moves::Named(&self.sets[set as usize]), next);
+                f(TokenMoves::Named(&self.sets[set as usize]), next);
             }
         }
     }
@@ -190,15 +194,15 @@ impl Speller<'_> {
             "the vocabulary cannot spell any text of the grammar: {}",
             self.reason(config)
         );
-        Error::new(Kind::Vocabulary, message)
+        Error::new(ErrorKind::Vocabulary, message)
     }
 
     /// Why the vocabulary does not spell the machine's own ending.
     fn reason(&self, config: Config) -> String {
-        let cap = self.ends.limits.completion_bytes;
-        let ending = self.ends.machine.completion(config, cap, |_| &[]);
+        let cap = self.completions.limits.completion_bytes;
+        let ending = self.completions.machine.completion(config, cap, |_| &[]);
         let ending = ending.unwrap_or_default();
-        let missing = self.ends.vocabulary.unreachable_bytes();
+        let missing = self.completions.vocabulary.unreachable_bytes();
         let needed = ending.iter().find(|byte| missing.contains(byte));
         match needed {
             Some(byte @ 0x21..0x7F) => format!("no token is `{}` alone", char::from(*byte)),
@@ -213,34 +217,34 @@ impl Speller<'_> {
 
 /// Tokens that lead to one place.
 #[derive(Clone, Copy)]
-enum Moves<'a> {
+enum TokenMoves<'a> {
     Text(&'a [u32]),
     /// Those that are read by their ids, a bit for each.
     Named(&'a [u32]),
 }
 
-impl Moves<'_> {
+impl TokenMoves<'_> {
     fn first(self) -> Option<u32> {
         match self {
-            Moves::Text(tokens) => tokens.first().copied(),
-            Moves::Named(bits) => bits_of(bits).next(),
+            TokenMoves::Text(tokens) => tokens.first().copied(),
+            TokenMoves::Named(bits) => bits_of(bits).next(),
         }
     }
 }
 
-fn add_moves(bits: &mut [u32], moves: Moves<'_>) {
+fn add_moves(bits: &mut [u32], moves: TokenMoves<'_>) {
     match moves {
-        Moves::Text(tokens) => set_bits(bits, tokens),
-        Moves::Named(more) => add_bits(bits, more),
+        TokenMoves::Text(tokens) => set_bits(bits, tokens),
+        TokenMoves::Named(more) => add_bits(bits, more),
     }
 }
 
-impl Known {
+impl KnownFates {
     /// Counts bytes that are about to be kept; above the cap everything starts anew.
     fn make_room(&mut self, bytes: usize, limits: &Limits) {
         self.bytes += bytes;
         if self.bytes > limits.cache_bytes {
-            *self = Known::default();
+            *self = KnownFates::default();
             self.bytes = bytes;
         }
     }

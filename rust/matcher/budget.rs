@@ -1,40 +1,23 @@
 //! Ending in time: a token is allowed only if the text can be finished within the budget after it.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::json::texts::TextId;
 use crate::machine::Config;
 use crate::mask::{
-    Ends, Late, Lead, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits,
+    Completions, Late, Lead, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits,
 };
 use crate::matcher::Matcher;
-
-/// Tokens that finish the text, of which the first ones have come already.
-#[derive(Clone, Debug)]
-pub(super) struct Plan {
-    tokens: Arc<[u32]>,
-    from: usize,
-}
-
-impl Plan {
-    fn next(&self) -> Option<u32> {
-        self.tokens.get(self.from).copied()
-    }
-}
+use crate::matcher::plan::{EndPlan, TooLate};
 
 /// So many tokens before bytes could bound no more, a plan is made.
 const MARGIN: usize = 16;
 
 /// With fewer tokens left, each token of a mask is looked at anew.
 const SOON: u64 = 24;
-
-/// After this token the text could not be finished in time.
-#[derive(Debug)]
-pub(super) struct TooLate;
 
 impl Matcher {
     /// The tokens that are left of the budget.
@@ -44,21 +27,21 @@ impl Matcher {
     }
 
     /// A plan for the whole text.
-    pub(super) fn first_plan(&self, most: usize) -> Result<Plan, Error> {
+    pub(super) fn first_plan(&self, most: usize) -> Result<EndPlan, Error> {
         let Some(tokens) = self.finish(self.now.config) else {
             self.completion()?;
             let message = "the vocabulary cannot spell any valid text";
-            return Err(Error::new(Kind::Vocabulary, message));
+            return Err(Error::new(ErrorKind::Vocabulary, message));
         };
         if tokens.len() > most {
             let message = format!(
                 "the shortest valid text takes {} tokens, more than the budget of {most}",
                 tokens.len()
             );
-            return Err(Error::new(Kind::Limit, message));
+            return Err(Error::new(ErrorKind::Limit, message));
         }
         let tokens = tokens.into();
-        Ok(Plan { tokens, from: 0 })
+        Ok(EndPlan { tokens, from: 0 })
     }
 
     /// The plan for after a token that can be read in these ways; none where none is needed.
@@ -66,13 +49,16 @@ impl Matcher {
         &self,
         token: Option<u32>,
         leads: impl FnOnce() -> Vec<Lead>,
-    ) -> Result<Option<Plan>, TooLate> {
+    ) -> Result<Option<EndPlan>, TooLate> {
         let Some(left) = self.left() else {
             return Ok(None);
         };
         let leads = leads();
         let far = left.saturating_sub(MARGIN) as u64;
-        if leads.iter().any(|lead| self.ending_bytes(lead.place) < far) {
+        if leads
+            .iter()
+            .any(|lead| self.completion_bytes_from(lead.place) < far)
+        {
             return Ok(None);
         }
         if let Some(plan) = &self.now.plan
@@ -81,7 +67,7 @@ impl Matcher {
         {
             let tokens = plan.tokens.clone();
             let from = plan.from + 1;
-            return Ok(Some(Plan { tokens, from }));
+            return Ok(Some(EndPlan { tokens, from }));
         }
         if !leads.iter().any(|&lead| self.fits_lead(lead, left)) {
             return Err(TooLate);
@@ -89,7 +75,7 @@ impl Matcher {
         let plans = leads.iter().filter_map(|lead| self.finish(lead.place));
         let best = plans.min_by_key(Vec::len);
         let best = best.filter(|tokens| tokens.len() < left);
-        Ok(best.map(|tokens| Plan {
+        Ok(best.map(|tokens| EndPlan {
             tokens: tokens.into(),
             from: 0,
         }))
@@ -97,14 +83,14 @@ impl Matcher {
 
     /// Whether a token that leads there may come. The mask asks the same of all tokens, group by group.
     fn fits_lead(&self, lead: Lead, left: usize) -> bool {
-        let bound = lead.bound().map(|at| self.ending_bytes(at));
+        let bound = lead.bound().map(|at| self.completion_bytes_from(at));
         bound.is_some_and(|bound| bound < left as u64) || self.fits(lead.place, left)
     }
 
     /// Whether the text can be finished from a place in fewer tokens than `left`.
     fn fits(&self, place: Config, left: usize) -> bool {
         // No token is shorter than a byte.
-        if self.ending_bytes(place) < left as u64 {
+        if self.completion_bytes_from(place) < left as u64 {
             return true;
         }
         if is_compared(place) {
@@ -115,9 +101,9 @@ impl Matcher {
     }
 
     /// An upper bound of the tokens that finish the text.
-    fn ending_bytes(&self, config: Config) -> u64 {
+    fn completion_bytes_from(&self, config: Config) -> u64 {
         match self.speller() {
-            None => self.engine.machine.ending_bound(config),
+            None => self.engine.machine.max_completion_bytes(config),
             Some(_) => u64::MAX,
         }
     }
@@ -126,7 +112,7 @@ impl Matcher {
     fn finish(&self, place: Config) -> Option<Vec<u32>> {
         match self.speller() {
             Some(speller) => speller.finish(place),
-            None => self.ends().tokens(place),
+            None => self.completions().tokens(place),
         }
     }
 
@@ -138,14 +124,14 @@ impl Matcher {
     fn fewest(&self, place: Config) -> Option<usize> {
         match self.speller() {
             Some(speller) => Some(speller.finish(place)?.len()),
-            None => self.ends().fewest(place),
+            None => self.completions().fewest(place),
         }
     }
 
     /// How texts end.
-    pub(super) fn ends(&self) -> Ends<'_> {
-        Ends {
-            tails: &self.engine.tails,
+    pub(super) fn completions(&self) -> Completions<'_> {
+        Completions {
+            tree: &self.engine.tree,
             machine: &self.engine.machine,
             vocabulary: self.compiled.vocabulary(),
             limits: self.compiled.limits(),
@@ -158,7 +144,7 @@ impl Matcher {
             bits.fill(0);
             return;
         }
-        if mask.costliest(|| self.costliest(mask)) < left as u64 {
+        if mask.max_completion_bytes(|| self.max_completion_bytes(mask)) < left as u64 {
             return;
         }
         let late = (left as u64 >= SOON).then(|| mask.late(|| self.late(mask)));
@@ -166,7 +152,7 @@ impl Matcher {
         if late.is_some_and(|late| late.most < left as u64) {
             return;
         }
-        let planned = self.now.plan.as_ref().and_then(Plan::next);
+        let planned = self.now.plan.as_ref().and_then(EndPlan::next);
         let planned = planned.filter(|&token| has_bit(bits, token));
         // A token may be read by its text and by its id; one of them is enough.
         mask.write_text(bits);
@@ -190,7 +176,7 @@ impl Matcher {
         if mask.named().is_some() {
             let sets = self.engine.masks.token_sets();
             for (set, next) in self.engine.machine.token_moves(self.now.config) {
-                if self.fits_lead(self.ends().lead_by_id(next), left) {
+                if self.fits_lead(self.completions().lead_by_id(next), left) {
                     add_bits(bits, &sets[set as usize]);
                 }
             }
@@ -232,7 +218,7 @@ impl Matcher {
             let moves = self.engine.machine.token_moves(self.now.config);
             let leads = moves
                 .into_iter()
-                .map(|(_, next)| self.ends().lead_by_id(next));
+                .map(|(_, next)| self.completions().lead_by_id(next));
             let needs = leads.map(|lead| self.need(lead.place));
             most = needs.max().unwrap_or(0).max(most);
         }
@@ -262,7 +248,7 @@ impl Matcher {
     /// So many tokens must be left for a token to lead to a place, and one more; less than [`SOON`] may
     /// be too much.
     fn need(&self, place: Config) -> u64 {
-        let bytes = self.ending_bytes(place);
+        let bytes = self.completion_bytes_from(place);
         if bytes < SOON || is_compared(place) {
             return bytes;
         }
@@ -272,17 +258,19 @@ impl Matcher {
 
     fn for_groups(&self, mask: &Mask, visitor: &mut impl Visitor) -> bool {
         let at = (self.now.config, mask);
-        self.engine.masks.for_groups(self.ends(), at, visitor)
+        self.engine
+            .masks
+            .for_groups(self.completions(), at, visitor)
     }
 
     /// An upper bound of the tokens that finish the text after any token of a mask.
-    fn costliest(&self, mask: &Mask) -> u64 {
+    fn max_completion_bytes(&self, mask: &Mask) -> u64 {
         let (vocabulary, cap) = (
             self.compiled.vocabulary(),
             self.compiled.limits().cache_bytes,
         );
         let (machine, masks) = (&self.engine.machine, &self.engine.masks);
-        masks.costliest(machine, vocabulary, self.now.config, mask, cap)
+        masks.max_completion_bytes(machine, vocabulary, self.now.config, mask, cap)
     }
 }
 

@@ -2,17 +2,18 @@
 
 mod budget;
 mod explain;
+mod plan;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::compile::{CompiledGrammar, Engine};
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::{Mask, Speller, bits_of, forget_text, has_bit, set_bits};
+use crate::mask::{Mask, Speller, bits_of, has_bit, set_bits};
+use crate::matcher::plan::EndPlan;
 use crate::work::{self, Allowance};
-use budget::Plan;
 use explain::Piece;
 
 pub use explain::{Allowed, Explanation, Refusal};
@@ -54,12 +55,12 @@ struct Moment {
     config: Config,
     terminated: bool,
     /// Tokens that finish the text within the budget, if there is one and it is nearly spent.
-    plan: Option<Plan>,
+    plan: Option<EndPlan>,
 }
 
 fn no_completion(cap: usize) -> Error {
     let message = format!("no valid ending of at most {cap} bytes was found");
-    Error::new(Kind::Limit, message)
+    Error::new(ErrorKind::Limit, message)
 }
 
 /// Bytes that are read at once, each such piece like a token.
@@ -205,7 +206,7 @@ impl Matcher {
             } else {
                 let mask = self.mask();
                 if mask
-                    .known_costliest()
+                    .known_max_completion_bytes()
                     .is_some_and(|most| most < left as u64)
                 {
                     return Ok(false);
@@ -232,7 +233,7 @@ impl Matcher {
             vocabulary.mask_words(),
             bits.len()
         );
-        Err(Error::new(Kind::Mask, message))
+        Err(Error::new(ErrorKind::Mask, message))
     }
 
     /// What says which tokens lead to an end, if the vocabulary cannot spell every text.
@@ -254,7 +255,7 @@ impl Matcher {
             };
             if let Some(left) = self.left()
                 && mask
-                    .known_costliest()
+                    .known_max_completion_bytes()
                     .is_none_or(|most| most >= left as u64)
             {
                 return false;
@@ -282,7 +283,7 @@ impl Matcher {
     /// than a glance to tell which masks are alike.
     fn glance(&self) -> Option<(Config, Option<Arc<Mask>>)> {
         let look = || {
-            let alike = forget_text(&self.engine.machine, self.now.config);
+            let alike = self.engine.machine.canonical(self.now.config);
             Ok((alike, self.engine.masks.known(alike)))
         };
         let (found, _) = work::within(self.compiled.limits().glance(), look).ok()?;
@@ -321,7 +322,7 @@ impl Matcher {
                 "token {token} is outside the vocabulary of {} tokens",
                 vocabulary.size()
             );
-            return Err(Error::new(Kind::Token, message));
+            return Err(Error::new(ErrorKind::Token, message));
         };
         if self.now.terminated {
             return Ok(None);
@@ -348,9 +349,9 @@ impl Matcher {
             return Ok(None);
         }
         let leads = || {
-            let ends = self.ends();
-            let spelled = spelled.map(|real| ends.lead(self.now.config, bytes, real));
-            let named = named.iter().map(|&real| ends.lead_by_id(real));
+            let completions = self.completions();
+            let spelled = spelled.map(|real| completions.lead(self.now.config, bytes, real));
+            let named = named.iter().map(|&real| completions.lead_by_id(real));
             spelled.into_iter().chain(named).collect()
         };
         let Ok(plan) = self.plan_after(Some(token), leads) else {
@@ -397,7 +398,7 @@ impl Matcher {
             return Ok(());
         }
         let message = "the text can be read in too many ways at once";
-        Err(Error::new(Kind::Limit, message))
+        Err(Error::new(ErrorKind::Limit, message))
     }
 
     /// Goes on with bytes, as if they were one token. With a budget they count as one. Text that
@@ -427,7 +428,7 @@ impl Matcher {
         if !self.can_end(config) {
             return None;
         }
-        let lead = || vec![self.ends().lead(self.now.config, bytes, config)];
+        let lead = || vec![self.completions().lead(self.now.config, bytes, config)];
         let plan = self.plan_after(None, lead).ok()?;
         Some(Moment {
             config,
@@ -471,7 +472,7 @@ impl Matcher {
                 "cannot take back {count} tokens: {} were accepted",
                 self.before.len()
             );
-            return Err(Error::new(Kind::Token, message));
+            return Err(Error::new(ErrorKind::Token, message));
         };
         if let Some(moment) = self.before.drain(keep..).next() {
             self.now = moment;

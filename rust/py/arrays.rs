@@ -5,7 +5,7 @@ use std::ops::Range;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::py::memory::{Access, Memory, Number, Refusal, Rows};
 
 /// An int32 array, or the array of a CPU tensor, of one or two axes and C-contiguous.
@@ -85,5 +85,5 @@ fn wrong(object: &Bound<'_, PyAny>) -> PyErr {
 }
 
 fn refuse(message: impl Into<String>) -> PyErr {
-    Error::new(Kind::Mask, message).into()
+    Error::new(ErrorKind::Mask, message).into()
 }

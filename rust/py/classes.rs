@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
@@ -103,7 +103,11 @@ impl Vocabulary {
     fn tokenize(&self, data: &[u8]) -> PyResult<Vec<u32>> {
         let tokens = self.0.tokenize(data);
         tokens.ok_or_else(|| {
-            Error::new(Kind::Vocabulary, "the vocabulary cannot spell these bytes").into()
+            Error::new(
+                ErrorKind::Vocabulary,
+                "the vocabulary cannot spell these bytes",
+            )
+            .into()
         })
     }
 
@@ -149,7 +153,7 @@ fn token_ids(what: &str, ids: &[Integer]) -> PyResult<Vec<u32>> {
     let convert = |&Integer(id): &Integer| {
         u32::try_from(id).map_err(|_| {
             Error::new(
-                Kind::Vocabulary,
+                ErrorKind::Vocabulary,
                 format!("{what} token {id} is no token id"),
             )
             .into()
@@ -160,7 +164,7 @@ fn token_ids(what: &str, ids: &[Integer]) -> PyResult<Vec<u32>> {
 
 fn outside(id: i64, size: usize) -> PyErr {
     Error::new(
-        Kind::Token,
+        ErrorKind::Token,
         format!("token {id} is outside the vocabulary of {size} tokens"),
     )
     .into()
@@ -192,8 +196,8 @@ impl Grammar {
         resources: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)>,
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
-        let schema = text(schema, Kind::Schema)?;
-        let own = |string| text(string, Kind::Schema).map(str::to_owned);
+        let schema = text(schema, ErrorKind::Schema)?;
+        let own = |string| text(string, ErrorKind::Schema).map(str::to_owned);
         let resources = resources.iter();
         let resources = resources.map(|(uri, document)| PyResult::Ok((own(uri)?, own(document)?)));
         let options = compile::Options {
@@ -218,7 +222,7 @@ impl Grammar {
         python_literals: bool,
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
-        let tree = text(tree, Kind::Grammar)?;
+        let tree = text(tree, ErrorKind::Grammar)?;
         let literals = match python_literals {
             true => Literals::Python,
             false => Literals::Json,
@@ -261,8 +265,8 @@ impl Grammar {
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
         let (rules, root) = (
-            self::text(text, Kind::Grammar)?,
-            self::text(root, Kind::Grammar)?,
+            self::text(text, ErrorKind::Grammar)?,
+            self::text(root, ErrorKind::Grammar)?,
         );
         let options = limited(&limits)?;
         Ok(Grammar(detached(py, || {
@@ -284,8 +288,8 @@ impl Grammar {
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
         let (rules, start) = (
-            self::text(text, Kind::Grammar)?,
-            self::text(start, Kind::Grammar)?,
+            self::text(text, ErrorKind::Grammar)?,
+            self::text(start, ErrorKind::Grammar)?,
         );
         let options = options(whitespace, property_order, spelling, strict, &limits)?;
         Ok(Grammar(detached(py, || {
@@ -300,7 +304,7 @@ impl Grammar {
         search: bool,
         limits: HashMap<String, f64>,
     ) -> PyResult<Self> {
-        let pattern = text(pattern, Kind::Grammar)?;
+        let pattern = text(pattern, ErrorKind::Grammar)?;
         let options = limited(&limits)?;
         Ok(Grammar(detached(py, || {
             compile::Grammar::from_regex(pattern, search, options)
@@ -309,7 +313,7 @@ impl Grammar {
 
     #[staticmethod]
     fn literal(text: &Bound<'_, PyString>) -> PyResult<Self> {
-        let literal = self::text(text, Kind::Grammar)?;
+        let literal = self::text(text, ErrorKind::Grammar)?;
         Ok(Grammar(compile::Grammar::literal(literal)))
     }
 
@@ -323,19 +327,19 @@ impl Grammar {
 
     #[staticmethod]
     fn named_token(name: &Bound<'_, PyString>) -> PyResult<Self> {
-        let name = text(name, Kind::Grammar)?;
+        let name = text(name, ErrorKind::Grammar)?;
         Ok(Grammar(compile::Grammar::named_token(name)))
     }
 
     #[staticmethod]
     fn free_text(stops: Vec<Bound<'_, PyString>>, inclusive: bool) -> PyResult<Self> {
-        let stops = texts(&stops, Kind::Grammar)?;
+        let stops = texts(&stops, ErrorKind::Grammar)?;
         Ok(Grammar(compile::Grammar::free_text(&stops, inclusive)?))
     }
 
     #[staticmethod]
     fn reference(name: &Bound<'_, PyString>) -> PyResult<Self> {
-        let name = text(name, Kind::Grammar)?;
+        let name = text(name, ErrorKind::Grammar)?;
         Ok(Grammar(compile::Grammar::reference(name)))
     }
 
@@ -354,7 +358,8 @@ impl Grammar {
 
     fn define(&self, rules: Vec<(Bound<'_, PyString>, PyRef<'_, Self>)>) -> PyResult<Self> {
         let rules = rules.iter();
-        let rules = rules.map(|(name, rule)| PyResult::Ok((text(name, Kind::Grammar)?, &rule.0)));
+        let rules =
+            rules.map(|(name, rule)| PyResult::Ok((text(name, ErrorKind::Grammar)?, &rule.0)));
         Ok(Grammar(
             self.0.define(&rules.collect::<PyResult<Vec<_>>>()?)?,
         ))
@@ -417,13 +422,13 @@ fn options(
     strict: bool,
     limits: &HashMap<String, f64>,
 ) -> PyResult<compile::Options> {
-    let whitespace = text(whitespace, Kind::Grammar)?;
-    let property_order = text(property_order, Kind::Grammar)?;
-    let spelling = text(spelling, Kind::Grammar)?;
+    let whitespace = text(whitespace, ErrorKind::Grammar)?;
+    let property_order = text(property_order, ErrorKind::Grammar)?;
+    let spelling = text(spelling, ErrorKind::Grammar)?;
     let defaults = limited(limits)?;
     let refuse = |what: &str, value: &str, known: &str| {
         Error::new(
-            Kind::Grammar,
+            ErrorKind::Grammar,
             format!("{what} is one of {known}, not '{value}'"),
         )
     };

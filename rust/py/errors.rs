@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::py::interrupt;
 
 impl From<Error> for PyErr {
@@ -14,14 +14,14 @@ impl From<Error> for PyErr {
 
 fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let class = match error.kind() {
-        Kind::Schema => "SchemaError",
-        Kind::Unsupported => "UnsupportedSchemaError",
-        Kind::Grammar => "GrammarError",
-        Kind::Vocabulary => "VocabularyError",
-        Kind::Token => "TokenError",
-        Kind::Mask => "MaskError",
-        Kind::Limit => "LimitError",
-        Kind::Interrupted => return Ok(interrupt::raised(py)),
+        ErrorKind::Schema => "SchemaError",
+        ErrorKind::Unsupported => "UnsupportedSchemaError",
+        ErrorKind::Grammar => "GrammarError",
+        ErrorKind::Vocabulary => "VocabularyError",
+        ErrorKind::Token => "TokenError",
+        ErrorKind::Mask => "MaskError",
+        ErrorKind::Limit => "LimitError",
+        ErrorKind::Interrupted => return Ok(interrupt::raised(py)),
     };
     let attributes = PyDict::new(py);
     attributes.set_item("pointer", error.pointer())?;

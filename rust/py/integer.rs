@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 
 /// An integer; one beyond 64 bits is the last of them on its side, which is no id and no count either.
 pub(super) struct Integer(pub(super) i64);
@@ -28,7 +28,7 @@ impl Integer {
     pub(super) fn count(&self, name: &str) -> PyResult<usize> {
         usize::try_from(self.0).map_err(|_| {
             let message = format!("{name} is {}, which is no number of tokens", self.0);
-            Error::new(Kind::Token, message).into()
+            Error::new(ErrorKind::Token, message).into()
         })
     }
 }

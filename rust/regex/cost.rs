@@ -1,13 +1,14 @@
-//! The fewest bytes that spell a text of a language, and so whether there is one.
+//! The cost of a language: the fewest bytes that spell a text of it, and so whether there is one.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
-use crate::regex::free::Free;
-use crate::regex::node::{Node, NodeId, Regexes, Spelling, symbol_of};
-use crate::regex::sketch::Sketch;
+use crate::regex::char_blocks::CharBlocks;
+use crate::regex::facts::Free;
+use crate::regex::node::{Node, NodeId, Spelling, symbol_of};
+use crate::regex::regexes::Regexes;
 use crate::work;
 
 /// The cost of what cannot be.
@@ -95,8 +96,8 @@ impl Regexes {
     pub(crate) fn is_live(&self, id: NodeId) -> bool {
         match self.node(id) {
             // There are none that cannot be finished.
-            Node::Numbers(_) | Node::Points(_) | Node::Reading(_) | Node::Among(_) => true,
-            Node::PlainNumbers(..) | Node::Plain(_) => true,
+            Node::Numbers(_) | Node::Points(_) | Node::Reading(_) | Node::NumberList(_) => true,
+            Node::PlainNumbers(..) | Node::PlainReading(_) => true,
             Node::Or(parts) => {
                 // First what is known at once.
                 let is_live = |&part: &NodeId| self.is_live(part);
@@ -106,8 +107,8 @@ impl Regexes {
                 if self.lengths(id).is_some() {
                     return true;
                 }
-                if self.is_told(id)
-                    && let Some(rest) = self.past_told(id)
+                if self.is_computed(id)
+                    && let Some(rest) = self.past_computed(id)
                     && self.is_live(rest)
                 {
                     return true;
@@ -231,14 +232,17 @@ impl Regexes {
             }
             Node::Numbers(_) | Node::Points(_) => (1, false),
             Node::PlainNumbers(set, are_whole) => (self.shortest_plain(set, are_whole), true),
-            Node::Plain(ref plain) => (plain.shortest(self.numeric().digits()), true),
+            Node::PlainReading(ref plain) => (plain.shortest(self.numeric().digits()), true),
             Node::Reading(ref reading) => reading.shortest(self.numeric().digits()),
             Node::Symbol(symbol) => (self.symbol_cost(symbol), true),
-            Node::Among(ref among) => {
-                let bound = among.shortest(self.numeric().digits());
+            Node::NumberList(ref number_list) => {
+                let bound = number_list.shortest(self.numeric().digits());
                 (bound, bound == 0)
             }
-            Node::Told(ref told) => ((told.rule.distance)(&told.state).unwrap_or(NO_WAY), true),
+            Node::Computed(ref computed) => (
+                (computed.rule.distance)(&computed.state).unwrap_or(NO_WAY),
+                true,
+            ),
             Node::Concat(..) => unreachable!("the links of a chain are bounded one by one"),
             Node::Or(ref parts) => {
                 work::spend(parts.len());
@@ -390,9 +394,9 @@ impl Regexes {
     /// characters that the others do not.
     fn needs_apart(&self, parts: &[NodeId]) -> u32 {
         let needs = parts.iter().filter_map(|&part| self.needed(part));
-        let mut needs: Vec<Sketch> = needs.collect();
+        let mut needs: Vec<CharBlocks> = needs.collect();
         needs.sort_unstable_by_key(|needed| needed.size());
-        let mut taken = Sketch::default();
+        let mut taken = CharBlocks::default();
         let mut count = 0;
         for needed in needs {
             if needed.misses(taken) {
@@ -408,7 +412,7 @@ impl Regexes {
         /// As many as the nodes of a large format.
         const MANY: usize = 4_000;
         let alphabets = parts.iter().map(|&part| self.alphabet_in(part, MANY));
-        let common = alphabets.fold(Sketch::ALL, Sketch::and);
+        let common = alphabets.fold(CharBlocks::ALL, CharBlocks::and);
         let mut needs = parts.iter().filter_map(|&part| self.needed(part));
         needs.any(|needed| needed.misses(common))
     }

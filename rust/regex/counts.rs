@@ -3,7 +3,8 @@
 //! What has been read of `(.*a){1,20}` can be any number of rounds, and each number leaves an
 //! alternative of its own. Most of them are parts of others: `x{0,18}` of `x{0,19}`.
 
-use crate::regex::node::{Node, NodeId, Regexes, UNBOUNDED};
+use crate::regex::node::{Node, NodeId, UNBOUNDED};
+use crate::regex::regexes::Regexes;
 use crate::work;
 
 /// Links of a chain that are looked at.

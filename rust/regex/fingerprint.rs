@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use crate::regex::node::{Node, NodeId, Regexes};
+use crate::regex::node::{Node, NodeId};
+use crate::regex::regexes::Regexes;
 use crate::work;
 
 /// The per-process keys of fingerprints.
@@ -55,7 +56,7 @@ impl Regexes {
         self.fingerprint(id)
     }
 
-    /// The same for several expressions, in their order.
+    /// A key of several expressions in their order, which stores of one process share.
     pub(crate) fn fingerprint_of_all(&self, ids: impl Iterator<Item = NodeId>) -> u128 {
         let mut hasher = hasher();
         for id in ids {
@@ -98,7 +99,7 @@ impl Regexes {
                 hasher.write_u8(are_whole.into());
                 self.numeric().set(set).hash(&mut hasher);
             }
-            Node::Plain(plain) => {
+            Node::PlainReading(plain) => {
                 hasher.write_u8(15);
                 plain.fingerprint(self.numeric().digits(), &mut hasher);
             }
@@ -117,20 +118,20 @@ impl Regexes {
                 hasher.write_u8(10);
                 reading.fingerprint(self.numeric().digits(), &mut hasher);
             }
-            Node::Among(among) => {
+            Node::NumberList(number_list) => {
                 hasher.write_u8(12);
-                among.fingerprint(self.numeric().digits(), &mut hasher, |digits, gap| {
+                number_list.fingerprint(self.numeric().digits(), &mut hasher, |digits, gap| {
                     let mut hasher = self::hasher();
                     hasher.write(digits);
                     hasher.write_i32(gap);
                     hasher.finish128().as_u128()
                 });
             }
-            Node::Told(told) => {
+            Node::Computed(computed) => {
                 hasher.write_u8(11);
-                hasher.write_usize(told.rule.name.len());
-                hasher.write(told.rule.name.as_bytes());
-                hasher.write(told.state.as_bytes());
+                hasher.write_usize(computed.rule.name.len());
+                hasher.write(computed.rule.name.as_bytes());
+                hasher.write(computed.state.as_bytes());
             }
             &Node::Symbol(symbol) => {
                 hasher.write_u8(12);

@@ -9,33 +9,15 @@
 
 use std::cell::Cell;
 
+use crate::regex::char_blocks::CharBlocks;
 use crate::regex::cost::NO_WAY;
-use crate::regex::node::{Node, NodeId, Regexes, Spelling, UNBOUNDED};
-use crate::regex::sketch::Sketch;
+use crate::regex::facts::Free;
+use crate::regex::node::{Node, NodeId, Spelling, UNBOUNDED};
+use crate::regex::regexes::Regexes;
 use crate::work;
 
 /// Nodes that are looked at for one language.
 const LOOKS: usize = 400;
-
-/// Characters any text of which can be finished, if it has no more than `most` of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Free {
-    pub(crate) characters: Sketch,
-    pub(crate) most: u32,
-    /// With so many bytes inside a JSON string, or fewer.
-    pub(crate) rest: u32,
-}
-
-impl Free {
-    pub(crate) fn allows(&self, characters: Sketch, length: u32) -> bool {
-        length <= self.most && characters.is_in(self.characters)
-    }
-
-    /// Whether any text of these characters can be finished, however long.
-    pub(crate) fn is_endless(&self) -> bool {
-        self.most == UNBOUNDED
-    }
-}
 
 impl Regexes {
     /// Characters any text of which can be finished, as far as that shows in how a language is
@@ -43,8 +25,8 @@ impl Regexes {
     pub(crate) fn free(&self, id: NodeId) -> Free {
         let memo = self.free_memo(id);
         let free = memo.get_or_init(|| {
-            let free = match self.is_told(id) {
-                true => self.free_of_told(id),
+            let free = match self.is_computed(id) {
+                true => self.free_of_computed(id),
                 false => self.find_free(id).or_else(|| self.free_within_limit(id)),
             };
             free.map(Box::new)
@@ -54,12 +36,12 @@ impl Regexes {
 
     fn find_free(&self, id: NodeId) -> Option<Free> {
         let looks = Cell::new(LOOKS);
-        let characters = Look::new(self, Sketch::default(), &looks).candidates(id);
-        if characters == Sketch::default() {
+        let characters = FreeSearch::new(self, CharBlocks::default(), &looks).candidates(id);
+        if characters == CharBlocks::default() {
             return None;
         }
         looks.set(LOOKS);
-        let rest = Look::new(self, characters, &looks).before(id, Sketch::ALL)?;
+        let rest = FreeSearch::new(self, characters, &looks).before(id, CharBlocks::ALL)?;
         Some(Free {
             characters,
             most: UNBOUNDED,
@@ -79,21 +61,21 @@ impl Regexes {
             && self.is_live(after)
         {
             return Some(Free {
-                characters: self.sketches(body).0,
+                characters: self.class_blocks(body).0,
                 most: max,
                 rest: NO_WAY,
             })
-            .filter(|free| free.characters != Sketch::default());
+            .filter(|free| free.characters != CharBlocks::default());
         }
         None
     }
 
-    /// Of what a rule tells.
-    fn free_of_told(&self, id: NodeId) -> Option<Free> {
+    /// The free characters of a computed language, and of what it stands in.
+    fn free_of_computed(&self, id: NodeId) -> Option<Free> {
         work::spend(1);
         match *self.node(id) {
-            Node::Told(ref told) => {
-                let (characters, most) = (told.rule.free)(&told.state);
+            Node::Computed(ref computed) => {
+                let (characters, most) = (computed.rule.free)(&computed.state);
                 // Its ending, a delimiter and digits, is short.
                 const REST: u32 = 8;
                 let free = Free {
@@ -101,15 +83,15 @@ impl Regexes {
                     most,
                     rest: REST,
                 };
-                Some(free).filter(|free| free.most > 0 && free.characters != Sketch::default())
+                Some(free).filter(|free| free.most > 0 && free.characters != CharBlocks::default())
             }
-            Node::Concat(told, after) => {
-                let free = self.free_of_told(told)?;
+            Node::Concat(computed, after) => {
+                let free = self.free_of_computed(computed)?;
                 let after = self.cost(after, Spelling::Json);
                 let rest = free.rest.saturating_add(after);
                 (after != NO_WAY).then_some(Free { rest, ..free })
             }
-            Node::Or(ref parts) => parts.iter().find_map(|&part| self.free_of_told(part)),
+            Node::Or(ref parts) => parts.iter().find_map(|&part| self.free_of_computed(part)),
             Node::And(ref parts) => {
                 let [one, other] = **parts else { return None };
                 let (part, most) = match (self.as_length(one), self.as_length(other)) {
@@ -117,7 +99,7 @@ impl Regexes {
                     (_, Some((0, most))) => (one, most),
                     _ => return None,
                 };
-                let free = self.free_of_told(part)?;
+                let free = self.free_of_computed(part)?;
                 let most = free.most.min(most.checked_sub(free.rest)?);
                 (most > 0).then_some(Free { most, ..free })
             }
@@ -126,22 +108,22 @@ impl Regexes {
     }
 
     /// Characters among which are all of a language's texts.
-    pub(crate) fn alphabet(&self, id: NodeId) -> Sketch {
+    pub(crate) fn alphabet(&self, id: NodeId) -> CharBlocks {
         self.alphabet_in(id, LOOKS)
     }
 
     /// The same, with so many looks.
-    pub(super) fn alphabet_in(&self, id: NodeId, looks: usize) -> Sketch {
+    pub(super) fn alphabet_in(&self, id: NodeId, looks: usize) -> CharBlocks {
         let looks = Cell::new(looks);
-        Look::new(self, Sketch::default(), &looks).alphabet(id)
+        FreeSearch::new(self, CharBlocks::default(), &looks).alphabet(id)
     }
 
     /// At least the bytes of the longest text inside a JSON string.
     pub(super) fn longest_text(&self, id: NodeId) -> Option<u32> {
         let looks = Cell::new(LOOKS);
-        let longest = Look::new(self, Sketch::default(), &looks).longest(id)?;
-        let printable = Sketch::around(0x20, 0x7F);
-        let escaped = Sketch::of(0x22).or(Sketch::of(0x5C));
+        let longest = FreeSearch::new(self, CharBlocks::default(), &looks).longest(id)?;
+        let printable = CharBlocks::around(0x20, 0x7F);
+        let escaped = CharBlocks::of(0x22).or(CharBlocks::of(0x5C));
         let alphabet = self.alphabet(id);
         let most = match alphabet {
             _ if alphabet.is_in(printable.without(escaped)) => 1,
@@ -152,23 +134,23 @@ impl Regexes {
     }
 
     /// Characters of which each text of a language holds one, if that shows in how it is written.
-    pub(super) fn needed(&self, id: NodeId) -> Option<Sketch> {
+    pub(super) fn needed(&self, id: NodeId) -> Option<CharBlocks> {
         const FEW: usize = 64;
         let looks = Cell::new(FEW);
-        Look::new(self, Sketch::default(), &looks).needed(id)
+        FreeSearch::new(self, CharBlocks::default(), &looks).needed(id)
     }
 }
 
 /// Looks at languages with one set of characters, S, in mind. Bytes are those of JSON strings.
-struct Look<'a> {
+struct FreeSearch<'a> {
     nodes: &'a Regexes,
-    of: Sketch,
+    of: CharBlocks,
     left: &'a Cell<usize>,
 }
 
-impl<'a> Look<'a> {
-    fn new(nodes: &'a Regexes, of: Sketch, left: &'a Cell<usize>) -> Self {
-        Look { nodes, of, left }
+impl<'a> FreeSearch<'a> {
+    fn new(nodes: &'a Regexes, of: CharBlocks, left: &'a Cell<usize>) -> Self {
+        FreeSearch { nodes, of, left }
     }
 
     fn node(&self, id: NodeId) -> Option<&'a Node> {
@@ -179,7 +161,7 @@ impl<'a> Look<'a> {
     }
 
     /// A text t of `with` such that S\*t is in the language: its bytes.
-    fn before(&self, id: NodeId, with: Sketch) -> Option<u32> {
+    fn before(&self, id: NodeId, with: CharBlocks) -> Option<u32> {
         match *self.node(id)? {
             Node::Repeat { body, min, max } => {
                 if max == UNBOUNDED && self.is_all(body) {
@@ -202,7 +184,7 @@ impl<'a> Look<'a> {
     }
 
     /// A text t of `with` such that tS\* is in the language: its bytes.
-    fn after(&self, id: NodeId, with: Sketch) -> Option<u32> {
+    fn after(&self, id: NodeId, with: CharBlocks) -> Option<u32> {
         match *self.node(id)? {
             Node::Repeat { body, min, max } => {
                 if max == UNBOUNDED && self.is_all(body) {
@@ -290,8 +272,8 @@ impl<'a> Look<'a> {
     }
 
     /// The bytes of some text of `with` in the language.
-    fn some(&self, id: NodeId, with: Sketch) -> Option<u32> {
-        if with == Sketch::ALL
+    fn some(&self, id: NodeId, with: CharBlocks) -> Option<u32> {
+        if with == CharBlocks::ALL
             && let Some(&known) = self.nodes.cost_memo(id, Spelling::Json).get()
         {
             return (known != NO_WAY).then_some(known);
@@ -299,13 +281,13 @@ impl<'a> Look<'a> {
         match *self.node(id)? {
             Node::Empty => Some(0),
             Node::Class(_) => {
-                let fitting = self.nodes.sketches(id).1.and(with);
-                (fitting != Sketch::default()).then(|| bytes_of(fitting))
+                let fitting = self.nodes.class_blocks(id).1.and(with);
+                (fitting != CharBlocks::default()).then(|| bytes_of(fitting))
             }
             Node::Words { .. } => {
                 let word = self.nodes.first_word(id)?;
-                let sketches = word.chars().map(|c| Sketch::of(c.into()));
-                sketches.take(LOOKS).try_fold(0, |sum, c| {
+                let class_blocks = word.chars().map(|c| CharBlocks::of(c.into()));
+                class_blocks.take(LOOKS).try_fold(0, |sum, c| {
                     work::spend(1);
                     c.is_in(with).then(|| add(sum, bytes_of(c)))?
                 })
@@ -315,7 +297,7 @@ impl<'a> Look<'a> {
             Node::Repeat { min: 0, .. } => Some(0),
             Node::Repeat { body, min, .. } => self.more(0, min, body, with),
             Node::And(_) | Node::Not(_) if self.nodes.nullable(id) => Some(0),
-            Node::And(_) | Node::Told(_) | Node::Symbol(_) if with == Sketch::ALL => {
+            Node::And(_) | Node::Computed(_) | Node::Symbol(_) if with == CharBlocks::ALL => {
                 let known = self.nodes.direct_cost(id, Spelling::Json);
                 let known = known.filter(|&cost| cost != NO_WAY);
                 known.or_else(|| self.before(id, with).or_else(|| self.after(id, with)))
@@ -327,7 +309,7 @@ impl<'a> Look<'a> {
     }
 
     /// So many bytes, and those of some text of the language that comes so many times.
-    fn more(&self, bytes: u32, times: u32, body: NodeId, with: Sketch) -> Option<u32> {
+    fn more(&self, bytes: u32, times: u32, body: NodeId, with: CharBlocks) -> Option<u32> {
         match times {
             0 => Some(bytes),
             _ => add(bytes, self.some(body, with)?.saturating_mul(times)),
@@ -338,11 +320,11 @@ impl<'a> Look<'a> {
     fn is_all(&self, id: NodeId) -> bool {
         match self.nodes.node(id) {
             _ if id == NodeId::CHAR => true,
-            Node::Class(_) => self.of.is_in(self.nodes.sketches(id).0),
+            Node::Class(_) => self.of.is_in(self.nodes.class_blocks(id).0),
             Node::Or(parts) => self
                 .nodes
                 .class_among(parts)
-                .is_some_and(|class| self.of.is_in(self.nodes.sketches(class).0)),
+                .is_some_and(|class| self.of.is_in(self.nodes.class_blocks(class).0)),
             _ => false,
         }
     }
@@ -352,7 +334,7 @@ impl<'a> Look<'a> {
         match self.node(id) {
             None => false,
             Some(Node::Never) => true,
-            Some(Node::Class(_)) => self.nodes.sketches(id).1.misses(self.of),
+            Some(Node::Class(_)) => self.nodes.class_blocks(id).1.misses(self.of),
             Some(&Node::Concat(a, b)) => self.misses(a) || self.misses(b),
             Some(Node::Or(parts)) => parts.iter().all(|&part| self.misses(part)),
             Some(Node::And(parts)) => parts.iter().any(|&part| self.misses(part)),
@@ -379,9 +361,9 @@ impl<'a> Look<'a> {
     }
 
     /// A set that may be worth a look.
-    fn candidates(&self, id: NodeId) -> Sketch {
+    fn candidates(&self, id: NodeId) -> CharBlocks {
         let Some(node) = self.node(id) else {
-            return Sketch::default();
+            return CharBlocks::default();
         };
         match *node {
             Node::Repeat { body, max, .. } => {
@@ -391,7 +373,7 @@ impl<'a> Look<'a> {
                     _ => None,
                 };
                 match class {
-                    Some(class) if max == UNBOUNDED => self.nodes.sketches(class).0,
+                    Some(class) if max == UNBOUNDED => self.nodes.class_blocks(class).0,
                     _ => self.candidates(body),
                 }
             }
@@ -402,32 +384,30 @@ impl<'a> Look<'a> {
                     false => first,
                 }
             }
-            Node::Or(ref parts) => parts.iter().fold(Sketch::default(), |best, &part| {
+            Node::Or(ref parts) => parts.iter().fold(CharBlocks::default(), |best, &part| {
                 larger(best, self.candidates(part))
             }),
-            Node::And(ref parts) => {
-                parts
-                    .iter()
-                    .fold(Sketch::ALL, |all, &part| match all == Sketch::default() {
-                        true => all,
-                        false => all.and(self.candidates(part)),
-                    })
-            }
-            Node::Not(inner) if self.longest(inner).is_some() => Sketch::ALL,
+            Node::And(ref parts) => parts.iter().fold(CharBlocks::ALL, |all, &part| {
+                match all == CharBlocks::default() {
+                    true => all,
+                    false => all.and(self.candidates(part)),
+                }
+            }),
+            Node::Not(inner) if self.longest(inner).is_some() => CharBlocks::ALL,
             Node::Not(inner) => match self.needed(inner) {
-                Some(needed) => Sketch::ALL.without(needed),
-                None => Sketch::default(),
+                Some(needed) => CharBlocks::ALL.without(needed),
+                None => CharBlocks::default(),
             },
-            _ => Sketch::default(),
+            _ => CharBlocks::default(),
         }
     }
 
     /// Characters of which each text holds one; the fewest that are found.
-    fn needed(&self, id: NodeId) -> Option<Sketch> {
+    fn needed(&self, id: NodeId) -> Option<CharBlocks> {
         match *self.node(id)? {
-            Node::Class(_) => Some(self.nodes.sketches(id).1),
+            Node::Class(_) => Some(self.nodes.class_blocks(id).1),
             Node::Concat(a, b) => smaller(self.needed(a), self.needed(b)),
-            Node::Or(ref parts) => parts.iter().try_fold(Sketch::default(), |all, &part| {
+            Node::Or(ref parts) => parts.iter().try_fold(CharBlocks::default(), |all, &part| {
                 Some(all.or(self.needed(part)?))
             }),
             Node::And(ref parts) => parts
@@ -438,19 +418,19 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn alphabet(&self, id: NodeId) -> Sketch {
+    fn alphabet(&self, id: NodeId) -> CharBlocks {
         match self.node(id) {
-            Some(Node::Never | Node::Empty) => Sketch::default(),
-            Some(Node::Class(_)) => self.nodes.sketches(id).1,
+            Some(Node::Never | Node::Empty) => CharBlocks::default(),
+            Some(Node::Class(_)) => self.nodes.class_blocks(id).1,
             Some(&Node::Concat(a, b)) => self.alphabet(a).or(self.alphabet(b)),
-            Some(Node::Or(parts)) => parts
-                .iter()
-                .fold(Sketch::default(), |all, &part| all.or(self.alphabet(part))),
+            Some(Node::Or(parts)) => parts.iter().fold(CharBlocks::default(), |all, &part| {
+                all.or(self.alphabet(part))
+            }),
             Some(Node::And(parts)) => parts
                 .iter()
-                .fold(Sketch::ALL, |all, &part| all.and(self.alphabet(part))),
+                .fold(CharBlocks::ALL, |all, &part| all.and(self.alphabet(part))),
             Some(&Node::Repeat { body, .. }) => self.alphabet(body),
-            _ => Sketch::ALL,
+            _ => CharBlocks::ALL,
         }
     }
 }
@@ -460,16 +440,17 @@ fn add(a: u32, b: u32) -> Option<u32> {
 }
 
 /// The bytes of some character of a set, or more.
-fn bytes_of(set: Sketch) -> u32 {
-    let plain = Sketch::around(0x20, 0x7E).without(Sketch::of(0x22).or(Sketch::of(0x5C)));
+fn bytes_of(set: CharBlocks) -> u32 {
+    let plain =
+        CharBlocks::around(0x20, 0x7E).without(CharBlocks::of(0x22).or(CharBlocks::of(0x5C)));
     if set.misses(plain) { 6 } else { 1 }
 }
 
-fn larger(a: Sketch, b: Sketch) -> Sketch {
+fn larger(a: CharBlocks, b: CharBlocks) -> CharBlocks {
     if b.size() > a.size() { b } else { a }
 }
 
-fn smaller(a: Option<Sketch>, b: Option<Sketch>) -> Option<Sketch> {
+fn smaller(a: Option<CharBlocks>, b: Option<CharBlocks>) -> Option<CharBlocks> {
     match (a, b) {
         (Some(a), Some(b)) => Some(if b.size() < a.size() { b } else { a }),
         (a, b) => a.or(b),

@@ -4,73 +4,10 @@
 //! lengths from 6 on, one of them has 60 characters.
 
 use crate::regex::cost::cheapest;
-use crate::regex::node::{Node, NodeId, Regexes, Spelling, UNBOUNDED};
+use crate::regex::facts::Lengths;
+use crate::regex::node::{Node, NodeId, Spelling};
+use crate::regex::regexes::Regexes;
 use crate::work;
-
-/// There is a text of each length from `least` to `most`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lengths {
-    pub(super) least: u32,
-    /// [`UNBOUNDED`] if there are texts of all greater lengths.
-    pub(super) most: u32,
-    /// Those texts are of characters that take one byte each, in any spelling.
-    pub(super) are_bytes: bool,
-}
-
-impl Lengths {
-    const NONE: Lengths = Lengths::only(0, true);
-
-    const fn only(length: u32, are_bytes: bool) -> Self {
-        Lengths {
-            least: length,
-            most: length,
-            are_bytes,
-        }
-    }
-
-    fn then(self, other: Lengths) -> Self {
-        Lengths {
-            least: self.least.saturating_add(other.least),
-            most: self.most.saturating_add(other.most),
-            are_bytes: self.are_bytes && other.are_bytes,
-        }
-    }
-
-    /// Lengths of both languages, if they meet.
-    pub(super) fn within(self, least: u32, most: u32) -> Option<Self> {
-        let least = self.least.max(least);
-        let most = self.most.min(most);
-        (least <= most).then_some(Lengths {
-            least,
-            most,
-            ..self
-        })
-    }
-
-    /// Of so many rounds, with no gap between the lengths.
-    fn repeated(self, min: u32, max: u32) -> Self {
-        let times = |length: u32, rounds: u32| match (length, rounds) {
-            (0, _) | (_, 0) => 0,
-            (UNBOUNDED, _) | (_, UNBOUNDED) => UNBOUNDED,
-            _ => length.saturating_mul(rounds),
-        };
-        // From so many rounds on, one more leaves no gap.
-        let joins = match (self.least, self.most - self.least) {
-            (0 | 1, _) => 0,
-            (_, 0) => UNBOUNDED,
-            (least, more) => (least - 1).div_ceil(more),
-        };
-        let (first, last) = match joins.max(min) {
-            first if first < max => (first, max),
-            _ => (min, min),
-        };
-        Lengths {
-            least: times(self.least, first),
-            most: times(self.most, last),
-            ..self
-        }
-    }
-}
 
 impl Regexes {
     /// Some of the lengths that texts of a language have; `None` if that does not show.
@@ -113,9 +50,9 @@ impl Regexes {
                 let are_bytes = word.chars().all(|c| cost(c) == 1);
                 Some(Lengths::only(word.chars().count() as u32, are_bytes))
             }
-            Node::Told(_) if self.nullable(id) => Some(Lengths::NONE),
-            Node::Told(ref told) => {
-                let ending = (told.rule.ending)(&told.state)?;
+            Node::Computed(_) if self.nullable(id) => Some(Lengths::NONE),
+            Node::Computed(ref computed) => {
+                let ending = (computed.rule.ending)(&computed.state)?;
                 Some(Lengths::only(ending.len() as u32, true))
             }
             Node::Or(ref parts) => {
@@ -222,6 +159,7 @@ impl Regexes {
 
 #[cfg(test)]
 mod tests {
+    use crate::regex::node::UNBOUNDED;
     use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;

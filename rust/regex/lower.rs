@@ -3,11 +3,12 @@
 //! Without assertions this is a translation node by node. Assertions are first brought into the
 //! form of [`Part`]: what they ask of all the text before a place and of all the text after it.
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::regex::ast::Ast;
 use crate::regex::classes;
-use crate::regex::node::{NodeId, Regexes};
+use crate::regex::node::NodeId;
 use crate::regex::parts::{Case, Guard, Part};
+use crate::regex::regexes::Regexes;
 use crate::regex::track::Tracker;
 
 /// Assertions in one pattern; each may cost some levels of recursion.
@@ -15,8 +16,8 @@ const MAX_ASSERTIONS: usize = 256;
 
 /// The texts in which the pattern matches somewhere.
 ///
-/// Errors: [`Kind::Unsupported`] if assertions interact in more ways than can be followed, and
-/// [`Kind::Limit`] if there are too many; nothing is approximated.
+/// Errors: [`ErrorKind::Unsupported`] if assertions interact in more ways than can be followed, and
+/// [`ErrorKind::Limit`] if there are too many; nothing is approximated.
 pub(crate) fn search(ast: &Ast, nodes: &Regexes) -> Result<NodeId, Error> {
     lower(ast, nodes, NodeId::ANY)
 }
@@ -151,7 +152,7 @@ impl Lowering<'_> {
         self.assertions += 1;
         if self.assertions > MAX_ASSERTIONS {
             let message = format!("the pattern has more than {MAX_ASSERTIONS} assertions");
-            return Err(Error::new(Kind::Limit, message));
+            return Err(Error::new(ErrorKind::Limit, message));
         }
         Ok(part)
     }

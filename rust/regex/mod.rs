@@ -1,11 +1,17 @@
 //! Regular languages of text: ECMA-262 patterns, words, lengths, and their boolean combinations.
 
+mod algebra;
 mod ast;
+pub(crate) mod char_blocks;
 mod classes;
 pub(crate) mod codeset;
+pub(crate) mod computed;
+mod computed_language;
 pub(crate) mod cost;
 mod counts;
+mod derive;
 mod edges;
+pub(crate) mod facts;
 mod fingerprint;
 pub(crate) mod free;
 mod lengths;
@@ -15,12 +21,13 @@ pub(crate) mod numeric;
 mod parse;
 mod parts;
 mod pieces;
+pub(crate) mod regexes;
 pub(crate) mod scan;
-pub(crate) mod sketch;
+pub(crate) mod scan_string;
 mod system;
-pub(crate) mod told;
 mod track;
 mod uncounted;
+mod words;
 
 pub(crate) use ast::Ast;
 pub(crate) use classes::property;

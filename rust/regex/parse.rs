@@ -4,7 +4,7 @@
 //! `[\w-.]`). Where they would turn another dialect's syntax into letters (`\A`, `\Z`, `{,3}`),
 //! they are errors, as they are with the `u` flag.
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::regex::ast::Ast;
 use crate::regex::classes;
@@ -12,8 +12,8 @@ use crate::regex::codeset::CodeSet;
 
 /// Reads a pattern.
 ///
-/// Errors: [`Kind::Grammar`] if it is not ECMA-262, [`Kind::Unsupported`] for backreferences and
-/// inline modifiers, [`Kind::Limit`] if it is too large or too deep; with line and column.
+/// Errors: [`ErrorKind::Grammar`] if it is not ECMA-262, [`ErrorKind::Unsupported`] for backreferences and
+/// inline modifiers, [`ErrorKind::Limit`] if it is too large or too deep; with line and column.
 pub(crate) fn parse(pattern: &str, limits: &Limits) -> Result<Ast, Error> {
     let mut parser = Parser {
         chars: pattern.chars().collect(),
@@ -79,7 +79,7 @@ impl Parser<'_> {
             .collect()
     }
 
-    fn error(&self, kind: Kind, at: usize, message: impl Into<String>) -> Error {
+    fn error(&self, kind: ErrorKind, at: usize, message: impl Into<String>) -> Error {
         let before = &self.chars[..at.min(self.chars.len())];
         let line = 1 + before.iter().filter(|&&c| c == '\n').count();
         let column = 1 + before.iter().rev().take_while(|&&c| c != '\n').count();
@@ -87,11 +87,11 @@ impl Parser<'_> {
     }
 
     fn grammar(&self, at: usize, message: impl Into<String>) -> Error {
-        self.error(Kind::Grammar, at, message)
+        self.error(ErrorKind::Grammar, at, message)
     }
 
     fn unsupported(&self, at: usize, message: impl Into<String>) -> Error {
-        self.error(Kind::Unsupported, at, message)
+        self.error(ErrorKind::Unsupported, at, message)
     }
 
     /// Accounts for a node, a set with many ranges counting as several.
@@ -102,7 +102,7 @@ impl Parser<'_> {
                 "the pattern has more than {} nodes",
                 self.limits.pattern_nodes
             );
-            return Err(self.error(Kind::Limit, self.at, message));
+            return Err(self.error(ErrorKind::Limit, self.at, message));
         }
         Ok(())
     }
@@ -235,7 +235,7 @@ impl Parser<'_> {
     fn count(&self, at: usize, digits: &str) -> Result<u32, Error> {
         digits
             .parse()
-            .map_err(|_| self.error(Kind::Limit, at, "a repeat counts past 4,294,967,295"))
+            .map_err(|_| self.error(ErrorKind::Limit, at, "a repeat counts past 4,294,967,295"))
     }
 
     fn atom(&mut self) -> Result<Ast, Error> {
@@ -277,7 +277,7 @@ impl Parser<'_> {
         self.depth += 1;
         if self.depth > self.limits.pattern_depth {
             let message = format!("groups nest deeper than {}", self.limits.pattern_depth);
-            return Err(self.error(Kind::Limit, start, message));
+            return Err(self.error(ErrorKind::Limit, start, message));
         }
         let look = self.group_kind(start)?;
         let body = self.alternation()?;

@@ -3,7 +3,7 @@
 //! An assertion says something about all the text before a place and about all the text after it.
 //! Text after is easy: read from the end, "this part, then what follows" is a language, and a
 //! lookahead is an intersection with it. So is a lookbehind, read from the start, as long as
-//! nothing looked right. In between, what matters of the text before is tracked in a [`State`].
+//! nothing looked right. In between, what matters of the text before is tracked in a [`TrackState`].
 //! In a repeat nothing is last, so there the text after is tracked as well.
 
 use std::cell::RefCell;
@@ -12,8 +12,8 @@ use rustc_hash::FxHashMap;
 
 use crate::error::Error;
 use crate::regex::node::NodeId;
-use crate::regex::system::{Reached, System};
-use crate::regex::track::{State, Tracker};
+use crate::regex::system::{ReachedStates, System};
+use crate::regex::track::{TrackState, Tracker};
 
 /// A piece of a pattern.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ pub(crate) struct Sequence<'a> {
     parts: &'a [Part],
     next: Next<'a>,
     /// What may follow, by place and state: many ways lead there.
-    memo: RefCell<FxHashMap<(usize, State), NodeId>>,
+    memo: RefCell<FxHashMap<(usize, TrackState), NodeId>>,
 }
 
 /// A place in the pattern.
@@ -175,13 +175,13 @@ impl Tracker<'_> {
 
     /// The texts that match `parts` up to the end of the text, where `state` is what matters of
     /// the text before.
-    pub(crate) fn ahead(&self, parts: &[Part], state: &State) -> Result<NodeId, Error> {
+    pub(crate) fn ahead(&self, parts: &[Part], state: &TrackState) -> Result<NodeId, Error> {
         let sequence = Sequence::new(parts, Next::End(NodeId::ANY));
         self.after(Next::Part(&sequence, 0), state)
     }
 
     /// The texts that go on as from `place`, where `state` is what matters of the text before.
-    fn after(&self, place: Next, state: &State) -> Result<NodeId, Error> {
+    fn after(&self, place: Next, state: &TrackState) -> Result<NodeId, Error> {
         let (sequence, at) = match place {
             Next::End(rest) => return Ok(rest),
             Next::Part(sequence, at) if at == sequence.parts.len() => {
@@ -199,7 +199,7 @@ impl Tracker<'_> {
     }
 
     /// The texts that match `part` and go on as from `next`.
-    fn with(&self, part: &Part, next: Next, state: &State) -> Result<NodeId, Error> {
+    fn with(&self, part: &Part, next: Next, state: &TrackState) -> Result<NodeId, Error> {
         self.work(1)?;
         let uses = next.uses();
         match part {
@@ -222,8 +222,8 @@ impl Tracker<'_> {
                 Ok(self.nodes.or(branches.collect::<Result<_, _>>()?))
             }
             Part::Repeat { body, min, max } => {
-                let then = |state: &State| self.after(next, &self.keep(state, uses));
-                let end = |state: &State| Ok(((), self.go_on(state, then)?));
+                let then = |state: &TrackState| self.after(next, &self.keep(state, uses));
+                let end = |state: &TrackState| Ok(((), self.go_on(state, then)?));
                 let texts = self.repeat(body, (*min, *max), state, uses.0 | body.uses(), end)?;
                 Ok(texts.only().map_or(NodeId::NEVER, |((), texts)| texts))
             }
@@ -233,8 +233,8 @@ impl Tracker<'_> {
     /// The texts that lead to one of the states `reached`, and then go on as `then` says.
     fn follow(
         &self,
-        reached: Reached<State>,
-        then: impl Fn(&State) -> Result<NodeId, Error>,
+        reached: ReachedStates<TrackState>,
+        then: impl Fn(&TrackState) -> Result<NodeId, Error>,
     ) -> Result<NodeId, Error> {
         let texts = reached
             .iter()
@@ -245,10 +245,10 @@ impl Tracker<'_> {
     /// What `then` says of a state, cut to what was asked of the text after.
     fn go_on(
         &self,
-        state: &State,
-        then: impl Fn(&State) -> Result<NodeId, Error>,
+        state: &TrackState,
+        then: impl Fn(&TrackState) -> Result<NodeId, Error>,
     ) -> Result<NodeId, Error> {
-        let free = State {
+        let free = TrackState {
             right: NodeId::ANY,
             ..state.clone()
         };
@@ -256,7 +256,7 @@ impl Tracker<'_> {
     }
 
     /// What an assertion asks of the text after a place with `state`.
-    fn right(&self, assertion: &Part, state: &State) -> Result<NodeId, Error> {
+    fn right(&self, assertion: &Part, state: &TrackState) -> Result<NodeId, Error> {
         match assertion {
             Part::Right(right) => Ok(*right),
             Part::Guard(guard) => {
@@ -266,7 +266,7 @@ impl Tracker<'_> {
                 Ok(self.signed(right, !guard.negated))
             }
             Part::Ahead { body, negated } => {
-                let state = State {
+                let state = TrackState {
                     right: NodeId::ANY,
                     ..state.clone()
                 };
@@ -283,17 +283,17 @@ impl Tracker<'_> {
     pub(crate) fn run(
         &self,
         part: &Part,
-        state: &State,
+        state: &TrackState,
         live: u64,
-    ) -> Result<Reached<State>, Error> {
+    ) -> Result<ReachedStates<TrackState>, Error> {
         self.work(1)?;
         match part {
             Part::Plain(text) => self.split(*text, state, (live, 0)),
             Part::Right(_) | Part::Guard(_) | Part::Ahead { .. } => {
-                let mut reached = Reached::none();
+                let mut reached = ReachedStates::none();
                 let right = self.meet(state.right, self.right(part, state)?);
                 if right != NodeId::NEVER {
-                    let state = State {
+                    let state = TrackState {
                         right,
                         ..self.keep(state, (live, 0))
                     };
@@ -302,29 +302,34 @@ impl Tracker<'_> {
                 Ok(reached)
             }
             Part::Concat(parts) => {
-                let mut reached = Reached::one(state.clone(), NodeId::EMPTY);
+                let mut reached = ReachedStates::one(state.clone(), NodeId::EMPTY);
                 for (i, part) in parts.iter().enumerate() {
                     reached = self.step(&reached, part, live | uses(&parts[i + 1..]))?;
                 }
                 Ok(reached)
             }
             Part::Alternation(branches) => {
-                let mut reached = Reached::none();
+                let mut reached = ReachedStates::none();
                 for branch in branches {
                     reached.extend(self.nodes, NodeId::EMPTY, self.run(branch, state, live)?);
                 }
                 Ok(reached)
             }
             Part::Repeat { body, min, max } => {
-                let end = |state: &State| Ok((self.keep(state, (live, 0)), NodeId::EMPTY));
+                let end = |state: &TrackState| Ok((self.keep(state, (live, 0)), NodeId::EMPTY));
                 self.repeat(body, (*min, *max), state, live | body.uses(), end)
             }
         }
     }
 
     /// [`Tracker::run`] from several states, each with the texts that led there.
-    fn step(&self, from: &Reached<State>, part: &Part, live: u64) -> Result<Reached<State>, Error> {
-        let mut reached = Reached::none();
+    fn step(
+        &self,
+        from: &ReachedStates<TrackState>,
+        part: &Part,
+        live: u64,
+    ) -> Result<ReachedStates<TrackState>, Error> {
+        let mut reached = ReachedStates::none();
         for (state, text) in from.iter() {
             reached.extend(self.nodes, text, self.run(part, state, live)?);
         }
@@ -337,11 +342,11 @@ impl Tracker<'_> {
         &self,
         body: &Part,
         (min, max): (u32, Option<u32>),
-        state: &State,
+        state: &TrackState,
         live: u64,
-        end: impl Fn(&State) -> Result<(O, NodeId), Error>,
-    ) -> Result<Reached<O>, Error> {
-        let mut rounds: FxHashMap<State, Reached<State>> = FxHashMap::default();
+        end: impl Fn(&TrackState) -> Result<(O, NodeId), Error>,
+    ) -> Result<ReachedStates<O>, Error> {
+        let mut rounds: FxHashMap<TrackState, ReachedStates<TrackState>> = FxHashMap::default();
         let mut system = System::new((0, self.keep(state, (live, 0))));
         while let Some((row, (done, state))) = system.next() {
             self.check(system.len())?;

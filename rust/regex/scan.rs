@@ -7,11 +7,12 @@ use std::sync::OnceLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::intern::Interner;
+use crate::regex::char_blocks::CharBlocks;
 use crate::regex::cost::NO_WAY;
-use crate::regex::free::Free;
-use crate::regex::node::{Node, NodeId, Regexes, SYMBOLS, Spelling, symbol_of};
+use crate::regex::facts::Free;
+use crate::regex::node::{Node, NodeId, SYMBOLS, Spelling, symbol_of};
 use crate::regex::pieces::{self, Piece};
-use crate::regex::sketch::Sketch;
+use crate::regex::regexes::Regexes;
 use crate::spelling::JsonSpelling;
 use crate::work;
 
@@ -52,51 +53,51 @@ pub(crate) struct ScanId(pub(crate) u32);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Scan {
-    pub(crate) must: NodeId,
+    pub(crate) language: NodeId,
     /// Languages whose verdict whoever waits for the text wants to know.
-    pub(crate) asks: Box<[NodeId]>,
+    pub(crate) queries: Box<[NodeId]>,
 }
 
 #[derive(Debug, Default)]
-struct Memo {
-    moves: OnceLock<Moves>,
+struct ScanMemo {
+    moves: OnceLock<ScanMoves>,
     can_end: OnceLock<bool>,
     turns: OnceLock<Turns>,
     longest_rest: OnceLock<Option<u32>>,
-    calm: OnceLock<Calm>,
+    safe_chars: OnceLock<SafeChars>,
 }
 
 /// The moves of a state, by where they lead.
 #[derive(Debug)]
 struct Turns {
     /// All characters that lead to a state, and some more.
-    around: Box<[(ScanId, Sketch)]>,
+    around: Box<[(ScanId, CharBlocks)]>,
     /// Characters that lead anywhere; none that does not.
-    live: Sketch,
+    live: CharBlocks,
     /// Those that lead back to the state.
-    stays: Sketch,
+    stays: CharBlocks,
 }
 
-/// Characters that need not be looked at one by one.
+/// Characters that are safe in a state: a text of them need not be looked at one by one.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Calm {
+pub(crate) struct SafeChars {
     /// They lead back to the state.
-    stays: Sketch,
+    stays: CharBlocks,
     /// Any text of them, of at most `reach` characters, leads to some state.
-    roams: Sketch,
+    safe_for: CharBlocks,
     reach: u32,
 }
 
-impl Calm {
+impl SafeChars {
     /// Whether all texts of these characters, of at most so many, lead to some state.
-    pub(crate) fn allows(&self, characters: Sketch, length: u32) -> bool {
-        characters.is_in(self.stays) || length <= self.reach && characters.is_in(self.roams)
+    pub(crate) fn allows(&self, characters: CharBlocks, length: u32) -> bool {
+        characters.is_in(self.stays) || length <= self.reach && characters.is_in(self.safe_for)
     }
 }
 
-/// States that are looked at to find what is calm.
+/// States that are looked at to find which characters are safe.
 const NEIGHBOURS: usize = 48;
-/// The same where many states share what is found.
+/// States that are looked at where many share what is found.
 const SURROUNDINGS: usize = 512;
 /// A rest of so many bytes is not worth a search for a shorter one.
 const SHORT_REST: u32 = 64;
@@ -105,16 +106,16 @@ const AHEAD: u32 = 24;
 
 /// The moves of a state.
 #[derive(Debug)]
-pub(crate) struct Moves {
+pub(crate) struct ScanMoves {
     /// By characters, then by symbols.
-    all: Box<[Move]>,
+    all: Box<[ScanMove]>,
     /// How many of them are by characters.
     characters: usize,
     /// Where each ASCII character leads; [`NOWHERE`] if nowhere.
     ascii: Box<[u32; 128]>,
 }
 
-impl Moves {
+impl ScanMoves {
     /// Where `c` leads, if anywhere.
     pub(crate) fn to(&self, c: u32) -> Option<ScanId> {
         if let Some(&to) = self.ascii.get(c as usize) {
@@ -129,7 +130,7 @@ const NOWHERE: u32 = u32::MAX;
 
 /// All characters `lo..=hi` lead to `to`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Move {
+pub(crate) struct ScanMove {
     pub(crate) lo: u32,
     pub(crate) hi: u32,
     pub(crate) to: ScanId,
@@ -141,7 +142,7 @@ pub(crate) struct Scanner {
     pub(crate) regexes: Regexes,
     /// How JSON strings spell the characters that are read, and numbers their values.
     pub(crate) spelling: JsonSpelling,
-    scans: Interner<Scan, Memo>,
+    scans: Interner<Scan, ScanMemo>,
 }
 
 impl Scanner {
@@ -158,11 +159,11 @@ impl Scanner {
         self.regexes.len() + self.scans.len()
     }
 
-    /// The state before the first character; `None` if no text is in `must`.
-    pub(crate) fn start(&self, must: NodeId, asks: Box<[NodeId]>) -> Option<ScanId> {
+    /// The state before the first character; `None` if no text is in `language`.
+    pub(crate) fn start(&self, language: NodeId, queries: Box<[NodeId]>) -> Option<ScanId> {
         self.regexes
-            .is_live(must)
-            .then(|| ScanId(self.scans.intern(Scan { must, asks })))
+            .is_live(language)
+            .then(|| ScanId(self.scans.intern(Scan { language, queries })))
     }
 
     pub(crate) fn scan(&self, id: ScanId) -> &Scan {
@@ -172,11 +173,11 @@ impl Scanner {
     /// Whether the text may end here.
     pub(crate) fn can_end(&self, id: ScanId) -> bool {
         let memo = &self.scans.memo(id.0).can_end;
-        *memo.get_or_init(|| self.regexes.nullable(self.scan(id).must))
+        *memo.get_or_init(|| self.regexes.nullable(self.scan(id).language))
     }
 
     /// The moves with which the text can still be finished, by rising character.
-    pub(crate) fn moves(&self, id: ScanId) -> &[Move] {
+    pub(crate) fn moves(&self, id: ScanId) -> &[ScanMove] {
         let moves = self.all_moves(id);
         &moves.all[..moves.characters]
     }
@@ -188,7 +189,7 @@ impl Scanner {
         symbols.filter_map(|step| Some((symbol_of(step.lo)?, step.to)))
     }
 
-    fn all_moves(&self, id: ScanId) -> &Moves {
+    fn all_moves(&self, id: ScanId) -> &ScanMoves {
         self.scans.memo(id.0).moves.get_or_init(|| {
             let all = self.compute_moves(id);
             work::hold(size_of_val(&*all) + size_of::<[u32; 128]>());
@@ -197,7 +198,7 @@ impl Scanner {
                 ascii[step.lo as usize..=step.hi.min(127) as usize].fill(step.to.0);
             }
             let characters = all.partition_point(|step| step.lo < SYMBOLS);
-            Moves {
+            ScanMoves {
                 all,
                 characters,
                 ascii,
@@ -206,8 +207,8 @@ impl Scanner {
     }
 
     /// Whether a state is hard to make.
-    pub(crate) fn is_told(&self, id: ScanId) -> bool {
-        self.regexes.is_told(self.scan(id).must)
+    pub(crate) fn is_computed(&self, id: ScanId) -> bool {
+        self.regexes.is_computed(self.scan(id).language)
     }
 
     /// The ASCII characters that lead anywhere, a bit for each.
@@ -221,14 +222,14 @@ impl Scanner {
     }
 
     /// All moves of a state, unless it is hard to make.
-    pub(crate) fn all_moves_unless_told(&self, id: ScanId) -> Option<&Moves> {
+    pub(crate) fn all_moves_unless_computed(&self, id: ScanId) -> Option<&ScanMoves> {
         let known = self.known_moves(id);
-        known.or_else(|| (!self.is_told(id)).then(|| self.all_moves(id)))
+        known.or_else(|| (!self.is_computed(id)).then(|| self.all_moves(id)))
     }
 
     /// Where `c` leads, if anywhere.
     pub(crate) fn step(&self, id: ScanId, c: u32) -> Option<ScanId> {
-        match self.all_moves_unless_told(id) {
+        match self.all_moves_unless_computed(id) {
             Some(moves) => moves.to(c),
             // Not all moves, where each would make a state and most are never taken.
             None => self.step_once(id, c),
@@ -236,17 +237,21 @@ impl Scanner {
     }
 
     /// The moves of a state, if they have been made.
-    pub(crate) fn known_moves(&self, id: ScanId) -> Option<&Moves> {
+    pub(crate) fn known_moves(&self, id: ScanId) -> Option<&ScanMoves> {
         self.scans.memo(id.0).moves.get()
     }
 
-    /// As [`Scanner::step`], without making other moves.
+    /// The state after a character, if it can come, without finding out what other characters lead
+    /// to.
     pub(crate) fn step_once(&self, id: ScanId, c: u32) -> Option<ScanId> {
         let scan = self.scan(id);
-        let must = self.regexes.step_once(scan.must, c);
-        let asks = scan.asks.iter().map(|&ask| self.regexes.step_once(ask, c));
-        let live = self.regexes.is_live(must);
-        live.then(|| self.state(must, asks.collect()))
+        let language = self.regexes.step_once(scan.language, c);
+        let queries = scan
+            .queries
+            .iter()
+            .map(|&query| self.regexes.step_once(query, c));
+        let live = self.regexes.is_live(language);
+        live.then(|| self.state(language, queries.collect()))
     }
 
     /// Whether some character of `lo..=hi` leads anywhere.
@@ -259,55 +264,55 @@ impl Scanner {
     /// Whether nothing but its length is asked of the text.
     pub(crate) fn is_length_only(&self, id: ScanId) -> bool {
         let scan = self.scan(id);
-        let body = match *self.regexes.node(scan.must) {
+        let body = match *self.regexes.node(scan.language) {
             Node::Repeat { body, .. } => body,
-            _ => scan.must,
+            _ => scan.language,
         };
-        scan.asks.is_empty() && matches!(body, NodeId::CHAR | NodeId::EMPTY)
+        scan.queries.is_empty() && matches!(body, NodeId::CHAR | NodeId::EMPTY)
     }
 
     /// Characters that lead back to the state.
-    pub(crate) fn stays(&self, id: ScanId) -> Sketch {
-        match self.is_told(id) {
-            true => Sketch::default(),
+    pub(crate) fn stays(&self, id: ScanId) -> CharBlocks {
+        match self.is_computed(id) {
+            true => CharBlocks::default(),
             false => self.turns(id).stays,
         }
     }
 
     /// What need not be looked at character by character.
-    pub(crate) fn calm(&self, id: ScanId) -> &Calm {
-        let memo = &self.scans.memo(id.0).calm;
-        memo.get_or_init(|| self.find_calm(id, NEIGHBOURS).0)
+    pub(crate) fn safe_chars(&self, id: ScanId) -> &SafeChars {
+        let memo = &self.scans.memo(id.0).safe_chars;
+        memo.get_or_init(|| self.find_safe_chars(id, NEIGHBOURS).0)
     }
 
     /// Characters any text of which leads to some state, as is seen without making states.
     pub(crate) fn free(&self, id: ScanId) -> Free {
-        self.regexes.free(self.scan(id).must)
+        self.regexes.free(self.scan(id).language)
     }
 
     /// Whether all texts of these characters, of at most so many, lead to some state.
-    pub(crate) fn allows(&self, id: ScanId, characters: Sketch, length: u32) -> bool {
-        self.free(id).allows(characters, length) || self.calm(id).allows(characters, length)
+    pub(crate) fn allows(&self, id: ScanId, characters: CharBlocks, length: u32) -> bool {
+        self.free(id).allows(characters, length) || self.safe_chars(id).allows(characters, length)
     }
 
-    /// Looks farther than [`Scanner::calm`], for all states on the way.
-    pub(crate) fn find_calm_around(&self, id: ScanId) {
-        if self.scans.memo(id.0).calm.get().is_some() || self.free(id).is_endless() {
+    /// Looks farther than [`Scanner::safe_chars`], for all states on the way.
+    pub(crate) fn find_safe_chars_around(&self, id: ScanId) {
+        if self.scans.memo(id.0).safe_chars.get().is_some() || self.free(id).is_endless() {
             return;
         }
-        let (calm, seen) = self.find_calm(id, SURROUNDINGS);
+        let (safe_chars, seen) = self.find_safe_chars(id, SURROUNDINGS);
         for (state, ahead) in seen {
-            let reach = match calm.reach {
+            let reach = match safe_chars.reach {
                 u32::MAX => u32::MAX,
                 reach => reach.saturating_sub(ahead),
             };
             if reach >= AHEAD || ahead == 0 {
                 let stays = self.turns(state).stays;
-                let memo = &self.scans.memo(state.0).calm;
-                memo.get_or_init(|| Calm {
+                let memo = &self.scans.memo(state.0).safe_chars;
+                memo.get_or_init(|| SafeChars {
                     stays,
                     reach,
-                    ..calm
+                    ..safe_chars
                 });
             }
         }
@@ -317,15 +322,15 @@ impl Scanner {
     /// there are too many states to look at.
     pub(crate) fn longest_rest(&self, id: ScanId) -> Option<u32> {
         *self.scans.memo(id.0).longest_rest.get_or_init(|| {
-            let (free, must) = (self.free(id), self.scan(id).must);
-            if free.is_endless() && self.regexes.alphabet(must).is_in(free.characters) {
+            let (free, language) = (self.free(id), self.scan(id).language);
+            if free.is_endless() && self.regexes.alphabet(language).is_in(free.characters) {
                 return Some(free.rest);
             }
-            if self.regexes.leads_to_told(must) {
+            if self.regexes.leads_to_computed(language) {
                 return None;
             }
             // What shows at a glance may be more than what a search finds.
-            let rest = self.regexes.longest_rest(must);
+            let rest = self.regexes.longest_rest(language);
             if let Some(rest) = rest.filter(|&rest| rest <= SHORT_REST) {
                 return Some(rest);
             }
@@ -334,11 +339,11 @@ impl Scanner {
             let mut most = 0;
             let mut effort = Effort::new(self, SURROUNDINGS);
             while let Some(state) = open.pop() {
-                let must = self.scan(state).must;
+                let language = self.scan(state).language;
                 if seen.len() > SURROUNDINGS || !effort.spend(state) {
                     return None;
                 }
-                most = most.max(self.regexes.cost(must, Spelling::Json));
+                most = most.max(self.regexes.cost(language, Spelling::Json));
                 let around = self.turns(state).around.iter();
                 open.extend(around.map(|turn| turn.0).filter(|&to| seen.insert(to)));
             }
@@ -350,43 +355,43 @@ impl Scanner {
         self.scans.memo(id.0).turns.get_or_init(|| {
             let moves = self.moves(id);
             work::spend(2 * moves.len());
-            let mut around: Vec<(ScanId, Sketch)> = Vec::new();
+            let mut around: Vec<(ScanId, CharBlocks)> = Vec::new();
             for step in moves {
                 work::spend(around.len() / 8);
-                let range = Sketch::around(step.lo, step.hi);
+                let range = CharBlocks::around(step.lo, step.hi);
                 match around.iter_mut().find(|(to, _)| *to == step.to) {
-                    Some((_, sketch)) => *sketch = sketch.or(range),
+                    Some((_, blocks)) => *blocks = blocks.or(range),
                     None => around.push((step.to, range)),
                 }
             }
-            let range = |step: &Move| (step.lo, step.hi);
+            let range = |step: &ScanMove| (step.lo, step.hi);
             let home = moves.iter().filter(|step| step.to == id);
             Turns {
                 around: around.into(),
-                live: Sketch::within(moves.iter().map(range)),
-                stays: Sketch::within(home.map(range)),
+                live: CharBlocks::within(moves.iter().map(range)),
+                stays: CharBlocks::within(home.map(range)),
             }
         })
     }
 
-    /// What is calm, as far as so many states show, and those states with how many characters
+    /// Which characters are safe, as far as so many states show, and those states with how many characters
     /// lead to them.
-    fn find_calm(&self, id: ScanId, most: usize) -> (Calm, FxHashMap<ScanId, u32>) {
+    fn find_safe_chars(&self, id: ScanId, most: usize) -> (SafeChars, FxHashMap<ScanId, u32>) {
         let mut seen = FxHashMap::default();
-        let is_told = |state: ScanId| self.regexes.is_told(self.scan(state).must);
-        if is_told(id) {
-            return (Calm::default(), seen);
+        let is_computed = |state: ScanId| self.regexes.is_computed(self.scan(state).language);
+        if is_computed(id) {
+            return (SafeChars::default(), seen);
         }
         seen.insert(id, 0);
         let stays = self.turns(id).stays;
-        let mut roams = self.turns(id).live;
+        let mut safe_for = self.turns(id).live;
         let free = self.free(id);
-        if free.is_endless() && roams.is_in(free.characters) {
+        if free.is_endless() && safe_for.is_in(free.characters) {
             // Nothing more can be found.
             return (
-                Calm {
+                SafeChars {
                     stays,
-                    ..Calm::default()
+                    ..SafeChars::default()
                 },
                 seen,
             );
@@ -398,19 +403,19 @@ impl Scanner {
             if !level.iter().all(|&state| effort.spend(state)) {
                 break;
             }
-            let fewer = level
-                .iter()
-                .fold(roams, |roams, &state| roams.and(self.turns(state).live));
+            let fewer = level.iter().fold(safe_for, |safe_for, &state| {
+                safe_for.and(self.turns(state).live)
+            });
             // What is farther than tokens usually go must not spoil what is near.
-            if fewer == Sketch::default() || reach >= AHEAD && fewer != roams {
+            if fewer == CharBlocks::default() || reach >= AHEAD && fewer != safe_for {
                 break;
             }
-            roams = fewer;
+            safe_for = fewer;
             reach += 1;
             let mut next = Vec::new();
             for &state in &level {
                 for &(to, around) in &self.turns(state).around {
-                    if !roams.misses(around) && !seen.contains_key(&to) {
+                    if !safe_for.misses(around) && !seen.contains_key(&to) {
                         seen.insert(to, reach);
                         next.push(to);
                     }
@@ -420,45 +425,49 @@ impl Scanner {
                 reach = u32::MAX;
                 break;
             }
-            if seen.len() > most || next.iter().any(|&state| is_told(state)) {
+            if seen.len() > most || next.iter().any(|&state| is_computed(state)) {
                 break;
             }
             level = next;
         }
-        let calm = Calm {
+        let safe_chars = SafeChars {
             stays,
-            roams,
+            safe_for,
             reach,
         };
-        (calm, seen)
+        (safe_chars, seen)
     }
 
-    fn compute_moves(&self, id: ScanId) -> Box<[Move]> {
+    fn compute_moves(&self, id: ScanId) -> Box<[ScanMove]> {
         let scan = self.scan(id);
-        let must = self.regexes.pieces(scan.must);
-        work::spend(4 + must.len());
-        if scan.asks.is_empty() {
-            let live = must.iter().filter(|p| self.regexes.is_live(p.to));
-            let moves = live.map(|p| Move {
+        let language = self.regexes.pieces(scan.language);
+        work::spend(4 + language.len());
+        if scan.queries.is_empty() {
+            let live = language.iter().filter(|p| self.regexes.is_live(p.to));
+            let moves = live.map(|p| ScanMove {
                 lo: p.lo,
                 hi: p.hi,
                 to: self.state(p.to, Box::new([])),
             });
             return moves.collect();
         }
-        let maps: Vec<&[Piece]> = scan.asks.iter().map(|&a| self.regexes.pieces(a)).collect();
+        let maps: Vec<&[Piece]> = scan
+            .queries
+            .iter()
+            .map(|&a| self.regexes.pieces(a))
+            .collect();
         let mut out = Vec::new();
-        for piece in must.iter().filter(|p| self.regexes.is_live(p.to)) {
+        for piece in language.iter().filter(|p| self.regexes.is_live(p.to)) {
             let mut lo = piece.lo;
             while lo <= piece.hi {
                 work::spend(1 + maps.len());
                 let hi = maps.iter().map(|map| last_alike(map, lo)).min();
                 let hi = hi.unwrap_or(piece.hi).min(piece.hi);
-                let asks = maps.iter().map(|map| pieces::find(map, lo)).collect();
-                out.push(Move {
+                let queries = maps.iter().map(|map| pieces::find(map, lo)).collect();
+                out.push(ScanMove {
                     lo,
                     hi,
-                    to: self.state(piece.to, asks),
+                    to: self.state(piece.to, queries),
                 });
                 lo = hi + 1;
             }
@@ -466,8 +475,8 @@ impl Scanner {
         out.into()
     }
 
-    fn state(&self, must: NodeId, asks: Box<[NodeId]>) -> ScanId {
-        ScanId(self.scans.intern(Scan { must, asks }))
+    fn state(&self, language: NodeId, queries: Box<[NodeId]>) -> ScanId {
+        ScanId(self.scans.intern(Scan { language, queries }))
     }
 }
 

@@ -6,21 +6,22 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 
 use crate::error::Error;
-use crate::regex::node::{NodeId, Regexes};
+use crate::regex::node::NodeId;
+use crate::regex::regexes::Regexes;
 
 /// States, each with the texts that lead to it; in the order in which they were added.
 #[derive(Debug)]
-pub(crate) struct Reached<S>(Vec<(S, NodeId)>);
+pub(crate) struct ReachedStates<S>(Vec<(S, NodeId)>);
 
-impl<S: Clone + Eq> Reached<S> {
+impl<S: Clone + Eq> ReachedStates<S> {
     /// Nothing is reached.
     pub(crate) fn none() -> Self {
-        Reached(Vec::new())
+        ReachedStates(Vec::new())
     }
 
     /// `state`, by reading `text`.
     pub(crate) fn one(state: S, text: NodeId) -> Self {
-        Reached(vec![(state, text)])
+        ReachedStates(vec![(state, text)])
     }
 
     pub(crate) fn add(&mut self, nodes: &Regexes, state: S, text: NodeId) {
@@ -34,7 +35,7 @@ impl<S: Clone + Eq> Reached<S> {
     }
 
     /// Adds all of `more`, each text behind `text`.
-    pub(crate) fn extend(&mut self, nodes: &Regexes, text: NodeId, more: Reached<S>) {
+    pub(crate) fn extend(&mut self, nodes: &Regexes, text: NodeId, more: ReachedStates<S>) {
         for (state, rest) in more.0 {
             self.add(nodes, state, nodes.concat(text, rest));
         }
@@ -121,7 +122,7 @@ impl<S: Clone + Eq + Hash, O: Clone + Eq> System<S, O> {
         mut self,
         nodes: &Regexes,
         step: impl Fn() -> Result<(), Error>,
-    ) -> Result<Reached<O>, Error> {
+    ) -> Result<ReachedStates<O>, Error> {
         let count = self.states.len();
         let mut outcomes: Vec<O> = Vec::new();
         for (row, end) in self.ends.into_iter().enumerate() {
@@ -155,7 +156,7 @@ impl<S: Clone + Eq + Hash, O: Clone + Eq> System<S, O> {
         let solved = solved
             .into_iter()
             .filter(|(_, text)| *text != NodeId::NEVER);
-        Ok(Reached(
+        Ok(ReachedStates(
             solved
                 .map(|(column, text)| (outcomes[column - count].clone(), text))
                 .collect(),

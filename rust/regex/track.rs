@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::regex::codeset::{CodeSet, MAX};
-use crate::regex::node::{Node, NodeId, Regexes};
-use crate::regex::system::{Reached, System};
+use crate::regex::node::{Node, NodeId};
+use crate::regex::regexes::Regexes;
+use crate::regex::system::{ReachedStates, System};
 
 /// Languages tracked at once: bits of a set.
 const MAX_LEFTS: usize = 64;
@@ -21,7 +22,7 @@ const MAX_WORK: usize = 20_000;
 
 /// What the texts before and after a place can still decide.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct State {
+pub(crate) struct TrackState {
     /// For each tracked language, what is left of it after the text before. `NEVER` if nothing
     /// asks for it any more.
     pub(crate) lefts: Box<[NodeId]>,
@@ -55,7 +56,7 @@ impl<'a> Tracker<'a> {
         }
         if self.lefts.len() == MAX_LEFTS {
             let message = format!("the pattern looks back in more than {MAX_LEFTS} ways");
-            return Err(Error::new(Kind::Limit, message));
+            return Err(Error::new(ErrorKind::Limit, message));
         }
         self.lefts.push(language);
         Ok((self.lefts.len() - 1, true))
@@ -66,8 +67,8 @@ impl<'a> Tracker<'a> {
     }
 
     /// The state before any text, of the languages `live`.
-    pub(crate) fn start(&self, live: u64) -> State {
-        let all = State {
+    pub(crate) fn start(&self, live: u64) -> TrackState {
+        let all = TrackState {
             lefts: self.lefts.as_slice().into(),
             right: NodeId::ANY,
         };
@@ -76,7 +77,7 @@ impl<'a> Tracker<'a> {
 
     /// Forgets what nothing asks for. Of the languages `live`, which something asks for, those in
     /// `tested` are asked for at this very place only, so that the answer is enough.
-    pub(crate) fn keep(&self, state: &State, (live, tested): (u64, u64)) -> State {
+    pub(crate) fn keep(&self, state: &TrackState, (live, tested): (u64, u64)) -> TrackState {
         let kept = state.lefts.iter().enumerate().map(|(i, &left)| {
             match (live >> i & 1, tested >> i & 1) {
                 (0, _) => NodeId::NEVER,
@@ -85,7 +86,7 @@ impl<'a> Tracker<'a> {
                 _ => NodeId::NEVER,
             }
         });
-        State {
+        TrackState {
             lefts: kept.collect(),
             right: state.right,
         }
@@ -174,13 +175,13 @@ impl<'a> Tracker<'a> {
     pub(crate) fn split(
         &self,
         text: NodeId,
-        state: &State,
+        state: &TrackState,
         uses: (u64, u64),
-    ) -> Result<Reached<State>, Error> {
+    ) -> Result<ReachedStates<TrackState>, Error> {
         self.work(1)?;
         let state = self.keep(state, (uses.0, 0));
         if text == NodeId::EMPTY || self.is_inert(&state) {
-            return Ok(Reached::one(self.keep(&state, uses), text));
+            return Ok(ReachedStates::one(self.keep(&state, uses), text));
         }
         let joint = self.explore(text, &state, uses, MAX_JOINT_STATES)?;
         let (automaton, whole) = match joint {
@@ -194,7 +195,7 @@ impl<'a> Tracker<'a> {
             }
         };
         if let Some(outcome) = automaton.only_outcome() {
-            return Ok(Reached::one(outcome, text));
+            return Ok(ReachedStates::one(outcome, text));
         }
         if let Some(reached) = self.by_tests(text, &state, &automaton) {
             return Ok(reached);
@@ -203,7 +204,7 @@ impl<'a> Tracker<'a> {
         if whole {
             return Ok(solved);
         }
-        let mut reached = Reached::none();
+        let mut reached = ReachedStates::none();
         for (state, cut) in solved.iter() {
             reached.add(self.nodes, state.clone(), self.meet(text, cut));
         }
@@ -211,7 +212,7 @@ impl<'a> Tracker<'a> {
     }
 
     /// Whether no text changes the state.
-    fn is_inert(&self, state: &State) -> bool {
+    fn is_inert(&self, state: &TrackState) -> bool {
         let fixed = |&left: &NodeId| left == NodeId::ANY || left == NodeId::NEVER;
         state.right == NodeId::ANY && state.lefts.iter().all(fixed)
     }
@@ -220,7 +221,7 @@ impl<'a> Tracker<'a> {
     fn explore(
         &self,
         text: NodeId,
-        state: &State,
+        state: &TrackState,
         uses: (u64, u64),
         max: usize,
     ) -> Result<Option<Automaton>, Error> {
@@ -232,7 +233,7 @@ impl<'a> Tracker<'a> {
             if automaton.system.len() > max {
                 return Ok(None);
             }
-            let mut moves: FxHashMap<(NodeId, State), Vec<(u32, u32)>> = FxHashMap::default();
+            let mut moves: FxHashMap<(NodeId, TrackState), Vec<(u32, u32)>> = FxHashMap::default();
             let stepped = [&[text, state.right], &*state.lefts].concat();
             let intervals = self.intervals(&stepped);
             self.work(intervals.len() / 64)?;
@@ -252,7 +253,7 @@ impl<'a> Tracker<'a> {
                     .map(|&left| self.nodes.step(left, lo))
                     .collect();
                 moves
-                    .entry((text, State { lefts, right }))
+                    .entry((text, TrackState { lefts, right }))
                     .or_default()
                     .push((lo, hi));
             }
@@ -297,13 +298,13 @@ impl<'a> Tracker<'a> {
     fn by_tests(
         &self,
         text: NodeId,
-        start: &State,
+        start: &TrackState,
         automaton: &Automaton,
-    ) -> Option<Reached<State>> {
+    ) -> Option<ReachedStates<TrackState>> {
         if start.right != NodeId::ANY {
             return None;
         }
-        let mut outcomes: FxHashMap<Vec<bool>, &State> = FxHashMap::default();
+        let mut outcomes: FxHashMap<Vec<bool>, &TrackState> = FxHashMap::default();
         let mut tests = Vec::new();
         for ((_, state), outcome) in automaton.system.ends() {
             let test: Vec<bool> = state
@@ -317,7 +318,7 @@ impl<'a> Tracker<'a> {
                 Some(_) => return None,
             }
         }
-        let mut reached = Reached::none();
+        let mut reached = ReachedStates::none();
         for test in tests {
             let mut cut = vec![text];
             for (&left, &holds) in start.lefts.iter().zip(&test) {
@@ -330,14 +331,14 @@ impl<'a> Tracker<'a> {
 }
 
 struct Automaton {
-    system: System<(NodeId, State), State>,
+    system: System<(NodeId, TrackState), TrackState>,
     /// Whether no text was given up because it is not what was asked of the text after.
     is_total: bool,
 }
 
 impl Automaton {
     /// Where all texts lead, if that is one state.
-    fn only_outcome(&self) -> Option<State> {
+    fn only_outcome(&self) -> Option<TrackState> {
         let mut ends = self.system.ends().map(|(_, outcome)| outcome);
         let first = ends.next()?;
         (self.is_total && ends.all(|end| end == first)).then(|| first.clone())
@@ -346,5 +347,5 @@ impl Automaton {
 
 fn too_involved() -> Error {
     let message = "the assertions of the pattern interact in more ways than can be followed";
-    Error::new(Kind::Unsupported, message)
+    Error::new(ErrorKind::Unsupported, message)
 }

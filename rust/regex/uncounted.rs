@@ -1,6 +1,7 @@
 //! Languages without their far limits: what tokens do where no count can end soon.
 
-use crate::regex::node::{Node, NodeId, Regexes, UNBOUNDED};
+use crate::regex::node::{Node, NodeId, UNBOUNDED};
+use crate::regex::regexes::Regexes;
 use crate::work;
 
 /// So deep expressions may nest to be looked at.
@@ -11,7 +12,7 @@ impl Regexes {
     /// reach those. It has more texts, but the same ones of at most so many characters as is the
     /// second answer.
     pub(crate) fn without_far_limits(&self, id: NodeId, near: u32) -> Option<(NodeId, u32)> {
-        let mut limits = Limits::default();
+        let mut limits = CountLimits::default();
         self.unlimit(id, DEPTH, &mut limits);
         // Limits that are about as far are gone at once.
         limits.near = near.max(limits.farthest / 2);
@@ -22,7 +23,7 @@ impl Regexes {
         Some((freed, limits.nearest_freed))
     }
 
-    fn unlimit(&self, id: NodeId, depth: u32, limits: &mut Limits) -> NodeId {
+    fn unlimit(&self, id: NodeId, depth: u32, limits: &mut CountLimits) -> NodeId {
         work::spend(1);
         if depth == 0 {
             return id;
@@ -66,7 +67,7 @@ impl Regexes {
         }
     }
 
-    fn unlimit_all(&self, parts: &[NodeId], depth: u32, limits: &mut Limits) -> Vec<NodeId> {
+    fn unlimit_all(&self, parts: &[NodeId], depth: u32, limits: &mut CountLimits) -> Vec<NodeId> {
         let freed = parts
             .iter()
             .map(|&part| self.unlimit(part, depth - 1, limits));
@@ -75,16 +76,16 @@ impl Regexes {
 }
 
 /// How many characters it takes to reach limits of repetition.
-struct Limits {
+struct CountLimits {
     farthest: u32,
     nearest_freed: u32,
     /// Limits that are farther are freed.
     near: u32,
 }
 
-impl Default for Limits {
+impl Default for CountLimits {
     fn default() -> Self {
-        Limits {
+        CountLimits {
             farthest: 0,
             nearest_freed: UNBOUNDED,
             near: UNBOUNDED,
@@ -92,7 +93,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl CountLimits {
     /// Whether a limit of `max` rounds, each of at least so many characters, is freed.
     fn frees(&mut self, max: u32, round: u32) -> bool {
         if max == UNBOUNDED {

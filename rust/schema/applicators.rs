@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::schema::fault::Fault;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::InPlace;
+use crate::schema::reader::SchemaReader;
 
 const APPLICATORS: [Keyword; 10] = {
     use Keyword::*;
@@ -27,7 +27,7 @@ const APPLICATORS: [Keyword; 10] = {
 /// The applicators of a schema `object`, in its order, with [`InPlace::Own`] once among them: where
 /// `properties` stands, else the first keyword that tells names of properties, else first.
 pub(super) fn read<'a>(
-    reader: &mut Reader<'_, 'a>,
+    reader: &mut SchemaReader<'_, 'a>,
     object: &'a Map<String, Value>,
 ) -> Result<Vec<InPlace>, Fault<'a>> {
     use Keyword::{Const, Enum, Properties, Required};
@@ -53,7 +53,7 @@ pub(super) fn read<'a>(
 }
 
 fn applicator<'a>(
-    reader: &mut Reader<'_, 'a>,
+    reader: &mut SchemaReader<'_, 'a>,
     keyword: Keyword,
     in_place: &mut Vec<InPlace>,
 ) -> Result<(), Fault<'a>> {

@@ -7,8 +7,8 @@ use crate::schema::draft::Draft;
 use crate::schema::fault::Fault;
 use crate::schema::fields::wrong;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::{ArrayKeywords, Contains, SchemaId};
+use crate::schema::reader::SchemaReader;
 
 const KEYWORDS: [Keyword; 7] = {
     use Keyword::*;
@@ -23,7 +23,7 @@ const KEYWORDS: [Keyword; 7] = {
     ]
 };
 
-pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<ArrayKeywords, Fault<'a>> {
+pub(super) fn read<'a>(reader: &mut SchemaReader<'_, 'a>) -> Result<ArrayKeywords, Fault<'a>> {
     use Keyword::{MaxItems, MinItems, UnevaluatedItems};
     if !reader.fields.has_any(&KEYWORDS) {
         return Ok(ArrayKeywords::default());
@@ -40,7 +40,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<ArrayKeywords, Fau
     })
 }
 
-fn unique<'a>(reader: &Reader<'_, 'a>) -> Result<bool, Fault<'a>> {
+fn unique<'a>(reader: &SchemaReader<'_, 'a>) -> Result<bool, Fault<'a>> {
     match reader.fields.get(Keyword::UniqueItems) {
         None => Ok(false),
         Some(Value::Bool(unique)) => Ok(*unique),
@@ -49,7 +49,7 @@ fn unique<'a>(reader: &Reader<'_, 'a>) -> Result<bool, Fault<'a>> {
 }
 
 /// `contains`, without which `minContains` and `maxContains` say nothing.
-fn contains<'a>(reader: &mut Reader<'_, 'a>) -> Result<Option<Contains>, Fault<'a>> {
+fn contains<'a>(reader: &mut SchemaReader<'_, 'a>) -> Result<Option<Contains>, Fault<'a>> {
     let Some(schema) = reader.inner(Keyword::Contains)? else {
         return Ok(None);
     };
@@ -62,7 +62,9 @@ fn contains<'a>(reader: &mut Reader<'_, 'a>) -> Result<Option<Contains>, Fault<'
 }
 
 /// Schemas for the first items, one each, and for all others.
-fn items<'a>(reader: &mut Reader<'_, 'a>) -> Result<(Vec<SchemaId>, Option<SchemaId>), Fault<'a>> {
+fn items<'a>(
+    reader: &mut SchemaReader<'_, 'a>,
+) -> Result<(Vec<SchemaId>, Option<SchemaId>), Fault<'a>> {
     let items = reader.fields.get(Keyword::Items);
     // Before 2020-12, an array of `items` is what `prefixItems` is since, and `additionalItems` is
     // what `items` is since. `additionalItems` means nothing beside another form of `items`.

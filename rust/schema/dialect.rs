@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::error::Kind;
+use crate::error::ErrorKind;
 use crate::schema::documents::Documents;
 use crate::schema::draft::{Draft, Named};
 use crate::schema::fault::Fault;
@@ -87,7 +87,7 @@ impl Dialect {
 
     /// What `$schema` in `schema` declares; `otherwise`, if it is not there or says nothing known.
     ///
-    /// `told` gets what is not honoured: as of [`Kind::Unsupported`] where a schema could mean
+    /// `told` gets what is not honoured: as of [`ErrorKind::Unsupported`] where a schema could mean
     /// something else than is read.
     pub(super) fn declared<'a>(
         schema: &'a Value,
@@ -108,12 +108,12 @@ impl Dialect {
             Named::OpenApi => Dialect::OPEN_API,
             Named::Old => {
                 let message = format!("drafts before 4 are not supported: {uri}");
-                told(Fault::new(Kind::Unsupported, at, message));
+                told(Fault::new(ErrorKind::Unsupported, at, message));
                 otherwise
             }
             Named::Other => match documents.meta_schema(uri) {
                 Some(meta) => Dialect::of_meta_schema(meta, documents, |message| {
-                    told(Fault::new(Kind::Unsupported, at, message));
+                    told(Fault::new(ErrorKind::Unsupported, at, message));
                 }),
                 None => {
                     let message =
@@ -168,7 +168,7 @@ impl Dialect {
 
 #[cfg(test)]
 mod tests {
-    use crate::error::Kind;
+    use crate::error::ErrorKind;
     use crate::schema::testing::{
         assert_errors, assert_invalid, error_with, leniently, loaded, loaded_with,
     };
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(model.warnings.len(), 1);
         assert_eq!(model.warnings[0].0, "/$schema");
         let old = r#"{"$schema": "http://json-schema.org/draft-03/schema#"}"#;
-        assert_errors(Kind::Unsupported, &[(old, "/$schema", "draft-03")]);
+        assert_errors(ErrorKind::Unsupported, &[(old, "/$schema", "draft-03")]);
         assert_eq!(leniently(old).warnings.len(), 1);
         assert_invalid(&[(r#"{"$schema": 7}"#, "/$schema", "string")]);
     }

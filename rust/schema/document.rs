@@ -6,14 +6,14 @@ use rustc_hash::FxHashSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 
 /// Parses a document. Of duplicate keys the last value counts.
 pub(super) fn parse(text: &str, limits: &Limits) -> Result<Value, Error> {
     if text.len() > limits.source_bytes {
         let message = format!("the schema is longer than {} bytes", limits.source_bytes);
-        return Err(Error::new(Kind::Limit, message));
+        return Err(Error::new(ErrorKind::Limit, message));
     }
     check_depth(text, limits.schema_depth)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str, limits: &Limits) -> Result<Value, Error> {
                 message => message,
             };
             let message = format!("the schema is not valid JSON: {message}");
-            Error::at_position(Kind::Schema, line.max(1), column.max(1), message)
+            Error::at_position(ErrorKind::Schema, line.max(1), column.max(1), message)
         })
 }
 
@@ -59,7 +59,7 @@ fn check_depth(text: &str, cap: usize) -> Result<(), Error> {
                         .map_or(0, |n| n + 1);
                     let message = format!("the schema is nested deeper than {cap} levels");
                     return Err(Error::at_position(
-                        Kind::Limit,
+                        ErrorKind::Limit,
                         line,
                         i - start + 1,
                         message,
@@ -80,7 +80,7 @@ pub(super) fn locate<'a>(
     parts: impl IntoIterator<Item = &'a Value>,
 ) -> Vec<(*const Value, String)> {
     let parts = parts.into_iter().map(std::ptr::from_ref).collect();
-    let mut search = Search {
+    let mut search = PlaceSearch {
         parts,
         pointer: String::new(),
         found: Vec::new(),
@@ -89,14 +89,14 @@ pub(super) fn locate<'a>(
     search.found
 }
 
-struct Search {
+struct PlaceSearch {
     parts: FxHashSet<*const Value>,
     /// Of the value being visited.
     pointer: String,
     found: Vec<(*const Value, String)>,
 }
 
-impl Search {
+impl PlaceSearch {
     fn visit(&mut self, value: &Value) {
         if self.parts.contains(&std::ptr::from_ref(value)) {
             self.found.push((value, self.pointer.clone()));
@@ -150,7 +150,7 @@ mod tests {
             let error = parse(text, &Limits::default()).unwrap_err();
             assert_eq!(
                 (error.kind(), error.position()),
-                (Kind::Schema, Some(position)),
+                (ErrorKind::Schema, Some(position)),
                 "{text}"
             );
             assert!(error.message().contains(part), "{error}");

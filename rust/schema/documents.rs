@@ -22,7 +22,7 @@ struct Given<'t> {
 }
 
 /// A document and the URI that it was given with.
-pub(super) type Found<'a> = (&'a str, &'a Value);
+pub(super) type FoundDocument<'a> = (&'a str, &'a Value);
 
 impl<'t> Documents<'t> {
     pub(super) fn new(
@@ -51,7 +51,7 @@ impl<'t> Documents<'t> {
     }
 
     /// All documents that were given.
-    pub(super) fn given(&self) -> impl Iterator<Item = Result<Found<'_>, String>> {
+    pub(super) fn given(&self) -> impl Iterator<Item = Result<FoundDocument<'_>, String>> {
         self.given.iter().map(|given| self.parsed(given))
     }
 
@@ -70,7 +70,7 @@ impl<'t> Documents<'t> {
         values.next()
     }
 
-    fn parsed<'a>(&'a self, given: &'a Given<'t>) -> Result<Found<'a>, String> {
+    fn parsed<'a>(&'a self, given: &'a Given<'t>) -> Result<FoundDocument<'a>, String> {
         let value = given
             .value
             .get_or_init(|| document::parse(given.text, self.limits));
@@ -90,8 +90,8 @@ impl<'t> Documents<'t> {
         let parsed = |given: &Given<'t>| given.value.get().is_some_and(Result::is_ok);
         let given = self.given.iter().filter(|given| parsed(given));
         let given = given.filter_map(|given| self.parsed(given).ok());
-        let mut others =
-            given.chain(meta_schemas::all().map(|(uri, value)| -> Found<'_> { (uri, value) }));
+        let mut others = given
+            .chain(meta_schemas::all().map(|(uri, value)| -> FoundDocument<'_> { (uri, value) }));
         while found.len() < parts.len()
             && let Some((uri, value)) = others.next()
         {

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::schema::documents::Documents;
 
 /// An [`Error`] whose place is still a part of a document.
@@ -12,14 +12,14 @@ use crate::schema::documents::Documents;
 /// keeps no paths.
 #[derive(Debug)]
 pub(super) struct Fault<'a> {
-    pub(super) kind: Kind,
+    pub(super) kind: ErrorKind,
     /// The value of the keyword at fault, or the schema itself.
     pub(super) at: &'a Value,
     pub(super) message: String,
 }
 
 impl<'a> Fault<'a> {
-    pub(super) fn new(kind: Kind, at: &'a Value, message: impl Into<String>) -> Self {
+    pub(super) fn new(kind: ErrorKind, at: &'a Value, message: impl Into<String>) -> Self {
         Fault {
             kind,
             at,
@@ -29,7 +29,7 @@ impl<'a> Fault<'a> {
 
     /// The document is not a valid schema here.
     pub(super) fn schema(at: &'a Value, message: impl Into<String>) -> Self {
-        Fault::new(Kind::Schema, at, message)
+        Fault::new(ErrorKind::Schema, at, message)
     }
 
     pub(super) fn into_error(self, documents: &Documents<'_>) -> Error {

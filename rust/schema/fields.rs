@@ -4,7 +4,7 @@ use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
 use crate::decimal::Decimal;
-use crate::error::Kind;
+use crate::error::ErrorKind;
 use crate::schema::dialect::Dialect;
 use crate::schema::fault::Fault;
 use crate::schema::keyword::Keyword;
@@ -118,7 +118,7 @@ impl<'a> Fields<'a> {
         let decimal = Decimal::parse(number.as_str());
         decimal
             .map(Some)
-            .ok_or_else(|| Fault::new(Kind::Limit, value, message()))
+            .ok_or_else(|| Fault::new(ErrorKind::Limit, value, message()))
     }
 
     pub(super) fn string(&self, keyword: Keyword) -> Result<Option<&'a str>, Fault<'a>> {
@@ -177,7 +177,7 @@ pub(super) fn wrong<'a>(value: &'a Value, keyword: Keyword, expected: &str) -> F
 
 #[cfg(test)]
 mod tests {
-    use crate::error::Kind;
+    use crate::error::ErrorKind;
     use crate::schema::testing::{assert_errors, assert_invalid, loaded};
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
             (r#"{"maxLength": null}"#, "/maxLength", "not null"),
         ]);
         assert_errors(
-            Kind::Limit,
+            ErrorKind::Limit,
             &[(r#"{"maxLength": 1e99999999999}"#, "/maxLength", "exponent")],
         );
     }

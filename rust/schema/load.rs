@@ -1,21 +1,19 @@
 //! Reads a schema document into a [`Model`].
 
-use std::collections::HashMap;
-
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use serde_json::Value;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::schema::dialect::Dialect;
 use crate::schema::documents::Documents;
-use crate::schema::draft::Draft;
 use crate::schema::fault::{self, Fault};
 use crate::schema::fields::Fields;
 use crate::schema::keyword::Keyword;
 use crate::schema::model::{Keywords, Model, Schema, SchemaId};
-use crate::schema::resolver::{Place, Resolver, ResourceId, Target};
-use crate::schema::scope::{RECURSIVE, ScopeId, Scopes};
+use crate::schema::reader::{Loader, ReadingMode, SchemaReader};
+use crate::schema::resolver::{PlaceInDocument, ResourceId};
+use crate::schema::scope::ScopeId;
 use crate::schema::{applicators, array, cycles, number, object, string, values};
 
 /// How a schema is to be read.
@@ -37,7 +35,7 @@ pub(crate) fn load(text: &str, options: LoadOptions<'_>, limits: &Limits) -> Res
     load_without(&documents, options, &FxHashSet::default(), limits)
 }
 
-/// Reads a schema of these documents without the constraints that stand at some places; see
+/// Reads a schema of these documents without the demands that stand at some places; see
 /// [`constraints`](crate::schema::constraints).
 pub(super) fn load_without(
     documents: &Documents<'_>,
@@ -78,7 +76,7 @@ pub(super) fn read<'a>(
     left_out: &'a FxHashSet<*const Value>,
     limits: &'a Limits,
 ) -> Result<Loader<'a>, Fault<'a>> {
-    let mut way = Way {
+    let mut way = ReadingMode {
         undeclared: Dialect::UNDECLARED,
         scoped: false,
     };
@@ -107,62 +105,7 @@ pub(super) fn read<'a>(
     }
 }
 
-#[derive(Clone, Copy)]
-struct Way {
-    /// The dialect if none is declared.
-    undeclared: Dialect,
-    /// Whether a schema is read for each dynamic scope in which it is met. Without dynamic
-    /// references, which most documents do not have, there is no telling the scopes apart.
-    scoped: bool,
-}
-
-pub(super) struct Loader<'a> {
-    pub(super) limits: &'a Limits,
-    strict: bool,
-    /// Places whose constraints are left out.
-    pub(super) left_out: &'a FxHashSet<*const Value>,
-    resolver: Resolver<'a>,
-    /// `None` if scopes do not matter.
-    scopes: Option<Scopes<'a>>,
-    needs_scopes: bool,
-    /// The place of each schema, by id. Those beyond `schemas` are still to be read: a queue instead
-    /// of recursion, so that no chain of references exhausts the stack.
-    places: Vec<(Place<'a>, ScopeId)>,
-    pub(super) schemas: Vec<Schema>,
-    ids: FxHashMap<(*const Value, ScopeId), SchemaId>,
-    // Strings of a document are hashed with random keys here, so that no document makes them collide.
-    targets: HashMap<(ResourceId, &'a str), Target<'a>>,
-    warnings: Vec<Fault<'a>>,
-}
-
 impl<'a> Loader<'a> {
-    fn new(
-        documents: &'a Documents<'a>,
-        way: Way,
-        strict: bool,
-        left_out: &'a FxHashSet<*const Value>,
-        limits: &'a Limits,
-    ) -> Self {
-        Loader {
-            limits,
-            strict,
-            left_out,
-            resolver: Resolver::new(documents, way.undeclared, limits.source_bytes),
-            scopes: way.scoped.then(|| Scopes::new(limits.schema_nodes)),
-            needs_scopes: false,
-            places: Vec::new(),
-            schemas: Vec::new(),
-            ids: FxHashMap::default(),
-            targets: HashMap::new(),
-            warnings: Vec::new(),
-        }
-    }
-
-    /// The part of a document that a schema is.
-    pub(super) fn value(&self, id: SchemaId) -> &'a Value {
-        self.places[id.0 as usize].0.0
-    }
-
     fn run(&mut self) -> Result<(), Fault<'a>> {
         let root = self.resolver.root(ResourceId::DOCUMENT);
         let scope = self.enter(ScopeId::default(), ResourceId::DOCUMENT, root)?;
@@ -172,7 +115,7 @@ impl<'a> Loader<'a> {
             self.schemas.push(schema);
             for fault in std::mem::take(&mut self.resolver.told) {
                 match fault.kind {
-                    Kind::Unsupported => self.unsupported(fault)?,
+                    ErrorKind::Unsupported => self.unsupported(fault)?,
                     _ => self.warnings.push(fault),
                 }
             }
@@ -183,38 +126,11 @@ impl<'a> Loader<'a> {
         cycles::check(&self.schemas, |id| self.places[id.0 as usize].0.0)
     }
 
-    /// The schema at a place that is met in a scope, to be read later if it is new.
-    fn schema(&mut self, place: Place<'a>, scope: ScopeId) -> Result<SchemaId, Fault<'a>> {
-        let next = SchemaId(self.places.len() as u32);
-        let id = *self.ids.entry((place.0, scope)).or_insert(next);
-        if id == next {
-            if self.places.len() >= self.limits.schema_nodes {
-                let message = format!("there are more than {} schemas", self.limits.schema_nodes);
-                return Err(Fault::new(Kind::Limit, place.0, message));
-            }
-            self.places.push((place, scope));
-        }
-        Ok(id)
-    }
-
-    /// The scope after a resource is entered by the value `at`.
-    fn enter(
+    fn read(
         &mut self,
+        (value, around): PlaceInDocument<'a>,
         scope: ScopeId,
-        resource: ResourceId,
-        at: &'a Value,
-    ) -> Result<ScopeId, Fault<'a>> {
-        let Some(scopes) = &mut self.scopes else {
-            return Ok(scope);
-        };
-        let names = self.resolver.dynamic_names(resource);
-        scopes.enter(scope, resource, names).ok_or_else(|| {
-            let message = "there are too many ways to enter resources with dynamic anchors";
-            Fault::new(Kind::Limit, at, message)
-        })
-    }
-
-    fn read(&mut self, (value, around): Place<'a>, scope: ScopeId) -> Result<Schema, Fault<'a>> {
+    ) -> Result<Schema, Fault<'a>> {
         let object = match value {
             Value::Bool(verdict) => {
                 let is_left_out = self.left_out.contains(&std::ptr::from_ref(value));
@@ -243,7 +159,7 @@ impl<'a> Loader<'a> {
             }
         }
         fields.leave_out(self.left_out);
-        let mut reader = Reader {
+        let mut reader = SchemaReader {
             loader: self,
             fields,
             dialect,
@@ -282,107 +198,6 @@ impl<'a> Loader<'a> {
         let checked = self.resolver.check();
         checked.map_err(|(kind, message)| Fault::new(kind, at.unwrap_or(value), message))?;
         Ok(resource)
-    }
-
-    /// What is not supported: an error if strict, else a warning.
-    fn unsupported(&mut self, fault: Fault<'a>) -> Result<(), Fault<'a>> {
-        if self.strict {
-            return Err(fault);
-        }
-        self.warnings.push(fault);
-        Ok(())
-    }
-}
-
-/// One schema object being read.
-pub(super) struct Reader<'l, 'a> {
-    pub(super) loader: &'l mut Loader<'a>,
-    pub(super) fields: Fields<'a>,
-    dialect: Dialect,
-    /// The resource that relative references in it start from.
-    resource: ResourceId,
-    scope: ScopeId,
-}
-
-impl<'a> Reader<'_, 'a> {
-    pub(super) fn draft(&self) -> Option<Draft> {
-        self.dialect.draft
-    }
-
-    /// A schema inside this one.
-    pub(super) fn schema(&mut self, value: &'a Value) -> Result<SchemaId, Fault<'a>> {
-        self.loader.schema((value, self.resource), self.scope)
-    }
-
-    /// The schema that a keyword holds.
-    pub(super) fn inner(&mut self, keyword: Keyword) -> Result<Option<SchemaId>, Fault<'a>> {
-        let value = self.fields.get(keyword);
-        value.map(|value| self.schema(value)).transpose()
-    }
-
-    pub(super) fn schemas(&mut self, values: &'a [Value]) -> Result<Vec<SchemaId>, Fault<'a>> {
-        values.iter().map(|value| self.schema(value)).collect()
-    }
-
-    /// The schema that the reference in `keyword` leads to.
-    pub(super) fn referred(&mut self, keyword: Keyword) -> Result<Option<SchemaId>, Fault<'a>> {
-        let reference = self.fields.string(keyword)?;
-        let Some((at, reference)) = self.fields.get(keyword).zip(reference) else {
-            return Ok(None);
-        };
-        let target = self.target(keyword, reference, at)?;
-        let mut place = target.place;
-        let dynamic = target.dynamic.filter(|&name| match keyword {
-            Keyword::DynamicRef => name != RECURSIVE,
-            Keyword::RecursiveRef => name == RECURSIVE,
-            _ => false,
-        });
-        if let Some(name) = dynamic {
-            self.loader.needs_scopes = self.loader.scopes.is_none();
-            let scopes = self.loader.scopes.as_ref();
-            if let Some(outermost) = scopes.and_then(|scopes| scopes.outermost(self.scope, name)) {
-                place = self.loader.resolver.dynamic_place(outermost, name);
-            }
-        }
-        let mut scope = self.scope;
-        if self.loader.scopes.is_some() {
-            // A pointer may end at the root of another resource: only that one is entered.
-            let entered = self.loader.resolver.resource_of(place.0, place.1);
-            scope = self.loader.enter(scope, entered, at)?;
-        }
-        self.loader.schema(place, scope).map(Some)
-    }
-
-    fn target(
-        &mut self,
-        keyword: Keyword,
-        reference: &'a str,
-        at: &'a Value,
-    ) -> Result<Target<'a>, Fault<'a>> {
-        let key = (self.resource, reference);
-        if let Some(&target) = self.loader.targets.get(&key) {
-            return Ok(target);
-        }
-        let resolver = &mut self.loader.resolver;
-        let target = resolver.resolve(keyword, reference, self.resource);
-        let target = target.map_err(|(kind, message)| Fault::new(kind, at, message))?;
-        self.loader.targets.insert(key, target);
-        Ok(target)
-    }
-
-    /// Leaves out what is not supported, or fails, as the options say.
-    pub(super) fn unsupported(
-        &mut self,
-        at: &'a Value,
-        message: impl Into<String>,
-    ) -> Result<(), Fault<'a>> {
-        self.loader
-            .unsupported(Fault::new(Kind::Unsupported, at, message))
-    }
-
-    /// Tells what is not honoured although nothing is wrong.
-    pub(super) fn warn(&mut self, at: &'a Value, message: String) {
-        self.loader.warnings.push(Fault::schema(at, message));
     }
 }
 

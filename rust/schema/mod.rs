@@ -23,6 +23,7 @@ mod misspelt;
 pub(crate) mod model;
 mod number;
 mod object;
+mod reader;
 mod resolver;
 mod scope;
 mod string;

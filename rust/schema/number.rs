@@ -5,14 +5,14 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::decimal::Decimal;
-use crate::error::Kind;
+use crate::error::ErrorKind;
 use crate::schema::fault::Fault;
 use crate::schema::fields::wrong;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::NumberKeywords;
+use crate::schema::reader::SchemaReader;
 
-pub(super) fn read<'a>(reader: &Reader<'_, 'a>) -> Result<NumberKeywords, Fault<'a>> {
+pub(super) fn read<'a>(reader: &SchemaReader<'_, 'a>) -> Result<NumberKeywords, Fault<'a>> {
     use Keyword::{ExclusiveMaximum, ExclusiveMinimum, Maximum, Minimum, MultipleOf};
     const ALL: [Keyword; 5] = [
         Minimum,
@@ -42,7 +42,7 @@ pub(super) fn read<'a>(reader: &Reader<'_, 'a>) -> Result<NumberKeywords, Fault<
 /// The tighter of a bound and its exclusive form. In draft 4 that form is a boolean, which excludes
 /// the bound itself; it is unmistakable, so all drafts read both forms.
 fn bound<'a>(
-    reader: &Reader<'_, 'a>,
+    reader: &SchemaReader<'_, 'a>,
     inclusive: Keyword,
     exclusive: Keyword,
     tighter: Ordering,
@@ -58,13 +58,16 @@ fn bound<'a>(
     })
 }
 
-fn decimal<'a>(reader: &Reader<'_, 'a>, keyword: Keyword) -> Result<Option<Decimal>, Fault<'a>> {
+fn decimal<'a>(
+    reader: &SchemaReader<'_, 'a>,
+    keyword: Keyword,
+) -> Result<Option<Decimal>, Fault<'a>> {
     let decimal = reader.fields.decimal(keyword)?;
     let cap = reader.loader.limits.number_digits;
     match (reader.fields.get(keyword), &decimal) {
         (Some(value), Some(number)) if number.plain(cap).is_none() => {
             let message = format!("`{}` has more than {cap} digits", keyword.name());
-            Err(Fault::new(Kind::Limit, value, message))
+            Err(Fault::new(ErrorKind::Limit, value, message))
         }
         _ => Ok(decimal),
     }
@@ -170,7 +173,7 @@ mod tests {
     fn numbers_are_capped() {
         let long = format!(r#"{{"maximum": {}}}"#, "9".repeat(1001));
         assert_errors(
-            Kind::Limit,
+            ErrorKind::Limit,
             &[
                 (&long, "/maximum", "1000 digits"),
                 (r#"{"minimum": 1e1000000}"#, "/minimum", "1000 digits"),

@@ -9,8 +9,8 @@ use crate::regex::Ast;
 use crate::schema::fault::Fault;
 use crate::schema::fields::wrong;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::{ObjectKeywords, SchemaId};
+use crate::schema::reader::SchemaReader;
 use crate::schema::string;
 
 const KEYWORDS: [Keyword; 10] = {
@@ -29,7 +29,7 @@ const KEYWORDS: [Keyword; 10] = {
     ]
 };
 
-pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<ObjectKeywords, Fault<'a>> {
+pub(super) fn read<'a>(reader: &mut SchemaReader<'_, 'a>) -> Result<ObjectKeywords, Fault<'a>> {
     use Keyword::*;
     if !reader.fields.has_any(&KEYWORDS) {
         return Ok(ObjectKeywords::default());
@@ -50,7 +50,7 @@ pub(super) fn read<'a>(reader: &mut Reader<'_, 'a>) -> Result<ObjectKeywords, Fa
     })
 }
 
-fn properties<'a>(reader: &mut Reader<'_, 'a>) -> Result<Vec<(String, SchemaId)>, Fault<'a>> {
+fn properties<'a>(reader: &mut SchemaReader<'_, 'a>) -> Result<Vec<(String, SchemaId)>, Fault<'a>> {
     let Some(properties) = reader.fields.object(Keyword::Properties)? else {
         return Ok(Vec::new());
     };
@@ -58,7 +58,7 @@ fn properties<'a>(reader: &mut Reader<'_, 'a>) -> Result<Vec<(String, SchemaId)>
     properties.iter().map(read).collect()
 }
 
-fn patterns<'a>(reader: &mut Reader<'_, 'a>) -> Result<Vec<(Ast, SchemaId)>, Fault<'a>> {
+fn patterns<'a>(reader: &mut SchemaReader<'_, 'a>) -> Result<Vec<(Ast, SchemaId)>, Fault<'a>> {
     static ANYTHING: Value = Value::Bool(true);
     let keyword = Keyword::PatternProperties;
     let mut patterns = Vec::new();
@@ -78,7 +78,7 @@ fn patterns<'a>(reader: &mut Reader<'_, 'a>) -> Result<Vec<(Ast, SchemaId)>, Fau
 
 /// `dependentRequired`, and the form of `dependencies` that lists names.
 fn dependent_required<'a>(
-    reader: &Reader<'_, 'a>,
+    reader: &SchemaReader<'_, 'a>,
 ) -> Result<Vec<(String, Vec<String>)>, Fault<'a>> {
     let mut dependent = Vec::new();
     for keyword in [Keyword::Dependencies, Keyword::DependentRequired] {
@@ -111,7 +111,7 @@ fn names(listed: &[Value], keyword: Keyword) -> Result<Vec<String>, Fault<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::error::Kind;
+    use crate::error::ErrorKind;
     use crate::limits::Limits;
     use crate::schema::model::Schema;
     use crate::schema::testing::{assert_errors, assert_invalid, leniently, loaded};
@@ -179,7 +179,7 @@ mod tests {
     fn a_pattern_that_is_left_out_may_hold_for_any_name() {
         let text = r#"{"patternProperties": {"(a)\\1": 5}, "additionalProperties": false}"#;
         assert_errors(
-            Kind::Unsupported,
+            ErrorKind::Unsupported,
             &[(text, "/patternProperties/(a)\\1", "`patternProperties`")],
         );
         let model = leniently(text);

@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
-use crate::error::Kind;
+use crate::error::ErrorKind;
 use crate::schema::dialect::Dialect;
 use crate::schema::documents::{Documents, without_fragment};
 use crate::schema::draft::Draft;
 use crate::schema::fault::Fault;
 use crate::schema::keyword::{Holds, Keyword};
-use crate::schema::scope::RECURSIVE;
 use crate::schema::uri;
+
+/// The name by which a resource with `"$recursiveAnchor": true` is bound; no anchor has it.
+pub(super) const RECURSIVE: &str = "";
 
 /// A schema resource: a document, or a schema in one with an `$id` of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,12 +34,12 @@ struct Resource<'a> {
 }
 
 /// A value and the resource that it lies in, by the values around it.
-pub(super) type Place<'a> = (&'a Value, ResourceId);
+pub(super) type PlaceInDocument<'a> = (&'a Value, ResourceId);
 
 /// What a reference leads to.
 #[derive(Clone, Copy)]
-pub(super) struct Target<'a> {
-    pub(super) place: Place<'a>,
+pub(super) struct ReferenceTarget<'a> {
+    pub(super) place: PlaceInDocument<'a>,
     /// The dynamic anchor that it names, if it does. Then the dynamic scope may say otherwise.
     pub(super) dynamic: Option<&'a str>,
 }
@@ -48,7 +50,7 @@ pub(super) struct Resolver<'a> {
     by_root: FxHashMap<*const Value, ResourceId>,
     /// The documents in use, and the rest filled by `scan`. The first of equal names counts.
     by_uri: HashMap<String, ResourceId>,
-    anchors: HashMap<(ResourceId, &'a str), Target<'a>>,
+    anchors: HashMap<(ResourceId, &'a str), ReferenceTarget<'a>>,
     /// The documents in use. Most documents refer by JSON pointer only, and need no search for
     /// names: the first `scanned` of these have been searched.
     used: Vec<ResourceId>,
@@ -139,7 +141,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The place of a dynamic anchor that a resource has.
-    pub(super) fn dynamic_place(&self, id: ResourceId, name: &'a str) -> Place<'a> {
+    pub(super) fn dynamic_place(&self, id: ResourceId, name: &'a str) -> PlaceInDocument<'a> {
         match self.anchors.get(&(id, name)) {
             Some(target) => target.place,
             // Not the anchor of a name, but `$recursiveAnchor`.
@@ -185,10 +187,10 @@ impl<'a> Resolver<'a> {
     }
 
     /// Fails once the cap on URIs is reached.
-    pub(super) fn check(&self) -> Result<(), (Kind, String)> {
+    pub(super) fn check(&self) -> Result<(), (ErrorKind, String)> {
         if self.uris_too_long {
             return Err((
-                Kind::Limit,
+                ErrorKind::Limit,
                 "the URIs of all `$id` are too long together".to_owned(),
             ));
         }
@@ -202,23 +204,30 @@ impl<'a> Resolver<'a> {
         keyword: Keyword,
         reference: &str,
         from: ResourceId,
-    ) -> Result<Target<'a>, (Kind, String)> {
+    ) -> Result<ReferenceTarget<'a>, (ErrorKind, String)> {
         let target = self.target_of(reference, from);
         self.check()?;
         self.has_failed |= target.is_err();
         target.map_err(|reason| {
             let name = keyword.name();
-            (Kind::Schema, format!("`{name}` {reference:?} {reason}"))
+            (
+                ErrorKind::Schema,
+                format!("`{name}` {reference:?} {reason}"),
+            )
         })
     }
 
-    fn target_of(&mut self, reference: &str, from: ResourceId) -> Result<Target<'a>, String> {
+    fn target_of(
+        &mut self,
+        reference: &str,
+        from: ResourceId,
+    ) -> Result<ReferenceTarget<'a>, String> {
         let (uri, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         let resource = self.resource_named(uri, from)?;
         let fragment = uri::percent_decode(fragment).ok_or("is malformed after the `#`")?;
         if fragment.is_empty() {
             let Resource { root, dialect, .. } = *self.get(resource);
-            return Ok(Target {
+            return Ok(ReferenceTarget {
                 place: (root, resource),
                 dynamic: is_recursive(root, dialect).then_some(RECURSIVE),
             });
@@ -226,7 +235,7 @@ impl<'a> Resolver<'a> {
         if let Some(pointer) = fragment.strip_prefix('/') {
             let place = self.walk(pointer, resource);
             let place = place.ok_or_else(|| "leads to nothing in this document".to_owned())?;
-            return Ok(Target {
+            return Ok(ReferenceTarget {
                 place,
                 dynamic: None,
             });
@@ -265,7 +274,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Follows a JSON pointer, given without the `/` it starts with.
-    fn walk(&mut self, pointer: &str, resource: ResourceId) -> Option<Place<'a>> {
+    fn walk(&mut self, pointer: &str, resource: ResourceId) -> Option<PlaceInDocument<'a>> {
         let (mut value, mut resource) = (self.root(resource), resource);
         let mut holds = Holds::Schema;
         for token in pointer.split('/') {
@@ -332,7 +341,7 @@ impl<'a> Resolver<'a> {
         let dynamic = named(Keyword::DynamicAnchor);
         let names = [old.map(|(_, name)| name), named(Keyword::Anchor), dynamic];
         for name in names.into_iter().flatten().filter(|name| !name.is_empty()) {
-            let target = Target {
+            let target = ReferenceTarget {
                 place: (schema, around),
                 dynamic: dynamic.filter(|&other| other == name),
             };

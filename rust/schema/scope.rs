@@ -10,9 +10,6 @@ use crate::schema::resolver::ResourceId;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct ScopeId(u32);
 
-/// The name by which a resource with `"$recursiveAnchor": true` is bound; no anchor has it.
-pub(super) const RECURSIVE: &str = "";
-
 /// Sorted by name.
 type Bindings<'a> = Box<[(&'a str, ResourceId)]>;
 

@@ -2,18 +2,18 @@
 
 use serde_json::Value;
 
-use crate::error::Kind;
+use crate::error::ErrorKind;
 use crate::format::Format;
 use crate::regex;
 use crate::schema::draft::Draft;
 use crate::schema::fault::Fault;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::{StringKeywords, TypeSet};
+use crate::schema::reader::SchemaReader;
 
 /// Reads a schema whose `type` is `types`.
 pub(super) fn read<'a>(
-    reader: &mut Reader<'_, 'a>,
+    reader: &mut SchemaReader<'_, 'a>,
     types: Option<TypeSet>,
 ) -> Result<StringKeywords, Fault<'a>> {
     use Keyword::{MaxLength, MinLength, Pattern};
@@ -38,7 +38,7 @@ pub(super) fn read<'a>(
 
 /// A pattern that `keyword` has at `at`; `None` if it is not supported and left out.
 pub(super) fn pattern<'a>(
-    reader: &mut Reader<'_, 'a>,
+    reader: &mut SchemaReader<'_, 'a>,
     keyword: Keyword,
     text: &str,
     at: &'a Value,
@@ -55,15 +55,15 @@ pub(super) fn pattern<'a>(
         };
     }
     match error.kind() {
-        Kind::Unsupported => reader.unsupported(at, message).map(|()| None),
-        Kind::Limit => Err(Fault::new(Kind::Limit, at, message)),
+        ErrorKind::Unsupported => reader.unsupported(at, message).map(|()| None),
+        ErrorKind::Limit => Err(Fault::new(ErrorKind::Limit, at, message)),
         _ => Err(Fault::schema(at, message)),
     }
 }
 
 /// The format, if it is one that is asserted. All others are annotations, by the specification.
 fn format<'a>(
-    reader: &mut Reader<'_, 'a>,
+    reader: &mut SchemaReader<'_, 'a>,
     types: Option<TypeSet>,
 ) -> Result<Option<Format>, Fault<'a>> {
     let name = reader.fields.string(Keyword::Format)?;
@@ -88,7 +88,7 @@ fn format<'a>(
 
 #[cfg(test)]
 mod tests {
-    use crate::error::Kind;
+    use crate::error::ErrorKind;
     use crate::schema::testing::{assert_errors, assert_invalid, leniently, loaded};
 
     #[test]
@@ -131,9 +131,12 @@ mod tests {
             ),
             (r#"{"pattern": ["a"]}"#, "/pattern", "must be a string"),
         ]);
-        assert_errors(Kind::Limit, &[(&deep, "/pattern", "`pattern`")]);
+        assert_errors(ErrorKind::Limit, &[(&deep, "/pattern", "`pattern`")]);
         let unsupported = r#"{"pattern": "(a)\\1"}"#;
-        assert_errors(Kind::Unsupported, &[(unsupported, "/pattern", "reference")]);
+        assert_errors(
+            ErrorKind::Unsupported,
+            &[(unsupported, "/pattern", "reference")],
+        );
         let model = leniently(unsupported);
         assert!(model.top().string.pattern.is_none());
         assert_eq!(model.warnings[0].0, "/pattern");

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::schema::keyword::{Holds, Keyword};
 use crate::schema::load::{LoadOptions, load};
@@ -70,7 +70,7 @@ impl Model {
 }
 
 /// Asserts that each schema fails with the kind, at the pointer, with the part in its message.
-pub(super) fn assert_errors(kind: Kind, cases: &[(&str, &str, &str)]) {
+pub(super) fn assert_errors(kind: ErrorKind, cases: &[(&str, &str, &str)]) {
     for (text, pointer, part) in cases {
         let error = error(text);
         assert_eq!(
@@ -82,9 +82,9 @@ pub(super) fn assert_errors(kind: Kind, cases: &[(&str, &str, &str)]) {
     }
 }
 
-/// Asserts that each schema is an error of [`Kind::Schema`].
+/// Asserts that each schema is an error of [`ErrorKind::Schema`].
 pub(super) fn assert_invalid(cases: &[(&str, &str, &str)]) {
-    assert_errors(Kind::Schema, cases);
+    assert_errors(ErrorKind::Schema, cases);
 }
 
 /// The URI of another document that [`documents`] refer to.

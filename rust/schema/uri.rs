@@ -1,14 +1,14 @@
 //! URI references, resolved as RFC 3986 says.
 
 /// The parts of a URI reference without fragment.
-struct Parts<'a> {
+struct UriParts<'a> {
     scheme: Option<&'a str>,
     authority: Option<&'a str>,
     path: &'a str,
     query: Option<&'a str>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> UriParts<'a> {
     fn of(uri: &'a str) -> Self {
         let (rest, query) = match uri.split_once('?') {
             Some((rest, query)) => (rest, Some(query)),
@@ -30,7 +30,7 @@ impl<'a> Parts<'a> {
             }
             None => (None, rest),
         };
-        Parts {
+        UriParts {
             scheme,
             authority,
             path,
@@ -65,7 +65,7 @@ impl<'a> Parts<'a> {
 
 /// `reference` as seen from `base`; neither has a fragment. An empty base leaves it as it is.
 pub(super) fn resolve(base: &str, reference: &str) -> String {
-    let (base, mut target) = (Parts::of(base), Parts::of(reference));
+    let (base, mut target) = (UriParts::of(base), UriParts::of(reference));
     if target.scheme.is_some() {
         return target.write(&without_dots(target.path));
     }

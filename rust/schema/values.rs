@@ -7,11 +7,11 @@ use crate::schema::equality;
 use crate::schema::fault::Fault;
 use crate::schema::fields::wrong;
 use crate::schema::keyword::Keyword;
-use crate::schema::load::Reader;
 use crate::schema::model::TypeSet;
+use crate::schema::reader::SchemaReader;
 
 /// The types that are allowed; `None` if all are.
-pub(super) fn types<'a>(reader: &Reader<'_, 'a>) -> Result<Option<TypeSet>, Fault<'a>> {
+pub(super) fn types<'a>(reader: &SchemaReader<'_, 'a>) -> Result<Option<TypeSet>, Fault<'a>> {
     let Some(value) = reader.fields.get(Keyword::Type) else {
         return Ok(None);
     };
@@ -47,7 +47,7 @@ fn named(value: &Value, draft: Option<Draft>) -> Result<TypeSet, Fault<'_>> {
 }
 
 /// The values that are allowed, if they are listed.
-pub(super) fn values<'a>(reader: &Reader<'_, 'a>) -> Result<Option<Vec<Value>>, Fault<'a>> {
+pub(super) fn values<'a>(reader: &SchemaReader<'_, 'a>) -> Result<Option<Vec<Value>>, Fault<'a>> {
     let listed = reader.fields.array(Keyword::Enum)?;
     Ok(match (listed, reader.fields.get(Keyword::Const)) {
         (None, None) => None,

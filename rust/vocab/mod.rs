@@ -1,20 +1,20 @@
 //! A model's vocabulary: what each token spells, which tokens end a text, and their prefix trie.
 
-pub(crate) mod local;
-mod plain;
+mod plain_texts;
 mod spaces;
+pub(crate) mod string_mask;
 pub(crate) mod strings;
 mod trie;
 
 use std::sync::OnceLock;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::spelling::JsonSpelling;
 
-use local::LocalCache;
-use plain::Plain;
+use plain_texts::PlainTexts;
 pub(crate) use spaces::SPACES;
 use spaces::Spaces;
+use string_mask::SharedMasks;
 use strings::Strings;
 pub(crate) use trie::Trie;
 
@@ -37,8 +37,8 @@ pub struct Vocabulary {
     /// By whether all spellings are meant.
     strings: [OnceLock<Strings>; 2],
     spaces: Spaces,
-    plain: Plain,
-    locals: LocalCache,
+    plain: PlainTexts,
+    shared_masks: SharedMasks,
 }
 
 impl Vocabulary {
@@ -61,7 +61,7 @@ impl Vocabulary {
         stop_token_ids: &[u32],
         special_token_ids: &[u32],
     ) -> Result<Self, Error> {
-        let refuse = |message: String| Err(Error::new(Kind::Vocabulary, message));
+        let refuse = |message: String| Err(Error::new(ErrorKind::Vocabulary, message));
         for (what, ids) in [("stop", stop_token_ids), ("special", special_token_ids)] {
             if let Some(id) = ids.iter().find(|&&id| id as usize >= tokens.len()) {
                 return refuse(format!(
@@ -121,7 +121,7 @@ impl Vocabulary {
         text.sort_by_key(|id| fallback.contains(id));
         let trie = Trie::new(text, token);
         let spaces = Spaces::new(trie.all(), token);
-        let plain = Plain::new(&trie);
+        let plain = PlainTexts::new(&trie);
         let vocabulary = Vocabulary {
             is_text: is_text.into(),
             stop: sorted(stop_token_ids),
@@ -133,7 +133,7 @@ impl Vocabulary {
             strings: Default::default(),
             spaces,
             plain,
-            locals: LocalCache::default(),
+            shared_masks: SharedMasks::default(),
             bytes,
             starts,
         };
@@ -189,8 +189,8 @@ impl Vocabulary {
     }
 
     /// What tokens do inside JSON strings, as far as it has been asked for.
-    pub(crate) fn locals(&self) -> &LocalCache {
-        &self.locals
+    pub(crate) fn shared_masks(&self) -> &SharedMasks {
+        &self.shared_masks
     }
 
     /// The tokens that begin with whitespace.
@@ -208,7 +208,7 @@ impl Vocabulary {
     }
 
     /// The characters below each node of the trie.
-    pub(crate) fn plain(&self) -> &Plain {
+    pub(crate) fn plain(&self) -> &PlainTexts {
         &self.plain
     }
 

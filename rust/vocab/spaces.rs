@@ -23,7 +23,7 @@ pub(crate) struct Spaced {
     pub(crate) token: u32,
     /// Bytes of whitespace.
     pub(crate) before: u16,
-    /// The same, as far as runs of whitespace are told apart.
+    /// What tokens begin with, as far as runs of whitespace are told apart.
     pub(crate) length: u8,
 }
 

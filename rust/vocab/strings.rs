@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::json::spelling::{Partial, Taken};
-use crate::regex::sketch::Sketch;
-use crate::spelling::JsonSpelling;
+use crate::regex::char_blocks::CharBlocks;
+use crate::spelling::{Decoded, JsonSpelling, Partial};
 use crate::vocab::Trie;
-use crate::vocab::local::{Exit, Exits, Groups};
+use crate::vocab::string_mask::{ClosingToken, ClosingTokens, Groups};
 use crate::work;
 
 /// The tokens inside strings, as read from between two characters.
@@ -25,8 +24,8 @@ pub(crate) struct Strings {
     /// The characters that the tokens of each group add.
     pub(crate) characters: Box<[u16]>,
     /// Those that hold the closing quote.
-    pub(crate) exits: Arc<Exits>,
-    /// Indices of exits, by their characters before the quote.
+    pub(crate) exits: Arc<ClosingTokens>,
+    /// Indices of closing tokens, by their characters before the quote.
     pub(crate) before: Characters,
     /// The most characters that a token adds.
     pub(crate) longest: u32,
@@ -36,11 +35,11 @@ pub(crate) struct Strings {
 #[derive(Debug)]
 pub(crate) struct Characters {
     /// The nodes, then one that only marks the end.
-    nodes: Box<[Node]>,
+    nodes: Box<[CharacterNode]>,
     /// The nodes of first characters, and those characters, rising.
     roots: Box<[(u32, u32)]>,
     /// For each node, the characters that its subtree adds to it.
-    below: Box<[Sketch]>,
+    below: Box<[CharBlocks]>,
     /// What the texts belong to, in their order.
     items: Box<[u32]>,
     /// What has been read of a last character.
@@ -49,7 +48,7 @@ pub(crate) struct Characters {
 
 /// A node: one character, or the beginning of one, after its parent's text.
 #[derive(Clone, Copy, Debug)]
-struct Node {
+struct CharacterNode {
     /// The character; from [`BEGUN`] on, the index of a partial.
     what: u32,
     /// The first node after this one's subtree.
@@ -65,8 +64,8 @@ const BEGUN: u32 = 1 << 31;
 
 /// What a node's subtree adds to its text.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Below {
-    pub(crate) characters: Sketch,
+pub(crate) struct StringSubtree {
+    pub(crate) characters: CharBlocks,
     /// The most characters.
     pub(crate) height: u32,
     pub(crate) nodes: u32,
@@ -74,7 +73,7 @@ pub(crate) struct Below {
 
 /// What a walk of [`Characters`] finds in a node.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Found<S> {
+pub(crate) enum WalkVerdict<S> {
     /// Nothing in the subtree is wanted.
     Nothing,
     /// All of the subtree is.
@@ -104,7 +103,7 @@ impl Characters {
             })
             .collect();
         texts.sort_unstable();
-        let mut nodes: Vec<Node> = Vec::with_capacity(texts.len() * 2);
+        let mut nodes: Vec<CharacterNode> = Vec::with_capacity(texts.len() * 2);
         let mut path: Vec<u32> = Vec::new();
         let mut before: &[u32] = &[];
         for (i, (text, _)) in texts.iter().enumerate() {
@@ -114,7 +113,7 @@ impl Characters {
             }
             for (depth, &what) in text.iter().enumerate().skip(shared) {
                 path.push(nodes.len() as u32);
-                nodes.push(Node {
+                nodes.push(CharacterNode {
                     what,
                     skip: 0,
                     first: i as u32,
@@ -127,7 +126,7 @@ impl Characters {
         for node in path {
             nodes[node as usize].skip = nodes.len() as u32;
         }
-        let mut below = vec![Sketch::default(); nodes.len()];
+        let mut below = vec![CharBlocks::default(); nodes.len()];
         let mut parents: Vec<usize> = Vec::new();
         let parent_of: Vec<Option<usize>> = (0..nodes.len())
             .map(|i| {
@@ -139,11 +138,11 @@ impl Characters {
         for i in (0..nodes.len()).rev() {
             if let Some(parent) = parent_of[i] {
                 let own = match nodes[i].what.checked_sub(BEGUN) {
-                    None => Sketch::of(nodes[i].what),
+                    None => CharBlocks::of(nodes[i].what),
                     Some(partial) => {
                         let ranges = partials[partial as usize].ranges();
-                        ranges.fold(Sketch::default(), |sketch, (lo, hi)| {
-                            sketch.or(Sketch::around(lo, hi))
+                        ranges.fold(CharBlocks::default(), |blocks, (lo, hi)| {
+                            blocks.or(CharBlocks::around(lo, hi))
                         })
                     }
                 };
@@ -151,7 +150,7 @@ impl Characters {
                 nodes[parent].height = nodes[parent].height.max(nodes[i].height + 1);
             }
         }
-        nodes.push(Node {
+        nodes.push(CharacterNode {
             what: 0,
             skip: nodes.len() as u32,
             first: texts.len() as u32,
@@ -182,17 +181,17 @@ impl Characters {
     }
 
     /// The items of texts that hold some of these characters, or may.
-    pub(crate) fn holding(&self, characters: Sketch) -> Vec<u32> {
+    pub(crate) fn holding(&self, characters: CharBlocks) -> Vec<u32> {
         let mut found = Vec::new();
         let mut i = 0;
         while i + 1 < self.nodes.len() {
             work::spend(1);
             let node = self.nodes[i];
             let may_hold = match node.what.checked_sub(BEGUN) {
-                None => !Sketch::of(node.what).misses(characters),
+                None => !CharBlocks::of(node.what).misses(characters),
                 Some(partial) => {
                     let mut ranges = self.partials[partial as usize].ranges();
-                    ranges.any(|(lo, hi)| !Sketch::around(lo, hi).misses(characters))
+                    ranges.any(|(lo, hi)| !CharBlocks::around(lo, hi).misses(characters))
                 }
             };
             i = if may_hold {
@@ -221,7 +220,7 @@ impl Characters {
         &self,
         start: S,
         first: &[(u32, u32)],
-        mut step: impl FnMut(S, u32, Below) -> Found<S>,
+        mut step: impl FnMut(S, u32, StringSubtree) -> WalkVerdict<S>,
         mut begun: impl FnMut(S, Partial) -> bool,
         mut wanted: impl FnMut(u32, u32, Option<S>),
     ) {
@@ -247,18 +246,18 @@ impl Characters {
                     i += 1;
                     continue;
                 }
-                let below = Below {
+                let below = StringSubtree {
                     characters: self.below[i as usize],
                     height: u32::from(node.height),
                     nodes: node.skip - i - 1,
                 };
                 match step(state, node.what, below) {
-                    Found::Nothing => i = node.skip,
-                    Found::All => {
+                    WalkVerdict::Nothing => i = node.skip,
+                    WalkVerdict::All => {
                         wanted(node.first, end, None);
                         i = node.skip;
                     }
-                    Found::More(next) => {
+                    WalkVerdict::More(next) => {
                         let own = self.nodes[i as usize + 1].first;
                         if node.first < own {
                             wanted(node.first, own, Some(next));
@@ -288,12 +287,12 @@ impl Strings {
             let mut text = Vec::new();
             let mut taken = None;
             for (at, &byte) in bytes(token).iter().enumerate() {
-                match partial.take_json(byte, spelling) {
-                    Taken::Char(c) => {
+                match partial.decode_json(byte, spelling) {
+                    Decoded::Char(c) => {
                         text.push(c);
                         partial = Partial::Nothing;
                     }
-                    Taken::Partial(next) => partial = next,
+                    Decoded::Partial(next) => partial = next,
                     other => {
                         taken = Some((at, other));
                         break;
@@ -308,9 +307,9 @@ impl Strings {
                     }
                     texts.push((text, partial, token));
                 }
-                Some((at, Taken::Close)) => {
+                Some((at, Decoded::Close)) => {
                     let exit = exits.len() as u32;
-                    exits.push(Exit {
+                    exits.push(ClosingToken {
                         token,
                         before: at as u16,
                         characters: text.len() as u16,
@@ -325,7 +324,7 @@ impl Strings {
         };
         let mut lengths: Vec<(u16, u32)> = texts.iter().map(|t| (length(t), t.2)).collect();
         lengths.sort_unstable_by(|a, b| b.cmp(a));
-        let longest = exits.iter().map(|exit: &Exit| exit.characters);
+        let longest = exits.iter().map(|exit: &ClosingToken| exit.characters);
         let longest = longest.chain(lengths.first().map(|length| length.0)).max();
         let groups = || lengths.chunk_by(|a, b| a.0 == b.0);
         unfinished.sort_unstable();
@@ -336,7 +335,7 @@ impl Strings {
             tokens: Characters::new(texts),
             inside: inside.into(),
             unfinished: Groups::new(begun.map(|group| group.iter().map(|&(.., token)| token))),
-            exits: Arc::new(Exits::new(exits, bytes)),
+            exits: Arc::new(ClosingTokens::new(exits, bytes)),
             before: Characters::new(before),
             longest: u32::from(longest.unwrap_or(0)),
         }

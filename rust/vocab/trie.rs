@@ -5,7 +5,7 @@ use crate::work;
 
 /// A node: one byte after its parent's prefix.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Node {
+pub(crate) struct TrieNode {
     /// The first node after this one's subtree.
     pub(crate) skip: u32,
     /// Where the tokens of this prefix begin in [`Trie::tokens`]; those of the whole subtree
@@ -20,7 +20,7 @@ pub(crate) struct Node {
 #[derive(Debug)]
 pub(crate) struct Trie {
     /// The nodes, then one that only marks the end.
-    nodes: Box<[Node]>,
+    nodes: Box<[TrieNode]>,
     /// Token ids, sorted by their bytes; equal ones side by side.
     tokens: Box<[u32]>,
     /// The bytes of the longest token.
@@ -39,7 +39,7 @@ struct Children {
 }
 
 impl Children {
-    fn new(nodes: &[Node]) -> Self {
+    fn new(nodes: &[TrieNode]) -> Self {
         let end = nodes.len() as u32 - 1;
         let mut starts = Vec::with_capacity(nodes.len() + 1);
         let mut bytes = Vec::with_capacity(nodes.len());
@@ -77,7 +77,7 @@ impl Trie {
     /// comes first in `ids` stays first.
     pub(crate) fn new<'a>(mut ids: Vec<u32>, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
         ids.sort_by(|&a, &b| bytes(a).cmp(bytes(b)));
-        let mut nodes: Vec<Node> = Vec::with_capacity(ids.len() * 2);
+        let mut nodes: Vec<TrieNode> = Vec::with_capacity(ids.len() * 2);
         let mut path: Vec<u32> = Vec::new();
         let mut before: &[u8] = &[];
         for (i, &id) in ids.iter().enumerate() {
@@ -88,7 +88,7 @@ impl Trie {
             }
             for (depth, &byte) in token.iter().enumerate().skip(shared) {
                 path.push(nodes.len() as u32);
-                nodes.push(Node {
+                nodes.push(TrieNode {
                     skip: 0,
                     first: i as u32,
                     depth: depth as u16 + 1,
@@ -100,7 +100,7 @@ impl Trie {
         for node in path {
             nodes[node as usize].skip = nodes.len() as u32;
         }
-        let end = Node {
+        let end = TrieNode {
             skip: nodes.len() as u32,
             first: ids.len() as u32,
             depth: 0,
@@ -253,7 +253,7 @@ impl Trie {
         self.nodes.len() as u32 - 1
     }
 
-    pub(crate) fn node(&self, i: u32) -> Node {
+    pub(crate) fn node(&self, i: u32) -> TrieNode {
         self.nodes[i as usize]
     }
 

@@ -1,13 +1,13 @@
 //! What expressions of Lark are made of.
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::grammar::lark::pattern::{ecmascript, either_case, fold_case, looks_around};
-use crate::grammar::lark::{Context, Reader, is_name, is_terminal};
+use crate::grammar::lark::{Context, LarkReader, is_name, is_terminal};
 use crate::grammar::syntax::{Expr, ExprId, TokenName, TokenSet};
 use crate::regex;
 use crate::regex::codeset::CodeSet;
 
-impl Reader<'_> {
+impl LarkReader<'_> {
     /// An atom, if one stands here.
     pub(super) fn atom(&mut self, context: Context) -> Result<Option<ExprId>, Error> {
         let from = self.source.at;
@@ -199,7 +199,7 @@ impl Reader<'_> {
         })?;
         if looks_around(&ast) {
             let message = "anchors, word boundaries and lookarounds are not supported in terminals";
-            return Err(self.source.error_of(Kind::Grammar, at, message));
+            return Err(self.source.error_of(ErrorKind::Grammar, at, message));
         }
         let ast = if fold { fold_case(ast) } else { ast };
         Ok(self.syntax.push(Expr::Pattern {

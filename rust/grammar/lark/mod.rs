@@ -17,9 +17,9 @@ use crate::limits::Limits;
 
 /// Reads a grammar in the notation of Lark whose texts are those of the rule `start`.
 ///
-/// Errors: [`Kind::Grammar`](crate::error::Kind::Grammar), with line, column and what stands there.
+/// Errors: [`ErrorKind::Grammar`](crate::error::Kind::Grammar), with line, column and what stands there.
 pub(crate) fn read_lark(text: &str, start: &str, limits: &Limits) -> Result<Syntax, Error> {
-    let mut reader = Reader::new(text, limits)?;
+    let mut reader = LarkReader::new(text, limits)?;
     reader.read()?;
     let end = reader.source.at;
     let Some(&rule) = reader.rules.get(start) else {
@@ -41,7 +41,7 @@ pub(crate) fn read_lark(text: &str, start: &str, limits: &Limits) -> Result<Synt
     Ok(syntax)
 }
 
-struct Reader<'a> {
+struct LarkReader<'a> {
     source: Source,
     syntax: Syntax,
     rules: FxHashMap<String, RuleId>,
@@ -70,12 +70,12 @@ fn is_terminal(name: &str) -> bool {
         .starts_with(|c: char| c.is_ascii_uppercase())
 }
 
-impl<'a> Reader<'a> {
+impl<'a> LarkReader<'a> {
     fn new(text: &str, limits: &'a Limits) -> Result<Self, Error> {
         let mut syntax = Syntax::new();
         let ignores = text.contains("%ignore");
         let ignored = ignores.then(|| syntax.new_rule("ignored", None));
-        Ok(Reader {
+        Ok(LarkReader {
             source: Source::new(text, limits)?,
             syntax,
             rules: FxHashMap::default(),

@@ -16,7 +16,7 @@ const MOST: usize = 8;
 
 /// What a text was continued with.
 #[derive(Clone, Debug)]
-pub(in crate::matcher) enum Piece {
+pub(crate) enum Piece {
     Token(u32),
     Bytes(Arc<[u8]>),
 }

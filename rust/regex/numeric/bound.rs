@@ -6,6 +6,11 @@ use std::hash::{Hash, Hasher};
 use crate::intern::Interner;
 use crate::regex::numeric::interval::End;
 
+/// A number that a schema constrains has no exponent beyond this. Without a cap, "the value is at
+/// least five" is no regular language: `0.0…05e99` compares zeros with an exponent. Three digits
+/// are far more than doubles have, and cost the fewest states.
+pub(crate) const MAX_EXPONENT: i32 = 999;
+
 /// The digits of bounds.
 pub(super) type Digits = Interner<Box<[u8]>>;
 

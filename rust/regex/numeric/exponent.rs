@@ -1,12 +1,9 @@
 //! Exponents: the languages of what follows an `e`.
 
 use crate::regex::codeset::CodeSet;
-use crate::regex::node::{NodeId, Regexes, UNBOUNDED};
-
-/// A number that a schema constrains has no exponent beyond this. Without a cap, "the value is at
-/// least five" is no regular language: `0.0…05e99` compares zeros with an exponent. Three digits
-/// are far more than doubles have, and cost the fewest states.
-pub(crate) const MAX_EXPONENT: i32 = 999;
+use crate::regex::node::{NodeId, UNBOUNDED};
+use crate::regex::numeric::bound::MAX_EXPONENT;
+use crate::regex::regexes::Regexes;
 
 /// The digits of [`MAX_EXPONENT`].
 const DIGITS: u32 = 3;

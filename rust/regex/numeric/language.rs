@@ -1,53 +1,20 @@
 //! Sets of numbers and states of reading them, as nodes among other languages.
 
 use crate::decimal::Decimal;
-use crate::intern::Interner;
-use crate::regex::node::{Node, NodeId, Regexes};
-use crate::regex::numeric::among;
-use crate::regex::numeric::bound::Digits;
+use crate::regex::node::{Node, NodeId};
+use crate::regex::numeric::divisibility::Divisibility;
 use crate::regex::numeric::divisor::Divisor;
-use crate::regex::numeric::exponent;
-use crate::regex::numeric::how::How;
 use crate::regex::numeric::interval::Interval;
-use crate::regex::numeric::reading::Reading;
-use crate::regex::numeric::set::{Clause, Set};
+use crate::regex::numeric::number_list::{FEW, ListedNumber, NEAR, NumberList};
+use crate::regex::numeric::reading::{Phase, Reading};
+use crate::regex::numeric::set::{NumberClause, Set};
+use crate::regex::numeric::{exponent, number_list};
 use crate::regex::pieces::{self, Piece};
+use crate::regex::regexes::Regexes;
 use crate::spelling::JsonSpelling;
 
 /// So many single numbers are excluded apart from the set that they are excluded from.
 const APART: u64 = 16;
-
-/// What the nodes of numbers refer to.
-#[derive(Debug)]
-pub(crate) struct Store {
-    sets: Interner<Set>,
-    pub(super) digits: Digits,
-    pub(super) values: Interner<Decimal>,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Store {
-            sets: Interner::new(),
-            digits: Digits::new(),
-            values: Interner::new(),
-        }
-    }
-}
-
-impl Store {
-    pub(super) fn intern(&self, set: Set) -> u32 {
-        self.sets.intern(set)
-    }
-
-    pub(crate) fn set(&self, id: u32) -> &Set {
-        self.sets.get(id)
-    }
-
-    pub(crate) fn digits(&self) -> &Digits {
-        &self.digits
-    }
-}
 
 impl Regexes {
     /// The numbers of a set.
@@ -70,18 +37,19 @@ impl Regexes {
         let digits = self.numeric().digits();
         let mut out = Vec::new();
         for clause in &self.numeric().set(set).clauses {
-            let are_free = clause.how == How::default();
-            let is_near =
-                |interval: &&Interval| are_free && interval.value().is_some_and(among::is_near);
+            let are_free = clause.divisibility == Divisibility::default();
+            let is_near = |interval: &&Interval| {
+                are_free && interval.value().is_some_and(number_list::is_near)
+            };
             let (near, others): (Vec<&Interval>, Vec<&Interval>) =
                 clause.intervals.iter().partition(is_near);
             let near = near.into_iter().filter_map(Interval::value);
-            out.push(self.among(near.filter(|value| value.negative == negative)));
+            out.push(self.number_list(near.filter(|value| value.negative == negative)));
             for interval in others {
                 let start = if negative {
-                    Reading::start(&clause.how, &interval.negated(), digits)
+                    Reading::start(&clause.divisibility, &interval.negated(), digits)
                 } else {
-                    Reading::start(&clause.how, interval, digits)
+                    Reading::start(&clause.divisibility, interval, digits)
                 };
                 out.push(self.reading(start));
             }
@@ -216,7 +184,8 @@ impl Regexes {
     /// The same numbers written without fraction and exponent, if all of a set are whole.
     pub(crate) fn written_plainly(&self, id: NodeId) -> Option<NodeId> {
         let clauses = &self.set_of(id)?.clauses;
-        let is_whole = |clause: &Clause| clause.how.divisor.as_ref() == Some(&Divisor::ONE);
+        let is_whole =
+            |clause: &NumberClause| clause.divisibility.divisor.as_ref() == Some(&Divisor::ONE);
         let plain = self.numbers(Set::plain_integers());
         clauses
             .iter()
@@ -229,5 +198,60 @@ impl Regexes {
             Node::Numbers(set) => Some(self.numeric().set(set)),
             _ => None,
         }
+    }
+}
+
+impl Regexes {
+    /// The state before the digits of near numbers of one sign.
+    pub(super) fn number_list<'a>(&self, values: impl Iterator<Item = &'a Decimal>) -> NodeId {
+        let store = self.numeric().digits();
+        let points = values.map(|value| ListedNumber {
+            digits: store.intern(value.digits.as_slice().into()),
+            gap: value.point() as i32,
+        });
+        self.make_number_list(NumberList {
+            points: points.collect(),
+            phase: Phase::Start,
+            leading: true,
+            matched: 0,
+        })
+    }
+
+    fn make_number_list(&self, number_list: NumberList) -> NodeId {
+        let is_far = |point: &ListedNumber| point.gap.abs() > NEAR;
+        if number_list.points.len() >= FEW && !number_list.points.iter().any(is_far) {
+            return self.make(Node::NumberList(Box::new(number_list)));
+        }
+        let store = self.numeric().digits();
+        let each = number_list.points.iter();
+        let each = each.map(|&point| self.reading(number_list.alone(point, store).settled()));
+        self.or(each.collect())
+    }
+
+    pub(in crate::regex) fn derive_number_list(&self, number_list: &NumberList) -> Vec<Piece> {
+        let store = self.numeric().digits();
+        let at = |c: char, to| Piece {
+            lo: c as u32,
+            hi: c as u32,
+            to,
+        };
+        let mut all = Vec::new();
+        if matches!(number_list.phase, Phase::Zero | Phase::Int) {
+            let phase = Phase::Point;
+            let number_list = NumberList {
+                phase,
+                ..number_list.clone()
+            };
+            all.push(at('.', self.make_number_list(number_list)));
+        }
+        for (digit, next) in number_list.after_digits(store) {
+            all.push(at(char::from(b'0' + digit), self.make_number_list(next)));
+        }
+        let exponents = number_list.exponents(store);
+        let runs = exponents.chunk_by(|a, b| a + 1 == *b);
+        let runs = runs.map(|run| exponent::between(self, run[0], run[run.len() - 1]));
+        let exponent = self.or(runs.collect());
+        all.extend([at('E', exponent), at('e', exponent)]);
+        pieces::map(&all, |to| to)
     }
 }

@@ -1,7 +1,7 @@
 //! Which multiples the digits read can become.
 
+use crate::regex::numeric::divisibility::Divisibility;
 use crate::regex::numeric::divisor::{self, Divisor};
-use crate::regex::numeric::how::How;
 use crate::work;
 
 /// What has been read of a number's digits, modulo a divisor.
@@ -100,17 +100,17 @@ pub(super) struct Multiples {
 }
 
 impl Multiples {
-    pub(super) fn new(how: &How) -> Self {
+    pub(super) fn new(divisibility: &Divisibility) -> Self {
         let residue = |d: Divisor| Residue::new(d.core, d.scale);
-        let without = how.without.iter().map(|&without| {
-            let Some(divisor) = how.divisor else {
+        let without = divisibility.without.iter().map(|&without| {
+            let Some(divisor) = divisibility.divisor else {
                 return residue(without);
             };
             let core = without.in_units_of(divisor);
             Residue::new(core.expect("sets are made of such divisors"), divisor.scale)
         });
         Multiples {
-            of: how.divisor.map(residue),
+            of: divisibility.divisor.map(residue),
             without: without.collect(),
         }
     }

@@ -1,13 +1,14 @@
 //! Numbers in plain spelling, as nodes among other languages.
 
 use crate::decimal::Decimal;
-use crate::regex::node::{Node, NodeId, Regexes, Spelling};
+use crate::regex::node::{Node, NodeId, Spelling};
 use crate::regex::numeric::divisor::Divisor;
 use crate::regex::numeric::exponent;
 use crate::regex::numeric::interval::Interval;
-use crate::regex::numeric::plain::{EXPONENTS, Form, Plain};
-use crate::regex::numeric::set::{Clause, Longest, Set};
+use crate::regex::numeric::plain_reading::{EXPONENTS, Form, PlainReading};
+use crate::regex::numeric::set::{Longest, NumberClause, Set};
 use crate::regex::pieces::{self, Piece};
+use crate::regex::regexes::Regexes;
 
 impl Regexes {
     /// The numbers of a language, which is about values only, in plain spelling.
@@ -47,7 +48,7 @@ impl Regexes {
         let mut texts = Vec::new();
         let mut others = set.clone();
         for clause in &mut others.clauses {
-            let are_whole = are_whole || clause.how.plain;
+            let are_whole = are_whole || clause.divisibility.plain;
             clause.intervals.retain(|interval| {
                 let value = interval.value();
                 if let Some(value) = value {
@@ -83,7 +84,7 @@ impl Regexes {
                 let mut own = starts(negative, set.longest);
                 // What lies between the bounds can need more digits than they have.
                 if own.is_empty() && starts(!negative, set.longest).is_empty() {
-                    let longest = Longest::of(interval, clause.how.divisor);
+                    let longest = Longest::of(interval, clause.divisibility.divisor);
                     own = starts(negative, set.longest.or(longest));
                 }
                 all.extend(own);
@@ -96,14 +97,14 @@ impl Regexes {
     /// The states before the digits of an interval's numbers of one sign, one for each form.
     fn starts(
         &self,
-        clause: &Clause,
+        clause: &NumberClause,
         interval: &Interval,
         are_whole: bool,
         negative: bool,
         longest: Longest,
-    ) -> Vec<Plain> {
+    ) -> Vec<PlainReading> {
         let digits = self.numeric().digits();
-        let forms = match are_whole || clause.how.plain {
+        let forms = match are_whole || clause.divisibility.plain {
             true => &Form::ALL[..1],
             false => &Form::ALL[..],
         };
@@ -116,7 +117,7 @@ impl Regexes {
                 Form::Whole => longest.whole,
                 Form::Fixed | Form::Scientific => longest.digits,
             };
-            let start = Plain::start(form, &clause.how, &size, most, digits)?;
+            let start = PlainReading::start(form, &clause.divisibility, &size, most, digits)?;
             match negative {
                 true => start.after_minus(digits),
                 false => Some(start),
@@ -125,9 +126,9 @@ impl Regexes {
         forms.iter().filter_map(start).collect()
     }
 
-    fn plain(&self, plain: Option<Plain>) -> NodeId {
+    fn plain(&self, plain: Option<PlainReading>) -> NodeId {
         plain.map_or(NodeId::NEVER, |plain| {
-            self.make(Node::Plain(Box::new(plain)))
+            self.make(Node::PlainReading(Box::new(plain)))
         })
     }
 
@@ -142,7 +143,7 @@ impl Regexes {
         pieces::map(&all.collect::<Vec<_>>(), |to| to)
     }
 
-    pub(in crate::regex) fn derive_plain(&self, plain: &Plain) -> Vec<Piece> {
+    pub(in crate::regex) fn derive_plain(&self, plain: &PlainReading) -> Vec<Piece> {
         let digits = self.numeric().digits();
         let at = |c: char, to| Piece {
             lo: c as u32,
@@ -172,13 +173,13 @@ impl Regexes {
 }
 
 /// Whether all numbers of a clause are whole.
-fn is_whole(clause: &Clause) -> bool {
+fn is_whole(clause: &NumberClause) -> bool {
     let points = || clause.intervals.iter().map(Interval::value);
     let are_multiples = clause
-        .how
+        .divisibility
         .divisor
         .is_some_and(|d| d.is_multiple_of(Divisor::ONE));
-    clause.how.plain
+    clause.divisibility.plain
         || are_multiples
         || points().all(|value| value.is_some_and(Decimal::is_integer))
 }

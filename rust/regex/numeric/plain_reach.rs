@@ -5,7 +5,7 @@
 //! of a fixed length; the bounds cut off some at both ends.
 
 use crate::regex::numeric::bound::{Bound, Digits};
-use crate::regex::numeric::plain::{EXPONENTS, Form, Plain};
+use crate::regex::numeric::plain_reading::{EXPONENTS, Form, PlainReading};
 use crate::regex::numeric::reading::Phase;
 
 /// Exponents and what their texts take, the `e` included, the shortest first.
@@ -18,7 +18,7 @@ const EXPONENT_LENGTHS: [(i32, i32, u32); 6] = [
     (EXPONENTS[0].0, -100, 5),
 ];
 
-impl Plain {
+impl PlainReading {
     /// Whether the number can be finished.
     pub(super) fn is_live(&self, digits: &Digits) -> bool {
         if self.leading {

@@ -3,11 +3,12 @@
 use proptest::prelude::*;
 
 use crate::decimal::Decimal;
-use crate::regex::node::{NodeId, Regexes};
+use crate::regex::node::NodeId;
 use crate::regex::numeric::tests::{
     Demand, SHORT_DEMANDS, assert_ends_at_its_cost, decimal, demand, demands, regexes,
     within_limits,
 };
+use crate::regex::regexes::Regexes;
 
 /// Whether a text is plain, its value aside, with the fewest digits that are always allowed.
 fn is_plain(text: &str, is_whole: bool) -> bool {

@@ -1,13 +1,14 @@
 //! Single numbers, named one by one: what is taken from a set without cutting it to pieces.
 
 use crate::decimal::Decimal;
-use crate::regex::node::{Node, NodeId, Regexes};
-use crate::regex::numeric::among;
-use crate::regex::numeric::how::How;
+use crate::regex::node::{Node, NodeId};
+use crate::regex::numeric::divisibility::Divisibility;
 use crate::regex::numeric::interval::Interval;
+use crate::regex::numeric::number_list;
 use crate::regex::numeric::reading::Reading;
 use crate::regex::numeric::set::Set;
 use crate::regex::pieces::{self, Piece};
+use crate::regex::regexes::Regexes;
 
 impl Regexes {
     /// Numbers that are indices of values.
@@ -65,15 +66,15 @@ impl Regexes {
         let (near, far): (Vec<&Decimal>, Vec<&Decimal>) = (values.iter())
             .map(|&id| self.value(id))
             .filter(|value| value.is_zero() || value.negative == negative)
-            .partition(|value| among::is_near(value));
-        let mut all = vec![self.among(near.into_iter())];
+            .partition(|value| number_list::is_near(value));
+        let mut all = vec![self.number_list(near.into_iter())];
         for value in far {
             let size = match negative {
                 true => Interval::point(&value.negated()),
                 false => Interval::point(value),
             };
             let digits = self.numeric().digits();
-            all.push(self.reading(Reading::start(&How::default(), &size, digits)));
+            all.push(self.reading(Reading::start(&Divisibility::default(), &size, digits)));
         }
         self.or(all)
     }

@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::regex::numeric::MAX_EXPONENT;
 use crate::regex::numeric::bound::{Bound, Digits, Side};
-use crate::regex::numeric::how::How;
+use crate::regex::numeric::divisibility::Divisibility;
 use crate::regex::numeric::interval::Interval;
 use crate::regex::numeric::multiples::Multiples;
 
@@ -43,15 +43,19 @@ pub(crate) struct Reading {
 
 impl Reading {
     /// Before the digits of what is in the interval and not negative; `None` if nothing is.
-    pub(super) fn start(how: &How, interval: &Interval, digits: &Digits) -> Option<Self> {
+    pub(super) fn start(
+        divisibility: &Divisibility,
+        interval: &Interval,
+        digits: &Digits,
+    ) -> Option<Self> {
         let mut start = Reading {
             phase: Phase::Start,
-            plain: how.plain,
+            plain: divisibility.plain,
             leading: true,
             zero: true,
             lower: Bound::Free,
             upper: Bound::Free,
-            multiples: Multiples::new(how),
+            multiples: Multiples::new(divisibility),
         };
         if let Some(end) = &interval.lower
             && !end.value.negative

@@ -1,8 +1,8 @@
 //! Sets of decimals: what schemas say about the value of a number.
 
 use crate::decimal::Decimal;
+use crate::regex::numeric::divisibility::{Divisibility, TooComplex};
 use crate::regex::numeric::divisor::Divisor;
-use crate::regex::numeric::how::{How, TooComplex};
 use crate::regex::numeric::interval::{self, Interval};
 
 /// No set has more clauses than this, for each is read on its own.
@@ -10,8 +10,8 @@ const MAX_CLAUSES: usize = 64;
 
 /// The numbers in some intervals that meet a demand.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Clause {
-    pub(super) how: How,
+pub(crate) struct NumberClause {
+    pub(super) divisibility: Divisibility,
     /// Sorted and apart; closed ends meet the demand.
     pub(super) intervals: Vec<Interval>,
 }
@@ -64,55 +64,61 @@ impl Longest {
 /// A union of clauses, each with a demand of its own. Equal sets may look different.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Set {
-    pub(super) clauses: Vec<Clause>,
+    pub(super) clauses: Vec<NumberClause>,
     pub(super) longest: Longest,
 }
 
-type Parts = Vec<(How, Vec<Interval>)>;
+type NumberParts = Vec<(Divisibility, Vec<Interval>)>;
 
 impl Set {
     pub(crate) fn interval(interval: Interval) -> Self {
-        Set::simple(How::default(), interval)
+        Set::simple(Divisibility::default(), interval)
     }
 
     pub(crate) fn multiples(divisor: Divisor) -> Self {
-        let how = How {
+        let divisibility = Divisibility {
             divisor: Some(divisor),
-            ..How::default()
+            ..Divisibility::default()
         };
-        Set::simple(how, Interval::ALL)
+        Set::simple(divisibility, Interval::ALL)
     }
 
     /// The whole numbers, written without fraction and exponent.
     pub(crate) fn plain_integers() -> Self {
-        let how = How {
+        let divisibility = Divisibility {
             plain: true,
             divisor: Some(Divisor::ONE),
             without: Vec::new(),
         };
-        Set::simple(how, Interval::ALL)
+        Set::simple(divisibility, Interval::ALL)
     }
 
-    fn simple(how: How, interval: Interval) -> Self {
-        let longest = Longest::of(&interval, how.divisor);
+    fn simple(divisibility: Divisibility, interval: Interval) -> Self {
+        let longest = Longest::of(&interval, divisibility.divisor);
         let intervals = vec![interval];
         Set {
-            clauses: vec![Clause { how, intervals }],
+            clauses: vec![NumberClause {
+                divisibility,
+                intervals,
+            }],
             longest,
         }
     }
 
-    fn of(parts: Parts, longest: Longest) -> Result<Self, TooComplex> {
+    fn of(parts: NumberParts, longest: Longest) -> Result<Self, TooComplex> {
         let mut settled = Vec::with_capacity(parts.len());
-        for (how, intervals) in parts {
-            settled.extend(how.settled(intervals)?);
+        for (divisibility, intervals) in parts {
+            settled.extend(divisibility.settled(intervals)?);
         }
         settled.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let mut clauses: Vec<Clause> = Vec::new();
-        for (how, intervals) in settled {
+        let mut clauses: Vec<NumberClause> = Vec::new();
+        for (divisibility, intervals) in settled {
             match clauses.last_mut() {
-                Some(last) if last.how == how => last.intervals.extend(intervals),
-                _ => clauses.push(Clause { how, intervals }),
+                Some(last) if last.divisibility == divisibility => last.intervals.extend(intervals),
+                _ => clauses.push(NumberClause {
+                    divisibility,
+                    intervals,
+                }),
             }
         }
         if clauses.len() > MAX_CLAUSES {
@@ -133,7 +139,8 @@ impl Set {
         let [clause] = &self.clauses[..] else {
             return None;
         };
-        let all = clause.how == How::default() && clause.intervals.iter().all(Interval::is_point);
+        let all = clause.divisibility == Divisibility::default()
+            && clause.intervals.iter().all(Interval::is_point);
         all.then(|| clause.intervals.iter().filter_map(Interval::value))
     }
 
@@ -142,9 +149,12 @@ impl Set {
         let each = points.iter().map(|point| Longest::of(point, None));
         let longest = each.fold(Longest::default(), Longest::or);
         let intervals = interval::union(points);
-        let how = How::default();
+        let divisibility = Divisibility::default();
         Set {
-            clauses: vec![Clause { how, intervals }],
+            clauses: vec![NumberClause {
+                divisibility,
+                intervals,
+            }],
             longest,
         }
     }
@@ -156,9 +166,9 @@ impl Set {
                 let (Some(lower), Some(upper)) = (&interval.lower, &interval.upper) else {
                     return true;
                 };
-                match clause.how.divisor {
+                match clause.divisibility.divisor {
                     None => !interval.is_point(),
-                    Some(divisor) if clause.how.without.is_empty() => {
+                    Some(divisor) if clause.divisibility.without.is_empty() => {
                         let steps = divisor.steps(&lower.value, &upper.value);
                         steps.is_some_and(|steps| steps >= many.into())
                     }
@@ -172,19 +182,19 @@ impl Set {
     pub(super) fn has_more_plain_than(&self, many: u64) -> bool {
         self.clauses.iter().any(|clause| {
             let mut intervals = clause.intervals.iter();
-            let is_simple = clause.how.without.is_empty();
+            let is_simple = clause.divisibility.without.is_empty();
             is_simple && intervals.any(|interval| self.has_more_within(clause, interval, many))
         })
     }
 
-    /// The same for one interval: of the numbers on a grid between two ends all have few enough
+    /// For one interval: of the numbers on a grid between two ends all have few enough
     /// digits.
-    fn has_more_within(&self, clause: &Clause, interval: &Interval, many: u64) -> bool {
+    fn has_more_within(&self, clause: &NumberClause, interval: &Interval, many: u64) -> bool {
         /// Numbers without a grid of their own are counted up to this point.
         const NEAR: i64 = 15;
         let longest = self.longest;
         let (lower, upper) = (interval.lower.as_ref(), interval.upper.as_ref());
-        let (grid, point) = match clause.how.divisor {
+        let (grid, point) = match clause.divisibility.divisor {
             Some(divisor) if divisor.is_multiple_of(Divisor::ONE) => (divisor, longest.whole),
             Some(divisor) => {
                 let point = i64::from(longest.digits) + i64::from(divisor.scale);
@@ -213,7 +223,7 @@ impl Set {
         let mut longest = Longest::default();
         for set in sets {
             let clauses = set.clauses.iter();
-            parts.extend(clauses.map(|c| (c.how.clone(), c.intervals.clone())));
+            parts.extend(clauses.map(|c| (c.divisibility.clone(), c.intervals.clone())));
             longest = longest.or(set.longest);
         }
         Set::of(parts, longest).ok()
@@ -227,7 +237,7 @@ impl Set {
             for b in &other.clauses {
                 let intervals = interval::intersection(&a.intervals, &b.intervals);
                 if !intervals.is_empty() {
-                    parts.push((a.how.and(&b.how).ok()?, intervals));
+                    parts.push((a.divisibility.and(&b.divisibility).ok()?, intervals));
                 }
             }
         }
@@ -250,30 +260,34 @@ impl Set {
 }
 
 /// What of a clause is not in another.
-fn subtract(own: &Clause, other: &Clause, parts: &mut Parts) -> Result<(), TooComplex> {
+fn subtract(
+    own: &NumberClause,
+    other: &NumberClause,
+    parts: &mut NumberParts,
+) -> Result<(), TooComplex> {
     let outside = interval::complement(&other.intervals);
     let outside = interval::intersection(&own.intervals, &outside);
     if !outside.is_empty() {
-        parts.push((own.how.clone(), outside));
+        parts.push((own.divisibility.clone(), outside));
     }
     let inside = interval::intersection(&own.intervals, &other.intervals);
     if inside.is_empty() {
         return Ok(());
     }
-    if other.how.plain && !own.how.plain {
+    if other.divisibility.plain && !own.divisibility.plain {
         return Err(TooComplex);
     }
-    if let Some(divisor) = other.how.divisor {
-        let mut how = own.how.clone();
-        how.without.push(divisor);
-        parts.push((how, inside.clone()));
+    if let Some(divisor) = other.divisibility.divisor {
+        let mut divisibility = own.divisibility.clone();
+        divisibility.without.push(divisor);
+        parts.push((divisibility, inside.clone()));
     }
-    for &without in &other.how.without {
-        let with = How {
+    for &without in &other.divisibility.without {
+        let with = Divisibility {
             divisor: Some(without),
-            ..How::default()
+            ..Divisibility::default()
         };
-        parts.push((own.how.and(&with)?, inside.clone()));
+        parts.push((own.divisibility.and(&with)?, inside.clone()));
     }
     Ok(())
 }

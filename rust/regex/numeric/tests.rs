@@ -5,9 +5,11 @@ use proptest::sample::select;
 
 use crate::decimal::Decimal;
 use crate::regex::cost::NO_WAY;
-use crate::regex::node::{Node, NodeId, Regexes, Spelling};
+use crate::regex::node::{Node, NodeId, Spelling};
 use crate::regex::numeric::{Divisor, End, Interval, MAX_EXPONENT, Set};
-use crate::work::{self, tests::allowance};
+use crate::regex::regexes::Regexes;
+use crate::work;
+use crate::work::tests::allowance;
 
 pub(super) fn decimal(text: &str) -> Decimal {
     Decimal::parse(text).unwrap()
@@ -478,8 +480,8 @@ proptest! {
             let equal = |value: &Decimal| Set::interval(Interval::point(value));
             let all = Set::union(&points.iter().map(equal).collect::<Vec<_>>()).unwrap();
             let base = demand.node(&nodes);
-            let among = nodes.numbers(all.clone());
-            let joined = nodes.and(vec![base, nodes.not(among)]);
+            let number_list = nodes.numbers(all.clone());
+            let joined = nodes.and(vec![base, nodes.not(number_list)]);
             // The same, with each number cut out of the set.
             let cut = match nodes.node(base) {
                 &Node::Numbers(set) => nodes.numeric().set(set).difference(&all).map(|s| nodes.numbers(s)),
@@ -493,7 +495,7 @@ proptest! {
                 let Some(text) = spelled(&value, point, zeros, style) else { continue };
                 let is_among = in_domain(&text).is_some() && points.contains(&value);
                 let is_left = demand.allows(&text) && !points.contains(&value);
-                let mut at = (among, joined, cut);
+                let mut at = (number_list, joined, cut);
                 for c in text.chars() {
                     prop_assert_eq!(nodes.is_live(at.0), at.0 != NodeId::NEVER);
                     if at.0 != NodeId::NEVER {

@@ -1,0 +1,468 @@
+//! How an array can be finished: which items must still come.
+//!
+//! Rules that must fail are made to fail in one way or another: by a length, by an item, by how
+//! many items satisfy something. So a question becomes one about lengths and counters, which a
+//! search for the cheapest sequence of items answers.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rustc_hash::FxHashMap;
+
+use crate::json::array::progress::ArrayProgress;
+use crate::json::cost::{NEVER, add, multiply};
+use crate::json::formula::{FormulaId, RuleId};
+use crate::json::rules::Rules;
+use crate::work;
+
+/// Ways to make rules fail that are tried once a completion is known, for a cheaper one.
+const REFINED: usize = 256;
+
+/// A way to finish an array.
+#[derive(Clone, Debug)]
+pub(crate) struct ArrayCompletion {
+    /// From after an item or the opening bracket, closing bracket included.
+    pub(crate) cost: u64,
+    /// The items to come, each so many times.
+    pub(crate) items: Vec<(FormulaId, u64)>,
+}
+
+impl ArrayCompletion {
+    pub(crate) fn missing(&self) -> u64 {
+        self.items.iter().map(|item| item.1).sum()
+    }
+}
+
+/// What a completion has to satisfy.
+pub(crate) struct ArrayGoal<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) progress: &'a ArrayProgress,
+    /// These hold.
+    pub(crate) holding: &'a [RuleId],
+    /// Of each of these sets, one fails.
+    pub(crate) nots: &'a [&'a [RuleId]],
+    /// What the item to come that so many others come before satisfies.
+    pub(crate) twin: Option<(u64, FormulaId)>,
+    /// The bytes of a value.
+    pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
+}
+
+/// The cheapest completion so far.
+#[derive(Default)]
+struct BestCompletion {
+    completion: Option<ArrayCompletion>,
+    /// Ways that were tried since one was known.
+    refined: usize,
+}
+
+/// How many of the items to come satisfy something.
+#[derive(Clone, Debug)]
+struct Counter {
+    of: CountedBy,
+    min: u64,
+    max: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum CountedBy {
+    /// A formula.
+    Formula(FormulaId),
+    /// What a rule does not demand of the item.
+    NotDemanded(RuleId),
+    /// A formula, of the item that so many others come before.
+    At(u64, FormulaId),
+}
+
+/// A question without rules that must fail.
+#[derive(Clone, Debug)]
+struct PlainGoal {
+    least: u64,
+    most: Option<u64>,
+    counters: Vec<Counter>,
+    /// Two of the items to come are equal.
+    has_equal: bool,
+}
+
+impl Counter {
+    fn at((ahead, formula): (u64, FormulaId)) -> Self {
+        Counter {
+            of: CountedBy::At(ahead, formula),
+            min: 1,
+            max: None,
+        }
+    }
+}
+
+impl Rules {
+    /// The values of some formulas at once, in parts of which each satisfies each of some others with all
+    /// its values or with none.
+    pub(crate) fn told_apart(
+        &self,
+        all: &[FormulaId],
+        others: impl IntoIterator<Item = FormulaId>,
+        cost: &dyn Fn(FormulaId) -> u64,
+    ) -> Vec<FormulaId> {
+        let formulas = &self.formulas;
+        let mut parts = vec![formulas.and(all)];
+        parts.retain(|&part| cost(part) != NEVER);
+        for other in others {
+            work::spend(8 * parts.len());
+            let split = parts.iter().flat_map(|&part| {
+                [other, formulas.not(other)].map(|side| formulas.and(&[part, side]))
+            });
+            parts = split.filter(|&part| cost(part) != NEVER).collect();
+        }
+        parts
+    }
+
+    /// The cheapest array of a formula about arrays, and whether its items must differ, if `cost`
+    /// says what values cost.
+    pub(crate) fn cheapest_array(
+        &self,
+        formula: FormulaId,
+        cost: &dyn Fn(FormulaId) -> u64,
+    ) -> Option<(ArrayCompletion, bool)> {
+        let progress = ArrayProgress::default();
+        let completions = self.clauses(formula).iter().filter_map(|clause| {
+            let nots: Vec<&[RuleId]> = clause.nots.iter().map(|not| &**not).collect();
+            let question = ArrayGoal {
+                rules: self,
+                progress: &progress,
+                holding: &clause.rules,
+                nots: &nots,
+                twin: None,
+                cost,
+            };
+            let unique = self.has_unique(&clause.rules);
+            Some((question.completion()?, unique))
+        });
+        completions.min_by_key(|(completion, _)| completion.cost)
+    }
+}
+
+impl ArrayGoal<'_> {
+    /// The cheapest completion.
+    pub(crate) fn completion(&self) -> Option<ArrayCompletion> {
+        let mut plain = PlainGoal {
+            least: 0,
+            most: None,
+            counters: self.twin.into_iter().map(Counter::at).collect(),
+            has_equal: false,
+        };
+        for &rule in self.holding {
+            let hits = self.progress.hits(rule);
+            let rule = self.rules.array(rule);
+            plain.least = plain.least.max(rule.min);
+            plain.most = [plain.most, rule.max].into_iter().flatten().min();
+            if let Some(contains) = rule.contains {
+                plain.counters.push(Counter {
+                    of: CountedBy::Formula(self.rules.child(contains.child)),
+                    min: contains.min.saturating_sub(hits),
+                    max: match contains.max {
+                        Some(max) => Some(max.checked_sub(hits)?),
+                        None => None,
+                    },
+                });
+            }
+        }
+        let mut best = BestCompletion::default();
+        self.visit(plain, self.nots, &mut best);
+        best.completion
+    }
+
+    fn visit(&self, plain: PlainGoal, nots: &[&[RuleId]], best: &mut BestCompletion) {
+        if best.refined > REFINED {
+            return;
+        }
+        work::spend(8 + plain.counters.len());
+        let Some((not, rest)) = nots.split_first() else {
+            match plain.has_equal {
+                true => self.equal_pairs(&plain, |pair| self.consider(pair, best)),
+                false => self.consider(&plain, best),
+            }
+            return;
+        };
+        for &rule in *not {
+            for mode in self.modes(&plain, rule) {
+                self.visit(mode, rest, best);
+            }
+        }
+    }
+
+    fn consider(&self, plain: &PlainGoal, best: &mut BestCompletion) {
+        if best.refined > REFINED {
+            return;
+        }
+        best.refined += usize::from(best.completion.is_some());
+        let most = best.completion.as_ref().map_or(NEVER, |known| known.cost);
+        if let Some(completion) = self.plain_ending(plain, most) {
+            best.completion = Some(completion);
+        }
+    }
+
+    /// The ways to make a rule fail.
+    fn modes(&self, plain: &PlainGoal, id: RuleId) -> Vec<PlainGoal> {
+        let rule = self.rules.array(id);
+        let with = |change: &dyn Fn(&mut PlainGoal)| {
+            let mut plain = plain.clone();
+            change(&mut plain);
+            plain
+        };
+        let count = |of: CountedBy, min: u64, max: Option<u64>| {
+            with(&|plain| plain.counters.push(Counter { of, min, max }))
+        };
+        let mut out = Vec::new();
+        if let Some(shorter) = rule.min.checked_sub(1) {
+            let most = plain.most.map_or(shorter, |most| most.min(shorter));
+            out.push(with(&|plain| plain.most = Some(most)));
+        }
+        if let Some(max) = rule.max {
+            out.push(with(&|plain| plain.least = plain.least.max(max + 1)));
+        }
+        if let Some(contains) = rule.contains {
+            let of = CountedBy::Formula(self.rules.child(contains.child));
+            let hits = self.progress.hits(id);
+            if let Some(fewer) = contains.min.checked_sub(1 + hits) {
+                out.push(count(of, 0, Some(fewer)));
+            }
+            if let Some(max) = contains.max {
+                out.push(count(of, (max + 1).saturating_sub(hits), None));
+            }
+        }
+        let is_vacuous = rule.prefix.is_empty()
+            && self.rules.item(id, 0) == FormulaId::TRUE
+            && self.progress.seen.is_empty();
+        if !is_vacuous {
+            out.push(count(CountedBy::NotDemanded(id), 1, None));
+        }
+        if rule.unique && !self.rules.has_unique(self.holding) {
+            out.push(with(&|plain| plain.has_equal = true));
+        }
+        out
+    }
+
+    /// With each pair of items to come that can be equal. What is counted of one is counted of the other
+    /// as well. Items beyond those that rules tell apart are all alike.
+    fn equal_pairs(&self, plain: &PlainGoal, mut with: impl FnMut(&PlainGoal)) {
+        let alike = self.alike(plain).saturating_sub(self.progress.count);
+        for first in 0..=alike {
+            for second in first + 1..=alike + 1 {
+                let both = [first, second].map(|ahead| self.value(ahead));
+                let counted = plain.counters.iter().flat_map(|counter| match counter.of {
+                    CountedBy::Formula(formula) => vec![formula],
+                    CountedBy::NotDemanded(rule) => [first, second]
+                        .map(|ahead| self.progress.demand(self.rules, rule, ahead))
+                        .to_vec(),
+                    CountedBy::At(..) => Vec::new(),
+                });
+                for both in self.rules.told_apart(&both, counted, self.cost) {
+                    let mut plain = plain.clone();
+                    let ends = [first, second].map(|ahead| Counter::at((ahead, both)));
+                    plain.counters.extend(ends);
+                    with(&plain);
+                }
+            }
+        }
+    }
+
+    /// From this index on, all items are alike.
+    fn alike(&self, plain: &PlainGoal) -> u64 {
+        let failing = plain
+            .counters
+            .iter()
+            .filter_map(|counter| match counter.of {
+                CountedBy::NotDemanded(rule) => Some(rule),
+                CountedBy::Formula(_) | CountedBy::At(..) => None,
+            });
+        let rules = self.holding.iter().copied().chain(failing);
+        let lengths = rules.map(|rule| self.rules.array(rule).prefix_length());
+        lengths.max().unwrap_or(0)
+    }
+
+    /// What the rules that hold demand of the next item but `ahead`.
+    fn value(&self, ahead: u64) -> FormulaId {
+        let demands = self.holding.iter();
+        let demands = demands.map(|&rule| self.progress.demand(self.rules, rule, ahead));
+        let demands: Vec<FormulaId> = demands.collect();
+        self.rules.formulas.and(&demands)
+    }
+
+    /// The cheapest completion, if it costs less than `most`.
+    fn plain_ending(&self, plain: &PlainGoal, most: u64) -> Option<ArrayCompletion> {
+        let count = self.progress.count;
+        if plain.most.is_some_and(|most| plain.least.max(count) > most) {
+            return None;
+        }
+        let unique = self.rules.has_unique(self.holding);
+        let are_counted = !plain.counters.iter().all(|c| c.min == 0 && c.max.is_none());
+        let mut items = match are_counted {
+            true => self.counted(plain, false)?,
+            false => self.uncounted(plain)?,
+        };
+        // What counts in one way may leave too few values for the others.
+        if unique && are_counted && self.distinct(&items).is_none() {
+            items = self.counted(plain, true)?;
+        }
+        let missing: u64 = items.iter().map(|item| item.1).sum();
+        // The first item of all has no comma before it.
+        let commas = match count {
+            0 => missing.saturating_sub(1),
+            _ => missing,
+        };
+        let price = |bytes| add(add(bytes, 1), multiply(self.rules.separator, commas));
+        let alike = items.iter().fold(0, |sum, &(item, times)| {
+            add(sum, multiply((self.cost)(item), times))
+        });
+        // That they differ makes them no cheaper.
+        if price(alike) >= most {
+            return None;
+        }
+        let bytes = match unique {
+            true => self.distinct(&items)?,
+            false => alike,
+        };
+        let cost = price(bytes);
+        (cost < most).then_some(ArrayCompletion { cost, items })
+    }
+
+    /// The bytes of items that differ, if there are so many values.
+    fn distinct(&self, items: &[(FormulaId, u64)]) -> Option<u64> {
+        self.rules.distinct_bytes(items, self.cost)
+    }
+
+    /// The items to come, if only their number matters.
+    fn uncounted(&self, plain: &PlainGoal) -> Option<Vec<(FormulaId, u64)>> {
+        let (count, alike) = (self.progress.count, self.alike(plain));
+        let mut items = Vec::new();
+        for index in count..plain.least.min(alike) {
+            items.push((self.value(index - count), 1));
+        }
+        let from = count.max(alike);
+        if plain.least > from {
+            items.push((self.value(from - count), plain.least - from));
+        }
+        let live = items.iter().all(|&(item, _)| (self.cost)(item) != NEVER);
+        live.then_some(items)
+    }
+
+    /// The cheapest items to come that satisfy the counters; with `apart`, of those that can all differ.
+    fn counted(&self, plain: &PlainGoal, apart: bool) -> Option<Vec<(FormulaId, u64)>> {
+        let counters = &plain.counters;
+        let start: ItemNode = (
+            0,
+            counters.iter().map(|c| c.min).collect(),
+            counters.iter().map(|c| c.max).collect(),
+            Vec::new(),
+        );
+        let mut best = ItemPaths::default();
+        // More items than those that something asks for help nothing.
+        let hits: u64 = counters.iter().fold(0, |sum, c| sum.saturating_add(c.min));
+        let ends = counters.iter().filter_map(|counter| match counter.of {
+            CountedBy::At(ahead, _) => Some(self.progress.count + ahead + 1),
+            CountedBy::Formula(_) | CountedBy::NotDemanded(_) => None,
+        });
+        let ends = ends.max().unwrap_or(self.progress.count);
+        let asked = plain.least.max(self.alike(plain)).max(ends);
+        let longest = asked
+            .saturating_add(hits)
+            .min(plain.most.unwrap_or(u64::MAX));
+        let mut open = BinaryHeap::from([Reverse((0, start.clone()))]);
+        best.insert(start, (0, None));
+        while let Some(Reverse((spent, node))) = open.pop() {
+            if best[&node].0 < spent {
+                continue;
+            }
+            work::spend(1 + counters.len());
+            let length = self.progress.count + node.0;
+            if node.1.iter().all(|&min| min == 0) && length >= plain.least {
+                return Some(path(&best, node));
+            }
+            if length >= longest {
+                continue;
+            }
+            for (value, mins, maxes) in self.choices(counters, &node.1, &node.2, node.0) {
+                let mut before = node.3.clone();
+                if apart {
+                    work::spend(4 * (1 + before.len()));
+                    before.push(value);
+                    before.sort_unstable();
+                    let items: Vec<(FormulaId, u64)> =
+                        before.iter().map(|&item| (item, 1)).collect();
+                    if self.distinct(&items).is_none() {
+                        continue;
+                    }
+                }
+                let next = (node.0 + 1, mins, maxes, before);
+                let spent = add(spent, add((self.cost)(value), self.rules.separator));
+                if best.get(&next).is_none_or(|(known, _)| spent < *known) {
+                    best.insert(next.clone(), (spent, Some((node.clone(), value))));
+                    open.push(Reverse((spent, next)));
+                }
+            }
+        }
+        None
+    }
+
+    /// What the next item but `ahead` can be, and what is left of the counters after it.
+    fn choices(
+        &self,
+        counters: &[Counter],
+        mins: &[u64],
+        maxes: &[Option<u64>],
+        ahead: u64,
+    ) -> Vec<ItemChoice> {
+        let formulas = &self.rules.formulas;
+        let mut out = vec![(self.value(ahead), mins.to_vec(), maxes.to_vec())];
+        for (i, counter) in counters.iter().enumerate() {
+            let of = match counter.of {
+                CountedBy::Formula(formula) => formula,
+                CountedBy::NotDemanded(rule) => {
+                    formulas.not(self.progress.demand(self.rules, rule, ahead))
+                }
+                CountedBy::At(at, formula) if at == ahead => formula,
+                CountedBy::At(..) => FormulaId::FALSE,
+            };
+            let mut next = Vec::new();
+            work::spend(out.len() * (1 + counters.len()));
+            for (value, mins, maxes) in out {
+                // More than enough hits make no difference where there is no upper bound.
+                if maxes[i] != Some(0) && (mins[i] > 0 || maxes[i].is_some()) {
+                    let (mut mins, mut maxes) = (mins.clone(), maxes.clone());
+                    mins[i] = mins[i].saturating_sub(1);
+                    maxes[i] = maxes[i].map(|max| max - 1);
+                    next.push((formulas.and(&[value, of]), mins, maxes));
+                }
+                let missed = match maxes[i] {
+                    Some(_) => formulas.and(&[value, formulas.not(of)]),
+                    None => value,
+                };
+                next.push((missed, mins, maxes));
+            }
+            next.retain(|choice| (self.cost)(choice.0) != NEVER);
+            out = next;
+        }
+        out.retain(|choice| (self.cost)(choice.0) != NEVER);
+        out
+    }
+}
+
+/// An item, and what is left of the counters after it.
+type ItemChoice = (FormulaId, Vec<u64>, Vec<Option<u64>>);
+
+/// How many items have come, what is left of the counters, and the items if they must differ. Sorted.
+type ItemNode = (u64, Vec<u64>, Vec<Option<u64>>, Vec<FormulaId>);
+
+/// The cheapest way to each node: its bytes, the node before and the item between them.
+type ItemPaths = FxHashMap<ItemNode, (u64, Option<(ItemNode, FormulaId)>)>;
+
+/// The items on the way to a node.
+fn path(best: &ItemPaths, end: ItemNode) -> Vec<(FormulaId, u64)> {
+    let mut items = Vec::new();
+    let mut at = end;
+    while let Some((before, item)) = &best[&at].1 {
+        items.push((*item, 1));
+        at = before.clone();
+    }
+    items.reverse();
+    items
+}

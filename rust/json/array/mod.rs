@@ -1,0 +1,9 @@
+//! Arrays: what items may come, and how an array can be finished.
+
+mod completion;
+mod distinct;
+mod progress;
+mod reading;
+mod seen;
+pub(crate) mod state;
+mod steps;

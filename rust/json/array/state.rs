@@ -1,0 +1,38 @@
+//! The states of arrays that are being read.
+
+use parking_lot::RwLock;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use std::sync::OnceLock;
+
+use crate::json::array::completion::ArrayCompletion;
+use crate::json::array::progress::ArrayProgress;
+use crate::json::formula::FormulaId;
+use crate::json::obligation::ObligationId;
+
+/// An array that is being read: an index into [`Frames`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ArrayId(pub(crate) u32);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Array {
+    pub(crate) requirement: FormulaId,
+    pub(crate) queries: Box<[FormulaId]>,
+    pub(crate) progress: ArrayProgress,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct ArrayMemo {
+    pub(super) ways: RwLock<FxHashMap<FormulaId, Arc<[ArrayWay]>>>,
+    pub(crate) item: OnceLock<Option<ObligationId>>,
+    pub(super) is_unique: OnceLock<bool>,
+    pub(super) spare: OnceLock<Option<u64>>,
+}
+
+/// A way in which an array can be finished.
+#[derive(Debug)]
+pub(crate) struct ArrayWay {
+    /// Which of the formula's clauses.
+    pub(crate) clause: (FormulaId, usize),
+    pub(crate) completion: ArrayCompletion,
+}

@@ -1,0 +1,250 @@
+//! What the value of a member can do for a clause, beyond what it must.
+//!
+//! A value can satisfy what a rule demands that holds in some alternative, and it can break rules of
+//! which one must fail. Each such choice makes the value harder to find and leaves less to the
+//! members after it. So if a set of choices is enough, larger ones add no values; and a choice
+//! without which not even all others are enough must be made.
+
+use rustc_hash::FxHashSet;
+
+use crate::json::cost::NEVER;
+use crate::json::formula::{Alternatives, Clause, FormulaId, RuleId};
+use crate::json::object::clause_rest::{mentions, unbroken};
+use crate::json::object::completion::{MemberStep, REFINED};
+use crate::json::object::keys::Key;
+use crate::json::object::progress::ObjectProgress;
+use crate::json::object::shape::Shape;
+use crate::json::object::state::Object;
+use crate::json::obligations::Obligations;
+use crate::work;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MemberChoice<'c> {
+    /// The value satisfies what a rule demands.
+    Keep(RuleId),
+    /// It breaks one of these.
+    Break(&'c [RuleId]),
+}
+
+/// An object that goes on with a member under a clause.
+#[derive(Clone, Copy)]
+pub(super) struct MemberContext<'a> {
+    pub(super) obligations: &'a Obligations,
+    pub(super) object: &'a Object,
+    /// What has been read once the member has come.
+    pub(super) progress: &'a ObjectProgress,
+    pub(super) shape: &'a Shape,
+    pub(super) key: Key,
+}
+
+struct ChoiceSearch<'a, 'c> {
+    context: MemberContext<'a>,
+    clause: &'c Clause,
+    /// What the value must satisfy anyway.
+    demands: Vec<FormulaId>,
+    choices: Vec<MemberChoice<'c>>,
+    /// Among so many sets, those that are larger than need be are looked at for cheaper completions.
+    cheaper: usize,
+    /// So many ways are enough.
+    most: usize,
+    tried: usize,
+    /// Sets that are enough.
+    enough: Vec<Vec<usize>>,
+    out: Vec<MemberStep>,
+}
+
+impl MemberContext<'_> {
+    fn demand(&self, rule: RuleId) -> FormulaId {
+        self.shape.demand(&self.obligations.rules, rule, self.key)
+    }
+
+    fn demands(&self, rules: &[RuleId]) -> Vec<FormulaId> {
+        self.shape.demands(&self.obligations.rules, rules, self.key)
+    }
+
+    /// The ways to go on. So many sets of choices are looked at for cheaper completions, after values
+    /// that do more than they must.
+    pub(super) fn ways(&self, clause: &Clause, cheaper: usize) -> Vec<MemberStep> {
+        self.some_ways(clause, cheaper, usize::MAX)
+    }
+
+    /// Whether there is a way to go on.
+    pub(super) fn may(&self, clause: &Clause) -> bool {
+        !self.some_ways(clause, 0, 1).is_empty()
+    }
+
+    fn some_ways(&self, clause: &Clause, cheaper: usize, most: usize) -> Vec<MemberStep> {
+        let demands = self.demands(&clause.rules);
+        let value = self.obligations.rules.formulas.and(&demands);
+        // What every such value does is no choice.
+        let breaks = |rules: &[RuleId]| {
+            let rules_of = &self.obligations.rules;
+            self.shape.breaks(rules_of, rules, self.key, value)
+        };
+        let fails = |rule| !clause.rules.contains(&rule) && breaks(&[rule]);
+        let Some(clause) = unbroken(clause, &fails, &breaks) else {
+            return Vec::new();
+        };
+        let mut choices = Vec::new();
+        let given = |demand| demand == FormulaId::TRUE || demands.contains(&demand);
+        self.find_choices(&clause, &given, &mut FxHashSet::default(), &mut choices);
+        let open = (0..choices.len()).collect();
+        let mut search = ChoiceSearch {
+            context: *self,
+            clause: &clause,
+            demands,
+            choices,
+            cheaper,
+            most,
+            tried: 0,
+            enough: Vec::new(),
+            out: Vec::new(),
+        };
+        search.visit(Vec::new(), open);
+        search.out
+    }
+
+    /// `seen` are the places of the lists of clauses that were met.
+    fn find_choices<'c>(
+        &self,
+        clause: &'c Clause,
+        given: &impl Fn(FormulaId) -> bool,
+        seen: &mut FxHashSet<*const Clause>,
+        out: &mut Vec<MemberChoice<'c>>,
+    ) {
+        let can_break =
+            |not: &&[RuleId]| not.iter().any(|&rule| self.demand(rule) != FormulaId::TRUE);
+        let nots = clause.nots.iter().map(|not| &**not).filter(can_break);
+        let mut new: Vec<MemberChoice> = nots.map(MemberChoice::Break).collect();
+        let ors = clause.ors.iter().filter(|or| seen.insert(or.place()));
+        let ors: Vec<&Alternatives> = ors.collect();
+        for inner in ors.iter().flat_map(|or| or.iter()) {
+            let rules = inner.rules.iter().copied();
+            let rules = rules.filter(|&rule| !given(self.demand(rule)));
+            new.extend(rules.map(MemberChoice::Keep));
+        }
+        work::spend(clause.work() + new.len() * (1 + out.len()));
+        for choice in new {
+            if !out.contains(&choice) {
+                out.push(choice);
+            }
+        }
+        for inner in ors.iter().flat_map(|or| or.iter()) {
+            self.find_choices(inner, given, seen, out);
+        }
+    }
+
+    /// A clause with the choices made that concern the member and cannot be left: in all ways.
+    pub(super) fn decided(&self, clause: &Clause) -> Vec<Clause> {
+        let rules = &self.obligations.rules;
+        let concerns = |rule: RuleId| self.demand(rule) != FormulaId::TRUE;
+        let (forced, free): (Vec<_>, Vec<_>) = clause
+            .ors
+            .iter()
+            .partition(|or| or.iter().all(|inner| mentions(inner, &concerns)));
+        let mut out = vec![Clause {
+            ors: free.into_iter().cloned().collect(),
+            ..clause.clone()
+        }];
+        for or in forced {
+            out = rules.all_of(&out, or);
+            // Conditions on one key mostly exclude each other once the key is there.
+            out.retain(|clause| {
+                rules.cost(rules.formulas.and(&self.demands(&clause.rules))) != NEVER
+            });
+            work::spend(out.len());
+        }
+        out
+    }
+}
+
+impl ChoiceSearch<'_, '_> {
+    fn demands(&self, set: &[usize]) -> Vec<FormulaId> {
+        let formulas = &self.context.obligations.rules.formulas;
+        let mut demands = self.demands.clone();
+        for &i in set {
+            let demand = match self.choices[i] {
+                MemberChoice::Keep(rule) => self.context.demand(rule),
+                MemberChoice::Break(rules) => {
+                    formulas.not(formulas.and(&self.context.demands(rules)))
+                }
+            };
+            if demand != FormulaId::TRUE {
+                demands.push(demand);
+            }
+        }
+        demands
+    }
+
+    /// The fewest bytes after a value with these choices.
+    fn end(&self, set: &[usize]) -> Option<u64> {
+        let chosen = |choice| set.iter().any(|&i| self.choices[i] == choice);
+        let fails = |rule| {
+            self.choices.contains(&MemberChoice::Keep(rule)) && !chosen(MemberChoice::Keep(rule))
+        };
+        let breaks = |not: &[RuleId]| {
+            set.iter()
+                .any(|&i| self.choices[i] == MemberChoice::Break(not))
+        };
+        let clause = unbroken(self.clause, &fails, &breaks)?;
+        let MemberContext {
+            obligations,
+            object,
+            progress,
+            ..
+        } = self.context;
+        // Whether there is one is all that a single way is asked for.
+        let refinements = if self.most == 1 { 0 } else { REFINED };
+        let completion = obligations.some_completion(object, progress, &clause, refinements);
+        completion.map(|completion| completion.cost)
+    }
+
+    /// Looks for sets of choices that are enough: those in `made`, and some of those in `open`.
+    fn visit(&mut self, mut made: Vec<usize>, mut open: Vec<usize>) {
+        let rules = &self.context.obligations.rules;
+        let is_known = |set: &Vec<usize>| set.iter().all(|i| made.contains(i));
+        let is_generous = self.tried < self.cheaper;
+        if self.out.len() >= self.most || !is_generous && self.enough.iter().any(is_known) {
+            return;
+        }
+        let with = |made: &[usize], open: &[usize]| [made, open].concat();
+        self.tried += 1;
+        work::spend(1 + self.choices.len());
+        loop {
+            let demands = self.demands(&made);
+            let value = rules.formulas.and(&demands);
+            if rules.cost(value) == NEVER {
+                return;
+            }
+            if let Some(end) = self.end(&made) {
+                self.enough.push(made.clone());
+                self.out.push(MemberStep {
+                    demands,
+                    value,
+                    end,
+                });
+                if !is_generous || self.end(&with(&made, &open)) == Some(end) {
+                    return;
+                }
+                break;
+            }
+            if open.is_empty() || self.end(&with(&made, &open)).is_none() {
+                return;
+            }
+            let is_needed = |&i: &usize| {
+                let others: Vec<usize> = open.iter().copied().filter(|&other| other != i).collect();
+                self.end(&with(&made, &others)).is_none()
+            };
+            let (needed, others): (Vec<usize>, Vec<usize>) =
+                open.iter().partition(|i| is_needed(i));
+            if needed.is_empty() {
+                break;
+            }
+            made.extend(needed);
+            open = others;
+        }
+        for at in 0..open.len() {
+            self.visit(with(&made, &[open[at]]), open[..at].to_vec());
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Configurations that differ in nothing that a mask depends on.
+
+use crate::json::texts::TextId;
+use crate::machine::config::{Config, State};
+use crate::machine::store::Machine;
+
+impl Machine {
+    /// The configuration without the text of the unknown key that is being read, if there is one:
+    /// whatever that text is, the mask and the completion are the same.
+    pub(crate) fn canonical(&self, config: Config) -> Config {
+        match config.state {
+            // What is recorded is compared later, text and all.
+            _ if config.record != TextId::EMPTY => config,
+            State::OtherKey {
+                object, partial, ..
+            } => {
+                let state = State::OtherKey {
+                    object,
+                    text: TextId::WHATEVER,
+                    partial,
+                };
+                Config { state, ..config }
+            }
+            State::ScannedKey {
+                object,
+                scan,
+                prefix,
+                partial,
+                ..
+            } if self.obligations.is_plentiful(object, scan) => {
+                let state = State::ScannedKey {
+                    object,
+                    scan,
+                    prefix,
+                    text: TextId::WHATEVER,
+                    partial,
+                };
+                Config { state, ..config }
+            }
+            _ => config,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Configurations: what has been read of a text, as far as it matters.
+
+use crate::json::array::state::ArrayId;
+use crate::json::formula::Kind;
+use crate::json::object::keys::Prefix;
+use crate::json::object::state::{MemberId, ObjectId};
+use crate::json::obligation::ObligationId;
+use crate::json::texts::TextId;
+use crate::machine::whitespace::WhitespaceRun;
+use crate::regex::scan::ScanId;
+use crate::spelling::Partial;
+
+/// The innermost thing that is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum State {
+    /// A value is to begin.
+    Value {
+        obligation: ObligationId,
+        spacing: WhitespaceRun,
+    },
+    /// `at` bytes of a literal have been read.
+    Literal {
+        obligation: ObligationId,
+        kind: Kind,
+        at: u8,
+    },
+    Number(ScanId),
+    String {
+        scan: ScanId,
+        partial: Partial,
+    },
+    Array {
+        array: ArrayId,
+        opened: bool,
+        spacing: WhitespaceRun,
+    },
+    Object {
+        object: ObjectId,
+        place: ObjectPlace,
+        spacing: WhitespaceRun,
+    },
+    /// In a key that is, so far, the beginning of a key that the object knows.
+    Key {
+        object: ObjectId,
+        prefix: Prefix,
+        partial: Partial,
+    },
+    /// In a key that the object does not know.
+    OtherKey {
+        object: ObjectId,
+        text: TextId,
+        partial: Partial,
+    },
+    /// In a key of an object that tells keys apart by more than a table of them.
+    ScannedKey {
+        object: ObjectId,
+        scan: ScanId,
+        /// The keys of the table that begin like this one, if any do.
+        prefix: Option<Prefix>,
+        text: TextId,
+        partial: Partial,
+    },
+    /// After a key.
+    Colon {
+        member: MemberId,
+        spacing: WhitespaceRun,
+    },
+    /// In the text of a grammar's rule.
+    Text {
+        scan: ScanId,
+        partial: Partial,
+    },
+    /// The text so far has several readings: the state is all of these configurations at once.
+    Ambiguous(SetId),
+    /// After the whole text.
+    Done {
+        spacing: WhitespaceRun,
+    },
+    /// After a value that is looked at by itself, without what is around it: anything may follow.
+    Detached,
+}
+
+/// Where in an object, outside its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum ObjectPlace {
+    /// After the opening brace.
+    Opened,
+    /// After a member.
+    AfterMember,
+    /// After a comma.
+    AfterComma,
+}
+
+/// What waits for the value above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Frame {
+    Member(MemberId),
+    /// `mark` is the record before the item, if the array compares its items.
+    Item {
+        array: ArrayId,
+        mark: TextId,
+    },
+    /// The rest of the rule that the text or value above it is a part of.
+    Text(ScanId),
+    /// Any frames: what stands above is looked at by itself.
+    Base(FollowId),
+    /// What is around a value that is looked at by itself.
+    Detached,
+}
+
+/// The bytes with which the text below a base can begin: an index into [`Machine`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct FollowId(pub(super) u32);
+
+/// Configurations, an index into [`Machine`]: sorted, none of them a set itself, and no two that
+/// differ in their stacks alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SetId(pub(super) u32);
+
+/// All that matters of what has been read. Equal configurations have equal futures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Config {
+    pub(crate) state: State,
+    pub(crate) stack: StackId,
+    /// The bytes of the outermost item that is compared with others, without whitespace;
+    /// [`TextId::EMPTY`] outside such items.
+    pub(crate) record: TextId,
+}
+
+/// What waits, from the innermost frame outwards: one stack or several, an index into [`Stacks`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct StackId(pub(super) u32);
+
+impl StackId {
+    /// Nothing waits.
+    pub(super) const BOTTOM: StackId = StackId(0);
+}

@@ -1,0 +1,312 @@
+//! What a byte makes of a configuration.
+
+use crate::json::array::state::ArrayId;
+use crate::json::formula::{Kind, Literals};
+use crate::json::object::keys::Key;
+use crate::json::object::state::ObjectId;
+use crate::json::obligation::ObligationId;
+use crate::json::obligations::Entry;
+use crate::json::texts::TextId;
+use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
+use crate::machine::store::Machine;
+use crate::machine::whitespace::SpacingStep;
+use crate::regex::scan_string::{Scanned, scan_string};
+use crate::spelling::Partial;
+use crate::vocab::SPACES;
+
+impl Machine {
+    /// The configuration after one more byte; `None` if no valid text goes on like that.
+    pub(crate) fn step(&self, config: Config, byte: u8) -> Option<Config> {
+        let Config {
+            state,
+            stack,
+            record,
+        } = config;
+        let wait = |state: State| Some(Config { state, ..config });
+        let stay = |state: State| {
+            let record = self.recorded(record, byte);
+            Some(Config {
+                state,
+                stack,
+                record,
+            })
+        };
+        let close = |verdicts: &[bool]| self.close(stack, self.recorded(record, byte), verdicts);
+        let scanner = &self.obligations.rules.scanner;
+        match state {
+            State::Value {
+                obligation,
+                spacing,
+            } => match self.whitespace.take(spacing, byte) {
+                SpacingStep::Space(spacing) => wait(State::Value {
+                    obligation,
+                    spacing,
+                }),
+                SpacingStep::Other => self.begin_value(obligation, stack, record, byte),
+                SpacingStep::Refused => None,
+            },
+            State::Literal {
+                obligation,
+                kind,
+                at,
+            } => {
+                let place = usize::from(at);
+                if self.literals.text(kind)[place] != byte {
+                    return None;
+                }
+                // What is recorded is compared as JSON.
+                let record = self.recorded(record, Literals::Json.text(kind)[place]);
+                if place + 1 < kind.literal_bytes() {
+                    let at = at + 1;
+                    let state = State::Literal {
+                        obligation,
+                        kind,
+                        at,
+                    };
+                    return Some(Config {
+                        state,
+                        stack,
+                        record,
+                    });
+                }
+                self.close(
+                    stack,
+                    record,
+                    &self.obligations.literal_verdicts(obligation, kind),
+                )
+            }
+            State::Number(scan) => match scanner.step(scan, u32::from(byte)) {
+                Some(next) if self.is_delimited(stack) => stay(State::Number(next)),
+                Some(next) => self.step_both(stay(State::Number(next))?, config, byte),
+                // A number ends before a byte that is not its own.
+                None if self.may_follow(stack, byte) => self.step(self.close_number(config)?, byte),
+                None => None,
+            },
+            State::String { scan, partial } => match scan_string(scanner, scan, partial, byte) {
+                Scanned::Stays(scan, partial, _) => stay(State::String { scan, partial }),
+                Scanned::Closes => close(&self.obligations.scalar_verdicts(scan)),
+                Scanned::Refused => None,
+            },
+            State::Array {
+                array,
+                opened,
+                spacing,
+            } => match self.whitespace.take(spacing, byte) {
+                SpacingStep::Space(spacing) => wait(State::Array {
+                    array,
+                    opened,
+                    spacing,
+                }),
+                SpacingStep::Other => self.step_array(array, opened, config, byte),
+                SpacingStep::Refused => None,
+            },
+            State::Object {
+                object,
+                place,
+                spacing,
+            } => match self.whitespace.take(spacing, byte) {
+                SpacingStep::Space(spacing) => wait(State::Object {
+                    object,
+                    place,
+                    spacing,
+                }),
+                SpacingStep::Other => self.step_object(object, place, config, byte),
+                SpacingStep::Refused => None,
+            },
+            State::Key { .. } | State::OtherKey { .. } | State::ScannedKey { .. } => {
+                stay(self.step_key(state, byte)?)
+            }
+            State::Colon { member, spacing } => match self.whitespace.take(spacing, byte) {
+                SpacingStep::Space(spacing) => wait(State::Colon { member, spacing }),
+                SpacingStep::Other if byte == b':' => {
+                    let obligation = self.obligations.member_obligation(member);
+                    let spacing = self.whitespace.after_separator();
+                    Some(Config {
+                        state: State::Value {
+                            obligation,
+                            spacing,
+                        },
+                        stack: self.push(Frame::Member(member), stack),
+                        record: self.recorded(record, byte),
+                    })
+                }
+                SpacingStep::Other | SpacingStep::Refused => None,
+            },
+            State::Text { scan, partial } => self.step_text(scan, partial, stack, byte),
+            State::Ambiguous(set) => self.step_ambiguous(set, byte),
+            State::Done { spacing } => match self.whitespace.take(spacing, byte) {
+                SpacingStep::Space(spacing) => wait(State::Done { spacing }),
+                SpacingStep::Other | SpacingStep::Refused => None,
+            },
+            State::Detached => Some(config),
+        }
+    }
+
+    /// A record with one more byte, if there is one.
+    pub(super) fn recorded(&self, record: TextId, byte: u8) -> TextId {
+        match record {
+            TextId::EMPTY => record,
+            _ => self.obligations.rules.texts.longer(record, u32::from(byte)),
+        }
+    }
+
+    fn begin_value(
+        &self,
+        obligation: ObligationId,
+        stack: StackId,
+        record: TextId,
+        byte: u8,
+    ) -> Option<Config> {
+        let kind = self.literals.kind_of(byte)?;
+        let spacing = self.whitespace.inside();
+        let obligation = match record {
+            TextId::EMPTY => obligation,
+            _ => self.obligations.comparable(obligation),
+        };
+        let state = match self.obligations.enter(obligation, kind)? {
+            Entry::Literal => State::Literal {
+                obligation,
+                kind,
+                at: 1,
+            },
+            Entry::Scalar(scan) if kind == Kind::String => State::String {
+                scan,
+                partial: Partial::Nothing,
+            },
+            Entry::Scalar(scan) => {
+                State::Number(self.obligations.rules.scanner.step(scan, u32::from(byte))?)
+            }
+            Entry::Array(array) => State::Array {
+                array,
+                opened: true,
+                spacing,
+            },
+            Entry::Object(object) => State::Object {
+                object,
+                place: ObjectPlace::Opened,
+                spacing,
+            },
+        };
+        let record = self.recorded(record, byte);
+        Some(Config {
+            state,
+            stack,
+            record,
+        })
+    }
+
+    /// Whether a byte can follow the value above `stack`, at a glance.
+    fn may_follow(&self, stack: StackId, byte: u8) -> bool {
+        let closing = match self.stacks.only(stack) {
+            Some((Frame::Member(_), _)) => b'}',
+            Some((Frame::Item { .. }, _)) => b']',
+            _ => return true,
+        };
+        byte == b',' || byte == closing || SPACES.contains(&byte)
+    }
+
+    fn step_array(&self, array: ArrayId, opened: bool, config: Config, byte: u8) -> Option<Config> {
+        let record = self.recorded(config.record, byte);
+        if byte == b']' {
+            return self.close(config.stack, record, &self.obligations.end_array(array)?);
+        }
+        let obligation = self.obligations.item(array)?;
+        if opened {
+            let (stack, record) = self.begin_item(array, config.stack, config.record);
+            return self.begin_value(obligation, stack, record, byte);
+        }
+        if byte != b',' {
+            return None;
+        }
+        let (stack, record) = self.begin_item(array, config.stack, record);
+        let spacing = self.whitespace.after_separator();
+        let state = State::Value {
+            obligation,
+            spacing,
+        };
+        Some(Config {
+            state,
+            stack,
+            record,
+        })
+    }
+
+    /// The stack and the record for the next item of an array.
+    pub(super) fn begin_item(
+        &self,
+        array: ArrayId,
+        stack: StackId,
+        record: TextId,
+    ) -> (StackId, TextId) {
+        let (mark, record) = match (self.obligations.is_unique(array), record) {
+            (false, _) => (TextId::EMPTY, record),
+            (true, TextId::EMPTY) => (TextId::START, TextId::START),
+            (true, _) => (record, record),
+        };
+        (self.push(Frame::Item { array, mark }, stack), record)
+    }
+
+    /// The configuration after the key that is being read has ended as `key`.
+    pub(crate) fn after_key_config(&self, config: Config, object: ObjectId, key: Key) -> Config {
+        Config {
+            state: self.after_key(object, key),
+            ..config
+        }
+    }
+
+    /// The configuration of the value that is being read, by itself: nothing is known of what is
+    /// around it.
+    pub(crate) fn detached(&self, config: Config) -> Config {
+        Config {
+            stack: self.push(Frame::Detached, StackId::BOTTOM),
+            ..config
+        }
+    }
+
+    /// Before the first byte of a number, where one may begin, outside of records and where it is
+    /// clear where it ends.
+    pub(crate) fn number_start(&self, config: Config) -> Option<Config> {
+        let (obligation, stack, record) = match config.state {
+            State::Value { obligation, .. } => (obligation, config.stack, config.record),
+            State::Array {
+                array,
+                opened: true,
+                ..
+            } => {
+                let obligation = self.obligations.item(array)?;
+                let (stack, record) = self.begin_item(array, config.stack, config.record);
+                (obligation, stack, record)
+            }
+            _ => return None,
+        };
+        let Some(Entry::Scalar(scan)) = self.obligations.enter(obligation, Kind::Number) else {
+            return None;
+        };
+        let is_apart = record == TextId::EMPTY && self.is_delimited(stack);
+        is_apart.then_some(Config {
+            state: State::Number(scan),
+            stack,
+            record,
+        })
+    }
+
+    /// Whether the text may end here.
+    pub(crate) fn is_accepting(&self, config: Config) -> bool {
+        match config.state {
+            State::Done { .. } | State::Detached => true,
+            State::Text { scan, partial } => {
+                partial == Partial::Nothing
+                    && self.obligations.rules.scanner.can_end(scan)
+                    && self.floor(config.stack).bottom
+            }
+            State::Ambiguous(set) => self
+                .members(set)
+                .iter()
+                .any(|&member| self.is_accepting(member)),
+            State::Number(_) => self
+                .close_number(config)
+                .is_some_and(|after| self.is_accepting(after)),
+            _ => false,
+        }
+    }
+}

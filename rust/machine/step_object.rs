@@ -1,0 +1,234 @@
+//! What a byte makes of an object, outside its values: braces, commas and keys.
+
+use crate::json::object::keys::{Key, KeyTable, Prefix};
+use crate::json::object::state::ObjectId;
+use crate::json::texts::TextId;
+use crate::machine::config::{Config, ObjectPlace, State};
+use crate::machine::store::Machine;
+use crate::regex::scan_string::{Scanned, scan_string};
+use crate::spelling::{Decoded, Partial};
+
+impl Machine {
+    pub(super) fn step_object(
+        &self,
+        object: ObjectId,
+        place: ObjectPlace,
+        config: Config,
+        byte: u8,
+    ) -> Option<Config> {
+        let record = self.recorded(config.record, byte);
+        if byte == b'}' && place != ObjectPlace::AfterComma {
+            return self.close(config.stack, record, self.obligations.end_object(object)?);
+        }
+        if !self.obligations.allowed_keys(object).allows_any_key() {
+            return None;
+        }
+        let state = match (place, byte) {
+            (ObjectPlace::AfterMember, b',') => {
+                let spacing = self.whitespace.after_separator();
+                State::Object {
+                    object,
+                    place: ObjectPlace::AfterComma,
+                    spacing,
+                }
+            }
+            (ObjectPlace::Opened | ObjectPlace::AfterComma, b'"') => self.begin_key(object)?,
+            _ => return None,
+        };
+        Some(Config {
+            state,
+            record,
+            ..config
+        })
+    }
+
+    fn begin_key(&self, object: ObjectId) -> Option<State> {
+        let (partial, text) = (Partial::Nothing, TextId::EMPTY);
+        if self.obligations.shape_of(object).is_scanned() {
+            return Some(State::ScannedKey {
+                object,
+                scan: self.obligations.key_scan(object)?,
+                prefix: self.obligations.key_table(object).start(),
+                text,
+                partial,
+            });
+        }
+        Some(match self.obligations.key_table(object).start() {
+            Some(prefix) => State::Key {
+                object,
+                prefix,
+                partial,
+            },
+            None => State::OtherKey {
+                object,
+                text,
+                partial,
+            },
+        })
+    }
+
+    /// What a byte makes of a key.
+    pub(super) fn step_key(&self, state: State, byte: u8) -> Option<State> {
+        let texts = &self.obligations.rules.texts;
+        match state {
+            State::Key {
+                object,
+                prefix,
+                partial,
+            } => self.step_known_key(object, prefix, partial, byte),
+            State::OtherKey {
+                object,
+                text,
+                partial,
+            } => {
+                let (text, partial) =
+                    match partial.decode_json(byte, self.obligations.rules.scanner.spelling) {
+                        Decoded::Partial(partial) => (text, partial),
+                        Decoded::Char(c) => (texts.longer(text, c), Partial::Nothing),
+                        Decoded::Close => return Some(self.after_key(object, Key::Other(text, 0))),
+                        Decoded::Refused => return None,
+                    };
+                Some(State::OtherKey {
+                    object,
+                    text,
+                    partial,
+                })
+            }
+            State::ScannedKey {
+                object,
+                scan,
+                prefix,
+                text,
+                partial,
+            } => match scan_string(&self.obligations.rules.scanner, scan, partial, byte) {
+                Scanned::Stays(scan, partial, None) => Some(State::ScannedKey {
+                    object,
+                    scan,
+                    prefix,
+                    text,
+                    partial,
+                }),
+                Scanned::Stays(scan, partial, Some(c)) => {
+                    let table = self.obligations.key_table(object);
+                    let next = |prefix| table.step(prefix, char::from_u32(c)?);
+                    Some(State::ScannedKey {
+                        object,
+                        scan,
+                        prefix: prefix.and_then(next),
+                        text: texts.longer(text, c),
+                        partial,
+                    })
+                }
+                Scanned::Refused => None,
+                Scanned::Closes => {
+                    let known = prefix.and_then(|p| self.obligations.key_table(object).whole(p));
+                    let key = match known {
+                        Some(known) => known.key()?,
+                        None => Key::Other(text, self.obligations.key_class(object, scan)),
+                    };
+                    Some(self.after_key(object, key))
+                }
+            },
+            _ => None,
+        }
+    }
+
+    fn step_known_key(
+        &self,
+        object: ObjectId,
+        prefix: Prefix,
+        partial: Partial,
+        byte: u8,
+    ) -> Option<State> {
+        let allowed_keys = self.obligations.allowed_keys(object);
+        let table = self.obligations.key_table(object);
+        let texts = &self.obligations.rules.texts;
+        match partial.decode_json(byte, self.obligations.rules.scanner.spelling) {
+            Decoded::Partial(partial) => {
+                let leads = |rest: &str| {
+                    let next = rest.chars().next().map(u32::from);
+                    next.is_some_and(|c| partial.may_become(c))
+                };
+                // Inside a character, the key's text is what came before it, which must not be known.
+                let is_lost = table.whole(prefix).is_none() && becomes_none(table, prefix, partial);
+                if allowed_keys.other() && is_lost {
+                    let text = texts.text(table.text(prefix));
+                    return Some(State::OtherKey {
+                        object,
+                        text,
+                        partial,
+                    });
+                }
+                let mut open = table.open(prefix);
+                let live = allowed_keys.other()
+                    || open.any(|(key, rest)| allowed_keys.allows(key) && leads(rest));
+                live.then_some(State::Key {
+                    object,
+                    prefix,
+                    partial,
+                })
+            }
+            Decoded::Char(c) => match table.step(prefix, char::from_u32(c)?) {
+                Some(prefix) => {
+                    let mut open = table.open(prefix);
+                    let live =
+                        allowed_keys.other() || open.any(|(key, _)| allowed_keys.allows(key));
+                    let partial = Partial::Nothing;
+                    live.then_some(State::Key {
+                        object,
+                        prefix,
+                        partial,
+                    })
+                }
+                None if allowed_keys.other() => Some(State::OtherKey {
+                    object,
+                    text: texts.longer(texts.text(table.text(prefix)), c),
+                    partial: Partial::Nothing,
+                }),
+                None => None,
+            },
+            Decoded::Close => {
+                let key = match table.whole(prefix) {
+                    Some(known) => known.key()?,
+                    None => Key::Other(texts.text(table.text(prefix)), 0),
+                };
+                allowed_keys
+                    .allows(key)
+                    .then(|| self.after_key(object, key))
+            }
+            Decoded::Refused => None,
+        }
+    }
+
+    /// Whether a byte turns a key that the object knows so far into one that it does not know.
+    pub(crate) fn loses_key(&self, state: State, byte: u8) -> bool {
+        let State::Key {
+            object,
+            prefix,
+            partial,
+        } = state
+        else {
+            return false;
+        };
+        let table = self.obligations.key_table(object);
+        match partial.decode_json(byte, self.obligations.rules.scanner.spelling) {
+            Decoded::Char(c) => char::from_u32(c).is_none_or(|c| table.step(prefix, c).is_none()),
+            Decoded::Partial(partial) => becomes_none(table, prefix, partial),
+            Decoded::Close | Decoded::Refused => false,
+        }
+    }
+
+    pub(super) fn after_key(&self, object: ObjectId, key: Key) -> State {
+        let member = self.obligations.member(object, key);
+        State::Colon {
+            member,
+            spacing: self.whitespace.inside(),
+        }
+    }
+}
+
+/// Whether a partial is of no character with which a known key goes on from a prefix.
+fn becomes_none(table: &KeyTable, prefix: Prefix, partial: Partial) -> bool {
+    let mut next = table.next_chars(prefix);
+    !next.any(|c| partial.may_become(u32::from(c)))
+}

@@ -1,0 +1,70 @@
+//! The masks of one grammar on one vocabulary, as far as they are known.
+
+use parking_lot::RwLock;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use crate::machine::Config;
+use crate::mask::bits::TokenSets;
+use crate::mask::tokens::Mask;
+use crate::vocab::string_mask::{Above, Under};
+
+/// The closing tokens of any string that go on from one place after it, as indices of
+/// [`ClosingTokens`].
+#[derive(Debug)]
+pub(super) struct ClosingAfter {
+    pub(crate) exits: Box<[u32]>,
+    /// Whether one of them may read a whole key.
+    pub(super) reads_key: bool,
+    /// An upper bound of the bytes that finish the text after any of them.
+    pub(super) max_completion_bytes: OnceLock<u64>,
+}
+
+/// The masks of one grammar on one vocabulary.
+#[derive(Debug, Default)]
+pub(crate) struct Masks {
+    pub(super) known: RwLock<FxHashMap<Config, Arc<Mask>>>,
+    /// The closing tokens of strings that go on from where the string is closed.
+    pub(super) left: RwLock<FxHashMap<Config, Arc<ClosingAfter>>>,
+    /// What the innermost frames of a grammar's text read.
+    pub(crate) above: RwLock<FxHashMap<Config, Arc<Above>>>,
+    /// What the innermost frames of a grammar's text read below a node of the trie.
+    pub(super) under: RwLock<FxHashMap<(Config, u32), Arc<Under>>>,
+    /// The sets of tokens that the grammar names, a bit for each token.
+    pub(crate) tokens: TokenSets,
+    bytes: AtomicUsize,
+}
+
+impl Masks {
+    /// No masks yet, of a grammar that names these sets of tokens.
+    pub(crate) fn new(tokens: TokenSets) -> Self {
+        Masks {
+            tokens,
+            ..Masks::default()
+        }
+    }
+
+    /// The sets of tokens that the grammar names.
+    pub(crate) fn token_sets(&self) -> &TokenSets {
+        &self.tokens
+    }
+
+    /// The mask of a configuration after [`Machine::canonical`], if it has been asked for before.
+    pub(crate) fn known(&self, alike: Config) -> Option<Arc<Mask>> {
+        self.known.read().get(&alike).cloned()
+    }
+
+    /// Counts bytes that are about to be kept; above `cap` the masks start anew.
+    pub(crate) fn make_room(&self, bytes: usize, cap: usize) {
+        if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > cap {
+            self.known.write().clear();
+            self.left.write().clear();
+            self.above.write().clear();
+            self.under.write().clear();
+            self.bytes.store(bytes, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Free values, which no rule binds, by themselves.
+//!
+//! What a token does in a literal, array or object that is free is the same in all grammars, up to
+//! where it ends. It is found once for a vocabulary; only what goes on after the value is walked where
+//! it stands.
+
+use crate::byte_set::ByteSet;
+use crate::json::formula::Kind;
+use crate::json::texts::TextId;
+use crate::machine::{Config, State};
+use crate::mask::texts::TrieTexts;
+use crate::mask::walk::Walk;
+use crate::vocab::Trie;
+use crate::vocab::string_mask::FreeValueTexts;
+
+/// The kinds that are looked at apart.
+const KINDS: [Kind; 5] = [
+    Kind::Null,
+    Kind::True,
+    Kind::False,
+    Kind::Array,
+    Kind::Object,
+];
+
+impl Walk<'_> {
+    /// Adds the texts below a node that go on with a value that is to begin there, if it begins with
+    /// some bytes and can be looked at apart; the first bytes of the values that can.
+    pub(super) fn value_apart(
+        &self,
+        of: &impl TrieTexts,
+        node: u32,
+        config: Config,
+        first: ByteSet,
+        out: &mut Vec<u32>,
+    ) -> ByteSet {
+        let machine = self.machine;
+        let State::Value { obligation, .. } = config.state else {
+            return ByteSet::NONE;
+        };
+        let Some(code) = of.code().filter(|_| config.record == TextId::EMPTY) else {
+            return ByteSet::NONE;
+        };
+        let free = machine.obligations.free_kinds(obligation);
+        let (mut kinds, mut begin) = (0, ByteSet::NONE);
+        for kind in KINDS {
+            let byte = machine.literals.first_byte(kind);
+            if let Some(byte) = byte.filter(|&b| free & kind.bit() != 0 && first.contains(b)) {
+                kinds |= kind.bit();
+                begin.insert(byte);
+            }
+        }
+        if kinds == 0 {
+            return begin;
+        }
+        let place = machine.writing_code() << 8 | u64::from(kinds);
+        let key = (u128::from(place), u64::from(node) << 2 | code);
+        let apart = self.vocabulary.shared_masks().apart.get(key, self.cap, || {
+            let apart = self.find_apart(of, node, config, begin);
+            let bytes = apart.bytes();
+            (apart, bytes)
+        });
+        out.extend_from_slice(&apart.inside);
+        if let Some(closed) = machine.close_value(config.stack) {
+            self.go_on(&apart.beyond, closed, out);
+        }
+        begin
+    }
+
+    fn find_apart(
+        &self,
+        of: &impl TrieTexts,
+        node: u32,
+        config: Config,
+        first: ByteSet,
+    ) -> FreeValueTexts {
+        let machine = self.machine;
+        let start = machine.detached(config);
+        let mut all = Vec::new();
+        self.walk_below(of, node, start, first, &mut all);
+        let begin = usize::from(of.trie().node(node).depth);
+        // How many bytes of a text the value takes, if it ends before the text does.
+        let ended = |item: u32| {
+            let bytes = of.bytes(item);
+            let mut at = start;
+            for (i, &byte) in bytes.iter().enumerate().skip(begin) {
+                at = machine.step(at, byte)?;
+                if at.state == State::Detached {
+                    return (i + 1 < bytes.len()).then_some(i + 1);
+                }
+            }
+            None
+        };
+        let (mut inside, mut others) = (Vec::new(), Vec::<(u32, usize)>::new());
+        for item in all {
+            match ended(item) {
+                None => inside.push(item),
+                Some(end) => others.push((item, end)),
+            }
+        }
+        let rest = |i: u32| {
+            let (item, end) = others[i as usize];
+            &of.bytes(item)[end..]
+        };
+        let beyond = Trie::new((0..others.len() as u32).collect(), rest);
+        FreeValueTexts {
+            inside: inside.into(),
+            beyond: beyond.map(|i| others[i as usize].0),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! An upper bound of the bytes that finish the text after the tokens of a mask.
+
+use crate::json::object::keys::Key;
+use crate::json::texts::TextId;
+use crate::machine::{Config, Machine, State};
+use crate::mask::bits::has_bit;
+use crate::mask::guide::{Guide, Visitor};
+use crate::mask::string_mask::Unlimited;
+use crate::mask::tokens::{Mask, Tokens};
+use crate::mask::unique_items::Ended;
+use crate::mask::walk::Walk;
+use crate::regex::scan::Scan;
+use crate::spelling::Partial;
+use crate::vocab::string_mask::StringMask;
+
+/// Finds an upper bound of the bytes that finish the text.
+struct MaxCompletionBytes<'a> {
+    machine: &'a Machine,
+    most: u64,
+    last: Option<Config>,
+}
+
+impl Visitor for MaxCompletionBytes<'_> {
+    fn passes(&mut self, bound: u64) -> bool {
+        self.most = self.most.max(bound);
+        true
+    }
+
+    fn wants(&mut self, at: Config) -> bool {
+        if self.last.replace(at) != Some(at) {
+            self.most = self.most.max(self.machine.quick_max_completion_bytes(at));
+        }
+        false
+    }
+
+    fn take(&mut self, _: &[u32]) {}
+}
+
+/// So few tokens are looked at sooner than the states around them.
+const FEW: u32 = 512;
+
+impl Walk<'_> {
+    /// An upper bound of the bytes that finish the text after any of a mask's tokens.
+    pub(super) fn max_completion_bytes(&self, config: Config, mask: &Mask) -> u64 {
+        let machine = self.machine;
+        let named = mask.named().map(|_| machine.token_moves(config));
+        let named = named.into_iter().flatten();
+        let named = named
+            .map(|(_, next)| machine.max_completion_bytes(next))
+            .max();
+        let text = match mask.tokens() {
+            Tokens::Inside(string_mask, more) => {
+                self.max_completion_bytes_of_inside(config, string_mask, more)
+            }
+            Tokens::Few(_) | Tokens::Many(_) | Tokens::Above(..) => {
+                self.max_completion_bytes_of(|guide| self.places(config, guide))
+            }
+        };
+        text.max(named.unwrap_or(0))
+    }
+
+    /// The greatest bound of what a walk meets.
+    fn max_completion_bytes_of(
+        &self,
+        walk: impl FnOnce(&mut Guide<'_, MaxCompletionBytes<'_>>),
+    ) -> u64 {
+        let mut visitor = MaxCompletionBytes {
+            machine: self.machine,
+            most: 0,
+            last: None,
+        };
+        walk(&mut Guide::roughly(
+            self.machine,
+            self.vocabulary,
+            &mut visitor,
+        ));
+        visitor.most
+    }
+
+    fn max_completion_bytes_of_inside(
+        &self,
+        config: Config,
+        string_mask: &StringMask,
+        more: &[u32],
+    ) -> u64 {
+        let machine = self.machine;
+        let Some(inside) = self.max_completion_bytes_inside(config, string_mask) else {
+            return self.max_completion_bytes_of(|guide| {
+                self.inside_groups(config, string_mask, more, guide)
+            });
+        };
+        let unknown = |object, text| machine.after_key_config(config, object, Key::Other(text, 0));
+        let ended = match config.state {
+            _ if config.record != TextId::EMPTY => Ended::ByText,
+            State::String { scan, .. } => self.ended(config, scan),
+            State::OtherKey { object, text, .. } => Ended::At(unknown(object, text)),
+            State::Key { object, .. } => {
+                let known = self.max_completion_bytes_of(|guide| self.known_keys(config, guide));
+                let after = unknown(object, TextId::WHATEVER);
+                return inside
+                    .max(known)
+                    .max(self.costliest_left(string_mask, after));
+            }
+            _ => Ended::ByText,
+        };
+        match ended {
+            Ended::At(after) => inside.max(self.costliest_left(string_mask, after)),
+            Ended::Never => inside,
+            Ended::ByText => {
+                let after = more.iter().filter_map(|&token| self.after(config, token));
+                let costs = after.map(|after| machine.max_completion_bytes(after));
+                costs.max().unwrap_or(0).max(inside)
+            }
+        }
+    }
+
+    /// An upper bound of the bytes that finish the text after any token that stays inside the
+    /// string or key; `None` if that would be costly.
+    pub(super) fn max_completion_bytes_inside(
+        &self,
+        config: Config,
+        string_mask: &StringMask,
+    ) -> Option<u64> {
+        let machine = self.machine;
+        if let Some(bound) = machine.max_completion_bytes_inside(config) {
+            return Some(bound);
+        }
+        let State::String { scan, partial } = config.state else {
+            return None;
+        };
+        let scanner = &machine.obligations.rules.scanner;
+        let Scan { language, queries } = scanner.scan(scan);
+        let count: u32 = string_mask
+            .inside
+            .iter()
+            .map(|word| word.count_ones())
+            .sum();
+        if !queries.is_empty() || count < FEW {
+            return None;
+        }
+        if let Some(rest) = scanner.longest_rest(scan) {
+            return Some(machine.max_completion_bytes_of_string(config.stack, rest));
+        }
+        if partial != Partial::Nothing {
+            return None;
+        }
+        let unlimited = Unlimited::of(scanner, *language)?;
+        let doubtful = unlimited.doubtful(self.vocabulary.strings(scanner.spelling));
+        let doubtful = doubtful.filter(|&token| has_bit(&string_mask.inside, token));
+        let after = doubtful.filter_map(|token| self.after(config, token));
+        let costs = after.map(|after| machine.max_completion_bytes(after));
+        let certain = machine.max_completion_bytes_of_string(config.stack, unlimited.rest);
+        Some(costs.max().unwrap_or(0).max(certain))
+    }
+
+    /// An upper bound of the bytes that finish the text after any closing token of a string that
+    /// goes on from `after`.
+    fn costliest_left(&self, string_mask: &StringMask, after: Config) -> u64 {
+        let left = self.leave(string_mask, after);
+        *left.max_completion_bytes.get_or_init(|| {
+            self.max_completion_bytes_of(|guide| self.exits_of(string_mask, after, guide))
+        })
+    }
+
+    /// Where a token leads, the text of an unknown key forgotten.
+    fn after(&self, from: Config, token: u32) -> Option<Config> {
+        let bytes = self.vocabulary.token(token).unwrap_or_default();
+        Some(self.machine.canonical(self.read(from, bytes)?))
+    }
+}

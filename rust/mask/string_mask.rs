@@ -1,0 +1,557 @@
+//! String masks: what tokens do inside a string, wherever it stands.
+
+use std::sync::Arc;
+
+use crate::machine::Machine;
+use crate::mask::bits::{clear_bits, has_bit, set_bits};
+use crate::regex::char_blocks::CharBlocks;
+use crate::regex::codeset::MAX;
+use crate::regex::facts::Free;
+use crate::regex::node::{Node, NodeId, UNBOUNDED};
+use crate::regex::scan::{SafeChars, ScanId, ScanMoves, Scanner};
+use crate::regex::scan_string::{Scanned, scan_string};
+use crate::spelling::Partial;
+use crate::vocab::Vocabulary;
+use crate::vocab::string_mask::{ClosingToken, ClosingTokens, StringMask};
+use crate::vocab::strings::{StringSubtree, Strings, WalkVerdict};
+
+/// Which strings are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ScanKey {
+    Anything,
+    Scan(ScanId),
+}
+
+/// Tokens of more characters are few.
+const NEAR: u32 = 24;
+
+/// The mask of a string's state, from the vocabulary's cache or made anew.
+pub(super) fn string_mask(
+    machine: &Machine,
+    vocabulary: &Vocabulary,
+    key: ScanKey,
+    partial: Partial,
+    cap: usize,
+) -> Arc<StringMask> {
+    let scanner = &machine.obligations.rules.scanner;
+    let language = match key {
+        ScanKey::Anything => NodeId::ANY,
+        ScanKey::Scan(scan) => scanner.scan(scan).language,
+    };
+    // No token tells greater lengths apart. One that ends a character may read, after that, what no
+    // other token of a string does; but each of its characters has a byte.
+    let longest = 1 + match partial {
+        Partial::Nothing => vocabulary.strings(scanner.spelling).longest,
+        _ => vocabulary.trie().depth() as u32,
+    };
+    let language = match *scanner.regexes.node(language) {
+        Node::Repeat {
+            body: NodeId::CHAR,
+            min,
+            max,
+        } => {
+            let max = if max < longest { max } else { UNBOUNDED };
+            scanner.regexes.repeat(NodeId::CHAR, min.min(longest), max)
+        }
+        _ => language,
+    };
+    cached(scanner, vocabulary, language, partial, cap)
+}
+
+fn cached(
+    scanner: &Scanner,
+    vocabulary: &Vocabulary,
+    language: NodeId,
+    partial: Partial,
+    cap: usize,
+) -> Arc<StringMask> {
+    let key = (
+        scanner.regexes.fingerprint(language),
+        partial.code_in(scanner.spelling),
+    );
+    vocabulary.shared_masks().shared_masks.get(key, cap, || {
+        let string_mask = compute(scanner, vocabulary, language, partial, cap);
+        let bytes = string_mask.own_bytes(&vocabulary.strings(scanner.spelling).inside);
+        (string_mask, bytes)
+    })
+}
+
+fn compute(
+    scanner: &Scanner,
+    vocabulary: &Vocabulary,
+    language: NodeId,
+    partial: Partial,
+    cap: usize,
+) -> StringMask {
+    let start = || {
+        let scan = scanner.start(language, Box::new([]));
+        scan.expect("a state that was reached is live")
+    };
+    match *scanner.regexes.node(language) {
+        _ if partial != Partial::Nothing => walk(scanner, vocabulary, start(), partial),
+        Node::Repeat {
+            body: NodeId::CHAR,
+            min,
+            max,
+        } => of_length(vocabulary.strings(scanner.spelling), min, max),
+        _ => {
+            let unlimited = Unlimited::of(scanner, language);
+            unlimited.map_or_else(
+                || sweep(scanner, vocabulary, start()),
+                |unlimited| limited(scanner, vocabulary, start(), &unlimited, cap),
+            )
+        }
+    }
+}
+
+/// A string's language without its far limits.
+pub(super) struct Unlimited {
+    pub(super) free: NodeId,
+    /// The limits show in texts of more characters.
+    most: u32,
+    /// The bytes that its texts can be finished with, wherever they are.
+    pub(super) rest: u32,
+    /// Whatever tokens of at most so many characters lead to can be finished,
+    certain: u32,
+    /// if they hold none of these.
+    strange: CharBlocks,
+}
+
+impl Unlimited {
+    /// Of a language; `None` if it has no limits, or they may be too near.
+    pub(super) fn of(scanner: &Scanner, language: NodeId) -> Option<Self> {
+        let (free, most) = scanner.regexes.without_far_limits(language, NEAR)?;
+        let state = scanner.start(free, Box::new([]));
+        let state = state.expect("a language is live if a part of it is");
+        let endless = Some(scanner.free(state)).filter(Free::is_endless);
+        let few = endless.map(|endless| {
+            let strange = scanner.regexes.alphabet(free).without(endless.characters);
+            (endless.rest, strange)
+        });
+        let few = few.filter(|&(_, strange)| strange.is_in(CharBlocks::SPACES));
+        let (rest, strange) = match few {
+            Some(found) => found,
+            None => (scanner.longest_rest(state)?, CharBlocks::default()),
+        };
+        let certain = most.checked_sub(rest).filter(|&most| most >= NEAR)?;
+        Some(Unlimited {
+            free,
+            most,
+            rest,
+            certain,
+            strange,
+        })
+    }
+
+    /// The tokens after which the limits may show.
+    pub(super) fn doubtful<'a>(&self, strings: &'a Strings) -> impl Iterator<Item = u32> + use<'a> {
+        let is_doubtful = |&characters: &u16| u32::from(characters) > self.certain;
+        let doubtful = strings.characters.partition_point(is_doubtful);
+        let strange = match self.strange == CharBlocks::default() {
+            true => Vec::new(),
+            false => strings.tokens.holding(self.strange),
+        };
+        let long = strings.lengths.iter().take(doubtful).flatten().copied();
+        long.chain(strange)
+    }
+}
+
+/// Of a string with far limits.
+fn limited(
+    scanner: &Scanner,
+    vocabulary: &Vocabulary,
+    start: ScanId,
+    unlimited: &Unlimited,
+    cap: usize,
+) -> StringMask {
+    let strings = vocabulary.strings(scanner.spelling);
+    let free = cached(scanner, vocabulary, unlimited.free, Partial::Nothing, cap);
+    let mut inside = free.inside.clone();
+    let mut doubtful = unlimited.doubtful(strings).peekable();
+    if doubtful.peek().is_some() {
+        let mut fewer = inside.to_vec();
+        for token in doubtful {
+            let bytes = vocabulary.token(token).unwrap_or_default();
+            if has_bit(&fewer, token) && follow(scanner, start, bytes).is_none() {
+                clear_bits(&mut fewer, &[token]);
+            }
+        }
+        inside = fewer.into();
+    }
+    let exits = &strings.exits.tokens;
+    let ends = |exit: &ClosingToken| {
+        let bytes = vocabulary.token(exit.token).unwrap_or_default();
+        let end = follow(scanner, start, &bytes[..usize::from(exit.before)]);
+        end.is_some_and(|end| scanner.can_end(end))
+    };
+    let mut open = free.open.clone();
+    for (i, exit) in exits.iter().enumerate() {
+        if u32::from(exit.characters) > unlimited.most && free.is_open(i as u32) && !ends(exit) {
+            let words = exits.len().div_ceil(64);
+            let open = open.get_or_insert_with(|| vec![u64::MAX; words].into());
+            open[i / 64] &= !(1 << (i % 64));
+        }
+    }
+    StringMask {
+        inside,
+        exits: free.exits.clone(),
+        open,
+    }
+}
+
+/// Where these bytes lead inside a string, if it goes on and can be finished after them.
+fn follow(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> Option<ScanId> {
+    let mut at = (start, Partial::Nothing);
+    let mut last = None;
+    for &byte in bytes {
+        // Long tokens are runs mostly.
+        if last == Some((byte, at)) {
+            continue;
+        }
+        let before = at;
+        match scan_string(scanner, at.0, at.1, byte) {
+            Scanned::Stays(scan, partial, _) => at = (scan, partial),
+            Scanned::Closes | Scanned::Refused => return None,
+        }
+        last = (at == before).then_some((byte, at));
+    }
+    Some(at.0)
+}
+
+/// From between two characters, by a walk that passes subtrees of safe characters.
+fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> StringMask {
+    let strings = vocabulary.strings(scanner.spelling);
+    scanner.find_safe_chars_around(start);
+    let first = first_characters(scanner, start);
+    let mut wanted: Vec<(u32, u32)> = Vec::new();
+    let mut count = 0;
+    strings.tokens.walk(
+        SweepPlace::new(scanner, start),
+        &first,
+        |at, c, below| at.step(scanner, c, below),
+        |at, partial| partial.can_step(scanner, at.state),
+        |from, to, _| {
+            count += (to - from) as usize;
+            match wanted.last_mut() {
+                Some(last) if last.1 == from => last.1 = to,
+                _ => wanted.push((from, to)),
+            }
+        },
+    );
+    let total = strings.tokens.len();
+    let inside = if count == total {
+        strings.inside.clone()
+    } else if count > total / 2 {
+        let mut inside = strings.inside.to_vec();
+        let starts = std::iter::once(0).chain(wanted.iter().map(|range| range.1));
+        let ends = wanted.iter().map(|range| range.0);
+        let ends = ends.chain(std::iter::once(total as u32));
+        for (from, to) in starts.zip(ends) {
+            clear_bits(&mut inside, strings.tokens.items(from, to));
+        }
+        inside.into()
+    } else {
+        let mut inside = vec![0; vocabulary.mask_words()];
+        for (from, to) in wanted {
+            set_bits(&mut inside, strings.tokens.items(from, to));
+        }
+        inside.into()
+    };
+    let mut open = vec![0_u64; strings.exits.tokens.len().div_ceil(64)];
+    let mut count = 0;
+    let mut allow = |exits: &[u32]| {
+        count += exits.len();
+        for &exit in exits {
+            open[exit as usize / 64] |= 1 << (exit % 64);
+        }
+    };
+    if scanner.can_end(start) {
+        allow(strings.before.bare());
+    }
+    let step = |state, c, _| {
+        scanner
+            .step(state, c)
+            .map_or(WalkVerdict::Nothing, WalkVerdict::More)
+    };
+    let never = |_, _| false;
+    let before = &strings.before;
+    before.walk(start, &first, step, never, |from, to, state| {
+        if state.is_some_and(|state| scanner.can_end(state)) {
+            allow(before.items(from, to));
+        }
+    });
+    StringMask {
+        inside,
+        exits: strings.exits.clone(),
+        open: (count < strings.exits.tokens.len()).then(|| open.into()),
+    }
+}
+
+/// A place of a sweep: a state, and what is looked up of it again and again.
+#[derive(Clone, Copy)]
+struct SweepPlace<'a> {
+    state: ScanId,
+    /// Unless the state is hard to make.
+    moves: Option<&'a ScanMoves>,
+    safe_chars: Option<&'a SafeChars>,
+    free: Free,
+}
+
+impl<'a> SweepPlace<'a> {
+    fn new(scanner: &'a Scanner, state: ScanId) -> Self {
+        SweepPlace {
+            moves: scanner.all_moves_unless_computed(state),
+            ..SweepPlace::passing(scanner, state)
+        }
+    }
+
+    /// Where few characters follow: not all moves are made for them.
+    fn passing(scanner: &'a Scanner, state: ScanId) -> Self {
+        SweepPlace {
+            state,
+            moves: scanner.known_moves(state),
+            safe_chars: None,
+            free: scanner.free(state),
+        }
+    }
+
+    fn step(
+        self,
+        scanner: &'a Scanner,
+        c: u32,
+        below: StringSubtree,
+    ) -> WalkVerdict<SweepPlace<'a>> {
+        /// Subtrees of fewer characters are walked,
+        const SMALL: u32 = 2;
+        /// as are those of fewer nodes than states would be looked at.
+        const FEW: u32 = 48;
+        /// For so many nodes, moves are made one by one.
+        const VERY_FEW: u32 = 6;
+        let StringSubtree {
+            characters,
+            height,
+            nodes,
+        } = below;
+        if self
+            .free
+            .allows(characters.or(CharBlocks::of(c)), height + 1)
+        {
+            return WalkVerdict::All;
+        }
+        let to = match self.moves {
+            Some(moves) => moves.to(c),
+            None => scanner.step_once(self.state, c),
+        };
+        let Some(to) = to else {
+            return WalkVerdict::Nothing;
+        };
+        let mut next = match to {
+            _ if to == self.state => self,
+            // Nothing is below.
+            _ if height == 0 => SweepPlace {
+                state: to,
+                moves: None,
+                safe_chars: None,
+                free: Free::default(),
+            },
+            // No moves are made where they are not needed.
+            _ if height >= SMALL && scanner.free(to).allows(characters, height) => {
+                return WalkVerdict::All;
+            }
+            _ if nodes <= VERY_FEW => SweepPlace::passing(scanner, to),
+            _ => SweepPlace::new(scanner, to),
+        };
+        if height >= SMALL && (nodes >= FEW || next.safe_chars.is_some()) {
+            let safe_chars = next.safe_chars.unwrap_or_else(|| scanner.safe_chars(to));
+            if safe_chars.allows(characters, height) {
+                return WalkVerdict::All;
+            }
+            next.safe_chars = Some(safe_chars);
+        }
+        WalkVerdict::More(next)
+    }
+}
+
+/// Ranges of characters, rising, among which are all that lead anywhere.
+fn first_characters(scanner: &Scanner, start: ScanId) -> Vec<(u32, u32)> {
+    if scanner.is_computed(start) {
+        return vec![(0, MAX)];
+    }
+    let moves = scanner.moves(start).iter();
+    moves.map(|step| (step.lo, step.hi)).collect()
+}
+
+/// From inside a character, by a walk of the vocabulary's trie.
+fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Partial) -> StringMask {
+    let trie = vocabulary.trie();
+    let mut inside = vec![0_u32; vocabulary.mask_words()];
+    let mut exits = Vec::new();
+    trie.walk(
+        (scan, partial, 0_u16),
+        |(scan, partial, characters), byte, node| {
+            match scan_string(scanner, scan, partial, byte) {
+                Scanned::Stays(scan, partial, ended) => {
+                    let ended = u16::from(ended.is_some());
+                    return Some((scan, partial, characters + ended));
+                }
+                Scanned::Closes => {
+                    let before = trie.node(node).depth - 1;
+                    let tokens = trie.tokens_below(node).iter();
+                    exits.extend(tokens.map(|&token| ClosingToken {
+                        token,
+                        before,
+                        characters,
+                    }));
+                }
+                Scanned::Refused => {}
+            }
+            None
+        },
+        |tokens, _| set_bits(&mut inside, tokens),
+    );
+    let exits = ClosingTokens::new(exits, |token| vocabulary.token(token).unwrap_or_default());
+    StringMask {
+        inside: inside.into(),
+        exits: Arc::new(exits),
+        open: None,
+    }
+}
+
+/// Of a string that is free but for its length.
+fn of_length(strings: &Strings, min: u32, max: u32) -> StringMask {
+    let too_long = strings
+        .characters
+        .partition_point(|&characters| max != UNBOUNDED && u32::from(characters) > max);
+    let mut inside = strings.inside.clone();
+    if too_long > 0 {
+        let mut fewer = inside.to_vec();
+        for tokens in strings.lengths.iter().take(too_long) {
+            clear_bits(&mut fewer, tokens);
+        }
+        inside = fewer.into();
+    }
+    let fits = |exit: &ClosingToken| (min..=max).contains(&u32::from(exit.characters));
+    let open = if strings.exits.tokens.iter().all(fits) {
+        None
+    } else {
+        let words = strings.exits.tokens.chunks(64).map(|exits| {
+            let bits = exits.iter().enumerate();
+            bits.fold(0, |word, (i, exit)| word | u64::from(fits(exit)) << i)
+        });
+        Some(words.collect())
+    };
+    StringMask {
+        inside,
+        exits: strings.exits.clone(),
+        open,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limits::Limits;
+    use crate::regex::{lower, parse};
+    use crate::spelling::JsonSpelling;
+
+    const PATTERNS: &[&str] = &[
+        "^(\\S+\\s+){0,9}\\S+$",
+        "^(a|b)*$",
+        "^[ab]{3,30}$",
+        "^(a[a-c]){2,12}$",
+        "^[a-z]{2,9}-[0-9]*$",
+        "^(ab?c ?){1,40}$",
+        "foo",
+        "^(?!ab)[^\\s]*$",
+        "^\\p{L}+( \\p{L}+)*$",
+        "^(.*a){1,20}$",
+        "^[a-z]+@[a-z]+\\.[a-z]{2,}$",
+        "^.{0,300}é",
+        "^(?=.*[0-9])(?=.*[a-z]).{4,}$",
+        "^[a-c]([a-z-]{0,61}[a-z])?$",
+        "^(a[a-c]?){2,40}-(b|c){1,50}$",
+        "^([ab]{1,30} ?){1,3}$",
+        "^((ab?){1,26}\\.){0,4}[a-c]{2,28}$",
+        "^(?!a{3,30}$)[ab]{0,28}[a0]$",
+        "^(?=.*a)(?=.*\\s)(?=.*foo).*$",
+        "^.*a.{12}$",
+        "^(?=\\S)a.{3}a.{3}|^.*-$",
+        "^(?=.*-)(?!.*(?:.|foo)(?=.*\\s)[a-c]).*$",
+    ];
+
+    fn token() -> impl Strategy<Value = String> {
+        let words = prop::sample::select(vec![
+            "a",
+            "b",
+            "c",
+            "ab",
+            " ",
+            "  ",
+            "-",
+            "0",
+            "é",
+            "中",
+            "\\n",
+            "\\u00e9",
+            "\\u001F",
+            "\\u001f",
+            "\\u00",
+            "\\u",
+            "\\",
+            "\"",
+            ",",
+            "@",
+            ".",
+            "foo",
+            "\u{a0}",
+            "\u{2003}",
+            "\u{10400}",
+            "z",
+        ]);
+        prop::collection::vec(words, 1..9).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn locals_are_what_their_tokens_do(
+            pattern in prop::sample::select(PATTERNS),
+            lengths in prop_oneof![Just(None), (0..3_u32, 3..60_u32).prop_map(Some)],
+            read in prop::collection::vec(prop::sample::select(
+                vec!['a', 'b', 'c', ' ', '-', '0', 'é', 'f', 'o', '@', '.']), 0..12),
+            texts in prop::collection::vec(token(), 1..80),
+            spelling in prop::sample::select(&[JsonSpelling::Plain, JsonSpelling::Any][..]),
+        ) {
+            let mut tokens: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
+            tokens.extend((1..6).map(|i| b"a".repeat(7 * i)));
+            // Tokens that begin or end inside a character, and the stop token.
+            tokens.extend([vec![0xC3], vec![0xA9, b'a'], vec![b'a', 0xE4, 0xB8], vec![]]);
+            let stop = tokens.len() as u32 - 1;
+            let vocabulary = Vocabulary::new(&tokens, &[stop], &[]).unwrap();
+            let scanner = Scanner::new(spelling);
+            let parsed = parse(pattern, &Limits::default()).unwrap();
+            let mut language = vec![lower::search(&parsed, &scanner.regexes).unwrap()];
+            language.extend(lengths.map(|(min, max)| scanner.regexes.repeat(NodeId::CHAR, min, max)));
+            let language = scanner.regexes.and(language);
+            let start = scanner.start(language, Box::new([]));
+            let step = |at: Option<ScanId>, c: &char| at.and_then(|at| scanner.step(at, u32::from(*c)));
+            let Some(at) = read.iter().fold(start, step) else {
+                return Ok(());
+            };
+            let found = compute(&scanner, &vocabulary, scanner.scan(at).language, Partial::Nothing, usize::MAX);
+            for token in 0..stop {
+                let bytes = vocabulary.token(token).unwrap();
+                let inside = found.inside[token as usize / 32] >> (token % 32) & 1 == 1;
+                prop_assert_eq!(inside, follow(&scanner, at, bytes).is_some(), "{:?}", bytes);
+            }
+            for (exit, of) in (0..).zip(&found.exits.tokens) {
+                let before = &vocabulary.token(of.token).unwrap()[..usize::from(of.before)];
+                let text: String = serde_json::from_slice(&[b"\"", before, b"\""].concat()).unwrap();
+                let end = text.chars().try_fold(at, |at, c| scanner.step(at, u32::from(c)));
+                let ends = end.is_some_and(|end| scanner.can_end(end));
+                prop_assert_eq!(found.is_open(exit), ends, "{:?}", text);
+            }
+        }
+    }
+}

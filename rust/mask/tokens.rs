@@ -1,0 +1,154 @@
+//! A mask: the tokens that may come next.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+
+use crate::mask::bits::{add_bits, set_bits};
+use crate::vocab::string_mask::{Above, Chosen, StringMask};
+
+/// The text tokens that may come next.
+#[derive(Debug)]
+pub(crate) struct Mask {
+    pub(super) tokens: Tokens,
+    /// Tokens that are read by their ids, a bit for each.
+    pub(super) named: Option<Box<[u32]>>,
+    pub(super) max_completion_bytes: OnceLock<u64>,
+    pub(super) late: OnceLock<Late>,
+}
+
+/// The tokens of a mask after which it takes many more to finish the text.
+#[derive(Debug)]
+pub(crate) struct Late {
+    /// The most that it takes after any token, by text or by id.
+    pub(crate) most: u64,
+    /// Those that are read by their text and after which it takes more than `base`, by how many.
+    pub(crate) groups: Box<[(u64, Box<[u32]>)]>,
+    pub(crate) base: u64,
+    /// Whether all of it is the same for each text of the unknown key that is being read.
+    pub(crate) is_alike: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Tokens {
+    /// The tokens themselves.
+    Few(Box<[u32]>),
+    /// A bit for each token.
+    Many(Box<[u32]>),
+    /// Those inside a string, and a few more.
+    Inside(Arc<StringMask>, Box<[u32]>),
+    /// Those that what is around a place in a grammar does not matter to, and a few more.
+    Above(Arc<Above>, Box<[u32]>),
+}
+
+impl Tokens {
+    /// From any tokens, none twice.
+    pub(crate) fn new(tokens: Vec<u32>, words: usize) -> Self {
+        // To set so many bits takes longer than to copy all words.
+        if tokens.len() <= words / 4 {
+            return Tokens::Few(tokens.into());
+        }
+        let mut bits = vec![0; words];
+        set_bits(&mut bits, &tokens);
+        Tokens::Many(bits.into())
+    }
+}
+
+impl Mask {
+    pub(crate) fn new(tokens: Tokens) -> Self {
+        Mask {
+            tokens,
+            named: None,
+            max_completion_bytes: OnceLock::new(),
+            late: OnceLock::new(),
+        }
+    }
+
+    /// The tokens that are read by their ids, a bit for each, if there are some.
+    pub(crate) fn named(&self) -> Option<&[u32]> {
+        self.named.as_deref()
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// What finishing the text can cost after one of the tokens; `compute` is called once.
+    pub(crate) fn max_completion_bytes(&self, compute: impl FnOnce() -> u64) -> u64 {
+        *self.max_completion_bytes.get_or_init(compute)
+    }
+
+    /// The tokens after which the text ends late; `compute` is called once.
+    pub(crate) fn late(&self, compute: impl FnOnce() -> Late) -> &Late {
+        self.late.get_or_init(compute)
+    }
+
+    /// What [`Mask::max_completion_bytes`] has computed, if it has.
+    pub(crate) fn known_max_completion_bytes(&self) -> Option<u64> {
+        self.max_completion_bytes.get().copied()
+    }
+
+    /// Writes the mask: one bit for each token, the lowest first.
+    pub(crate) fn write(&self, bits: &mut [u32]) {
+        self.write_text(bits);
+        if let Some(named) = &self.named {
+            add_bits(bits, named);
+        }
+    }
+
+    /// Writes the tokens that are read by their text.
+    pub(crate) fn write_text(&self, bits: &mut [u32]) {
+        match &self.tokens {
+            Tokens::Few(tokens) => {
+                bits.fill(0);
+                set_bits(bits, tokens);
+            }
+            Tokens::Many(all) => bits.copy_from_slice(all),
+            Tokens::Inside(string_mask, more) => {
+                bits.copy_from_slice(&string_mask.inside);
+                set_bits(bits, more);
+            }
+            Tokens::Above(above, more) => {
+                match &above.tokens {
+                    Chosen::Few(tokens) => {
+                        bits.fill(0);
+                        set_bits(bits, tokens);
+                    }
+                    Chosen::Many(all) => bits.copy_from_slice(all),
+                }
+                set_bits(bits, more);
+            }
+        }
+    }
+
+    /// Sets the bits of the mask's tokens.
+    pub(super) fn add_to(&self, bits: &mut [u32]) {
+        match &self.tokens {
+            Tokens::Few(tokens) => set_bits(bits, tokens),
+            Tokens::Many(all) => add_bits(bits, all),
+            Tokens::Inside(string_mask, more) => {
+                add_bits(bits, &string_mask.inside);
+                set_bits(bits, more);
+            }
+            Tokens::Above(above, more) => {
+                match &above.tokens {
+                    Chosen::Few(tokens) => set_bits(bits, tokens),
+                    Chosen::Many(all) => add_bits(bits, all),
+                }
+                set_bits(bits, more);
+            }
+        }
+        if let Some(named) = &self.named {
+            add_bits(bits, named);
+        }
+    }
+
+    /// The memory that it takes; `free` is what all free strings share.
+    pub(crate) fn bytes(&self, free: &Arc<[u32]>) -> usize {
+        64 + match &self.tokens {
+            Tokens::Few(list) | Tokens::Many(list) => 4 * list.len(),
+            // Other masks may share the string mask, and the vocabulary may have forgotten it.
+            Tokens::Inside(string_mask, list) => string_mask.own_bytes(free) + 4 * list.len(),
+            Tokens::Above(_, list) => 4 * list.len(),
+        } + self.named.as_ref().map_or(0, |named| size_of_val(&**named))
+    }
+}

@@ -1,0 +1,381 @@
+//! The walk of the vocabulary's trie: masks of states that few tokens may follow.
+//!
+//! The vocabulary's trie is walked with configurations. What is the same wherever it stands is not
+//! walked again: runs of whitespace, and what stays inside a string or a number that a token opens.
+
+use std::sync::Arc;
+
+use crate::byte_set::ByteSet;
+use crate::json::texts::TextId;
+use crate::machine::{Config, Machine, State};
+use crate::mask::keys::key_place;
+use crate::mask::texts::TrieTexts;
+use crate::mask::tokens::Tokens;
+use crate::mask::unique_items::Ended;
+use crate::mask::walk::Walk;
+use crate::regex::node::NodeId;
+use crate::regex::scan::ScanId;
+use crate::regex::scan_string::{Scanned, scan_string};
+use crate::spelling::{JsonSpelling, Partial};
+use crate::vocab::string_mask::{OpenedScalar, ScalarEnd};
+use crate::vocab::{SPACES, Trie, Vocabulary};
+
+/// Subtrees with fewer tokens are walked.
+const SMALL: usize = 24;
+
+impl Walk<'_> {
+    pub(super) fn plain(&self, config: Config) -> Tokens {
+        let mut tokens = Vec::new();
+        if let Some(place) = key_place(config)
+            && !self.machine.obligations.allowed_keys(place.0).other()
+        {
+            let trie = self.vocabulary.trie();
+            self.closed_key(self.vocabulary, trie.root(), config, place, &mut tokens);
+            return Tokens::new(tokens, self.vocabulary.mask_words());
+        }
+        match config.state {
+            State::Number(scan) if self.machine.is_delimited(config.stack) => {
+                let root = self.vocabulary.trie().root();
+                self.number(self.vocabulary, root, config, &mut tokens);
+                let scanner = &self.machine.obligations.rules.scanner;
+                let closed = match scanner.can_end(scan) {
+                    true => match self.ended(config, scan) {
+                        Ended::At(closed) => Some(closed),
+                        Ended::Never => None,
+                        Ended::ByText => self.machine.close_number(config),
+                    },
+                    false => self.machine.close_number(config),
+                };
+                if let Some(closed) = closed {
+                    let inside = ByteSet::of_ascii(scanner.ascii(scan));
+                    let after = self.machine.next_bytes(closed).without(inside);
+                    let begin = tokens.len();
+                    self.tokens(closed, after, &mut tokens);
+                    if config.record != TextId::EMPTY {
+                        let beyond = tokens.split_off(begin);
+                        tokens.extend(beyond.into_iter().filter(|&token| {
+                            let bytes = self.vocabulary.token(token).unwrap_or_default();
+                            !self.differs(closed, bytes, || self.goes_on(config, bytes))
+                        }));
+                    }
+                }
+            }
+            _ => self.tokens(config, self.machine.next_bytes(config), &mut tokens),
+        }
+        Tokens::new(tokens, self.vocabulary.mask_words())
+    }
+
+    /// The tokens that may come and begin with some bytes.
+    fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<u32>) {
+        let machine = self.machine;
+        if let Some(run) = machine.spacing_left(config.state)
+            && const { ByteSet::of(&SPACES) }.without(first) == ByteSet::NONE
+        {
+            first = first.without(const { ByteSet::of(&SPACES) });
+            let spaces = self.vocabulary.spaces();
+            tokens.extend_from_slice(spaces.runs(run));
+            if let Some(after) = machine.step(config, b' ') {
+                let mut found = Vec::new();
+                let rests = Rests(self.vocabulary);
+                self.walk(&rests, rests.trie().root(), after, first, &mut found);
+                let spaced = found.iter().map(|&i| spaces.spaced[i as usize]);
+                let fits = spaced.filter(|spaced| spaced.length <= run);
+                tokens.extend(fits.map(|spaced| spaced.token));
+            }
+        }
+        let root = self.vocabulary.trie().root();
+        self.walk(self.vocabulary, root, config, first, tokens);
+    }
+
+    /// What may come below a node of a trie and begins with some bytes.
+    pub(super) fn walk(
+        &self,
+        of: &impl TrieTexts,
+        node: u32,
+        config: Config,
+        mut first: ByteSet,
+        out: &mut Vec<u32>,
+    ) {
+        let numbers = const { ByteSet::of(b"-0123456789") };
+        if numbers.without(first) == ByteSet::NONE
+            && let Some(start) = self.machine.number_start(config)
+        {
+            first = first.without(numbers);
+            self.number(of, node, start, out);
+        }
+        first = first.without(self.value_apart(of, node, config, first, out));
+        self.walk_below(of, node, config, first, out);
+    }
+
+    /// What may come in a number, below a node of a trie.
+    fn number(&self, of: &impl TrieTexts, node: u32, config: Config, out: &mut Vec<u32>) {
+        if let State::Number(scan) = config.state {
+            let language = self.machine.obligations.rules.scanner.scan(scan).language;
+            let below = self.below(of, node, language, false);
+            out.extend_from_slice(&below.inside);
+            self.leave_below(of, config, &below, out);
+        }
+    }
+
+    /// As [`Walk::walk`], where no value is to begin.
+    pub(super) fn walk_below(
+        &self,
+        of: &impl TrieTexts,
+        node: u32,
+        config: Config,
+        first: ByteSet,
+        out: &mut Vec<u32>,
+    ) {
+        let machine = self.machine;
+        let trie = of.trie();
+        let mut passed: Vec<(u32, Config, Arc<OpenedScalar>)> = Vec::new();
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        trie.seek_below(
+            node,
+            config,
+            first,
+            |at| machine.next_bytes(at),
+            |at, byte, node| {
+                let next = machine.step(at, byte)?;
+                if byte == b'"'
+                    && let Some(place) = key_place(next)
+                    && !machine.obligations.allowed_keys(place.0).other()
+                {
+                    keys.push((node, next, place));
+                    return None;
+                }
+                if trie.tokens_below(node).len() < SMALL {
+                    return Some(next);
+                }
+                if let State::Value { .. } = next.state {
+                    values.push((node, next));
+                    return None;
+                }
+                if let Some(scan) = opened(machine, next, byte) {
+                    let below = self.below(of, node, scan, byte == b'"');
+                    passed.push((node, next, below));
+                    return None;
+                }
+                Some(next)
+            },
+            |found, _| out.extend_from_slice(found),
+        );
+        for (node, start) in values {
+            out.extend_from_slice(trie.tokens_at(node));
+            let first = machine.next_bytes(start);
+            self.walk(of, node, start, first, out);
+        }
+        for (node, start, place) in keys {
+            out.extend_from_slice(trie.tokens_at(node));
+            self.closed_key(of, node, start, place, out);
+        }
+        for (node, start, below) in passed {
+            out.extend_from_slice(trie.tokens_at(node));
+            out.extend_from_slice(&below.inside);
+            self.leave_below(of, start, &below, out);
+        }
+    }
+
+    /// Those of a subtree that end the string or number which has begun there and may go on.
+    fn leave_below(
+        &self,
+        of: &impl TrieTexts,
+        start: Config,
+        below: &OpenedScalar,
+        out: &mut Vec<u32>,
+    ) {
+        let machine = self.machine;
+        let ended = match start.state {
+            State::String { scan, .. } | State::Number(scan) => self.ended(start, scan),
+            _ => Ended::ByText,
+        };
+        match (start.state, ended) {
+            (_, Ended::Never) => {}
+            (_, Ended::At(closed)) => {
+                if start.record == TextId::EMPTY {
+                    out.extend_from_slice(&below.closing);
+                    self.go_on(&below.beyond, closed, out);
+                    return;
+                }
+                let first = machine.next_bytes(closed);
+                let quote = usize::from(matches!(start.state, State::String { .. }));
+                for exit in &below.exits {
+                    let bytes = of.bytes(exit.item);
+                    let beyond = &bytes[usize::from(exit.end) + quote..];
+                    let may = beyond.first().is_none_or(|&byte| first.contains(byte));
+                    let alone = || self.goes_on(start, &bytes[usize::from(exit.begin)..]);
+                    if may && self.goes_on(closed, beyond) && !self.differs(closed, beyond, alone) {
+                        out.push(exit.item);
+                    }
+                }
+            }
+            (State::Number(_) | State::String { .. }, Ended::ByText) => {
+                for exit in &below.exits {
+                    if self.goes_on(start, &of.bytes(exit.item)[usize::from(exit.begin)..]) {
+                        out.push(exit.item);
+                    }
+                }
+            }
+            _ => {
+                let first = const { ByteSet::of(b" \t\n\r:") };
+                for exit in &below.exits {
+                    let bytes = of.bytes(exit.item);
+                    let next = bytes.get(usize::from(exit.end) + 1);
+                    let may = next.is_none_or(|&byte| first.contains(byte));
+                    if may && self.goes_on(start, &bytes[usize::from(exit.begin)..]) {
+                        out.push(exit.item);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds the texts of a small trie that may come.
+    pub(super) fn go_on(&self, trie: &Trie, config: Config, out: &mut Vec<u32>) {
+        let machine = self.machine;
+        trie.seek(
+            config,
+            |at| machine.next_bytes(at),
+            |at, byte, _| machine.step(at, byte),
+            |found, _| out.extend_from_slice(found),
+        );
+    }
+
+    /// What the tokens of a subtree do in a string or number that has just begun there.
+    fn below(
+        &self,
+        of: &impl TrieTexts,
+        node: u32,
+        language: NodeId,
+        is_string: bool,
+    ) -> Arc<OpenedScalar> {
+        let scanner = &self.machine.obligations.rules.scanner;
+        let find = || {
+            let start = scanner.start(language, Box::new([]));
+            let start = start.expect("a state that was reached is live");
+            self.find_below(of, node, start, is_string)
+        };
+        let Some(code) = of.code() else {
+            return find().into();
+        };
+        let is_plain = u64::from(self.spelling() == JsonSpelling::Plain);
+        let place = u64::from(node) << 4 | code << 2 | is_plain << 1 | u64::from(is_string);
+        let key = (scanner.regexes.fingerprint(language), place);
+        self.vocabulary.shared_masks().below.get(key, self.cap, || {
+            let below = find();
+            let bytes = below.bytes();
+            (below, bytes)
+        })
+    }
+
+    fn find_below(
+        &self,
+        of: &impl TrieTexts,
+        node: u32,
+        start: ScanId,
+        is_string: bool,
+    ) -> OpenedScalar {
+        let trie = of.trie();
+        let scanner = &self.machine.obligations.rules.scanner;
+        let (mut inside, mut exits) = (Vec::new(), Vec::<ScalarEnd>::new());
+        let begin = trie.node(node).depth;
+        let first = match is_string {
+            true => ByteSet::ALL,
+            false => ByteSet::of_ascii(scanner.ascii(start)),
+        };
+        let next = |(scan, _): (ScanId, Partial)| match is_string {
+            false if !scanner.can_end(scan) => ByteSet::of_ascii(scanner.ascii(scan)),
+            _ => ByteSet::ALL,
+        };
+        trie.seek_below(
+            node,
+            (start, Partial::Nothing),
+            first,
+            next,
+            |(scan, partial), byte, node| {
+                let next = match is_string {
+                    true => scan_string(scanner, scan, partial, byte),
+                    false => match scanner.step(scan, u32::from(byte)) {
+                        Some(scan) => Scanned::Stays(scan, Partial::Nothing, None),
+                        None if scanner.can_end(scan) => Scanned::Closes,
+                        None => Scanned::Refused,
+                    },
+                };
+                match next {
+                    Scanned::Stays(scan, partial, _) => return Some((scan, partial)),
+                    Scanned::Closes => {
+                        let end = trie.node(node).depth - 1;
+                        let left = trie.tokens_below(node).iter();
+                        exits.extend(left.map(|&item| ScalarEnd { item, begin, end }));
+                    }
+                    Scanned::Refused => {}
+                }
+                None
+            },
+            |found, _| inside.extend_from_slice(found),
+        );
+        let quote = usize::from(is_string);
+        let beyond = |i: u32| {
+            let ScalarEnd { item, end, .. } = exits[i as usize];
+            &of.bytes(item)[usize::from(end) + quote..]
+        };
+        let all = 0..exits.len() as u32;
+        let (closing, others): (Vec<u32>, Vec<u32>) = all.partition(|&i| beyond(i).is_empty());
+        let item = |i: &u32| exits[*i as usize].item;
+        OpenedScalar {
+            closing: closing.iter().map(item).collect(),
+            beyond: Trie::new(others, beyond).map(|i| item(&i)),
+            inside: inside.into(),
+            exits: exits.into(),
+        }
+    }
+}
+
+/// What follows the whitespace that tokens begin with.
+struct Rests<'a>(&'a Vocabulary);
+
+impl TrieTexts for Rests<'_> {
+    fn trie(&self) -> &Trie {
+        &self.0.spaces().rests
+    }
+
+    fn bytes(&self, item: u32) -> &[u8] {
+        let spaced = self.0.spaces().spaced[item as usize];
+        let bytes = self.0.token(spaced.token).unwrap_or_default();
+        &bytes[usize::from(spaced.before)..]
+    }
+
+    fn code(&self) -> Option<u64> {
+        Some(1)
+    }
+}
+
+/// The language of a string or number that a byte has just opened, if all texts that begin in it
+/// are fine.
+fn opened(machine: &Machine, config: Config, byte: u8) -> Option<NodeId> {
+    let scanner = &machine.obligations.rules.scanner;
+    match config.state {
+        State::String {
+            scan,
+            partial: Partial::Nothing,
+        } if byte == b'"' => Some(scanner.scan(scan).language),
+        State::ScannedKey {
+            scan,
+            partial: Partial::Nothing,
+            ..
+        } if byte == b'"' => Some(scanner.scan(scan).language),
+        State::OtherKey {
+            partial: Partial::Nothing,
+            ..
+        } if byte == b'"' => Some(NodeId::ANY),
+        State::Key {
+            object,
+            partial: Partial::Nothing,
+            ..
+        } if byte == b'"' && machine.obligations.allowed_keys(object).other() => Some(NodeId::ANY),
+        State::Number(scan) if machine.is_delimited(config.stack) => {
+            Some(scanner.scan(scan).language)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,245 @@
+//! The walk that finds a mask: what stays inside the innermost state, and what leaves it.
+
+use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::OnceLock;
+
+use crate::json::object::keys::Key;
+use crate::json::texts::TextId;
+use crate::machine::{Config, Machine, SetId, State};
+use crate::mask::cache::{ClosingAfter, Masks};
+use crate::mask::string_mask::{ScanKey, string_mask};
+use crate::mask::texts::TrieTexts;
+use crate::mask::tokens::Tokens;
+use crate::mask::unique_items::Ended;
+use crate::regex::scan::ScanId;
+use crate::spelling::{JsonSpelling, Partial};
+use crate::vocab::string_mask::{ClosingToken, ClosingTokens, StringMask};
+use crate::vocab::{Trie, Vocabulary};
+
+pub(super) struct Walk<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) vocabulary: &'a Vocabulary,
+    pub(crate) masks: &'a Masks,
+    pub(super) cap: usize,
+    /// Steps from sets of configurations.
+    pub(super) steps: RefCell<FxHashMap<(SetId, u8), Option<Config>>>,
+}
+
+impl Walk<'_> {
+    /// The mask, and whether some token reads a whole key after leaving an unknown key.
+    pub(crate) fn mask(&self, config: Config) -> (Tokens, bool) {
+        // Inside a record, what closes a string depends on its text.
+        let is_recorded = config.record != TextId::EMPTY;
+        match config.state {
+            State::String { scan, partial } if !self.machine.is_narrow(config.state) => {
+                (self.string(config, scan, partial), false)
+            }
+            State::ScannedKey { scan, partial, .. } => {
+                let string_mask = self.string_mask(ScanKey::Scan(scan), partial);
+                self.grouped(config, string_mask)
+            }
+            State::OtherKey { partial, .. } if is_recorded => {
+                let string_mask = self.string_mask(ScanKey::Anything, partial);
+                (self.one_by_one(config, string_mask), false)
+            }
+            State::Key {
+                object, partial, ..
+            } if is_recorded && self.machine.obligations.allowed_keys(object).other() => {
+                let string_mask = self.string_mask(ScanKey::Anything, partial);
+                (self.one_by_one(config, string_mask), false)
+            }
+            State::OtherKey {
+                object,
+                text,
+                partial,
+            } => {
+                let string_mask = self.string_mask(ScanKey::Anything, partial);
+                let after = self
+                    .machine
+                    .after_key_config(config, object, Key::Other(text, 0));
+                let left = self.leave(&string_mask, after);
+                let more = tokens_of(&string_mask, &left.exits);
+                (Tokens::Inside(string_mask, more), left.reads_key)
+            }
+            State::Key {
+                object, partial, ..
+            } if self.machine.obligations.allowed_keys(object).other() => {
+                (self.open_key(config, object, partial), false)
+            }
+            State::Text { .. } => (self.text(config), false),
+            State::Ambiguous(set) => (self.ambiguous(set), false),
+            _ => (self.plain(config), false),
+        }
+    }
+
+    pub(super) fn spelling(&self) -> JsonSpelling {
+        self.machine.obligations.rules.scanner.spelling
+    }
+
+    pub(super) fn string_mask(&self, key: ScanKey, partial: Partial) -> Arc<StringMask> {
+        string_mask(self.machine, self.vocabulary, key, partial, self.cap)
+    }
+
+    /// The closing tokens that go on from `after` once the string is closed.
+    pub(super) fn leave(&self, string_mask: &StringMask, after: Config) -> Arc<ClosingAfter> {
+        let shared = Arc::ptr_eq(
+            &string_mask.exits,
+            &self.vocabulary.strings(self.spelling()).exits,
+        );
+        let known = shared.then(|| self.masks.left.read().get(&after).cloned());
+        known.flatten().unwrap_or_else(|| {
+            let left = Arc::new(self.find_left(&string_mask.exits, after, shared));
+            if shared {
+                self.masks.make_room(64 + 4 * left.exits.len(), self.cap);
+                self.masks.left.write().insert(after, left.clone());
+            }
+            left
+        })
+    }
+
+    fn find_left(&self, exits: &ClosingTokens, after: Config, shared: bool) -> ClosingAfter {
+        let of = AfterQuote {
+            exits,
+            vocabulary: self.vocabulary,
+            shared,
+        };
+        let mut found = exits.closing.to_vec();
+        let first = self.machine.next_bytes(after);
+        self.walk(&of, exits.beyond.root(), after, first, &mut found);
+        ClosingAfter {
+            reads_key: exits.keys.iter().any(|exit| found.contains(exit)),
+            exits: found.into(),
+            max_completion_bytes: OnceLock::new(),
+        }
+    }
+
+    fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Tokens {
+        let string_mask = self.string_mask(ScanKey::Scan(scan), partial);
+        match self.ended(config, scan) {
+            Ended::Never => return Tokens::Inside(string_mask, Box::default()),
+            Ended::At(after) => {
+                let left = self.leave(&string_mask, after);
+                if config.record == TextId::EMPTY {
+                    let more = tokens_of(&string_mask, &left.exits);
+                    return Tokens::Inside(string_mask, more);
+                }
+                let may = |exit: &u32| {
+                    let ClosingToken { token, before, .. } =
+                        string_mask.exits.tokens[*exit as usize];
+                    let bytes = self.vocabulary.token(token).unwrap_or_default();
+                    let beyond = &bytes[usize::from(before) + 1..];
+                    string_mask.is_open(*exit)
+                        && !self.differs(after, beyond, || self.goes_on(config, bytes))
+                };
+                let exits: Vec<u32> = left.exits.iter().copied().filter(may).collect();
+                let more = tokens_of(&string_mask, &exits);
+                Tokens::Inside(string_mask, more)
+            }
+            Ended::ByText => match config.record {
+                TextId::EMPTY => self.grouped(config, string_mask).0,
+                _ => self.one_by_one(config, string_mask),
+            },
+        }
+    }
+
+    /// Calls `f` with each place where closing tokens that may come stand before their quote, and
+    /// those tokens.
+    fn before_quotes(
+        &self,
+        config: Config,
+        string_mask: &StringMask,
+        mut f: impl FnMut(Config, &[u32]),
+    ) {
+        let exits = &string_mask.exits;
+        let mut visit = |at, found: &[u32]| {
+            let open: Vec<u32> = found
+                .iter()
+                .copied()
+                .filter(|&e| string_mask.is_open(e))
+                .collect();
+            if !open.is_empty() {
+                f(at, &open);
+            }
+        };
+        visit(config, &exits.bare);
+        let step = |at, byte, _| self.machine.step(at, byte);
+        exits
+            .before
+            .walk(config, step, |found, at| visit(at, found));
+    }
+
+    /// The tokens inside a string, and of those that close it the ones that may, group by group:
+    /// most lead to few places after the quote. Also whether some token reads a whole key after it.
+    fn grouped(&self, config: Config, string_mask: Arc<StringMask>) -> (Tokens, bool) {
+        let mut groups: FxHashMap<Config, FxHashSet<u32>> = FxHashMap::default();
+        self.before_quotes(config, &string_mask, |at, exits| {
+            if let Some(after) = self.machine.step(at, b'"') {
+                groups.entry(after).or_default().extend(exits);
+            }
+        });
+        let mut more = Vec::new();
+        let mut reads_key = false;
+        for (after, group) in groups {
+            let left = self.leave(&string_mask, after);
+            reads_key |= left.reads_key;
+            let exits = left.exits.iter().copied();
+            more.extend(exits.filter(|exit| group.contains(exit)));
+        }
+        let more = tokens_of(&string_mask, &more);
+        (Tokens::Inside(string_mask, more), reads_key)
+    }
+
+    /// Tries each token that closes the string.
+    fn one_by_one(&self, config: Config, string_mask: Arc<StringMask>) -> Tokens {
+        let mut more = Vec::new();
+        self.before_quotes(config, &string_mask, |at, exits| {
+            let Some(closed) = self.machine.step(at, b'"') else {
+                return;
+            };
+            for &exit in exits {
+                let ClosingToken { token, before, .. } = string_mask.exits.tokens[exit as usize];
+                let bytes = self.vocabulary.token(token).unwrap_or_default();
+                if self.goes_on(closed, &bytes[usize::from(before) + 1..]) {
+                    more.push(exit);
+                }
+            }
+        });
+        let more = tokens_of(&string_mask, &more);
+        Tokens::Inside(string_mask, more)
+    }
+}
+
+/// What closing tokens of strings go on with after the quote.
+struct AfterQuote<'a> {
+    exits: &'a ClosingTokens,
+    vocabulary: &'a Vocabulary,
+    /// Whether they are the closing tokens of all strings of the vocabulary.
+    shared: bool,
+}
+
+impl TrieTexts for AfterQuote<'_> {
+    fn trie(&self) -> &Trie {
+        &self.exits.beyond
+    }
+
+    fn bytes(&self, exit: u32) -> &[u8] {
+        let ClosingToken { token, before, .. } = self.exits.tokens[exit as usize];
+        let bytes = self.vocabulary.token(token).unwrap_or_default();
+        &bytes[usize::from(before) + 1..]
+    }
+
+    fn code(&self) -> Option<u64> {
+        self.shared.then_some(2)
+    }
+}
+
+/// The ids of those closing tokens that may come.
+pub(super) fn tokens_of(string_mask: &StringMask, exits: &[u32]) -> Box<[u32]> {
+    let open = exits.iter().filter(|&&exit| string_mask.is_open(exit));
+    let mut out = Vec::with_capacity(exits.len());
+    out.extend(open.map(|&exit| string_mask.exits.tokens[exit as usize].token));
+    out.into()
+}
