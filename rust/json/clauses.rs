@@ -7,10 +7,8 @@
 use rustc_hash::FxHashSet;
 
 use crate::error::{Error, ErrorKind};
-use crate::json::formula::{
-    Alternatives, ArrayRuleId, Clause, Formula, FormulaId, Kind, ObjectRuleId, dedup,
-};
-use crate::json::rules::{Rules, is_array_rule};
+use crate::json::formula::{Alternatives, Clause, Formula, FormulaId, Kind, RuleId, dedup};
+use crate::json::rules::Rules;
 use crate::regex::cost::NO_WAY;
 use crate::regex::node::{NodeId, Spelling};
 use crate::work;
@@ -83,7 +81,7 @@ impl Rules {
     fn unfold(&self, id: FormulaId) -> Vec<Clause> {
         match self.formulas.get(id) {
             Formula::True => vec![Clause::default()],
-            &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
+            &(Formula::Object(rule) | Formula::Array(rule)) => {
                 vec![Clause {
                     rules: [rule].into(),
                     ..Clause::default()
@@ -189,9 +187,9 @@ impl Rules {
         if is_new && self.contradict(&left.rules, &right.rules) {
             return None;
         }
-        let mut nots: Vec<Box<[u32]>> = Vec::new();
+        let mut nots: Vec<Box<[RuleId]>> = Vec::new();
         for not in left.nots.iter().chain(&right.nots) {
-            let open: Box<[u32]> = not.iter().copied().filter(|r| !rules.contains(r)).collect();
+            let open: Box<[RuleId]> = not.iter().copied().filter(|r| !rules.contains(r)).collect();
             if open.is_empty() {
                 return None;
             }
@@ -246,18 +244,18 @@ impl Rules {
     }
 
     /// Whether some key that `left` or `right` requires has no value that suits both, at a glance.
-    fn contradict(&self, left: &[u32], right: &[u32]) -> bool {
+    fn contradict(&self, left: &[RuleId], right: &[RuleId]) -> bool {
         self.rules_exclude(left, right, GLANCE)
     }
 
-    fn rules_exclude(&self, left: &[u32], right: &[u32], depth: u32) -> bool {
+    fn rules_exclude(&self, left: &[RuleId], right: &[RuleId], depth: u32) -> bool {
         work::spend(left.len() + right.len());
         let mut all = left.iter().chain(right);
-        if all.clone().any(|&rule| is_array_rule(rule)) {
+        if all.clone().any(|&rule| rule.is_of_arrays()) {
             return false;
         }
         // Most rules of deep alternatives only require keys.
-        let telling = |rules: &[u32]| -> Vec<u32> {
+        let telling = |rules: &[RuleId]| -> Vec<RuleId> {
             let rules = rules.iter().copied();
             rules.filter(|&rule| self.tells_values(rule)).collect()
         };
@@ -274,8 +272,8 @@ impl Rules {
     }
 
     /// Whether no value of a key suits both `left` and `right`.
-    fn values_exclude(&self, left: &[u32], right: &[u32], key: &str, depth: u32) -> bool {
-        let demands = |rules: &[u32]| {
+    fn values_exclude(&self, left: &[RuleId], right: &[RuleId], key: &str, depth: u32) -> bool {
+        let demands = |rules: &[RuleId]| {
             let demands = rules.iter().map(|&rule| self.property(rule, key));
             demands
                 .filter(|&demand| demand != FormulaId::TRUE)
@@ -326,7 +324,7 @@ impl Rules {
             Kind::Array => false,
             Kind::Object => {
                 let rule = |id: FormulaId| match *self.formulas.get(id) {
-                    Formula::Object(ObjectRuleId(rule)) => Some(rule),
+                    Formula::Object(rule) => Some(rule),
                     _ => None,
                 };
                 let pair = rule(a).zip(rule(b));
@@ -337,7 +335,7 @@ impl Rules {
 }
 
 /// What fails, if clauses are one that says nothing else.
-fn only_nots(clauses: &[Clause]) -> Option<&[Box<[u32]>]> {
+fn only_nots(clauses: &[Clause]) -> Option<&[Box<[RuleId]>]> {
     match clauses {
         [Clause { rules, nots, ors }] if rules.is_empty() && ors.is_empty() => Some(nots),
         _ => None,
@@ -346,7 +344,7 @@ fn only_nots(clauses: &[Clause]) -> Option<&[Box<[u32]>]> {
 
 fn is_about_arrays(clause: &Clause) -> bool {
     let mut rules = clause.rules.iter().chain(clause.nots.iter().flatten());
-    rules.any(|&rule| is_array_rule(rule))
+    rules.any(|&rule| rule.is_of_arrays())
 }
 
 /// Whether what one clause says is among what another says.

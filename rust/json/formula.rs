@@ -24,13 +24,38 @@ impl FormulaId {
     pub(crate) const TRUE: FormulaId = FormulaId(1);
 }
 
-/// The assertions of one schema object about objects: an index into the rules.
+/// A rule: the assertions of one schema object about objects, or those about arrays. An index into
+/// the rules about objects or into those about arrays; which, the highest bit says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ObjectRuleId(pub(crate) u32);
+pub(crate) struct RuleId(u32);
 
-/// The assertions of one schema object about arrays: an index into the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ArrayRuleId(pub(crate) u32);
+impl RuleId {
+    const ARRAY: u32 = 1 << 31;
+    /// Before all others.
+    pub(crate) const FIRST: RuleId = RuleId(0);
+    /// After all others.
+    pub(crate) const LAST: RuleId = RuleId(u32::MAX);
+
+    /// The rule about objects with this index.
+    pub(crate) fn of_objects(index: usize) -> Self {
+        RuleId(index as u32)
+    }
+
+    /// The rule about arrays with this index.
+    pub(crate) fn of_arrays(index: usize) -> Self {
+        RuleId(index as u32 | RuleId::ARRAY)
+    }
+
+    /// Whether it is about arrays.
+    pub(crate) fn is_of_arrays(self) -> bool {
+        self.0 & RuleId::ARRAY != 0
+    }
+
+    /// The index among the rules of its kind.
+    pub(crate) fn index(self) -> usize {
+        (self.0 & !RuleId::ARRAY) as usize
+    }
+}
 
 /// What the first character of a JSON value tells about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -146,8 +171,8 @@ pub(crate) enum Formula {
     Text(NodeId),
     /// A number's text is in the language.
     Number(NodeId),
-    Object(ObjectRuleId),
-    Array(ArrayRuleId),
+    Object(RuleId),
+    Array(RuleId),
     /// All hold. Parts keep their order: it is the order of the schema's keys.
     And(Box<[FormulaId]>),
     /// One holds at least.
@@ -174,9 +199,9 @@ struct FormulaMemo {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Clause {
     /// All of these rules hold.
-    pub(crate) rules: Box<[u32]>,
+    pub(crate) rules: Box<[RuleId]>,
     /// Of each of these sets of rules, one does not hold.
-    pub(crate) nots: Box<[Box<[u32]>]>,
+    pub(crate) nots: Box<[Box<[RuleId]>]>,
     /// Of each of these lists of clauses, one holds: what would multiply to too many clauses.
     pub(crate) ors: Box<[Alternatives]>,
 }
@@ -453,7 +478,7 @@ impl Formulas {
     pub(crate) fn substitute(
         &self,
         id: FormulaId,
-        verdict: &impl Fn(u32, FormulaId) -> FormulaId,
+        verdict: &impl Fn(RuleId, FormulaId) -> FormulaId,
     ) -> FormulaId {
         self.substituted(id, verdict, &mut FxHashMap::default())
     }
@@ -461,7 +486,7 @@ impl Formulas {
     fn substituted(
         &self,
         id: FormulaId,
-        verdict: &impl Fn(u32, FormulaId) -> FormulaId,
+        verdict: &impl Fn(RuleId, FormulaId) -> FormulaId,
         known: &mut FxHashMap<FormulaId, FormulaId>,
     ) -> FormulaId {
         work::spend(1);
@@ -478,9 +503,7 @@ impl Formulas {
             found
         };
         match self.get(id) {
-            &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
-                verdict(rule, id)
-            }
+            &(Formula::Object(rule) | Formula::Array(rule)) => verdict(rule, id),
             Formula::And(parts) => {
                 let parts: Vec<FormulaId> = parts.iter().map(|&part| of(part)).collect();
                 self.and(&parts)
@@ -495,21 +518,21 @@ impl Formulas {
     }
 
     /// The rules that hold whichever way a formula about objects or arrays does, as far as that shows.
-    pub(crate) fn certain_rules(&self, id: FormulaId) -> FxHashSet<u32> {
+    pub(crate) fn certain_rules(&self, id: FormulaId) -> FxHashSet<RuleId> {
         let parts = match self.get(id) {
             Formula::And(parts) => parts,
             _ => std::slice::from_ref(&id),
         };
         work::spend(parts.len());
         let rules = parts.iter().filter_map(|&part| match *self.get(part) {
-            Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule)) => Some(rule),
+            Formula::Object(rule) | Formula::Array(rule) => Some(rule),
             _ => None,
         });
         rules.collect()
     }
 
     /// The rules of a formula that is about objects or arrays only, in order.
-    pub(crate) fn rules(&self, ids: impl IntoIterator<Item = FormulaId>) -> Vec<u32> {
+    pub(crate) fn rules(&self, ids: impl IntoIterator<Item = FormulaId>) -> Vec<RuleId> {
         let mut out = Vec::new();
         let mut stack: Vec<FormulaId> = ids.into_iter().collect();
         let mut seen = FxHashSet::default();
@@ -517,7 +540,7 @@ impl Formulas {
         while let Some(id) = stack.pop() {
             work::spend(1);
             match self.get(id) {
-                &(Formula::Object(ObjectRuleId(rule)) | Formula::Array(ArrayRuleId(rule))) => {
+                &(Formula::Object(rule) | Formula::Array(rule)) => {
                     out.push(rule);
                 }
                 Formula::And(parts) | Formula::Or(parts) if seen.insert(id) => {

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::intern::Interner;
 use crate::json::array::state::{Array, ArrayId};
 use crate::json::cost::NEVER;
-use crate::json::formula::{Formula, FormulaId, Kind};
+use crate::json::formula::{Formula, FormulaId, Kind, RuleId};
 use crate::json::object::state::{Member, MemberMemo, Object, ObjectId, ObjectMemo};
 use crate::json::obligation::{Obligation, ObligationId, Verdicts};
 use crate::json::rules::Rules;
@@ -145,7 +145,7 @@ impl Obligations {
     }
 
     /// The rules that matter to a formula and to what is asked.
-    pub(crate) fn tracked(&self, requirement: FormulaId, queries: &[FormulaId]) -> Vec<u32> {
+    pub(crate) fn tracked(&self, requirement: FormulaId, queries: &[FormulaId]) -> Vec<RuleId> {
         self.rules
             .formulas
             .rules(std::iter::once(requirement).chain(queries.iter().copied()))

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::intern::Interner;
-use crate::json::formula::{ArrayRuleId, Formula, FormulaId, Formulas, Kind, ObjectRuleId};
+use crate::json::formula::{Formula, FormulaId, Formulas, Kind, RuleId};
 use crate::json::object::shape::{Shape, ShapeKey};
 use crate::json::texts::Texts;
 use crate::limits::Limits;
@@ -76,14 +76,6 @@ pub(crate) struct ArrayRule {
     pub(crate) max: Option<u64>,
     pub(crate) unique: bool,
     pub(crate) contains: Option<ContainsRule>,
-}
-
-/// Tells the numbers of rules about arrays from those about objects.
-const ARRAY: u32 = 1 << 31;
-
-/// Whether a rule is about arrays.
-pub(crate) fn is_array_rule(rule: u32) -> bool {
-    rule & ARRAY != 0
 }
 
 /// How many items satisfy a formula.
@@ -190,25 +182,25 @@ impl Rules {
         let dependent = dependent.flat_map(|(key, others)| others.iter().chain([key]));
         let keys = declared.chain(&rule.required).chain(dependent);
         keys.for_each(|key| self.scanner.regexes.tell_apart(key));
-        let id = ObjectRuleId(self.objects.push(rule) as u32);
+        let id = RuleId::of_objects(self.objects.push(rule));
         self.formulas.assertion(Formula::Object(id))
     }
 
     pub(super) fn new_array_rule(&self, rule: ArrayRule) -> FormulaId {
-        let id = ArrayRuleId(self.arrays.push(rule) as u32 | ARRAY);
+        let id = RuleId::of_arrays(self.arrays.push(rule));
         self.formulas.assertion(Formula::Array(id))
     }
 
-    pub(crate) fn object(&self, rule: u32) -> &ObjectRule {
-        &self.objects[rule as usize]
+    pub(crate) fn object(&self, rule: RuleId) -> &ObjectRule {
+        &self.objects[rule.index()]
     }
 
-    pub(crate) fn array(&self, rule: u32) -> &ArrayRule {
-        &self.arrays[(rule & !ARRAY) as usize]
+    pub(crate) fn array(&self, rule: RuleId) -> &ArrayRule {
+        &self.arrays[rule.index()]
     }
 
     /// Whether some of these rules about arrays demand that all items differ.
-    pub(crate) fn has_unique(&self, rules: &[u32]) -> bool {
+    pub(crate) fn has_unique(&self, rules: &[RuleId]) -> bool {
         rules.iter().any(|&rule| self.array(rule).unique)
     }
 
@@ -221,7 +213,7 @@ impl Rules {
     }
 
     /// What a rule demands of the value of a key.
-    pub(crate) fn property(&self, rule: u32, key: &str) -> FormulaId {
+    pub(crate) fn property(&self, rule: RuleId, key: &str) -> FormulaId {
         let rule = self.object(rule);
         let named = rule.by_name.get(key).map_or(&[][..], Vec::as_slice);
         let mut parts: Vec<FormulaId> = named.iter().map(|&child| self.child(child)).collect();
@@ -246,14 +238,14 @@ impl Rules {
     }
 
     /// Whether a rule demands anything of any property.
-    pub(crate) fn tells_values(&self, rule: u32) -> bool {
+    pub(crate) fn tells_values(&self, rule: RuleId) -> bool {
         let rule = self.object(rule);
         let is_free = rule.by_name.is_empty() && !rule.has_patterns();
         !is_free || self.child(rule.additional) != FormulaId::TRUE
     }
 
     /// What a rule demands of the item at an index, whatever the other items are.
-    pub(crate) fn item(&self, rule: u32, index: u64) -> FormulaId {
+    pub(crate) fn item(&self, rule: RuleId, index: u64) -> FormulaId {
         let rule = self.array(rule);
         if let Some(&child) = usize::try_from(index).ok().and_then(|i| rule.prefix.get(i)) {
             return self.child(child);

@@ -2,14 +2,17 @@
 
 mod canonical;
 mod close;
+mod completer;
 mod completion;
 mod completion_key;
 mod completion_text;
 mod config;
 mod forced;
 mod next_bytes;
+mod next_move;
 mod places;
 mod stack;
+mod stays;
 mod step;
 mod step_object;
 mod step_text;
@@ -17,7 +20,8 @@ mod store;
 mod whitespace;
 mod write_gbnf;
 
-pub(crate) use completion::{NextMove, SLACK};
+pub(crate) use completion::SLACK;
 pub(crate) use config::{Config, SetId, State};
+pub(crate) use next_move::NextMove;
 pub(crate) use store::Machine;
 pub use whitespace::Whitespace;

@@ -5,7 +5,7 @@ use crate::json::object::keys::Prefix;
 use crate::json::object::state::ObjectId;
 use crate::machine::config::{Config, ObjectPlace, State};
 use crate::machine::store::Machine;
-use crate::machine::whitespace::WhitespaceRun;
+use crate::machine::whitespace::{SpacingStep, WhitespaceRun};
 use crate::regex::codeset::MAX;
 use crate::regex::scan::ScanId;
 use crate::spelling::{JsonSpelling, Partial, needs_escape};
@@ -80,7 +80,7 @@ impl Machine {
             return const { ByteSet::of(b" ") };
         }
         for space in SPACES {
-            if matches!(self.whitespace.take(spacing, space), Some(Some(_))) {
+            if matches!(self.whitespace.take(spacing, space), SpacingStep::Space(_)) {
                 bytes.insert(space);
             }
         }

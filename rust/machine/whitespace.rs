@@ -20,6 +20,17 @@ pub enum Whitespace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct WhitespaceRun(u8);
 
+/// What a byte is where whitespace may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SpacingStep {
+    /// Whitespace; the run with it.
+    Space(WhitespaceRun),
+    /// No whitespace: what follows it has begun.
+    Other,
+    /// It must not come here.
+    Refused,
+}
+
 impl WhitespaceRun {
     /// No whitespace may come.
     pub(crate) const NONE: WhitespaceRun = WhitespaceRun(u8::MAX);
@@ -70,21 +81,22 @@ impl Whitespace {
         }
     }
 
-    /// Reads a byte: `None` if it must not come here, `Some(None)` if it is no whitespace, else the
-    /// run after it.
-    #[allow(clippy::option_option)]
-    pub(crate) fn take(self, spacing: WhitespaceRun, byte: u8) -> Option<Option<WhitespaceRun>> {
+    /// Reads a byte.
+    pub(crate) fn take(self, spacing: WhitespaceRun, byte: u8) -> SpacingStep {
         if spacing == WhitespaceRun::SPACE {
-            return (byte == b' ').then_some(Some(WhitespaceRun::NONE));
+            return match byte {
+                b' ' => SpacingStep::Space(WhitespaceRun::NONE),
+                _ => SpacingStep::Refused,
+            };
         }
         if !SPACES.contains(&byte) {
-            return Some(None);
+            return SpacingStep::Other;
         }
         match self {
             Whitespace::Flexible { run } if spacing.0 < run => {
-                Some(Some(WhitespaceRun(spacing.0 + 1)))
+                SpacingStep::Space(WhitespaceRun(spacing.0 + 1))
             }
-            _ => None,
+            _ => SpacingStep::Refused,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::machine::{Config, Machine, State};
 use crate::mask::keys::key_place;
 use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
-use crate::mask::walk::Walk;
+use crate::mask::walk::{Ended, Walk};
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
 use crate::regex::scan_string::{Scanned, scan_string};
@@ -37,10 +37,13 @@ impl Walk<'_> {
                 let root = self.vocabulary.trie().root();
                 self.number(self.vocabulary, root, config, &mut tokens);
                 let scanner = &self.machine.obligations.rules.scanner;
-                let ended = scanner.can_end(scan).then(|| self.ended(config, scan));
-                let closed = match ended {
-                    Some(Some(closed)) => closed,
-                    _ => self.machine.close_number(config),
+                let closed = match scanner.can_end(scan) {
+                    true => match self.ended(config, scan) {
+                        Ended::At(closed) => Some(closed),
+                        Ended::Never => None,
+                        Ended::ByText => self.machine.close_number(config),
+                    },
+                    false => self.machine.close_number(config),
                 };
                 if let Some(closed) = closed {
                     let inside = ByteSet::of_ascii(scanner.ascii(scan));
@@ -183,13 +186,11 @@ impl Walk<'_> {
         let machine = self.machine;
         let ended = match start.state {
             State::String { scan, .. } | State::Number(scan) => self.ended(start, scan),
-            _ => None,
+            _ => Ended::ByText,
         };
         match (start.state, ended) {
-            (_, Some(closed)) => {
-                let Some(closed) = closed else {
-                    return;
-                };
+            (_, Ended::Never) => {}
+            (_, Ended::At(closed)) => {
                 if start.record == TextId::EMPTY {
                     out.extend_from_slice(&below.closing);
                     self.go_on(&below.beyond, closed, out);
@@ -207,7 +208,7 @@ impl Walk<'_> {
                     }
                 }
             }
-            (State::Number(_) | State::String { .. }, None) => {
+            (State::Number(_) | State::String { .. }, Ended::ByText) => {
                 for exit in &below.exits {
                     if self.goes_on(start, &of.bytes(exit.item)[usize::from(exit.begin)..]) {
                         out.push(exit.item);

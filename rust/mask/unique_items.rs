@@ -7,15 +7,13 @@
 
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::walk::Walk;
+use crate::mask::walk::{Ended, Walk};
 use crate::regex::scan::ScanId;
 use crate::vocab::SPACES;
 
 impl Walk<'_> {
-    /// The configuration after the string or number that is being read, if all ways to end it lead
-    /// to the same tokens, but for those that [`Walk::differs`] finds. `None` inside if it must not
-    /// end.
-    pub(super) fn ended(&self, config: Config, scan: ScanId) -> Option<Option<Config>> {
+    /// What comes after the string or number that is being read.
+    pub(super) fn ended(&self, config: Config, scan: ScanId) -> Ended {
         let machine = self.machine;
         if !machine
             .obligations
@@ -25,11 +23,17 @@ impl Walk<'_> {
             .queries
             .is_empty()
         {
-            return None;
+            return Ended::ByText;
         }
         match config.record {
-            TextId::EMPTY => Some(machine.close_scalar(config.stack, scan)),
-            _ => machine.close_any_item(config).map(Some),
+            TextId::EMPTY => match machine.close_scalar(config.stack, scan) {
+                Some(after) => Ended::At(after),
+                None => Ended::Never,
+            },
+            _ => match machine.close_any_item(config) {
+                Some(after) => Ended::At(after),
+                None => Ended::ByText,
+            },
         }
     }
 

@@ -27,6 +27,18 @@ pub(super) struct Walk<'a> {
     pub(super) steps: RefCell<FxHashMap<(SetId, u8), Option<Config>>>,
 }
 
+/// What comes after a string or number, whatever its text is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ended {
+    /// One configuration allows all tokens that may come then, but for those that [`Walk::differs`]
+    /// finds.
+    At(Config),
+    /// Nothing: it must not end.
+    Never,
+    /// That depends on the text.
+    ByText,
+}
+
 impl Walk<'_> {
     /// The mask, and whether some token reads a whole key after leaving an unknown key.
     pub(crate) fn mask(&self, config: Config) -> (Tokens, bool) {
@@ -117,11 +129,13 @@ impl Walk<'_> {
 
     fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Tokens {
         let string_mask = self.string_mask(ScanKey::Scan(scan), partial);
-        if let Some(closed) = self.ended(config, scan) {
-            let more = closed.map(|after| {
+        match self.ended(config, scan) {
+            Ended::Never => Tokens::Inside(string_mask, Box::default()),
+            Ended::At(after) => {
                 let left = self.leave(&string_mask, after);
                 if config.record == TextId::EMPTY {
-                    return tokens_of(&string_mask, &left.exits);
+                    let more = tokens_of(&string_mask, &left.exits);
+                    return Tokens::Inside(string_mask, more);
                 }
                 let may = |exit: &u32| {
                     let ClosingToken { token, before, .. } =
@@ -132,14 +146,13 @@ impl Walk<'_> {
                         && !self.differs(after, beyond, || self.goes_on(config, bytes))
                 };
                 let exits: Vec<u32> = left.exits.iter().copied().filter(may).collect();
-                tokens_of(&string_mask, &exits)
-            });
-            let more = more.unwrap_or_default();
-            return Tokens::Inside(string_mask, more);
-        }
-        match config.record {
-            TextId::EMPTY => self.grouped(config, string_mask).0,
-            _ => self.one_by_one(config, string_mask),
+                let more = tokens_of(&string_mask, &exits);
+                Tokens::Inside(string_mask, more)
+            }
+            Ended::ByText => match config.record {
+                TextId::EMPTY => self.grouped(config, string_mask).0,
+                _ => self.one_by_one(config, string_mask),
+            },
         }
     }
 

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::json::array::progress::ArrayProgress;
 use crate::json::cost::{NEVER, add, multiply};
-use crate::json::formula::FormulaId;
+use crate::json::formula::{FormulaId, RuleId};
 use crate::json::rules::Rules;
 use crate::work;
 
@@ -38,9 +38,9 @@ pub(crate) struct ArrayGoal<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) progress: &'a ArrayProgress,
     /// These hold.
-    pub(crate) holding: &'a [u32],
+    pub(crate) holding: &'a [RuleId],
     /// Of each of these sets, one fails.
-    pub(crate) nots: &'a [&'a [u32]],
+    pub(crate) nots: &'a [&'a [RuleId]],
     /// What the item to come that so many others come before satisfies.
     pub(crate) twin: Option<(u64, FormulaId)>,
     /// The bytes of a value.
@@ -68,7 +68,7 @@ enum CountedBy {
     /// A formula.
     Formula(FormulaId),
     /// What a rule does not demand of the item.
-    NotDemanded(u32),
+    NotDemanded(RuleId),
     /// A formula, of the item that so many others come before.
     At(u64, FormulaId),
 }
@@ -124,7 +124,7 @@ impl Rules {
     ) -> Option<(ArrayCompletion, bool)> {
         let progress = ArrayProgress::default();
         let completions = self.clauses(formula).iter().filter_map(|clause| {
-            let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
+            let nots: Vec<&[RuleId]> = clause.nots.iter().map(|not| &**not).collect();
             let question = ArrayGoal {
                 rules: self,
                 progress: &progress,
@@ -170,7 +170,7 @@ impl ArrayGoal<'_> {
         best.completion
     }
 
-    fn visit(&self, plain: PlainGoal, nots: &[&[u32]], best: &mut BestCompletion) {
+    fn visit(&self, plain: PlainGoal, nots: &[&[RuleId]], best: &mut BestCompletion) {
         if best.refined > REFINED {
             return;
         }
@@ -201,7 +201,7 @@ impl ArrayGoal<'_> {
     }
 
     /// The ways to make a rule fail.
-    fn modes(&self, plain: &PlainGoal, id: u32) -> Vec<PlainGoal> {
+    fn modes(&self, plain: &PlainGoal, id: RuleId) -> Vec<PlainGoal> {
         let rule = self.rules.array(id);
         let with = |change: &dyn Fn(&mut PlainGoal)| {
             let mut plain = plain.clone();

@@ -1,7 +1,7 @@
 //! What has been read of an array, as far as it matters.
 
 use crate::json::array::seen::SeenValues;
-use crate::json::formula::FormulaId;
+use crate::json::formula::{FormulaId, RuleId};
 use crate::json::rules::Rules;
 
 /// What has been read of an array.
@@ -10,19 +10,19 @@ pub(crate) struct ArrayProgress {
     /// Items, saturated where more make no difference.
     pub(crate) count: u64,
     /// For rules that count items: how many satisfied what they count, saturated.
-    pub(crate) hits: Box<[(u32, u64)]>,
+    pub(crate) hits: Box<[(RuleId, u64)]>,
     /// The items, where no two may be equal.
     pub(crate) seen: SeenValues,
 }
 
 impl ArrayProgress {
-    pub(crate) fn hits(&self, rule: u32) -> u64 {
+    pub(crate) fn hits(&self, rule: RuleId) -> u64 {
         let found = self.hits.iter().find(|(of, _)| *of == rule);
         found.map_or(0, |(_, hits)| *hits)
     }
 
     /// What a rule demands of the next item but `ahead`.
-    pub(crate) fn demand(&self, rules: &Rules, rule: u32, ahead: u64) -> FormulaId {
+    pub(crate) fn demand(&self, rules: &Rules, rule: RuleId, ahead: u64) -> FormulaId {
         let item = rules.item(rule, self.count + ahead);
         if !rules.array(rule).unique || self.seen.is_empty() {
             return item;
@@ -33,7 +33,7 @@ impl ArrayProgress {
     }
 
     /// Whether a rule that holds so far holds if the array ends here.
-    pub(crate) fn holds(&self, rules: &Rules, rule: u32) -> bool {
+    pub(crate) fn holds(&self, rules: &Rules, rule: RuleId) -> bool {
         let hits = self.hits(rule);
         let rule = rules.array(rule);
         let contains = |contains: crate::json::rules::ContainsRule| {

@@ -3,7 +3,7 @@
 use crate::json::array::progress::ArrayProgress;
 use crate::json::array::seen::SeenValues;
 use crate::json::array::state::{Array, ArrayId};
-use crate::json::formula::{FormulaId, truth};
+use crate::json::formula::{FormulaId, RuleId, truth};
 use crate::json::obligation::{Obligation, ObligationId, Verdicts, value_obligation};
 use crate::json::obligations::{Obligations, demand};
 
@@ -129,7 +129,7 @@ impl Obligations {
             *hits +=
                 u64::from(self.verdict(obligation, verdicts, self.rules.child(contains.child)));
         }
-        let judge = |rule: u32, own: FormulaId| {
+        let judge = |rule: RuleId, own: FormulaId| {
             let fine = self.verdict(
                 obligation,
                 verdicts,
@@ -194,7 +194,7 @@ impl Obligations {
     /// The verdicts if the array ends here; `None` if it must not.
     pub(crate) fn end_array(&self, id: ArrayId) -> Option<Verdicts> {
         let array = self.array(id);
-        let judge = |rule: u32, _| truth(array.progress.holds(&self.rules, rule));
+        let judge = |rule: RuleId, _| truth(array.progress.holds(&self.rules, rule));
         let holds =
             |formula: FormulaId| self.rules.formulas.substitute(formula, &judge) == FormulaId::TRUE;
         holds(array.requirement).then(|| array.queries.iter().map(|&query| holds(query)).collect())

@@ -6,7 +6,7 @@ use crate::json::array::completion::{ArrayCompletion, ArrayGoal};
 use crate::json::array::progress::ArrayProgress;
 use crate::json::array::state::{ArrayId, ArrayWay};
 use crate::json::cost::NEVER;
-use crate::json::formula::{Clause, FormulaId};
+use crate::json::formula::{Clause, FormulaId, RuleId};
 use crate::json::obligations::Obligations;
 use crate::work;
 
@@ -25,7 +25,7 @@ struct ItemDraft {
     demands: Vec<FormulaId>,
     progress: ArrayProgress,
     /// The rules of which one must still fail, set by set.
-    nots: Vec<Vec<u32>>,
+    nots: Vec<Vec<RuleId>>,
     /// What a later item satisfies that equals this one, and how many come between them.
     twin: Option<(u64, FormulaId)>,
 }
@@ -40,7 +40,7 @@ impl Obligations {
         let progress = &self.array(id).progress;
         let clauses = self.rules.clauses(formula).iter().enumerate();
         let ways = clauses.filter_map(|(i, clause)| {
-            let nots: Vec<&[u32]> = clause.nots.iter().map(|not| &**not).collect();
+            let nots: Vec<&[RuleId]> = clause.nots.iter().map(|not| &**not).collect();
             let completion = self.completion_of(progress, &clause.rules, &nots, None)?;
             let clause = (formula, i);
             Some(ArrayWay { clause, completion })
@@ -57,8 +57,8 @@ impl Obligations {
     fn completion_of(
         &self,
         progress: &ArrayProgress,
-        holding: &[u32],
-        nots: &[&[u32]],
+        holding: &[RuleId],
+        nots: &[&[RuleId]],
         twin: Option<(u64, FormulaId)>,
     ) -> Option<ArrayCompletion> {
         let question = ArrayGoal {
@@ -77,7 +77,7 @@ impl Obligations {
         let progress = &self.array(id).progress;
         let clause = self.clause_of(way);
         let holding = &clause.rules;
-        let is_full = |&rule: &u32| self.rules.array(rule).max == Some(progress.count);
+        let is_full = |&rule: &RuleId| self.rules.array(rule).max == Some(progress.count);
         if holding.iter().any(is_full) {
             return Vec::new();
         }
@@ -94,7 +94,7 @@ impl Obligations {
             nots: nots.map(|not| not.to_vec()).collect(),
             twin: None,
         }];
-        let tracked: Vec<u32> = holding
+        let tracked: Vec<RuleId> = holding
             .iter()
             .chain(clause.nots.iter().flatten())
             .copied()
@@ -123,7 +123,7 @@ impl Obligations {
     }
 
     /// With an item that is, or is not, one of those that a rule counts.
-    fn with_contains(&self, drafts: &[ItemDraft], rule: u32, is_must: bool) -> Vec<ItemDraft> {
+    fn with_contains(&self, drafts: &[ItemDraft], rule: RuleId, is_must: bool) -> Vec<ItemDraft> {
         let contains = self
             .rules
             .array(rule)
@@ -156,7 +156,7 @@ impl Obligations {
         &self,
         progress: &ArrayProgress,
         drafts: &[ItemDraft],
-        rules: &[u32],
+        rules: &[RuleId],
     ) -> Vec<ItemDraft> {
         let formulas = &self.rules.formulas;
         let demands = rules
@@ -182,7 +182,7 @@ impl Obligations {
         &self,
         progress: &ArrayProgress,
         draft: &ItemDraft,
-        holding: &[u32],
+        holding: &[RuleId],
     ) -> Vec<ItemDraft> {
         let mut rest = draft.nots.clone();
         rest.retain(|not| !self.rules.has_unique(not));
@@ -199,7 +199,7 @@ impl Obligations {
             .max(1);
         let mut out = Vec::new();
         for ahead in 1..=alike {
-            let demand = |rule: u32| progress.demand(&self.rules, rule, ahead);
+            let demand = |rule: RuleId| progress.demand(&self.rules, rule, ahead);
             let all: Vec<FormulaId> = holding.iter().map(|&rule| demand(rule)).collect();
             let contains = rules().filter_map(|rule| self.rules.array(rule).contains);
             let counted = contains.map(|contains| self.rules.child(contains.child));
@@ -225,8 +225,8 @@ impl Obligations {
     }
 
     /// The ways that a draft is, if the array can be finished after it.
-    fn ways_of(&self, holding: &[u32], draft: &ItemDraft) -> Vec<ItemStep> {
-        let nots: Vec<&[u32]> = draft.nots.iter().map(|not| &**not).collect();
+    fn ways_of(&self, holding: &[RuleId], draft: &ItemDraft) -> Vec<ItemStep> {
+        let nots: Vec<&[RuleId]> = draft.nots.iter().map(|not| &**not).collect();
         let Some(completion) = self.completion_of(&draft.progress, holding, &nots, draft.twin)
         else {
             return Vec::new();

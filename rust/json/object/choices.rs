@@ -8,7 +8,7 @@
 use rustc_hash::FxHashSet;
 
 use crate::json::cost::NEVER;
-use crate::json::formula::{Alternatives, Clause, FormulaId};
+use crate::json::formula::{Alternatives, Clause, FormulaId, RuleId};
 use crate::json::object::clause_rest::{mentions, unbroken};
 use crate::json::object::completion::{MemberStep, REFINED};
 use crate::json::object::keys::Key;
@@ -21,9 +21,9 @@ use crate::work;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MemberChoice<'c> {
     /// The value satisfies what a rule demands.
-    Keep(u32),
+    Keep(RuleId),
     /// It breaks one of these.
-    Break(&'c [u32]),
+    Break(&'c [RuleId]),
 }
 
 /// An object that goes on with a member under a clause.
@@ -54,11 +54,11 @@ struct ChoiceSearch<'a, 'c> {
 }
 
 impl MemberContext<'_> {
-    fn demand(&self, rule: u32) -> FormulaId {
+    fn demand(&self, rule: RuleId) -> FormulaId {
         self.shape.demand(&self.obligations.rules, rule, self.key)
     }
 
-    fn demands(&self, rules: &[u32]) -> Vec<FormulaId> {
+    fn demands(&self, rules: &[RuleId]) -> Vec<FormulaId> {
         self.shape.demands(&self.obligations.rules, rules, self.key)
     }
 
@@ -77,7 +77,7 @@ impl MemberContext<'_> {
         let demands = self.demands(&clause.rules);
         let value = self.obligations.rules.formulas.and(&demands);
         // What every such value does is no choice.
-        let breaks = |rules: &[u32]| {
+        let breaks = |rules: &[RuleId]| {
             let rules_of = &self.obligations.rules;
             self.shape.breaks(rules_of, rules, self.key, value)
         };
@@ -112,7 +112,8 @@ impl MemberContext<'_> {
         seen: &mut FxHashSet<*const Clause>,
         out: &mut Vec<MemberChoice<'c>>,
     ) {
-        let can_break = |not: &&[u32]| not.iter().any(|&rule| self.demand(rule) != FormulaId::TRUE);
+        let can_break =
+            |not: &&[RuleId]| not.iter().any(|&rule| self.demand(rule) != FormulaId::TRUE);
         let nots = clause.nots.iter().map(|not| &**not).filter(can_break);
         let mut new: Vec<MemberChoice> = nots.map(MemberChoice::Break).collect();
         let ors = clause.ors.iter().filter(|or| seen.insert(or.place()));
@@ -136,7 +137,7 @@ impl MemberContext<'_> {
     /// A clause with the choices made that concern the member and cannot be left: in all ways.
     pub(super) fn decided(&self, clause: &Clause) -> Vec<Clause> {
         let rules = &self.obligations.rules;
-        let concerns = |rule: u32| self.demand(rule) != FormulaId::TRUE;
+        let concerns = |rule: RuleId| self.demand(rule) != FormulaId::TRUE;
         let (forced, free): (Vec<_>, Vec<_>) = clause
             .ors
             .iter()
@@ -181,7 +182,7 @@ impl ChoiceSearch<'_, '_> {
         let fails = |rule| {
             self.choices.contains(&MemberChoice::Keep(rule)) && !chosen(MemberChoice::Keep(rule))
         };
-        let breaks = |not: &[u32]| {
+        let breaks = |not: &[RuleId]| {
             set.iter()
                 .any(|&i| self.choices[i] == MemberChoice::Break(not))
         };

@@ -3,15 +3,15 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::json::formula::{Alternatives, Clause};
+use crate::json::formula::{Alternatives, Clause, RuleId};
 use crate::work;
 
 /// What is left of a clause once some rules fail and some sets of rules are broken; `None` if it
 /// cannot hold.
 pub(super) fn unbroken(
     clause: &Clause,
-    fails: &impl Fn(u32) -> bool,
-    breaks: &impl Fn(&[u32]) -> bool,
+    fails: &impl Fn(RuleId) -> bool,
+    breaks: &impl Fn(&[RuleId]) -> bool,
 ) -> Option<Clause> {
     match (RestFinder { fails, breaks }).of(clause, &mut FxHashMap::default()) {
         ClauseRest::All => Some(clause.clone()),
@@ -37,7 +37,7 @@ struct RestFinder<'f, F, B> {
 /// What is left of the lists that were met, by their places.
 type KnownRests = FxHashMap<*const Clause, ClauseRest<Alternatives>>;
 
-impl<F: Fn(u32) -> bool, B: Fn(&[u32]) -> bool> RestFinder<'_, F, B> {
+impl<F: Fn(RuleId) -> bool, B: Fn(&[RuleId]) -> bool> RestFinder<'_, F, B> {
     fn of(&self, clause: &Clause, lefts: &mut KnownRests) -> ClauseRest<Clause> {
         work::spend(clause.work());
         if clause.rules.iter().any(|&rule| (self.fails)(rule)) {
@@ -60,7 +60,7 @@ impl<F: Fn(u32) -> bool, B: Fn(&[u32]) -> bool> RestFinder<'_, F, B> {
             }
         }
         let nots = clause.nots.iter().filter(|not| !(self.breaks)(not));
-        let nots: Box<[Box<[u32]>]> = nots.cloned().collect();
+        let nots: Box<[Box<[RuleId]>]> = nots.cloned().collect();
         if is_all && nots.len() == clause.nots.len() {
             return ClauseRest::All;
         }
@@ -95,13 +95,13 @@ impl<F: Fn(u32) -> bool, B: Fn(&[u32]) -> bool> RestFinder<'_, F, B> {
 }
 
 /// Whether a clause asks for a rule that `concerns` says yes to.
-pub(super) fn mentions(clause: &Clause, concerns: &impl Fn(u32) -> bool) -> bool {
+pub(super) fn mentions(clause: &Clause, concerns: &impl Fn(RuleId) -> bool) -> bool {
     mentions_known(clause, concerns, &mut FxHashMap::default())
 }
 
 fn mentions_known(
     clause: &Clause,
-    concerns: &impl Fn(u32) -> bool,
+    concerns: &impl Fn(RuleId) -> bool,
     known: &mut FxHashMap<*const Clause, bool>,
 ) -> bool {
     work::spend(clause.rules.len() + clause.ors.len());

@@ -6,7 +6,7 @@
 //! cheapest completion first.
 
 use crate::json::cost::{NEVER, add, key_bytes};
-use crate::json::formula::{Clause, FormulaId};
+use crate::json::formula::{Clause, FormulaId, RuleId};
 use crate::json::object::keys::Key;
 use crate::json::object::progress::ObjectProgress;
 use crate::json::object::shape::Shape;
@@ -57,9 +57,9 @@ struct MemberDraft<'a> {
     /// The members' bytes, without commas.
     bytes: u64,
     /// These rules hold.
-    holding: Vec<u32>,
+    holding: Vec<RuleId>,
     /// Of each of these sets of rules, one fails.
-    nots: Vec<&'a [u32]>,
+    nots: Vec<&'a [RuleId]>,
     /// Which of them the value of a member breaks, as far as that is known.
     broken: Vec<bool>,
     /// Of each of these lists, one clause holds.
@@ -215,7 +215,7 @@ impl<'a> ObjectGoal<'a> {
     }
 
     /// Whether a rule fails if the object ends after the draft's members.
-    fn fails(&self, draft: &MemberDraft, rule: u32) -> bool {
+    fn fails(&self, draft: &MemberDraft, rule: RuleId) -> bool {
         work::spend(1);
         let has = |key: Key| self.progress.has(key) || draft.has(key);
         let counts = self.rules.object(rule);
@@ -367,7 +367,7 @@ impl<'a> MemberSearch<'_, 'a> {
     }
 
     /// Tries all ways to make one of some rules fail, the cheapest first.
-    fn break_one(&mut self, draft: &MemberDraft<'a>, i: usize, rules: &[u32]) {
+    fn break_one(&mut self, draft: &MemberDraft<'a>, i: usize, rules: &[RuleId]) {
         let mut ways = Vec::new();
         for &rule in rules {
             self.ways_to_break(draft, rule, &mut ways);
@@ -396,7 +396,7 @@ impl<'a> MemberSearch<'_, 'a> {
         }
     }
 
-    fn ways_to_break(&self, draft: &MemberDraft<'a>, rule: u32, out: &mut Vec<(u64, Change)>) {
+    fn ways_to_break(&self, draft: &MemberDraft<'a>, rule: RuleId, out: &mut Vec<(u64, Change)>) {
         let question = self.question;
         let formulas = &question.rules.formulas;
         let members = draft.members.len() as u64;

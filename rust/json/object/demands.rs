@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::json::formula::FormulaId;
+use crate::json::formula::{FormulaId, RuleId};
 use crate::json::object::keys::Key;
 use crate::json::object::shape::{KeyClass, Shape};
 use crate::json::rules::Rules;
@@ -66,7 +66,7 @@ impl Shape {
     }
 
     /// What a rule demands of the value of a key.
-    pub(crate) fn demand(&self, rules: &Rules, rule: u32, key: Key) -> FormulaId {
+    pub(crate) fn demand(&self, rules: &Rules, rule: RuleId, key: Key) -> FormulaId {
         match key {
             Key::Declared(rank) => match self.demands.get(&rule) {
                 Some(demands) => demands[rank as usize],
@@ -87,7 +87,7 @@ impl Shape {
     }
 
     /// Whether a member breaks one of some rules for sure: its value excludes what the rule demands.
-    pub(crate) fn breaks(&self, rules: &Rules, of: &[u32], key: Key, value: FormulaId) -> bool {
+    pub(crate) fn breaks(&self, rules: &Rules, of: &[RuleId], key: Key, value: FormulaId) -> bool {
         work::spend(of.len());
         of.iter().any(|&rule| {
             let demand = self.demand(rules, rule, key);
@@ -97,7 +97,7 @@ impl Shape {
     }
 
     /// What some rules demand of the value of a key.
-    pub(crate) fn demands(&self, rules: &Rules, of: &[u32], key: Key) -> Vec<FormulaId> {
+    pub(crate) fn demands(&self, rules: &Rules, of: &[RuleId], key: Key) -> Vec<FormulaId> {
         work::spend(of.len());
         of.iter()
             .map(|&rule| self.demand(rules, rule, key))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use crate::json::cost::key_bytes;
-use crate::json::formula::FormulaId;
+use crate::json::formula::{FormulaId, RuleId};
 use crate::json::object::keys::{Key, KeyTable, KnownKey};
 use crate::json::object::shape::{KeyClass, Required, Shape};
 use crate::json::rules::{ObjectRule, Rules};
@@ -15,7 +15,7 @@ use crate::work;
 
 impl Rules {
     /// What an object whose keys these rules tell apart knows of its keys.
-    pub(crate) fn shape(&self, rules: &[u32]) -> (u32, &Shape) {
+    pub(crate) fn shape(&self, rules: &[RuleId]) -> (u32, &Shape) {
         let id = self.shapes.intern(rules.into());
         (id, self.shape_of(id))
     }
@@ -27,7 +27,7 @@ impl Rules {
 }
 
 impl Shape {
-    pub(super) fn new(rules: &Rules, ids: &[u32]) -> Shape {
+    pub(super) fn new(rules: &Rules, ids: &[RuleId]) -> Shape {
         let mut ranks: FxHashMap<Arc<str>, u32> = FxHashMap::default();
         let mut keys: Vec<Arc<str>> = Vec::new();
         for &rule in ids {
@@ -96,7 +96,7 @@ impl Shape {
         shape
     }
 
-    fn required_by(&self, rules: &Rules, id: u32) -> Required {
+    fn required_by(&self, rules: &Rules, id: RuleId) -> Required {
         let rule = rules.object(id);
         let mut required = Required::default();
         for key in &rule.required {
@@ -121,9 +121,9 @@ fn keys_work(rule: &ObjectRule, shape: &Shape) -> usize {
 }
 
 /// The classes of undeclared keys: those that are in the same languages of all rules.
-fn classes(rules: &Rules, ids: &[u32], keys: &[Arc<str>]) -> Vec<KeyClass> {
+fn classes(rules: &Rules, ids: &[RuleId], keys: &[Arc<str>]) -> Vec<KeyClass> {
     const MOST: usize = 256;
-    let additional = |id: u32| rules.child(rules.object(id).additional);
+    let additional = |id: RuleId| rules.child(rules.object(id).additional);
     if !ids.iter().any(|&id| rules.object(id).has_patterns()) {
         return vec![KeyClass {
             language: NodeId::ANY,
@@ -170,7 +170,7 @@ fn classes(rules: &Rules, ids: &[u32], keys: &[Arc<str>]) -> Vec<KeyClass> {
 }
 
 /// What a rule demands of the values of undeclared keys that are in the languages `inside`.
-fn class_demand(rules: &Rules, id: u32, inside: &[NodeId]) -> FormulaId {
+fn class_demand(rules: &Rules, id: RuleId, inside: &[NodeId]) -> FormulaId {
     let rule = rules.object(id);
     if !inside.contains(&rules.names(rule)) {
         return FormulaId::FALSE;

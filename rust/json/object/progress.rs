@@ -1,5 +1,6 @@
 //! What has been read of an object, as far as it matters.
 
+use crate::json::formula::RuleId;
 use crate::json::object::keys::Key;
 use crate::json::object::shape::Shape;
 use crate::json::rules::Rules;
@@ -90,7 +91,7 @@ impl ObjectProgress {
     }
 
     /// The keys that a rule requires and that have not come.
-    pub(crate) fn missing(&self, shape: &Shape, rule: u32) -> impl Iterator<Item = Key> {
+    pub(crate) fn missing(&self, shape: &Shape, rule: RuleId) -> impl Iterator<Item = Key> {
         let required = shape.required(rule);
         let declared = required.declared.iter().map(|&rank| Key::Declared(rank));
         let all = declared.chain(required.others.iter().copied());
@@ -104,7 +105,7 @@ impl ObjectProgress {
         rules: &Rules,
         shape: &Shape,
         ordered: bool,
-        rule: u32,
+        rule: RuleId,
         key: Key,
     ) -> bool {
         let most = rules.object(rule).max;
@@ -130,7 +131,7 @@ impl ObjectProgress {
     }
 
     /// Whether a rule that holds so far holds if the object ends here.
-    pub(crate) fn holds(&self, rules: &Rules, shape: &Shape, rule: u32) -> bool {
+    pub(crate) fn holds(&self, rules: &Rules, shape: &Shape, rule: RuleId) -> bool {
         let counts = rules.object(rule);
         let dependent = &shape.required(rule).dependent;
         self.missing(shape, rule).next().is_none()

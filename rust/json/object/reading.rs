@@ -1,6 +1,6 @@
 //! Objects that are being read: which keys may come next, and what a member makes of the object.
 
-use crate::json::formula::{FormulaId, truth};
+use crate::json::formula::{FormulaId, RuleId, truth};
 use crate::json::object::keys::{Key, KeyTable, KnownKey};
 use crate::json::object::progress::{ObjectProgress, bit, set_bit};
 use crate::json::object::shape::Shape;
@@ -260,7 +260,7 @@ impl Obligations {
         let object = self.objects.get(object_id.0);
         let shape = self.rules.shape_of(object.shape);
         let obligation = self.member_obligation(id);
-        let judge = |rule: u32, own: FormulaId| {
+        let judge = |rule: RuleId, own: FormulaId| {
             let fine = self.verdict(obligation, verdicts, shape.demand(&self.rules, rule, key));
             if fine
                 && !object
@@ -293,7 +293,7 @@ impl Obligations {
         let end = memo.get_or_init(|| {
             let object = self.objects.get(id.0);
             let shape = self.rules.shape_of(object.shape);
-            let judge = |rule: u32, _| truth(object.progress.holds(&self.rules, shape, rule));
+            let judge = |rule: RuleId, _| truth(object.progress.holds(&self.rules, shape, rule));
             let holds = |formula: FormulaId| {
                 self.rules.formulas.substitute(formula, &judge) == FormulaId::TRUE
             };

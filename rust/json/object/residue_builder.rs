@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::json::formula::{Clause, Formula, FormulaId, ObjectRuleId};
+use crate::json::formula::{Clause, Formula, FormulaId, RuleId};
 use crate::json::object::keys::Key;
 use crate::json::object::residues::{ResidueChoice, ResidueStep, ResidueTarget, Residues, Slot};
 use crate::json::object::shape::Shape;
@@ -36,15 +36,15 @@ pub(super) struct ResidueBuilder<'a> {
     pub(super) rules: &'a Rules,
     pub(super) shape: &'a Shape,
     /// The rules that hold in any case, in order.
-    pub(super) certain: Vec<u32>,
+    pub(super) certain: Vec<RuleId>,
     /// Rules that must fail somewhere.
-    pub(super) negative: FxHashSet<u32>,
+    pub(super) negative: FxHashSet<RuleId>,
     pub(super) slots: Vec<Slot>,
     pub(super) slot_of: FxHashMap<Slot, usize>,
     /// By rising slots.
-    pub(super) interests: FxHashMap<u32, Vec<Interest>>,
+    pub(super) interests: FxHashMap<RuleId, Vec<Interest>>,
     /// The first and the last rules of formulas.
-    pub(super) spans: FxHashMap<FormulaId, (u32, u32)>,
+    pub(super) spans: FxHashMap<FormulaId, (RuleId, RuleId)>,
     /// The first slots that formulas look at.
     pub(super) first: FxHashMap<FormulaId, usize>,
     pub(super) steps: Vec<ResidueStep>,
@@ -110,7 +110,7 @@ impl<'a> ResidueBuilder<'a> {
     fn build(mut self, formula: FormulaId) -> Option<Residues> {
         let mut order = Vec::new();
         self.visit(formula, false, &mut order, &mut FxHashSet::default());
-        let is_counted = |&rule: &u32| {
+        let is_counted = |&rule: &RuleId| {
             let rule = self.rules.object(rule);
             rule.has_counts() || !rule.dependent.is_empty()
         };
@@ -186,7 +186,7 @@ impl<'a> ResidueBuilder<'a> {
         }
         work::spend(2);
         let first = match self.rules.formulas.get(id) {
-            Formula::Object(ObjectRuleId(rule)) => {
+            Formula::Object(rule) => {
                 let interests = &self.interests[rule];
                 interests.first().map_or(usize::MAX, |one| one.slot)
             }
@@ -227,7 +227,7 @@ impl<'a> ResidueBuilder<'a> {
     }
 
     /// The rules of a residue that look at a slot, with what they want there.
-    fn interested(&mut self, id: FormulaId, slot: usize) -> Vec<(u32, Interest)> {
+    fn interested(&mut self, id: FormulaId, slot: usize) -> Vec<(RuleId, Interest)> {
         let mut out = Vec::new();
         let mut seen = FxHashSet::default();
         let mut stack = vec![id];
@@ -237,7 +237,7 @@ impl<'a> ResidueBuilder<'a> {
                 continue;
             }
             match self.rules.formulas.get(id) {
-                &Formula::Object(ObjectRuleId(rule)) => {
+                &Formula::Object(rule) => {
                     let interests = &self.interests[&rule];
                     if let Ok(at) = interests.binary_search_by_key(&slot, |one| one.slot) {
                         out.push((rule, interests[at]));
@@ -253,7 +253,7 @@ impl<'a> ResidueBuilder<'a> {
     }
 
     /// What is left of a residue behind a slot, if these of its rules fail there.
-    fn residue(&mut self, id: FormulaId, slot: usize, fails: &FxHashSet<u32>) -> FormulaId {
+    fn residue(&mut self, id: FormulaId, slot: usize, fails: &FxHashSet<RuleId>) -> FormulaId {
         self.residue_known(id, slot, fails, &mut FxHashMap::default())
     }
 
@@ -261,7 +261,7 @@ impl<'a> ResidueBuilder<'a> {
         &mut self,
         id: FormulaId,
         slot: usize,
-        fails: &FxHashSet<u32>,
+        fails: &FxHashSet<RuleId>,
         known: &mut FxHashMap<FormulaId, FormulaId>,
     ) -> FormulaId {
         if self.first(id) > slot {
@@ -273,7 +273,7 @@ impl<'a> ResidueBuilder<'a> {
         work::spend(2);
         let formulas = &self.rules.formulas;
         let residue = match formulas.get(id) {
-            Formula::Object(ObjectRuleId(rule)) => match self.interests[rule].last() {
+            Formula::Object(rule) => match self.interests[rule].last() {
                 _ if fails.contains(rule) => FormulaId::FALSE,
                 Some(last) if last.slot <= slot => FormulaId::TRUE,
                 _ => id,
@@ -316,7 +316,7 @@ impl<'a> ResidueBuilder<'a> {
         }
         let interested = self.interested(id, slot);
         let requiring = interested.iter().filter(|(_, interest)| interest.required);
-        let requiring: FxHashSet<u32> = requiring.map(|(rule, _)| *rule).collect();
+        let requiring: FxHashSet<RuleId> = requiring.map(|(rule, _)| *rule).collect();
         let kept = self.residue(id, slot, &FxHashSet::default());
         let absent = self.residue(id, slot, &requiring);
         let key = match self.slots[slot] {
@@ -345,9 +345,9 @@ impl<'a> ResidueBuilder<'a> {
     /// which rules fail then.
     fn choices(
         &self,
-        interested: &[(u32, Interest)],
+        interested: &[(RuleId, Interest)],
         base: FormulaId,
-    ) -> Option<Vec<(Vec<FormulaId>, FxHashSet<u32>)>> {
+    ) -> Option<Vec<(Vec<FormulaId>, FxHashSet<RuleId>)>> {
         let mut demands: Vec<FormulaId> = Vec::new();
         for (_, interest) in interested {
             if interest.demand != FormulaId::TRUE && !demands.contains(&interest.demand) {

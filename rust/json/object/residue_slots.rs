@@ -5,7 +5,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::json::formula::{Formula, FormulaId, Kind, ObjectRuleId};
+use crate::json::formula::{Formula, FormulaId, Kind, RuleId};
 use crate::json::object::keys::Key;
 use crate::json::object::residue_builder::{Interest, ResidueBuilder};
 use crate::json::object::residues::Slot;
@@ -22,7 +22,7 @@ impl ResidueBuilder<'_> {
         &mut self,
         id: FormulaId,
         negated: bool,
-        order: &mut Vec<u32>,
+        order: &mut Vec<RuleId>,
         seen: &mut FxHashSet<(FormulaId, bool)>,
     ) {
         work::spend(2);
@@ -31,7 +31,7 @@ impl ResidueBuilder<'_> {
         }
         let formulas = &self.rules.formulas;
         match formulas.get(id) {
-            &Formula::Object(ObjectRuleId(rule)) => {
+            &Formula::Object(rule) => {
                 if negated {
                     self.negative.insert(rule);
                 }
@@ -66,7 +66,7 @@ impl ResidueBuilder<'_> {
         &mut self,
         id: FormulaId,
         negated: bool,
-        order: &mut Vec<u32>,
+        order: &mut Vec<RuleId>,
         seen: &mut FxHashSet<(FormulaId, bool)>,
     ) {
         match self.rules.formulas.get(id) {
@@ -95,7 +95,7 @@ impl ResidueBuilder<'_> {
     /// Formulas, those together that have rules in common, as far as the first and the last tell.
     fn with_common_rules(&mut self, formulas: &[FormulaId]) -> Vec<Vec<FormulaId>> {
         let mut groups: Vec<Vec<FormulaId>> = Vec::new();
-        let mut group_of: FxHashMap<u32, usize> = FxHashMap::default();
+        let mut group_of: FxHashMap<RuleId, usize> = FxHashMap::default();
         for &formula in formulas {
             let (first, last) = self.span(formula);
             let known = [first, last].iter().find_map(|rule| group_of.get(rule));
@@ -111,19 +111,21 @@ impl ResidueBuilder<'_> {
     }
 
     /// The first and the last of a formula's rules, by their numbers.
-    fn span(&mut self, id: FormulaId) -> (u32, u32) {
+    fn span(&mut self, id: FormulaId) -> (RuleId, RuleId) {
         if let Some(&known) = self.spans.get(&id) {
             return known;
         }
         work::spend(2);
         let span = match self.rules.formulas.get(id) {
-            &Formula::Object(ObjectRuleId(rule)) => (rule, rule),
+            &Formula::Object(rule) => (rule, rule),
             Formula::And(parts) | Formula::Or(parts) => {
                 let spans = parts.iter().map(|&part| self.span(part));
-                spans.fold((u32::MAX, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)))
+                spans.fold((RuleId::LAST, RuleId::FIRST), |a, b| {
+                    (a.0.min(b.0), a.1.max(b.1))
+                })
             }
             &Formula::Not(part) => self.span(part),
-            _ => (u32::MAX, 0),
+            _ => (RuleId::LAST, RuleId::FIRST),
         };
         self.spans.insert(id, span);
         span
@@ -140,7 +142,7 @@ impl ResidueBuilder<'_> {
     /// Numbers the keys that rules look at, and finds out what they want of them.
     pub(super) fn find_slots(
         &mut self,
-        order: &[u32],
+        order: &[RuleId],
         fixed: &mut Vec<(Key, FormulaId)>,
     ) -> Option<()> {
         let shape = self.shape;
@@ -148,7 +150,7 @@ impl ResidueBuilder<'_> {
             self.find_class(order, class)?;
         }
         // Rules that hold in any case name the most keys, and none of their own doing.
-        let (certain, others): (Vec<u32>, Vec<u32>) =
+        let (certain, others): (Vec<RuleId>, Vec<RuleId>) =
             order.iter().partition(|rule| self.certain.contains(rule));
         let declared = (0..shape.keys.len() as u32).map(Key::Declared);
         let all: Vec<Key> = declared.chain(shape.wanted.iter().copied()).collect();
@@ -204,7 +206,7 @@ impl ResidueBuilder<'_> {
     }
 
     /// What rules want of keys that none of them names.
-    fn find_class(&mut self, order: &[u32], class: u16) -> Option<()> {
+    fn find_class(&mut self, order: &[RuleId], class: u16) -> Option<()> {
         let any = Key::Other(TextId::WHATEVER, class);
         let mut breakable = FxHashSet::default();
         let mut wants = Vec::new();

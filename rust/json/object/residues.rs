@@ -9,7 +9,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::json::formula::FormulaId;
+use crate::json::formula::{FormulaId, RuleId};
 use crate::json::object::keys::Key;
 
 /// What a step asks about.
@@ -66,7 +66,7 @@ pub(crate) struct Residues {
     /// Keys that must come and that no step asks about, with what their values must be.
     pub(super) fixed: Vec<(Key, FormulaId)>,
     /// The rules that hold in any case, in order.
-    pub(super) certain: Vec<u32>,
+    pub(super) certain: Vec<RuleId>,
 }
 
 impl Residues {

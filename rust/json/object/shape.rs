@@ -5,14 +5,14 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
-use crate::json::formula::FormulaId;
+use crate::json::formula::{FormulaId, RuleId};
 use crate::json::object::keys::{Key, KeyTable};
 use crate::json::object::residues::Residues;
 use crate::json::texts::TextId;
 use crate::regex::node::NodeId;
 
 /// The rules that an object began with: they fix its declared keys and their ranks.
-pub(crate) type ShapeKey = Box<[u32]>;
+pub(crate) type ShapeKey = Box<[RuleId]>;
 
 /// Undeclared keys that the rules do not tell apart.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct KeyClass {
     /// Declared keys are not in it.
     pub(crate) language: NodeId,
     /// What each rule demands of the value.
-    pub(crate) demands: FxHashMap<u32, FormulaId>,
+    pub(crate) demands: FxHashMap<RuleId, FormulaId>,
 }
 
 /// The cheapest keys of a class, by the class and how many they are.
@@ -34,13 +34,13 @@ pub(crate) struct Shape {
     /// The bytes of each declared key with its quotes.
     pub(crate) key_bytes: Vec<u64>,
     /// What each rule requires.
-    pub(crate) required: FxHashMap<u32, Required>,
+    pub(crate) required: FxHashMap<RuleId, Required>,
     /// The keys that an object of this shape knows before it holds any other.
     pub(crate) table: KeyTable,
     /// Undeclared keys that some rule names. Sorted.
     pub(crate) wanted: Vec<Key>,
     /// What rules that name undeclared keys demand of their values, by rule and text.
-    pub(super) of_words: FxHashMap<(u32, TextId), FormulaId>,
+    pub(super) of_words: FxHashMap<(RuleId, TextId), FormulaId>,
     /// One class of all undeclared keys, if nothing looks at their text.
     pub(crate) classes: Vec<KeyClass>,
     /// Whether each class has so many keys that one more or less makes no difference.
@@ -49,7 +49,7 @@ pub(crate) struct Shape {
     /// Formulas that are followed key by key, if they can be.
     pub(super) residues: Mutex<FxHashMap<FormulaId, Option<Arc<Residues>>>>,
     /// What rules with patterns demand of declared keys, by rank.
-    pub(crate) demands: FxHashMap<u32, Box<[FormulaId]>>,
+    pub(crate) demands: FxHashMap<RuleId, Box<[FormulaId]>>,
     /// Members beyond so many make no difference; 0 if their number never does.
     pub(crate) counted: u64,
     /// Whether some key requires others.
@@ -81,7 +81,7 @@ impl Shape {
         self.classes.len() != 1 || self.classes[0].language != NodeId::ANY
     }
 
-    pub(crate) fn required(&self, rule: u32) -> &Required {
+    pub(crate) fn required(&self, rule: RuleId) -> &Required {
         &self.required[&rule]
     }
 }

@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use crate::json::cost::{NEVER, add, key_bytes};
-use crate::json::formula::{Clause, FormulaId};
+use crate::json::formula::{Clause, FormulaId, RuleId};
 use crate::json::object::choices::MemberContext;
 use crate::json::object::clause_rest::unbroken;
 use crate::json::object::completion::{MemberStep, ObjectCompletion, ObjectGoal, REFINED};
@@ -250,12 +250,12 @@ impl Obligations {
     ) -> T {
         let object = self.objects.get(id.0);
         let shape = self.rules.shape_of(object.shape);
-        let breaks = |rule: u32| {
+        let breaks = |rule: RuleId| {
             object
                 .progress
                 .breaks(&self.rules, shape, self.ordered, rule, key)
         };
-        let break_one = |not: &[u32]| not.iter().any(|&rule| breaks(rule));
+        let break_one = |not: &[RuleId]| not.iter().any(|&rule| breaks(rule));
         let clause = unbroken(clause, &breaks, &break_one);
         let Some(clause) = clause.filter(|_| object.progress.is_open(key)) else {
             return T::default();
