@@ -7,7 +7,7 @@ use crate::compile::{
     resolve_tokens, unsatisfied,
 };
 use crate::error::Error;
-use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax, parts};
+use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, parts};
 use crate::machine::{Config, Machine, Whitespace};
 use crate::mask::{TokenSets, has_bit};
 use crate::schema::{Constraint, constraints, load_relaxed};
@@ -27,7 +27,7 @@ pub(crate) struct Relaxation<'a> {
     /// Constraints of the schemas, by their pointers, each with the index of its schema.
     pub(crate) constraints: Vec<(usize, &'a str)>,
     /// A rule in whose place any text may stand.
-    pub(crate) rule: Option<RuleId>,
+    pub(crate) rule: Option<GrammarRuleId>,
 }
 
 /// A grammar of which something is left out, ready to be read.
@@ -40,7 +40,7 @@ pub(crate) struct Relaxed {
 /// A rule of a grammar's text.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedRule {
-    pub(crate) id: RuleId,
+    pub(crate) id: GrammarRuleId,
     pub(crate) name: Box<str>,
     /// Counted from 1, if the rule was written in a text.
     pub(crate) line: Option<usize>,
@@ -189,8 +189,8 @@ fn named_tokens(machine: &Machine, vocabulary: &Vocabulary) -> Result<TokenSets,
 }
 
 /// The rules that a grammar uses, each after one that uses it.
-fn reached(syntax: &Syntax) -> Vec<RuleId> {
-    let mut found: Vec<RuleId> = Vec::new();
+fn reached(syntax: &Syntax) -> Vec<GrammarRuleId> {
+    let mut found: Vec<GrammarRuleId> = Vec::new();
     let mut seen = vec![false; syntax.len()];
     let mut open = std::collections::VecDeque::from([syntax.start]);
     while let Some(id) = open.pop_front() {
@@ -211,7 +211,7 @@ fn reached(syntax: &Syntax) -> Vec<RuleId> {
 }
 
 /// The grammar with a rule of which any text is one.
-fn with_any_text(syntax: &Syntax, rule: RuleId) -> Syntax {
+fn with_any_text(syntax: &Syntax, rule: GrammarRuleId) -> Syntax {
     let mut syntax = syntax.clone();
     let stops = Box::new([]);
     let any = syntax.push(Expr::Free {

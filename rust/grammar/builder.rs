@@ -7,7 +7,7 @@ use crate::grammar::leaves::{leaf_languages, spell};
 use crate::grammar::left::{filled, without_left_recursion};
 use crate::grammar::link::{DEEP, LARGE, link};
 use crate::grammar::program::{Pending, Program};
-use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax, TokenSet, parts};
+use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenSet, parts};
 use crate::grammar::weigh::{NEVER, Weights, weigh, weigh_filled};
 use crate::limits::Limits;
 use crate::regex::cost::NO_WAY;
@@ -99,9 +99,9 @@ struct Builder<'a> {
     all: &'a Weights,
     weights: &'a Weights,
     /// Rules that are symbols.
-    kept: FxHashMap<RuleId, NodeId>,
+    kept: FxHashMap<GrammarRuleId, NodeId>,
     /// The languages of the other rules.
-    rules: FxHashMap<RuleId, NodeId>,
+    rules: FxHashMap<GrammarRuleId, NodeId>,
     /// The languages of expressions that have been built: an expression may be a part of many.
     built: Vec<Option<NodeId>>,
     symbols: Vec<Pending>,
@@ -119,11 +119,11 @@ impl Builder<'_> {
 
     /// Decides which rules are symbols: of each circle of rules one that the others lead back to,
     /// and those that are too large. The rules that are reached, each after those that it uses.
-    fn choose_kept(&mut self) -> Vec<RuleId> {
+    fn choose_kept(&mut self) -> Vec<GrammarRuleId> {
         let mut order = Vec::new();
         // Rules on the path, and those that are done with their size and depth.
-        let mut entered: FxHashSet<RuleId> = FxHashSet::default();
-        let mut done: FxHashMap<RuleId, (u64, u32)> = FxHashMap::default();
+        let mut entered: FxHashSet<GrammarRuleId> = FxHashSet::default();
+        let mut done: FxHashMap<GrammarRuleId, (u64, u32)> = FxHashMap::default();
         let mut path = vec![(None, mentions(self.syntax, self.syntax.start), 0)];
         while let Some((rule, uses, next)) = path.last_mut() {
             if let Some(&used) = uses.get(*next) {
@@ -155,7 +155,7 @@ impl Builder<'_> {
         order
     }
 
-    fn keep(&mut self, rule: RuleId) {
+    fn keep(&mut self, rule: GrammarRuleId) {
         if self.kept.contains_key(&rule) {
             return;
         }
@@ -167,7 +167,7 @@ impl Builder<'_> {
     }
 
     /// How large and how deep an expression is where its rules are spelled out.
-    fn measure(&self, start: ExprId, done: &FxHashMap<RuleId, (u64, u32)>) -> (u64, u32) {
+    fn measure(&self, start: ExprId, done: &FxHashMap<GrammarRuleId, (u64, u32)>) -> (u64, u32) {
         let (mut size, mut deepest) = (0_u64, 0);
         let mut open = vec![(start, 0)];
         while let Some((id, depth)) = open.pop() {
@@ -268,7 +268,7 @@ impl Builder<'_> {
 }
 
 /// The rules that an expression uses.
-fn mentions(syntax: &Syntax, start: ExprId) -> Vec<RuleId> {
+fn mentions(syntax: &Syntax, start: ExprId) -> Vec<GrammarRuleId> {
     let mut found = Vec::new();
     let mut open = vec![start];
     while let Some(id) = open.pop() {
@@ -310,8 +310,12 @@ fn refuse_unproductive(syntax: &Syntax, weights: &Weights) -> Result<(), Error> 
 }
 
 /// An error that names the rules that are `wrong`, each with its place.
-fn refuse_rules(syntax: &Syntax, what: &str, wrong: impl Fn(RuleId) -> bool) -> Result<(), Error> {
-    let all = (0..syntax.rules.len() as u32).map(RuleId);
+fn refuse_rules(
+    syntax: &Syntax,
+    what: &str,
+    wrong: impl Fn(GrammarRuleId) -> bool,
+) -> Result<(), Error> {
+    let all = (0..syntax.rules.len() as u32).map(GrammarRuleId);
     let wrong: Vec<_> = all
         .filter(|&id| wrong(id))
         .map(|id| syntax.rule(id))

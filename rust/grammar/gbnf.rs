@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::error::Error;
 use crate::grammar::source::Source;
-use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax, TokenName, TokenSet};
+use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenName, TokenSet};
 use crate::limits::Limits;
 use crate::regex::codeset::{CodeSet, MAX, SCALARS};
 
@@ -35,7 +35,7 @@ pub(crate) fn read_gbnf(text: &str, root: &str, limits: &Limits) -> Result<Synta
 struct GbnfReader {
     source: Source,
     syntax: Syntax,
-    rules: FxHashMap<String, RuleId>,
+    rules: FxHashMap<String, GrammarRuleId>,
 }
 
 fn is_word(c: char) -> bool {
@@ -67,7 +67,7 @@ impl GbnfReader {
     }
 
     /// The rule of a name, which is mentioned or defined at a position.
-    fn rule_named(&mut self, name: String, at: usize) -> RuleId {
+    fn rule_named(&mut self, name: String, at: usize) -> GrammarRuleId {
         if let Some(&known) = self.rules.get(&name) {
             return known;
         }

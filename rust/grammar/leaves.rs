@@ -1,7 +1,7 @@
 //! The expressions of a grammar that are languages by themselves.
 
 use crate::error::{Error, ErrorKind};
-use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax};
+use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax};
 use crate::regex::lower;
 use crate::regex::node::{NodeId, UNBOUNDED};
 use crate::regex::regexes::Regexes;
@@ -35,7 +35,7 @@ struct LeafReader<'a> {
 
 impl LeafReader<'_> {
     /// The language of an expression, which must be regular; `inside` are the rules around it.
-    fn language(&self, id: ExprId, inside: &mut Vec<RuleId>) -> Result<NodeId, Error> {
+    fn language(&self, id: ExprId, inside: &mut Vec<GrammarRuleId>) -> Result<NodeId, Error> {
         /// Rules that may be used in each other.
         const DEEPEST: usize = 64;
         let nodes = self.nodes;

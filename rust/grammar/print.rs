@@ -5,7 +5,7 @@ use std::fmt;
 use rustc_hash::FxHashMap;
 
 use crate::grammar::gbnf::{escape, show_class};
-use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax, TokenName, TokenSet};
+use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenName, TokenSet};
 
 /// How tightly what is around an expression binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +27,8 @@ impl fmt::Display for Syntax {
             _ => Some(("root", Some(self.start))),
         };
         // As they were written; those that were put together come last.
-        let mut order: Vec<RuleId> = (0..self.rules.len() as u32).map(RuleId).collect();
+        let mut order: Vec<GrammarRuleId> =
+            (0..self.rules.len() as u32).map(GrammarRuleId).collect();
         order.sort_by_key(|&id| (self.rule(id).place.is_none(), self.rule(id).place));
         let rules = order.into_iter().map(|id| {
             let name = printer.names[&id.0].as_str();

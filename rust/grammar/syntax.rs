@@ -11,7 +11,7 @@ pub(crate) struct ExprId(pub(crate) u32);
 
 /// A rule: an index into [`Syntax`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct RuleId(pub(crate) u32);
+pub(crate) struct GrammarRuleId(pub(crate) u32);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Expr {
@@ -35,7 +35,7 @@ pub(crate) enum Expr {
         min: u32,
         max: Option<u32>,
     },
-    Rule(RuleId),
+    Rule(GrammarRuleId),
     /// A JSON value of the schema with this index.
     Json(u32),
     /// The strings of the schema with this index, as they are and without quotes, in which none of
@@ -192,11 +192,11 @@ impl Syntax {
         self.push(Expr::Repeat { body, min, max })
     }
 
-    pub(crate) fn rule(&self, id: RuleId) -> &GrammarRule {
+    pub(crate) fn rule(&self, id: GrammarRuleId) -> &GrammarRule {
         &self.rules[id.0 as usize]
     }
 
-    pub(crate) fn new_rule(&mut self, name: &str, place: Option<SourcePlace>) -> RuleId {
+    pub(crate) fn new_rule(&mut self, name: &str, place: Option<SourcePlace>) -> GrammarRuleId {
         work::spend(32);
         work::hold(2 * size_of::<GrammarRule>() + 4 * name.len());
         self.rules.push(GrammarRule {
@@ -204,7 +204,7 @@ impl Syntax {
             body: None,
             place,
         });
-        RuleId(self.rules.len() as u32 - 1)
+        GrammarRuleId(self.rules.len() as u32 - 1)
     }
 
     /// Takes over all of another grammar; where it starts.
@@ -239,7 +239,7 @@ impl Syntax {
                     min,
                     max,
                 },
-                &Expr::Rule(rule) => Expr::Rule(RuleId(rules[rule.0 as usize])),
+                &Expr::Rule(rule) => Expr::Rule(GrammarRuleId(rules[rule.0 as usize])),
                 &Expr::Json(schema) => Expr::Json(schema + schemas),
                 Expr::Strings { schema, stops } => Expr::Strings {
                     schema: schema + schemas,

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
-use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax, TokenName, TokenSet};
+use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenName, TokenSet};
 use crate::limits::Limits;
 use crate::regex;
 
@@ -41,7 +41,7 @@ pub(crate) fn read_tree(text: &str, limits: &Limits) -> Result<Syntax, Error> {
 
 struct TreeReader<'a> {
     syntax: Syntax,
-    rules: FxHashMap<&'a str, RuleId>,
+    rules: FxHashMap<&'a str, GrammarRuleId>,
     /// Equal schemas are one.
     schemas: FxHashMap<String, u32>,
     /// So are equal expressions: their languages are found once.

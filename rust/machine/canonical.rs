@@ -1,5 +1,7 @@
 //! Configurations that differ in nothing that a mask depends on.
 
+use crate::json::object::keys::Key;
+use crate::json::object::state::Member;
 use crate::json::texts::TextId;
 use crate::machine::config::{Config, State};
 use crate::machine::store::Machine;
@@ -38,6 +40,22 @@ impl Machine {
                 Config { state, ..config }
             }
             _ => config,
+        }
+    }
+
+    /// The unknown key that has just ended, in an object of which another one is forgotten. One that
+    /// some rule names is none: it is told apart from the others while it is read.
+    pub(crate) fn key_beside_forgotten(&self, config: Config) -> Option<TextId> {
+        let State::Colon { member, .. } = config.state else {
+            return None;
+        };
+        let Member { object, key } = self.obligations.member_of(member);
+        match key {
+            Key::Other(text, _) if self.obligations.has_forgotten(object) => {
+                let wanted = &self.obligations.shape_of(object).wanted;
+                wanted.binary_search(&key).is_err().then_some(text)
+            }
+            _ => None,
         }
     }
 }

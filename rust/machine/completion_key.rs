@@ -3,10 +3,10 @@
 use crate::json::cost::{NEVER, add};
 use crate::json::formula::FormulaId;
 use crate::json::object::keys::{Key, KeyTable, Prefix};
-use crate::json::object::state::{Member, ObjectId};
+use crate::json::object::state::ObjectId;
 use crate::json::texts::TextId;
+use crate::machine::completer::Completer;
 use crate::machine::config::{Config, ObjectPlace, State};
-use crate::machine::store::Machine;
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
 use crate::spelling::{LETTERED, Partial, spell_json};
@@ -14,10 +14,10 @@ use crate::spelling::{LETTERED, Partial, spell_json};
 /// The rest of a key, and the bytes from there to the end of the object.
 type BestKey = Option<(Vec<u8>, u64)>;
 
-impl Machine {
+impl Completer<'_> {
     /// The bytes after a key's closing quote: colon, value, and the rest of the object.
     pub(super) fn key_cost(&self, object: ObjectId, formula: FormulaId, key: Key) -> u64 {
-        let obligations = &self.obligations;
+        let obligations = &self.machine.obligations;
         let ways = obligations.object_ways(object, formula);
         let endings = obligations.completion_steps(object, &ways, key);
         let costs = endings.iter().map(|way| {
@@ -34,15 +34,17 @@ impl Machine {
     /// ends soonest, and the bytes to the end of the object, closing quote included.
     pub(super) fn best_key(&self, state: State, asked: &[u16]) -> BestKey {
         let (object, candidates, partial) = match state {
-            State::Object { object, .. } if self.obligations.shape_of(object).is_scanned() => {
-                let scan = self.obligations.key_scan(object)?;
-                let start = self.obligations.key_table(object).start();
+            State::Object { object, .. }
+                if self.machine.obligations.shape_of(object).is_scanned() =>
+            {
+                let scan = self.machine.obligations.key_scan(object)?;
+                let start = self.machine.obligations.key_table(object).start();
                 let read = (start, TextId::EMPTY, Partial::Nothing);
                 let candidates = self.scanned_candidates(object, scan, read);
                 (object, candidates, Partial::Nothing)
             }
             State::Object { object, .. } => {
-                let start = self.obligations.key_table(object).start();
+                let start = self.machine.obligations.key_table(object).start();
                 let candidates = self.known_candidates(object, start, Partial::Nothing);
                 (object, candidates, Partial::Nothing)
             }
@@ -66,7 +68,7 @@ impl Machine {
             }
             _ => return None,
         };
-        let formula = self.obligations.object_demand(object, asked);
+        let formula = self.machine.obligations.object_demand(object, asked);
         let mut best: BestKey = None;
         for (rest, key) in candidates {
             let Some(bytes) = spell_rest(&rest, partial) else {
@@ -81,7 +83,7 @@ impl Machine {
     }
 
     /// An upper bound of the bytes of a shortest completion that is found sooner than
-    /// [`Machine::max_completion_bytes`] but can be larger: of the keys that may come, only a few
+    /// [`Completer::max_completion_bytes`] but can be larger: of the keys that may come, only a few
     /// are tried.
     pub(crate) fn quick_max_completion_bytes(&self, config: Config) -> u64 {
         /// Keys that are tried.
@@ -96,40 +98,24 @@ impl Machine {
                 object,
                 place: ObjectPlace::AfterComma,
                 ..
-            } if !self.obligations.shape_of(object).is_scanned() => {
-                let start = self.obligations.key_table(object).start();
+            } if !self.machine.obligations.shape_of(object).is_scanned() => {
+                let start = self.machine.obligations.key_table(object).start();
                 (object, start, Partial::Nothing)
             }
             _ => return self.max_completion_bytes(config),
         };
-        let allowed_keys = self.obligations.allowed_keys(object);
-        let table = self.obligations.key_table(object);
+        let allowed_keys = self.machine.obligations.allowed_keys(object);
+        let table = self.machine.obligations.key_table(object);
         let open = prefix.into_iter().flat_map(|prefix| table.open(prefix));
         let open = open.filter(|&(key, rest)| allowed_keys.allows(key) && completes(rest, partial));
         let costs = open.take(MOST).map(|(key, rest)| {
-            let state = self.after_key(object, key);
+            let state = self.machine.after_key(object, key);
             let after = self.max_completion_bytes(Config { state, ..config });
             // A character takes six bytes at most for each of its own; and there are quotes.
             add(after, 6 * rest.len() as u64 + 2)
         });
         let known = costs.min().filter(|&cost| cost < NEVER);
         known.unwrap_or_else(|| self.max_completion_bytes(config))
-    }
-
-    /// The unknown key that has just ended, in an object of which another one is forgotten. One that
-    /// some rule names is none: it is told apart from the others while it is read.
-    pub(crate) fn key_beside_forgotten(&self, config: Config) -> Option<TextId> {
-        let State::Colon { member, .. } = config.state else {
-            return None;
-        };
-        let Member { object, key } = self.obligations.member_of(member);
-        match key {
-            Key::Other(text, _) if self.obligations.has_forgotten(object) => {
-                let wanted = &self.obligations.shape_of(object).wanted;
-                wanted.binary_search(&key).is_err().then_some(text)
-            }
-            _ => None,
-        }
     }
 
     /// The keys that can be the best, each with its rest. Of equal costs the first wins, as where
@@ -140,8 +126,8 @@ impl Machine {
         prefix: Option<Prefix>,
         partial: Partial,
     ) -> Vec<(String, Key)> {
-        let allowed_keys = self.obligations.allowed_keys(object);
-        let table = self.obligations.key_table(object);
+        let allowed_keys = self.machine.obligations.allowed_keys(object);
+        let table = self.machine.obligations.key_table(object);
         let mut out = Vec::new();
         if let Some(prefix) = prefix {
             let open = table
@@ -153,7 +139,12 @@ impl Machine {
         if allowed_keys.other() {
             let rest = shortest_other(table, prefix, partial);
             let read = prefix.map_or("", |prefix| table.text(prefix));
-            let text = self.obligations.rules.texts.text(&format!("{read}{rest}"));
+            let text = self
+                .machine
+                .obligations
+                .rules
+                .texts
+                .text(&format!("{read}{rest}"));
             out.push((rest, Key::Other(text, 0)));
         }
         out
@@ -167,7 +158,7 @@ impl Machine {
         scan: ScanId,
         (prefix, text, partial): (Option<Prefix>, TextId, Partial),
     ) -> Vec<(String, Key)> {
-        let obligations = &self.obligations;
+        let obligations = &self.machine.obligations;
         let (allowed_keys, table) = (
             obligations.allowed_keys(object),
             obligations.key_table(object),
@@ -192,7 +183,7 @@ impl Machine {
 
     /// The cheapest text of a language that begins with a character that a partial can become.
     fn cheapest_rest(&self, node: NodeId, partial: Partial) -> Option<String> {
-        let regexes = &self.obligations.rules.scanner.regexes;
+        let regexes = &self.machine.obligations.rules.scanner.regexes;
         let cheapest = |node| regexes.cheapest_words(node, 1, Spelling::Json).pop();
         if partial == Partial::Nothing {
             return cheapest(node);

@@ -2,10 +2,11 @@
 
 use crate::grammar::program::Symbol;
 use crate::json::cost::{NEVER, add};
-use crate::machine::completion::{NextMove, widen};
+use crate::machine::completer::Completer;
+use crate::machine::completion::widen;
 use crate::machine::config::{SetId, StackId};
+use crate::machine::next_move::NextMove;
 use crate::machine::step_text::{as_text, text};
-use crate::machine::store::Machine;
 use crate::regex::cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling, symbol_of};
 use crate::regex::scan::ScanId;
@@ -17,10 +18,10 @@ enum TextWay {
     Symbol(u32, NodeId),
 }
 
-impl Machine {
+impl Completer<'_> {
     /// The bytes until a rule's text ends.
     pub(super) fn text_cost(&self, scan: ScanId, partial: Partial) -> u64 {
-        let scanner = &self.obligations.rules.scanner;
+        let scanner = &self.machine.obligations.rules.scanner;
         let node = scanner.scan(scan).language;
         match partial {
             Partial::Nothing => widen(scanner.regexes.cost(node, Spelling::Raw)),
@@ -30,7 +31,7 @@ impl Machine {
 
     /// The cheapest way on from a state that reads more, and its bytes to the end of the rule.
     fn best_way(&self, node: NodeId, partial: Partial) -> Option<(TextWay, u64)> {
-        let regexes = &self.obligations.rules.scanner.regexes;
+        let regexes = &self.machine.obligations.rules.scanner.regexes;
         let mut best: Option<(TextWay, u64)> = None;
         let mut offer = |way: TextWay, cost: u64| {
             if best.as_ref().is_none_or(|(_, least)| cost < *least) {
@@ -63,25 +64,30 @@ impl Machine {
 
     /// The bytes of a symbol's cheapest text.
     fn symbol_cost(&self, symbol: u32) -> u64 {
-        match *self.program().symbol(symbol) {
+        match *self.machine.program().symbol(symbol) {
             Symbol::Rule { start, .. } => self.text_cost(start, Partial::Nothing),
             Symbol::Json(schema) => self.json_cost(schema),
-            Symbol::Token(set) => self.program().tokens[set as usize].cost(),
+            Symbol::Token(set) => self.machine.program().tokens[set as usize].cost(),
         }
     }
 
     fn json_cost(&self, schema: u32) -> u64 {
-        let (_, schemas) = self.program.as_ref().expect("only a grammar has text");
+        let (_, schemas) = self
+            .machine
+            .program
+            .as_ref()
+            .expect("only a grammar has text");
         let requirement = self
+            .machine
             .obligations
             .obligation_of(schemas[schema as usize])
             .requirement;
-        self.obligations.rules.cost(requirement)
+        self.machine.obligations.rules.cost(requirement)
     }
 
     pub(super) fn cheapest_member(&self, set: SetId) -> NextMove {
-        let members = self.members(set).iter().copied();
-        let best = members.min_by_key(|&member| match self.is_accepting(member) {
+        let members = self.machine.members(set).iter().copied();
+        let best = members.min_by_key(|&member| match self.machine.is_accepting(member) {
             true => 0,
             false => self.max_completion_bytes(member),
         });
@@ -89,11 +95,11 @@ impl Machine {
     }
 
     pub(super) fn text_move(&self, scan: ScanId, partial: Partial, stack: StackId) -> NextMove {
-        let scanner = &self.obligations.rules.scanner;
+        let scanner = &self.machine.obligations.rules.scanner;
         let goto = |scan, stack| NextMove::Goto(text(scan, Partial::Nothing, stack));
         if partial == Partial::Nothing && scanner.can_end(scan) {
-            let rests = self.stacks.tops(stack).iter().filter_map(as_text);
-            let cheapest = match self.stacks.only(stack) {
+            let rests = self.machine.stacks.tops(stack).iter().filter_map(as_text);
+            let cheapest = match self.machine.stacks.only(stack) {
                 Some(top) => as_text(&top),
                 None => rests.min_by_key(|&(rest, below)| {
                     self.max_completion_bytes(text(rest, Partial::Nothing, below))
@@ -111,9 +117,11 @@ impl Machine {
                 let Some(rest) = scanner.start(rest, Box::new([])) else {
                     return NextMove::Unknown;
                 };
-                match *self.program().symbol(symbol) {
-                    Symbol::Rule { start, .. } => goto(start, self.push_text(rest, stack)),
-                    Symbol::Json(schema) => NextMove::Goto(self.enter_json(schema, rest, stack)),
+                match *self.machine.program().symbol(symbol) {
+                    Symbol::Rule { start, .. } => goto(start, self.machine.push_text(rest, stack)),
+                    Symbol::Json(schema) => {
+                        NextMove::Goto(self.machine.enter_json(schema, rest, stack))
+                    }
                     Symbol::Token(set) => NextMove::Token(set, text(rest, Partial::Nothing, stack)),
                 }
             }

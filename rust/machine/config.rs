@@ -80,6 +80,33 @@ pub(crate) enum State {
     Detached,
 }
 
+impl State {
+    /// The whitespace that has been read, where some may come.
+    pub(super) fn spacing(self) -> Option<WhitespaceRun> {
+        match self {
+            State::Value { spacing, .. }
+            | State::Array { spacing, .. }
+            | State::Object { spacing, .. }
+            | State::Colon { spacing, .. }
+            | State::Done { spacing } => Some(spacing),
+            _ => None,
+        }
+    }
+
+    /// The state after other whitespace, where some may come.
+    pub(super) fn with_spacing(mut self, read: WhitespaceRun) -> Self {
+        if let State::Value { spacing, .. }
+        | State::Array { spacing, .. }
+        | State::Object { spacing, .. }
+        | State::Colon { spacing, .. }
+        | State::Done { spacing } = &mut self
+        {
+            *spacing = read;
+        }
+        self
+    }
+}
+
 /// Where in an object, outside its members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum ObjectPlace {

@@ -55,7 +55,10 @@ impl Machine {
             outline,
             limits,
             config: Some(Config {
-                state: State::Value { obligation, spacing },
+                state: State::Value {
+                    obligation,
+                    spacing,
+                },
                 stack: StackId::BOTTOM,
                 record: TextId::EMPTY,
             }),
@@ -176,7 +179,9 @@ impl Reading<'_> {
     fn feed_separator(&mut self, separator: &[u8]) -> Result<(), Error> {
         self.feed(separator)?;
         match self.config.map(|config| config.state) {
-            Some(State::Value { spacing, .. } | State::Object { spacing, .. }) if spacing == WhitespaceRun::SPACE => {
+            Some(State::Value { spacing, .. } | State::Object { spacing, .. })
+                if spacing == WhitespaceRun::SPACE =>
+            {
                 self.feed(b" ")
             }
             _ => Ok(()),

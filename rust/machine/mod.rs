@@ -2,6 +2,7 @@
 
 mod canonical;
 mod close;
+mod completer;
 mod completion;
 mod completion_key;
 mod completion_text;
@@ -10,8 +11,10 @@ mod describe;
 mod forced;
 mod key_order;
 mod next_bytes;
+mod next_move;
 mod places;
 mod stack;
+mod stays;
 mod step;
 mod step_object;
 mod step_text;
@@ -19,7 +22,8 @@ mod store;
 mod whitespace;
 mod write_gbnf;
 
-pub(crate) use completion::{NextMove, SLACK};
+pub(crate) use completion::SLACK;
 pub(crate) use config::{Config, SetId, State};
+pub(crate) use next_move::NextMove;
 pub(crate) use store::Machine;
 pub use whitespace::Whitespace;

@@ -22,7 +22,6 @@ impl Machine {
             stack,
             record,
         } = config;
-        let wait = |state: State| Some(Config { state, ..config });
         let stay = |state: State| {
             let record = self.recorded(record, byte);
             Some(Config {
@@ -34,47 +33,16 @@ impl Machine {
         let close = |verdicts: &[bool]| self.close(stack, self.recorded(record, byte), verdicts);
         let scanner = &self.obligations.rules.scanner;
         match state {
-            State::Value {
-                obligation,
-                spacing,
-            } => match self.whitespace.take(spacing, byte) {
-                SpacingStep::Space(spacing) => wait(State::Value {
-                    obligation,
-                    spacing,
-                }),
-                SpacingStep::Other => self.begin_value(obligation, stack, record, byte),
-                SpacingStep::Refused => None,
-            },
+            State::Value { .. }
+            | State::Array { .. }
+            | State::Object { .. }
+            | State::Colon { .. }
+            | State::Done { .. } => self.step_between(config, byte),
             State::Literal {
                 obligation,
                 kind,
                 at,
-            } => {
-                let place = usize::from(at);
-                if self.literals.text(kind)[place] != byte {
-                    return None;
-                }
-                // What is recorded is compared as JSON.
-                let record = self.recorded(record, Literals::Json.text(kind)[place]);
-                if place + 1 < kind.literal_bytes() {
-                    let at = at + 1;
-                    let state = State::Literal {
-                        obligation,
-                        kind,
-                        at,
-                    };
-                    return Some(Config {
-                        state,
-                        stack,
-                        record,
-                    });
-                }
-                self.close(
-                    stack,
-                    record,
-                    &self.obligations.literal_verdicts(obligation, kind),
-                )
-            }
+            } => self.step_literal(obligation, kind, at, config, byte),
             State::Number(scan) => match scanner.step(scan, u32::from(byte)) {
                 Some(next) if self.is_delimited(stack) => stay(State::Number(next)),
                 Some(next) => self.step_both(stay(State::Number(next))?, config, byte),
@@ -87,59 +55,76 @@ impl Machine {
                 Scanned::Closes => close(&self.obligations.scalar_verdicts(scan)),
                 Scanned::Refused => None,
             },
-            State::Array {
-                array,
-                opened,
-                spacing,
-            } => match self.whitespace.take(spacing, byte) {
-                SpacingStep::Space(spacing) => wait(State::Array {
-                    array,
-                    opened,
-                    spacing,
-                }),
-                SpacingStep::Other => self.step_array(array, opened, config, byte),
-                SpacingStep::Refused => None,
-            },
-            State::Object {
-                object,
-                place,
-                spacing,
-            } => match self.whitespace.take(spacing, byte) {
-                SpacingStep::Space(spacing) => wait(State::Object {
-                    object,
-                    place,
-                    spacing,
-                }),
-                SpacingStep::Other => self.step_object(object, place, config, byte),
-                SpacingStep::Refused => None,
-            },
             State::Key { .. } | State::OtherKey { .. } | State::ScannedKey { .. } => {
                 stay(self.step_key(state, byte)?)
             }
-            State::Colon { member, spacing } => match self.whitespace.take(spacing, byte) {
-                SpacingStep::Space(spacing) => wait(State::Colon { member, spacing }),
-                SpacingStep::Other if byte == b':' => {
-                    let obligation = self.obligations.member_obligation(member);
-                    let spacing = self.whitespace.after_separator();
-                    Some(Config {
-                        state: State::Value {
-                            obligation,
-                            spacing,
-                        },
-                        stack: self.push(Frame::Member(member), stack),
-                        record: self.recorded(record, byte),
-                    })
-                }
-                SpacingStep::Other | SpacingStep::Refused => None,
-            },
             State::Text { scan, partial } => self.step_text(scan, partial, stack, byte),
             State::Ambiguous(set) => self.step_ambiguous(set, byte),
-            State::Done { spacing } => match self.whitespace.take(spacing, byte) {
-                SpacingStep::Space(spacing) => wait(State::Done { spacing }),
-                SpacingStep::Other | SpacingStep::Refused => None,
-            },
             State::Detached => Some(config),
         }
+    }
+
+    /// A byte between two tokens of JSON, where whitespace may come.
+    fn step_between(&self, config: Config, byte: u8) -> Option<Config> {
+        let Config { state, stack, .. } = config;
+        match self.whitespace.take(state.spacing()?, byte) {
+            SpacingStep::Space(spacing) => {
+                let state = state.with_spacing(spacing);
+                return Some(Config { state, ..config });
+            }
+            SpacingStep::Refused => return None,
+            SpacingStep::Other => {}
+        }
+        match state {
+            State::Value { obligation, .. } => {
+                self.begin_value(obligation, stack, config.record, byte)
+            }
+            State::Array { array, opened, .. } => self.step_array(array, opened, config, byte),
+            State::Object { object, place, .. } => self.step_object(object, place, config, byte),
+            State::Colon { member, .. } if byte == b':' => {
+                let obligation = self.obligations.member_obligation(member);
+                let spacing = self.whitespace.after_separator();
+                Some(Config {
+                    state: State::Value {
+                        obligation,
+                        spacing,
+                    },
+                    stack: self.push(Frame::Member(member), stack),
+                    record: self.recorded(config.record, byte),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn step_literal(
+        &self,
+        obligation: ObligationId,
+        kind: Kind,
+        at: u8,
+        config: Config,
+        byte: u8,
+    ) -> Option<Config> {
+        let place = usize::from(at);
+        if self.literals.text(kind)[place] != byte {
+            return None;
+        }
+        // What is recorded is compared as JSON.
+        let record = self.recorded(config.record, Literals::Json.text(kind)[place]);
+        if place + 1 == kind.literal_bytes() {
+            let verdicts = self.obligations.literal_verdicts(obligation, kind);
+            return self.close(config.stack, record, &verdicts);
+        }
+        let state = State::Literal {
+            obligation,
+            kind,
+            at: at + 1,
+        };
+        Some(Config {
+            state,
+            record,
+            ..config
+        })
     }
 
     /// A record with one more byte, if there is one.

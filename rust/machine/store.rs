@@ -176,14 +176,9 @@ impl Machine {
 
     /// How many more characters of whitespace may come, where they may come freely.
     pub(crate) fn spacing_left(&self, state: State) -> Option<u8> {
-        match state {
-            State::Value { spacing, .. }
-            | State::Array { spacing, .. }
-            | State::Object { spacing, .. }
-            | State::Colon { spacing, .. }
-            | State::Done { spacing } => self.whitespace.left(spacing),
-            _ => None,
-        }
+        state
+            .spacing()
+            .and_then(|spacing| self.whitespace.left(spacing))
     }
 
     pub(super) fn program(&self) -> &Program {

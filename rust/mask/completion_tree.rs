@@ -132,7 +132,7 @@ impl Tree {
         if let Some(&known) = self.known.get(&asked) {
             return known;
         }
-        if machine.max_completion_bytes(asked) > (cap as u64).saturating_add(SLACK) {
+        if machine.completer().max_completion_bytes(asked) > (cap as u64).saturating_add(SLACK) {
             self.remember(asked, None);
             return None;
         }
@@ -148,7 +148,7 @@ impl Tree {
                 break None;
             }
             let mut token = None;
-            let (bytes, next) = match machine.next_move(at) {
+            let (bytes, next) = match machine.completer().next_move(at) {
                 NextMove::End => {
                     self.remember(at, Some(Start::End));
                     break Some(Start::End);

@@ -11,8 +11,7 @@ use crate::mask::bits::{clear_bits, has_bit};
 use crate::mask::guide::{Guide, Visitor};
 use crate::mask::string_mask::Unlimited;
 use crate::mask::tokens::{Mask, Tokens};
-use crate::mask::unique_items::Ended;
-use crate::mask::walk::Walk;
+use crate::mask::walk::{Ended, Walk};
 use crate::regex::node::NodeId;
 use crate::regex::scan::{Scan, ScanId};
 use crate::spelling::{Decoded, Partial};
@@ -87,7 +86,7 @@ impl Walk<'_> {
         if !machine.stays(home, below.characters) {
             let stays_inside = machine.keeps_inside(config.state, below.characters);
             let bound = stays_inside
-                .then(|| machine.max_completion_bytes_inside(config))
+                .then(|| machine.completer().max_completion_bytes_inside(config))
                 .flatten();
             return bound.is_some_and(|bound| guide.passes(bound));
         }

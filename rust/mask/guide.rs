@@ -168,7 +168,10 @@ impl<'a, V: Visitor> Guide<'a, V> {
     /// [`Lead::bounded`].
     fn passes_by_bytes(&mut self, at: Config) -> bool {
         let bounded = Lead::bounded(at);
-        bounded.is_some_and(|at| self.visitor.passes(self.machine.max_completion_bytes(at)))
+        bounded.is_some_and(|at| {
+            self.visitor
+                .passes(self.machine.completer().max_completion_bytes(at))
+        })
     }
 
     /// As [`Visitor::passes`].

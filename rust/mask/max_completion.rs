@@ -7,8 +7,7 @@ use crate::mask::bits::has_bit;
 use crate::mask::guide::{Guide, Visitor};
 use crate::mask::string_mask::Unlimited;
 use crate::mask::tokens::{Mask, Tokens};
-use crate::mask::unique_items::Ended;
-use crate::mask::walk::Walk;
+use crate::mask::walk::{Ended, Walk};
 use crate::regex::scan::Scan;
 use crate::spelling::Partial;
 use crate::vocab::string_mask::StringMask;
@@ -28,7 +27,9 @@ impl Visitor for MaxCompletionBytes<'_> {
 
     fn wants(&mut self, at: Config) -> bool {
         if self.last.replace(at) != Some(at) {
-            self.most = self.most.max(self.machine.quick_max_completion_bytes(at));
+            self.most = self
+                .most
+                .max(self.machine.completer().quick_max_completion_bytes(at));
         }
         false
     }
@@ -46,7 +47,7 @@ impl Walk<'_> {
         let named = mask.named().map(|_| machine.token_moves(config));
         let named = named.into_iter().flatten();
         let named = named
-            .map(|(_, next)| machine.max_completion_bytes(next))
+            .map(|(_, next)| machine.completer().max_completion_bytes(next))
             .max();
         let text = match mask.tokens() {
             Tokens::Inside(string_mask, more) => {
@@ -108,7 +109,7 @@ impl Walk<'_> {
             Ended::Never => inside,
             Ended::ByText => {
                 let after = more.iter().filter_map(|&token| self.after(config, token));
-                let costs = after.map(|after| machine.max_completion_bytes(after));
+                let costs = after.map(|after| machine.completer().max_completion_bytes(after));
                 costs.max().unwrap_or(0).max(inside)
             }
         }
@@ -122,7 +123,7 @@ impl Walk<'_> {
         string_mask: &StringMask,
     ) -> Option<u64> {
         let machine = self.machine;
-        if let Some(bound) = machine.max_completion_bytes_inside(config) {
+        if let Some(bound) = machine.completer().max_completion_bytes_inside(config) {
             return Some(bound);
         }
         let State::String { scan, partial } = config.state else {
@@ -139,7 +140,11 @@ impl Walk<'_> {
             return None;
         }
         if let Some(rest) = scanner.longest_rest(scan) {
-            return Some(machine.max_completion_bytes_of_string(config.stack, rest));
+            return Some(
+                machine
+                    .completer()
+                    .max_completion_bytes_of_string(config.stack, rest),
+            );
         }
         if partial != Partial::Nothing {
             return None;
@@ -148,8 +153,10 @@ impl Walk<'_> {
         let doubtful = unlimited.doubtful(self.vocabulary.strings(scanner.spelling));
         let doubtful = doubtful.filter(|&token| has_bit(&string_mask.inside, token));
         let after = doubtful.filter_map(|token| self.after(config, token));
-        let costs = after.map(|after| machine.max_completion_bytes(after));
-        let certain = machine.max_completion_bytes_of_string(config.stack, unlimited.rest);
+        let costs = after.map(|after| machine.completer().max_completion_bytes(after));
+        let certain = machine
+            .completer()
+            .max_completion_bytes_of_string(config.stack, unlimited.rest);
         Some(costs.max().unwrap_or(0).max(certain))
     }
 

@@ -141,7 +141,11 @@ impl Speller<'_> {
                     Some(Fate::Dead) => {}
                     None => {
                         met.push((next, Some((from, token))));
-                        let far = self.completions.machine.max_completion_bytes(next);
+                        let far = self
+                            .completions
+                            .machine
+                            .completer()
+                            .max_completion_bytes(next);
                         open.push((Reverse(far), Reverse(met.len() - 1)));
                     }
                     Some(_) => return self.settle(&met, from, (token, next)),
@@ -200,7 +204,11 @@ impl Speller<'_> {
     /// Why the vocabulary does not spell the machine's own ending.
     fn reason(&self, config: Config) -> String {
         let cap = self.completions.limits.completion_bytes;
-        let ending = self.completions.machine.completion(config, cap, |_| &[]);
+        let ending = self
+            .completions
+            .machine
+            .completer()
+            .completion(config, cap, |_| &[]);
         let ending = ending.unwrap_or_default();
         let missing = self.completions.vocabulary.unreachable_bytes();
         let needed = ending.iter().find(|byte| missing.contains(byte));

@@ -7,21 +7,9 @@
 
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::walk::Walk;
+use crate::mask::walk::{Ended, Walk};
 use crate::regex::scan::ScanId;
 use crate::vocab::SPACES;
-
-/// What comes after a string or number, whatever its text is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Ended {
-    /// One configuration allows all tokens that may come then, but for those that [`Walk::differs`]
-    /// finds.
-    At(Config),
-    /// Nothing: it must not end.
-    Never,
-    /// That depends on the text.
-    ByText,
-}
 
 impl Walk<'_> {
     /// What comes after the string or number that is being read.

@@ -13,7 +13,6 @@ use crate::mask::cache::{ClosingAfter, Masks};
 use crate::mask::string_mask::{ScanKey, string_mask};
 use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
-use crate::mask::unique_items::Ended;
 use crate::regex::scan::ScanId;
 use crate::spelling::{JsonSpelling, Partial};
 use crate::vocab::string_mask::{ClosingToken, ClosingTokens, StringMask};
@@ -26,6 +25,18 @@ pub(super) struct Walk<'a> {
     pub(super) cap: usize,
     /// Steps from sets of configurations.
     pub(super) steps: RefCell<FxHashMap<(SetId, u8), Option<Config>>>,
+}
+
+/// What comes after a string or number, whatever its text is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ended {
+    /// One configuration allows all tokens that may come then, but for those that [`Walk::differs`]
+    /// finds.
+    At(Config),
+    /// Nothing: it must not end.
+    Never,
+    /// That depends on the text.
+    ByText,
 }
 
 impl Walk<'_> {
@@ -119,7 +130,7 @@ impl Walk<'_> {
     fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Tokens {
         let string_mask = self.string_mask(ScanKey::Scan(scan), partial);
         match self.ended(config, scan) {
-            Ended::Never => return Tokens::Inside(string_mask, Box::default()),
+            Ended::Never => Tokens::Inside(string_mask, Box::default()),
             Ended::At(after) => {
                 let left = self.leave(&string_mask, after);
                 if config.record == TextId::EMPTY {

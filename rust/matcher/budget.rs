@@ -103,7 +103,7 @@ impl Matcher {
     /// An upper bound of the tokens that finish the text.
     fn completion_bytes_from(&self, config: Config) -> u64 {
         match self.speller() {
-            None => self.engine.machine.max_completion_bytes(config),
+            None => self.engine.machine.completer().max_completion_bytes(config),
             Some(_) => u64::MAX,
         }
     }

@@ -520,7 +520,11 @@ impl Matcher {
                 .and_then(|token| vocabulary.token(token))
                 .unwrap_or_default()
         };
-        let ending = self.engine.machine.completion(self.now.config, cap, spell);
+        let ending = self
+            .engine
+            .machine
+            .completer()
+            .completion(self.now.config, cap, spell);
         ending.ok_or_else(|| no_completion(cap))
     }
 

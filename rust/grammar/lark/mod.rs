@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 
 use crate::error::Error;
 use crate::grammar::source::Source;
-use crate::grammar::syntax::{Expr, ExprId, RuleId, Syntax};
+use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax};
 use crate::limits::Limits;
 
 /// Reads a grammar in the notation of Lark whose texts are those of the rule `start`.
@@ -44,9 +44,9 @@ pub(crate) fn read_lark(text: &str, start: &str, limits: &Limits) -> Result<Synt
 struct LarkReader<'a> {
     source: Source,
     syntax: Syntax,
-    rules: FxHashMap<String, RuleId>,
+    rules: FxHashMap<String, GrammarRuleId>,
     /// What may come between terminals, if anything may.
-    ignored: Option<RuleId>,
+    ignored: Option<GrammarRuleId>,
     ignores: Vec<ExprId>,
     limits: &'a Limits,
 }
@@ -128,7 +128,7 @@ impl<'a> LarkReader<'a> {
         Ok(name)
     }
 
-    fn rule_named(&mut self, name: &str, at: usize) -> RuleId {
+    fn rule_named(&mut self, name: &str, at: usize) -> GrammarRuleId {
         if let Some(&known) = self.rules.get(name) {
             return known;
         }
