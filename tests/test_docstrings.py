@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Iterator
@@ -82,7 +83,7 @@ def test_what_raises_says_so() -> None:
     functions = {
         name: value
         for name, value in EVERYTHING
-        if not isinstance(value, property)
+        if not isinstance(value, (property, functools.cached_property))
         and not inspect.isgetsetdescriptor(value)
         and (not inspect.isclass(value) or is_made_by_its_users(value))
     }
