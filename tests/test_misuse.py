@@ -144,6 +144,12 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("count", lambda: MATCHER.rollback("x")),  # type: ignore[arg-type]
     ("count", lambda: MATCHER.rollback(-1)),
     ("take back", lambda: MATCHER.rollback(9)),
+    ("token_id", lambda: MATCHER.explain("x")),  # type: ignore[arg-type]
+    ("outside the vocabulary", lambda: MATCHER.explain(999)),
+    ("data", lambda: MATCHER.explain_bytes("x")),  # type: ignore[arg-type]
+    ("limit", lambda: MATCHER.allowed("x")),  # type: ignore[arg-type]
+    ("limit", lambda: MATCHER.allowed(-1)),
+    ("JSON value", lambda: from_schema({}).in_order(object())),
     ("bitmask", lambda: MATCHER.fill_mask(None)),
     ("bitmask", lambda: MATCHER.fill_mask([1])),
     ("bitmask", lambda: MATCHER.fill_mask(zeros((1, 9), np.int64))),
@@ -425,8 +431,10 @@ def test_every_public_function_is_misused() -> None:
                 assert f".{name}(" in source, f"{owner.__name__}.{name}"
 
 
-MADE_BY_OTHERS = {"CompiledGrammar", "Matcher", "Limits"}
-NO_ARGUMENTS = {"to_gbnf", "optional", "completion", "forced_tokens", "reset", "clone"}
+MADE_BY_OTHERS = {"CompiledGrammar", "Matcher", "Limits", "Allowed", "Explanation"}
+NO_ARGUMENTS = {
+    *("to_gbnf", "optional", "completion", "forced_tokens", "reset", "clone", "explain_end"),
+}
 
 
 # what takes the place of silence
