@@ -14,12 +14,12 @@ PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
 # A module imports from the layers before its own. `package.*` is all modules in a package, which
 # may import one another; no module imports itself, by whatever way.
 LAYERS = (
-    {"errors", "_unicode", "_native"},
+    {"errors", "_native"},
     {"_files"},
     # schemas
     {"schemas"},
     {"schemas.pointer", "schemas.schema", "schemas.value_types", "schemas.python_values"},
-    {"schemas.places", "schemas.key_order"},
+    {"schemas.places", "schemas.key_order", "schemas.surrogates"},
     # tools
     {"tools.definitions", "tools.docstrings"},
     {"tools.tool_set"},

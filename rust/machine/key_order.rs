@@ -11,6 +11,7 @@ use crate::limits::Limits;
 use crate::machine::config::{Config, ObjectPlace, StackId, State};
 use crate::machine::store::Machine;
 use crate::machine::whitespace::WhitespaceRun;
+use crate::schema::extend_pointer;
 use crate::work;
 
 /// Bytes that are read within one allowance, like a token.
@@ -212,9 +213,7 @@ impl Reading<'_> {
                 Part::Object(members) => self.outline.key(&members[now as usize]),
                 _ => Some(now.to_string()),
             };
-            let token = token.unwrap_or_default();
-            pointer += "/";
-            pointer += &token.replace('~', "~0").replace('/', "~1");
+            extend_pointer(&mut pointer, &token.unwrap_or_default());
         }
         pointer
     }

@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::schema::document::push_token;
 use crate::schema::documents::Documents;
 use crate::schema::keyword::Keyword;
 use crate::schema::load::{LoadOptions, load_without, read};
@@ -255,9 +254,4 @@ fn shown(value: &Value) -> String {
         None => text,
         Some((end, _)) => format!("{}…", &text[..end]),
     }
-}
-
-/// A JSON pointer with one more token.
-pub(crate) fn extend_pointer(pointer: &mut String, token: &str) {
-    push_token(pointer, token);
 }

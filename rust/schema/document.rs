@@ -105,7 +105,7 @@ impl PlaceSearch {
         match value {
             Value::Object(object) => {
                 for (name, child) in object {
-                    push_token(&mut self.pointer, name);
+                    extend_pointer(&mut self.pointer, name);
                     self.visit(child);
                     self.pointer.truncate(length);
                 }
@@ -123,9 +123,9 @@ impl PlaceSearch {
 }
 
 /// A JSON pointer with one more token.
-pub(super) fn push_token(pointer: &mut String, name: &str) {
+pub(crate) fn extend_pointer(pointer: &mut String, token: &str) {
     pointer.push('/');
-    for c in name.chars() {
+    for c in token.chars() {
         match c {
             '~' => pointer.push_str("~0"),
             '/' => pointer.push_str("~1"),

@@ -34,7 +34,6 @@ mod vocabulary;
 #[cfg(test)]
 mod testing;
 
-pub(crate) use constraints::{
-    Constraint, ConstraintKind, constraints, extend_pointer, load_relaxed,
-};
+pub(crate) use constraints::{Constraint, ConstraintKind, constraints, load_relaxed};
+pub(crate) use document::extend_pointer;
 pub(crate) use load::{LoadOptions, load, pointer_of};

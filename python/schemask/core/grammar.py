@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import pydantic
 
 from schemask import _native
-from schemask._unicode import surrogate_place
 from schemask.core.limits import Limits, limits_of
 from schemask.errors import (
     Error,
@@ -22,6 +21,7 @@ from schemask.errors import (
 )
 from schemask.schemas.key_order import arranged
 from schemask.schemas.schema import map_schema
+from schemask.schemas.surrogates import surrogate_place
 
 if TYPE_CHECKING:
     from schemask._native import CompiledGrammar, Vocabulary

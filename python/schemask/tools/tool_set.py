@@ -19,11 +19,11 @@ import pydantic
 from pydantic_core import PydanticSerializationError, to_json
 from typing_extensions import ParamSpec, TypeVar
 
-from schemask._unicode import surrogate_place
 from schemask.errors import ToolError, shortened
 from schemask.schemas.key_order import KeyOrder
 from schemask.schemas.python_values import BindableSchema, DescribedSchema, bindable, whole_numbers
 from schemask.schemas.schema import Schema, map_schema
+from schemask.schemas.surrogates import surrogate_place
 from schemask.tools.definitions import read_definition
 from schemask.tools.docstrings import read_docstring
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from schemask.schemas.pointer import pointer_of
+
 
 def surrogate_place(value: Any) -> str | None:
     """The JSON pointer of the first string or key in a JSON value that holds a lone surrogate."""
@@ -13,13 +15,13 @@ def surrogate_place(value: Any) -> str | None:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if isinstance(key, str) and not _is_encodable(key):
-                return f"/{_token(key)}"
+                return pointer_of([_printable(key)])
             if (place := surrogate_place(inner)) is not None:
-                return f"/{_token(str(key))}{place}"
+                return pointer_of([_printable(str(key))]) + place
     elif isinstance(value, (list, tuple)):
         for index, inner in enumerate(value):
             if (place := surrogate_place(inner)) is not None:
-                return f"/{index}{place}"
+                return pointer_of([index]) + place
     return None
 
 
@@ -31,6 +33,5 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _token(key: str) -> str:
-    key = key.encode("utf-8", "backslashreplace").decode()
-    return key.replace("~", "~0").replace("/", "~1")
+def _printable(key: str) -> str:
+    return key.encode("utf-8", "backslashreplace").decode()
