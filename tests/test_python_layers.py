@@ -35,6 +35,8 @@ LAYERS = (
     {"chat.formats.*"},
     {"chat.catalog"},
     {"chat"},
+    {"chat.templates", "chat.templates.environment"},
+    {"chat.templates.template"},
     # core
     {"core"},
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
