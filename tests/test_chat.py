@@ -507,7 +507,11 @@ def test_messages_as_the_client_of_openai_dumps_them() -> None:
     plain = [
         {"role": "assistant", "content": "Hi"},
         {"role": "assistant", "content": "No."},
-        {"role": "assistant", "content": "", "tool_calls": [call("f"), call("f", a=1)]},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{**call("f"), "id": "1"}, {**call("f", a=1), "id": "2"}],
+        },
         {"role": "assistant", "content": "", "tool_calls": [call("f")]},
     ]
     for message, same in zip(map(ChatCompletionMessage.model_validate, made), plain, strict=True):
