@@ -386,7 +386,7 @@ def test_results_with_a_lone_surrogate() -> None:
         ('{"name": "f", "arguments": {}} x{}', "is missing"),
         ('{"name": "f", "arguments": {}}{} and words', "should end"),
         ('{"name": "f", "arguments": {}}{}<|im_end|>words', "should end"),
-        ('{"name": "f", "arguments": {}}{}<|im_start|>', "should end"),
+        ('{"name": "f", "arguments": {}}{}<|im_start|>user', "should end"),
     ],
 )
 def test_unreadable_calls(form: ChatFormat, body: str, problem: str) -> None:

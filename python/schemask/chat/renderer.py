@@ -95,7 +95,14 @@ class Renderer:
             raise FormatError(f"{spec.name} writes no words beside calls")
         if spec.words_with_calls == "after":
             return f"{start}{calls}{content}"
+        self._check_joint(content, spec.preamble_close + calls)
         return f"{start}{spec.preamble_open}{content}{spec.preamble_close}{calls}"
+
+    def _check_joint(self, content: str, following: str) -> None:
+        """Refuses words that make a marker with the beginning of what follows them."""
+        for mark in self._spec.word_stops:
+            if 0 <= (content + following).find(mark) < len(content):
+                raise FormatError(f"the content and what follows it would spell {mark!r} too early")
 
     def _calls(self, message: Message, tools: ToolSet) -> str:
         spec = self._spec
