@@ -8,7 +8,7 @@ use crate::work::Allowance;
 /// The largest limit: among greater numbers, `f64` does not have every integer.
 const MOST: f64 = (1_u64 << 53) as f64;
 
-/// Caps that turn hostile input into an [`Error`](crate::Error) within bounded time and memory.
+/// Caps that turn hostile input into an [`Error`] within bounded time and memory.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes of a schema or grammar text. Default 16 MiB.

@@ -136,11 +136,11 @@ pub(crate) enum Frame {
     Detached,
 }
 
-/// The bytes with which the text below a [`Frame::Base`] can begin: an index into [`Machine`].
+/// The bytes with which the text below a [`Frame::Base`] can begin: an index into `Machine`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct FollowId(pub(super) u32);
 
-/// A set of configurations: an index into [`Machine`]. They are sorted, none is a set itself, and
+/// A set of configurations: an index into `Machine`. They are sorted, none is a set itself, and
 /// no two differ in their stacks alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SetId(pub(super) u32);
@@ -155,7 +155,7 @@ pub(crate) struct Config {
     pub(crate) record: TextId,
 }
 
-/// What waits, from the innermost frame outwards: one stack or several, an index into [`Stacks`].
+/// What waits, from the innermost frame outwards: one stack or several, an index into `Stacks`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct StackId(pub(super) u32);
 

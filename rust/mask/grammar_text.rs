@@ -74,7 +74,7 @@ impl Walk<'_> {
         Tokens::Many(bits.into())
     }
 
-    /// What all tokens do from a state by itself, as [`Machine::alone`] gives it.
+    /// What all tokens do from a state by itself, as `Machine::alone` gives it.
     fn above(&self, alone: Config) -> Arc<Above> {
         if let State::Text { scan, partial } = alone.state
             && self.machine.is_on_base(alone)

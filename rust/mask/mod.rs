@@ -2,7 +2,7 @@
 //!
 //! A mask is the union of what stays inside the innermost state and what leaves it. Inside a JSON
 //! string, the first part is the same wherever the string stands, and is shared by all grammars of
-//! a vocabulary ([`StringMask`]); the second is found by walking what those tokens go on with.
+//! a vocabulary (`StringMask`); the second is found by walking what those tokens go on with.
 //! Every other state has few tokens, found by a walk of the vocabulary's trie that gives up
 //! wherever no valid text goes on.
 

@@ -28,7 +28,7 @@ impl Regexes {
 
     /// A place for texts that are not read character by character. All that the store knows of them
     /// is that none is empty and that the cheapest has `cost` bytes. In the pieces of a language a
-    /// symbol is a character of its own, see [`symbol_of`]. Complements and intersections must hold
+    /// symbol is a character of its own, see `symbol_of`. Complements and intersections must hold
     /// no symbols.
     pub(crate) fn symbol(&self, cost: u32) -> NodeId {
         let symbol = self.symbols.push(cost) as u32;

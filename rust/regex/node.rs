@@ -8,7 +8,7 @@ use crate::regex::codeset::{CodeSet, MAX};
 use crate::regex::computed::Computed;
 use crate::regex::numeric::{NumberList, PlainReading, Reading};
 
-/// A language: an index into [`Regexes`].
+/// A language: an index into `Regexes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NodeId(pub(crate) u32);
 
@@ -61,7 +61,7 @@ pub(crate) enum Node {
     /// What completes one of many numbers.
     NumberList(Box<NumberList>),
     Computed(Computed),
-    /// A place for texts that are not read character by character: see [`Regexes::symbol`].
+    /// A place for texts that are not read character by character: see `Regexes::symbol`.
     Symbol(u32),
     Concat(NodeId, NodeId),
     Or(Box<[NodeId]>),

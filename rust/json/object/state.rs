@@ -16,7 +16,7 @@ pub(crate) struct ObjectId(pub(crate) u32);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Object {
-    /// The [`Shape`] of the rules that the object began with.
+    /// The `Shape` of the rules that the object began with.
     pub(super) shape: u32,
     pub(super) requirement: FormulaId,
     pub(crate) queries: Box<[FormulaId]>,
