@@ -124,10 +124,10 @@ struct Loaded {
     resources: Arc<[(String, String)]>,
 }
 
-/// What is around the values of a grammar's models.
+/// What stands around the JSON values of a grammar.
 #[derive(Debug)]
 enum GrammarForm {
-    /// Nothing but whitespace; the schema, as a text.
+    /// Nothing but whitespace: the grammar is one JSON value, whose schema this is, as a text.
     Whitespace(Box<str>),
     Text(Syntax),
 }
@@ -313,7 +313,7 @@ impl Grammar {
     ///
     /// # Errors
     ///
-    /// If both hold JSON with different options, or what comes out nests too deeply.
+    /// If both hold JSON with different options, or the result nests too deeply.
     pub fn then(&self, other: &Grammar) -> Result<Self, Error> {
         self.with(other, Syntax::then)
     }
@@ -322,7 +322,7 @@ impl Grammar {
     ///
     /// # Errors
     ///
-    /// As [`Grammar::then`].
+    /// If both hold JSON with different options, or the result nests too deeply.
     pub fn or(&self, other: &Grammar) -> Result<Self, Error> {
         self.with(other, Syntax::or)
     }
@@ -341,8 +341,8 @@ impl Grammar {
         ))
     }
 
-    /// The same grammar with rules defined that were [referred to](Grammar::reference), also by the
-    /// definitions themselves.
+    /// This grammar with definitions of the rules that it [refers to](Grammar::reference). The
+    /// definitions may refer to them, too.
     ///
     /// ```
     /// use schemask::{Grammar, Options, Vocabulary};
@@ -359,7 +359,8 @@ impl Grammar {
     ///
     /// # Errors
     ///
-    /// If nothing refers to a rule, or as [`Grammar::then`].
+    /// If nothing refers to a rule, two grammars hold JSON with different options, or the result
+    /// nests too deeply.
     pub fn define(&self, rules: &[(&str, &Grammar)]) -> Result<Self, Error> {
         let parts: Vec<&Grammar> = rules.iter().map(|rule| rule.1).collect();
         let definitions: Vec<_> = parts.iter().map(|part| part.syntax()).collect();
@@ -432,7 +433,7 @@ impl Grammar {
     }
 
     fn raw(models: Vec<Loaded>, around: GrammarForm, mut options: Options) -> Self {
-        // Those that matter are kept with the models.
+        // The resources that the schema refers to are kept with the models.
         options.resources = Vec::new();
         Grammar(Arc::new(GrammarInner {
             models,
@@ -489,7 +490,7 @@ impl Grammar {
         ))
     }
 
-    /// What was not honoured, as (JSON pointer, message); the pointers are
+    /// What the schema says and the grammar ignores, as (JSON pointer, message); the pointers are
     /// those of [`Error::pointer`].
     pub fn warnings(&self) -> impl Iterator<Item = (&str, &str)> {
         let models = self.0.models.iter();
@@ -742,7 +743,8 @@ struct Compiled {
     vocabulary: Arc<Vocabulary>,
     /// The sets of tokens that the grammar names.
     tokens: TokenSets,
-    /// Whether the vocabulary can spell an ending of every text of the grammar, as short as any.
+    /// Whether the vocabulary can spell, after every beginning of a text, one of its shortest
+    /// endings.
     spells_all: bool,
     engine: RwLock<Arc<Engine>>,
 }
@@ -753,7 +755,7 @@ pub(crate) struct Engine {
     pub(crate) machine: Arc<Machine>,
     pub(crate) masks: Masks,
     pub(crate) tree: CompletionTree,
-    /// If the vocabulary cannot spell every text.
+    /// What the vocabulary can spell of the grammar; `None` if that is every text.
     reach: Option<Reach>,
 }
 
@@ -775,7 +777,8 @@ impl CompiledGrammar {
         if engine.machine.held() < self.limits().machine_bytes {
             return Ok(engine);
         }
-        // It was built before from the same parts, but clocks and interrupts are new.
+        // An engine of these parts has been built before, so that no limit can be reached; but the
+        // time may run out, or the caller may interrupt.
         let machine = self.0.grammar.machine()?;
         if Arc::ptr_eq(&machine, &engine.machine) {
             return Ok(engine);

@@ -165,7 +165,7 @@ impl Regexes {
         exact.then_some(bound)
     }
 
-    /// A text of the language has at least so many characters.
+    /// A lower bound of the characters of a text of the language.
     pub(super) fn fewest_characters(&self, id: NodeId) -> u32 {
         self.lower_bound(id, Spelling::Chars).0
     }
@@ -309,8 +309,9 @@ impl Regexes {
             })
     }
 
-    /// Whether a text of all of some languages is found at a glance: one character, or what one of them
-    /// still needs is read by all, until none needs more. So `.*a.*` and `.*b` have `ab`.
+    /// Whether a text that is in all of some languages is found at a glance. Single characters are
+    /// tried; then, again and again, what one of the languages still needs is read by all, until
+    /// none needs more. So `ab` is found for `.*a.*` and `.*b`.
     fn has_common(&self, parts: &[NodeId]) -> bool {
         const ROUNDS: usize = 6;
         let takes = |c: char| {
@@ -342,9 +343,10 @@ impl Regexes {
         false
     }
 
-    /// Adds a cheapest text of a language, if it is short and shows in how the language is written.
+    /// Appends a cheapest text of a language to `text`, if it is short and shows in how the
+    /// language is written.
     fn write_cheapest(&self, id: NodeId, spelling: Spelling, text: &mut Vec<u32>) -> bool {
-        /// Characters of longer texts are not written out.
+        /// Texts of more characters than this are not written out.
         const LONGEST: usize = 64;
         work::spend(1);
         if text.len() > LONGEST {
@@ -390,8 +392,8 @@ impl Regexes {
         }
     }
 
-    /// How many characters a text of all of some languages needs at least, since each needs one of
-    /// characters that the others do not.
+    /// A lower bound of the characters of a text that is in all of some languages: each language
+    /// needs a character of some set, and sets that have nothing in common need one character each.
     fn needs_apart(&self, parts: &[NodeId]) -> u32 {
         let needs = parts.iter().filter_map(|&part| self.needed(part));
         let mut needs: Vec<CharBlocks> = needs.collect();
@@ -407,9 +409,10 @@ impl Regexes {
         count
     }
 
-    /// Whether one language needs characters that another has not, if that shows in how they are written.
+    /// Whether one language needs a character that another never has, as far as that shows in how
+    /// they are written. Then no text is in both.
     fn are_apart(&self, parts: &[NodeId]) -> bool {
-        /// As many as the nodes of a large format.
+        /// How many nodes are looked at: as many as a large format has.
         const MANY: usize = 4_000;
         let alphabets = parts.iter().map(|&part| self.alphabet_in(part, MANY));
         let common = alphabets.fold(CharBlocks::ALL, CharBlocks::and);
@@ -444,7 +447,7 @@ impl Regexes {
 
     /// A search for the cheapest text, the most promising state first.
     fn search(&self, start: NodeId, spelling: Spelling) -> u32 {
-        /// After so many states it is worth a look whether there can be a text at all.
+        /// After so many states, it is worth asking whether there can be a text at all.
         const HARD: usize = 64;
         let mut looked = 0;
         let mut best: FxHashMap<NodeId, (u32, Option<NodeId>)> = FxHashMap::default();
@@ -545,8 +548,9 @@ impl Regexes {
         self.words_by(id, most, spelling, |node| self.cost(node, spelling))
     }
 
-    /// As [`Regexes::cheapest_words`], without settling what each rest of a text costs: for languages
-    /// in which that is a search of its own.
+    /// The `most` cheapest texts of a language, as [`Regexes::cheapest_words`] gives them. The
+    /// exact cost of what is left after each character is not computed; that is faster for
+    /// languages in which each such cost takes a search of its own.
     pub(crate) fn cheap_words(&self, id: NodeId, most: usize, spelling: Spelling) -> Vec<String> {
         self.words_by(id, most, spelling, |node| {
             self.lower_bound(node, spelling).0
@@ -565,7 +569,7 @@ impl Regexes {
             return out;
         }
         let mut open = BinaryHeap::new();
-        // Of equal costs the longest text comes first, and whole ones, which carry `NEVER`.
+        // Among equal costs, longer texts come first, and whole ones, which carry `NEVER`.
         open.push(Reverse((0, Reverse(0), String::new(), id)));
         while let Some(Reverse((_, Reverse(spent), text, node))) = open.pop() {
             if node == NodeId::NEVER {
@@ -604,7 +608,8 @@ impl Regexes {
         out
     }
 
-    /// The states on the way to the witness have their cost now, too.
+    /// Keeps the costs of the states on the way to a cheapest text: they follow from that of the
+    /// first.
     fn settle_path(
         &self,
         end: NodeId,

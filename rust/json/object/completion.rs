@@ -17,7 +17,7 @@ use crate::work;
 /// A way to finish an object.
 #[derive(Clone, Debug)]
 pub(crate) struct ObjectCompletion {
-    /// From after a member or the opening brace, closing brace included.
+    /// The bytes from after a member or the opening brace on, the closing brace included.
     pub(crate) cost: u64,
     /// The members to come, in order.
     pub(crate) members: Vec<(Key, FormulaId)>,
@@ -28,13 +28,13 @@ pub(crate) struct ObjectCompletion {
 pub(crate) struct MemberStep {
     /// What the value must satisfy, part by part.
     pub(crate) demands: Vec<FormulaId>,
-    /// All of it.
+    /// The conjunction of the demands.
     pub(crate) value: FormulaId,
     /// The fewest bytes after the value.
     pub(crate) end: u64,
 }
 
-/// Drafts that are looked at once a completion is known, for a cheaper one.
+/// How many further drafts are looked at for a cheaper completion once one is known.
 pub(crate) const REFINED: usize = 64;
 
 /// What a completion has to satisfy.
@@ -43,9 +43,9 @@ pub(crate) struct ObjectGoal<'a> {
     pub(crate) shape: &'a Shape,
     pub(crate) progress: &'a ObjectProgress,
     pub(crate) clause: &'a Clause,
-    /// The bytes of a value.
+    /// The fewest bytes of a value of a formula.
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
-    /// Drafts that are looked at once a completion is known, for a cheaper one.
+    /// How many further drafts are looked at for a cheaper completion once one is known.
     pub(crate) refinements: usize,
 }
 
@@ -56,22 +56,22 @@ struct MemberDraft<'a> {
     members: Vec<(Key, FormulaId)>,
     /// The members' bytes, without commas.
     bytes: u64,
-    /// These rules hold.
+    /// The rules that must hold.
     holding: Vec<RuleId>,
-    /// Of each of these sets of rules, one fails.
+    /// Sets of rules. Of each set, one rule at least must fail.
     nots: Vec<&'a [RuleId]>,
-    /// Which of them the value of a member breaks, as far as that is known.
+    /// For each set of `nots`, whether the value of a member is known to break one of its rules.
     broken: Vec<bool>,
-    /// Of each of these lists, one clause holds.
+    /// Lists of clauses. Of each list, one clause must hold.
     ors: Vec<&'a [Clause]>,
-    /// Members in all.
+    /// How many members the object must have at least.
     least: u64,
     most: Option<u64>,
 }
 
 /// What makes a rule fail.
 enum Change {
-    /// So many members.
+    /// The object has at least so many members.
     Least(u64),
     /// A member that requires another.
     Add(Key),
@@ -82,7 +82,7 @@ enum Change {
 struct MemberSearch<'q, 'a> {
     question: &'q ObjectGoal<'a>,
     best: Option<(u64, MemberDraft<'a>)>,
-    /// Drafts that are still looked at once a completion is known, for a cheaper one.
+    /// How many further drafts are still looked at for a cheaper completion once one is known.
     refinements: usize,
 }
 
@@ -230,7 +230,7 @@ impl<'a> ObjectGoal<'a> {
                 .any(|(of, needs)| has(*of) && !needs.iter().all(|&need| has(need)))
     }
 
-    /// Whether a clause holds without anything more.
+    /// Whether a clause holds already with the draft's members.
     fn is_met(&self, draft: &MemberDraft, clause: &Clause) -> bool {
         work::spend(clause.rules.len() + clause.nots.len());
         clause.ors.is_empty()
@@ -455,7 +455,7 @@ impl<'a> MemberSearch<'_, 'a> {
         all
     }
 
-    /// Adds one more member, whichever.
+    /// Adds one more member, whichever can come.
     fn fill(&mut self, draft: &MemberDraft<'a>) {
         let question = self.question;
         let mut keys: Vec<(u64, Key)> = Vec::new();
