@@ -35,7 +35,8 @@ LAYERS = (
     {"chat.formats.*"},
     {"chat.catalog"},
     {"chat"},
-    {"chat.templates", "chat.templates.environment"},
+    {"chat.templates", "chat.templates.environment", "chat.templates.gguf"},
+    {"chat.templates.sources"},
     {"chat.templates.template"},
     # core
     {"core"},
