@@ -9,7 +9,8 @@ use std::cell::RefCell;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::json::cost::{NEVER, add};
-use crate::json::formula::{Formula, FormulaId, Kind};
+use crate::json::formula::{Formula, FormulaId};
+use crate::json::kind::Kind;
 use crate::json::object::completion::REFINED;
 use crate::json::object::completion::{ObjectCompletion, ObjectGoal};
 use crate::json::object::progress::ObjectProgress;

@@ -5,7 +5,8 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::json::formula::{Formula, FormulaId, Kind, RuleId};
+use crate::json::formula::{Formula, FormulaId, RuleId};
+use crate::json::kind::Kind;
 use crate::json::object::keys::Key;
 use crate::json::object::residue_builder::{Interest, ResidueBuilder};
 use crate::json::object::residues::Slot;
