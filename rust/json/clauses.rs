@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::json::formula::{Alternatives, Clause, Formula, FormulaId, RuleId, dedup};
 use crate::json::kind::Kind;
 use crate::json::rules::Rules;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::node::{NodeId, Spelling};
 use crate::work;
 
