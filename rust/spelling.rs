@@ -9,8 +9,8 @@
 /// `docs/design.md` says exactly what is plain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum JsonSpelling {
-    /// As `json.dumps(value, ensure_ascii=False)` of Python and `JSON.stringify` of JavaScript
-    /// write values: no needless escape, no needless zero, no integer with a fraction.
+    /// The spellings that `json.dumps(value, ensure_ascii=False)` of Python and `JSON.stringify` of
+    /// JavaScript write: no needless escape, no needless zero, no integer with a fraction.
     #[default]
     Plain,
     /// All spellings that JSON has.
@@ -35,7 +35,7 @@ pub(crate) enum Partial {
     },
     /// After a backslash.
     Escape,
-    /// After a backslash, where only characters have one that need it.
+    /// After a backslash, where only characters that need one may have one.
     PlainEscape,
     /// After `\u` and `digits` hexadecimal digits.
     Hex {
@@ -255,7 +255,8 @@ impl Partial {
         sort << 60 | b << 32 | u64::from(a)
     }
 
-    /// As [`Partial::code`]; it tells spellings apart, too.
+    /// Tells partials apart in one number, as [`Partial::code`] does, and also which spellings are
+    /// allowed.
     pub(crate) fn code_in(self, spelling: JsonSpelling) -> u64 {
         self.code() | u64::from(spelling == JsonSpelling::Any) << 59
     }

@@ -35,6 +35,9 @@ LAYERS = (
     {"chat.formats.*"},
     {"chat.catalog"},
     {"chat"},
+    {"chat.templates", "chat.templates.environment", "chat.templates.gguf"},
+    {"chat.templates.sources"},
+    {"chat.templates.template"},
     # core
     {"core"},
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},

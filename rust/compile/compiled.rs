@@ -25,7 +25,8 @@ pub(super) struct Compiled {
     pub(super) vocabulary: Arc<Vocabulary>,
     /// The sets of tokens that the grammar names.
     tokens: TokenSets,
-    /// Whether the vocabulary can spell an ending of every text of the grammar, as short as any.
+    /// Whether the vocabulary can spell, after every beginning of a text, one of its shortest
+    /// endings.
     spells_all: bool,
     engine: RwLock<Arc<Engine>>,
 }
@@ -36,7 +37,7 @@ pub(crate) struct Engine {
     pub(crate) machine: Arc<Machine>,
     pub(crate) masks: Masks,
     pub(crate) tree: CompletionTree,
-    /// If the vocabulary cannot spell every text.
+    /// What the vocabulary can spell of the grammar; `None` if that is every text.
     reach: Option<Reach>,
 }
 
@@ -97,7 +98,8 @@ impl CompiledGrammar {
         if engine.machine.held() < self.limits().machine_bytes {
             return Ok(engine);
         }
-        // It was built before from the same parts, but clocks and interrupts are new.
+        // An engine of these parts has been built before, so that no limit can be reached; but the
+        // time may run out, or the caller may interrupt.
         let machine = self.0.grammar.machine()?;
         if Arc::ptr_eq(&machine, &engine.machine) {
             return Ok(engine);

@@ -35,10 +35,10 @@ pub(super) struct Loaded {
     pub(super) resources: Arc<[(String, String)]>,
 }
 
-/// What is around the values of a grammar's models.
+/// What stands around the JSON values of a grammar.
 #[derive(Debug)]
 pub(super) enum GrammarForm {
-    /// Nothing but whitespace; the schema, as a text.
+    /// Nothing but whitespace: the grammar is one JSON value, whose schema this is, as a text.
     Whitespace(Box<str>),
     Text(Syntax),
 }

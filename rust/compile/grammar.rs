@@ -213,7 +213,7 @@ impl Grammar {
     ///
     /// # Errors
     ///
-    /// If both hold JSON with different options, or what comes out nests too deeply.
+    /// If both hold JSON with different options, or the result nests too deeply.
     pub fn then(&self, other: &Grammar) -> Result<Self, Error> {
         self.with(other, Syntax::then)
     }
@@ -222,7 +222,7 @@ impl Grammar {
     ///
     /// # Errors
     ///
-    /// As [`Grammar::then`].
+    /// If both hold JSON with different options, or the result nests too deeply.
     pub fn or(&self, other: &Grammar) -> Result<Self, Error> {
         self.with(other, Syntax::or)
     }
@@ -241,8 +241,8 @@ impl Grammar {
         ))
     }
 
-    /// The same grammar with rules defined that were [referred to](Grammar::reference), also by the
-    /// definitions themselves.
+    /// This grammar with definitions of the rules that it [refers to](Grammar::reference). The
+    /// definitions may refer to them, too.
     ///
     /// ```
     /// use schemask::{Grammar, Options, Vocabulary};
@@ -259,7 +259,8 @@ impl Grammar {
     ///
     /// # Errors
     ///
-    /// If nothing refers to a rule, or as [`Grammar::then`].
+    /// If nothing refers to a rule, two grammars hold JSON with different options, or the result
+    /// nests too deeply.
     pub fn define(&self, rules: &[(&str, &Grammar)]) -> Result<Self, Error> {
         let parts: Vec<&Grammar> = rules.iter().map(|rule| rule.1).collect();
         let definitions: Vec<_> = parts.iter().map(|part| part.0.syntax()).collect();
@@ -332,7 +333,7 @@ impl Grammar {
     }
 
     fn raw(models: Vec<Loaded>, around: GrammarForm, mut options: Options) -> Self {
-        // Those that matter are kept with the models.
+        // The resources that the schema refers to are kept with the models.
         options.resources = Vec::new();
         Grammar(Arc::new(GrammarDefinition {
             models,
@@ -377,7 +378,7 @@ impl Grammar {
         ))
     }
 
-    /// What was not honoured, as (JSON pointer, message); the pointers are
+    /// What the schema says and the grammar ignores, as (JSON pointer, message); the pointers are
     /// those of [`Error::pointer`].
     pub fn warnings(&self) -> impl Iterator<Item = (&str, &str)> {
         let models = self.0.models.iter();

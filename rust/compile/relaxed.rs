@@ -48,7 +48,7 @@ pub(crate) struct NamedRule {
 }
 
 impl Relaxed {
-    /// Where a token leads that is read by its id.
+    /// The configurations to which a token leads that the grammar reads by its id.
     pub(crate) fn read_named(&self, config: Config, token: u32) -> Vec<Config> {
         if self.tokens.is_empty() {
             return Vec::new();
@@ -60,7 +60,7 @@ impl Relaxed {
 }
 
 impl CompiledGrammar {
-    /// What the schemas of the grammar constraint, each with the index of its schema.
+    /// What the schemas of the grammar demand, each constraint with the index of its schema.
     pub(crate) fn constraints(&self) -> Result<Vec<(usize, Constraint)>, Error> {
         let grammar = &self.0.grammar;
         let mut all = Vec::new();
@@ -111,11 +111,11 @@ impl CompiledGrammar {
         }
     }
 
-    /// The grammar without some of what it constraints; `None` if nothing satisfies it still.
+    /// The grammar without some of what it demands; `None` if nothing satisfies even that.
     ///
     /// # Errors
     ///
-    /// If it takes more work than it may.
+    /// If reading it takes more work than the operation may.
     pub(crate) fn relaxed(&self, left_out: &Relaxation<'_>) -> Result<Option<Relaxed>, Error> {
         let grammar = &self.0.grammar;
         let mut options = grammar.options.clone();

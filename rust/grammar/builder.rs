@@ -17,8 +17,8 @@ use crate::regex::scan::Scanner;
 use crate::work;
 
 impl Program {
-    /// Of a grammar whose JSON values take at least so many bytes, and whose schemas allow these
-    /// `strings`.
+    /// The program of a grammar of which each schema's JSON values take at least so many bytes, and
+    /// its strings are those of `strings`.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ struct Builder<'a> {
     weights: &'a Weights,
     /// Rules that are symbols.
     kept: FxHashMap<GrammarRuleId, NodeId>,
-    /// The languages of the other rules.
+    /// The languages of the rules that are no symbols.
     rules: FxHashMap<GrammarRuleId, NodeId>,
     /// The languages of expressions that have been built: an expression may be a part of many.
     built: Vec<Option<NodeId>>,
@@ -243,7 +243,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Many literals of a choice are one list of words.
+    /// The language of a choice. Many literals in it become one list of words.
     fn build_choice(&mut self, items: &[ExprId]) -> NodeId {
         const MANY: usize = 16;
         let syntax = self.syntax;

@@ -6,8 +6,10 @@ use crate::regex::lower;
 use crate::regex::node::{NodeId, UNBOUNDED};
 use crate::regex::regexes::Regexes;
 
-/// The languages of all expressions that are not made of others, or only of such, but for texts.
-/// `strings` says what strings the schema with some index allows.
+/// The languages of the expressions of which the others are made: classes, patterns, free text,
+/// strings, conjunctions and negations. `None` for sequences, choices, repetitions and rules, for
+/// symbols, and for texts, which are spelled where they stand. `strings` gives the strings that the
+/// schema with an index allows.
 pub(super) fn leaf_languages(
     syntax: &Syntax,
     nodes: &Regexes,

@@ -26,7 +26,8 @@ impl fmt::Display for Syntax {
             Expr::Rule(rule) if printer.names[&rule.0] == "root" => None,
             _ => Some(("root", Some(self.start))),
         };
-        // As they were written; those that were put together come last.
+        // Rules come in the order in which they were written; those of grammars that were put
+        // together come last.
         let mut order: Vec<GrammarRuleId> =
             (0..self.rules.len() as u32).map(GrammarRuleId).collect();
         order.sort_by_key(|&id| (self.rule(id).place.is_none(), self.rule(id).place));
@@ -55,7 +56,7 @@ fn names(syntax: &Syntax) -> FxHashMap<u32, String> {
     let mut names = FxHashMap::default();
     for (id, rule) in (0..).zip(&syntax.rules) {
         let mut name = rule.name.to_string();
-        // That of the whole grammar.
+        // `root` is the name of the whole grammar's rule.
         let reserved = name == "root" && !is_root(id);
         let count = taken.entry(name.clone()).or_insert(0);
         *count += 1;

@@ -42,9 +42,9 @@ pub(crate) fn read_tree(text: &str, limits: &Limits) -> Result<Syntax, Error> {
 struct TreeReader<'a> {
     syntax: Syntax,
     rules: FxHashMap<&'a str, GrammarRuleId>,
-    /// Equal schemas are one.
+    /// The index of each schema by its text, so that equal schemas are read once.
     schemas: FxHashMap<String, u32>,
-    /// So are equal expressions: their languages are found once.
+    /// The id of each expression, so that equal ones are one, whose language is found once.
     known: FxHashMap<Expr, ExprId>,
     limits: &'a Limits,
 }

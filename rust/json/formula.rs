@@ -31,9 +31,9 @@ pub(crate) struct RuleId(u32);
 
 impl RuleId {
     const ARRAY: u32 = 1 << 31;
-    /// Before all others.
+    /// Comes before all other rules.
     pub(crate) const FIRST: RuleId = RuleId(0);
-    /// After all others.
+    /// Comes after all other rules.
     pub(crate) const LAST: RuleId = RuleId(u32::MAX);
 
     /// The rule about objects with this index.
@@ -81,11 +81,11 @@ pub(crate) enum Formula {
 struct FormulaMemo {
     by_kind: [OnceLock<FormulaId>; 7],
     clauses: OnceLock<Alternatives>,
-    /// How many they can be, which `clauses` fills in.
+    /// An upper bound of the number of clauses, which `clauses.rs` fills in.
     count: OnceLock<usize>,
-    /// The negation, of a disjunction.
+    /// The negation of a disjunction.
     negation: OnceLock<FormulaId>,
-    /// The language, of what is about strings or numbers only.
+    /// The language of a formula that is about strings or numbers only.
     language: OnceLock<NodeId>,
     /// The fewest bytes of a value, which `liveness` fills in.
     cost: OnceLock<u64>,
@@ -96,9 +96,10 @@ struct FormulaMemo {
 pub(crate) struct Clause {
     /// All of these rules hold.
     pub(crate) rules: Box<[RuleId]>,
-    /// Of each of these sets of rules, one does not hold.
+    /// Sets of rules. Of each set, one rule at least does not hold.
     pub(crate) nots: Box<[Box<[RuleId]>]>,
-    /// Of each of these lists of clauses, one holds: what would multiply to too many clauses.
+    /// Lists of clauses. Of each list, one clause holds: to multiply them out would give too many
+    /// clauses.
     pub(crate) ors: Box<[Alternatives]>,
 }
 
@@ -252,7 +253,7 @@ impl Formulas {
         })
     }
 
-    /// Whatever `id` does not hold for.
+    /// The formula that holds for all values for which `id` does not.
     pub(crate) fn not(&self, id: FormulaId) -> FormulaId {
         let negation = &self.formulas.memo(id.0).negation;
         if let Some(&known) = negation.get() {
@@ -271,7 +272,7 @@ impl Formulas {
         }
     }
 
-    /// One of two formulas holds, and the other does not.
+    /// The formula of the values that satisfy exactly one of two.
     pub(crate) fn either(&self, a: FormulaId, b: FormulaId) -> FormulaId {
         let (not_a, not_b) = (self.not(a), self.not(b));
         let either = self.or(&[self.and(&[a, not_b]), self.and(&[b, not_a])]);
@@ -411,7 +412,8 @@ impl Formulas {
         }
     }
 
-    /// The rules that hold whichever way a formula about objects or arrays does, as far as that shows.
+    /// The rules that hold in every way in which a formula about objects or arrays can hold, as far
+    /// as that shows in how it is written.
     pub(crate) fn certain_rules(&self, id: FormulaId) -> FxHashSet<RuleId> {
         let parts = match self.get(id) {
             Formula::And(parts) => parts,

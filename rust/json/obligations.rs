@@ -33,7 +33,7 @@ pub(crate) enum Entry {
 pub(crate) struct ObligationMemo {
     entries: [OnceLock<Option<Entry>>; 7],
     free_kinds: OnceLock<u8>,
-    /// Which of the `queries` a formula is.
+    /// The index of each formula among the `queries`.
     asked: OnceLock<FxHashMap<FormulaId, usize>>,
 }
 
@@ -76,7 +76,7 @@ impl Obligations {
         self.all.get(id.0)
     }
 
-    /// The obligation, of values whose numbers can be compared with others.
+    /// The obligation with numbers written so that they can be compared with others by value.
     pub(crate) fn comparable(&self, id: ObligationId) -> ObligationId {
         let obligation = self.obligation_of(id);
         let formulas = &self.rules.formulas;

@@ -33,7 +33,7 @@ pub(crate) struct Outline<'a> {
 }
 
 impl<'a> Outline<'a> {
-    /// Reads a text. That an escape is a lone surrogate is no fault here.
+    /// Reads a text. Lone surrogates in escapes are allowed.
     ///
     /// # Errors
     ///

@@ -39,7 +39,7 @@ impl RuleReader<'_> {
         Ok(self.rules.formulas.and(&parts))
     }
 
-    /// That keys which nothing looks at satisfy `child`.
+    /// Adds the assertion that the values of keys which nothing looks at satisfy `child`.
     fn other_keys(&self, looks: &[Evaluation], child: ChildId, parts: &mut Vec<FormulaId>) {
         let regexes = &self.rules.scanner.regexes;
         let always = looks.iter().filter(|look| look.holds == FormulaId::TRUE);
@@ -148,7 +148,7 @@ impl RuleReader<'_> {
         classes
     }
 
-    /// That items which nothing looks at satisfy `child`.
+    /// The assertion that items which nothing looks at satisfy `child`.
     fn other_items(&self, looks: &[Evaluation], child: ChildId) -> FormulaId {
         let formulas = &self.rules.formulas;
         let mut lengths: BTreeMap<u64, Vec<FormulaId>> = BTreeMap::new();
@@ -316,7 +316,7 @@ impl RuleReader<'_> {
         Ok(())
     }
 
-    /// What a schema looks at that is looked at itself only if a formula holds.
+    /// What a schema looks at that is applied only if a formula holds.
     fn looks_if(
         &mut self,
         holds: FormulaId,

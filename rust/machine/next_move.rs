@@ -19,7 +19,8 @@ pub(crate) enum NextMove {
     Bytes(Vec<u8>),
     /// A token of a set, which is read by its id, and what it leads to.
     Token(u32, Config),
-    /// The same text, seen as another configuration.
+    /// No text: the completion goes on from this configuration, one of several that the text so far
+    /// is in.
     Goto(Config),
     End,
     /// A search for a witness ran out of its budget, so that no completion is known.

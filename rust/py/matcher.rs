@@ -48,18 +48,19 @@ impl PyMatcher {
 
     /// Writes which tokens the budget alone forbids, and `fill_mask` leaves out for that reason.
     ///
-    /// As long as there were none, the text is the one that it would be without a budget.
+    /// As long as there have been none at any step, a model has written what it would have written
+    /// without a budget.
     ///
     /// Args:
-    ///     bitmask: As in `fill_mask`.
-    ///     row: As in `fill_mask`.
+    ///     bitmask: int32, writable, of shape `(batch, words)` or `(words,)`, as for `fill_mask`.
+    ///     row: The row to write, from 0.
     ///
     /// Returns:
     ///     Whether there are any.
     ///
     /// Raises:
-    ///     MaskError: As `fill_mask`.
-    ///     LimitError: As `fill_mask`.
+    ///     MaskError: A bitmask of another type or shape, or no such row.
+    ///     LimitError: To find the tokens takes too much work.
     #[pyo3(signature = (bitmask, row = Integer(0)), text_signature = "($self, bitmask, row=0)")]
     fn fill_unaffordable(
         &self,
@@ -121,8 +122,9 @@ impl PyMatcher {
     ///
     /// Raises:
     ///     TokenError: The vocabulary has no such token.
-    ///     LimitError: As `accept`. What takes more work than the limit `explain_work` is no error:
-    ///         then `kind` is `"undecided"`.
+    ///     LimitError: It takes too much work to find out whether the token may come.
+    ///         If only the reason takes more than the limit `explain_work`, that is no error: then
+    ///         `kind` is `"undecided"`.
     fn explain(&self, py: Python<'_>, token_id: Integer) -> PyResult<PyExplanation> {
         match u32::try_from(token_id.0) {
             Ok(id) => Ok(PyExplanation(detached(py, || self.0.explain(id))?)),
@@ -130,27 +132,33 @@ impl PyMatcher {
         }
     }
 
-    /// Why bytes may not come next, or that they may, as `explain` says it of a token.
+    /// Why bytes may not come next, or that they may. Nothing is accepted.
     ///
     /// Args:
-    ///     data: The bytes, of any length.
+    ///     data: The bytes, of any length; they need not end between two characters.
     ///
     /// Returns:
-    ///     As `explain`.
+    ///     Where they are refused, and why, with the JSON pointers of the keywords; `str()` of it is a
+    ///     sentence.
     ///
     /// Raises:
-    ///     LimitError: As `accept_bytes`.
+    ///     LimitError: It takes too much work to find out whether they may come.
+    ///         If only the reason takes more than the limit `explain_work`, that is no error: then
+    ///         `kind` is `"undecided"`.
     fn explain_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<PyExplanation> {
         Ok(PyExplanation(detached(py, || self.0.explain_bytes(data))?))
     }
 
-    /// Why the text may not end here, or that it may.
+    /// Why the text may not end here, or that it may. Nothing is accepted.
     ///
     /// Returns:
-    ///     As `explain`.
+    ///     Why it may not, with the JSON pointers of the keywords that ask for more; `str()` of it is a
+    ///     sentence.
     ///
     /// Raises:
-    ///     LimitError: It takes too much work.
+    ///     LimitError: It takes too much work to find out whether it may.
+    ///         If only the reason takes more than the limit `explain_work`, that is no error: then
+    ///         `kind` is `"undecided"`.
     fn explain_end(&self, py: Python<'_>) -> PyResult<PyExplanation> {
         Ok(PyExplanation(detached(py, || self.0.explain_end())?))
     }
@@ -166,7 +174,7 @@ impl PyMatcher {
     ///
     /// Raises:
     ///     TokenError: A negative limit.
-    ///     LimitError: As `fill_mask`.
+    ///     LimitError: The mask takes too much work.
     #[pyo3(signature = (limit = Integer(10)), text_signature = "($self, limit=10)")]
     fn allowed(&self, py: Python<'_>, limit: Integer) -> PyResult<PyAllowed> {
         let limit = limit.count("limit")?;

@@ -51,8 +51,9 @@ impl Regexes {
         self.words_by(id, most, spelling, |node| self.cost(node, spelling))
     }
 
-    /// As [`Regexes::cheapest_words`], without settling what each rest of a text costs: for languages
-    /// in which that is a search of its own.
+    /// The `most` cheapest texts of a language, as [`Regexes::cheapest_words`] gives them. The
+    /// exact cost of what is left after each character is not computed; that is faster for
+    /// languages in which each such cost takes a search of its own.
     pub(crate) fn cheap_words(&self, id: NodeId, most: usize, spelling: Spelling) -> Vec<String> {
         self.words_by(id, most, spelling, |node| {
             self.lower_bound(node, spelling).0
@@ -71,7 +72,7 @@ impl Regexes {
             return out;
         }
         let mut open = BinaryHeap::new();
-        // Of equal costs the longest text comes first, and whole ones, which carry `NEVER`.
+        // Among equal costs, longer texts come first, and whole ones, which carry `NEVER`.
         open.push(Reverse((0, Reverse(0), String::new(), id)));
         while let Some(Reverse((_, Reverse(spent), text, node))) = open.pop() {
             if node == NodeId::NEVER {

@@ -32,8 +32,9 @@ impl Regexes {
             })
     }
 
-    /// Whether a text of all of some languages is found at a glance: one character, or what one of them
-    /// still needs is read by all, until none needs more. So `.*a.*` and `.*b` have `ab`.
+    /// Whether a text that is in all of some languages is found at a glance. Single characters are
+    /// tried; then, again and again, what one of the languages still needs is read by all, until
+    /// none needs more. So `ab` is found for `.*a.*` and `.*b`.
     pub(super) fn has_common(&self, parts: &[NodeId]) -> bool {
         const ROUNDS: usize = 6;
         let takes = |c: char| {
@@ -65,9 +66,10 @@ impl Regexes {
         false
     }
 
-    /// Adds a cheapest text of a language, if it is short and shows in how the language is written.
+    /// Appends a cheapest text of a language to `text`, if it is short and shows in how the
+    /// language is written.
     fn write_cheapest(&self, id: NodeId, spelling: Spelling, text: &mut Vec<u32>) -> bool {
-        /// Characters of longer texts are not written out.
+        /// Texts of more characters than this are not written out.
         const LONGEST: usize = 64;
         work::spend(1);
         if text.len() > LONGEST {
@@ -113,8 +115,8 @@ impl Regexes {
         }
     }
 
-    /// How many characters a text of all of some languages needs at least, since each needs one of
-    /// characters that the others do not.
+    /// A lower bound of the characters of a text that is in all of some languages: each language
+    /// needs a character of some set, and sets that have nothing in common need one character each.
     pub(super) fn needs_apart(&self, parts: &[NodeId]) -> u32 {
         let needs = parts.iter().filter_map(|&part| self.needed(part));
         let mut needs: Vec<CharBlocks> = needs.collect();
@@ -130,9 +132,10 @@ impl Regexes {
         count
     }
 
-    /// Whether one language needs characters that another has not, if that shows in how they are written.
+    /// Whether one language needs a character that another never has, as far as that shows in how
+    /// they are written. Then no text is in both.
     pub(super) fn are_apart(&self, parts: &[NodeId]) -> bool {
-        /// As many as the nodes of a large format.
+        /// How many nodes are looked at: as many as a large format has.
         const MANY: usize = 4_000;
         let alphabets = parts.iter().map(|&part| self.alphabet_in(part, MANY));
         let common = alphabets.fold(CharBlocks::ALL, CharBlocks::and);

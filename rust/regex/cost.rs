@@ -85,7 +85,7 @@ impl Regexes {
         exact.then_some(bound)
     }
 
-    /// A text of the language has at least so many characters.
+    /// A lower bound of the characters of a text of the language.
     pub(super) fn fewest_characters(&self, id: NodeId) -> u32 {
         self.lower_bound(id, Spelling::Chars).0
     }
@@ -245,7 +245,7 @@ impl Regexes {
 
     /// A search for the cheapest text, the most promising state first.
     fn search(&self, start: NodeId, spelling: Spelling) -> u32 {
-        /// After so many states it is worth a look whether there can be a text at all.
+        /// After so many states, it is worth asking whether there can be a text at all.
         const HARD: usize = 64;
         let mut looked = 0;
         let mut best: FxHashMap<NodeId, (u32, Option<NodeId>)> = FxHashMap::default();
@@ -306,7 +306,8 @@ impl Regexes {
         NO_WAY
     }
 
-    /// The states on the way to the witness have their cost now, too.
+    /// Keeps the costs of the states on the way to a cheapest text: they follow from that of the
+    /// first.
     fn settle_path(
         &self,
         end: NodeId,

@@ -1,4 +1,5 @@
-//! Which lengths the texts of a language have, and their rests, as far as that shows in how it is written.
+//! The lengths that the texts of a language have, and that what is left of them has, as far as they
+//! show in how the language is written.
 //!
 //! A `minLength` far from a cheapest text is nothing to search for: where a language has texts of all
 //! lengths from 6 on, one of them has 60 characters.

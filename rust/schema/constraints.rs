@@ -188,7 +188,7 @@ fn words(keyword: Keyword, value: &Value) -> Option<String> {
         MaxItems => format!("at most {shown} items"),
         UniqueItems if *value == Value::Bool(true) => "items that all differ".to_owned(),
         Contains => "items that are valid against its schema".to_owned(),
-        // It could also be left out to say 1 in place of 0.
+        // Only from 2 on does it demand more than `contains` does without it.
         MinContains if value.as_f64().is_some_and(|least| least > 1.0) => {
             format!("at least {shown} items that `contains` is about")
         }

@@ -34,7 +34,7 @@ pub struct Vocabulary {
     special: Box<[u32]>,
     unreachable_bytes: Box<[u8]>,
     trie: Trie,
-    /// By whether all spellings are meant.
+    /// The tokens inside strings, once for each [`JsonSpelling`].
     strings: [OnceLock<Strings>; 2],
     spaces: Spaces,
     plain: PlainTexts,
@@ -42,7 +42,8 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Whether every token has the same bytes and the same part in both, so that masks mean the same.
+    /// Whether every token has the same bytes in both vocabularies and is text, a stop token or a
+    /// special token in both, so that masks mean the same.
     pub fn is_equal(&self, other: &Vocabulary) -> bool {
         std::ptr::eq(self, other)
             || (self.starts == other.starts
@@ -182,7 +183,7 @@ impl Vocabulary {
         })
     }
 
-    /// The characters below each node of the trie.
+    /// The tokens as plain text: the characters below each node of the trie.
     pub(crate) fn plain(&self) -> &PlainTexts {
         &self.plain
     }

@@ -11,19 +11,19 @@ use crate::work;
 /// The tokens inside strings, as read from between two characters.
 #[derive(Debug)]
 pub(crate) struct Strings {
-    /// Those after which the string goes on, by their characters.
+    /// The tokens after which the string goes on, by their characters.
     pub(crate) tokens: Characters,
     /// A bit for each of them.
     pub(crate) inside: Arc<[u32]>,
-    /// Those of them that end inside a character, by the characters that they add and by what they
-    /// read of the last.
+    /// Of the tokens after which the string goes on, those that end inside a character, grouped by
+    /// the characters that they add and by what they read of the last one.
     pub(crate) unfinished: Groups,
-    /// All of them, by how many characters they add, one that a token only begins included; the
-    /// longest first.
+    /// All tokens after which the string goes on, grouped by how many characters they add, one that
+    /// is only begun included; the longest first.
     pub(crate) lengths: Groups,
     /// The characters that the tokens of each group add.
     pub(crate) characters: Box<[u16]>,
-    /// Those that hold the closing quote.
+    /// The tokens that hold the closing quote.
     pub(crate) exits: Arc<ClosingTokens>,
     /// Indices of closing tokens, by their characters before the quote.
     pub(crate) before: Characters,
@@ -40,7 +40,7 @@ pub(crate) struct Characters {
     roots: Box<[(u32, u32)]>,
     /// For each node, the characters that its subtree adds to it.
     below: Box<[CharBlocks]>,
-    /// What the texts belong to, in their order.
+    /// The items that the texts belong to, in the order of the texts.
     items: Box<[u32]>,
     /// What has been read of a last character.
     partials: Box<[Partial]>,
@@ -83,7 +83,8 @@ pub(crate) enum WalkVerdict<S> {
 }
 
 impl Characters {
-    /// Of texts: their characters and what has been read of one more.
+    /// The trie of texts, each given by its characters, by what has been read of one more, and by
+    /// the item that it belongs to.
     fn new(texts: Vec<(Vec<u32>, Partial, u32)>) -> Self {
         let mut partials: Vec<Partial> = Vec::new();
         let mut index = |partial: Partial| match partials.iter().position(|&p| p == partial) {
@@ -284,7 +285,7 @@ fn find_below(nodes: &mut [CharacterNode], partials: &[Partial]) -> Vec<CharBloc
 }
 
 impl Strings {
-    /// Of the tokens of a vocabulary's trie.
+    /// Sorts out the tokens of a vocabulary's trie.
     pub(crate) fn new<'a>(
         trie: &Trie,
         words: usize,

@@ -87,6 +87,26 @@ class Cursor:
         yield from self.exactly(core)
         yield from self.take(text[len(text.rstrip()) :])
 
+    def loosely(self, text: str) -> Waiting[bool]:
+        """Goes past a text of the format, if it comes next, with or without the space around it."""
+        if (yield from self.take(text)):
+            return True
+        core = text.strip()
+        if not core or not (yield from self.skip_space_before_text(core)):
+            return False
+        self.at += len(core)
+        yield from self.take(text[len(text.rstrip()) :])
+        return True
+
+    def skip_space_before_text(self, text: str) -> Waiting[bool]:
+        """Goes past white space, if this text comes after it; the place is then at the text."""
+        start = self.at
+        yield from self.skip_space()
+        if (yield from self.ahead(text)):
+            return True
+        self.at = start
+        return False
+
     def skip_space(self) -> Waiting[None]:
         while True:
             found = _NOT_SPACE.search(self.text, self.at)

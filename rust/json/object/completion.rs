@@ -15,7 +15,7 @@ use crate::work;
 /// A way to finish an object.
 #[derive(Clone, Debug)]
 pub(crate) struct ObjectCompletion {
-    /// From after a member or the opening brace, closing brace included.
+    /// The bytes from after a member or the opening brace on, the closing brace included.
     pub(crate) cost: u64,
     /// The members to come, in order.
     pub(crate) members: Vec<(Key, FormulaId)>,
@@ -26,18 +26,18 @@ pub(crate) struct ObjectCompletion {
 pub(crate) struct MemberStep {
     /// What the value must satisfy, part by part.
     pub(crate) demands: Vec<FormulaId>,
-    /// All of it.
+    /// The conjunction of the demands.
     pub(crate) value: FormulaId,
     /// The fewest bytes after the value.
     pub(crate) end: u64,
 }
 
-/// Drafts that are looked at once a completion is known, for a cheaper one.
+/// How many further drafts are looked at for a cheaper completion once one is known.
 pub(crate) const REFINED: usize = 64;
 
 /// What makes a rule fail.
 enum Change {
-    /// So many members.
+    /// The object has at least so many members.
     Least(u64),
     /// A member that requires another.
     Add(Key),
@@ -48,7 +48,7 @@ enum Change {
 struct MemberSearch<'q, 'a> {
     question: &'q ObjectGoal<'a>,
     best: Option<(u64, MemberDraft<'a>)>,
-    /// Drafts that are still looked at once a completion is known, for a cheaper one.
+    /// How many further drafts are still looked at for a cheaper completion once one is known.
     refinements: usize,
 }
 
@@ -229,7 +229,7 @@ impl<'a> MemberSearch<'_, 'a> {
         all
     }
 
-    /// Adds one more member, whichever.
+    /// Adds one more member, whichever can come.
     fn fill(&mut self, draft: &MemberDraft<'a>) {
         let question = self.question;
         let mut keys: Vec<(u64, Key)> = Vec::new();

@@ -15,9 +15,9 @@ pub(crate) struct ObjectGoal<'a> {
     pub(crate) shape: &'a Shape,
     pub(crate) progress: &'a ObjectProgress,
     pub(crate) clause: &'a Clause,
-    /// The bytes of a value.
+    /// The fewest bytes of a value of a formula.
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
-    /// Drafts that are looked at once a completion is known, for a cheaper one.
+    /// How many further drafts are looked at for a cheaper completion once one is known.
     pub(crate) refinements: usize,
 }
 
@@ -28,15 +28,15 @@ pub(super) struct MemberDraft<'a> {
     pub(super) members: Vec<(Key, FormulaId)>,
     /// The members' bytes, without commas.
     pub(super) bytes: u64,
-    /// These rules hold.
+    /// The rules that must hold.
     pub(super) holding: Vec<RuleId>,
-    /// Of each of these sets of rules, one fails.
+    /// Sets of rules. Of each set, one rule at least must fail.
     pub(super) nots: Vec<&'a [RuleId]>,
-    /// Which of them the value of a member breaks, as far as that is known.
+    /// For each set of `nots`, whether the value of a member is known to break one of its rules.
     pub(super) broken: Vec<bool>,
-    /// Of each of these lists, one clause holds.
+    /// Lists of clauses. Of each list, one clause must hold.
     pub(super) ors: Vec<&'a [Clause]>,
-    /// Members in all.
+    /// How many members the object must have at least.
     pub(super) least: u64,
     pub(super) most: Option<u64>,
 }
@@ -164,7 +164,7 @@ impl<'a> ObjectGoal<'a> {
                 .any(|(of, needs)| has(*of) && !needs.iter().all(|&need| has(need)))
     }
 
-    /// Whether a clause holds without anything more.
+    /// Whether a clause holds already with the draft's members.
     pub(super) fn is_met(&self, draft: &MemberDraft, clause: &Clause) -> bool {
         work::spend(clause.rules.len() + clause.nots.len());
         clause.ors.is_empty()

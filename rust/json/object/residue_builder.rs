@@ -12,16 +12,17 @@ use crate::json::rules::Rules;
 use crate::json::texts::TextId;
 use crate::work;
 
-/// Formulas with more clauses than these are not unfolded if they can be followed as residues.
+/// A formula with more clauses than this is followed by its residues, if it can be, and not clause
+/// by clause.
 const UNFOLDED: usize = 512;
 
-/// Steps of a diagram.
+/// How many steps a diagram may have.
 const MOST_STEPS: usize = 4096;
 
-/// What the value of one key can do, told apart.
+/// How many different things the value of one key may do to the rules.
 const MOST_CHOICES: usize = 256;
 
-/// Parts of a formula that are compared with each other's negations.
+/// Only so few parts of a formula are compared with each other's negations.
 const FEW: usize = 4;
 
 /// What a rule wants of a key.
@@ -52,7 +53,7 @@ pub(super) struct ResidueBuilder<'a> {
     pub(super) negative: FxHashSet<RuleId>,
     pub(super) slots: Vec<Slot>,
     pub(super) slot_of: FxHashMap<Slot, usize>,
-    /// By rising slots.
+    /// What each rule wants of keys, by rising slots.
     pub(super) interests: FxHashMap<RuleId, Vec<Interest>>,
     /// The first and the last rules of formulas.
     pub(super) spans: FxHashMap<FormulaId, (RuleId, RuleId)>,
@@ -154,7 +155,7 @@ impl<'a> ResidueBuilder<'a> {
         Some(self.sorted(start, fixed))
     }
 
-    /// With the steps by rising slots.
+    /// The finished diagram, its steps by rising slots.
     fn sorted(self, start: ResidueTarget, fixed: Vec<(Key, FormulaId)>) -> Residues {
         let mut place = vec![0; self.steps.len()];
         let in_order = self.known.iter().flatten().map(|known| known.1);

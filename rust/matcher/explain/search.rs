@@ -11,7 +11,7 @@ use crate::machine::Config;
 use crate::schema::{Constraint, ConstraintKind};
 use crate::work;
 
-/// Groups of constraints that are looked for.
+/// How many groups of constraints are looked for at most.
 const MOST: usize = 8;
 
 /// What a text was continued with.
@@ -27,7 +27,7 @@ pub(super) enum Unit {
     Whitespace,
     PropertyOrder,
     Spelling,
-    /// Of the schema with this index.
+    /// A constraint of the schema with this index.
     Keyword(usize, Constraint),
 }
 
@@ -143,7 +143,8 @@ impl<'a> Search<'a> {
         Ok(Found::Groups { groups, all: false })
     }
 
-    /// Units that refuse the text together, as few as can be; the others; and whether all was asked.
+    /// Units that refuse the text together, such that none of them could be left out; the other
+    /// units; and whether there was work left to ask all that had to be asked.
     ///
     /// Larger and then smaller parts of the units are left out for as long as the text is refused.
     /// Those at the front stay if others could stay in their place.

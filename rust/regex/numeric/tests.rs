@@ -482,7 +482,7 @@ proptest! {
             let base = demand.node(&nodes);
             let number_list = nodes.numbers(all.clone());
             let joined = nodes.and(vec![base, nodes.not(number_list)]);
-            // The same, with each number cut out of the set.
+            // The set with each number cut out of it must be the same language.
             let cut = match nodes.node(base) {
                 &Node::Numbers(set) => nodes.numeric().set(set).difference(&all).map(|s| nodes.numbers(s)),
                 _ => None,

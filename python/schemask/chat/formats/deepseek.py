@@ -54,7 +54,7 @@ DEEPSEEK_V32 = FormatSpec(
     call_open='<｜DSML｜invoke name="',
     call_close="</｜DSML｜invoke>",
     call_separator="\n",
-    calls_open="<｜DSML｜function_calls>\n",
+    calls_open="\n\n<｜DSML｜function_calls>\n",
     calls_close="\n</｜DSML｜function_calls>",
     call='{name}">\n{arguments}',
     arguments=FlaggedArguments(
