@@ -46,7 +46,7 @@ impl Machine {
                 .any(|member| self.stacks.is_rough(member.stack))
     }
 
-    /// All of some configurations at once.
+    /// One configuration that stands for all of some; `None` if there are none.
     pub(super) fn together(&self, ways: Configs) -> Option<Config> {
         let Configs(mut ways) = ways;
         if let [] | [_] = ways[..] {
@@ -127,7 +127,8 @@ impl Machine {
         self.together(ways)
     }
 
-    /// The bytes with which something else may go on than the characters of a rule's text.
+    /// The bytes that may begin something other than the next character of a rule's text: a
+    /// symbol's text, or what follows the rule.
     pub(super) fn turns_away(&self, scan: ScanId, stack: StackId) -> ByteSet {
         let symbols = self.beginnings(scan).symbols;
         match self.obligations.rules.scanner.can_end(scan) {
@@ -251,9 +252,9 @@ impl Machine {
         }
     }
 
-    /// A state of a rule's text by itself, with the frames that can end as soon as it ends, down to
-    /// one that must read something; and what is below. Of that, only the bytes matter with which
-    /// it can begin.
+    /// Splits a configuration in a rule's text: its state with the frames that can end as soon as
+    /// it ends, on a base, and the stack below the base. Of that stack, only the bytes matter with
+    /// which its text can begin.
     pub(crate) fn alone(&self, config: Config) -> (Config, StackId) {
         /// Frames that are looked at.
         const MOST: usize = 16;
@@ -279,8 +280,9 @@ impl Machine {
         (Config { stack, ..config }, below)
     }
 
-    /// The repetition that a rest begins with, if it is clear where it ends: by itself, and below it
-    /// the rest as a frame. Wherever names are read, they are read alike.
+    /// If a rule's text goes on with a repetition, as names do, and it is clear where that ends:
+    /// the repetition by itself on a base, and the stack below the base, on which the rest of the
+    /// rule is a frame. So what tokens do in a name is found once for all places where names stand.
     pub(crate) fn run_alone(&self, config: Config) -> Option<(Config, StackId)> {
         let State::Text {
             scan,
@@ -300,7 +302,7 @@ impl Machine {
     }
 
     fn first_run(&self, scan: ScanId) -> Option<(ScanId, ScanId, FollowId)> {
-        /// Of fewer bytes, there is little to share.
+        /// Where it may begin with fewer bytes than this, there is little to share.
         const MANY: usize = 16;
         let scanner = &self.obligations.rules.scanner;
         let nodes = &scanner.regexes;
@@ -326,7 +328,7 @@ impl Machine {
         (first.len() >= MANY).then(|| (run, rest, FollowId(self.follows.intern(after))))
     }
 
-    /// The bytes that may follow a rule's text that is read by itself.
+    /// The bytes that may follow the base of a configuration that [`Machine::alone`] has split off.
     pub(crate) fn after_base(&self, alone: Config) -> ByteSet {
         let mut at = alone.stack;
         loop {
@@ -338,17 +340,17 @@ impl Machine {
         }
     }
 
-    /// Whether nothing but the base is below.
+    /// Whether a configuration stands directly on a base.
     pub(crate) fn is_on_base(&self, config: Config) -> bool {
         matches!(self.stacks.only(config.stack), Some((Frame::Base(_), _)))
     }
 
-    /// Whether all that waits may end at once, down to the base.
+    /// Whether all frames above the base can end at once.
     pub(crate) fn is_above_base(&self, stack: StackId) -> bool {
         self.floor(stack).base
     }
 
-    /// Whether all that stands above the base may end here.
+    /// Whether the state and all frames above the base may end here.
     pub(crate) fn reaches_base(&self, config: Config) -> bool {
         match config.state {
             State::Text {
@@ -382,7 +384,7 @@ impl Machine {
             .is_without_symbols(scanner.scan(scan).language)
     }
 
-    /// All of some configurations at once, where a token leads to each.
+    /// One configuration that stands for all of some to which one token leads.
     pub(crate) fn all_of(&self, configs: impl Iterator<Item = Config>) -> Option<Config> {
         let mut ways = Configs::default();
         configs.for_each(|config| ways.add(self, config));

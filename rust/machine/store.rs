@@ -9,7 +9,8 @@ use crate::grammar::program::Program;
 use crate::grammar::syntax::TokenSet;
 use crate::intern::Interner;
 use crate::json::cost::NEVER;
-use crate::json::formula::{FormulaId, Kind, Literals};
+use crate::json::formula::FormulaId;
+use crate::json::kind::{Kind, Literals};
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Obligations;
 use crate::json::texts::TextId;
@@ -29,7 +30,7 @@ pub(crate) struct Machine {
     pub(super) program: Option<(Program, Vec<ObligationId>)>,
     pub(crate) sets: Interner<Box<[Config]>>,
     pub(super) stacks: Stacks,
-    /// What the texts of grammars' states begin with, by the number of the state.
+    /// For each state of a rule's text, by its number, what the rest of the rule begins with.
     pub(super) beginnings: boxcar::Vec<OnceLock<Beginnings>>,
     pub(super) follows: Interner<ByteSet>,
     pub(crate) start: Config,
@@ -42,7 +43,7 @@ pub(crate) struct Machine {
 pub(super) struct Beginnings {
     /// The bytes with which it can begin.
     pub(super) all: ByteSet,
-    /// Those of its symbols' texts.
+    /// The bytes with which the texts of its symbols can begin.
     pub(crate) symbols: ByteSet,
     /// If it ends with x\*: that, and what comes before, if anything does.
     pub(super) star: Option<(NodeId, Option<ScanId>)>,
@@ -112,7 +113,7 @@ impl Machine {
         }
     }
 
-    /// Before the first byte.
+    /// The configuration before the first byte.
     pub(crate) fn start(&self) -> Config {
         self.start
     }
@@ -140,12 +141,12 @@ impl Machine {
         found
     }
 
-    /// The bytes of its states, as far as they were told of.
+    /// The bytes of the machine's states, as far as operations have reported them.
     pub(crate) fn held(&self) -> u64 {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Operations have made states of so many bytes.
+    /// Reports that an operation has made states of so many bytes.
     pub(crate) fn hold(&self, bytes: u64) {
         self.held.fetch_add(bytes, Ordering::Relaxed);
     }

@@ -13,7 +13,7 @@ use crate::mask::tokens::Mask;
 use crate::vocab::string_mask::{Above, Under};
 
 /// The closing tokens of any string that go on from one place after it, as indices of
-/// [`ClosingTokens`].
+/// `ClosingTokens`.
 #[derive(Debug)]
 pub(super) struct ClosingAfter {
     pub(crate) exits: Box<[u32]>,
@@ -39,7 +39,7 @@ pub(crate) struct Masks {
 }
 
 impl Masks {
-    /// No masks yet, of a grammar that names these sets of tokens.
+    /// An empty cache for a grammar that names these sets of tokens.
     pub(crate) fn new(tokens: TokenSets) -> Self {
         Masks {
             tokens,
@@ -52,7 +52,7 @@ impl Masks {
         &self.tokens
     }
 
-    /// The mask of a configuration after [`Machine::canonical`], if it has been asked for before.
+    /// The mask of a configuration after `Machine::canonical`, if it has been asked for before.
     pub(crate) fn known(&self, alike: Config) -> Option<Arc<Mask>> {
         self.known.read().get(&alike).cloned()
     }

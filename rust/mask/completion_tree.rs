@@ -57,7 +57,7 @@ enum Start {
 }
 
 impl CompletionTree {
-    /// No endings yet, of a grammar that names these sets of tokens.
+    /// An empty tree for a grammar that names these sets of tokens.
     pub(crate) fn new(tokens: TokenSets) -> Self {
         CompletionTree(Mutex::default(), tokens)
     }

@@ -16,10 +16,10 @@ use crate::mask::walk::Walk;
 use crate::spelling::Partial;
 use crate::vocab::string_mask::{Above, Chosen, Leaving, Under};
 
-/// What states do in subtrees of so many tokens is kept.
+/// What a state does in a subtree is kept if the subtree has at least so many tokens.
 const LARGE: usize = 12;
 
-/// What is found from one configuration.
+/// The tokens found from one configuration.
 #[derive(Default)]
 struct FoundTokens {
     /// Ranges of the trie's tokens.
@@ -74,7 +74,7 @@ impl Walk<'_> {
         Tokens::Many(bits.into())
     }
 
-    /// What tokens do from a state by itself.
+    /// What all tokens do from a state by itself, as `Machine::alone` gives it.
     fn above(&self, alone: Config) -> Arc<Above> {
         if let State::Text { scan, partial } = alone.state
             && self.machine.is_on_base(alone)
@@ -136,7 +136,8 @@ impl Walk<'_> {
         Above { tokens, exits }
     }
 
-    /// What tokens do below a node of the trie from a state by itself.
+    /// What the tokens below a node of the trie do from a state by itself that is reached at the
+    /// node.
     fn under(&self, alone: Config, node: u32) -> Arc<Under> {
         if let Some(known) = self.masks.under.read().get(&(alone, node)) {
             return known.clone();
@@ -160,8 +161,9 @@ impl Walk<'_> {
         under
     }
 
-    /// Finds the tokens below a node, or all, from a configuration there. Where the base that it
-    /// stands on is reached, the next nodes are its exits, if their bytes are among `after`.
+    /// Finds the tokens below a node, or all tokens, from a configuration that stands on a base.
+    /// Where all above the base may end, the nodes that come next are exits if their bytes are
+    /// among `after`.
     fn explore(&self, start: Config, node: Option<u32>, after: ByteSet, out: &mut FoundTokens) {
         let trie = self.vocabulary.trie();
         let next = |at: Config| match self.machine.reaches_base(at) {
@@ -224,7 +226,8 @@ impl Walk<'_> {
         Some(config)
     }
 
-    /// Adds what a state by itself does below a node, and what comes after it has ended.
+    /// Adds what a configuration does below a node: what its state does by itself, and what goes on
+    /// after that has ended.
     fn pass(&self, config: Config, node: u32, after: ByteSet, out: &mut FoundTokens) {
         let run = self.machine.run_alone(config);
         let (alone, below) = run.unwrap_or_else(|| self.machine.alone(config));
@@ -246,7 +249,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Goes on from before a node, with its byte.
+    /// Reads the byte of a node, and goes on below it.
     fn go_on_below(&self, config: Config, node: u32, after: ByteSet, out: &mut FoundTokens) {
         let next = self.step(config, self.vocabulary.trie().node(node).byte);
         if let Some(next) = next.and_then(|next| self.arrive(next, node, None, after, out)) {

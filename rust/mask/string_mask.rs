@@ -22,7 +22,8 @@ pub(super) enum ScanKey {
     Scan(ScanId),
 }
 
-/// Tokens of more characters are few.
+/// A limit of repetition counts as far if tokens of so many characters do not reach it; longer
+/// tokens are few, and are looked at alone.
 const NEAR: u32 = 24;
 
 /// The mask of a string's state, from the vocabulary's cache or made anew.
@@ -107,18 +108,18 @@ fn compute(
 /// A string's language without its far limits.
 pub(super) struct Unlimited {
     pub(super) free: NodeId,
-    /// The limits show in texts of more characters.
+    /// In texts of at most so many characters, no limit shows.
     most: u32,
     /// The bytes that its texts can be finished with, wherever they are.
     pub(super) rest: u32,
-    /// Whatever tokens of at most so many characters lead to can be finished,
+    /// Tokens of at most so many characters, none of them `strange`, lead to what can be finished.
     certain: u32,
-    /// if they hold none of these.
+    /// Characters after which it is not certain that the text can be finished.
     strange: CharBlocks,
 }
 
 impl Unlimited {
-    /// Of a language; `None` if it has no limits, or they may be too near.
+    /// A language without its far limits; `None` if it has no limits, or they may be too near.
     pub(super) fn of(scanner: &Scanner, language: NodeId) -> Option<Self> {
         let (free, most) = scanner.regexes.without_far_limits(language, NEAR)?;
         let state = scanner.start(free, Box::new([]));
@@ -156,7 +157,7 @@ impl Unlimited {
     }
 }
 
-/// Of a string with far limits.
+/// The mask of a string with far limits, made from that of the string without them.
 fn limited(
     scanner: &Scanner,
     vocabulary: &Vocabulary,
@@ -218,7 +219,8 @@ fn follow(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> Option<ScanId> {
     Some(at.0)
 }
 
-/// From between two characters, by a walk that passes subtrees of safe characters.
+/// The mask of a state between two characters, by a walk that passes over subtrees of safe
+/// characters.
 fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> StringMask {
     let strings = vocabulary.strings(scanner.spelling);
     scanner.find_safe_chars_around(start);
@@ -291,7 +293,7 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> StringMas
 #[derive(Clone, Copy)]
 struct SweepPlace<'a> {
     state: ScanId,
-    /// Unless the state is hard to make.
+    /// The moves of the state, unless it is hard to make.
     moves: Option<&'a ScanMoves>,
     safe_chars: Option<&'a SafeChars>,
     free: Free,
@@ -305,7 +307,7 @@ impl<'a> SweepPlace<'a> {
         }
     }
 
-    /// Where few characters follow: not all moves are made for them.
+    /// The place of a state after which few characters follow, so that its moves are not all made.
     fn passing(scanner: &'a Scanner, state: ScanId) -> Self {
         SweepPlace {
             state,
@@ -321,11 +323,12 @@ impl<'a> SweepPlace<'a> {
         c: u32,
         below: StringSubtree,
     ) -> WalkVerdict<SweepPlace<'a>> {
-        /// Subtrees of fewer characters are walked,
+        /// Subtrees whose texts add fewer characters than this are walked character by character.
         const SMALL: u32 = 2;
-        /// as are those of fewer nodes than states would be looked at.
+        /// So are subtrees of fewer nodes, unless the safe characters are known already: to find
+        /// them would look at as many states.
         const FEW: u32 = 48;
-        /// For so many nodes, moves are made one by one.
+        /// In subtrees of at most so many nodes, only the moves of the characters there are made.
         const VERY_FEW: u32 = 6;
         let StringSubtree {
             characters,
@@ -381,7 +384,7 @@ fn first_characters(scanner: &Scanner, start: ScanId) -> Vec<(u32, u32)> {
     moves.map(|step| (step.lo, step.hi)).collect()
 }
 
-/// From inside a character, by a walk of the vocabulary's trie.
+/// The mask of a state inside a character, by a walk of the vocabulary's trie.
 fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Partial) -> StringMask {
     let trie = vocabulary.trie();
     let mut inside = vec![0_u32; vocabulary.mask_words()];
@@ -417,7 +420,7 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
     }
 }
 
-/// Of a string that is free but for its length.
+/// The mask of a string of which nothing but the length is bounded.
 fn of_length(strings: &Strings, min: u32, max: u32) -> StringMask {
     let too_long = strings
         .characters

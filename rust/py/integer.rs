@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 
 use crate::error::{Error, ErrorKind};
 
-/// An integer; one beyond 64 bits is the last of them on its side, which is no id and no count either.
+/// An integer. One that does not fit 64 bits becomes the largest or smallest that does, which is no
+/// valid id or count either.
 pub(super) struct Integer(pub(super) i64);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Integer {

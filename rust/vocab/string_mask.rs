@@ -43,15 +43,15 @@ impl StringMask {
 #[derive(Debug)]
 pub(crate) struct ClosingTokens {
     pub(crate) tokens: Box<[ClosingToken]>,
-    /// Those that end with it, as indices.
+    /// The tokens that end with the quote, as indices.
     pub(crate) closing: Box<[u32]>,
-    /// Those that go on, as indices, by what they go on with.
+    /// The tokens that go on after the quote, as indices, by what they go on with.
     pub(crate) beyond: Trie,
-    /// Those that begin with it, as indices.
+    /// The tokens that begin with the quote, as indices.
     pub(crate) bare: Box<[u32]>,
-    /// The others, as indices, by what comes before it.
+    /// The tokens with something before the quote, as indices, by what that is.
     pub(crate) before: Trie,
-    /// Those that may go on with a whole key, as indices, rising.
+    /// The tokens that may go on with a whole key after the quote, as indices, rising.
     pub(crate) keys: Box<[u32]>,
 }
 
@@ -72,7 +72,7 @@ fn may_hold_key(bytes: &[u8]) -> bool {
 }
 
 impl ClosingTokens {
-    /// `bytes` are those of a token.
+    /// Sorts out closing tokens; `bytes` gives the bytes of a token.
     pub(crate) fn new<'a>(tokens: Vec<ClosingToken>, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
         let parts = |exit: u32| {
             let exit = tokens[exit as usize];
@@ -95,16 +95,16 @@ impl ClosingTokens {
     }
 }
 
-/// The texts of a subtree of a trie in a string or number that has just begun there.
+/// What the texts below a node of a trie do in a string or number that has just begun at the node.
 #[derive(Debug)]
 pub(crate) struct OpenedScalar {
-    /// Those that stay inside.
+    /// The texts that stay inside.
     pub(crate) inside: Box<[u32]>,
-    /// Those that end it where it may end.
+    /// The texts that end it where it may end.
     pub(crate) exits: Box<[ScalarEnd]>,
-    /// Of these, those that go on with nothing.
+    /// Of the texts that end it, those with nothing behind the end.
     pub(crate) closing: Box<[u32]>,
-    /// The others, by what they go on with.
+    /// Of the texts that end it, those that go on, by what they go on with.
     pub(crate) beyond: Trie,
 }
 
@@ -131,9 +131,9 @@ impl OpenedScalar {
 /// What the texts of a subtree of a trie do in a value that begins there, whatever is around it.
 #[derive(Debug)]
 pub(crate) struct FreeValueTexts {
-    /// Those that stay in the value or end with it.
+    /// The texts that stay in the value or end with it.
     pub(crate) inside: Box<[u32]>,
-    /// The others, by what they go on with after it.
+    /// The texts that go on after the value, by what they go on with.
     pub(crate) beyond: Trie,
 }
 
@@ -150,14 +150,16 @@ impl FreeValueTexts {
 pub(crate) struct Above {
     /// The tokens that may come, whatever is around it.
     pub(crate) tokens: Chosen,
-    /// The others, if some leave the place; a token is as many items as there are ways to leave it.
+    /// The tokens that leave the place, if there are any. A token that can leave in several ways is
+    /// several items.
     pub(crate) exits: Option<Leaving>,
 }
 
 /// Tokens that leave a place where its text may end.
 #[derive(Debug)]
 pub(crate) struct Leaving {
-    /// Nodes of the vocabulary's trie before which some do that are too many to be told apart.
+    /// Nodes of the vocabulary's trie before which a text leaves, where the tokens below are too
+    /// many to be listed.
     pub(crate) nodes: Box<[u32]>,
     /// The token of each item.
     pub(crate) tokens: Box<[u32]>,
@@ -171,12 +173,13 @@ pub(crate) struct Leaving {
 pub(crate) struct Under {
     /// Ranges of the trie's tokens.
     pub(crate) ranges: Box<[(u32, u32)]>,
-    /// Nodes before which it may have ended, by their bytes.
+    /// Nodes before which the text may have ended, by their bytes.
     pub(crate) exits: Box<[(u8, Box<[u32]>)]>,
 }
 
 impl Leaving {
-    /// Of tokens, each with where it leaves; `bytes` are those of a token.
+    /// Sorts out `ways`, each a token and how many of its bytes come before it leaves; `bytes`
+    /// gives the bytes of a token.
     pub(crate) fn new<'a>(
         mut ways: Vec<(u32, u16)>,
         nodes: Vec<u32>,
@@ -267,11 +270,11 @@ impl Groups {
     }
 }
 
-/// Which language, and what has been read of the next character.
+/// The fingerprint of a language, and the code of what has been read of the next character.
 pub(crate) type StringMaskKey = (u128, u64);
 
-/// Which language of plain text, what has been read of the next character, and the bytes that may
-/// come after the text.
+/// The fingerprint of a language of plain text, the code of what has been read of the next
+/// character, and the bytes that may come after the text.
 pub(crate) type AboveKey = (u128, u64, ByteSet);
 
 /// What is known about the strings of one vocabulary, shared by all grammars.

@@ -11,19 +11,19 @@ use crate::work;
 /// The tokens inside strings, as read from between two characters.
 #[derive(Debug)]
 pub(crate) struct Strings {
-    /// Those after which the string goes on, by their characters.
+    /// The tokens after which the string goes on, by their characters.
     pub(crate) tokens: Characters,
     /// A bit for each of them.
     pub(crate) inside: Arc<[u32]>,
-    /// Those of them that end inside a character, by the characters that they add and by what they
-    /// read of the last.
+    /// Of the tokens after which the string goes on, those that end inside a character, grouped by
+    /// the characters that they add and by what they read of the last one.
     pub(crate) unfinished: Groups,
-    /// All of them, by how many characters they add, one that a token only begins included; the
-    /// longest first.
+    /// All tokens after which the string goes on, grouped by how many characters they add, one that
+    /// is only begun included; the longest first.
     pub(crate) lengths: Groups,
     /// The characters that the tokens of each group add.
     pub(crate) characters: Box<[u16]>,
-    /// Those that hold the closing quote.
+    /// The tokens that hold the closing quote.
     pub(crate) exits: Arc<ClosingTokens>,
     /// Indices of closing tokens, by their characters before the quote.
     pub(crate) before: Characters,
@@ -40,7 +40,7 @@ pub(crate) struct Characters {
     roots: Box<[(u32, u32)]>,
     /// For each node, the characters that its subtree adds to it.
     below: Box<[CharBlocks]>,
-    /// What the texts belong to, in their order.
+    /// The items that the texts belong to, in the order of the texts.
     items: Box<[u32]>,
     /// What has been read of a last character.
     partials: Box<[Partial]>,
@@ -83,7 +83,8 @@ pub(crate) enum WalkVerdict<S> {
 }
 
 impl Characters {
-    /// Of texts: their characters and what has been read of one more.
+    /// The trie of texts, each given by its characters, by what has been read of one more, and by
+    /// the item that it belongs to.
     fn new(texts: Vec<(Vec<u32>, Partial, u32)>) -> Self {
         let mut partials: Vec<Partial> = Vec::new();
         let mut index = |partial: Partial| match partials.iter().position(|&p| p == partial) {
@@ -103,53 +104,8 @@ impl Characters {
             })
             .collect();
         texts.sort_unstable();
-        let mut nodes: Vec<CharacterNode> = Vec::with_capacity(texts.len() * 2);
-        let mut path: Vec<u32> = Vec::new();
-        let mut before: &[u32] = &[];
-        for (i, (text, _)) in texts.iter().enumerate() {
-            let shared = before.iter().zip(text).take_while(|(a, b)| a == b).count();
-            for node in path.drain(shared..) {
-                nodes[node as usize].skip = nodes.len() as u32;
-            }
-            for (depth, &what) in text.iter().enumerate().skip(shared) {
-                path.push(nodes.len() as u32);
-                nodes.push(CharacterNode {
-                    what,
-                    skip: 0,
-                    first: i as u32,
-                    depth: depth as u16 + 1,
-                    height: 0,
-                });
-            }
-            before = text;
-        }
-        for node in path {
-            nodes[node as usize].skip = nodes.len() as u32;
-        }
-        let mut below = vec![CharBlocks::default(); nodes.len()];
-        let mut parents: Vec<usize> = Vec::new();
-        let parent_of: Vec<Option<usize>> = (0..nodes.len())
-            .map(|i| {
-                parents.truncate(usize::from(nodes[i].depth) - 1);
-                parents.push(i);
-                parents.len().checked_sub(2).map(|above| parents[above])
-            })
-            .collect();
-        for i in (0..nodes.len()).rev() {
-            if let Some(parent) = parent_of[i] {
-                let own = match nodes[i].what.checked_sub(BEGUN) {
-                    None => CharBlocks::of(nodes[i].what),
-                    Some(partial) => {
-                        let ranges = partials[partial as usize].ranges();
-                        ranges.fold(CharBlocks::default(), |blocks, (lo, hi)| {
-                            blocks.or(CharBlocks::around(lo, hi))
-                        })
-                    }
-                };
-                below[parent] = below[parent].or(below[i]).or(own);
-                nodes[parent].height = nodes[parent].height.max(nodes[i].height + 1);
-            }
-        }
+        let mut nodes = character_nodes(&texts);
+        let below = find_below(&mut nodes, &partials);
         nodes.push(CharacterNode {
             what: 0,
             skip: nodes.len() as u32,
@@ -271,8 +227,65 @@ impl Characters {
     }
 }
 
+/// The nodes of a trie of sorted texts, in pre-order; their heights are 0.
+fn character_nodes(texts: &[(Vec<u32>, u32)]) -> Vec<CharacterNode> {
+    let mut nodes: Vec<CharacterNode> = Vec::with_capacity(texts.len() * 2);
+    let mut path: Vec<u32> = Vec::new();
+    let mut before: &[u32] = &[];
+    for (i, (text, _)) in texts.iter().enumerate() {
+        let shared = before.iter().zip(text).take_while(|(a, b)| a == b).count();
+        for node in path.drain(shared..) {
+            nodes[node as usize].skip = nodes.len() as u32;
+        }
+        for (depth, &what) in text.iter().enumerate().skip(shared) {
+            path.push(nodes.len() as u32);
+            nodes.push(CharacterNode {
+                what,
+                skip: 0,
+                first: i as u32,
+                depth: depth as u16 + 1,
+                height: 0,
+            });
+        }
+        before = text;
+    }
+    for node in path {
+        nodes[node as usize].skip = nodes.len() as u32;
+    }
+    nodes
+}
+
+/// What each node's subtree adds to it, character by character; sets the nodes' heights.
+fn find_below(nodes: &mut [CharacterNode], partials: &[Partial]) -> Vec<CharBlocks> {
+    let mut below = vec![CharBlocks::default(); nodes.len()];
+    let mut parents: Vec<usize> = Vec::new();
+    let parent_of: Vec<Option<usize>> = (0..nodes.len())
+        .map(|i| {
+            parents.truncate(usize::from(nodes[i].depth) - 1);
+            parents.push(i);
+            parents.len().checked_sub(2).map(|above| parents[above])
+        })
+        .collect();
+    for i in (0..nodes.len()).rev() {
+        if let Some(parent) = parent_of[i] {
+            let own = match nodes[i].what.checked_sub(BEGUN) {
+                None => CharBlocks::of(nodes[i].what),
+                Some(partial) => {
+                    let ranges = partials[partial as usize].ranges();
+                    ranges.fold(CharBlocks::default(), |blocks, (lo, hi)| {
+                        blocks.or(CharBlocks::around(lo, hi))
+                    })
+                }
+            };
+            below[parent] = below[parent].or(below[i]).or(own);
+            nodes[parent].height = nodes[parent].height.max(nodes[i].height + 1);
+        }
+    }
+    below
+}
+
 impl Strings {
-    /// Of the tokens of a vocabulary's trie.
+    /// Sorts out the tokens of a vocabulary's trie.
     pub(crate) fn new<'a>(
         trie: &Trie,
         words: usize,

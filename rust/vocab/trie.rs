@@ -31,9 +31,9 @@ pub(crate) struct Trie {
 /// The children of the nodes of a [`Trie`]; the roots are those of the node that marks the end.
 #[derive(Debug)]
 struct Children {
-    /// Where those of each node begin.
+    /// Where the children of each node begin in `bytes` and `nodes`.
     starts: Box<[u32]>,
-    /// Their bytes, rising.
+    /// The bytes of the children, rising for each node.
     bytes: Box<[u8]>,
     nodes: Box<[u32]>,
 }
@@ -116,7 +116,7 @@ impl Trie {
         }
     }
 
-    /// The same trie of other ids.
+    /// The trie with each id replaced by `f` of it.
     pub(crate) fn map(mut self, f: impl Fn(u32) -> u32) -> Self {
         self.tokens.iter_mut().for_each(|token| *token = f(*token));
         self
@@ -171,7 +171,9 @@ impl Trie {
         }
     }
 
-    /// As [`Trie::walk`], in any order, where few bytes lead on: `next` says which ones may.
+    /// Walks the trie with a state that each byte changes, where few bytes lead on: `next` gives
+    /// those that may. `step` and `found` are as for [`Trie::walk`], but nodes are met in any
+    /// order.
     pub(crate) fn seek<S: Copy>(
         &self,
         start: S,
@@ -183,7 +185,8 @@ impl Trie {
         self.seek_below(self.root(), start, first, next, step, found);
     }
 
-    /// As [`Trie::seek`], below node `i`, with the state after it, where some bytes come first.
+    /// Walks the subtree of node `i` as [`Trie::seek`] does all of the trie: `start` is the state
+    /// after the node, and `first` are the bytes with which it may go on.
     pub(crate) fn seek_below<S: Copy>(
         &self,
         i: u32,
@@ -265,13 +268,13 @@ impl Trie {
         )
     }
 
-    /// Where those of its whole subtree stand.
+    /// Where the tokens of the whole subtree of node `i` stand among all of [`Trie::all`].
     pub(crate) fn range_below(&self, i: u32) -> (u32, u32) {
         let node = self.nodes[i as usize];
         (node.first, self.nodes[node.skip as usize].first)
     }
 
-    /// The tokens of a range.
+    /// The tokens of a range of [`Trie::all`].
     pub(crate) fn tokens_in(&self, range: (u32, u32)) -> &[u32] {
         &self.tokens[range.0 as usize..range.1 as usize]
     }
