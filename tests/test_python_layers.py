@@ -55,6 +55,11 @@ LAYERS = (
     # what stands on all of them
     {"agent"},
     {"demo"},
+    # the command line
+    {"cli.errors", "cli.arguments", "cli.inputs"},
+    {"cli.commands"},
+    {"cli.commands.*"},
+    {"cli.program"},
     {"cli"},
     {"__main__"},
 )
