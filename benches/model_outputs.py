@@ -264,7 +264,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             is_unnamed = verdict.verdict in (REFUSED, DIFFERENT)
             unnamed += is_unnamed
             if is_unnamed or (given.list and verdict.verdict == ON_PURPOSE):
-                print(f"\n{verdict.verdict}: {verdict.name} ({verdict.place}, {verdict.form})")
+                places = ", ".join(dict.fromkeys((verdict.name, verdict.place)))
+                print(f"\n{verdict.verdict} ({verdict.form}): {places}")
                 print("\n".join(f"  {line}" for line in (verdict.reason, *verdict.details) if line))
     return 1 if unnamed else 0
 
