@@ -35,10 +35,13 @@ LAYERS = (
     {"chat.format", "chat.formats"},
     {"chat.formats.*"},
     {"chat.catalog"},
-    {"chat"},
+    # their templates
     {"chat.templates", "chat.templates.environment", "chat.templates.gguf"},
-    {"chat.templates.sources"},
-    {"chat.templates.template"},
+    {"chat.templates.sources", "chat.templates.markers"},
+    {"chat.templates.template", "chat.templates.encoders"},
+    {"chat.templates.tokens"},
+    {"chat.tokens"},
+    {"chat"},
     # core
     {"core"},
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
