@@ -56,6 +56,7 @@ class _TurnTree:
     def __init__(self, spec: FormatSpec, opened: str) -> None:
         self.spec = spec
         self.thinking, self.plain = spec.left_of_opening(opened)
+        self.plain_calls = spec.left_of_opening(opened, calls_follow=True)[1]
         self.trees = Trees(spec.tokens)
         self.text = self.trees.text
 
@@ -74,8 +75,8 @@ class _TurnTree:
             called["all"].append(self.end_of_calls())
         # What follows reasoning, and what follows where there is none.
         ways: list[Tree] = []
-        if self.plain is not None:
-            ways.append(self.answer(called, tool_choice, self.plain, self.plain))
+        if self.plain is not None and self.plain_calls is not None:
+            ways.append(self.answer(called, tool_choice, self.plain, self.plain_calls))
         if self.thinking is not None and (thinks or self.plain is None):
             after = [spec.after_reasoning(calls_follow) for calls_follow in (False, True)]
             answer = self.answer(called, tool_choice, *after)

@@ -74,6 +74,11 @@ class Notation(ABC):
         return "spaced"
 
     @property
+    def opening(self) -> str:
+        """Text with which the first argument begins; empty if that is its name."""
+        return ""
+
+    @property
     def closing(self) -> str:
         """Text after an argument, whose tags no JSON of the format spells."""
         return ""

@@ -27,6 +27,10 @@ class JsonArguments(Notation):
     sort_keys: bool = False
 
     @property
+    def opening(self) -> str:
+        return "{"
+
+    @property
     def whitespace(self) -> str:
         spacing = {(", ", ": "): "spaced", (",", ":"): "compact"}
         return spacing.get(self.separators, "flexible")

@@ -33,6 +33,10 @@ class ListedArguments(Notation):
         check_template(self.argument)
 
     @property
+    def opening(self) -> str:
+        return self.argument.partition("{key}")[0].strip()
+
+    @property
     def closing(self) -> str:
         return self.argument.partition("{value}")[2]
 
