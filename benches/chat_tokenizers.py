@@ -234,6 +234,96 @@ TOKENIZERS: dict[str, Callable[[], Any]] = {
 }
 
 
+class _Texts:
+    """Texts, words and values, drawn at random, with marks in them."""
+
+    def __init__(self, seed: int, marks: Sequence[str]) -> None:
+        self.rng = random.Random(seed)
+        self.marks = marks
+
+    def text(self, most: int = 12) -> str:
+        words = [self.rng.choice(WORDS) for _ in range(self.rng.randint(0, most))]
+        for _ in range(self.rng.randint(0, 2) if self.marks else 0):
+            mark = self.rng.choice(self.marks)
+            cut = int(self.rng.random() * len(mark))
+            where = self.rng.randint(0, len(words))
+            piece = self.rng.choice((mark, mark + mark, "x" + mark + "y", mark[cut:], mark[:cut]))
+            words.insert(where, piece)
+        return self.rng.choice((" ", " ", "\n", "")).join(words)
+
+    def word(self) -> str:
+        return self.rng.choice(("get_weather", "search", "a-b", "x.y", "naïve")) + (
+            self.rng.choice(self.marks) if self.marks and self.rng.random() < 0.2 else ""
+        )
+
+    def value(self, depth: int = 2) -> Any:
+        kind = self.rng.randrange(7 if depth else 5)
+        if kind < 2:
+            return self.text(4)
+        if kind == 5:
+            return [self.value(depth - 1) for _ in range(self.rng.randint(0, 3))]
+        if kind == 6:
+            return {self.word(): self.value(depth - 1) for _ in range(self.rng.randint(0, 3))}
+        return self.rng.choice((0, -7, 2.5, 1e30, True, False, None))
+
+
+def _tools(draw: _Texts, names: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": name,
+                "description": draw.text() or "What it does.",
+                "parameters": {
+                    "type": "object",
+                    "properties": {
+                        key: {
+                            "type": "string",
+                            "description": draw.text(),
+                            "enum": [draw.text(3), "b"],
+                        }
+                        for key in ("city", draw.word())
+                    },
+                    "required": ["city"],
+                },
+            },
+        }
+        for name in names
+    ]
+
+
+def _calls(draw: _Texts, names: Sequence[str], turn: int) -> list[dict[str, Any]]:
+    """A turn that calls tools, and the results."""
+    made = [
+        {
+            "type": "function",
+            "id": f"call{turn}{index}abc",
+            "function": {
+                "name": name,
+                "arguments": {"city": draw.text(3), draw.word(): draw.value()},
+            },
+        }
+        for index, name in enumerate(draw.rng.choices(names, k=draw.rng.randint(1, 2)))
+    ]
+    turn_of_calls: dict[str, Any] = {
+        "role": "assistant",
+        "content": draw.text(3),
+        "tool_calls": made,
+    }
+    if draw.rng.random() < 0.5:
+        turn_of_calls["reasoning_content"] = draw.text()
+    results = [
+        {
+            "role": "tool",
+            "name": call["function"]["name"],
+            "tool_call_id": call["id"],
+            "content": draw.text(),
+        }
+        for call in made
+    ]
+    return [turn_of_calls, *results]
+
+
 def conversation(
     seed: int, marks: Sequence[str], calls: bool = True
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:
@@ -244,79 +334,17 @@ def conversation(
         marks: Texts to put into texts; whole, or cut in two at the border of two texts.
         calls: Whether tools are called.
     """
-    rng = random.Random(seed)
-
-    def text(most: int = 12) -> str:
-        words = [rng.choice(WORDS) for _ in range(rng.randint(0, most))]
-        for _ in range(rng.randint(0, 2) if marks else 0):
-            mark = rng.choice(marks)
-            cut = int(rng.random() * len(mark))
-            where = rng.randint(0, len(words))
-            piece = rng.choice((mark, mark + mark, "x" + mark + "y", mark[cut:], mark[:cut]))
-            words.insert(where, piece)
-        return rng.choice((" ", " ", "\n", "")).join(words)
-
-    def word() -> str:
-        return rng.choice(("get_weather", "search", "a-b", "x.y", "naïve")) + (
-            rng.choice(marks) if marks and rng.random() < 0.2 else ""
-        )
-
-    def value(depth: int = 2) -> Any:
-        kind = rng.randrange(7 if depth else 5)
-        if kind < 2:
-            return text(4)
-        if kind == 5:
-            return [value(depth - 1) for _ in range(rng.randint(0, 3))]
-        if kind == 6:
-            return {word(): value(depth - 1) for _ in range(rng.randint(0, 3))}
-        return rng.choice((0, -7, 2.5, 1e30, True, False, None))
-
-    names = [word() for _ in range(rng.randint(1, 3))]
-    tools = [
-        {
-            "type": "function",
-            "function": {
-                "name": name,
-                "description": text() or "What it does.",
-                "parameters": {
-                    "type": "object",
-                    "properties": {
-                        key: {"type": "string", "description": text(), "enum": [text(3), "b"]}
-                        for key in ("city", word())
-                    },
-                    "required": ["city"],
-                },
-            },
-        }
-        for name in names
-    ]
+    draw = _Texts(seed, marks)
+    names = [draw.word() for _ in range(draw.rng.randint(1, 3))]
+    tools = _tools(draw, names)
     messages: list[dict[str, Any]] = []
-    if rng.random() < 0.5:
-        messages.append({"role": "system", "content": text()})
-    for turn in range(rng.randint(1, 3)):
-        messages.append({"role": "user", "content": text()})
-        if calls and rng.random() < 0.6:
-            made = [
-                {
-                    "type": "function",
-                    "id": f"call{turn}{index}abc",
-                    "function": {"name": name, "arguments": {"city": text(3), word(): value()}},
-                }
-                for index, name in enumerate(rng.choices(names, k=rng.randint(1, 2)))
-            ]
-            messages.append({"role": "assistant", "content": text(3), "tool_calls": made})
-            if rng.random() < 0.5:
-                messages[-1]["reasoning_content"] = text()
-            messages += [
-                {
-                    "role": "tool",
-                    "name": call["function"]["name"],
-                    "tool_call_id": call["id"],
-                    "content": text(),
-                }
-                for call in made
-            ]
-        messages.append({"role": "assistant", "content": text()})
-    if rng.random() < 0.5:
-        messages.append({"role": "user", "content": text()})
+    if draw.rng.random() < 0.5:
+        messages.append({"role": "system", "content": draw.text()})
+    for turn in range(draw.rng.randint(1, 3)):
+        messages.append({"role": "user", "content": draw.text()})
+        if calls and draw.rng.random() < 0.6:
+            messages += _calls(draw, names, turn)
+        messages.append({"role": "assistant", "content": draw.text()})
+    if draw.rng.random() < 0.5:
+        messages.append({"role": "user", "content": draw.text()})
     return messages, tools if calls else None
