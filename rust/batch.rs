@@ -12,6 +12,7 @@ use rustc_hash::FxHashSet;
 
 use crate::error::{Error, ErrorKind};
 use crate::matcher::{Matcher, NewMask};
+use crate::vocab::MaskWord;
 
 /// Work that takes less time than this is done before another thread has woken and is awaited.
 const WORTH_WAKING: Duration = Duration::from_micros(60);
@@ -30,7 +31,11 @@ const ROWS: usize = 4;
 /// # Errors
 ///
 /// If there are fewer rows than matchers, or a row is shorter than a matcher's vocabulary needs.
-pub fn fill_masks(matchers: &[&Matcher], bits: &mut [u32], row_words: usize) -> Result<(), Error> {
+pub fn fill_masks(
+    matchers: &[&Matcher],
+    bits: &mut [MaskWord],
+    row_words: usize,
+) -> Result<(), Error> {
     let rows = bits.len().checked_div(row_words).unwrap_or(0);
     if rows < matchers.len() {
         let message = format!(
@@ -127,7 +132,7 @@ struct Work<I> {
     busy: AtomicUsize,
 }
 
-impl<'a, I: Iterator<Item = (&'a mut [u32], &'a Matcher)>> Work<I> {
+impl<'a, I: Iterator<Item = (&'a mut [MaskWord], &'a Matcher)>> Work<I> {
     /// Fills rows until none is left that another thread has not taken.
     fn go_on(&self) {
         let mut later = Vec::new();
@@ -151,7 +156,7 @@ impl<'a, I: Iterator<Item = (&'a mut [u32], &'a Matcher)>> Work<I> {
         }
     }
 
-    fn fill(&self, row: &mut [u32], matcher: &Matcher) {
+    fn fill(&self, row: &mut [MaskWord], matcher: &Matcher) {
         if let Err(error) = fill_row(matcher, row) {
             self.fault.lock().get_or_insert(error);
         }
@@ -159,34 +164,34 @@ impl<'a, I: Iterator<Item = (&'a mut [u32], &'a Matcher)>> Work<I> {
 }
 
 /// Fills one row, which may be longer than needed.
-pub(crate) fn fill_row(matcher: &Matcher, row: &mut [u32]) -> Result<(), Error> {
+pub(crate) fn fill_row(matcher: &Matcher, row: &mut [MaskWord]) -> Result<(), Error> {
     let words = matcher.compiled().vocabulary().mask_words();
     if row.len() < words {
         return matcher.fill_mask(row);
     }
     let (needed, beyond) = row.split_at_mut(words);
-    beyond.fill(0);
+    beyond.fill(MaskWord::NONE);
     matcher.fill_mask(needed)
 }
 
 /// Fills one row, which may be longer than needed, with what the budget alone forbids.
 #[cfg_attr(not(feature = "python"), allow(dead_code))]
-pub(crate) fn fill_unaffordable(matcher: &Matcher, row: &mut [u32]) -> Result<bool, Error> {
+pub(crate) fn fill_unaffordable(matcher: &Matcher, row: &mut [MaskWord]) -> Result<bool, Error> {
     let words = matcher.compiled().vocabulary().mask_words();
     let (needed, beyond) = row.split_at_mut(words.min(row.len()));
-    beyond.fill(0);
+    beyond.fill(MaskWord::NONE);
     matcher.fill_unaffordable(needed)
 }
 
 /// Fills one row if its mask is known and costs no more than to copy it; else nothing has changed.
-pub(crate) fn copy_row(matcher: &Matcher, row: &mut [u32]) -> bool {
+pub(crate) fn copy_row(matcher: &Matcher, row: &mut [MaskWord]) -> bool {
     let words = matcher.compiled().vocabulary().mask_words();
     let Some((needed, beyond)) = row.split_at_mut_checked(words) else {
         return false;
     };
     let copied = matcher.copy_mask(needed);
     if copied {
-        beyond.fill(0);
+        beyond.fill(MaskWord::NONE);
     }
     copied
 }

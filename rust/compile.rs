@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 
 use crate::error::{Error, ErrorKind};
 use crate::grammar::program::Program;
-use crate::grammar::syntax::{Expr, Syntax, TokenName, TokenSet};
+use crate::grammar::syntax::{Expr, GrammarSchemaId, Syntax, TokenName, TokenSet};
 use crate::grammar::{read_gbnf, read_lark, read_tree};
 use crate::json::cost::NEVER;
 use crate::json::formula::Literals;
@@ -19,14 +19,13 @@ use crate::json::outline::Outline;
 use crate::json::rules::Rules;
 use crate::limits::Limits;
 use crate::machine::{Machine, Whitespace};
-use crate::mask::{
-    CompletionTree, Completions, Masks, Reach, Speller, TokenSets, has_bit, set_bits,
-};
+use crate::mask::{CompletionTree, Completions, Masks, Reach, Speller, TokenSets};
 use crate::regex;
 use crate::schema::model::Model;
 use crate::schema::{self, LoadOptions, load};
 use crate::spelling::JsonSpelling;
 use crate::vocab::Vocabulary;
+use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::work::{self, SchemaPlace};
 
 pub(crate) use relaxed::{NamedRule, Relaxation, Relaxed};
@@ -271,7 +270,7 @@ impl Grammar {
     }
 
     /// The token with this id, which is matched by its id alone.
-    pub fn token(id: u32) -> Self {
+    pub fn token(id: TokenId) -> Self {
         Grammar::of_token(TokenName::Ids(id, id))
     }
 
@@ -447,7 +446,7 @@ impl Grammar {
         match &self.0.around {
             GrammarForm::Text(syntax) => Cow::Borrowed(syntax),
             GrammarForm::Whitespace(schema) => {
-                let mut syntax = Syntax::of(Expr::Json(0));
+                let mut syntax = Syntax::of(Expr::Json(GrammarSchemaId(0)));
                 syntax.schemas.push(schema.clone());
                 Cow::Owned(syntax)
             }
@@ -511,17 +510,14 @@ impl Grammar {
         let tokens: TokenSets = sets.collect::<Result<_, _>>()?;
         vocabulary.strings(self.0.options.spelling);
         // Tags are read as text, too.
-        let is_missing = |(set, bits): (&TokenSet, &[u32])| {
+        let is_missing = |(set, bits): (&TokenSet, &[MaskWord])| {
             let is_tag = |name: &TokenName| matches!(name, TokenName::Tag(_));
-            !set.names.iter().any(is_tag) && bits.iter().all(|&word| word == 0)
+            !set.names.iter().any(is_tag) && bits.iter().all(|&word| word == MaskWord::NONE)
         };
         let regexes = &machine.obligations.rules.scanner.regexes;
         let mut unreachable = vocabulary.unreachable_bytes().iter();
         let spells_all = unreachable.all(|&byte| regexes.can_do_without(byte))
-            && !named
-                .iter()
-                .zip(tokens.iter().map(|bits| &**bits))
-                .any(is_missing);
+            && !named.iter().zip(tokens.iter()).any(is_missing);
         let engine = Arc::new(Engine::new(machine, &tokens, spells_all));
         let compiled = CompiledGrammar(Arc::new(Compiled {
             grammar: self.0.clone(),
@@ -584,23 +580,23 @@ impl fmt::Display for Grammar {
 }
 
 /// The tokens of a set: a bit for each.
-fn resolve_tokens(set: &TokenSet, vocabulary: &Vocabulary) -> Result<Box<[u32]>, Error> {
-    let mut named = vec![0; vocabulary.mask_words()];
+fn resolve_tokens(set: &TokenSet, vocabulary: &Vocabulary) -> Result<Box<[MaskWord]>, Error> {
+    let mut named = vec![MaskWord::NONE; vocabulary.mask_words()];
     for name in &set.names {
         match name {
             &TokenName::Ids(first, last) => {
-                if last as usize >= vocabulary.size() {
+                if last.index() >= vocabulary.size() {
                     let message = format!(
                         "the grammar names token {last}, which is outside the vocabulary of {} tokens",
                         vocabulary.size()
                     );
                     return Err(Error::new(ErrorKind::Vocabulary, message));
                 }
-                (first..=last).for_each(|id| set_bits(&mut named, &[id]));
+                (first.0..=last.0).for_each(|id| set_bits(&mut named, &[TokenId(id)]));
             }
             TokenName::Tag(name) => {
                 let special = vocabulary.special_token_ids().iter();
-                let is_named = |id: &&u32| vocabulary.token(**id) == Some(name.as_bytes());
+                let is_named = |id: &&TokenId| vocabulary.token(**id) == Some(name.as_bytes());
                 special
                     .filter(is_named)
                     .for_each(|&id| set_bits(&mut named, &[id]));
@@ -616,12 +612,12 @@ fn resolve_tokens(set: &TokenSet, vocabulary: &Vocabulary) -> Result<Box<[u32]>,
         }
     }
     if set.negated {
-        let others = (0..vocabulary.size() as u32).filter(|&id| {
+        let others = vocabulary.ids().filter(|&id| {
             let is_stop = vocabulary.stop_token_ids().binary_search(&id).is_ok();
             let is_empty = vocabulary.token(id).is_none_or(<[u8]>::is_empty);
             !is_stop && !is_empty && !has_bit(&named, id)
         });
-        let mut bits = vec![0; vocabulary.mask_words()];
+        let mut bits = vec![MaskWord::NONE; vocabulary.mask_words()];
         others.for_each(|id| set_bits(&mut bits, &[id]));
         named = bits;
     }
@@ -690,7 +686,8 @@ impl GrammarInner {
                     return Err(unsatisfied());
                 }
                 let rules = &obligations.rules;
-                let strings = |schema: u32| rules.string_language(roots[schema as usize]);
+                let strings =
+                    |schema: GrammarSchemaId| rules.string_language(roots[schema.index()]);
                 let program = Program::new(syntax, &rules.scanner, &costs, &strings, limits)?;
                 Machine::of_program(obligations, program, &roots, whitespace, literals)
             }
@@ -845,7 +842,7 @@ mod tests {
     fn texts_that_make_many_states_do_not_keep_them() {
         let mut tokens: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
         tokens.push(Vec::new());
-        let vocabulary = Arc::new(Vocabulary::new(&tokens, &[256], &[]).unwrap());
+        let vocabulary = Arc::new(Vocabulary::new(&tokens, &[TokenId(256)], &[]).unwrap());
         let mut options = Options::default();
         options.limits.machine_bytes = 1 << 20;
         let grammar = Grammar::from_json_schema(r#"{"type": "object"}"#, options).unwrap();

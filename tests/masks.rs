@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use schemask::{Grammar, JsonSpelling, Matcher, Options, PropertyOrder, Vocabulary, Whitespace};
+use schemask::{
+    Grammar, JsonSpelling, MaskWord, Matcher, Options, PropertyOrder, TokenId, Vocabulary,
+    Whitespace,
+};
 use serde_json::{Value, json};
 
 /// Tokens that cross all kinds of borders, and all bytes.
@@ -75,7 +78,7 @@ fn vocabulary() -> Arc<Vocabulary> {
         "\":\"\",\"a\":",
     ];
     tokens.extend(longer.iter().map(|token| token.as_bytes().to_vec()));
-    Arc::new(Vocabulary::new(&tokens, &[0], &[1]).unwrap())
+    Arc::new(Vocabulary::new(&tokens, &[TokenId(0)], &[TokenId(1)]).unwrap())
 }
 
 const KEYS: [&str; 4] = ["a", "ab", "b", "\u{e9}"];
@@ -241,18 +244,18 @@ fn options() -> impl Strategy<Value = Options> {
     })
 }
 
-fn mask(matcher: &Matcher) -> Vec<u32> {
-    let size = matcher.compiled().vocabulary().size();
-    let mut bits = vec![u32::MAX; matcher.compiled().vocabulary().mask_words()];
+fn mask(matcher: &Matcher) -> Vec<TokenId> {
+    let vocabulary = matcher.compiled().vocabulary();
+    let mut bits = vec![MaskWord::ALL; vocabulary.mask_words()];
     matcher.fill_mask(&mut bits).unwrap();
-    let allowed =
-        (0..size as u32).filter(|&token| bits[token as usize / 32] >> (token % 32) & 1 == 1);
-    allowed.collect()
+    let holds = |&TokenId(id): &TokenId| bits[id as usize / 32].0 >> (id % 32) & 1 == 1;
+    vocabulary.ids().filter(holds).collect()
 }
 
-fn tried(matcher: &Matcher) -> Vec<u32> {
-    let size = matcher.compiled().vocabulary().size() as u32;
-    (0..size)
+fn tried(matcher: &Matcher) -> Vec<TokenId> {
+    let vocabulary = matcher.compiled().vocabulary();
+    vocabulary
+        .ids()
         .filter(|&token| matcher.clone().accept(token).unwrap())
         .collect()
 }
@@ -357,7 +360,7 @@ proptest! {
             let allowed = mask(&matcher);
             prop_assert_eq!(&allowed, &tried(&matcher), "{} {}", schema, text);
             // What could repeat a value, rather than whitespace.
-            let telling: Vec<u32> = allowed.iter().copied().filter(|&token| token > 34).collect();
+            let telling: Vec<TokenId> = allowed.iter().copied().filter(|token| token.0 > 34).collect();
             let token = *choice.get(if telling.is_empty() { &allowed } else { &telling });
             prop_assert!(matcher.accept(token).unwrap());
             if matcher.is_terminated() {
@@ -420,7 +423,7 @@ proptest! {
         let mut by_token = compiled.matcher(None).unwrap();
         let mut by_byte = compiled.matcher(None).unwrap();
         for choice in choices {
-            let allowed: Vec<u32> = mask(&by_token).into_iter().filter(|&t| t != 0).collect();
+            let allowed: Vec<TokenId> = mask(&by_token).into_iter().filter(|token| token.0 != 0).collect();
             if allowed.is_empty() {
                 break;
             }
@@ -428,7 +431,7 @@ proptest! {
             prop_assert!(by_token.accept(token).unwrap());
             let bytes = by_token.compiled().vocabulary().token(token).unwrap().to_vec();
             for byte in bytes {
-                prop_assert!(by_byte.accept(u32::from(byte) + 2).unwrap());
+                prop_assert!(by_byte.accept(TokenId(u32::from(byte) + 2)).unwrap());
             }
             prop_assert_eq!(mask(&by_token), mask(&by_byte));
             prop_assert_eq!(by_token.completion().unwrap(), by_byte.completion().unwrap());

@@ -9,10 +9,11 @@ use crate::compile::{
 use crate::error::Error;
 use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, parts};
 use crate::machine::{Config, Machine, Whitespace};
-use crate::mask::{TokenSets, has_bit};
+use crate::mask::TokenSets;
 use crate::schema::{Constraint, constraints, load_relaxed};
 use crate::spelling::JsonSpelling;
 use crate::vocab::Vocabulary;
+use crate::vocab::token::{TokenId, has_bit};
 use crate::work;
 
 /// What is left out of a grammar.
@@ -48,12 +49,12 @@ pub(crate) struct NamedRule {
 
 impl Relaxed {
     /// Where a token leads that is read by its id.
-    pub(crate) fn read_named(&self, config: Config, token: u32) -> Vec<Config> {
+    pub(crate) fn read_named(&self, config: Config, token: TokenId) -> Vec<Config> {
         if self.tokens.is_empty() {
             return Vec::new();
         }
         let moves = self.machine.token_moves(config).into_iter();
-        let held = moves.filter(|&(set, _)| has_bit(&self.tokens[set as usize], token));
+        let held = moves.filter(|&(set, _)| has_bit(self.tokens.get(set), token));
         held.map(|(_, next)| next).collect()
     }
 }

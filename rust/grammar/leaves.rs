@@ -1,17 +1,17 @@
 //! The expressions of a grammar that are languages by themselves.
 
 use crate::error::{Error, ErrorKind};
-use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax};
+use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, GrammarSchemaId, Syntax};
 use crate::regex::lower;
 use crate::regex::node::{NodeId, UNBOUNDED};
 use crate::regex::regexes::Regexes;
 
 /// The languages of all expressions that are not made of others, or only of such, but for texts.
-/// `strings` says what strings the schema with some index allows.
+/// `strings` says what strings a schema allows.
 pub(super) fn leaf_languages(
     syntax: &Syntax,
     nodes: &Regexes,
-    strings: &dyn Fn(u32) -> NodeId,
+    strings: &dyn Fn(GrammarSchemaId) -> NodeId,
 ) -> Result<Vec<Option<NodeId>>, Error> {
     let reader = LeafReader {
         syntax,
@@ -30,7 +30,7 @@ pub(super) fn leaf_languages(
 struct LeafReader<'a> {
     syntax: &'a Syntax,
     nodes: &'a Regexes,
-    strings: &'a dyn Fn(u32) -> NodeId,
+    strings: &'a dyn Fn(GrammarSchemaId) -> NodeId,
 }
 
 impl LeafReader<'_> {

@@ -1,6 +1,7 @@
 //! Completions of the text of grammars: how a rule ends soonest.
 
 use crate::grammar::program::Symbol;
+use crate::grammar::syntax::GrammarSchemaId;
 use crate::json::cost::{NEVER, add};
 use crate::machine::completer::Completer;
 use crate::machine::completion::widen;
@@ -67,11 +68,11 @@ impl Completer<'_> {
         match *self.machine.program().symbol(symbol) {
             Symbol::Rule { start, .. } => self.text_cost(start, Partial::Nothing),
             Symbol::Json(schema) => self.json_cost(schema),
-            Symbol::Token(set) => self.machine.program().tokens[set as usize].cost(),
+            Symbol::Token(set) => self.machine.program().token_set(set).cost(),
         }
     }
 
-    fn json_cost(&self, schema: u32) -> u64 {
+    fn json_cost(&self, schema: GrammarSchemaId) -> u64 {
         let (_, schemas) = self
             .machine
             .program
@@ -80,7 +81,7 @@ impl Completer<'_> {
         let requirement = self
             .machine
             .obligations
-            .obligation_of(schemas[schema as usize])
+            .obligation_of(schemas[schema.index()])
             .requirement;
         self.machine.obligations.rules.cost(requirement)
     }

@@ -298,7 +298,7 @@ impl Machine {
                 }
                 Symbol::Token(set) => {
                     let mut tokens = "the token ".to_owned();
-                    show_tokens(&self.program().tokens[set as usize], &mut tokens);
+                    show_tokens(self.program().token_set(set), &mut tokens);
                     to.add(tokens);
                 }
             }

@@ -1,5 +1,6 @@
 //! Completions, written move by move: the bytes or the token with which the text ends soonest.
 
+use crate::grammar::program::TokenSetId;
 use crate::json::array::state::ArrayId;
 use crate::json::cost::add;
 use crate::json::formula::Kind;
@@ -18,7 +19,7 @@ use crate::spelling::{Partial, spell_json};
 pub(crate) enum NextMove {
     Bytes(Vec<u8>),
     /// A token of a set, which is read by its id, and what it leads to.
-    Token(u32, Config),
+    Token(TokenSetId, Config),
     /// The same text, seen as another configuration.
     Goto(Config),
     End,
@@ -34,7 +35,7 @@ impl Completer<'_> {
         &self,
         mut config: Config,
         cap: usize,
-        spell: impl Fn(u32) -> &'a [u8],
+        spell: impl Fn(TokenSetId) -> &'a [u8],
     ) -> Option<Vec<u8>> {
         let most = (cap as u64).saturating_add(SLACK);
         let mut bound = self.max_completion_bytes(config);

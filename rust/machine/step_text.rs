@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 
 use crate::byte_set::ByteSet;
 use crate::grammar::character_bytes;
-use crate::grammar::program::Symbol;
+use crate::grammar::program::{Symbol, TokenSetId};
+use crate::grammar::syntax::GrammarSchemaId;
 use crate::json::texts::TextId;
 use crate::machine::config::{Config, FollowId, Frame, SetId, StackId, State};
 use crate::machine::stack::Top;
@@ -153,11 +154,16 @@ impl Machine {
     }
 
     /// The configuration in which a JSON value is to begin.
-    pub(super) fn enter_json(&self, schema: u32, rest: ScanId, stack: StackId) -> Config {
+    pub(super) fn enter_json(
+        &self,
+        schema: GrammarSchemaId,
+        rest: ScanId,
+        stack: StackId,
+    ) -> Config {
         let (_, schemas) = self.program.as_ref().expect("only a grammar has text");
         Config {
             state: State::Value {
-                obligation: schemas[schema as usize],
+                obligation: schemas[schema.index()],
                 spacing: WhitespaceRun::NONE,
             },
             stack: self.push(Frame::Text(rest), stack),
@@ -165,7 +171,13 @@ impl Machine {
         }
     }
 
-    fn begin_json(&self, schema: u32, rest: ScanId, stack: StackId, byte: u8) -> Option<Config> {
+    fn begin_json(
+        &self,
+        schema: GrammarSchemaId,
+        rest: ScanId,
+        stack: StackId,
+        byte: u8,
+    ) -> Option<Config> {
         if !self.literals.first_bytes().contains(byte) {
             return None;
         }
@@ -215,7 +227,7 @@ impl Machine {
     }
 
     /// The tokens that a configuration reads by id, and where they lead.
-    pub(crate) fn token_moves(&self, config: Config) -> Vec<(u32, Config)> {
+    pub(crate) fn token_moves(&self, config: Config) -> Vec<(TokenSetId, Config)> {
         let scanner = &self.obligations.rules.scanner;
         let mut moves = Vec::new();
         let mut visit = |scan: ScanId, stack| {

@@ -368,7 +368,7 @@ impl<'a> Writer<'a> {
                 format!("({body}){{{min},{max}}}")
             }
             Expr::Rule(rule) => format!("rule-{}", rule.0),
-            Expr::Json(schema) => self.name(GbnfRule::Value(schemas[schema as usize]))?,
+            Expr::Json(schema) => self.name(GbnfRule::Value(schemas[schema.index()]))?,
             Expr::Token(ref set) => {
                 let mut shown = String::new();
                 show_tokens(set, &mut shown);

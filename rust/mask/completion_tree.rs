@@ -12,8 +12,9 @@ use rustc_hash::FxHashMap;
 use crate::json::texts::TextId;
 use crate::limits::Limits;
 use crate::machine::{Config, Machine, NextMove, SLACK};
-use crate::mask::bits::{TokenSets, bits_of};
+use crate::mask::token_sets::TokenSets;
 use crate::vocab::Vocabulary;
+use crate::vocab::token::TokenId;
 
 /// The endings on one vocabulary that were asked for.
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ struct Tree {
 #[derive(Debug)]
 struct TreeNode {
     /// The token that is read by its id, if the move is one; then there are no bytes.
-    token: Option<u32>,
+    token: Option<TokenId>,
     bytes: Box<[u8]>,
     /// The fewest tokens from each of the bytes to the end of the text; [`NO_WAY`] if the
     /// vocabulary has none.
@@ -82,7 +83,7 @@ impl<'a> Completions<'a> {
     }
 
     /// The tokens that [`Completions::fewest`] counts.
-    pub(crate) fn tokens(self, config: Config) -> Option<Vec<u32>> {
+    pub(crate) fn tokens(self, config: Config) -> Option<Vec<TokenId>> {
         let (tree, start) = self.start(config);
         let mut at = start?;
         let mut bytes = Vec::with_capacity(tree.length(at));
@@ -121,7 +122,7 @@ impl<'a> Completions<'a> {
 struct TreeStep {
     from: Config,
     bytes: Vec<u8>,
-    token: Option<u32>,
+    token: Option<TokenId>,
     /// The unknown key that it writes in an object of which another one is forgotten.
     key: Option<TextId>,
 }
@@ -155,8 +156,7 @@ impl Tree {
                 }
                 NextMove::Unknown => break None,
                 NextMove::Token(set, next) => {
-                    let sets = &ends.tree.1;
-                    token = sets.get(set as usize).and_then(|set| bits_of(set).next());
+                    token = ends.tree.1.first(set);
                     if token.is_none() {
                         break None;
                     }

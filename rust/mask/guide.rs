@@ -5,6 +5,7 @@ use crate::machine::{Config, Machine};
 use crate::mask::alike::{Lead, key_text, shared};
 use crate::mask::completion_tree::{CompletionKeys, Completions};
 use crate::vocab::Vocabulary;
+use crate::vocab::token::TokenId;
 
 /// Who wants to know where tokens lead.
 pub(crate) trait Visitor {
@@ -15,7 +16,7 @@ pub(crate) trait Visitor {
     fn wants(&mut self, at: Config) -> bool;
 
     /// Takes the tokens that lead to the place that was met last.
-    fn take(&mut self, tokens: &[u32]);
+    fn take(&mut self, tokens: &[TokenId]);
 }
 
 /// Leads a visitor to the places of tokens: those of [`Completions::place`] or, where only bounds are
@@ -114,7 +115,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     }
 
     /// Where a token leads, step by step.
-    pub(super) fn after(&mut self, start: Config, token: u32) -> Option<Config> {
+    pub(super) fn after(&mut self, start: Config, token: TokenId) -> Option<Config> {
         let start = self.forget(start);
         self.follow(start, self.vocabulary.token(token).unwrap_or_default())
     }
@@ -136,7 +137,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     }
 
     /// Meets where some tokens lead, step by step.
-    pub(super) fn meet(&mut self, at: Config, tokens: impl FnOnce() -> Vec<u32>) {
+    pub(super) fn meet(&mut self, at: Config, tokens: impl FnOnce() -> Vec<TokenId>) {
         if self.forgets && self.passes_by_bytes(at) {
             return;
         }
@@ -158,7 +159,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     }
 
     /// Meets the place of some tokens.
-    pub(super) fn meet_place(&mut self, place: Config, tokens: impl FnOnce() -> Vec<u32>) {
+    pub(super) fn meet_place(&mut self, place: Config, tokens: impl FnOnce() -> Vec<TokenId>) {
         if self.visitor.wants(place) {
             self.visitor.take(&tokens());
         }

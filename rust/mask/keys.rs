@@ -7,22 +7,22 @@ use crate::json::object::keys::{Key, KnownKey, Prefix};
 use crate::json::object::state::ObjectId;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::bits::{has_bit, set_bits};
 use crate::mask::string_mask::ScanKey;
 use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
 use crate::mask::walk::{Walk, tokens_of};
 use crate::spelling::{JsonSpelling, Partial, needs_escape};
-use crate::vocab::Trie;
+use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
+use crate::vocab::trie::{Trie, TrieNodeId};
 
 /// Where the text of a key leads in a trie.
 enum KeyReached {
     /// To a node inside the key.
-    Inside(u32),
+    Inside(TrieNodeId),
     /// To a backslash after a part of it.
-    Escape(u32, Prefix),
+    Escape(TrieNodeId, Prefix),
     /// To its closing quote.
-    Closed(u32, KnownKey),
+    Closed(TrieNodeId, KnownKey),
 }
 
 /// The state between two characters of a key that an object knows, outside of records.
@@ -39,20 +39,20 @@ pub(super) fn key_place(config: Config) -> Option<(ObjectId, Prefix)> {
 
 impl Walk<'_> {
     /// Adds the texts below a node that go on with a key that an object knows, and with no others.
-    pub(super) fn closed_key(
+    pub(super) fn closed_key<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         config: Config,
         (object, prefix): (ObjectId, Prefix),
-        out: &mut Vec<u32>,
+        out: &mut Vec<T::Item>,
     ) {
         let (machine, trie) = (self.machine, of.trie());
         let allowed_keys = machine.obligations.allowed_keys(object);
         let may = |known: KnownKey| known.key().is_some_and(|key| allowed_keys.allows(key));
-        let mut left: Vec<(u32, Config)> = Vec::new();
+        let mut left: Vec<(TrieNodeId, Config)> = Vec::new();
         self.look_up(trie, node, (object, prefix), may, |reached| match reached {
-            KeyReached::Inside(node) => out.extend_from_slice(trie.tokens_at(node)),
+            KeyReached::Inside(node) => out.extend_from_slice(trie.items_at(node)),
             KeyReached::Escape(node, prefix) => {
                 left.extend(
                     machine
@@ -66,7 +66,7 @@ impl Walk<'_> {
             }
         });
         for (node, at) in left {
-            out.extend_from_slice(trie.tokens_at(node));
+            out.extend_from_slice(trie.items_at(node));
             self.walk_below(of, node, at, machine.next_bytes(at), out);
         }
     }
@@ -88,7 +88,7 @@ impl Walk<'_> {
         match key_place(config) {
             Some(place) if !reads_key => {
                 let allowed_keys = machine.obligations.allowed_keys(object);
-                let mut left: Vec<(u32, Config)> = Vec::new();
+                let mut left: Vec<(TrieNodeId, Config)> = Vec::new();
                 self.look_up(
                     trie,
                     trie.root(),
@@ -102,7 +102,7 @@ impl Walk<'_> {
                             }
                         }
                         KeyReached::Closed(node, known) => {
-                            closed.tokens.extend_from_slice(trie.tokens_below(node));
+                            closed.tokens.extend_from_slice(trie.items_below(node));
                             if let Some(key) = known.key().filter(|&key| allowed_keys.allows(key)) {
                                 left.push((node, machine.after_key_config(config, object, key)));
                             }
@@ -110,7 +110,7 @@ impl Walk<'_> {
                     },
                 );
                 for (node, at) in left {
-                    closed.allowed.extend_from_slice(trie.tokens_at(node));
+                    closed.allowed.extend_from_slice(trie.items_at(node));
                     let first = machine.next_bytes(at);
                     self.walk_below(self.vocabulary, node, at, first, &mut closed.allowed);
                 }
@@ -118,7 +118,7 @@ impl Walk<'_> {
             _ => self.close_known(trie.root(), config, object, reads_key, &mut closed),
         }
         if !closed.tokens.is_empty() {
-            let mut bits = vec![0; self.vocabulary.mask_words()];
+            let mut bits = vec![MaskWord::NONE; self.vocabulary.mask_words()];
             set_bits(&mut bits, &closed.tokens);
             tokens.retain(|&token| !has_bit(&bits, token));
         }
@@ -129,7 +129,7 @@ impl Walk<'_> {
     /// Finds the tokens below a node that close a key while the object knows it.
     fn close_known(
         &self,
-        node: u32,
+        node: TrieNodeId,
         start: Config,
         object: ObjectId,
         reads_key: bool,
@@ -171,7 +171,7 @@ impl Walk<'_> {
                         if !reads_key && table.whole(prefix).is_none() {
                             return None;
                         }
-                        tokens.extend(trie.tokens_below(node));
+                        tokens.extend(trie.items_below(node));
                     }
                 }
                 machine.step(at, byte)
@@ -186,10 +186,10 @@ impl Walk<'_> {
 
     /// Looks up the keys of an object that go on from a prefix, those that are wanted, in the
     /// subtree of a node.
-    fn look_up(
+    fn look_up<I: Copy>(
         &self,
-        trie: &Trie,
-        node: u32,
+        trie: &Trie<I>,
+        node: TrieNodeId,
         (object, prefix): (ObjectId, Prefix),
         wanted: impl Fn(KnownKey) -> bool,
         mut reached: impl FnMut(KeyReached),
@@ -204,7 +204,7 @@ impl Walk<'_> {
         };
         // Where only what must be escaped is, few keys are.
         let is_plain = self.spelling() == JsonSpelling::Plain;
-        let mut escapes: Vec<u32> = Vec::new();
+        let mut escapes: Vec<TrieNodeId> = Vec::new();
         if let Some(escape) = trie.child(node, b'\\').filter(|_| !is_plain) {
             reached(KeyReached::Escape(escape, prefix));
         }
@@ -254,9 +254,9 @@ impl Walk<'_> {
 
 /// Tokens that close a key while the object knows it.
 struct Closed {
-    tokens: Vec<u32>,
+    tokens: Vec<TokenId>,
     /// Those that may come.
-    allowed: Vec<u32>,
+    allowed: Vec<TokenId>,
 }
 
 fn in_key(config: Config, prefix: Prefix) -> Config {

@@ -3,7 +3,6 @@
 use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
-use crate::mask::bits::has_bit;
 use crate::mask::guide::{Guide, Visitor};
 use crate::mask::string_mask::Unlimited;
 use crate::mask::tokens::{Mask, Tokens};
@@ -11,6 +10,7 @@ use crate::mask::walk::{Ended, Walk};
 use crate::regex::scan::Scan;
 use crate::spelling::Partial;
 use crate::vocab::string_mask::StringMask;
+use crate::vocab::token::{TokenId, has_bit};
 
 /// Finds an upper bound of the bytes that finish the text.
 struct MaxCompletionBytes<'a> {
@@ -34,7 +34,7 @@ impl Visitor for MaxCompletionBytes<'_> {
         false
     }
 
-    fn take(&mut self, _: &[u32]) {}
+    fn take(&mut self, _: &[TokenId]) {}
 }
 
 /// So few tokens are looked at sooner than the states around them.
@@ -82,7 +82,7 @@ impl Walk<'_> {
         &self,
         config: Config,
         string_mask: &StringMask,
-        more: &[u32],
+        more: &[TokenId],
     ) -> u64 {
         let machine = self.machine;
         let Some(inside) = self.max_completion_bytes_inside(config, string_mask) else {
@@ -134,7 +134,7 @@ impl Walk<'_> {
         let count: u32 = string_mask
             .inside
             .iter()
-            .map(|word| word.count_ones())
+            .map(|word| word.0.count_ones())
             .sum();
         if !queries.is_empty() || count < FEW {
             return None;
@@ -170,7 +170,7 @@ impl Walk<'_> {
     }
 
     /// Where a token leads, the text of an unknown key forgotten.
-    fn after(&self, from: Config, token: u32) -> Option<Config> {
+    fn after(&self, from: Config, token: TokenId) -> Option<Config> {
         let bytes = self.vocabulary.token(token).unwrap_or_default();
         Some(self.machine.canonical(self.read(from, bytes)?))
     }

@@ -10,7 +10,6 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 mod alike;
-mod bits;
 mod cache;
 mod completion_tree;
 mod free_values;
@@ -22,6 +21,7 @@ mod max_completion;
 mod reach;
 mod string_mask;
 mod texts;
+mod token_sets;
 mod tokens;
 mod trie_walk;
 mod unique_items;
@@ -33,11 +33,11 @@ use crate::mask::walk::Walk;
 use crate::vocab::Vocabulary;
 
 pub(crate) use alike::Lead;
-pub(crate) use bits::{TokenSets, add_bits, bits_of, clear_bits, has_bit, set_bits};
 pub(crate) use cache::Masks;
 pub(crate) use completion_tree::{CompletionTree, Completions};
 pub(crate) use guide::Visitor;
 pub(crate) use reach::{Reach, Speller};
+pub(crate) use token_sets::TokenSets;
 pub(crate) use tokens::{Late, Mask};
 
 impl Masks {

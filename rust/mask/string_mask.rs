@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::machine::Machine;
-use crate::mask::bits::{clear_bits, has_bit, set_bits};
 use crate::regex::char_blocks::CharBlocks;
 use crate::regex::codeset::MAX;
 use crate::regex::facts::Free;
@@ -12,8 +11,10 @@ use crate::regex::scan::{SafeChars, ScanId, ScanMoves, Scanner};
 use crate::regex::scan_string::{Scanned, scan_string};
 use crate::spelling::Partial;
 use crate::vocab::Vocabulary;
-use crate::vocab::string_mask::{ClosingToken, ClosingTokens, StringMask};
+use crate::vocab::string_mask::{ClosingToken, ClosingTokens, ExitBits, ExitId, StringMask};
 use crate::vocab::strings::{StringSubtree, Strings, WalkVerdict};
+use crate::vocab::token::{MaskWord, TokenId, clear_bits, has_bit, set_bits};
+use crate::vocab::trie::ItemRange;
 
 /// Which strings are read.
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +145,10 @@ impl Unlimited {
     }
 
     /// The tokens after which the limits may show.
-    pub(super) fn doubtful<'a>(&self, strings: &'a Strings) -> impl Iterator<Item = u32> + use<'a> {
+    pub(super) fn doubtful<'a>(
+        &self,
+        strings: &'a Strings,
+    ) -> impl Iterator<Item = TokenId> + use<'a> {
         let is_doubtful = |&characters: &u16| u32::from(characters) > self.certain;
         let doubtful = strings.characters.partition_point(is_doubtful);
         let strange = match self.strange == CharBlocks::default() {
@@ -178,18 +182,17 @@ fn limited(
         }
         inside = fewer.into();
     }
-    let exits = &strings.exits.tokens;
-    let ends = |exit: &ClosingToken| {
+    let exits = &strings.exits;
+    let ends = |exit: ClosingToken| {
         let bytes = vocabulary.token(exit.token).unwrap_or_default();
         let end = follow(scanner, start, &bytes[..usize::from(exit.before)]);
         end.is_some_and(|end| scanner.can_end(end))
     };
     let mut open = free.open.clone();
-    for (i, exit) in exits.iter().enumerate() {
-        if u32::from(exit.characters) > unlimited.most && free.is_open(i as u32) && !ends(exit) {
-            let words = exits.len().div_ceil(64);
-            let open = open.get_or_insert_with(|| vec![u64::MAX; words].into());
-            open[i / 64] &= !(1 << (i % 64));
+    for (id, exit) in exits.iter() {
+        if u32::from(exit.characters) > unlimited.most && free.is_open(id) && !ends(exit) {
+            let open = open.get_or_insert_with(|| ExitBits::all(exits.len()));
+            open.remove(id);
         }
     }
     StringMask {
@@ -223,19 +226,16 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> StringMas
     let strings = vocabulary.strings(scanner.spelling);
     scanner.find_safe_chars_around(start);
     let first = first_characters(scanner, start);
-    let mut wanted: Vec<(u32, u32)> = Vec::new();
+    let mut wanted: Vec<ItemRange> = Vec::new();
     let mut count = 0;
     strings.tokens.walk(
         SweepPlace::new(scanner, start),
         &first,
         |at, c, below| at.step(scanner, c, below),
         |at, partial| partial.can_step(scanner, at.state),
-        |from, to, _| {
-            count += (to - from) as usize;
-            match wanted.last_mut() {
-                Some(last) if last.1 == from => last.1 = to,
-                _ => wanted.push((from, to)),
-            }
+        |range, _| {
+            count += range.len();
+            range.add_to(&mut wanted);
         },
     );
     let total = strings.tokens.len();
@@ -243,27 +243,25 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> StringMas
         strings.inside.clone()
     } else if count > total / 2 {
         let mut inside = strings.inside.to_vec();
-        let starts = std::iter::once(0).chain(wanted.iter().map(|range| range.1));
-        let ends = wanted.iter().map(|range| range.0);
+        let starts = std::iter::once(0).chain(wanted.iter().map(|range| range.end));
+        let ends = wanted.iter().map(|range| range.start);
         let ends = ends.chain(std::iter::once(total as u32));
-        for (from, to) in starts.zip(ends) {
-            clear_bits(&mut inside, strings.tokens.items(from, to));
+        for (start, end) in starts.zip(ends) {
+            clear_bits(&mut inside, strings.tokens.items(ItemRange { start, end }));
         }
         inside.into()
     } else {
-        let mut inside = vec![0; vocabulary.mask_words()];
-        for (from, to) in wanted {
-            set_bits(&mut inside, strings.tokens.items(from, to));
+        let mut inside = vec![MaskWord::NONE; vocabulary.mask_words()];
+        for range in wanted {
+            set_bits(&mut inside, strings.tokens.items(range));
         }
         inside.into()
     };
-    let mut open = vec![0_u64; strings.exits.tokens.len().div_ceil(64)];
+    let mut open = ExitBits::none(strings.exits.len());
     let mut count = 0;
-    let mut allow = |exits: &[u32]| {
+    let mut allow = |exits: &[ExitId]| {
         count += exits.len();
-        for &exit in exits {
-            open[exit as usize / 64] |= 1 << (exit % 64);
-        }
+        exits.iter().for_each(|&exit| open.insert(exit));
     };
     if scanner.can_end(start) {
         allow(strings.before.bare());
@@ -275,15 +273,15 @@ fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> StringMas
     };
     let never = |_, _| false;
     let before = &strings.before;
-    before.walk(start, &first, step, never, |from, to, state| {
+    before.walk(start, &first, step, never, |range, state| {
         if state.is_some_and(|state| scanner.can_end(state)) {
-            allow(before.items(from, to));
+            allow(before.items(range));
         }
     });
     StringMask {
         inside,
         exits: strings.exits.clone(),
-        open: (count < strings.exits.tokens.len()).then(|| open.into()),
+        open: (count < strings.exits.len()).then_some(open),
     }
 }
 
@@ -384,7 +382,7 @@ fn first_characters(scanner: &Scanner, start: ScanId) -> Vec<(u32, u32)> {
 /// From inside a character, by a walk of the vocabulary's trie.
 fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Partial) -> StringMask {
     let trie = vocabulary.trie();
-    let mut inside = vec![0_u32; vocabulary.mask_words()];
+    let mut inside = vec![MaskWord::NONE; vocabulary.mask_words()];
     let mut exits = Vec::new();
     trie.walk(
         (scan, partial, 0_u16),
@@ -396,7 +394,7 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
                 }
                 Scanned::Closes => {
                     let before = trie.node(node).depth - 1;
-                    let tokens = trie.tokens_below(node).iter();
+                    let tokens = trie.items_below(node).iter();
                     exits.extend(tokens.map(|&token| ClosingToken {
                         token,
                         before,
@@ -430,16 +428,14 @@ fn of_length(strings: &Strings, min: u32, max: u32) -> StringMask {
         }
         inside = fewer.into();
     }
-    let fits = |exit: &ClosingToken| (min..=max).contains(&u32::from(exit.characters));
-    let open = if strings.exits.tokens.iter().all(fits) {
-        None
-    } else {
-        let words = strings.exits.tokens.chunks(64).map(|exits| {
-            let bits = exits.iter().enumerate();
-            bits.fold(0, |word, (i, exit)| word | u64::from(fits(exit)) << i)
-        });
-        Some(words.collect())
-    };
+    let fits = |exit: ClosingToken| (min..=max).contains(&u32::from(exit.characters));
+    let mut open = None;
+    for (id, exit) in strings.exits.iter() {
+        if !fits(exit) {
+            let open = open.get_or_insert_with(|| ExitBits::all(strings.exits.len()));
+            open.remove(id);
+        }
+    }
     StringMask {
         inside,
         exits: strings.exits.clone(),
@@ -527,7 +523,7 @@ mod tests {
             tokens.extend((1..6).map(|i| b"a".repeat(7 * i)));
             // Tokens that begin or end inside a character, and the stop token.
             tokens.extend([vec![0xC3], vec![0xA9, b'a'], vec![b'a', 0xE4, 0xB8], vec![]]);
-            let stop = tokens.len() as u32 - 1;
+            let stop = TokenId(tokens.len() as u32 - 1);
             let vocabulary = Vocabulary::new(&tokens, &[stop], &[]).unwrap();
             let scanner = Scanner::new(spelling);
             let parsed = parse(pattern, &Limits::default()).unwrap();
@@ -540,12 +536,12 @@ mod tests {
                 return Ok(());
             };
             let found = compute(&scanner, &vocabulary, scanner.scan(at).language, Partial::Nothing, usize::MAX);
-            for token in 0..stop {
+            for token in vocabulary.ids().filter(|&id| id != stop) {
                 let bytes = vocabulary.token(token).unwrap();
-                let inside = found.inside[token as usize / 32] >> (token % 32) & 1 == 1;
+                let inside = found.inside[token.index() / 32].0 >> (token.0 % 32) & 1 == 1;
                 prop_assert_eq!(inside, follow(&scanner, at, bytes).is_some(), "{:?}", bytes);
             }
-            for (exit, of) in (0..).zip(&found.exits.tokens) {
+            for (exit, of) in found.exits.iter() {
                 let before = &vocabulary.token(of.token).unwrap()[..usize::from(of.before)];
                 let text: String = serde_json::from_slice(&[b"\"", before, b"\""].concat()).unwrap();
                 let end = text.chars().try_fold(at, |at, c| scanner.step(at, u32::from(c)));

@@ -16,8 +16,11 @@ use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
 use crate::regex::scan_string::{Scanned, scan_string};
 use crate::spelling::{JsonSpelling, Partial};
-use crate::vocab::string_mask::{OpenedScalar, ScalarEnd};
-use crate::vocab::{SPACES, Trie, Vocabulary};
+use crate::vocab::spaces::SpacedId;
+use crate::vocab::string_mask::{BegunValues, OpenedScalar, ScalarEnd};
+use crate::vocab::token::TokenId;
+use crate::vocab::trie::{Trie, TrieNodeId};
+use crate::vocab::{SPACES, Vocabulary};
 
 /// Subtrees with fewer tokens are walked.
 const SMALL: usize = 24;
@@ -65,7 +68,7 @@ impl Walk<'_> {
     }
 
     /// The tokens that may come and begin with some bytes.
-    fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<u32>) {
+    fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<TokenId>) {
         let machine = self.machine;
         if let Some(run) = machine.spacing_left(config.state)
             && const { ByteSet::of(&SPACES) }.without(first) == ByteSet::NONE
@@ -77,7 +80,7 @@ impl Walk<'_> {
                 let mut found = Vec::new();
                 let rests = Rests(self.vocabulary);
                 self.walk(&rests, rests.trie().root(), after, first, &mut found);
-                let spaced = found.iter().map(|&i| spaces.spaced[i as usize]);
+                let spaced = found.iter().map(|&id| spaces.spaced(id));
                 let fits = spaced.filter(|spaced| spaced.length <= run);
                 tokens.extend(fits.map(|spaced| spaced.token));
             }
@@ -87,13 +90,13 @@ impl Walk<'_> {
     }
 
     /// What may come below a node of a trie and begins with some bytes.
-    pub(super) fn walk(
+    pub(super) fn walk<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         config: Config,
         mut first: ByteSet,
-        out: &mut Vec<u32>,
+        out: &mut Vec<T::Item>,
     ) {
         let numbers = const { ByteSet::of(b"-0123456789") };
         if numbers.without(first) == ByteSet::NONE
@@ -107,7 +110,13 @@ impl Walk<'_> {
     }
 
     /// What may come in a number, below a node of a trie.
-    fn number(&self, of: &impl TrieTexts, node: u32, config: Config, out: &mut Vec<u32>) {
+    fn number<T: TrieTexts>(
+        &self,
+        of: &T,
+        node: TrieNodeId,
+        config: Config,
+        out: &mut Vec<T::Item>,
+    ) {
         if let State::Number(scan) = config.state {
             let language = self.machine.obligations.rules.scanner.scan(scan).language;
             let below = self.below(of, node, language, false);
@@ -117,18 +126,17 @@ impl Walk<'_> {
     }
 
     /// As [`Walk::walk`], where no value is to begin.
-    pub(super) fn walk_below(
+    pub(super) fn walk_below<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         config: Config,
         first: ByteSet,
-        out: &mut Vec<u32>,
+        out: &mut Vec<T::Item>,
     ) {
         let machine = self.machine;
         let trie = of.trie();
-        let mut passed: Vec<(u32, Config, Arc<OpenedScalar>)> = Vec::new();
-        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        let (mut keys, mut values, mut passed) = (Vec::new(), Vec::new(), Vec::new());
         trie.seek_below(
             node,
             config,
@@ -143,7 +151,7 @@ impl Walk<'_> {
                     keys.push((node, next, place));
                     return None;
                 }
-                if trie.tokens_below(node).len() < SMALL {
+                if trie.items_below(node).len() < SMALL {
                     return Some(next);
                 }
                 if let State::Value { .. } = next.state {
@@ -160,28 +168,28 @@ impl Walk<'_> {
             |found, _| out.extend_from_slice(found),
         );
         for (node, start) in values {
-            out.extend_from_slice(trie.tokens_at(node));
+            out.extend_from_slice(trie.items_at(node));
             let first = machine.next_bytes(start);
             self.walk(of, node, start, first, out);
         }
         for (node, start, place) in keys {
-            out.extend_from_slice(trie.tokens_at(node));
+            out.extend_from_slice(trie.items_at(node));
             self.closed_key(of, node, start, place, out);
         }
         for (node, start, below) in passed {
-            out.extend_from_slice(trie.tokens_at(node));
+            out.extend_from_slice(trie.items_at(node));
             out.extend_from_slice(&below.inside);
             self.leave_below(of, start, &below, out);
         }
     }
 
     /// Those of a subtree that end the string or number which has begun there and may go on.
-    fn leave_below(
+    fn leave_below<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
+        of: &T,
         start: Config,
-        below: &OpenedScalar,
-        out: &mut Vec<u32>,
+        below: &OpenedScalar<T::Item>,
+        out: &mut Vec<T::Item>,
     ) {
         let machine = self.machine;
         let ended = match start.state {
@@ -230,7 +238,7 @@ impl Walk<'_> {
     }
 
     /// Adds the texts of a small trie that may come.
-    pub(super) fn go_on(&self, trie: &Trie, config: Config, out: &mut Vec<u32>) {
+    pub(super) fn go_on<I: Copy>(&self, trie: &Trie<I>, config: Config, out: &mut Vec<I>) {
         let machine = self.machine;
         trie.seek(
             config,
@@ -241,42 +249,42 @@ impl Walk<'_> {
     }
 
     /// What the tokens of a subtree do in a string or number that has just begun there.
-    fn below(
+    fn below<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         language: NodeId,
         is_string: bool,
-    ) -> Arc<OpenedScalar> {
+    ) -> Arc<OpenedScalar<T::Item>> {
         let scanner = &self.machine.obligations.rules.scanner;
         let find = || {
             let start = scanner.start(language, Box::new([]));
             let start = start.expect("a state that was reached is live");
             self.find_below(of, node, start, is_string)
         };
-        let Some(code) = of.code() else {
+        let Some(kept) = of.begun_values() else {
             return find().into();
         };
         let is_plain = u64::from(self.spelling() == JsonSpelling::Plain);
-        let place = u64::from(node) << 4 | code << 2 | is_plain << 1 | u64::from(is_string);
+        let place = u64::from(node.0) << 2 | is_plain << 1 | u64::from(is_string);
         let key = (scanner.regexes.fingerprint(language), place);
-        self.vocabulary.shared_masks().below.get(key, self.cap, || {
+        kept.scalars.get(key, self.cap, || {
             let below = find();
             let bytes = below.bytes();
             (below, bytes)
         })
     }
 
-    fn find_below(
+    fn find_below<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         start: ScanId,
         is_string: bool,
-    ) -> OpenedScalar {
+    ) -> OpenedScalar<T::Item> {
         let trie = of.trie();
         let scanner = &self.machine.obligations.rules.scanner;
-        let (mut inside, mut exits) = (Vec::new(), Vec::<ScalarEnd>::new());
+        let (mut inside, mut exits) = (Vec::new(), Vec::new());
         let begin = trie.node(node).depth;
         let first = match is_string {
             true => ByteSet::ALL,
@@ -304,7 +312,7 @@ impl Walk<'_> {
                     Scanned::Stays(scan, partial, _) => return Some((scan, partial)),
                     Scanned::Closes => {
                         let end = trie.node(node).depth - 1;
-                        let left = trie.tokens_below(node).iter();
+                        let left = trie.items_below(node).iter();
                         exits.extend(left.map(|&item| ScalarEnd { item, begin, end }));
                     }
                     Scanned::Refused => {}
@@ -314,16 +322,13 @@ impl Walk<'_> {
             |found, _| inside.extend_from_slice(found),
         );
         let quote = usize::from(is_string);
-        let beyond = |i: u32| {
-            let ScalarEnd { item, end, .. } = exits[i as usize];
-            &of.bytes(item)[usize::from(end) + quote..]
-        };
-        let all = 0..exits.len() as u32;
-        let (closing, others): (Vec<u32>, Vec<u32>) = all.partition(|&i| beyond(i).is_empty());
-        let item = |i: &u32| exits[*i as usize].item;
+        let beyond =
+            |exit: ScalarEnd<T::Item>| &of.bytes(exit.item)[usize::from(exit.end) + quote..];
+        let all = exits.iter().copied();
+        let (closing, others): (Vec<_>, Vec<_>) = all.partition(|&exit| beyond(exit).is_empty());
         OpenedScalar {
-            closing: closing.iter().map(item).collect(),
-            beyond: Trie::new(others, beyond).map(|i| item(&i)),
+            closing: closing.iter().map(|exit| exit.item).collect(),
+            beyond: Trie::new(others, beyond).map(|exit| exit.item),
             inside: inside.into(),
             exits: exits.into(),
         }
@@ -334,18 +339,20 @@ impl Walk<'_> {
 struct Rests<'a>(&'a Vocabulary);
 
 impl TrieTexts for Rests<'_> {
-    fn trie(&self) -> &Trie {
+    type Item = SpacedId;
+
+    fn trie(&self) -> &Trie<SpacedId> {
         &self.0.spaces().rests
     }
 
-    fn bytes(&self, item: u32) -> &[u8] {
-        let spaced = self.0.spaces().spaced[item as usize];
+    fn bytes(&self, item: SpacedId) -> &[u8] {
+        let spaced = self.0.spaces().spaced(item);
         let bytes = self.0.token(spaced.token).unwrap_or_default();
         &bytes[usize::from(spaced.before)..]
     }
 
-    fn code(&self) -> Option<u64> {
-        Some(1)
+    fn begun_values(&self) -> Option<&BegunValues<SpacedId>> {
+        Some(&self.0.shared_masks().spaced)
     }
 }
 

@@ -7,11 +7,10 @@ use rustc_hash::FxHashMap;
 use crate::error::{Error, ErrorKind};
 use crate::json::texts::TextId;
 use crate::machine::Config;
-use crate::mask::{
-    Completions, Late, Lead, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits,
-};
+use crate::mask::{Completions, Late, Lead, Mask, Visitor};
 use crate::matcher::Matcher;
 use crate::matcher::plan::{EndPlan, TooLate};
+use crate::vocab::token::{MaskWord, TokenId, add_bits, bits_of, clear_bits, has_bit, set_bits};
 
 /// So many tokens before bytes could bound no more, a plan is made.
 const MARGIN: usize = 16;
@@ -47,7 +46,7 @@ impl Matcher {
     /// The plan for after a token that can be read in these ways; none where none is needed.
     pub(super) fn plan_after(
         &self,
-        token: Option<u32>,
+        token: Option<TokenId>,
         leads: impl FnOnce() -> Vec<Lead>,
     ) -> Result<Option<EndPlan>, TooLate> {
         let Some(left) = self.left() else {
@@ -109,7 +108,7 @@ impl Matcher {
     }
 
     /// Tokens that finish the text from a place.
-    fn finish(&self, place: Config) -> Option<Vec<u32>> {
+    fn finish(&self, place: Config) -> Option<Vec<TokenId>> {
         match self.speller() {
             Some(speller) => speller.finish(place),
             None => self.completions().tokens(place),
@@ -139,9 +138,9 @@ impl Matcher {
     }
 
     /// Drops the tokens after which the text could not be finished in time.
-    pub(super) fn keep_affordable(&self, mask: &Mask, bits: &mut [u32], left: usize) {
+    pub(super) fn keep_affordable(&self, mask: &Mask, bits: &mut [MaskWord], left: usize) {
         if left == 0 {
-            bits.fill(0);
+            bits.fill(MaskWord::NONE);
             return;
         }
         if mask.max_completion_bytes(|| self.max_completion_bytes(mask)) < left as u64 {
@@ -177,7 +176,7 @@ impl Matcher {
             let sets = self.engine.masks.token_sets();
             for (set, next) in self.engine.machine.token_moves(self.now.config) {
                 if self.fits_lead(self.completions().lead_by_id(next), left) {
-                    add_bits(bits, &sets[set as usize]);
+                    add_bits(bits, sets.get(set));
                 }
             }
         }
@@ -188,11 +187,11 @@ impl Matcher {
 
     /// The same on a vocabulary that cannot spell every text, where each token is tried, if there is a
     /// budget.
-    pub(super) fn keep_spelled(&self, bits: &mut [u32]) -> Result<(), Error> {
+    pub(super) fn keep_spelled(&self, bits: &mut [MaskWord]) -> Result<(), Error> {
         if self.max_tokens.is_none() {
             return Ok(());
         }
-        let tokens: Vec<u32> = bits_of(bits).collect();
+        let tokens: Vec<TokenId> = bits_of(bits).collect();
         for token in tokens {
             if self.after(token)?.is_none() {
                 clear_bits(bits, &[token]);
@@ -223,7 +222,7 @@ impl Matcher {
             most = needs.max().unwrap_or(0).max(most);
         }
         let groups = collector.groups.into_iter();
-        let mut groups: Vec<(u64, Box<[u32]>)> =
+        let mut groups: Vec<(u64, Box<[TokenId]>)> =
             groups.map(|(need, tokens)| (need, tokens.into())).collect();
         groups.sort_unstable_by_key(|&(need, _)| Reverse(need));
         let mut count = 0;
@@ -281,7 +280,7 @@ struct Collector<'a> {
     /// What it takes from the place that was met last.
     met: u64,
     most: u64,
-    groups: FxHashMap<u64, Vec<u32>>,
+    groups: FxHashMap<u64, Vec<TokenId>>,
 }
 
 impl Visitor for Collector<'_> {
@@ -296,7 +295,7 @@ impl Visitor for Collector<'_> {
         self.met >= SOON
     }
 
-    fn take(&mut self, tokens: &[u32]) {
+    fn take(&mut self, tokens: &[TokenId]) {
         self.groups
             .entry(self.met)
             .or_default()
@@ -309,7 +308,7 @@ struct Dropper<'a> {
     matcher: &'a Matcher,
     left: usize,
     fits: FxHashMap<Config, bool>,
-    bits: &'a mut [u32],
+    bits: &'a mut [MaskWord],
 }
 
 impl Visitor for Dropper<'_> {
@@ -322,7 +321,7 @@ impl Visitor for Dropper<'_> {
         !*fits.or_insert_with(|| self.matcher.fits(at, self.left))
     }
 
-    fn take(&mut self, tokens: &[u32]) {
+    fn take(&mut self, tokens: &[TokenId]) {
         clear_bits(self.bits, tokens);
     }
 }

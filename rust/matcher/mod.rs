@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, ErrorKind};
+use crate::grammar::program::TokenSetId;
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::{Mask, Speller, bits_of, has_bit, set_bits};
+use crate::mask::{Mask, Speller};
 use crate::matcher::plan::EndPlan;
+use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::work::{self, Allowance};
 use explain::Piece;
 
@@ -160,7 +162,7 @@ impl Matcher {
     ///
     /// If `bits` has not [`Vocabulary::mask_words`](crate::Vocabulary::mask_words) words, or the text
     /// so far can be read in too many ways: see [`Limits::readings`](crate::Limits::readings).
-    pub fn fill_mask(&self, bits: &mut [u32]) -> Result<(), Error> {
+    pub fn fill_mask(&self, bits: &mut [MaskWord]) -> Result<(), Error> {
         self.check_words(bits)?;
         if self.copy_mask(bits) {
             return Ok(());
@@ -190,9 +192,9 @@ impl Matcher {
     /// # Errors
     ///
     /// As [`Matcher::fill_mask`].
-    pub fn fill_unaffordable(&self, bits: &mut [u32]) -> Result<bool, Error> {
+    pub fn fill_unaffordable(&self, bits: &mut [MaskWord]) -> Result<bool, Error> {
         self.check_words(bits)?;
-        bits.fill(0);
+        bits.fill(MaskWord::NONE);
         let Some(left) = self.left().filter(|_| !self.now.terminated) else {
             return Ok(false);
         };
@@ -217,12 +219,12 @@ impl Matcher {
             }
             self.set_stop_tokens(&mut affordable);
             let pairs = bits.iter_mut().zip(&affordable);
-            pairs.for_each(|(bits, kept)| *bits &= !kept);
-            Ok(bits.iter().any(|&word| word != 0))
+            pairs.for_each(|(bits, kept)| bits.0 &= !kept.0);
+            Ok(bits.iter().any(|&word| word != MaskWord::NONE))
         })
     }
 
-    fn check_words(&self, bits: &[u32]) -> Result<(), Error> {
+    fn check_words(&self, bits: &[MaskWord]) -> Result<(), Error> {
         let vocabulary = self.compiled.vocabulary();
         if bits.len() == vocabulary.mask_words() {
             return Ok(());
@@ -244,9 +246,9 @@ impl Matcher {
     /// Writes the mask if it is known, and surely within the budget; else nothing has changed.
     ///
     /// `bits` are as many words as the vocabulary needs.
-    pub(crate) fn copy_mask(&self, bits: &mut [u32]) -> bool {
+    pub(crate) fn copy_mask(&self, bits: &mut [MaskWord]) -> bool {
         if self.now.terminated {
-            bits.fill(0);
+            bits.fill(MaskWord::NONE);
         } else if self.speller().is_some() {
             return false;
         } else {
@@ -297,7 +299,7 @@ impl Matcher {
         masks.get(machine, vocabulary, self.now.config, cap)
     }
 
-    fn set_stop_tokens(&self, bits: &mut [u32]) {
+    fn set_stop_tokens(&self, bits: &mut [MaskWord]) {
         if self.now.terminated || self.is_accepting() {
             set_bits(bits, self.compiled.vocabulary().stop_token_ids());
         }
@@ -309,13 +311,13 @@ impl Matcher {
     ///
     /// If the vocabulary has no such token, or the text so far can be read in too many ways: see
     /// [`Limits::readings`](crate::Limits::readings).
-    pub fn accept(&mut self, token: u32) -> Result<bool, Error> {
+    pub fn accept(&mut self, token: TokenId) -> Result<bool, Error> {
         let next = self.metered(Limits::accept, || self.after(token))?;
         Ok(self.go_to(next, || Piece::Token(token)))
     }
 
     /// The moment after a token; `None` if it may not come.
-    fn after(&self, token: u32) -> Result<Option<Moment>, Error> {
+    fn after(&self, token: TokenId) -> Result<Option<Moment>, Error> {
         let vocabulary = self.compiled.vocabulary();
         let Some(bytes) = vocabulary.token(token) else {
             let message = format!(
@@ -375,18 +377,18 @@ impl Matcher {
     }
 
     /// Where a token leads that a grammar reads by its id.
-    fn read_named(&self, token: u32) -> Vec<Config> {
+    fn read_named(&self, token: TokenId) -> Vec<Config> {
         self.named_from(self.now.config, token)
     }
 
     /// Where such a token leads from a configuration.
-    fn named_from(&self, config: Config, token: u32) -> Vec<Config> {
+    fn named_from(&self, config: Config, token: TokenId) -> Vec<Config> {
         let sets = self.engine.masks.token_sets();
         if sets.is_empty() {
             return Vec::new();
         }
         let moves = self.engine.machine.token_moves(config).into_iter();
-        let holds = |set: u32| has_bit(&sets[set as usize], token);
+        let holds = |set: TokenSetId| has_bit(sets.get(set), token);
         let held = moves.filter(|&(set, _)| holds(set));
         held.map(|(_, next)| next).collect()
     }
@@ -514,9 +516,8 @@ impl Matcher {
             return Ok(bytes.flatten().copied().collect());
         }
         let sets = self.engine.masks.token_sets();
-        let spell = |set: u32| {
-            let token = sets.get(set as usize).and_then(|set| bits_of(set).next());
-            token
+        let spell = |set: TokenSetId| {
+            sets.first(set)
                 .and_then(|token| vocabulary.token(token))
                 .unwrap_or_default()
         };
@@ -538,14 +539,14 @@ impl Matcher {
     /// # Errors
     ///
     /// If that takes more work than [`Limits::completion_work`](crate::Limits::completion_work).
-    pub fn forced_tokens(&self) -> Result<Vec<u32>, Error> {
+    pub fn forced_tokens(&self) -> Result<Vec<TokenId>, Error> {
         if self.now.terminated {
             return Ok(Vec::new());
         }
         self.metered(Limits::completion, || Ok(self.find_forced()))
     }
 
-    fn find_forced(&self) -> Vec<u32> {
+    fn find_forced(&self) -> Vec<TokenId> {
         let text = self.forced_text();
         let trie = self.compiled.vocabulary().trie();
         let mut out = Vec::new();
@@ -563,7 +564,7 @@ impl Matcher {
             // The longest tokens need not be the fewest, and the budget may ask for those; nor need
             // others go on with the rest.
             let mut follower = self.clone();
-            let refused = |&token: &u32| !matches!(follower.accept(token), Ok(true));
+            let refused = |&token: &TokenId| !matches!(follower.accept(token), Ok(true));
             let fitting = out.iter().position(refused);
             out.truncate(fitting.unwrap_or(out.len()));
         }

@@ -13,10 +13,11 @@ use crate::json::formula::Literals;
 use crate::machine::Whitespace;
 use crate::py::arrays;
 use crate::py::explain::{Allowed, Explanation};
-use crate::py::integer::Integer;
+use crate::py::integer::{Integer, numbers};
 use crate::py::interrupt::detached;
 use crate::py::text::{text, texts};
 use crate::spelling::JsonSpelling;
+use crate::vocab::TokenId;
 use crate::{batch, compile, matcher, vocab};
 
 /// The tokens of a model as bytes, its stop tokens and its special tokens. Immutable.
@@ -57,13 +58,13 @@ impl Vocabulary {
     /// Ids that end a generation, ascending.
     #[getter]
     fn stop_token_ids(&self) -> Vec<u32> {
-        self.0.stop_token_ids().to_vec()
+        numbers(self.0.stop_token_ids())
     }
 
     /// Ids that are never text, ascending; their bytes are only a name.
     #[getter]
     fn special_token_ids(&self) -> Vec<u32> {
-        self.0.special_token_ids().to_vec()
+        numbers(self.0.special_token_ids())
     }
 
     /// Bytes that can occur in UTF-8 and that no token spells alone.
@@ -86,7 +87,7 @@ impl Vocabulary {
     /// Raises:
     ///     TokenError: No token has that id.
     fn token<'py>(&self, py: Python<'py>, id: Integer) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = u32::try_from(id.0).ok().and_then(|id| self.0.token(id));
+        let bytes = id.token().and_then(|id| self.0.token(id));
         let bytes = bytes.ok_or_else(|| outside(id.0, self.0.size()))?;
         Ok(PyBytes::new(py, bytes))
     }
@@ -102,7 +103,7 @@ impl Vocabulary {
     ///     VocabularyError: No tokens spell it.
     fn tokenize(&self, data: &[u8]) -> PyResult<Vec<u32>> {
         let tokens = self.0.tokenize(data);
-        tokens.ok_or_else(|| {
+        tokens.map(|tokens| numbers(&tokens)).ok_or_else(|| {
             Error::new(
                 ErrorKind::Vocabulary,
                 "the vocabulary cannot spell these bytes",
@@ -131,7 +132,7 @@ impl Vocabulary {
 
     fn __repr__(&self) -> String {
         let stop = self.0.stop_token_ids();
-        let shown: Vec<String> = stop.iter().take(4).map(u32::to_string).collect();
+        let shown: Vec<String> = stop.iter().take(4).map(TokenId::to_string).collect();
         let more = if stop.len() > shown.len() {
             ", …"
         } else {
@@ -149,12 +150,12 @@ impl Vocabulary {
     }
 }
 
-fn token_ids(what: &str, ids: &[Integer]) -> PyResult<Vec<u32>> {
-    let convert = |&Integer(id): &Integer| {
-        u32::try_from(id).map_err(|_| {
+fn token_ids(what: &str, ids: &[Integer]) -> PyResult<Vec<TokenId>> {
+    let convert = |id: &Integer| {
+        id.token().ok_or_else(|| {
             Error::new(
                 ErrorKind::Vocabulary,
-                format!("{what} token {id} is no token id"),
+                format!("{what} token {} is no token id", id.0),
             )
             .into()
         })
@@ -584,9 +585,9 @@ impl Matcher {
     ///     TokenError: The vocabulary has no such token.
     ///     LimitError: It takes too much work; nothing has changed.
     fn accept(&mut self, token_id: Integer) -> PyResult<bool> {
-        match u32::try_from(token_id.0) {
-            Ok(id) => Ok(self.0.accept(id)?),
-            Err(_) => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
+        match token_id.token() {
+            Some(id) => Ok(self.0.accept(id)?),
+            None => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
         }
     }
 
@@ -623,9 +624,9 @@ impl Matcher {
     ///     LimitError: As `accept`. What takes more work than the limit `explain_work` is no error:
     ///         then `kind` is `"undecided"`.
     fn explain(&self, py: Python<'_>, token_id: Integer) -> PyResult<Explanation> {
-        match u32::try_from(token_id.0) {
-            Ok(id) => Ok(Explanation(detached(py, || self.0.explain(id))?)),
-            Err(_) => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
+        match token_id.token() {
+            Some(id) => Ok(Explanation(detached(py, || self.0.explain(id))?)),
+            None => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
         }
     }
 
@@ -681,7 +682,7 @@ impl Matcher {
     /// Raises:
     ///     LimitError: It takes too much work.
     fn forced_tokens(&self, py: Python<'_>) -> PyResult<Vec<u32>> {
-        Ok(detached(py, || self.0.forced_tokens())?)
+        Ok(numbers(&detached(py, || self.0.forced_tokens())?))
     }
 
     /// The bytes of a shortest valid ending; empty where the text may end.

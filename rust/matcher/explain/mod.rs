@@ -8,8 +8,8 @@ mod words;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::bits_of;
 use crate::matcher::Matcher;
+use crate::vocab::token::{MaskWord, TokenId, bits_of};
 use crate::work;
 use place::JsonPlace;
 use search::{Found, Last, Search};
@@ -25,11 +25,11 @@ impl Matcher {
     ///
     /// As [`Matcher::fill_mask`].
     pub fn allowed(&self, limit: usize) -> Result<Allowed, Error> {
-        let mut bits = vec![0; self.compiled.vocabulary().mask_words()];
+        let mut bits = vec![MaskWord::NONE; self.compiled.vocabulary().mask_words()];
         self.fill_mask(&mut bits)?;
         Ok(Allowed {
             description: self.description(self.now.config)?,
-            count: bits.iter().map(|word| word.count_ones() as usize).sum(),
+            count: bits.iter().map(|word| word.0.count_ones() as usize).sum(),
             tokens: bits_of(&bits).take(limit).collect(),
             may_end: self.is_terminated() || self.is_accepting(),
         })
@@ -41,7 +41,7 @@ impl Matcher {
     ///
     /// If the vocabulary has no such token, or as [`Matcher::accept`]. What takes more work than
     /// [`Limits::explain_work`] is no error but a refusal that is [`Refusal::Undecided`].
-    pub fn explain(&self, token: u32) -> Result<Explanation, Error> {
+    pub fn explain(&self, token: TokenId) -> Result<Explanation, Error> {
         let vocabulary = self.compiled.vocabulary();
         let is_allowed = self.clone().accept(token)?;
         let bytes = vocabulary.token(token).unwrap_or_default();

@@ -9,6 +9,7 @@ use crate::compile::{CompiledGrammar, NamedRule, Relaxation, Relaxed};
 use crate::error::Error;
 use crate::machine::Config;
 use crate::schema::{Constraint, ConstraintKind};
+use crate::vocab::TokenId;
 use crate::work;
 
 /// Groups of constraints that are looked for.
@@ -17,7 +18,7 @@ const MOST: usize = 8;
 /// What a text was continued with.
 #[derive(Clone, Debug)]
 pub(crate) enum Piece {
-    Token(u32),
+    Token(TokenId),
     Bytes(Arc<[u8]>),
 }
 
