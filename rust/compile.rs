@@ -18,7 +18,7 @@ use crate::json::obligations::Obligations;
 use crate::json::outline::Outline;
 use crate::json::rules::Rules;
 use crate::limits::Limits;
-use crate::machine::{Machine, Whitespace};
+use crate::machine::{Machine, Whitespace, key_order, syntax_to_gbnf, value_to_gbnf};
 use crate::mask::{CompletionTree, Completions, Masks, Reach, Speller, TokenSets};
 use crate::regex;
 use crate::schema::model::Model;
@@ -200,7 +200,12 @@ impl Grammar {
             let message = "only the grammar of one JSON Schema has an order of keys";
             return Err(Error::new(ErrorKind::Grammar, message));
         };
-        machine.key_order(root, &Outline::new(value)?, &self.0.options.limits)
+        key_order(
+            &machine,
+            root,
+            &Outline::new(value)?,
+            &self.0.options.limits,
+        )
     }
 
     /// The texts of the rule `root` of a grammar in GBNF, the notation of llama.cpp.
@@ -385,8 +390,8 @@ impl Grammar {
     fn print_gbnf(&self) -> Result<String, Error> {
         let machine = self.0.known_machine()?;
         match (&self.0.around, machine.root_obligation()) {
-            (GrammarForm::Text(syntax), _) => machine.syntax_to_gbnf(syntax, machine.schemas()),
-            (GrammarForm::Whitespace(_), Some(obligation)) => machine.value_to_gbnf(obligation),
+            (GrammarForm::Text(syntax), _) => syntax_to_gbnf(&machine, syntax),
+            (GrammarForm::Whitespace(_), Some(obligation)) => value_to_gbnf(&machine, obligation),
             _ => {
                 let message = "a flow cannot be written in GBNF";
                 Err(Error::new(ErrorKind::Unsupported, message))

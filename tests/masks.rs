@@ -272,7 +272,7 @@ fn finish(matcher: &Matcher) -> Result<(), TestCaseError> {
         );
     }
     prop_assert!(matcher.is_accepting());
-    prop_assert!(matcher.accept(0).unwrap());
+    prop_assert!(matcher.accept(TokenId(0)).unwrap());
     Ok(())
 }
 

@@ -53,7 +53,7 @@ impl Relaxed {
         if self.tokens.is_empty() {
             return Vec::new();
         }
-        let moves = self.machine.token_moves(config).into_iter();
+        let moves = self.machine.stepper().token_moves(config).into_iter();
         let held = moves.filter(|&(set, _)| has_bit(self.tokens.get(set), token));
         held.map(|(_, next)| next).collect()
     }

@@ -61,7 +61,7 @@ impl Completer<'_> {
                 NextMove::Bytes(bytes) => {
                     config = bytes
                         .iter()
-                        .try_fold(config, |at, &byte| self.machine.step(at, byte))?;
+                        .try_fold(config, |at, &byte| self.machine.stepper().step(at, byte))?;
                     out.extend(bytes);
                 }
             }
@@ -74,7 +74,7 @@ impl Completer<'_> {
         if let State::Ambiguous(set) = state {
             return self.cheapest_member(set);
         }
-        if self.machine.is_accepting(config) {
+        if self.machine.stepper().is_accepting(config) {
             return NextMove::End;
         }
         let asked = self.best_demands(config);
@@ -93,7 +93,7 @@ impl Completer<'_> {
             }
             State::Number(scan) => {
                 let node = self.language(scan, asked);
-                match self.machine.close_number(config) {
+                match self.machine.stepper().close_number(config) {
                     Some(after) if obligations.rules.scanner.regexes.nullable(node) => {
                         NextMove::Goto(after)
                     }
@@ -179,7 +179,10 @@ impl Completer<'_> {
                     .obligations
                     .item(array)
                     .expect("an item is missing");
-                let (stack, record) = self.machine.begin_item(array, config.stack, config.record);
+                let (stack, record) =
+                    self.machine
+                        .stepper()
+                        .begin_item(array, config.stack, config.record);
                 let spacing = WhitespaceRun::NONE;
                 let state = State::Value {
                     obligation,

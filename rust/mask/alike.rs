@@ -34,7 +34,7 @@ impl Completions<'_> {
     pub(crate) fn lead(self, from: Config, bytes: &[u8], real: Config) -> Lead {
         let mut bytes = bytes.iter();
         let along = bytes.try_fold(self.forget(from), |at, &byte| {
-            Some(self.forget(self.machine.step(at, byte)?))
+            Some(self.forget(self.machine.stepper().step(at, byte)?))
         });
         let along = along.unwrap_or(real);
         let computed = along != real && self.tells(along);
@@ -52,7 +52,7 @@ impl Completions<'_> {
 
     /// The configuration, its text forgotten if no ending writes another unknown key beside it.
     fn forget(self, at: Config) -> Config {
-        let forgotten = self.machine.canonical(at);
+        let forgotten = self.machine.key_reader().canonical(at);
         match forgotten != at && self.tells(forgotten) {
             true => at,
             false => forgotten,
@@ -81,7 +81,7 @@ pub(super) fn shared(
     begun: Option<TextId>,
     keys: impl FnOnce(Config) -> CompletionKeys,
 ) -> Option<Config> {
-    let forgotten = machine.canonical(at);
+    let forgotten = machine.key_reader().canonical(at);
     match key_text(forgotten) {
         // Only the bytes of its endings are looked at, which do not depend on the record.
         _ if forgotten.record != TextId::EMPTY => Some(forgotten),

@@ -52,7 +52,7 @@ impl Masks {
         &self.tokens
     }
 
-    /// The mask of a configuration after [`Machine::canonical`], if it has been asked for before.
+    /// The mask of a configuration after `KeyReader::canonical`, if it has been asked for before.
     pub(crate) fn known(&self, alike: Config) -> Option<Arc<Mask>> {
         self.known.read().get(&alike).cloned()
     }

@@ -165,7 +165,7 @@ impl Tree {
                 NextMove::Goto(same) => (Vec::new(), same),
                 NextMove::Bytes(bytes) => {
                     let mut steps = bytes.iter();
-                    match steps.try_fold(at, |at, &byte| machine.step(at, byte)) {
+                    match steps.try_fold(at, |at, &byte| machine.stepper().step(at, byte)) {
                         Some(next) => (bytes, next),
                         None => break None,
                     }
@@ -176,7 +176,7 @@ impl Tree {
                 from: at,
                 bytes,
                 token,
-                key: machine.key_beside_forgotten(next),
+                key: machine.key_reader().key_beside_forgotten(next),
             });
             at = next;
         };

@@ -38,15 +38,15 @@ impl FoundTokens {
 impl Walk<'_> {
     /// The mask of a state of a grammar's text.
     pub(super) fn text(&self, config: Config) -> Tokens {
-        let (alone, below) = self.machine.alone(config);
+        let (alone, below) = self.machine.text_reader().alone(config);
         let above = self.above(alone);
         let mut more = Vec::new();
         if let Some(exits) = &above.exits
-            && let Some(after) = self.machine.returned(below)
+            && let Some(after) = self.machine.stepper().returned(below)
         {
             exits.beyond.seek(
                 after,
-                |at| self.machine.next_bytes(at),
+                |at| self.machine.lookahead().next_bytes(at),
                 |at, byte, _| self.step(at, byte),
                 |tokens, _| more.extend_from_slice(tokens),
             );
@@ -75,12 +75,16 @@ impl Walk<'_> {
     /// What tokens do from a state by itself.
     fn above(&self, alone: Config) -> Arc<Above> {
         if let State::Text { scan, partial } = alone.state
-            && self.machine.is_on_base(alone)
-            && self.machine.is_one_language(scan)
+            && self.machine.text_reader().is_on_base(alone)
+            && self.machine.text_reader().is_one_language(scan)
         {
             let scanner = &self.machine.obligations.rules.scanner;
             let language = scanner.regexes.fingerprint(scanner.scan(scan).language);
-            let key = (language, partial.code(), self.machine.after_base(alone));
+            let key = (
+                language,
+                partial.code(),
+                self.machine.text_reader().after_base(alone),
+            );
             return self.vocabulary.shared_masks().above.get(key, self.cap, || {
                 let above = self.find_above(alone);
                 let bytes = above.bytes();
@@ -99,7 +103,7 @@ impl Walk<'_> {
     fn find_above(&self, alone: Config) -> Above {
         let trie = self.vocabulary.trie();
         let mut found = FoundTokens::default();
-        let after = self.machine.after_base(alone);
+        let after = self.machine.text_reader().after_base(alone);
         self.explore(alone, None, after, &mut found);
         let words = self.vocabulary.mask_words();
         let count: usize = found.ranges.iter().map(|range| range.len()).sum();
@@ -140,7 +144,7 @@ impl Walk<'_> {
             return known.clone();
         }
         let mut found = FoundTokens::default();
-        let after = self.machine.after_base(alone);
+        let after = self.machine.text_reader().after_base(alone);
         self.explore(alone, Some(node), after, &mut found);
         found.ranges.sort_unstable();
         found.ranges.dedup();
@@ -168,12 +172,12 @@ impl Walk<'_> {
         out: &mut FoundTokens,
     ) {
         let trie = self.vocabulary.trie();
-        let next = |at: Config| match self.machine.reaches_base(at) {
-            true => self.machine.next_bytes(at).or(after),
-            false => self.machine.next_bytes(at),
+        let next = |at: Config| match self.machine.stepper().reaches_base(at) {
+            true => self.machine.lookahead().next_bytes(at).or(after),
+            false => self.machine.lookahead().next_bytes(at),
         };
         let step = |at: Config, byte: u8, node: TrieNodeId| {
-            if after.contains(byte) && self.machine.reaches_base(at) {
+            if after.contains(byte) && self.machine.stepper().reaches_base(at) {
                 out.exits.push(node);
             }
             self.arrive(self.step(at, byte)?, node, Some(start), after, out)
@@ -217,7 +221,8 @@ impl Walk<'_> {
                     }
                 )
             };
-            let is_new = start != Some(config) || self.machine.run_alone(config).is_some();
+            let is_new =
+                start != Some(config) || self.machine.text_reader().run_alone(config).is_some();
             if members.iter().all(is_text) && is_new {
                 for &member in members {
                     self.pass(member, node, after, out);
@@ -230,13 +235,13 @@ impl Walk<'_> {
 
     /// Adds what a state by itself does below a node, and what comes after it has ended.
     fn pass(&self, config: Config, node: TrieNodeId, after: ByteSet, out: &mut FoundTokens) {
-        let run = self.machine.run_alone(config);
-        let (alone, below) = run.unwrap_or_else(|| self.machine.alone(config));
+        let run = self.machine.text_reader().run_alone(config);
+        let (alone, below) = run.unwrap_or_else(|| self.machine.text_reader().alone(config));
         let under = self.under(alone, node);
         under.ranges.iter().for_each(|&range| out.add(range));
-        let is_above_base = self.machine.is_above_base(below);
-        let returned = self.machine.returned(below);
-        let next = returned.map_or(ByteSet::NONE, |at| self.machine.next_bytes(at));
+        let is_above_base = self.machine.text_reader().is_above_base(below);
+        let returned = self.machine.stepper().returned(below);
+        let next = returned.map_or(ByteSet::NONE, |at| self.machine.lookahead().next_bytes(at));
         for &(byte, ref exits) in &under.exits {
             if is_above_base && after.contains(byte) {
                 out.exits.extend_from_slice(exits);
@@ -265,12 +270,12 @@ impl Walk<'_> {
             State::Ambiguous(set) => {
                 let known = self.steps.borrow().get(&(set, byte)).copied();
                 known.unwrap_or_else(|| {
-                    let next = self.machine.step(config, byte);
+                    let next = self.machine.stepper().step(config, byte);
                     self.steps.borrow_mut().insert((set, byte), next);
                     next
                 })
             }
-            _ => self.machine.step(config, byte),
+            _ => self.machine.stepper().step(config, byte),
         }
     }
 
@@ -298,7 +303,7 @@ impl Walk<'_> {
             return None;
         }
         let mut bits: Option<Box<[MaskWord]>> = None;
-        for (set, _) in self.machine.token_moves(config) {
+        for (set, _) in self.machine.stepper().token_moves(config) {
             let set = sets.get(set);
             let bits = bits.get_or_insert_with(|| vec![MaskWord::NONE; set.len()].into());
             add_bits(bits, set);

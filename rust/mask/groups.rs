@@ -67,7 +67,12 @@ impl Walk<'_> {
             }
             (own != below).then_some(next)
         };
-        trie.seek(start, |at| machine.next_bytes(at), step, |_, _| {});
+        trie.seek(
+            start,
+            |at| machine.lookahead().next_bytes(at),
+            step,
+            |_, _| {},
+        );
     }
 
     /// Visits the tokens below a node at once, if they stay inside what is being read there.
@@ -83,9 +88,11 @@ impl Walk<'_> {
             return false;
         };
         // Inside a character, the tokens that finish it are below.
-        let home = machine.before_character(config);
-        if !machine.stays(home, below.characters) {
-            let stays_inside = machine.keeps_inside(config.state, below.characters);
+        let home = machine.lookahead().before_character(config);
+        if !machine.lookahead().stays(home, below.characters) {
+            let stays_inside = machine
+                .lookahead()
+                .keeps_inside(config.state, below.characters);
             let bound = stays_inside
                 .then(|| machine.completer().max_completion_bytes_inside(config))
                 .flatten();
@@ -130,10 +137,10 @@ impl Walk<'_> {
         };
         self.vocabulary.trie().seek(
             start,
-            |at| machine.next_bytes(at),
-            |at, byte, _| match in_key(at) && machine.loses_key(at.state, byte) {
+            |at| machine.lookahead().next_bytes(at),
+            |at, byte, _| match in_key(at) && machine.key_reader().loses_key(at.state, byte) {
                 true => None,
-                false => machine.step(at, byte),
+                false => machine.stepper().step(at, byte),
             },
             |tokens, at| guide.meet(at, || tokens.to_vec()),
         );
@@ -142,7 +149,7 @@ impl Walk<'_> {
     /// Where bytes lead.
     pub(super) fn read(&self, from: Config, bytes: &[u8]) -> Option<Config> {
         let mut bytes = bytes.iter();
-        bytes.try_fold(from, |at, &byte| self.machine.step(at, byte))
+        bytes.try_fold(from, |at, &byte| self.machine.stepper().step(at, byte))
     }
 
     /// Tells where closing tokens of a string lead that go on from `after`.
@@ -167,7 +174,7 @@ impl Walk<'_> {
             }
             Some(next)
         };
-        let next = |at| machine.next_bytes(at);
+        let next = |at| machine.lookahead().next_bytes(at);
         string_mask.exits.beyond.seek(after, next, step, |_, _| {});
     }
 
@@ -339,9 +346,9 @@ impl Walk<'_> {
         if knows(&start) {
             self.vocabulary.trie().walk(
                 start,
-                |at, byte, _| match machine.loses_key(at.state, byte) {
+                |at, byte, _| match machine.key_reader().loses_key(at.state, byte) {
                     true => None,
-                    false => machine.step(at, byte).filter(knows),
+                    false => machine.stepper().step(at, byte).filter(knows),
                 },
                 |found, _| tokens.extend_from_slice(found),
             );
@@ -359,7 +366,7 @@ impl Walk<'_> {
         let mut tokens = FxHashSet::default();
         self.vocabulary.trie().walk(
             start,
-            |at, byte, _| self.machine.step(at, byte).filter(begins),
+            |at, byte, _| self.machine.stepper().step(at, byte).filter(begins),
             |found, _| tokens.extend(found),
         );
         tokens

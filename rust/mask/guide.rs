@@ -73,7 +73,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
 
     /// As [`Completions::forget`].
     pub(super) fn forget(&mut self, at: Config) -> Config {
-        let forgotten = self.machine.canonical(at);
+        let forgotten = self.machine.key_reader().canonical(at);
         if forgotten == at {
             return at;
         }
@@ -104,7 +104,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
 
     /// One more byte, and what [`Completions::forget`] forgets.
     pub(super) fn step(&mut self, at: Config, byte: u8) -> Option<Config> {
-        let next = self.machine.step(at, byte)?;
+        let next = self.machine.stepper().step(at, byte)?;
         Some(self.forget(next))
     }
 
@@ -129,7 +129,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     /// The place of all texts that lead to `at` but for the text of an unknown key, unless that is one
     /// of these keys or begins one.
     pub(super) fn shared_but(&mut self, at: Config) -> Option<(Config, CompletionKeys)> {
-        let forgotten = self.machine.canonical(at);
+        let forgotten = self.machine.key_reader().canonical(at);
         let is_forgotten = key_text(forgotten) == Some(TextId::WHATEVER);
         let keys = is_forgotten.then(|| self.keys(forgotten));
         let keys = keys.filter(|keys| !keys.contains(&TextId::WHATEVER));
@@ -147,7 +147,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
             for token in tokens() {
                 let bytes = self.vocabulary.token(token).unwrap_or_default();
                 let mut bytes = bytes.iter();
-                let real = bytes.try_fold(from, |at, &byte| self.machine.step(at, byte));
+                let real = bytes.try_fold(from, |at, &byte| self.machine.stepper().step(at, byte));
                 if let Some(real) = real {
                     self.meet_place(completions.settle(real), || vec![token]);
                 }

@@ -56,18 +56,19 @@ impl Walk<'_> {
             KeyReached::Escape(node, prefix) => {
                 left.extend(
                     machine
+                        .stepper()
                         .step(in_key(config, prefix), b'\\')
                         .map(|at| (node, at)),
                 );
             }
             KeyReached::Closed(node, known) => {
-                let closed = |key| machine.after_key_config(config, object, key);
+                let closed = |key| machine.key_reader().after_key_config(config, object, key);
                 left.extend(known.key().map(|key| (node, closed(key))));
             }
         });
         for (node, at) in left {
             out.extend_from_slice(trie.items_at(node));
-            self.walk_below(of, node, at, machine.next_bytes(at), out);
+            self.walk_below(of, node, at, machine.lookahead().next_bytes(at), out);
         }
     }
 
@@ -76,7 +77,10 @@ impl Walk<'_> {
     pub(super) fn open_key(&self, config: Config, object: ObjectId, partial: Partial) -> Tokens {
         let machine = self.machine;
         let string_mask = self.string_mask(ScanKey::Anything, partial);
-        let unknown = machine.after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
+        let unknown =
+            machine
+                .key_reader()
+                .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
         let left = self.leave(&string_mask, unknown);
         let reads_key = left.reads_key;
         let mut tokens = tokens_of(&string_mask, &left.exits).into_vec();
@@ -97,21 +101,25 @@ impl Walk<'_> {
                     |reached| match reached {
                         KeyReached::Inside(_) => {}
                         KeyReached::Escape(node, prefix) => {
-                            if let Some(at) = machine.step(in_key(config, prefix), b'\\') {
+                            if let Some(at) = machine.stepper().step(in_key(config, prefix), b'\\')
+                            {
                                 self.close_known(node, at, object, false, &mut closed);
                             }
                         }
                         KeyReached::Closed(node, known) => {
                             closed.tokens.extend_from_slice(trie.items_below(node));
                             if let Some(key) = known.key().filter(|&key| allowed_keys.allows(key)) {
-                                left.push((node, machine.after_key_config(config, object, key)));
+                                left.push((
+                                    node,
+                                    machine.key_reader().after_key_config(config, object, key),
+                                ));
                             }
                         }
                     },
                 );
                 for (node, at) in left {
                     closed.allowed.extend_from_slice(trie.items_at(node));
-                    let first = machine.next_bytes(at);
+                    let first = machine.lookahead().next_bytes(at);
                     self.walk_below(self.vocabulary, node, at, first, &mut closed.allowed);
                 }
             }
@@ -144,8 +152,8 @@ impl Walk<'_> {
         let next = |at: Config| match at.state {
             State::Key {
                 prefix, partial, ..
-            } if in_key(at) => machine.next_key_bytes(object, prefix, partial),
-            _ => machine.next_bytes(at),
+            } if in_key(at) => machine.key_reader().next_key_bytes(object, prefix, partial),
+            _ => machine.lookahead().next_bytes(at),
         };
         let Closed { tokens, allowed } = closed;
         trie.seek_below(
@@ -155,7 +163,7 @@ impl Walk<'_> {
             next,
             |at, byte, node| {
                 if in_key(at) {
-                    if machine.loses_key(at.state, byte) {
+                    if machine.key_reader().loses_key(at.state, byte) {
                         return None;
                     }
                     if let State::Key {
@@ -174,7 +182,7 @@ impl Walk<'_> {
                         tokens.extend(trie.items_below(node));
                     }
                 }
-                machine.step(at, byte)
+                machine.stepper().step(at, byte)
             },
             |found, at| {
                 if !in_key(at) {

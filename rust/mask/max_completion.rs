@@ -44,7 +44,7 @@ impl Walk<'_> {
     /// An upper bound of the bytes that finish the text after any of a mask's tokens.
     pub(super) fn max_completion_bytes(&self, config: Config, mask: &Mask) -> u64 {
         let machine = self.machine;
-        let named = mask.named().map(|_| machine.token_moves(config));
+        let named = mask.named().map(|_| machine.stepper().token_moves(config));
         let named = named.into_iter().flatten();
         let named = named
             .map(|(_, next)| machine.completer().max_completion_bytes(next))
@@ -90,7 +90,11 @@ impl Walk<'_> {
                 self.inside_groups(config, string_mask, more, guide)
             });
         };
-        let unknown = |object, text| machine.after_key_config(config, object, Key::Other(text, 0));
+        let unknown = |object, text| {
+            machine
+                .key_reader()
+                .after_key_config(config, object, Key::Other(text, 0))
+        };
         let ended = match config.state {
             _ if config.record != TextId::EMPTY => Ended::ByText,
             State::String { scan, .. } => self.ended(config, scan),
@@ -172,6 +176,6 @@ impl Walk<'_> {
     /// Where a token leads, the text of an unknown key forgotten.
     fn after(&self, from: Config, token: TokenId) -> Option<Config> {
         let bytes = self.vocabulary.token(token).unwrap_or_default();
-        Some(self.machine.canonical(self.read(from, bytes)?))
+        Some(self.machine.key_reader().canonical(self.read(from, bytes)?))
     }
 }

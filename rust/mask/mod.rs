@@ -49,7 +49,7 @@ impl Masks {
         config: Config,
         cap: usize,
     ) -> Arc<Mask> {
-        let alike = machine.canonical(config);
+        let alike = machine.key_reader().canonical(config);
         if let Some(known) = self.known(alike) {
             return known;
         }
@@ -99,7 +99,7 @@ impl Masks {
         cap: usize,
     ) -> u64 {
         let walk = self.walk(machine, vocabulary, cap);
-        walk.max_completion_bytes(machine.canonical(config), mask)
+        walk.max_completion_bytes(machine.key_reader().canonical(config), mask)
     }
 
     /// Tells where the tokens of a mask lead, and perhaps some that may not come. Whether that is the

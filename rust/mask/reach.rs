@@ -98,7 +98,7 @@ impl Speller<'_> {
     }
 
     fn fate(&self, config: Config) -> Fate {
-        let config = self.completions.machine.canonical(config);
+        let config = self.completions.machine.key_reader().canonical(config);
         self.known_fate(config)
             .unwrap_or_else(|| self.search(config))
     }
@@ -130,7 +130,7 @@ impl Speller<'_> {
         while let Some((_, Reverse(from))) = open.pop() {
             let mut moves = Vec::new();
             self.for_moves(met[from].0, |tokens, next| {
-                let next = self.completions.machine.canonical(next);
+                let next = self.completions.machine.key_reader().canonical(next);
                 if let Some(token) = tokens.first()
                     && seen.insert(next)
                 {
@@ -183,11 +183,11 @@ impl Speller<'_> {
         let machine = self.completions.machine;
         self.completions.vocabulary.trie().walk(
             config,
-            |at, byte, _| machine.step(at, byte),
+            |at, byte, _| machine.stepper().step(at, byte),
             |tokens, next| f(TokenMoves::Text(tokens), next),
         );
         if !self.sets.is_empty() {
-            for (set, next) in machine.token_moves(config) {
+            for (set, next) in machine.stepper().token_moves(config) {
                 f(TokenMoves::Named(self.sets.get(set)), next);
             }
         }

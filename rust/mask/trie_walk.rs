@@ -36,7 +36,7 @@ impl Walk<'_> {
             return Tokens::new(tokens, self.vocabulary.mask_words());
         }
         match config.state {
-            State::Number(scan) if self.machine.is_delimited(config.stack) => {
+            State::Number(scan) if self.machine.text_reader().is_delimited(config.stack) => {
                 let root = self.vocabulary.trie().root();
                 self.number(self.vocabulary, root, config, &mut tokens);
                 let scanner = &self.machine.obligations.rules.scanner;
@@ -44,13 +44,13 @@ impl Walk<'_> {
                     true => match self.ended(config, scan) {
                         Ended::At(closed) => Some(closed),
                         Ended::Never => None,
-                        Ended::ByText => self.machine.close_number(config),
+                        Ended::ByText => self.machine.stepper().close_number(config),
                     },
-                    false => self.machine.close_number(config),
+                    false => self.machine.stepper().close_number(config),
                 };
                 if let Some(closed) = closed {
                     let inside = ByteSet::of_ascii(scanner.ascii(scan));
-                    let after = self.machine.next_bytes(closed).without(inside);
+                    let after = self.machine.lookahead().next_bytes(closed).without(inside);
                     let begin = tokens.len();
                     self.tokens(closed, after, &mut tokens);
                     if config.record != TextId::EMPTY {
@@ -62,7 +62,11 @@ impl Walk<'_> {
                     }
                 }
             }
-            _ => self.tokens(config, self.machine.next_bytes(config), &mut tokens),
+            _ => self.tokens(
+                config,
+                self.machine.lookahead().next_bytes(config),
+                &mut tokens,
+            ),
         }
         Tokens::new(tokens, self.vocabulary.mask_words())
     }
@@ -76,7 +80,7 @@ impl Walk<'_> {
             first = first.without(const { ByteSet::of(&SPACES) });
             let spaces = self.vocabulary.spaces();
             tokens.extend_from_slice(spaces.runs(run));
-            if let Some(after) = machine.step(config, b' ') {
+            if let Some(after) = machine.stepper().step(config, b' ') {
                 let mut found = Vec::new();
                 let rests = Rests(self.vocabulary);
                 self.walk(&rests, rests.trie().root(), after, first, &mut found);
@@ -100,7 +104,7 @@ impl Walk<'_> {
     ) {
         let numbers = const { ByteSet::of(b"-0123456789") };
         if numbers.without(first) == ByteSet::NONE
-            && let Some(start) = self.machine.number_start(config)
+            && let Some(start) = self.machine.stepper().number_start(config)
         {
             first = first.without(numbers);
             self.number(of, node, start, out);
@@ -141,9 +145,9 @@ impl Walk<'_> {
             node,
             config,
             first,
-            |at| machine.next_bytes(at),
+            |at| machine.lookahead().next_bytes(at),
             |at, byte, node| {
-                let next = machine.step(at, byte)?;
+                let next = machine.stepper().step(at, byte)?;
                 if byte == b'"'
                     && let Some(place) = key_place(next)
                     && !machine.obligations.allowed_keys(place.0).other()
@@ -169,7 +173,7 @@ impl Walk<'_> {
         );
         for (node, start) in values {
             out.extend_from_slice(trie.items_at(node));
-            let first = machine.next_bytes(start);
+            let first = machine.lookahead().next_bytes(start);
             self.walk(of, node, start, first, out);
         }
         for (node, start, place) in keys {
@@ -204,7 +208,7 @@ impl Walk<'_> {
                     self.go_on(&below.beyond, closed, out);
                     return;
                 }
-                let first = machine.next_bytes(closed);
+                let first = machine.lookahead().next_bytes(closed);
                 let quote = usize::from(matches!(start.state, State::String { .. }));
                 for exit in &below.exits {
                     let bytes = of.bytes(exit.item);
@@ -242,8 +246,8 @@ impl Walk<'_> {
         let machine = self.machine;
         trie.seek(
             config,
-            |at| machine.next_bytes(at),
-            |at, byte, _| machine.step(at, byte),
+            |at| machine.lookahead().next_bytes(at),
+            |at, byte, _| machine.stepper().step(at, byte),
             |found, _| out.extend_from_slice(found),
         );
     }
@@ -379,7 +383,7 @@ fn opened(machine: &Machine, config: Config, byte: u8) -> Option<NodeId> {
             partial: Partial::Nothing,
             ..
         } if byte == b'"' && machine.obligations.allowed_keys(object).other() => Some(NodeId::ANY),
-        State::Number(scan) if machine.is_delimited(config.stack) => {
+        State::Number(scan) if machine.text_reader().is_delimited(config.stack) => {
             Some(scanner.scan(scan).language)
         }
         _ => None,

@@ -47,7 +47,9 @@ impl Walk<'_> {
         // Inside a record, what closes a string depends on its text.
         let is_recorded = config.record != TextId::EMPTY;
         match config.state {
-            State::String { scan, partial } if !self.machine.is_narrow(config.state) => {
+            State::String { scan, partial }
+                if !self.machine.lookahead().is_narrow(config.state) =>
+            {
                 (self.string(config, scan, partial), false)
             }
             State::ScannedKey { scan, partial, .. } => {
@@ -70,9 +72,10 @@ impl Walk<'_> {
                 partial,
             } => {
                 let string_mask = self.string_mask(ScanKey::Anything, partial);
-                let after = self
-                    .machine
-                    .after_key_config(config, object, Key::Other(text, 0));
+                let after =
+                    self.machine
+                        .key_reader()
+                        .after_key_config(config, object, Key::Other(text, 0));
                 let left = self.leave(&string_mask, after);
                 let more = tokens_of(&string_mask, &left.exits);
                 (Tokens::Inside(string_mask, more), left.reads_key)
@@ -121,7 +124,7 @@ impl Walk<'_> {
             shared,
         };
         let mut found = exits.closing.to_vec();
-        let first = self.machine.next_bytes(after);
+        let first = self.machine.lookahead().next_bytes(after);
         self.walk(&of, exits.beyond.root(), after, first, &mut found);
         ClosingAfter {
             reads_key: exits.keys.iter().any(|exit| found.contains(exit)),
@@ -178,7 +181,7 @@ impl Walk<'_> {
             }
         };
         visit(config, &exits.bare);
-        let step = |at, byte, _| self.machine.step(at, byte);
+        let step = |at, byte, _| self.machine.stepper().step(at, byte);
         exits
             .before
             .walk(config, step, |found, at| visit(at, found));
@@ -189,7 +192,7 @@ impl Walk<'_> {
     fn grouped(&self, config: Config, string_mask: Arc<StringMask>) -> (Tokens, bool) {
         let mut groups: FxHashMap<Config, FxHashSet<ExitId>> = FxHashMap::default();
         self.before_quotes(config, &string_mask, |at, exits| {
-            if let Some(after) = self.machine.step(at, b'"') {
+            if let Some(after) = self.machine.stepper().step(at, b'"') {
                 groups.entry(after).or_default().extend(exits);
             }
         });
@@ -209,7 +212,7 @@ impl Walk<'_> {
     fn one_by_one(&self, config: Config, string_mask: Arc<StringMask>) -> Tokens {
         let mut more = Vec::new();
         self.before_quotes(config, &string_mask, |at, exits| {
-            let Some(closed) = self.machine.step(at, b'"') else {
+            let Some(closed) = self.machine.stepper().step(at, b'"') else {
                 return;
             };
             for &exit in exits {

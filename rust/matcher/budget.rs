@@ -174,7 +174,7 @@ impl Matcher {
         }
         if mask.named().is_some() {
             let sets = self.engine.masks.token_sets();
-            for (set, next) in self.engine.machine.token_moves(self.now.config) {
+            for (set, next) in self.engine.machine.stepper().token_moves(self.now.config) {
                 if self.fits_lead(self.completions().lead_by_id(next), left) {
                     add_bits(bits, sets.get(set));
                 }
@@ -214,7 +214,7 @@ impl Matcher {
         let is_alike = self.for_groups(mask, &mut collector);
         let mut most = collector.most;
         if mask.named().is_some() {
-            let moves = self.engine.machine.token_moves(self.now.config);
+            let moves = self.engine.machine.stepper().token_moves(self.now.config);
             let leads = moves
                 .into_iter()
                 .map(|(_, next)| self.completions().lead_by_id(next));

@@ -146,7 +146,7 @@ impl Matcher {
 
     /// Whether the text may end here.
     pub fn is_accepting(&self) -> bool {
-        self.engine.machine.is_accepting(self.now.config)
+        self.engine.machine.stepper().is_accepting(self.now.config)
     }
 
     /// Whether a stop token has ended the text.
@@ -285,7 +285,7 @@ impl Matcher {
     /// than a glance to tell which masks are alike.
     fn glance(&self) -> Option<(Config, Option<Arc<Mask>>)> {
         let look = || {
-            let alike = self.engine.machine.canonical(self.now.config);
+            let alike = self.engine.machine.key_reader().canonical(self.now.config);
             Ok((alike, self.engine.masks.known(alike)))
         };
         let (found, _) = work::within(self.compiled.limits().glance(), look).ok()?;
@@ -343,7 +343,9 @@ impl Matcher {
             true => self.read(self.now.config, bytes),
             false => None,
         };
-        let config = machine.all_of(spelled.into_iter().chain(named.iter().copied()));
+        let config = machine
+            .stepper()
+            .all_of(spelled.into_iter().chain(named.iter().copied()));
         let Some(config) = config else {
             return Ok(None);
         };
@@ -361,7 +363,7 @@ impl Matcher {
         };
         Ok(Some(Moment {
             config,
-            terminated: is_stop && machine.is_accepting(config),
+            terminated: is_stop && machine.stepper().is_accepting(config),
             plan,
         }))
     }
@@ -387,7 +389,12 @@ impl Matcher {
         if sets.is_empty() {
             return Vec::new();
         }
-        let moves = self.engine.machine.token_moves(config).into_iter();
+        let moves = self
+            .engine
+            .machine
+            .stepper()
+            .token_moves(config)
+            .into_iter();
         let holds = |set: TokenSetId| has_bit(sets.get(set), token);
         let held = moves.filter(|&(set, _)| holds(set));
         held.map(|(_, next)| next).collect()
@@ -396,7 +403,7 @@ impl Matcher {
     /// An error if the text has more readings than are followed. That shows between tokens only, so that
     /// a token which a mask allows is always accepted.
     fn check_readings(&self, config: Config) -> Result<(), Error> {
-        if !self.engine.machine.is_too_ambiguous(config) {
+        if !self.engine.machine.stepper().is_too_ambiguous(config) {
             return Ok(());
         }
         let message = "the text can be read in too many ways at once";
@@ -443,7 +450,7 @@ impl Matcher {
         work::spend(bytes.len());
         for &byte in bytes {
             self.check_readings(config)?;
-            match self.engine.machine.step(config, byte) {
+            match self.engine.machine.stepper().step(config, byte) {
                 Some(next) => config = next,
                 None => return Ok(None),
             }
@@ -458,9 +465,9 @@ impl Matcher {
 
     fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {
         work::spend(bytes.len());
-        bytes
-            .iter()
-            .try_fold(config, |at, &byte| self.engine.machine.step(at, byte))
+        bytes.iter().try_fold(config, |at, &byte| {
+            self.engine.machine.stepper().step(at, byte)
+        })
     }
 
     /// Takes back the last `count` tokens; what [`Matcher::accept_bytes`] took counts as one.
@@ -577,7 +584,7 @@ impl Matcher {
         let mut config = self.now.config;
         while text.len() < FORCED_BYTES
             && self.check_readings(config).is_ok()
-            && let Some((bytes, next)) = machine.forced(config)
+            && let Some((bytes, next)) = machine.lookahead().forced(config)
         {
             text.extend(bytes);
             config = next;

@@ -109,7 +109,7 @@ impl Matcher {
     #[cfg_attr(not(feature = "python"), allow(dead_code))]
     pub(crate) fn brief_description(&self) -> Option<String> {
         let machine = &self.engine.machine;
-        let describe = || Ok(machine.describe(self.now.config));
+        let describe = || Ok(machine.describer().describe(self.now.config));
         self.metered(Limits::brief, describe).ok()
     }
 
@@ -134,7 +134,9 @@ impl Matcher {
             return Ok("nothing, since the text has ended".to_owned());
         }
         let machine = &self.engine.machine;
-        self.metered(Limits::completion, || Ok(machine.describe(config)))
+        self.metered(Limits::completion, || {
+            Ok(machine.describer().describe(config))
+        })
     }
 
     /// That something may come.
@@ -195,7 +197,9 @@ impl Matcher {
         let mut at = self.now.config;
         let mut refused = None;
         for (index, &byte) in data.iter().enumerate() {
-            let next = self.metered(Limits::accept, || Ok(self.engine.machine.step(at, byte)))?;
+            let next = self.metered(Limits::accept, || {
+                Ok(self.engine.machine.stepper().step(at, byte))
+            })?;
             match next {
                 Some(next) => at = next,
                 None => {
@@ -279,7 +283,9 @@ impl Matcher {
         let mut place = JsonPlace::after(&text[start..]);
         let machine = &self.engine.machine;
         let ends_number = b",]} \t\n\r".contains(&byte)
-            && self.metered(Limits::accept, || Ok(machine.can_end_number(at)))?;
+            && self.metered(Limits::accept, || {
+                Ok(machine.describer().can_end_number(at))
+            })?;
         if ends_number {
             place.end_number();
         }
@@ -304,8 +310,9 @@ impl Matcher {
             let mut spelled = Some(before);
             for &byte in bytes {
                 work::spend(1);
-                spelled = spelled.and_then(|config| machine.step(config, byte));
-                let is_inside = spelled.is_some_and(|config| machine.is_in_json(config));
+                spelled = spelled.and_then(|config| machine.stepper().step(config, byte));
+                let is_inside =
+                    spelled.is_some_and(|config| machine.describer().is_in_json(config));
                 start = is_inside.then(|| start.unwrap_or(at));
                 at += 1;
             }
@@ -314,9 +321,9 @@ impl Matcher {
                 _ => Vec::new(),
             };
             if let (None, [first, ..]) = (spelled, &named[..]) {
-                start = machine.is_in_json(*first).then_some(at);
+                start = machine.describer().is_in_json(*first).then_some(at);
             }
-            config = machine.all_of(spelled.into_iter().chain(named))?;
+            config = machine.stepper().all_of(spelled.into_iter().chain(named))?;
         }
         start
     }

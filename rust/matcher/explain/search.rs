@@ -250,7 +250,7 @@ fn reads(relaxed: &Relaxed, compiled: &CompiledGrammar, pieces: &[Piece], last: 
     let read = |config: Config, bytes: &[u8]| {
         work::spend(bytes.len());
         let mut bytes = bytes.iter();
-        bytes.try_fold(config, |at, &byte| machine.step(at, byte))
+        bytes.try_fold(config, |at, &byte| machine.stepper().step(at, byte))
     };
     let mut config = machine.start();
     for piece in pieces {
@@ -263,7 +263,7 @@ fn reads(relaxed: &Relaxed, compiled: &CompiledGrammar, pieces: &[Piece], last: 
                     .filter(|_| vocabulary.is_text(token));
                 let spelled = text.and_then(|text| read(config, text));
                 let named = relaxed.read_named(config, token);
-                machine.all_of(spelled.into_iter().chain(named))
+                machine.stepper().all_of(spelled.into_iter().chain(named))
             }
         };
         match next {
@@ -273,6 +273,6 @@ fn reads(relaxed: &Relaxed, compiled: &CompiledGrammar, pieces: &[Piece], last: 
     }
     match last {
         Last::Bytes(bytes) => read(config, bytes).is_some(),
-        Last::End => machine.is_accepting(config),
+        Last::End => machine.stepper().is_accepting(config),
     }
 }

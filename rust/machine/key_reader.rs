@@ -1,48 +1,25 @@
-//! What a byte makes of an object, outside its values: braces, commas and keys.
+//! Keys of objects, character by character.
 
+use crate::byte_set::ByteSet;
 use crate::json::object::keys::{Key, KeyTable, Prefix};
 use crate::json::object::state::ObjectId;
+use crate::json::obligations::Obligations;
 use crate::json::texts::TextId;
-use crate::machine::config::{Config, ObjectPlace, State};
-use crate::machine::store::Machine;
+use crate::machine::config::{Config, State};
+use crate::machine::whitespace::Whitespace;
 use crate::regex::scan_string::{Scanned, scan_string};
-use crate::spelling::{Decoded, Partial};
+use crate::spelling::{Decoded, JsonSpelling, Partial, needs_escape};
 
-impl Machine {
-    pub(super) fn step_object(
-        &self,
-        object: ObjectId,
-        place: ObjectPlace,
-        config: Config,
-        byte: u8,
-    ) -> Option<Config> {
-        let record = self.recorded(config.record, byte);
-        if byte == b'}' && place != ObjectPlace::AfterComma {
-            return self.close(config.stack, record, self.obligations.end_object(object)?);
-        }
-        if !self.obligations.allowed_keys(object).allows_any_key() {
-            return None;
-        }
-        let state = match (place, byte) {
-            (ObjectPlace::AfterMember, b',') => {
-                let spacing = self.whitespace.after_separator();
-                State::Object {
-                    object,
-                    place: ObjectPlace::AfterComma,
-                    spacing,
-                }
-            }
-            (ObjectPlace::Opened | ObjectPlace::AfterComma, b'"') => self.begin_key(object)?,
-            _ => return None,
-        };
-        Some(Config {
-            state,
-            record,
-            ..config
-        })
-    }
+/// Reads the keys of objects. What is around an object makes no difference: of a machine it touches
+/// what objects hold, and no stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyReader<'a> {
+    pub(super) obligations: &'a Obligations,
+    pub(super) whitespace: Whitespace,
+}
 
-    fn begin_key(&self, object: ObjectId) -> Option<State> {
+impl KeyReader<'_> {
+    pub(super) fn begin_key(self, object: ObjectId) -> Option<State> {
         let (partial, text) = (Partial::Nothing, TextId::EMPTY);
         if self.obligations.shape_of(object).is_scanned() {
             return Some(State::ScannedKey {
@@ -68,7 +45,7 @@ impl Machine {
     }
 
     /// What a byte makes of a key.
-    pub(super) fn step_key(&self, state: State, byte: u8) -> Option<State> {
+    pub(super) fn step_key(self, state: State, byte: u8) -> Option<State> {
         let texts = &self.obligations.rules.texts;
         match state {
             State::Key {
@@ -134,7 +111,7 @@ impl Machine {
     }
 
     fn step_known_key(
-        &self,
+        self,
         object: ObjectId,
         prefix: Prefix,
         partial: Partial,
@@ -201,7 +178,7 @@ impl Machine {
     }
 
     /// Whether a byte turns a key that the object knows so far into one that it does not know.
-    pub(crate) fn loses_key(&self, state: State, byte: u8) -> bool {
+    pub(crate) fn loses_key(self, state: State, byte: u8) -> bool {
         let State::Key {
             object,
             prefix,
@@ -218,12 +195,43 @@ impl Machine {
         }
     }
 
-    pub(super) fn after_key(&self, object: ObjectId, key: Key) -> State {
+    pub(super) fn after_key(self, object: ObjectId, key: Key) -> State {
         let member = self.obligations.member(object, key);
         State::Colon {
             member,
             spacing: self.whitespace.inside(),
         }
+    }
+
+    /// The configuration after the key that is being read has ended as `key`.
+    pub(crate) fn after_key_config(self, config: Config, object: ObjectId, key: Key) -> Config {
+        Config {
+            state: self.after_key(object, key),
+            ..config
+        }
+    }
+
+    /// Bytes among which are all that go on with a key that the object knows.
+    pub(crate) fn next_key_bytes(
+        self,
+        object: ObjectId,
+        prefix: Prefix,
+        partial: Partial,
+    ) -> ByteSet {
+        if partial != Partial::Nothing {
+            return partial_bytes(partial);
+        }
+        let mut bytes = const { ByteSet::of(b"\"") };
+        if self.obligations.rules.scanner.spelling == JsonSpelling::Any {
+            bytes.insert(b'\\');
+        }
+        for c in self.obligations.key_table(object).next_chars(prefix) {
+            bytes.insert(match needs_escape(u32::from(c)) {
+                true => b'\\',
+                false => c.encode_utf8(&mut [0; 4]).as_bytes()[0],
+            });
+        }
+        bytes
     }
 }
 
@@ -231,4 +239,20 @@ impl Machine {
 fn becomes_none(table: &KeyTable, prefix: Prefix, partial: Partial) -> bool {
     let mut next = table.next_chars(prefix);
     !next.any(|c| partial.may_become(u32::from(c)))
+}
+
+/// Bytes among which are all that go on with a character.
+pub(super) fn partial_bytes(partial: Partial) -> ByteSet {
+    match partial {
+        Partial::Nothing => ByteSet::ALL,
+        Partial::Utf8 { .. } => ByteSet::BEYOND_ASCII,
+        Partial::Escape => const { ByteSet::of(b"\"\\/bfnrtu") },
+        Partial::PlainEscape => const { ByteSet::of(b"\"\\bfnrtu") },
+        Partial::PlainHex { .. } => const { ByteSet::of(b"0123456789abcdef") },
+        Partial::Hex { .. } | Partial::HighHex { .. } => {
+            const { ByteSet::of(b"0123456789abcdefABCDEF") }
+        }
+        Partial::High(_) => const { ByteSet::of(b"\\") },
+        Partial::HighEscape(_) => const { ByteSet::of(b"u") },
+    }
 }
