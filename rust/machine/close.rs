@@ -1,5 +1,6 @@
 //! What becomes of a configuration when the value that is being read has ended.
 
+use crate::json::array::state::ArrayId;
 use crate::json::texts::TextId;
 use crate::machine::ambiguous::Configs;
 use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
@@ -54,34 +55,7 @@ impl Stepper<'_> {
                     record,
                 })
             }
-            Frame::Item { array, mark } => {
-                let rules = &self.machine.obligations.rules;
-                let value = match mark {
-                    TextId::EMPTY => None,
-                    _ => Some(
-                        rules
-                            .constant(&rules.texts.value_since(mark, record)?)
-                            .ok()?,
-                    ),
-                };
-                let array = self.machine.obligations.after_item(array, verdicts, value);
-                let opened = false;
-                let state = State::Array {
-                    array,
-                    opened,
-                    spacing,
-                };
-                let record = if mark == TextId::START {
-                    TextId::EMPTY
-                } else {
-                    record
-                };
-                Some(Config {
-                    state,
-                    stack,
-                    record,
-                })
-            }
+            Frame::Item { array, mark } => self.close_item((array, mark), stack, record, verdicts),
             Frame::Text(scan) => Some(Config {
                 state: State::Text {
                     scan,
@@ -97,6 +71,43 @@ impl Stepper<'_> {
                 record,
             }),
         }
+    }
+
+    /// The same in an array, whose record began at `mark`, if its items are compared.
+    fn close_item(
+        self,
+        (array, mark): (ArrayId, TextId),
+        stack: StackId,
+        record: TextId,
+        verdicts: &[bool],
+    ) -> Option<Config> {
+        let spacing = self.machine.whitespace.inside();
+        let rules = &self.machine.obligations.rules;
+        let value = match mark {
+            TextId::EMPTY => None,
+            _ => Some(
+                rules
+                    .constant(&rules.texts.value_since(mark, record)?)
+                    .ok()?,
+            ),
+        };
+        let array = self.machine.obligations.after_item(array, verdicts, value);
+        let opened = false;
+        let state = State::Array {
+            array,
+            opened,
+            spacing,
+        };
+        let record = if mark == TextId::START {
+            TextId::EMPTY
+        } else {
+            record
+        };
+        Some(Config {
+            state,
+            stack,
+            record,
+        })
     }
 
     /// The configuration if the number that is being read ends here.

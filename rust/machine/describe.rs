@@ -2,12 +2,13 @@
 
 use crate::grammar::program::Symbol;
 use crate::grammar::show_tokens;
+use crate::json::array::state::ArrayId;
 use crate::json::formula::Kind;
 use crate::json::object::keys::Prefix;
 use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;
-use crate::machine::config::{Config, ObjectPlace, State};
+use crate::machine::config::{Config, ObjectPlace, StackId, State};
 use crate::machine::store::Machine;
 use crate::machine::whitespace::WhitespaceRun;
 use crate::regex::codeset::MAX;
@@ -134,23 +135,13 @@ impl Describer<'_> {
             }
             State::String { scan, partial } => self.string_phrases(scan, partial, to),
             State::Array { array, opened, .. } => {
-                match self.machine.obligations.item(array) {
-                    Some(obligation) if opened => self.value_phrases(obligation, to),
-                    Some(_) => to.add("\",\" and another item"),
-                    None => {}
-                }
+                self.array_phrases(array, opened, to);
                 if takes(b']') {
                     to.add("\"]\"");
                 }
             }
             State::Object { object, place, .. } => {
-                if place != ObjectPlace::AfterMember {
-                    self.key_phrases(object, to);
-                } else if takes(b',') {
-                    let mut keys = Phrases::default();
-                    self.key_phrases(object, &mut keys);
-                    to.add(format!("\",\" and then {}", keys.all.join(" or ")));
-                }
+                self.member_phrases(object, place, takes(b','), to);
                 if takes(b'}') {
                     to.add("\"}\"");
                 }
@@ -165,17 +156,7 @@ impl Describer<'_> {
                 to.add("more of a key, or its end")
             }
             State::Colon { .. } => to.add("\":\""),
-            State::Text { scan, partial } => match partial {
-                Partial::Nothing => self.machine.text_reader().for_places(
-                    scan,
-                    config.stack,
-                    None,
-                    |scan, stack| {
-                        self.place_phrases(Config::text(scan, Partial::Nothing, stack), to);
-                    },
-                ),
-                _ => to.add("the rest of a character"),
-            },
+            State::Text { scan, partial } => self.text_phrases(scan, partial, config.stack, to),
             State::Ambiguous(set) => {
                 for &member in self.machine.members(set) {
                     self.phrases(member, to);
@@ -183,6 +164,32 @@ impl Describer<'_> {
             }
             State::Done { .. } => {}
             State::Detached => to.add("anything"),
+        }
+    }
+
+    /// An item that is to begin, or to follow.
+    fn array_phrases(self, array: ArrayId, opened: bool, to: &mut Phrases) {
+        match self.machine.obligations.item(array) {
+            Some(obligation) if opened => self.value_phrases(obligation, to),
+            Some(_) => to.add("\",\" and another item"),
+            None => {}
+        }
+    }
+
+    /// A member that is to begin, or to follow if another may.
+    fn member_phrases(
+        self,
+        object: ObjectId,
+        place: ObjectPlace,
+        may_follow: bool,
+        to: &mut Phrases,
+    ) {
+        if place != ObjectPlace::AfterMember {
+            self.key_phrases(object, to);
+        } else if may_follow {
+            let mut keys = Phrases::default();
+            self.key_phrases(object, &mut keys);
+            to.add(format!("\",\" and then {}", keys.all.join(" or ")));
         }
     }
 
@@ -295,6 +302,17 @@ impl Describer<'_> {
         if keys.len() > FEW {
             to.add(format!("one of {} other keys", keys.len() - FEW));
         }
+    }
+
+    /// The text of a grammar.
+    fn text_phrases(self, scan: ScanId, partial: Partial, stack: StackId, to: &mut Phrases) {
+        if partial != Partial::Nothing {
+            return to.add("the rest of a character");
+        }
+        let reader = self.machine.text_reader();
+        reader.for_places(scan, stack, None, |scan, stack| {
+            self.place_phrases(Config::text(scan, Partial::Nothing, stack), to);
+        });
     }
 
     /// What a place in a grammar's text goes on with.

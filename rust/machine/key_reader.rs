@@ -71,42 +71,51 @@ impl KeyReader<'_> {
                     partial,
                 })
             }
-            State::ScannedKey {
+            State::ScannedKey { .. } => self.step_scanned_key(state, byte),
+            _ => None,
+        }
+    }
+
+    /// The same of a key of an object that tells keys apart by more than a table of them.
+    fn step_scanned_key(self, state: State, byte: u8) -> Option<State> {
+        let State::ScannedKey {
+            object,
+            scan,
+            prefix,
+            text,
+            partial,
+        } = state
+        else {
+            return None;
+        };
+        match scan_string(&self.obligations.rules.scanner, scan, partial, byte) {
+            Scanned::Stays(scan, partial, None) => Some(State::ScannedKey {
                 object,
                 scan,
                 prefix,
                 text,
                 partial,
-            } => match scan_string(&self.obligations.rules.scanner, scan, partial, byte) {
-                Scanned::Stays(scan, partial, None) => Some(State::ScannedKey {
+            }),
+            Scanned::Stays(scan, partial, Some(c)) => {
+                let table = self.obligations.key_table(object);
+                let next = |prefix| table.step(prefix, char::from_u32(c)?);
+                Some(State::ScannedKey {
                     object,
                     scan,
-                    prefix,
-                    text,
+                    prefix: prefix.and_then(next),
+                    text: self.obligations.rules.texts.longer(text, c),
                     partial,
-                }),
-                Scanned::Stays(scan, partial, Some(c)) => {
-                    let table = self.obligations.key_table(object);
-                    let next = |prefix| table.step(prefix, char::from_u32(c)?);
-                    Some(State::ScannedKey {
-                        object,
-                        scan,
-                        prefix: prefix.and_then(next),
-                        text: texts.longer(text, c),
-                        partial,
-                    })
-                }
-                Scanned::Refused => None,
-                Scanned::Closes => {
-                    let known = prefix.and_then(|p| self.obligations.key_table(object).whole(p));
-                    let key = match known {
-                        Some(known) => known.key()?,
-                        None => Key::Other(text, self.obligations.key_class(object, scan)),
-                    };
-                    Some(self.after_key(object, key))
-                }
-            },
-            _ => None,
+                })
+            }
+            Scanned::Refused => None,
+            Scanned::Closes => {
+                let known = prefix.and_then(|p| self.obligations.key_table(object).whole(p));
+                let key = match known {
+                    Some(known) => known.key()?,
+                    None => Key::Other(text, self.obligations.key_class(object, scan)),
+                };
+                Some(self.after_key(object, key))
+            }
         }
     }
 
@@ -121,30 +130,7 @@ impl KeyReader<'_> {
         let table = self.obligations.key_table(object);
         let texts = &self.obligations.rules.texts;
         match partial.decode_json(byte, self.obligations.rules.scanner.spelling) {
-            Decoded::Partial(partial) => {
-                let leads = |rest: &str| {
-                    let next = rest.chars().next().map(u32::from);
-                    next.is_some_and(|c| partial.may_become(c))
-                };
-                // Inside a character, the key's text is what came before it, which must not be known.
-                let is_lost = table.whole(prefix).is_none() && becomes_none(table, prefix, partial);
-                if allowed_keys.other() && is_lost {
-                    let text = texts.text(table.text(prefix));
-                    return Some(State::OtherKey {
-                        object,
-                        text,
-                        partial,
-                    });
-                }
-                let mut open = table.open(prefix);
-                let live = allowed_keys.other()
-                    || open.any(|(key, rest)| allowed_keys.allows(key) && leads(rest));
-                live.then_some(State::Key {
-                    object,
-                    prefix,
-                    partial,
-                })
-            }
+            Decoded::Partial(partial) => self.begin_character(object, prefix, partial),
             Decoded::Char(c) => match table.step(prefix, char::from_u32(c)?) {
                 Some(prefix) => {
                     let mut open = table.open(prefix);
@@ -175,6 +161,34 @@ impl KeyReader<'_> {
             }
             Decoded::Refused => None,
         }
+    }
+
+    /// After a part of a character, in a key that the object knows so far.
+    fn begin_character(self, object: ObjectId, prefix: Prefix, partial: Partial) -> Option<State> {
+        let allowed_keys = self.obligations.allowed_keys(object);
+        let table = self.obligations.key_table(object);
+        let leads = |rest: &str| {
+            let next = rest.chars().next().map(u32::from);
+            next.is_some_and(|c| partial.may_become(c))
+        };
+        // Inside a character, the key's text is what came before it, which must not be known.
+        let is_lost = table.whole(prefix).is_none() && becomes_none(table, prefix, partial);
+        if allowed_keys.other() && is_lost {
+            let text = self.obligations.rules.texts.text(table.text(prefix));
+            return Some(State::OtherKey {
+                object,
+                text,
+                partial,
+            });
+        }
+        let mut open = table.open(prefix);
+        let live =
+            allowed_keys.other() || open.any(|(key, rest)| allowed_keys.allows(key) && leads(rest));
+        live.then_some(State::Key {
+            object,
+            prefix,
+            partial,
+        })
     }
 
     /// Whether a byte turns a key that the object knows so far into one that it does not know.

@@ -14,33 +14,11 @@ impl Lookahead<'_> {
     /// Bytes among which are all that may come next.
     pub(crate) fn next_bytes(self, config: Config) -> ByteSet {
         let mut bytes = match config.state {
-            State::Value { spacing, .. } => {
-                return self.or_spaces(spacing, self.machine.literals.first_bytes());
-            }
-            State::Array {
-                opened: true,
-                spacing,
-                ..
-            } => {
-                let mut bytes = self.machine.literals.first_bytes();
-                bytes.insert(b']');
-                return self.or_spaces(spacing, bytes);
-            }
-            State::Array { spacing, .. } => {
-                return self.or_spaces(spacing, const { ByteSet::of(b"],") });
-            }
-            State::Object { place, spacing, .. } => {
-                let own: &[u8] = match place {
-                    ObjectPlace::Opened => b"\"}",
-                    ObjectPlace::AfterMember => b",}",
-                    ObjectPlace::AfterComma => b"\"",
-                };
-                return self.or_spaces(spacing, ByteSet::of(own));
-            }
-            State::Colon { spacing, .. } => {
-                return self.or_spaces(spacing, const { ByteSet::of(b":") });
-            }
-            State::Done { spacing } => return self.or_spaces(spacing, ByteSet::NONE),
+            State::Value { .. }
+            | State::Array { .. }
+            | State::Object { .. }
+            | State::Colon { .. }
+            | State::Done { .. } => return self.next_bytes_between(config.state),
             State::Literal { kind, at, .. } => {
                 return ByteSet::of(
                     &self.machine.literals.text(kind)[usize::from(at)..=usize::from(at)],
@@ -81,6 +59,33 @@ impl Lookahead<'_> {
             bytes = bytes.or(self.next_bytes(closed));
         }
         bytes
+    }
+
+    /// Those between two tokens of JSON, where whitespace may come.
+    fn next_bytes_between(self, state: State) -> ByteSet {
+        let bytes = match state {
+            State::Value { .. } => self.machine.literals.first_bytes(),
+            State::Array { opened: true, .. } => {
+                let mut bytes = self.machine.literals.first_bytes();
+                bytes.insert(b']');
+                bytes
+            }
+            State::Array { .. } => const { ByteSet::of(b"],") },
+            State::Object { place, .. } => {
+                let own: &[u8] = match place {
+                    ObjectPlace::Opened => b"\"}",
+                    ObjectPlace::AfterMember => b",}",
+                    ObjectPlace::AfterComma => b"\"",
+                };
+                ByteSet::of(own)
+            }
+            State::Colon { .. } => const { ByteSet::of(b":") },
+            _ => ByteSet::NONE,
+        };
+        match state.spacing() {
+            Some(spacing) => self.or_spaces(spacing, bytes),
+            None => bytes,
+        }
     }
 
     /// Some bytes, and whitespace if it may come, or alone if it must.

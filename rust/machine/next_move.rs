@@ -12,6 +12,7 @@ use crate::machine::completion::{SLACK, easiest};
 use crate::machine::config::{Config, ObjectPlace, State};
 use crate::machine::whitespace::WhitespaceRun;
 use crate::regex::node::NodeId;
+use crate::regex::scan::ScanId;
 use crate::spelling::{Partial, spell_json};
 
 /// The next move of a completion.
@@ -70,7 +71,6 @@ impl Completer<'_> {
 
     pub(crate) fn next_move(&self, config: Config) -> NextMove {
         let state = config.state;
-        let obligations = &self.machine.obligations;
         if let State::Ambiguous(set) = state {
             return self.cheapest_member(set);
         }
@@ -92,20 +92,12 @@ impl Completer<'_> {
                 NextMove::Bytes(self.machine.literals.text(kind)[usize::from(at)..].to_vec())
             }
             State::Number(scan) => {
-                let node = self.language(scan, asked);
-                match self.machine.stepper().close_number(config) {
-                    Some(after) if obligations.rules.scanner.regexes.nullable(node) => {
-                        NextMove::Goto(after)
-                    }
-                    _ => self.char_move(node, Partial::Nothing),
-                }
+                let after = self.machine.stepper().close_number(config);
+                self.scalar_move(scan, Partial::Nothing, asked, after.map(NextMove::Goto))
             }
             State::String { scan, partial } => {
-                let node = self.language(scan, asked);
-                if partial == Partial::Nothing && obligations.rules.scanner.regexes.nullable(node) {
-                    return NextMove::Bytes(vec![b'"']);
-                }
-                self.char_move(node, partial)
+                let close = (partial == Partial::Nothing).then(|| NextMove::Bytes(vec![b'"']));
+                self.scalar_move(scan, partial, asked, close)
             }
             State::Array { array, opened, .. } => self.array_move(array, opened, asked, config),
             State::Object {
@@ -154,6 +146,23 @@ impl Completer<'_> {
             Kind::Array => NextMove::Bytes(vec![b'[']),
             Kind::Object => NextMove::Bytes(vec![b'{']),
             literal => NextMove::Bytes(self.machine.literals.text(literal).to_vec()),
+        }
+    }
+
+    /// In a string or number: `close`, which ends it, if its text satisfies the demands, or its next
+    /// character.
+    fn scalar_move(
+        &self,
+        scan: ScanId,
+        partial: Partial,
+        asked: &[u16],
+        close: Option<NextMove>,
+    ) -> NextMove {
+        let node = self.language(scan, asked);
+        let regexes = &self.machine.obligations.rules.scanner.regexes;
+        match close {
+            Some(close) if regexes.nullable(node) => close,
+            _ => self.char_move(node, partial),
         }
     }
 

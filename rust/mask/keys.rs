@@ -3,7 +3,7 @@
 //! The keys are few and their texts are known, so they are looked up in the vocabulary's trie, one
 //! by one; only what follows them is walked.
 
-use crate::json::object::keys::{Key, KnownKey, Prefix};
+use crate::json::object::keys::{Key, KeyTable, KnownKey, Prefix};
 use crate::json::object::state::ObjectId;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
@@ -203,19 +203,18 @@ impl Walk<'_> {
         mut reached: impl FnMut(KeyReached),
     ) {
         let table = self.machine.obligations.key_table(object);
-        let mut before = "";
-        // The nodes of what has been looked up of the key before.
-        let mut path = vec![node];
-        let after = |read: &str| {
-            let prefix = read.chars().try_fold(prefix, |at, c| table.step(at, c));
-            prefix.expect("a key goes on with its own characters")
+        let mut look_up = KeyLookUp {
+            trie,
+            table,
+            prefix,
+            is_plain: self.spelling() == JsonSpelling::Plain,
+            path: vec![node],
+            escapes: Vec::new(),
         };
-        // Where only what must be escaped is, few keys are.
-        let is_plain = self.spelling() == JsonSpelling::Plain;
-        let mut escapes: Vec<TrieNodeId> = Vec::new();
-        if let Some(escape) = trie.child(node, b'\\').filter(|_| !is_plain) {
+        if let Some(escape) = trie.child(node, b'\\').filter(|_| !look_up.is_plain) {
             reached(KeyReached::Escape(escape, prefix));
         }
+        let mut before = "";
         for (known, rest) in table.ahead(prefix) {
             if !wanted(known) {
                 continue;
@@ -223,40 +222,67 @@ impl Walk<'_> {
             let pairs = before.bytes().zip(rest.bytes());
             let shared = pairs.take_while(|(a, b)| a == b).count();
             before = rest;
-            if path.len() <= shared {
+            if look_up.path.len() <= shared {
                 continue;
             }
-            path.truncate(shared + 1);
-            for (i, byte) in rest.bytes().enumerate().skip(shared) {
-                // These are only spelled with a backslash.
-                if needs_escape(u32::from(byte)) {
-                    if let Some(escape) = trie.child(path[i], b'\\')
-                        && is_plain
-                        && !escapes.contains(&escape)
-                    {
-                        escapes.push(escape);
-                        reached(KeyReached::Escape(escape, after(&rest[..i])));
-                    }
-                    break;
-                }
-                let Some(node) = trie.child(path[i], byte) else {
-                    break;
-                };
-                path.push(node);
-                reached(KeyReached::Inside(node));
-                if let Some(escape) = trie.child(node, b'\\')
-                    && !is_plain
-                    && let Some(read) = rest.get(..=i)
-                {
-                    reached(KeyReached::Escape(escape, after(read)));
-                }
-            }
-            if let Some(&last) = path.get(rest.len())
+            look_up.descend(rest, shared, &mut reached);
+            if let Some(&last) = look_up.path.get(rest.len())
                 && let Some(quote) = trie.child(last, b'"')
             {
                 reached(KeyReached::Closed(quote, known));
             }
         }
+    }
+}
+
+/// Looks up keys that go on from a prefix, one after the other.
+struct KeyLookUp<'a, I> {
+    trie: &'a Trie<I>,
+    table: &'a KeyTable,
+    prefix: Prefix,
+    /// Where only what must be escaped is, few keys are.
+    is_plain: bool,
+    /// The nodes of what has been looked up of the key before.
+    path: Vec<TrieNodeId>,
+    /// The backslashes that have been reached.
+    escapes: Vec<TrieNodeId>,
+}
+
+impl<I: Copy> KeyLookUp<'_, I> {
+    /// Follows what is left of a key, of which so many bytes are those of the one before.
+    fn descend(&mut self, rest: &str, shared: usize, reached: &mut impl FnMut(KeyReached)) {
+        let trie = self.trie;
+        self.path.truncate(shared + 1);
+        for (i, byte) in rest.bytes().enumerate().skip(shared) {
+            // These are only spelled with a backslash.
+            if needs_escape(u32::from(byte)) {
+                if let Some(escape) = trie.child(self.path[i], b'\\')
+                    && self.is_plain
+                    && !self.escapes.contains(&escape)
+                {
+                    self.escapes.push(escape);
+                    reached(KeyReached::Escape(escape, self.after(&rest[..i])));
+                }
+                break;
+            }
+            let Some(node) = trie.child(self.path[i], byte) else {
+                break;
+            };
+            self.path.push(node);
+            reached(KeyReached::Inside(node));
+            if let Some(escape) = trie.child(node, b'\\')
+                && !self.is_plain
+                && let Some(read) = rest.get(..=i)
+            {
+                reached(KeyReached::Escape(escape, self.after(read)));
+            }
+        }
+    }
+
+    fn after(&self, read: &str) -> Prefix {
+        let mut read = read.chars();
+        let prefix = read.try_fold(self.prefix, |at, c| self.table.step(at, c));
+        prefix.expect("a key goes on with its own characters")
     }
 }
 

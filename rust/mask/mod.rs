@@ -20,6 +20,7 @@ mod keys;
 mod max_completion;
 mod reach;
 mod string_mask;
+mod sweep;
 mod texts;
 mod token_sets;
 mod tokens;
