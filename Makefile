@@ -28,6 +28,7 @@ lint-rust:
 	cargo clippy --locked --all-targets --features python -- -D warnings
 	cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target \
 	    --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --document-private-items --features python
 
 lint-python:
 	ruff format --check .

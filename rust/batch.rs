@@ -14,13 +14,14 @@ use crate::error::{Error, ErrorKind};
 use crate::matcher::{Matcher, NewMask};
 use crate::vocab::MaskWord;
 
-/// Work that takes less time than this is done before another thread has woken and is awaited.
+/// Work shorter than this is done on the calling thread: to wake another one and wait for it takes
+/// as long.
 const WORTH_WAKING: Duration = Duration::from_micros(60);
 
 /// How often to look whether other threads are done before sleeping until they are.
 const LOOKS: u32 = 10_000;
 
-/// The next rows that a thread takes: few enough that threads end at about the same time.
+/// How many rows a thread takes at once: few, so that all threads end at about the same time.
 const ROWS: usize = 4;
 
 /// Fills row `i` of a bitmask for `matchers[i]`, in parallel.
@@ -163,7 +164,7 @@ impl<'a, I: Iterator<Item = (&'a mut [MaskWord], &'a Matcher)>> Work<I> {
     }
 }
 
-/// Fills one row, which may be longer than needed.
+/// Fills one row with a matcher's mask; words beyond those that the vocabulary needs become 0.
 pub(crate) fn fill_row(matcher: &Matcher, row: &mut [MaskWord]) -> Result<(), Error> {
     let words = matcher.compiled().vocabulary().mask_words();
     if row.len() < words {
@@ -174,7 +175,8 @@ pub(crate) fn fill_row(matcher: &Matcher, row: &mut [MaskWord]) -> Result<(), Er
     matcher.fill_mask(needed)
 }
 
-/// Fills one row, which may be longer than needed, with what the budget alone forbids.
+/// Sets, in one row, the bits of the tokens that only the budget forbids, and says whether there
+/// are any; words beyond those that the vocabulary needs become 0.
 #[cfg_attr(not(feature = "python"), allow(dead_code))]
 pub(crate) fn fill_unaffordable(matcher: &Matcher, row: &mut [MaskWord]) -> Result<bool, Error> {
     let words = matcher.compiled().vocabulary().mask_words();
@@ -183,7 +185,8 @@ pub(crate) fn fill_unaffordable(matcher: &Matcher, row: &mut [MaskWord]) -> Resu
     matcher.fill_unaffordable(needed)
 }
 
-/// Fills one row if its mask is known and costs no more than to copy it; else nothing has changed.
+/// Fills one row if its mask is cached and need only be copied, and says whether it did; otherwise
+/// the row stays as it is.
 pub(crate) fn copy_row(matcher: &Matcher, row: &mut [MaskWord]) -> bool {
     let words = matcher.compiled().vocabulary().mask_words();
     let Some((needed, beyond)) = row.split_at_mut_checked(words) else {

@@ -51,12 +51,12 @@ impl ByteSet {
         ByteSet(std::array::from_fn(|i| self.0[i] | other.0[i]))
     }
 
-    /// Of ASCII characters, a bit for each.
+    /// The set of the ASCII characters whose bits are set: bit `c` stands for character `c`.
     pub(crate) fn of_ascii(bits: u128) -> Self {
         ByteSet([bits as u64, (bits >> 64) as u64, 0, 0])
     }
 
-    /// A bit for each byte.
+    /// The set as 256 bits: bit `b % 64` of word `b / 64` stands for byte `b`.
     pub(crate) fn words(self) -> [u64; 4] {
         self.0
     }

@@ -54,7 +54,8 @@ impl Error {
         error
     }
 
-    /// The same error, about the part of a schema that `pointer` names, unless it has a place.
+    /// This error, placed at the part of a schema that `pointer` names, unless it has a place
+    /// already.
     pub(crate) fn or_at_pointer(mut self, pointer: Option<String>) -> Self {
         if self.0.pointer.is_none() && self.0.position.is_none() {
             self.0.pointer = pointer;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::work::Allowance;
 
-/// Greater numbers have no exact neighbours as `f64`.
+/// The largest limit: among greater numbers, `f64` does not have every integer.
 const MOST: f64 = (1_u64 << 53) as f64;
 
-/// Caps that turn hostile input into an [`Error`](crate::Error) within bounded time and memory.
+/// Caps that turn hostile input into an [`Error`] within bounded time and memory.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes of a schema or grammar text. Default 16 MiB.
@@ -124,13 +124,14 @@ impl Limits {
         self.allowance("the mask", "mask_work", self.mask_work)
     }
 
-    /// For what only looks up what is known.
+    /// The allowance of an operation that only looks up what is known.
     pub(crate) fn glance(&self) -> Allowance {
         const UNITS: u64 = 256;
         self.allowance("a look", "mask_work", UNITS.min(self.mask_work))
     }
 
-    /// For a description that is a courtesy: some milliseconds.
+    /// The allowance of a description that a `repr` or a message adds if it takes a few
+    /// milliseconds at most.
     #[cfg_attr(not(feature = "python"), allow(dead_code))]
     pub(crate) fn brief(&self) -> Allowance {
         const UNITS: u64 = 100_000;
@@ -146,7 +147,7 @@ impl Limits {
         self.allowance("finding an ending", "completion_work", self.completion_work)
     }
 
-    /// For one question of an explanation, with so many units left for all of them.
+    /// The allowance of one question of an explanation, if `left` units are left for all of them.
     pub(crate) fn question(&self, left: u64) -> Allowance {
         let units = self.compile_work.saturating_add(self.accept_work).min(left);
         self.allowance("an explanation", "explain_work", units)

@@ -9,8 +9,8 @@
 /// `docs/design.md` says exactly what is plain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum JsonSpelling {
-    /// As `json.dumps(value, ensure_ascii=False)` of Python and `JSON.stringify` of JavaScript
-    /// write values: no needless escape, no needless zero, no integer with a fraction.
+    /// The spellings that `json.dumps(value, ensure_ascii=False)` of Python and `JSON.stringify` of
+    /// JavaScript write: no needless escape, no needless zero, no integer with a fraction.
     #[default]
     Plain,
     /// All spellings that JSON has.
@@ -35,7 +35,7 @@ pub(crate) enum Partial {
     },
     /// After a backslash.
     Escape,
-    /// After a backslash, where only characters have one that need it.
+    /// After a backslash, where only characters that need one may have one.
     PlainEscape,
     /// After `\u` and `digits` hexadecimal digits.
     Hex {
@@ -110,17 +110,7 @@ impl Partial {
                 b'u' => Decoded::Partial(Partial::PlainHex { digits: 0, bits: 0 }),
                 _ => letter(byte),
             },
-            Partial::PlainHex { .. } if byte.is_ascii_uppercase() => Decoded::Refused,
-            Partial::PlainHex { digits, bits } => match hex(bits, byte) {
-                Some(bits) if digits < 3 => Decoded::Partial(Partial::PlainHex {
-                    digits: digits + 1,
-                    bits,
-                }),
-                Some(bits) if is_control(bits) && short_escape(bits).is_none() => {
-                    Decoded::Char(bits)
-                }
-                _ => Decoded::Refused,
-            },
+            Partial::PlainHex { digits, bits } => plain_hex(digits, bits, byte),
             Partial::Hex { digits, bits } => {
                 let Some(bits) = hex(bits, byte) else {
                     return Decoded::Refused;
@@ -265,7 +255,8 @@ impl Partial {
         sort << 60 | b << 32 | u64::from(a)
     }
 
-    /// As [`Partial::code`]; it tells spellings apart, too.
+    /// Tells partials apart in one number, as [`Partial::code`] does, and also which spellings are
+    /// allowed.
     pub(crate) fn code_in(self, spelling: JsonSpelling) -> u64 {
         self.code() | u64::from(spelling == JsonSpelling::Any) << 59
     }
@@ -358,6 +349,20 @@ fn pair(high: u32, low: u32) -> u32 {
 
 fn in_range(c: u32, (lo, hi): (u32, u32)) -> bool {
     (lo..=hi).contains(&c)
+}
+
+/// Reads a digit of the escapes that [`JsonSpelling::Plain`] has: in small letters, of characters that
+/// have no shorter one.
+fn plain_hex(digits: u8, bits: u32, byte: u8) -> Decoded {
+    match hex(bits, byte) {
+        _ if byte.is_ascii_uppercase() => Decoded::Refused,
+        Some(bits) if digits < 3 => Decoded::Partial(Partial::PlainHex {
+            digits: digits + 1,
+            bits,
+        }),
+        Some(bits) if is_control(bits) && short_escape(bits).is_none() => Decoded::Char(bits),
+        _ => Decoded::Refused,
+    }
 }
 
 fn hex(bits: u32, byte: u8) -> Option<u32> {

@@ -49,7 +49,8 @@ struct Meter {
     called: Option<Instant>,
 }
 
-/// Outside of operations there is no end to it: tests call what is inside.
+/// The meter outside of operations, where nothing is bounded: tests call functions of the engine
+/// directly.
 const UNLIMITED: Meter = Meter {
     left: u64::MAX,
     reserve: 0,
@@ -66,7 +67,8 @@ const UNLIMITED: Meter = Meter {
 };
 
 thread_local! {
-    /// The units of [`Meter::left`], apart from the rest, since they change so often.
+    /// The units of [`Meter::left`], kept apart from the rest of the meter since they change so
+    /// often.
     static LEFT: Cell<u64> = const { Cell::new(UNLIMITED.left) };
     static BYTES: Cell<u64> = const { Cell::new(UNLIMITED.bytes) };
     static METER: Cell<Meter> = const { Cell::new(UNLIMITED) };
@@ -81,7 +83,7 @@ pub(crate) struct SchemaPlace {
     pub(crate) schema: u32,
 }
 
-/// What unwinds to the beginning of the operation.
+/// The payload of the unwinding that leads back to where the operation began.
 struct Stop(Error);
 
 /// What an operation has used.
@@ -210,8 +212,8 @@ pub(crate) fn attempt<T>(units: u64, f: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
-/// Makes what a process makes once, whoever needs it first: no allowance pays for it, and nothing ends it
-/// half done, which would be for good.
+/// Computes something that a process computes once, whichever operation needs it first. No
+/// allowance pays for it, and nothing interrupts it: what is left half done would stay so for good.
 pub(crate) fn once<T>(f: impl FnOnce() -> T) -> T {
     let allowance = Allowance {
         doing: "making a table",
@@ -272,7 +274,7 @@ pub(crate) fn set_interrupt(interrupt: Option<Interrupt>) -> Option<Interrupt> {
 pub(crate) mod tests {
     use super::*;
 
-    /// So much, for a test.
+    /// An allowance for a test.
     pub(crate) fn allowance(units: u64, bytes: u64) -> Allowance {
         Allowance {
             doing: "testing",

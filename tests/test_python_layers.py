@@ -35,6 +35,9 @@ LAYERS = (
     {"chat.formats.*"},
     {"chat.catalog"},
     {"chat"},
+    {"chat.templates", "chat.templates.environment", "chat.templates.gguf"},
+    {"chat.templates.sources"},
+    {"chat.templates.template"},
     # core
     {"core"},
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
@@ -52,6 +55,11 @@ LAYERS = (
     # what stands on all of them
     {"agent"},
     {"demo"},
+    # the command line
+    {"cli.errors", "cli.arguments", "cli.inputs"},
+    {"cli.commands"},
+    {"cli.commands.*"},
+    {"cli.program"},
     {"cli"},
     {"__main__"},
 )

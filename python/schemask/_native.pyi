@@ -209,18 +209,19 @@ class Matcher:
     def fill_unaffordable(self, bitmask: Any, row: int = 0) -> bool:
         """Writes which tokens the budget alone forbids, and `fill_mask` leaves out for that reason.
 
-        As long as there were none, the text is the one that it would be without a budget.
+        As long as there have been none at any step, a model has written what it would have written
+        without a budget.
 
         Args:
-            bitmask: As in `fill_mask`.
-            row: As in `fill_mask`.
+            bitmask: int32, writable, of shape `(batch, words)` or `(words,)`, as for `fill_mask`.
+            row: The row to write, from 0.
 
         Returns:
             Whether there are any.
 
         Raises:
-            MaskError: As `fill_mask`.
-            LimitError: As `fill_mask`.
+            MaskError: A bitmask of another type or shape, or no such row.
+            LimitError: To find the tokens takes too much work.
         """
     def accept(self, token_id: int) -> bool:
         """Goes on with a token. If it may not come, the answer is False and nothing has changed.
@@ -264,29 +265,36 @@ class Matcher:
 
         Raises:
             TokenError: The vocabulary has no such token.
-            LimitError: As `accept`. What takes more work than the limit `explain_work` is no error:
-                then `kind` is `"undecided"`.
+            LimitError: It takes too much work to find out whether the token may come.
+                If only the reason takes more than the limit `explain_work`, that is no error: then
+                `kind` is `"undecided"`.
         """
     def explain_bytes(self, data: bytes) -> Explanation:
-        """Why bytes may not come next, or that they may, as `explain` says it of a token.
+        """Why bytes may not come next, or that they may. Nothing is accepted.
 
         Args:
-            data: The bytes, of any length.
+            data: The bytes, of any length; they need not end between two characters.
 
         Returns:
-            As `explain`.
+            Where they are refused, and why, with the JSON pointers of the keywords; `str()` of it is a
+            sentence.
 
         Raises:
-            LimitError: As `accept_bytes`.
+            LimitError: It takes too much work to find out whether they may come.
+                If only the reason takes more than the limit `explain_work`, that is no error: then
+                `kind` is `"undecided"`.
         """
     def explain_end(self) -> Explanation:
-        """Why the text may not end here, or that it may.
+        """Why the text may not end here, or that it may. Nothing is accepted.
 
         Returns:
-            As `explain`.
+            Why it may not, with the JSON pointers of the keywords that ask for more; `str()` of it is a
+            sentence.
 
         Raises:
-            LimitError: It takes too much work.
+            LimitError: It takes too much work to find out whether it may.
+                If only the reason takes more than the limit `explain_work`, that is no error: then
+                `kind` is `"undecided"`.
         """
     def allowed(self, limit: int = 10) -> Allowed:
         """What may come next: in words, and the first tokens that may.
@@ -300,7 +308,7 @@ class Matcher:
 
         Raises:
             TokenError: A negative limit.
-            LimitError: As `fill_mask`.
+            LimitError: The mask takes too much work.
         """
     def forced_tokens(self) -> list[int]:
         """Tokens that spell the text that must follow, as far as there is no choice.
@@ -339,7 +347,7 @@ class Matcher:
 class Explanation:
     """Why a token or bytes may not come next, or that they may: what `Matcher.explain` returns.
 
-    Immutable. `str()` is the sentence to read.
+    Immutable. `str()` of it is a sentence.
     """
 
     @property
@@ -384,16 +392,16 @@ class Explanation:
     def value_pointer(self) -> str | None:
         """The JSON pointer of the value that is being read there, such as `"/items/3/price"`.
 
-        `""` is the outermost one, None is no JSON.
+        It is `""` for the outermost value, and None outside of JSON.
         """
     @property
     def keywords(self) -> list[str]:
         """The JSON pointers in the schema of the keywords that refuse it.
 
-        Such as `"/properties/price/maximum"`; or of schemas that are `false`. Without all of them
-        it would not be refused; `oneOf` is read as `anyOf` there, unless it is named itself. In
-        another document than the schema's own, a pointer comes after the URI of the document and
-        `#`.
+        For example `"/properties/price/maximum"`. A schema that is `false` is named, too. Without
+        all that is named here, it would not be refused; `oneOf` is read as `anyOf` then, unless it
+        is named itself. A pointer into another document than the schema's own comes after the URI
+        of the document and `#`.
         """
     @property
     def options(self) -> list[str]:
@@ -412,15 +420,15 @@ class Explanation:
 class Allowed:
     """What may come next: what `Matcher.allowed` returns.
 
-    Immutable. `str()` is a line to read.
+    Immutable. `str()` of it is one line.
     """
 
     @property
     def description(self) -> str:
         """What may come, in words, such as `the key "city" or "}"`.
 
-        It is said of the grammar, whatever the vocabulary can spell and the budget allows.
-        Whitespace between JSON tokens is left out.
+        This says what the grammar allows, even if the vocabulary cannot spell it or the budget
+        forbids it. Whitespace between JSON tokens is left out.
         """
     @property
     def count(self) -> int:

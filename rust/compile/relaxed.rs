@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::compile::{
-    CompiledGrammar, GrammarForm, GrammarInner, Loaded, PropertyOrder, load_options,
-    resolve_tokens, unsatisfied,
+use crate::compile::compiled::{CompiledGrammar, resolve_tokens};
+use crate::compile::definition::{
+    GrammarDefinition, GrammarForm, Loaded, load_options, unsatisfied,
 };
+use crate::compile::options::PropertyOrder;
 use crate::error::Error;
 use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, parts};
 use crate::machine::{Config, Machine, Whitespace};
@@ -48,7 +49,7 @@ pub(crate) struct NamedRule {
 }
 
 impl Relaxed {
-    /// Where a token leads that is read by its id.
+    /// The configurations to which a token leads that the grammar reads by its id.
     pub(crate) fn read_named(&self, config: Config, token: TokenId) -> Vec<Config> {
         if self.tokens.is_empty() {
             return Vec::new();
@@ -60,7 +61,7 @@ impl Relaxed {
 }
 
 impl CompiledGrammar {
-    /// What the schemas of the grammar constraint, each with the index of its schema.
+    /// What the schemas of the grammar demand, each constraint with the index of its schema.
     pub(crate) fn constraints(&self) -> Result<Vec<(usize, Constraint)>, Error> {
         let grammar = &self.0.grammar;
         let mut all = Vec::new();
@@ -111,11 +112,11 @@ impl CompiledGrammar {
         }
     }
 
-    /// The grammar without some of what it constraints; `None` if nothing satisfies it still.
+    /// The grammar without some of what it demands; `None` if nothing satisfies even that.
     ///
     /// # Errors
     ///
-    /// If it takes more work than it may.
+    /// If reading it takes more work than the operation may.
     pub(crate) fn relaxed(&self, left_out: &Relaxation<'_>) -> Result<Option<Relaxed>, Error> {
         let grammar = &self.0.grammar;
         let mut options = grammar.options.clone();
@@ -155,7 +156,7 @@ impl CompiledGrammar {
                 GrammarForm::Text(with_any_text(syntax, rule))
             }
         };
-        let machine = GrammarInner {
+        let machine = GrammarDefinition {
             models,
             around,
             options,
@@ -168,17 +169,6 @@ impl CompiledGrammar {
         };
         let tokens = named_tokens(&machine, &self.0.vocabulary)?;
         Ok(Some(Relaxed { machine, tokens }))
-    }
-}
-
-impl GrammarInner {
-    /// The texts of the schemas, by index.
-    fn schemas(&self) -> impl Iterator<Item = &str> {
-        let schemas = match &self.around {
-            GrammarForm::Whitespace(schema) => std::slice::from_ref(schema),
-            GrammarForm::Text(syntax) => &syntax.schemas,
-        };
-        schemas.iter().map(|schema| &**schema)
     }
 }
 

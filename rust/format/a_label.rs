@@ -165,7 +165,7 @@ impl ULabels {
             }
             before.push(next);
         }
-        // Nor does one before a hyphen at the end.
+        // Nor does an insertion before a hyphen at the end help.
         let ends_with_hyphen = decoder.label.last() == Some(&'-'.into());
         let first = if ends_with_hyphen {
             decoder.label.len()
@@ -260,7 +260,8 @@ impl<'a> LabelReading<'a> {
         self.nearest(digits, &self.text)
     }
 
-    /// The distance from an end if it is `digits` by way of those, and otherwise of `text`.
+    /// The distance from an end: the smaller of `digits`, which it takes to go on with the digits
+    /// read, and of what it takes if all of `text` are basic characters.
     fn nearest(&self, digits: Option<u32>, text: &str) -> Option<u32> {
         if digits.is_some_and(|digits| digits <= AFTER_BASICS) {
             return digits;
@@ -330,7 +331,8 @@ impl<'a> LabelReading<'a> {
         Some(format!("{delimiter}{}", decoder.spell(rest)))
     }
 
-    /// Letters and digits, after which [`LabelReading::ending`] finds one.
+    /// Letters and digits after any text of which, not longer than that, [`LabelReading::ending`]
+    /// finds an ending.
     fn free(&self) -> (CharBlocks, u32) {
         let longer = format!("{}x", self.text);
         let basic = |c| self.labels.basics.contains(&c);
@@ -349,7 +351,7 @@ impl<'a> LabelReading<'a> {
     }
 }
 
-/// Where a letter makes a label of basic characters, as far as hyphens decide it.
+/// A place at which one more letter makes basic characters a label, as far as hyphens decide it.
 fn place_for_letter(text: &[u8]) -> Option<usize> {
     let is_hyphen = |at: usize| text.get(at) == Some(&b'-');
     (0..=text.len()).find(|&place| {
@@ -363,7 +365,7 @@ fn place_for_letter(text: &[u8]) -> Option<usize> {
     })
 }
 
-/// What a basic character counts as.
+/// The character that stands for all basic characters which labels treat like `c`.
 fn kind(c: char) -> char {
     match c {
         'l' | '-' => c,
@@ -379,7 +381,7 @@ mod tests {
     use super::*;
     use crate::format::Format;
     use crate::format::testing::{check, reader};
-    use crate::regex::cost::NO_WAY;
+    use crate::regex::char_cost::NO_WAY;
     use crate::regex::node::{Node, Spelling};
 
     /// Section 6.3 of RFC 3492, as it stands there; for labels with a character beyond ASCII.

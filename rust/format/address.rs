@@ -18,7 +18,7 @@ pub(super) fn ipv6(build: Build) -> NodeId {
     ipv6_with(build, 1)
 }
 
-/// As [`ipv6`], but `::` stands for at least `gap` groups.
+/// An IPv6 address in which `::`, if it comes, stands for at least `gap` groups.
 pub(super) fn ipv6_with(build: Build, gap: usize) -> NodeId {
     let parts = AddressParts {
         build,
@@ -54,7 +54,7 @@ struct AddressParts<'a> {
 }
 
 impl AddressParts<'_> {
-    /// What may follow `::`, by the number of groups that it may be at most, from 0 to `most`.
+    /// What may follow `::` if it is at most so many groups, for each number from 0 to `most`.
     fn tails(&self, most: usize) -> Vec<NodeId> {
         let build = self.build;
         let mut some = NodeId::NEVER;

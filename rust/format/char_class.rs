@@ -111,7 +111,7 @@ impl Ranges<'_> {
         })
     }
 
-    /// From U+0020 or before, which is written as an escape.
+    /// Ranges whose first bound is an escape of U+0020 or of a character before it.
     fn of_controls(&self) -> NodeId {
         let build = self.build;
         let lo = build.pattern(&format!(

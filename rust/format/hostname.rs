@@ -28,10 +28,11 @@ pub(super) fn plain(build: Build) -> NodeId {
 
 /// A name in ASCII with labels between separators.
 ///
-/// RFC 5893, section 2: if one label is written from right to left, all obey its rules. Of labels
-/// from left to right, those that begin with a letter do. A-labels among them, which begin with
-/// one mostly, are nevertheless not read together with such ones, so that they need no telling
-/// apart. As long as all labels begin with a letter, any may follow.
+/// RFC 5893, section 2: if one label is written from right to left, all labels must obey the rules
+/// for such names. Left-to-right labels do if they begin with a letter. So as long as all labels
+/// begin with an ASCII letter, any label may follow, and after a right-to-left A-label only labels
+/// that obey. A left-to-right A-label mostly begins with a letter, too, but which do is not told
+/// apart: such labels and right-to-left ones never share a name here.
 pub(super) fn name(build: Build, separator: NodeId) -> NodeId {
     let letter_first = label_from(build, "[A-Za-z]");
     let left_to_right = build.or([
@@ -54,7 +55,8 @@ pub(super) fn label(build: Build) -> NodeId {
     label_from(build, "[A-Za-z0-9]")
 }
 
-/// Such a label with a `first` character.
+/// A label of letters, digits and inner hyphens, without hyphens in third and fourth position,
+/// whose `first` character is of this pattern.
 fn label_from(build: Build, first: &str) -> NodeId {
     let edge = build.pattern("[A-Za-z0-9]");
     let hyphen = build.text("-");

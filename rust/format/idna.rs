@@ -7,7 +7,7 @@
 //! - Modifier letters without a direction, and the digits of Hanifi Rohingya.
 //! - Names with both A-labels (`xn--`) and U-labels.
 //! - The form in Punycode must not be longer than 63 octets. Labels are bounded by what the least
-//!   favourable characters would take, see [`U_LABEL`].
+//!   favourable characters would take, see `U_LABEL`.
 //! - A name with U-labels has at most [`NAME_CHARS`] characters and [`U_LABELS`] such labels, which
 //!   is within 253 octets.
 //! - U-labels are in normalisation form C (RFC 5891, section 4.1). Of combining marks, only those of

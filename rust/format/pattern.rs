@@ -35,7 +35,7 @@ pub(super) fn regex(build: Build) -> NodeId {
     // With `u`, no lookahead can be repeated.
     let look = |inner| build.concat(&[look_start, inner, close]);
     let mut nameless = build.star(flat);
-    // With just one name somewhere.
+    // Patterns in which exactly one group has a name.
     let mut named = NodeId::NEVER;
     for _ in 0..DEPTH {
         let name_here = group(name_start, nameless);

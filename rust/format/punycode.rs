@@ -25,7 +25,7 @@ pub(super) struct Decoder {
     bias: u32,
     /// Whether the first number is still to come.
     first: bool,
-    /// Of the number in reading: its value so far, what the next digit weighs, and the next
+    /// The value so far of the number that is being read; then what its next digit weighs, and that
     /// digit's place.
     value: u64,
     weight: u64,
@@ -52,7 +52,8 @@ impl Decoder {
         }
     }
 
-    /// After the numbers, or parts of them, in `digits`; `None` if no character is that far away.
+    /// The decoder after `digits`, which spell numbers, the last perhaps in part; `None` if a
+    /// number inserts what is no character.
     pub(super) fn after(&self, digits: &str) -> Option<Decoder> {
         let mut next = self.clone();
         for digit in digits.chars() {
@@ -111,7 +112,7 @@ impl Decoder {
         missing.div_ceil(self.weight)
     }
 
-    /// The digits that spell `rest`.
+    /// How many digits spell `rest`.
     pub(super) fn digits(&self, mut rest: u64) -> u32 {
         let mut digits = 1;
         let mut place = self.place;
@@ -123,7 +124,7 @@ impl Decoder {
         digits
     }
 
-    /// Those digits.
+    /// The digits that spell `rest`.
     pub(super) fn spell(&self, mut rest: u64) -> String {
         let digit =
             |value: u64| char::from(b"abcdefghijklmnopqrstuvwxyz0123456789"[value as usize]);
@@ -142,7 +143,7 @@ impl Decoder {
         }
     }
 
-    /// After digits that are worth `rest` and end the number.
+    /// The decoder after digits that are worth `rest` and end the number.
     pub(super) fn ended(&self, rest: u64) -> Decoder {
         let mut next = self.clone();
         next.value += rest * next.weight;
@@ -190,7 +191,7 @@ mod tests {
         decoder.label.into_iter().map(char::from_u32).collect()
     }
 
-    /// Of RFC 3492, section 7.1, and names in use.
+    /// The samples of RFC 3492, section 7.1, and names in use.
     #[test]
     fn samples_decode() {
         for (text, decoded) in [

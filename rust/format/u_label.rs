@@ -134,7 +134,7 @@ impl<'a> Labels<'a> {
         self.class(&CodeSet::single(c))
     }
 
-    /// Labels without letters that are written from right to left.
+    /// The labels in which no letter is written from right to left.
     pub(super) fn left_to_right(&self) -> NodeId {
         let build = self.build;
         let dot = self.char(KATAKANA_MIDDLE_DOT);
@@ -152,13 +152,14 @@ impl<'a> Labels<'a> {
         self.shaped(build.or([without_dot, with_dot]))
     }
 
-    /// Extended Arabic-Indic digits, which count as European ones; no others are in the label.
+    /// The extended Arabic-Indic digits, which count as European ones. A label holds either these
+    /// or other Arabic-Indic digits.
     fn extended_digits(&self) -> Vec<NodeId> {
         vec![self.class(&CodeSet::new([EXTENDED_ARABIC_DIGITS]))]
     }
 
-    /// What a label from left to right is a sequence of, `plain` characters and those that need
-    /// others next to them.
+    /// The items of which a left-to-right label is a sequence: `plain` characters, and groups of
+    /// characters that may only stand together.
     fn items(&self, plain: NodeId) -> Vec<NodeId> {
         let build = self.build;
         let blocks = CodeSet::new(BRAHMIC);
@@ -217,7 +218,8 @@ impl<'a> Labels<'a> {
         self.shaped(build.concat(&[letters, rest]))
     }
 
-    /// Of these labels, those whose edges and hyphens are right.
+    /// Those of `labels` that do not begin or end with a character that must not stand there, nor
+    /// have hyphens in third and fourth position.
     fn shaped(&self, labels: NodeId) -> NodeId {
         let build = self.build;
         let hyphen = CodeSet::single('-'.into());
@@ -239,7 +241,7 @@ impl<'a> Labels<'a> {
         build.and([labels, edges, build.or([hyphens, short])])
     }
 
-    /// Of these labels, those that are certainly short enough.
+    /// Those of `labels` whose form in Punycode certainly has no more than [`LABEL_OCTETS`].
     pub(super) fn fitting(&self, labels: NodeId) -> NodeId {
         let build = self.build;
         let ascii = build.pattern(r"[\x00-\x7F]");
@@ -250,7 +252,7 @@ impl<'a> Labels<'a> {
         build.and([labels, build.or(lengths)])
     }
 
-    /// Of these labels, those whose first character is a letter, as rule 1 of RFC 5893 asks.
+    /// Those of `labels` whose first character is a letter, as rule 1 of RFC 5893 asks.
     pub(super) fn begins_with_letter(&self, labels: NodeId) -> NodeId {
         let upper = CodeSet::new([('A'.into(), 'Z'.into())]);
         let first = self.class(&self.sets.left.union(&upper));

@@ -35,11 +35,11 @@ pub(super) fn private_chars() -> CodeSet {
 /// `pct-encoded` of RFC 3986, section 2.1.
 pub(super) const PERCENT_ENCODED: &str = "%[0-9A-Fa-f]{2}";
 
-/// What the grammar of a URI and that of an IRI differ in.
+/// The characters by which the grammars of URIs and of IRIs differ.
 pub(super) struct Charset {
-    /// Beyond ASCII, wherever `unreserved` stands.
+    /// Characters beyond ASCII that may come wherever `unreserved` stands.
     pub(super) unreserved: CodeSet,
-    /// Only in a query.
+    /// Characters beyond ASCII that may come in a query only.
     pub(super) query: CodeSet,
 }
 

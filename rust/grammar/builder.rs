@@ -12,15 +12,15 @@ use crate::grammar::syntax::{
 };
 use crate::grammar::weigh::{NEVER, Weights, weigh, weigh_filled};
 use crate::limits::Limits;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Spelling};
 use crate::regex::regexes::Regexes;
 use crate::regex::scan::Scanner;
 use crate::work;
 
 impl Program {
-    /// Of a grammar whose JSON values take at least so many bytes, and whose schemas allow these
-    /// `strings`.
+    /// The program of a grammar of which each schema's JSON values take at least so many bytes, and
+    /// its strings are those of `strings`.
     ///
     /// # Errors
     ///
@@ -65,24 +65,7 @@ impl Program {
             tokens: Vec::new(),
             bodies: Vec::new(),
         };
-        let order = builder.choose_kept();
-        for &rule in &order {
-            if builder.kept.contains_key(&rule) {
-                continue;
-            }
-            let body = syntax.rule(rule).body.expect("all rules are defined");
-            let node = builder.build(body);
-            builder.rules.insert(rule, node);
-        }
-        for rule in order {
-            if let Some(&symbol) = builder.kept.get(&rule)
-                && let &Node::Symbol(symbol) = nodes.node(symbol)
-            {
-                let body = syntax.rule(rule).body.expect("all rules are defined");
-                let node = builder.build(body);
-                builder.bodies.push((symbol, node));
-            }
-        }
+        builder.build_rules();
         let start = builder.build(syntax.start);
         let most = limits.pattern_nodes;
         let bodies = without_left_recursion(&builder.bodies, nodes, most)?;
@@ -102,7 +85,7 @@ struct Builder<'a> {
     weights: &'a Weights,
     /// Rules that are symbols.
     kept: FxHashMap<GrammarRuleId, NodeId>,
-    /// The languages of the other rules.
+    /// The languages of the rules that are no symbols.
     rules: FxHashMap<GrammarRuleId, NodeId>,
     /// The languages of expressions that have been built: an expression may be a part of many.
     built: Vec<Option<NodeId>>,
@@ -113,6 +96,28 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// The languages of all rules, each that is no symbol before those that use it.
+    fn build_rules(&mut self) {
+        let order = self.choose_kept();
+        for &rule in &order {
+            if self.kept.contains_key(&rule) {
+                continue;
+            }
+            let body = self.syntax.rule(rule).body.expect("all rules are defined");
+            let node = self.build(body);
+            self.rules.insert(rule, node);
+        }
+        for rule in order {
+            if let Some(&symbol) = self.kept.get(&rule)
+                && let &Node::Symbol(symbol) = self.nodes.node(symbol)
+            {
+                let body = self.syntax.rule(rule).body.expect("all rules are defined");
+                let node = self.build(body);
+                self.bodies.push((symbol, node));
+            }
+        }
+    }
+
     fn symbol(&mut self, cost: u64, what: Pending) -> NodeId {
         self.symbols.push(what);
         let cost = u32::try_from(cost).unwrap_or(NO_WAY - 1);
@@ -240,7 +245,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Many literals of a choice are one list of words.
+    /// The language of a choice. Many literals in it become one list of words.
     fn build_choice(&mut self, items: &[ExprId]) -> NodeId {
         const MANY: usize = 16;
         let syntax = self.syntax;

@@ -11,7 +11,8 @@ use crate::vocab::TokenId;
 
 /// Reads a grammar in GBNF whose texts are those of the rule `root`.
 ///
-/// Errors: [`ErrorKind::Grammar`](crate::error::Kind::Grammar), with line, column and what stands there.
+/// Errors: [`ErrorKind::Grammar`](crate::error::ErrorKind::Grammar), with line, column and what
+/// stands there.
 pub(crate) fn read_gbnf(text: &str, root: &str, limits: &Limits) -> Result<Syntax, Error> {
     let mut reader = GbnfReader {
         source: Source::new(text, limits)?,

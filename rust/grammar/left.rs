@@ -161,7 +161,7 @@ impl Split {
         *known = nodes.or(vec![*known, rest]);
     }
 
-    /// Adds another, each text behind which `next` comes.
+    /// Adds the texts of another split, each with a text of `next` behind it.
     fn add(&mut self, other: Split, next: NodeId, nodes: &Regexes) {
         for (symbol, rest) in other.after {
             self.follow(symbol, nodes.concat(rest, next), nodes);

@@ -6,7 +6,7 @@ use crate::byte_set::ByteSet;
 use crate::grammar::left::circles;
 use crate::grammar::program::{Pending, Program, Symbol};
 use crate::grammar::syntax::TokenSet;
-use crate::json::formula::Literals;
+use crate::json::kind::Literals;
 use crate::regex::node::{Node, NodeId};
 use crate::regex::regexes::Regexes;
 use crate::regex::scan::{ScanId, Scanner};
@@ -63,7 +63,7 @@ pub(super) fn link(
             let (first, rank) = first;
             Symbol::Rule { start, first, rank }
         }
-        // It is used nowhere any more.
+        // A rule that is spelled out everywhere is used nowhere any more.
         (_, None) => Symbol::Rule {
             start: ScanId(0),
             first: ByteSet::NONE,
@@ -83,7 +83,8 @@ struct Linker<'a> {
     nodes: &'a Regexes,
     /// The languages of the symbols that are rules.
     bodies: FxHashMap<u32, NodeId>,
-    /// Those of rules that are no symbols any more.
+    /// The languages of the rules that are no symbols any more: they are spelled out where they are
+    /// used.
     spelled: FxHashMap<u32, NodeId>,
     sizes: FxHashMap<NodeId, (u64, u32)>,
     done: FxHashMap<NodeId, NodeId>,

@@ -26,7 +26,8 @@ impl fmt::Display for Syntax {
             Expr::Rule(rule) if printer.names[&rule.0] == "root" => None,
             _ => Some(("root", Some(self.start))),
         };
-        // As they were written; those that were put together come last.
+        // Rules come in the order in which they were written; those of grammars that were put
+        // together come last.
         let mut order: Vec<GrammarRuleId> =
             (0..self.rules.len() as u32).map(GrammarRuleId).collect();
         order.sort_by_key(|&id| (self.rule(id).place.is_none(), self.rule(id).place));
@@ -55,7 +56,7 @@ fn names(syntax: &Syntax) -> FxHashMap<u32, String> {
     let mut names = FxHashMap::default();
     for (id, rule) in (0..).zip(&syntax.rules) {
         let mut name = rule.name.to_string();
-        // That of the whole grammar.
+        // `root` is the name of the whole grammar's rule.
         let reserved = name == "root" && !is_root(id);
         let count = taken.entry(name.clone()).or_insert(0);
         *count += 1;
@@ -120,14 +121,7 @@ impl Printer<'_> {
             }
             &Expr::Repeat { body, min, max } => {
                 self.show(body, Precedence::Repeat, out);
-                match (min, max) {
-                    (0, None) => out.push('*'),
-                    (1, None) => out.push('+'),
-                    (0, Some(1)) => out.push('?'),
-                    (min, None) => out.push_str(&format!("{{{min},}}")),
-                    (min, Some(max)) if min == max => out.push_str(&format!("{{{min}}}")),
-                    (min, Some(max)) => out.push_str(&format!("{{{min},{max}}}")),
-                }
+                quantify(min, max, out);
             }
             Expr::Rule(rule) => out.push_str(&self.names[&rule.0]),
             Expr::Json(schema) => {
@@ -146,12 +140,7 @@ impl Printer<'_> {
             Expr::Token(set) => show_tokens(set, out),
             Expr::Free { stops, whole } => {
                 out.push_str(if *whole { "%until(" } else { "%without(" });
-                for (i, stop) in stops.iter().enumerate() {
-                    if i > 0 {
-                        out.push_str(" | ");
-                    }
-                    quote(stop, out);
-                }
+                quote_all(stops, " | ", out);
                 out.push(')');
             }
         }
@@ -177,6 +166,28 @@ impl Printer<'_> {
         if parentheses {
             out.push(')');
         }
+    }
+}
+
+/// How often something is repeated.
+fn quantify(min: u32, max: Option<u32>, out: &mut String) {
+    match (min, max) {
+        (0, None) => out.push('*'),
+        (1, None) => out.push('+'),
+        (0, Some(1)) => out.push('?'),
+        (min, None) => out.push_str(&format!("{{{min},}}")),
+        (min, Some(max)) if min == max => out.push_str(&format!("{{{min}}}")),
+        (min, Some(max)) => out.push_str(&format!("{{{min},{max}}}")),
+    }
+}
+
+/// Texts with something between them.
+fn quote_all(texts: &[Box<str>], between: &str, out: &mut String) {
+    for (i, text) in texts.iter().enumerate() {
+        if i > 0 {
+            out.push_str(between);
+        }
+        quote(text, out);
     }
 }
 

@@ -49,7 +49,7 @@ impl Program {
     }
 }
 
-/// What a symbol is to become.
+/// What a symbol is to become once the program is linked.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Pending {
     Rule,

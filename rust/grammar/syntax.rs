@@ -62,7 +62,7 @@ pub(crate) enum Expr {
         stops: Box<[Box<str>]>,
         whole: bool,
     },
-    /// Texts of all of these, which must be regular.
+    /// The texts that are in all of these expressions, which must be regular.
     And(Box<[ExprId]>),
     /// All other texts than those of this one, which must be regular.
     Not(ExprId),
@@ -110,16 +110,16 @@ pub(crate) struct GrammarRule {
     pub(crate) name: Box<str>,
     /// `None` until the rule is defined.
     pub(crate) body: Option<ExprId>,
-    /// Where it is defined, or first mentioned.
+    /// Where the rule is defined, or first mentioned if it is not.
     pub(crate) place: Option<SourcePlace>,
 }
 
 /// A grammar as written.
 #[derive(Clone, Debug)]
 pub(crate) struct Syntax {
-    /// Each after those it is made of.
+    /// The expressions, each after those that it is made of.
     exprs: Vec<Expr>,
-    /// How deep each is nested.
+    /// How deep each expression is nested.
     heights: Vec<u32>,
     pub(crate) rules: Vec<GrammarRule>,
     /// JSON Schemas, as texts.

@@ -47,7 +47,8 @@ pub(crate) fn weigh(syntax: &Syntax, leaf: impl Fn(ExprId) -> u64) -> Weights {
     })
 }
 
-/// As [`weigh`], of texts that are not empty; `all` are the weights of all texts.
+/// The fewest bytes of a text that is not empty, for each expression and rule; [`NEVER`] if there
+/// is none. `all` is what [`weigh`] gives, which counts empty texts, too.
 pub(crate) fn weigh_filled(
     syntax: &Syntax,
     all: &Weights,

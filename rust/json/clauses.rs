@@ -7,13 +7,15 @@
 use rustc_hash::FxHashSet;
 
 use crate::error::{Error, ErrorKind};
-use crate::json::formula::{Alternatives, Clause, Formula, FormulaId, Kind, RuleId, dedup};
+use crate::json::formula::{Alternatives, Clause, Formula, FormulaId, RuleId, dedup};
+use crate::json::kind::Kind;
 use crate::json::rules::Rules;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::node::{NodeId, Spelling};
 use crate::work;
 
-/// Clauses that a conjunction is multiplied out to. What comes on top stays a choice inside them.
+/// A conjunction of alternatives is multiplied out to so many clauses at most; further alternatives
+/// stay a choice inside each of them.
 const MULTIPLIED: usize = 32;
 
 /// How deep [`Rules::excludes`] looks into values.
@@ -334,7 +336,8 @@ impl Rules {
     }
 }
 
-/// What fails, if clauses are one that says nothing else.
+/// The sets of rules of which one each fails, if `clauses` is a single clause that says nothing
+/// else.
 fn only_nots(clauses: &[Clause]) -> Option<&[Box<[RuleId]>]> {
     match clauses {
         [Clause { rules, nots, ors }] if rules.is_empty() && ors.is_empty() => Some(nots),
@@ -347,7 +350,7 @@ fn is_about_arrays(clause: &Clause) -> bool {
     rules.any(|&rule| rule.is_of_arrays())
 }
 
-/// Whether what one clause says is among what another says.
+/// Whether all that `some` says is among what `all` says.
 fn implies(all: &Clause, some: &Clause) -> bool {
     some.ors.is_empty()
         && some.rules.iter().all(|rule| all.rules.contains(rule))

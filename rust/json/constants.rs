@@ -7,17 +7,18 @@ use serde_json::Value;
 
 use crate::decimal::Decimal;
 use crate::error::{Error, ErrorKind};
-use crate::json::formula::{Formula, FormulaId, Kind};
+use crate::json::formula::{Formula, FormulaId};
+use crate::json::kind::Kind;
 use crate::json::number::Numbers;
 use crate::json::rules::{ArrayRule, ChildId, ObjectRule, Rules};
 use crate::regex::node::NodeId;
 
-/// For values that were read: they are as long as they are.
+/// No cap on digits, for values that a text already holds.
 const ANY_DIGITS: usize = 1 << 40;
 
 impl Rules {
-    /// One of `values`: the kind, and for each kind the values of that kind. No number may have more
-    /// than `cap` digits.
+    /// The formula of the values that equal one of `values`. No number may have more than `cap`
+    /// digits.
     pub(crate) fn values(&self, values: &[Value], cap: usize) -> Result<FormulaId, Error> {
         let mut kinds = 0;
         let mut strings = Vec::new();
@@ -56,7 +57,7 @@ impl Rules {
         Ok(self.formulas.and(&parts))
     }
 
-    /// Just this value; the same formula each time.
+    /// The formula of the values that equal this one; equal values have the same formula.
     pub(crate) fn constant(&self, value: &Value) -> Result<FormulaId, Error> {
         let text = canonical(value);
         if let Some(&known) = self.constants.lock().get(&text) {
@@ -80,7 +81,7 @@ impl Rules {
         })
     }
 
-    /// A child that must equal a value.
+    /// A child whose value must equal `value`.
     fn value_child(&self, value: &Value, cap: usize) -> Result<ChildId, Error> {
         let formula = self.values(std::slice::from_ref(value), cap)?;
         Ok(self.new_child(formula))
@@ -128,7 +129,7 @@ fn kind_of(value: &Value) -> Kind {
     }
 }
 
-/// The same text for equal values, and another for others.
+/// A text that equal values share, and no others.
 pub(crate) fn canonical(value: &Value) -> String {
     let mut out = String::new();
     write_canonical(value, &mut out);

@@ -12,11 +12,11 @@ use crate::regex::node::NodeId;
 pub(super) struct Evaluated {
     /// Sorted.
     pub(crate) keys: Vec<Arc<str>>,
-    /// Further keys.
+    /// Further keys, as a language.
     pub(crate) patterns: NodeId,
-    /// The first so many items.
+    /// How many items, from the first one on.
     pub(crate) items: u64,
-    /// And those that satisfy this.
+    /// Items at any place that satisfy this child were looked at, too.
     pub(crate) contains: Option<ChildId>,
 }
 

@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::byte_set::ByteSet;
 use crate::intern::Interner;
+use crate::json::kind::Kind;
 use crate::regex::node::NodeId;
 use crate::regex::regexes::Regexes;
 use crate::work;
@@ -31,9 +31,9 @@ pub(crate) struct RuleId(u32);
 
 impl RuleId {
     const ARRAY: u32 = 1 << 31;
-    /// Before all others.
+    /// Comes before all other rules.
     pub(crate) const FIRST: RuleId = RuleId(0);
-    /// After all others.
+    /// Comes after all other rules.
     pub(crate) const LAST: RuleId = RuleId(u32::MAX);
 
     /// The rule about objects with this index.
@@ -54,110 +54,6 @@ impl RuleId {
     /// The index among the rules of its kind.
     pub(crate) fn index(self) -> usize {
         (self.0 & !RuleId::ARRAY) as usize
-    }
-}
-
-/// What the first character of a JSON value tells about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    Null,
-    True,
-    False,
-    Number,
-    String,
-    Array,
-    Object,
-}
-
-/// How null and the booleans are spelled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Literals {
-    /// `null`, `true` and `false`.
-    #[default]
-    Json,
-    /// `None`, `True` and `False`, as in Python.
-    Python,
-}
-
-impl Literals {
-    /// The kind of the values that begin with a byte.
-    pub(crate) fn kind_of(self, byte: u8) -> Option<Kind> {
-        Some(match byte {
-            b'-' | b'0'..=b'9' => Kind::Number,
-            b'"' => Kind::String,
-            b'[' => Kind::Array,
-            b'{' => Kind::Object,
-            _ => {
-                let words = [Kind::Null, Kind::True, Kind::False];
-                return words.into_iter().find(|&kind| self.text(kind)[0] == byte);
-            }
-        })
-    }
-
-    /// The first byte of values of a kind, if it is one byte only.
-    pub(crate) fn first_byte(self, kind: Kind) -> Option<u8> {
-        match kind {
-            Kind::Number => None,
-            Kind::String => Some(b'"'),
-            Kind::Array => Some(b'['),
-            Kind::Object => Some(b'{'),
-            literal => self.text(literal).first().copied(),
-        }
-    }
-
-    /// The text of the kinds that have one value only, empty for the others.
-    pub(crate) fn text(self, kind: Kind) -> &'static [u8] {
-        match (self, kind) {
-            (Literals::Json, Kind::Null) => b"null",
-            (Literals::Json, Kind::True) => b"true",
-            (Literals::Json, Kind::False) => b"false",
-            (Literals::Python, Kind::Null) => b"None",
-            (Literals::Python, Kind::True) => b"True",
-            (Literals::Python, Kind::False) => b"False",
-            _ => b"",
-        }
-    }
-
-    /// The bytes with which values begin.
-    pub(crate) fn first_bytes(self) -> ByteSet {
-        match self {
-            Literals::Json => const { ByteSet::of(b"\"[{-0123456789tfn") },
-            Literals::Python => const { ByteSet::of(b"\"[{-0123456789TFN") },
-        }
-    }
-}
-
-impl Kind {
-    pub(crate) const ALL: [Kind; 7] = [
-        Kind::Null,
-        Kind::True,
-        Kind::False,
-        Kind::Number,
-        Kind::String,
-        Kind::Array,
-        Kind::Object,
-    ];
-
-    /// The type that JSON Schema counts the kind to.
-    pub(crate) fn type_name(self) -> &'static str {
-        match self {
-            Kind::Null => "null",
-            Kind::True | Kind::False => "boolean",
-            Kind::Number => "number",
-            Kind::String => "string",
-            Kind::Array => "array",
-            Kind::Object => "object",
-        }
-    }
-
-    /// The length of the text of the kinds that have one value only, 0 for the others. It does not
-    /// depend on [`Literals`].
-    pub(crate) fn literal_bytes(self) -> usize {
-        Literals::Json.text(self).len()
-    }
-
-    pub(crate) fn bit(self) -> u8 {
-        1 << self as u8
     }
 }
 
@@ -185,11 +81,11 @@ pub(crate) enum Formula {
 struct FormulaMemo {
     by_kind: [OnceLock<FormulaId>; 7],
     clauses: OnceLock<Alternatives>,
-    /// How many they can be, which `clauses` fills in.
+    /// An upper bound of the number of clauses, which `clauses.rs` fills in.
     count: OnceLock<usize>,
-    /// The negation, of a disjunction.
+    /// The negation of a disjunction.
     negation: OnceLock<FormulaId>,
-    /// The language, of what is about strings or numbers only.
+    /// The language of a formula that is about strings or numbers only.
     language: OnceLock<NodeId>,
     /// The fewest bytes of a value, which `liveness` fills in.
     cost: OnceLock<u64>,
@@ -200,9 +96,10 @@ struct FormulaMemo {
 pub(crate) struct Clause {
     /// All of these rules hold.
     pub(crate) rules: Box<[RuleId]>,
-    /// Of each of these sets of rules, one does not hold.
+    /// Sets of rules. Of each set, one rule at least does not hold.
     pub(crate) nots: Box<[Box<[RuleId]>]>,
-    /// Of each of these lists of clauses, one holds: what would multiply to too many clauses.
+    /// Lists of clauses. Of each list, one clause holds: to multiply them out would give too many
+    /// clauses.
     pub(crate) ors: Box<[Alternatives]>,
 }
 
@@ -265,8 +162,6 @@ impl Clause {
     }
 }
 
-const ALL_KINDS: u8 = 0x7F;
-
 /// A store of formulas.
 #[derive(Debug)]
 pub(crate) struct Formulas {
@@ -306,7 +201,7 @@ impl Formulas {
     pub(crate) fn assertion(&self, assertion: Formula) -> FormulaId {
         match assertion {
             Formula::Kinds(0) => FormulaId::FALSE,
-            Formula::Kinds(ALL_KINDS) => FormulaId::TRUE,
+            Formula::Kinds(Kind::ALL_BITS) => FormulaId::TRUE,
             Formula::Text(NodeId::ANY) => FormulaId::TRUE,
             other => self.make(other),
         }
@@ -358,7 +253,7 @@ impl Formulas {
         })
     }
 
-    /// Whatever `id` does not hold for.
+    /// The formula that holds for all values for which `id` does not.
     pub(crate) fn not(&self, id: FormulaId) -> FormulaId {
         let negation = &self.formulas.memo(id.0).negation;
         if let Some(&known) = negation.get() {
@@ -368,7 +263,7 @@ impl Formulas {
             Formula::True => FormulaId::FALSE,
             Formula::False => FormulaId::TRUE,
             Formula::Not(inner) => *inner,
-            Formula::Kinds(bits) => self.assertion(Formula::Kinds(!bits & ALL_KINDS)),
+            Formula::Kinds(bits) => self.assertion(Formula::Kinds(!bits & Kind::ALL_BITS)),
             Formula::Or(parts) => {
                 let parts: Vec<FormulaId> = parts.iter().map(|&part| self.not(part)).collect();
                 *negation.get_or_init(|| self.and(&parts))
@@ -377,7 +272,7 @@ impl Formulas {
         }
     }
 
-    /// One of two formulas holds, and the other does not.
+    /// The formula of the values that satisfy exactly one of two.
     pub(crate) fn either(&self, a: FormulaId, b: FormulaId) -> FormulaId {
         let (not_a, not_b) = (self.not(a), self.not(b));
         let either = self.or(&[self.and(&[a, not_b]), self.and(&[b, not_a])]);
@@ -517,7 +412,8 @@ impl Formulas {
         }
     }
 
-    /// The rules that hold whichever way a formula about objects or arrays does, as far as that shows.
+    /// The rules that hold in every way in which a formula about objects or arrays can hold, as far
+    /// as that shows in how it is written.
     pub(crate) fn certain_rules(&self, id: FormulaId) -> FxHashSet<RuleId> {
         let parts = match self.get(id) {
             Formula::And(parts) => parts,

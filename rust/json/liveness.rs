@@ -9,31 +9,34 @@ use std::cell::RefCell;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::json::cost::{NEVER, add};
-use crate::json::formula::{Formula, FormulaId, Kind};
+use crate::json::formula::{Formula, FormulaId};
+use crate::json::kind::Kind;
+use crate::json::object::completion::ObjectCompletion;
 use crate::json::object::completion::REFINED;
-use crate::json::object::completion::{ObjectCompletion, ObjectGoal};
+use crate::json::object::goal::ObjectGoal;
 use crate::json::object::progress::ObjectProgress;
 use crate::json::object::residue_steps::ResidueCourse;
 use crate::json::object::shape::Shape;
 use crate::json::rules::Rules;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::node::Spelling;
 use crate::work;
 
-/// Formulas that a look at another waits for before it is repeated.
+/// Once the look at a formula has met so many formulas of unknown cost, it asks for no more of
+/// them; it is repeated when these are known.
 const AT_ONCE: usize = 4;
 
 /// Costs as known so far: upper bounds that sink to the least fixpoint.
 #[derive(Default)]
 struct Costs {
     known: FxHashMap<FormulaId, u64>,
-    /// The formulas whose costs hang on that of another.
+    /// For each formula, those whose costs depend on its cost.
     users: FxHashMap<FormulaId, FxHashSet<FormulaId>>,
-    /// Formulas to be looked at, again or for the first time.
+    /// The formulas that are still to be looked at, for the first time or again.
     open: Vec<FormulaId>,
     is_open: FxHashSet<FormulaId>,
-    /// How many formulas that were not known the present look waits for. What it does without
-    /// their costs is mostly in vain, so it soon asks for no others.
+    /// How many formulas of unknown cost the present look has met. What it does without their costs
+    /// is mostly in vain, so it soon asks for no others.
     waiting: usize,
 }
 
@@ -104,7 +107,7 @@ impl Rules {
         *self.formulas.cost_memo(id).get().expect("it was just set")
     }
 
-    /// The cost of a formula, if it is known or hangs on no others.
+    /// The cost of a formula, if it is known or depends on no other formula's.
     fn direct_cost(&self, id: FormulaId) -> Option<u64> {
         let memo = self.formulas.cost_memo(id);
         memo.get().copied().or_else(|| {

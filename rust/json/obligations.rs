@@ -12,7 +12,8 @@ use rustc_hash::FxHashMap;
 use crate::intern::Interner;
 use crate::json::array::state::{Array, ArrayId};
 use crate::json::cost::NEVER;
-use crate::json::formula::{Formula, FormulaId, Kind, RuleId};
+use crate::json::formula::{Formula, FormulaId, RuleId};
+use crate::json::kind::Kind;
 use crate::json::object::state::{Member, MemberMemo, Object, ObjectId, ObjectMemo};
 use crate::json::obligation::{Obligation, ObligationId, Verdicts};
 use crate::json::rules::Rules;
@@ -32,7 +33,7 @@ pub(crate) enum Entry {
 pub(crate) struct ObligationMemo {
     entries: [OnceLock<Option<Entry>>; 7],
     free_kinds: OnceLock<u8>,
-    /// Which of the `queries` a formula is.
+    /// The index of each formula among the `queries`.
     asked: OnceLock<FxHashMap<FormulaId, usize>>,
 }
 
@@ -75,7 +76,7 @@ impl Obligations {
         self.all.get(id.0)
     }
 
-    /// The obligation, of values whose numbers can be compared with others.
+    /// The obligation with numbers written so that they can be compared with others by value.
     pub(crate) fn comparable(&self, id: ObligationId) -> ObligationId {
         let obligation = self.obligation_of(id);
         let formulas = &self.rules.formulas;

@@ -8,7 +8,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::{Error, ErrorKind};
 use crate::json::evaluated::Evaluation;
-use crate::json::formula::{Formula, FormulaId, Kind};
+use crate::json::formula::{Formula, FormulaId};
+use crate::json::kind::Kind;
 use crate::json::number::{LimitSide, Numbers};
 use crate::json::rules::{ArrayRule, ChildId, ContainsRule, ObjectRule, Rules};
 use crate::limits::Limits;
@@ -62,12 +63,12 @@ impl Rules {
     }
 }
 
-/// Patterns of no more words are read as lists of them.
+/// A pattern that matches no more words than this is read as a list of them.
 const LISTED: usize = 64;
 
 /// The keys that a pattern matches.
 pub(super) enum PatternKeys {
-    /// Few, as of `^(a|b)$`.
+    /// A few words, such as those of `^(a|b)$`.
     Words(Vec<Arc<str>>),
     Language(NodeId),
 }
@@ -87,14 +88,15 @@ pub(super) fn keys(pattern: &Ast, regexes: &Regexes) -> Result<PatternKeys, Erro
 pub(super) struct RuleReader<'a> {
     pub(super) rules: &'a Rules,
     pub(super) model: &'a Model,
-    /// Which of the grammar's models it is.
+    /// The index of the model among those of the grammar.
     number: u32,
     /// The child that is the model's first schema.
     first: ChildId,
     known: Vec<Option<FormulaId>>,
     /// Formulas of having a key.
     has_keys: HashMap<String, FormulaId>,
-    /// What schemas look at, where that was asked.
+    /// What each schema looks at of objects and arrays, for `unevaluated*`, as far as it was asked
+    /// for.
     pub(super) looks: FxHashMap<SchemaId, Rc<[Evaluation]>>,
 }
 
@@ -204,7 +206,7 @@ impl RuleReader<'_> {
         id.map_or(Ok(FormulaId::TRUE), |id| self.schema(id, depth))
     }
 
-    /// `formula`, one way in which branch `i` holds, while no other branch does.
+    /// `formula`, which is one way for branch `i` to hold, and that no other branch holds.
     pub(super) fn only(&self, branches: &[FormulaId], i: usize, formula: FormulaId) -> FormulaId {
         let formulas = &self.rules.formulas;
         let others = branches.iter().enumerate().filter(|&(j, _)| j != i);

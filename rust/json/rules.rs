@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::intern::Interner;
-use crate::json::formula::{Formula, FormulaId, Formulas, Kind, RuleId};
+use crate::json::formula::{Formula, FormulaId, Formulas, RuleId};
+use crate::json::kind::Kind;
 use crate::json::object::shape::{Shape, ShapeKey};
 use crate::json::texts::Texts;
 use crate::limits::Limits;
@@ -33,7 +34,7 @@ pub(crate) struct ObjectRule {
     pub(crate) properties: Vec<(Arc<str>, ChildId)>,
     /// Keys that patterns of single words match, whether in `properties` or not.
     pub(crate) words: Vec<(Arc<str>, ChildId)>,
-    /// Those in `properties` and in `words`.
+    /// The children of each key that `properties` or `words` names.
     pub(super) by_name: FxHashMap<Arc<str>, Vec<ChildId>>,
     /// Keys in these languages, whether in `properties` or not.
     pub(crate) patterns: Vec<(NodeId, ChildId)>,
@@ -105,9 +106,9 @@ pub(crate) struct Rules {
     pub(super) shapes: Interner<ShapeKey, OnceLock<Shape>>,
     /// Values as formulas, by their canonical text.
     pub(super) constants: Mutex<FxHashMap<String, FormulaId>>,
-    /// Pairs of formulas that are known to exclude each other, or not.
+    /// For pairs of formulas that were compared, whether they exclude each other.
     pub(super) exclusions: Mutex<FxHashMap<(FormulaId, FormulaId), bool>>,
-    /// Where formulas come from that are those of whole schemas.
+    /// The schema that a formula stands for, where it is that of a whole schema.
     pub(super) places: FxHashMap<FormulaId, SchemaPlace>,
     /// All JSON numbers: what a formula without assertions about numbers allows.
     pub(crate) any_number: NodeId,

@@ -14,7 +14,7 @@ const START: u32 = u32::MAX - 1;
 
 impl TextId {
     pub(crate) const EMPTY: TextId = TextId(0);
-    /// Stands for any text that an object does not know. No token spells it.
+    /// Stands for the text of any undeclared key, whichever it is. No token spells it.
     pub(crate) const WHATEVER: TextId = TextId(1);
     /// An empty text that is being recorded.
     pub(crate) const START: TextId = TextId(2);

@@ -30,7 +30,7 @@ impl Stepper<'_> {
                 .any(|member| self.machine.stacks.is_rough(member.stack))
     }
 
-    /// All of some configurations at once.
+    /// One configuration that stands for all of some; `None` if there are none.
     pub(super) fn together(self, ways: Configs) -> Option<Config> {
         let Configs(mut ways) = ways;
         if let [] | [_] = ways[..] {
@@ -54,7 +54,7 @@ impl Stepper<'_> {
         })
     }
 
-    /// All of some configurations at once, where a token leads to each.
+    /// One configuration that stands for all of some to which one token leads.
     pub(crate) fn all_of(self, configs: impl Iterator<Item = Config>) -> Option<Config> {
         let mut ways = Configs::default();
         configs.for_each(|config| ways.add(self.machine, config));

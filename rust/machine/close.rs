@@ -121,12 +121,13 @@ impl Stepper<'_> {
         }
     }
 
-    /// The configuration after a value about which nothing is asked, outside of records.
+    /// The configuration after a value about which nothing is asked and whose text is not recorded.
     pub(crate) fn close_value(self, stack: StackId) -> Option<Config> {
         self.close(stack, TextId::EMPTY, &[])
     }
 
-    /// The configuration after a string or number has ended in a state, outside of records.
+    /// The configuration after a string or number, whose text is not recorded, has ended in a
+    /// state.
     pub(crate) fn close_scalar(self, stack: StackId, scan: ScanId) -> Option<Config> {
         self.close(
             stack,
@@ -135,8 +136,9 @@ impl Stepper<'_> {
         )
     }
 
-    /// The configuration after an item that is compared with others of its array, whatever its value
-    /// is; `None` if that could make a difference to more than the next item's value.
+    /// The configuration after an item of an array whose items must differ, as it is whatever the
+    /// item's value was; `None` if the value could make a difference to more than what the next
+    /// item may be.
     pub(crate) fn close_any_item(self, config: Config) -> Option<Config> {
         match self.machine.stacks.only(config.stack) {
             Some((Frame::Item { array, mark }, stack)) if mark == TextId::START => {
@@ -157,8 +159,8 @@ impl Stepper<'_> {
         }
     }
 
-    /// Whether the string that has begun as the next item has more values than can be taken, where
-    /// `ended` is what [`Stepper::close_any_item`] gives.
+    /// Whether the string that has begun as the next item can still become so many values that it
+    /// can differ from all other items. `ended` is what [`Stepper::close_any_item`] gave.
     pub(crate) fn has_plenty(self, ended: Config, next: ScanId) -> bool {
         let spare = match ended.state {
             State::Array { array, .. } => self.machine.obligations.spare_values(array),

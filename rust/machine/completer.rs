@@ -10,7 +10,7 @@ pub(crate) struct Completer<'a> {
 }
 
 impl Machine {
-    /// What finds completions of this machine's configurations.
+    /// Finds completions of this machine's configurations.
     pub(crate) fn completer(&self) -> Completer<'_> {
         Completer { machine: self }
     }

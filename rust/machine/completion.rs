@@ -13,20 +13,22 @@ use crate::json::texts::TextId;
 use crate::machine::completer::Completer;
 use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::stack::{CompletionCosts, StackMemo};
-use crate::regex::cost::{NO_WAY, cheapest};
+use crate::regex::char_cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
 use crate::spelling::{LETTERED, Partial};
 
-/// What finishes a character or an escape, opens a key, or makes up for a space.
+/// Bytes that are enough to finish a character or an escape, to open a key, and to make up for a
+/// space.
 pub(crate) const SLACK: u64 = 16;
 
-/// What finishes a character, or a key so that it differs from the known ones.
+/// Bytes that are enough to finish a character, or a key so that it differs from the known ones.
 const UNFINISHED: u64 = 64;
 
 impl Completer<'_> {
-    /// An upper bound of the bytes of a shortest completion, but where items must not all differ and no more
-    /// than one is to come: that one is as long as the item that it equals.
+    /// An upper bound of the bytes of a shortest completion. There is one exception: where items
+    /// must not all differ and only one more may come, that item has to equal an earlier one, and
+    /// the bytes of that are not counted.
     pub(crate) fn max_completion_bytes(&self, config: Config) -> u64 {
         if let State::Ambiguous(set) = config.state {
             let bounds = self
@@ -199,7 +201,8 @@ impl Completer<'_> {
         out
     }
 
-    /// The demands on the innermost state with which the text ends soonest.
+    /// Of the demands on the innermost value, those with which the text ends soonest: indices of
+    /// its queries.
     pub(crate) fn best_demands(&self, config: Config) -> &[u16] {
         let completion_costs = self.completion_costs(config.stack);
         let best = match &completion_costs[..] {
@@ -211,7 +214,7 @@ impl Completer<'_> {
         best.map_or(&[], |(asked, _)| asked)
     }
 
-    /// The bytes until the innermost value ends and satisfies the demands.
+    /// The fewest bytes until the innermost value ends, if it is to satisfy the queries `asked`.
     fn own(&self, state: State, asked: &[u16]) -> u64 {
         let obligations = &self.machine.obligations;
         match state {
@@ -288,7 +291,7 @@ impl Completer<'_> {
         )
     }
 
-    /// The language of a scalar's rest under demands.
+    /// What is left of a scalar's language if it is to satisfy the queries `asked`.
     pub(crate) fn language(&self, scan: ScanId, asked: &[u16]) -> NodeId {
         let scanner = &self.machine.obligations.rules.scanner;
         let scan = scanner.scan(scan);
@@ -298,7 +301,8 @@ impl Completer<'_> {
             .and(std::iter::once(scan.language).chain(asked).collect())
     }
 
-    /// The character with which a string ends soonest, and the bytes from the partial to the end.
+    /// The character with which a string ends soonest, and the bytes from what has been read of it
+    /// to the end.
     pub(super) fn best_char(&self, node: NodeId, partial: Partial) -> Option<(u32, u64)> {
         let regexes = &self.machine.obligations.rules.scanner.regexes;
         let mut best: Option<(u32, u64)> = None;

@@ -86,7 +86,7 @@ impl Completer<'_> {
     /// [`Completer::max_completion_bytes`] but can be larger: of the keys that may come, only a few
     /// are tried.
     pub(crate) fn quick_max_completion_bytes(&self, config: Config) -> u64 {
-        /// Keys that are tried.
+        /// How many keys are tried.
         const MOST: usize = 4;
         let (object, prefix, partial) = match config.state {
             State::Key {
@@ -118,8 +118,9 @@ impl Completer<'_> {
         known.unwrap_or_else(|| self.max_completion_bytes(config))
     }
 
-    /// The keys that can be the best, each with its rest. Of equal costs the first wins, as where
-    /// a key is begun: so the rest of an ending is the ending of the rest.
+    /// The keys that can be the best, each with its rest. Of equal costs the first wins, in the
+    /// same order as where a key begins: so a completion that has been read in part goes on as it
+    /// was announced.
     fn known_candidates(
         &self,
         object: ObjectId,

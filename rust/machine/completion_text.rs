@@ -8,7 +8,7 @@ use crate::machine::completion::widen;
 use crate::machine::config::{Config, SetId, StackId};
 use crate::machine::next_move::NextMove;
 use crate::machine::stack::as_text;
-use crate::regex::cost::{NO_WAY, cheapest};
+use crate::regex::char_cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling, symbol_of};
 use crate::regex::scan::ScanId;
 use crate::spelling::Partial;

@@ -1,7 +1,7 @@
 //! Configurations: what has been read of a text, as far as it matters.
 
 use crate::json::array::state::ArrayId;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::object::keys::Prefix;
 use crate::json::object::state::{MemberId, ObjectId};
 use crate::json::obligation::ObligationId;
@@ -129,18 +129,19 @@ pub(crate) enum Frame {
     },
     /// The rest of the rule that the text or value above it is a part of.
     Text(ScanId),
-    /// Any frames: what stands above is looked at by itself.
+    /// Stands for any frames that can begin with certain bytes: what is above is looked at by
+    /// itself.
     Base(FollowId),
     /// What is around a value that is looked at by itself.
     Detached,
 }
 
-/// The bytes with which the text below a base can begin: an index into [`Machine`].
+/// The bytes with which the text below a [`Frame::Base`] can begin: an index into `Machine`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct FollowId(pub(super) u32);
 
-/// Configurations, an index into [`Machine`]: sorted, none of them a set itself, and no two that
-/// differ in their stacks alone.
+/// A set of configurations: an index into `Machine`. They are sorted, none is a set itself, and
+/// no two differ in their stacks alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SetId(pub(super) u32);
 
@@ -165,7 +166,7 @@ impl Config {
     }
 }
 
-/// What waits, from the innermost frame outwards: one stack or several, an index into [`Stacks`].
+/// What waits, from the innermost frame outwards: one stack or several, an index into `Stacks`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct StackId(pub(super) u32);
 

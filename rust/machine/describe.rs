@@ -3,7 +3,7 @@
 use crate::grammar::program::Symbol;
 use crate::grammar::show_tokens;
 use crate::json::array::state::ArrayId;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::object::keys::Prefix;
 use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;
@@ -16,16 +16,16 @@ use crate::regex::scan::ScanId;
 use crate::spelling::Partial;
 use crate::work;
 
-/// So many of a kind are told one by one.
+/// Up to so many keys, texts or ranges of characters are listed one by one.
 const FEW: usize = 6;
 /// Bytes of forced text that are shown.
 const SHOWN: usize = 60;
 
-/// What may come, each once.
+/// Phrases for what may come, none twice.
 #[derive(Default)]
 struct Phrases {
     all: Vec<String>,
-    /// Characters of a grammar's text.
+    /// The characters with which a grammar's text goes on.
     ranges: Vec<(u32, u32)>,
 }
 
@@ -294,7 +294,7 @@ impl Describer<'_> {
             .map(|(key, _)| (key, self.machine.obligations.key_text(object, key)))
             .collect();
         work::spend(keys.len());
-        // As the schema has them.
+        // Declared keys come in the order of the schema.
         keys.sort_unstable_by_key(|&(key, _)| key);
         for (_, key) in keys.iter().take(FEW) {
             to.add(format!("the key {}", quoted(key)));
@@ -325,7 +325,7 @@ impl Describer<'_> {
         to.ranges.extend(moves.map(|step| (step.lo, step.hi)));
         for (symbol, _) in scanner.symbols(scan) {
             match *self.machine.program().symbol(symbol) {
-                // It is a place by itself.
+                // The beginning of the rule's text is another place, and is described with that.
                 Symbol::Rule { .. } => {}
                 Symbol::Json(schema) => {
                     let start = self

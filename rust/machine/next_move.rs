@@ -3,7 +3,7 @@
 use crate::grammar::program::TokenSetId;
 use crate::json::array::state::ArrayId;
 use crate::json::cost::add;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;
@@ -21,7 +21,8 @@ pub(crate) enum NextMove {
     Bytes(Vec<u8>),
     /// A token of a set, which is read by its id, and what it leads to.
     Token(TokenSetId, Config),
-    /// The same text, seen as another configuration.
+    /// No text: the completion goes on from this configuration, one of several that the text so far
+    /// is in.
     Goto(Config),
     End,
     /// A search for a witness ran out of its budget, so that no completion is known.

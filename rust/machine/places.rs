@@ -98,9 +98,9 @@ impl<'a> TextReader<'a> {
         known(stack).expect("it was just found")
     }
 
-    /// Calls `visit` with the places where a text between two characters is: those where it goes on
-    /// once rules have ended, and those where rules begin, each once; of these, only those that
-    /// `byte` can begin, if it is known.
+    /// Calls `visit`, once each, with the places where a text between two characters may go on:
+    /// after rules that end here, and in rules that begin here. If the next `byte` is known, rules
+    /// that cannot begin with it are left out.
     pub(super) fn for_places(
         self,
         scan: ScanId,
@@ -138,7 +138,8 @@ impl<'a> TextReader<'a> {
         }
     }
 
-    /// Where a text goes on after the rule above a stack has ended, and others that can end with it.
+    /// Where a text goes on after the rule above a stack has ended, together with rules below it
+    /// that can end at once.
     fn pops(self, stack: StackId) -> &'a [(ScanId, StackId)] {
         let scanner = self.scanner;
         let known = |at: StackId| self.stacks.memo(at).pops.get();
@@ -167,12 +168,12 @@ impl<'a> TextReader<'a> {
         known(stack).expect("it was just found")
     }
 
-    /// Whether a frame waits for nothing that must come.
+    /// Whether the text that a frame waits for may be empty.
     fn can_be_empty(self, frame: Frame) -> bool {
         matches!(frame, Frame::Text(rest) if self.scanner.can_end(rest))
     }
 
-    /// What is below all frames of a stack that can end, where they all do.
+    /// What is below the frames of a stack that can end at once, if they all can.
     pub(super) fn floor(self, stack: StackId) -> Floor {
         let known = |at: StackId| self.stacks.memo(at).floor.get().copied();
         if let Some(floor) = known(stack) {

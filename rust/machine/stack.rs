@@ -151,9 +151,10 @@ impl Stacks {
 
     /// Either of two stacks.
     ///
-    /// The same frames are one frame, on either of what is below them, so equal sets of stacks are
-    /// equal ids, and what was joined once is known for all stacks above. Stacks for which that
-    /// takes too many steps are rough: they stand side by side.
+    /// Where both have an innermost frame in common, the union has that frame once, above the union
+    /// of what is below it. So equal sets of stacks are equal ids, and what was joined once is
+    /// known for all stacks above. Where that takes too many steps, the stacks are put side by side
+    /// unjoined, and the result counts as rough.
     pub(super) fn union(&self, a: StackId, b: StackId) -> StackId {
         self.union_within(a, b, MOST)
     }
@@ -197,7 +198,8 @@ impl Stacks {
         }
     }
 
-    /// Either of two stacks, where `union` gives either of two others, if it can.
+    /// Either of two stacks. `union` gives either of two stacks below them, or `None` if it has to
+    /// give up.
     fn join(
         &self,
         a: StackId,

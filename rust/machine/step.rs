@@ -1,7 +1,7 @@
 //! What a byte makes of a configuration.
 
 use crate::json::array::state::ArrayId;
-use crate::json::formula::{Kind, Literals};
+use crate::json::kind::{Kind, Literals};
 use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;
@@ -128,7 +128,7 @@ impl Stepper<'_> {
         })
     }
 
-    /// A record with one more byte, if there is one.
+    /// The record with one more byte, if a record is being made.
     fn recorded(self, record: TextId, byte: u8) -> TextId {
         match record {
             TextId::EMPTY => record,
@@ -301,8 +301,8 @@ impl Stepper<'_> {
         }
     }
 
-    /// Before the first byte of a number, where one may begin, outside of records and where it is
-    /// clear where it ends.
+    /// The configuration before the first byte of a number, if one may begin here, its text is not
+    /// recorded, and its end is clear from the byte that follows.
     pub(crate) fn number_start(self, config: Config) -> Option<Config> {
         let (obligation, stack, record) = match config.state {
             State::Value { obligation, .. } => (obligation, config.stack, config.record),

@@ -95,7 +95,7 @@ impl Stepper<'_> {
         moves
     }
 
-    /// Whether all that stands above the base may end here.
+    /// Whether the state and all frames above the base may end here.
     pub(crate) fn reaches_base(self, config: Config) -> bool {
         match config.state {
             State::Text {

@@ -7,7 +7,8 @@ use crate::grammar::program::Program;
 use crate::grammar::syntax::TokenSet;
 use crate::intern::Interner;
 use crate::json::cost::NEVER;
-use crate::json::formula::{FormulaId, Kind, Literals};
+use crate::json::formula::FormulaId;
+use crate::json::kind::{Kind, Literals};
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Obligations;
 use crate::json::texts::TextId;
@@ -95,7 +96,7 @@ impl Machine {
         }
     }
 
-    /// Before the first byte.
+    /// The configuration before the first byte.
     pub(crate) fn start(&self) -> Config {
         self.start
     }
@@ -119,12 +120,12 @@ impl Machine {
         found
     }
 
-    /// The bytes of its states, as far as they were told of.
+    /// The bytes of the machine's states, as far as operations have reported them.
     pub(crate) fn held(&self) -> u64 {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Operations have made states of so many bytes.
+    /// Reports that an operation has made states of so many bytes.
     pub(crate) fn hold(&self, bytes: u64) {
         self.held.fetch_add(bytes, Ordering::Relaxed);
     }

@@ -10,7 +10,7 @@ use crate::grammar::character_bytes;
 use crate::grammar::program::{Program, Symbol};
 use crate::grammar::syntax::GrammarSchemaId;
 use crate::intern::Interner;
-use crate::json::formula::Literals;
+use crate::json::kind::Literals;
 use crate::json::obligation::ObligationId;
 use crate::json::texts::TextId;
 use crate::machine::config::{Config, FollowId, Frame, StackId, State};
@@ -29,7 +29,7 @@ pub(super) struct TextTables {
     program: Option<Program>,
     /// What the grammar's schemas ask of their values.
     pub(super) schemas: Vec<ObligationId>,
-    /// What the texts of states begin with, by the number of the state.
+    /// For each state of a rule's text, by its number, what the rest of the rule begins with.
     beginnings: boxcar::Vec<OnceLock<Beginnings>>,
     follows: Interner<ByteSet>,
 }
@@ -39,7 +39,7 @@ pub(super) struct TextTables {
 pub(super) struct Beginnings {
     /// The bytes with which it can begin.
     pub(super) all: ByteSet,
-    /// Those of its symbols' texts.
+    /// The bytes with which the texts of its symbols can begin.
     symbols: ByteSet,
     /// If it ends with x\*: that, and what comes before, if anything does.
     pub(super) star: Option<(NodeId, Option<ScanId>)>,
@@ -107,7 +107,8 @@ impl<'a> TextReader<'a> {
         })
     }
 
-    /// The bytes with which something else may go on than the characters of a rule's text.
+    /// The bytes that may begin something other than the next character of a rule's text: a
+    /// symbol's text, or what follows the rule.
     pub(super) fn turns_away(self, scan: ScanId, stack: StackId) -> ByteSet {
         let symbols = self.beginnings(scan).symbols;
         match self.scanner.can_end(scan) {
@@ -173,7 +174,7 @@ impl<'a> TextReader<'a> {
 
     /// What [`Beginnings::run`] is.
     fn first_run(self, scan: ScanId) -> Option<(ScanId, ScanId, FollowId)> {
-        /// Of fewer bytes, there is little to share.
+        /// Where it may begin with fewer bytes than this, there is little to share.
         const MANY: usize = 16;
         let scanner = self.scanner;
         let nodes = &scanner.regexes;
@@ -205,9 +206,9 @@ impl<'a> TextReader<'a> {
         self.scanner.regexes.is_without_symbols(language)
     }
 
-    /// A state of a rule's text by itself, with the frames that can end as soon as it ends, down to
-    /// one that must read something; and what is below. Of that, only the bytes matter with which
-    /// it can begin.
+    /// Splits a configuration in a rule's text: its state with the frames that can end as soon as
+    /// it ends, on a base, and the stack below the base. Of that stack, only the bytes matter with
+    /// which its text can begin.
     pub(crate) fn alone(self, config: Config) -> (Config, StackId) {
         /// Frames that are looked at.
         const MOST: usize = 16;
@@ -235,8 +236,9 @@ impl<'a> TextReader<'a> {
         (Config { stack, ..config }, below)
     }
 
-    /// The repetition that a rest begins with, if it is clear where it ends: by itself, and below it
-    /// the rest as a frame. Wherever names are read, they are read alike.
+    /// If a rule's text goes on with a repetition, as names do, and it is clear where that ends:
+    /// the repetition by itself on a base, and the stack below the base, on which the rest of the
+    /// rule is a frame. So what tokens do in a name is found once for all places where names stand.
     pub(crate) fn run_alone(self, config: Config) -> Option<(Config, StackId)> {
         let State::Text {
             scan,
@@ -255,7 +257,7 @@ impl<'a> TextReader<'a> {
         Some((alone, self.stacks.push(Frame::Text(rest), config.stack)))
     }
 
-    /// The bytes that may follow a rule's text that is read by itself.
+    /// The bytes that may follow the base of a configuration that [`TextReader::alone`] has split off.
     pub(crate) fn after_base(self, alone: Config) -> ByteSet {
         let mut at = alone.stack;
         loop {
@@ -267,12 +269,12 @@ impl<'a> TextReader<'a> {
         }
     }
 
-    /// Whether nothing but the base is below.
+    /// Whether a configuration stands directly on a base.
     pub(crate) fn is_on_base(self, config: Config) -> bool {
         matches!(self.stacks.only(config.stack), Some((Frame::Base(_), _)))
     }
 
-    /// Whether all that waits may end at once, down to the base.
+    /// Whether all frames above the base can end at once.
     pub(crate) fn is_above_base(self, stack: StackId) -> bool {
         self.floor(stack).base
     }

@@ -48,7 +48,7 @@ impl Whitespace {
         }
     }
 
-    /// Anywhere but after a comma or a colon.
+    /// The run before any whitespace, anywhere but after a comma or a colon.
     pub(crate) fn inside(self) -> WhitespaceRun {
         match self {
             Whitespace::Flexible { .. } => WhitespaceRun(0),
@@ -56,7 +56,7 @@ impl Whitespace {
         }
     }
 
-    /// After a comma or a colon.
+    /// The run before any whitespace, after a comma or a colon.
     pub(crate) fn after_separator(self) -> WhitespaceRun {
         match self {
             Whitespace::Flexible { .. } => WhitespaceRun(0),

@@ -30,7 +30,8 @@ impl Lead {
 }
 
 impl Completions<'_> {
-    /// Where bytes lead from `from`; `real` is what they make of it.
+    /// Where bytes lead from `from`; `real` is the configuration that they lead to with no text
+    /// forgotten.
     pub(crate) fn lead(self, from: Config, bytes: &[u8], real: Config) -> Lead {
         let mut bytes = bytes.iter();
         let along = bytes.try_fold(self.forget(from), |at, &byte| {
@@ -50,7 +51,8 @@ impl Completions<'_> {
         }
     }
 
-    /// The configuration, its text forgotten if no ending writes another unknown key beside it.
+    /// The configuration without the text of the unknown key in it, if the completion writes no
+    /// other unknown key in that object.
     fn forget(self, at: Config) -> Config {
         let forgotten = self.machine.key_reader().canonical(at);
         match forgotten != at && self.tells(forgotten) {
@@ -59,12 +61,13 @@ impl Completions<'_> {
         }
     }
 
-    /// Whether the ending writes a key that could be a forgotten one.
+    /// Whether the completion writes an unknown key, which a forgotten key could equal.
     pub(super) fn tells(self, at: Config) -> bool {
         !self.keys(at).is_empty()
     }
 
-    /// The place of a text that has been read to `at`, no other text forgotten.
+    /// The place of the texts that lead to `at`: without the text of the unknown key that is being
+    /// read, if that makes no difference.
     pub(super) fn settle(self, at: Config) -> Config {
         match key_text(at) {
             None => at,
@@ -73,8 +76,9 @@ impl Completions<'_> {
     }
 }
 
-/// The place of all texts that lead to `at` but for the text of an unknown key, which begins with
-/// `begun`, if that is known; `None` if it is not the same for all. `keys` are [`Completions::keys`].
+/// The place that all texts share which lead to `at` except for the text of an unknown key, of
+/// which the beginning `begun` may be known; `None` if they do not share one. `keys` is
+/// [`Completions::keys`].
 pub(super) fn shared(
     machine: &Machine,
     at: Config,

@@ -39,7 +39,7 @@ pub(crate) struct Masks {
 }
 
 impl Masks {
-    /// No masks yet, of a grammar that names these sets of tokens.
+    /// An empty cache for a grammar that names these sets of tokens.
     pub(crate) fn new(tokens: TokenSets) -> Self {
         Masks {
             tokens,

@@ -62,7 +62,7 @@ enum Start {
 struct TreeNodeId(u32);
 
 impl CompletionTree {
-    /// No endings yet, of a grammar that names these sets of tokens.
+    /// An empty tree for a grammar that names these sets of tokens.
     pub(crate) fn new(tokens: TokenSets) -> Self {
         CompletionTree(Mutex::default(), tokens)
     }

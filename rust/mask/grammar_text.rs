@@ -17,10 +17,10 @@ use crate::vocab::string_mask::{Above, Chosen, Leaving, Under};
 use crate::vocab::token::{MaskWord, TokenId, add_bits, set_bits};
 use crate::vocab::trie::{ItemRange, TrieNodeId};
 
-/// What states do in subtrees of so many tokens is kept.
+/// What a state does in a subtree is kept if the subtree has at least so many tokens.
 const LARGE: usize = 12;
 
-/// What is found from one configuration.
+/// The tokens found from one configuration.
 #[derive(Default)]
 struct FoundTokens {
     /// Ranges of the trie's tokens.
@@ -72,7 +72,7 @@ impl Walk<'_> {
         Tokens::Many(bits.into())
     }
 
-    /// What tokens do from a state by itself.
+    /// What all tokens do from a state by itself, as `TextReader::alone` gives it.
     fn above(&self, alone: Config) -> Arc<Above> {
         if let State::Text { scan, partial } = alone.state
             && self.machine.text_reader().is_on_base(alone)
@@ -138,7 +138,8 @@ impl Walk<'_> {
         Above { tokens, exits }
     }
 
-    /// What tokens do below a node of the trie from a state by itself.
+    /// What the tokens below a node of the trie do from a state by itself that is reached at the
+    /// node.
     fn under(&self, alone: Config, node: TrieNodeId) -> Arc<Under> {
         if let Some(known) = self.masks.under.read().get(&(alone, node)) {
             return known.clone();
@@ -162,8 +163,9 @@ impl Walk<'_> {
         under
     }
 
-    /// Finds the tokens below a node, or all, from a configuration there. Where the base that it
-    /// stands on is reached, the next nodes are its exits, if their bytes are among `after`.
+    /// Finds the tokens below a node, or all tokens, from a configuration that stands on a base.
+    /// Where all above the base may end, the nodes that come next are exits if their bytes are
+    /// among `after`.
     fn explore(
         &self,
         start: Config,
@@ -233,7 +235,8 @@ impl Walk<'_> {
         Some(config)
     }
 
-    /// Adds what a state by itself does below a node, and what comes after it has ended.
+    /// Adds what a configuration does below a node: what its state does by itself, and what goes on
+    /// after that has ended.
     fn pass(&self, config: Config, node: TrieNodeId, after: ByteSet, out: &mut FoundTokens) {
         let run = self.machine.text_reader().run_alone(config);
         let (alone, below) = run.unwrap_or_else(|| self.machine.text_reader().alone(config));
@@ -255,7 +258,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Goes on from before a node, with its byte.
+    /// Reads the byte of a node, and goes on below it.
     fn go_on_below(&self, config: Config, node: TrieNodeId, after: ByteSet, out: &mut FoundTokens) {
         let next = self.step(config, self.vocabulary.trie().node(node).byte);
         if let Some(next) = next.and_then(|next| self.arrive(next, node, None, after, out)) {

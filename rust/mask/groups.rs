@@ -35,7 +35,7 @@ impl Together<'_> {
 }
 
 impl Walk<'_> {
-    /// Tells where the tokens of a mask lead.
+    /// Tells a guide where the tokens of a mask lead.
     pub(super) fn for_groups<V: Visitor>(
         &self,
         config: Config,
@@ -52,7 +52,8 @@ impl Walk<'_> {
         }
     }
 
-    /// By a walk of the vocabulary's trie that passes subtrees which stay where they are.
+    /// Finds where tokens lead by a walk of the vocabulary's trie that passes over subtrees whose
+    /// tokens all lead back to where they begin.
     pub(super) fn places<V: Visitor>(&self, start: Config, guide: &mut Guide<'_, V>) {
         let (machine, trie) = (self.machine, self.vocabulary.trie());
         let start = guide.forget(start);
@@ -126,7 +127,8 @@ impl Walk<'_> {
         true
     }
 
-    /// The tokens after which the key that is being read is still known, or was when it ended.
+    /// Tells a guide where the tokens lead that leave the key which is being read a known one, or
+    /// end it as one.
     pub(super) fn known_keys<V: Visitor>(&self, start: Config, guide: &mut Guide<'_, V>) {
         let machine = self.machine;
         let in_key = |at: Config| match (at.state, start.state) {
@@ -152,7 +154,8 @@ impl Walk<'_> {
         bytes.try_fold(from, |at, &byte| self.machine.stepper().step(at, byte))
     }
 
-    /// Tells where closing tokens of a string lead that go on from `after`.
+    /// Tells a guide where the closing tokens of a string lead; `after` is the configuration after
+    /// the closing quote.
     pub(super) fn exits_of<V: Visitor>(
         &self,
         string_mask: &StringMask,
@@ -201,7 +204,7 @@ impl Walk<'_> {
         self.alone(start, more, guide);
     }
 
-    /// Tells where each of some tokens leads.
+    /// Tells a guide where each of some tokens leads.
     fn alone<V: Visitor>(&self, start: Config, tokens: &[TokenId], guide: &mut Guide<'_, V>) {
         for &token in tokens {
             if let Some(after) = guide.after(start, token) {
@@ -210,7 +213,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Tells where the tokens inside a string lead.
+    /// Tells a guide where the tokens inside a string lead.
     fn stay_groups<V: Visitor>(
         &self,
         start: Config,
@@ -224,7 +227,7 @@ impl Walk<'_> {
             _ => return,
         };
         let (together, doubtful) = self.inside(scan, partial);
-        // Those after which a known key may still come lead to places of their own.
+        // Tokens after which a known key may still come lead to places of their own.
         let mut single = self.known_key_tokens(start);
         single.extend(doubtful);
         single.retain(|&token| has_bit(&string_mask.inside, token));
@@ -267,7 +270,8 @@ impl Walk<'_> {
         self.alone(start, &single, guide);
     }
 
-    /// The tokens inside a string, or in any; and those that may be in no group.
+    /// The tokens inside a string (without `scan`, inside any string) in groups that lead to one
+    /// state each; and further tokens that must be looked at alone.
     fn inside(&self, scan: Option<ScanId>, partial: Partial) -> (Together<'_>, Vec<TokenId>) {
         let scanner = &self.machine.obligations.rules.scanner;
         let any = || scanner.start(NodeId::ANY, Box::new([]));

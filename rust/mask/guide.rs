@@ -1,4 +1,4 @@
-//! What a visitor of places is led by.
+//! Leads a visitor to the places that tokens lead to.
 
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine};
@@ -19,8 +19,8 @@ pub(crate) trait Visitor {
     fn take(&mut self, tokens: &[TokenId]);
 }
 
-/// Leads a visitor to the places of tokens: those of [`Completions::place`] or, where only bounds are
-/// asked for, those without any text of an unknown key.
+/// Leads a visitor to the places of tokens. They are exact, as [`Completions::lead`] gives them,
+/// or, where only upper bounds are asked for, rough: with the text of every unknown key forgotten.
 pub(super) struct Guide<'a, V> {
     machine: &'a Machine,
     vocabulary: &'a Vocabulary,
@@ -31,12 +31,12 @@ pub(super) struct Guide<'a, V> {
     forgets: bool,
     /// What [`Completions::keys`] said last of a key.
     last: Option<(Config, CompletionKeys)>,
-    /// Whether some place depends on the text of an unknown key.
+    /// Whether some place that was met depends on the text of an unknown key.
     tells: bool,
 }
 
 impl<'a, V: Visitor> Guide<'a, V> {
-    /// To the places of the tokens after `from`.
+    /// A guide to the exact places of the tokens after `from`.
     pub(super) fn exactly(completions: Completions<'a>, from: Config, visitor: &'a mut V) -> Self {
         Guide {
             machine: completions.machine,
@@ -49,7 +49,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
         }
     }
 
-    /// To places where all texts of unknown keys are forgotten.
+    /// A guide to places where the texts of all unknown keys are forgotten.
     pub(super) fn roughly(
         machine: &'a Machine,
         vocabulary: &'a Vocabulary,
@@ -71,7 +71,8 @@ impl<'a, V: Visitor> Guide<'a, V> {
         !self.tells
     }
 
-    /// As [`Completions::forget`].
+    /// Forgets the text of the unknown key in a configuration as [`Completions::forget`] does, or
+    /// always if this guide is a rough one.
     pub(super) fn forget(&mut self, at: Config) -> Config {
         let forgotten = self.machine.key_reader().canonical(at);
         if forgotten == at {
@@ -84,7 +85,8 @@ impl<'a, V: Visitor> Guide<'a, V> {
         }
     }
 
-    /// As [`Completions::keys`].
+    /// What [`Completions::keys`] gives, remembering the last answer; nothing while no text has
+    /// been forgotten, and nothing in a rough guide.
     fn keys(&mut self, at: Config) -> CompletionKeys {
         let Some((completions, _)) = self.exact.filter(|_| self.forgets) else {
             return CompletionKeys::default();
@@ -102,25 +104,25 @@ impl<'a, V: Visitor> Guide<'a, V> {
         }
     }
 
-    /// One more byte, and what [`Completions::forget`] forgets.
+    /// The configuration after one more byte, with [`Guide::forget`] applied to it.
     pub(super) fn step(&mut self, at: Config, byte: u8) -> Option<Config> {
         let next = self.machine.stepper().step(at, byte)?;
         Some(self.forget(next))
     }
 
-    /// Where bytes lead, step by step.
+    /// Where bytes lead if texts are forgotten after each of them.
     pub(super) fn follow(&mut self, from: Config, bytes: &[u8]) -> Option<Config> {
         let mut bytes = bytes.iter();
         bytes.try_fold(from, |at, &byte| self.step(at, byte))
     }
 
-    /// Where a token leads, step by step.
+    /// Where a token leads if texts are forgotten after each of its bytes.
     pub(super) fn after(&mut self, start: Config, token: TokenId) -> Option<Config> {
         let start = self.forget(start);
         self.follow(start, self.vocabulary.token(token).unwrap_or_default())
     }
 
-    /// As [`shared`].
+    /// What the function [`shared`] gives, with the keys of this guide.
     pub(super) fn shared(&mut self, at: Config, begun: Option<TextId>) -> Option<Config> {
         let machine = self.machine;
         shared(machine, at, begun, |at| self.keys(at))
@@ -136,7 +138,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
         keys.map(|keys| (forgotten, keys))
     }
 
-    /// Meets where some tokens lead, step by step.
+    /// Meets the places of some tokens that lead to `at` if texts are forgotten after each byte.
     pub(super) fn meet(&mut self, at: Config, tokens: impl FnOnce() -> Vec<TokenId>) {
         if self.forgets && self.passes_by_bytes(at) {
             return;
@@ -165,8 +167,8 @@ impl<'a, V: Visitor> Guide<'a, V> {
         }
     }
 
-    /// Whether all texts that lead to a place outside keys are passed for the bytes that end them; see
-    /// [`Lead::bounded`].
+    /// Whether the visitor passes over all texts that lead to a place outside keys, since few
+    /// enough bytes finish them; see [`Lead::bound`].
     fn passes_by_bytes(&mut self, at: Config) -> bool {
         let bounded = Lead::bounded(at);
         bounded.is_some_and(|at| {
@@ -175,7 +177,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
         })
     }
 
-    /// As [`Visitor::passes`].
+    /// Whether the visitor passes over tokens after which at most `bound` bytes finish the text.
     pub(super) fn passes(&mut self, bound: u64) -> bool {
         self.visitor.passes(bound)
     }

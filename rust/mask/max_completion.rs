@@ -37,7 +37,8 @@ impl Visitor for MaxCompletionBytes<'_> {
     fn take(&mut self, _: &[TokenId]) {}
 }
 
-/// So few tokens are looked at sooner than the states around them.
+/// Up to so many tokens are looked at one by one: to look at the states around them would take
+/// longer.
 const FEW: u32 = 512;
 
 impl Walk<'_> {
@@ -173,7 +174,7 @@ impl Walk<'_> {
         })
     }
 
-    /// Where a token leads, the text of an unknown key forgotten.
+    /// Where a token leads, without the text of an unknown key that is being read.
     fn after(&self, from: Config, token: TokenId) -> Option<Config> {
         let bytes = self.vocabulary.token(token).unwrap_or_default();
         Some(self.machine.key_reader().canonical(self.read(from, bytes)?))

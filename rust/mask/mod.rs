@@ -2,9 +2,9 @@
 //!
 //! A mask is the union of what stays inside the innermost state and what leaves it. Inside a JSON
 //! string, the first part is the same wherever the string stands, and is shared by all grammars of
-//! a vocabulary ([`Local`]); the second is found by walking what those tokens go on with. Every
-//! other state has few tokens, found by a walk of the vocabulary's trie that gives up wherever no
-//! valid text goes on.
+//! a vocabulary (`StringMask`); the second is found by walking what those tokens go on with.
+//! Every other state has few tokens, found by a walk of the vocabulary's trie that gives up
+//! wherever no valid text goes on.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -74,7 +74,7 @@ impl Masks {
         mask
     }
 
-    /// What a mask is found with.
+    /// The walk that finds the mask of a configuration.
     fn walk<'a>(
         &'a self,
         machine: &'a Machine,
@@ -103,8 +103,9 @@ impl Masks {
         walk.max_completion_bytes(machine.key_reader().canonical(config), mask)
     }
 
-    /// Tells where the tokens of a mask lead, and perhaps some that may not come. Whether that is the
-    /// same for each text of the unknown key that is being read.
+    /// Tells a visitor where the tokens of a mask lead, and perhaps some others that may not come.
+    /// The result says whether all of it is the same for each text of the unknown key that is being
+    /// read.
     pub(crate) fn for_groups(
         &self,
         completions: Completions<'_>,

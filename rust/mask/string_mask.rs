@@ -22,7 +22,8 @@ pub(super) enum ScanKey {
     Scan(ScanId),
 }
 
-/// Tokens of more characters are few.
+/// A limit of repetition counts as far if tokens of so many characters do not reach it; longer
+/// tokens are few, and are looked at alone.
 const NEAR: u32 = 24;
 
 /// The mask of a string's state, from the vocabulary's cache or made anew.
@@ -107,18 +108,18 @@ fn compute(
 /// A string's language without its far limits.
 pub(super) struct Unlimited {
     pub(super) free: NodeId,
-    /// The limits show in texts of more characters.
+    /// In texts of at most so many characters, no limit shows.
     most: u32,
     /// The bytes that its texts can be finished with, wherever they are.
     pub(super) rest: u32,
-    /// Whatever tokens of at most so many characters lead to can be finished,
+    /// Tokens of at most so many characters, none of them `strange`, lead to what can be finished.
     certain: u32,
-    /// if they hold none of these.
+    /// Characters after which it is not certain that the text can be finished.
     strange: CharBlocks,
 }
 
 impl Unlimited {
-    /// Of a language; `None` if it has no limits, or they may be too near.
+    /// A language without its far limits; `None` if it has no limits, or they may be too near.
     pub(super) fn of(scanner: &Scanner, language: NodeId) -> Option<Self> {
         let (free, most) = scanner.regexes.without_far_limits(language, NEAR)?;
         let state = scanner.start(free, Box::new([]));
@@ -159,7 +160,7 @@ impl Unlimited {
     }
 }
 
-/// Of a string with far limits.
+/// The mask of a string with far limits, made from that of the string without them.
 fn limited(
     scanner: &Scanner,
     vocabulary: &Vocabulary,
@@ -220,7 +221,7 @@ fn follow(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> Option<ScanId> {
     Some(at.0)
 }
 
-/// From inside a character, by a walk of the vocabulary's trie.
+/// The mask of a state inside a character, by a walk of the vocabulary's trie.
 fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Partial) -> StringMask {
     let trie = vocabulary.trie();
     let mut inside = vec![MaskWord::NONE; vocabulary.mask_words()];
@@ -256,7 +257,7 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
     }
 }
 
-/// Of a string that is free but for its length.
+/// The mask of a string of which nothing but the length is bounded.
 fn of_length(strings: &Strings, min: u32, max: u32) -> StringMask {
     let too_long = strings
         .characters

@@ -12,7 +12,8 @@ use crate::vocab::strings::{StringSubtree, Strings, WalkVerdict};
 use crate::vocab::token::{MaskWord, clear_bits, set_bits};
 use crate::vocab::trie::ItemRange;
 
-/// From between two characters, by walks that pass subtrees of safe characters.
+/// The mask of a state between two characters, by walks that pass over subtrees of safe
+/// characters.
 pub(super) fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> StringMask {
     let strings = vocabulary.strings(scanner.spelling);
     scanner.find_safe_chars_around(start);
@@ -101,7 +102,7 @@ fn sweep_exits(
 #[derive(Clone, Copy)]
 struct SweepPlace<'a> {
     state: ScanId,
-    /// Unless the state is hard to make.
+    /// The moves of the state, unless it is hard to make.
     moves: Option<&'a ScanMoves>,
     safe_chars: Option<&'a SafeChars>,
     free: Free,
@@ -115,7 +116,7 @@ impl<'a> SweepPlace<'a> {
         }
     }
 
-    /// Where few characters follow: not all moves are made for them.
+    /// The place of a state after which few characters follow, so that its moves are not all made.
     fn passing(scanner: &'a Scanner, state: ScanId) -> Self {
         SweepPlace {
             state,
@@ -131,11 +132,12 @@ impl<'a> SweepPlace<'a> {
         c: u32,
         below: StringSubtree,
     ) -> WalkVerdict<SweepPlace<'a>> {
-        /// Subtrees of fewer characters are walked,
+        /// Subtrees whose texts add fewer characters than this are walked character by character.
         const SMALL: u32 = 2;
-        /// as are those of fewer nodes than states would be looked at.
+        /// So are subtrees of fewer nodes, unless the safe characters are known already: to find
+        /// them would look at as many states.
         const FEW: u32 = 48;
-        /// For so many nodes, moves are made one by one.
+        /// In subtrees of at most so many nodes, only the moves of the characters there are made.
         const VERY_FEW: u32 = 6;
         let StringSubtree {
             characters,

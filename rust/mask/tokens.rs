@@ -21,10 +21,12 @@ pub(crate) struct Mask {
 pub(crate) struct Late {
     /// The most that it takes after any token, by text or by id.
     pub(crate) most: u64,
-    /// Those that are read by their text and after which it takes more than `base`, by how many.
+    /// The tokens that are read by their text and after which it takes more than `base`, in groups,
+    /// each with how many it takes.
     pub(crate) groups: Box<[(u64, Box<[TokenId]>)]>,
     pub(crate) base: u64,
-    /// Whether all of it is the same for each text of the unknown key that is being read.
+    /// Whether `most` and `groups` are the same for each text of the unknown key that is being
+    /// read.
     pub(crate) is_alike: bool,
 }
 
@@ -34,14 +36,15 @@ pub(crate) enum Tokens {
     Few(Box<[TokenId]>),
     /// A bit for each token.
     Many(Box<[MaskWord]>),
-    /// Those inside a string, and a few more.
+    /// The tokens inside a string, and a few more.
     Inside(Arc<StringMask>, Box<[TokenId]>),
-    /// Those that what is around a place in a grammar does not matter to, and a few more.
+    /// The tokens that may come at a place of a grammar's text whatever is around it, and a few
+    /// more.
     Above(Arc<Above>, Box<[TokenId]>),
 }
 
 impl Tokens {
-    /// From any tokens, none twice.
+    /// The set of some tokens, of which none comes twice.
     pub(crate) fn new(tokens: Vec<TokenId>, words: usize) -> Self {
         // To set so many bits takes longer than to copy all words.
         if tokens.len() <= words / 4 {

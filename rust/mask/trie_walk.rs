@@ -129,7 +129,8 @@ impl Walk<'_> {
         }
     }
 
-    /// As [`Walk::walk`], where no value is to begin.
+    /// What may come below a node of a trie and begins with some bytes, from a configuration in
+    /// which no value is to begin; [`Walk::walk`] is for all configurations.
     pub(super) fn walk_below<T: TrieTexts>(
         &self,
         of: &T,
@@ -187,7 +188,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Those of a subtree that end the string or number which has begun there and may go on.
+    /// Adds the texts of a subtree that end the string or number which has begun there, if what
+    /// they go on with may come.
     fn leave_below<T: TrieTexts>(
         &self,
         of: &T,
@@ -339,7 +341,7 @@ impl Walk<'_> {
     }
 }
 
-/// What follows the whitespace that tokens begin with.
+/// What follows the whitespace with which tokens begin, as texts for a walk.
 struct Rests<'a>(&'a Vocabulary);
 
 impl TrieTexts for Rests<'_> {

@@ -25,7 +25,7 @@ pub(super) struct Walk<'a> {
     pub(crate) vocabulary: &'a Vocabulary,
     pub(crate) masks: &'a Masks,
     pub(super) cap: usize,
-    /// Steps from sets of configurations.
+    /// Steps from sets of configurations, as far as this walk has made them.
     pub(super) steps: RefCell<FxHashMap<(SetId, u8), Option<Config>>>,
 }
 

@@ -12,7 +12,8 @@ use crate::matcher::Matcher;
 use crate::matcher::plan::{EndPlan, TooLate};
 use crate::vocab::token::{MaskWord, TokenId, add_bits, bits_of, clear_bits, has_bit, set_bits};
 
-/// So many tokens before bytes could bound no more, a plan is made.
+/// A plan is made once the tokens left exceed the bytes to the end of the text by no more than
+/// this.
 const MARGIN: usize = 16;
 
 /// With fewer tokens left, each token of a mask is looked at anew.
@@ -80,7 +81,8 @@ impl Matcher {
         }))
     }
 
-    /// Whether a token that leads there may come. The mask asks the same of all tokens, group by group.
+    /// Whether a token that leads there may come within the budget. [`Matcher::keep_affordable`]
+    /// asks this of all tokens of a mask, group by group.
     fn fits_lead(&self, lead: Lead, left: usize) -> bool {
         let bound = lead.bound().map(|at| self.completion_bytes_from(at));
         bound.is_some_and(|bound| bound < left as u64) || self.fits(lead.place, left)
@@ -185,8 +187,8 @@ impl Matcher {
         }
     }
 
-    /// The same on a vocabulary that cannot spell every text, where each token is tried, if there is a
-    /// budget.
+    /// Drops the tokens after which the text could not be finished in time, on a vocabulary that
+    /// cannot spell every text: there each token is tried. Without a budget nothing changes.
     pub(super) fn keep_spelled(&self, bits: &mut [MaskWord]) -> Result<(), Error> {
         if self.max_tokens.is_none() {
             return Ok(());
@@ -202,7 +204,7 @@ impl Matcher {
 
     /// The tokens of a mask after which it takes [`SOON`] tokens or more.
     fn late(&self, mask: &Mask) -> Late {
-        /// So many tokens are kept.
+        /// Only so many tokens are kept.
         const MOST: usize = 4096;
         let mut collector = Collector {
             matcher: self,
@@ -244,8 +246,9 @@ impl Matcher {
         }
     }
 
-    /// So many tokens must be left for a token to lead to a place, and one more; less than [`SOON`] may
-    /// be too much.
+    /// An upper bound of the tokens that finish the text from a place. It is exact where it is
+    /// [`SOON`] or more and the place is not inside an item that is compared; less than that may be
+    /// too much.
     fn need(&self, place: Config) -> u64 {
         let bytes = self.completion_bytes_from(place);
         if bytes < SOON || is_compared(place) {
@@ -277,7 +280,7 @@ impl Matcher {
 struct Collector<'a> {
     matcher: &'a Matcher,
     known: FxHashMap<Config, u64>,
-    /// What it takes from the place that was met last.
+    /// How many tokens it takes from the place that was met last.
     met: u64,
     most: u64,
     groups: FxHashMap<u64, Vec<TokenId>>,
@@ -326,8 +329,8 @@ impl Visitor for Dropper<'_> {
     }
 }
 
-/// Whether the text is inside an item that is compared with others. Then each text has an ending of
-/// its own, and only the bytes of all of them are bounded cheaply.
+/// Whether a configuration is inside an item that is compared with others. Then nearly every text
+/// has a completion of its own, and only an upper bound of their bytes is cheap to find.
 fn is_compared(config: Config) -> bool {
     config.record != TextId::EMPTY
 }

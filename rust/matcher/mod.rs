@@ -16,11 +16,12 @@ use crate::mask::{Mask, Speller};
 use crate::matcher::plan::EndPlan;
 use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::work::{self, Allowance};
-use explain::Piece;
+use explain::TextPiece;
 
 pub use explain::{Allowed, Explanation, Refusal};
 
-/// What tells a mask from others, as long as a matcher of its grammar lives.
+/// The identity of a mask, as long as a matcher of its grammar lives: which grammar, and which
+/// configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct NewMask {
     engine: usize,
@@ -36,7 +37,7 @@ pub struct Matcher {
     /// The moments before each token that was accepted.
     before: Vec<Moment>,
     /// What was accepted after each of these moments.
-    pieces: Vec<Piece>,
+    pieces: Vec<TextPiece>,
     max_tokens: Option<usize>,
     held: Held,
 }
@@ -51,7 +52,7 @@ impl Clone for Held {
     }
 }
 
-/// All that a token changes.
+/// The state of a matcher between two tokens: all that accepting one changes.
 #[derive(Clone, Debug)]
 struct Moment {
     config: Config,
@@ -177,13 +178,15 @@ impl Matcher {
     }
 
     /// Writes which tokens the budget alone forbids: those that the grammar allows next and
-    /// [`Matcher::fill_mask`] leaves out. Tells whether there are any.
+    /// [`Matcher::fill_mask`] leaves out. The result says whether there are any.
     ///
-    /// As long as there were none, the text is the one that it would be without a budget.
+    /// As long as there have been none at any step, a model has written just what it would have
+    /// written without a budget.
     ///
     /// # Errors
     ///
-    /// As [`Matcher::fill_mask`].
+    /// If `bits` has not [`Vocabulary::mask_words`](crate::Vocabulary::mask_words) words, or the
+    /// text so far can be read in too many ways: see [`Limits::readings`](crate::Limits::readings).
     pub fn fill_unaffordable(&self, bits: &mut [MaskWord]) -> Result<bool, Error> {
         self.check_words(bits)?;
         bits.fill(MaskWord::NONE);
@@ -260,7 +263,7 @@ impl Matcher {
         true
     }
 
-    /// What tells the mask from others, unless it is known.
+    /// The identity of the mask that comes next, unless it is cached already.
     pub(crate) fn new_mask(&self) -> Option<NewMask> {
         if self.now.terminated || self.speller().is_some() {
             return None;
@@ -305,7 +308,7 @@ impl Matcher {
     /// [`Limits::readings`](crate::Limits::readings).
     pub fn accept(&mut self, token: TokenId) -> Result<bool, Error> {
         let next = self.metered(Limits::accept, || self.after(token))?;
-        Ok(self.go_to(next, || Piece::Token(token)))
+        Ok(self.go_to(next, || TextPiece::Token(token)))
     }
 
     /// The moment after a token; `None` if it may not come.
@@ -361,7 +364,7 @@ impl Matcher {
     }
 
     /// Goes on to the next moment, if there is one.
-    fn go_to(&mut self, next: Option<Moment>, piece: impl FnOnce() -> Piece) -> bool {
+    fn go_to(&mut self, next: Option<Moment>, piece: impl FnOnce() -> TextPiece) -> bool {
         let Some(next) = next else {
             return false;
         };
@@ -375,7 +378,7 @@ impl Matcher {
         self.named_from(self.now.config, token)
     }
 
-    /// Where such a token leads from a configuration.
+    /// Where a token that the grammar reads by its id leads from a configuration.
     fn named_from(&self, config: Config, token: TokenId) -> Vec<Config> {
         let sets = self.engine.masks.token_sets();
         if sets.is_empty() {
@@ -408,7 +411,8 @@ impl Matcher {
         self.try_accept_bytes(bytes).unwrap_or(false)
     }
 
-    /// As [`Matcher::accept_bytes`]; an error if the text could be read in too many ways.
+    /// Goes on with bytes, as if they were one token, and says whether they may come; an error if
+    /// the text could be read in too many ways.
     pub(crate) fn try_accept_bytes(&mut self, bytes: &[u8]) -> Result<bool, Error> {
         if self.now.terminated {
             return Ok(false);
@@ -421,7 +425,7 @@ impl Matcher {
             }
         }
         let next = self.metered(Limits::accept, || Ok(self.after_bytes(bytes, config)))?;
-        Ok(self.go_to(next, || Piece::Bytes(bytes.into())))
+        Ok(self.go_to(next, || TextPiece::Bytes(bytes.into())))
     }
 
     /// The moment after bytes that lead to `config`; `None` if the text could not be finished in time.

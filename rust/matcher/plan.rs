@@ -16,6 +16,6 @@ impl EndPlan {
     }
 }
 
-/// After this token the text could not be finished in time.
+/// The error of a token after which the text could not be finished in time.
 #[derive(Debug)]
 pub(super) struct TooLate;

@@ -3,18 +3,18 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use crate::matcher;
+use crate::matcher::{Allowed, Explanation, Refusal};
 use crate::py::integer::numbers;
 use crate::vocab::Vocabulary;
 
 /// Why a token or bytes may not come next, or that they may: what `Matcher.explain` returns.
 ///
-/// Immutable. `str()` is the sentence to read.
-#[pyclass(module = "schemask._native", frozen)]
-pub(super) struct Explanation(pub(super) matcher::Explanation);
+/// Immutable. `str()` of it is a sentence.
+#[pyclass(name = "Explanation", module = "schemask._native", frozen)]
+pub(super) struct PyExplanation(pub(super) Explanation);
 
 #[pymethods]
-impl Explanation {
+impl PyExplanation {
     /// Whether it may come.
     #[getter]
     fn allowed(&self) -> bool {
@@ -34,7 +34,7 @@ impl Explanation {
     /// takes more than the limit `explain_work`.
     #[getter]
     fn kind(&self) -> Option<&'static str> {
-        self.0.refusal.map(matcher::Refusal::name)
+        self.0.refusal.map(Refusal::name)
     }
 
     /// The reason in words; empty if it may come.
@@ -77,7 +77,7 @@ impl Explanation {
 
     /// The JSON pointer of the value that is being read there, such as `"/items/3/price"`.
     ///
-    /// `""` is the outermost one, None is no JSON.
+    /// It is `""` for the outermost value, and None outside of JSON.
     #[getter]
     fn value_pointer(&self) -> Option<&str> {
         self.0.value_pointer.as_deref()
@@ -85,10 +85,10 @@ impl Explanation {
 
     /// The JSON pointers in the schema of the keywords that refuse it.
     ///
-    /// Such as `"/properties/price/maximum"`; or of schemas that are `false`. Without all of them
-    /// it would not be refused; `oneOf` is read as `anyOf` there, unless it is named itself. In
-    /// another document than the schema's own, a pointer comes after the URI of the document and
-    /// `#`.
+    /// For example `"/properties/price/maximum"`. A schema that is `false` is named, too. Without
+    /// all that is named here, it would not be refused; `oneOf` is read as `anyOf` then, unless it
+    /// is named itself. A pointer into another document than the schema's own comes after the URI
+    /// of the document and `#`.
     #[getter]
     fn keywords(&self) -> Vec<String> {
         self.0.keywords.clone()
@@ -121,18 +121,18 @@ impl Explanation {
 
 /// What may come next: what `Matcher.allowed` returns.
 ///
-/// Immutable. `str()` is a line to read.
-#[pyclass(module = "schemask._native", frozen)]
-pub(super) struct Allowed {
-    found: matcher::Allowed,
+/// Immutable. `str()` of it is one line.
+#[pyclass(name = "Allowed", module = "schemask._native", frozen)]
+pub(super) struct PyAllowed {
+    found: Allowed,
     texts: Vec<Vec<u8>>,
 }
 
-impl Allowed {
-    pub(super) fn new(found: matcher::Allowed, vocabulary: &Vocabulary) -> Self {
+impl PyAllowed {
+    pub(super) fn new(found: Allowed, vocabulary: &Vocabulary) -> Self {
         let texts = found.tokens.iter();
         let texts = texts.map(|&token| vocabulary.token(token).unwrap_or_default().to_vec());
-        Allowed {
+        PyAllowed {
             texts: texts.collect(),
             found,
         }
@@ -140,11 +140,11 @@ impl Allowed {
 }
 
 #[pymethods]
-impl Allowed {
+impl PyAllowed {
     /// What may come, in words, such as `the key "city" or "}"`.
     ///
-    /// It is said of the grammar, whatever the vocabulary can spell and the budget allows.
-    /// Whitespace between JSON tokens is left out.
+    /// This says what the grammar allows, even if the vocabulary cannot spell it or the budget
+    /// forbids it. Whitespace between JSON tokens is left out.
     #[getter]
     fn description(&self) -> &str {
         &self.found.description

@@ -6,7 +6,8 @@ use pyo3::prelude::*;
 use crate::error::{Error, ErrorKind};
 use crate::vocab::TokenId;
 
-/// An integer; one beyond 64 bits is the last of them on its side, which is no id and no count either.
+/// An integer. One that does not fit 64 bits becomes the largest or smallest that does, which is no
+/// valid id or count either.
 pub(super) struct Integer(pub(super) i64);
 
 /// Tokens as Python knows them.

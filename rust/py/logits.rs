@@ -10,15 +10,15 @@ const WORD_BITS: usize = MaskWord::BITS;
 
 /// The bits of a floating point number.
 trait Bits: Pod {
-    /// Sets those numbers to `value` whose bit is 0.
+    /// Sets the numbers whose bits in `word` are 0 to `value`.
     fn keep(numbers: &mut [Self; WORD_BITS], word: MaskWord, value: Self);
 }
 
 macro_rules! bits {
     ($type:ty) => {
         impl Bits for $type {
-            // As many numbers at a time as each of them has bits: then no number has to be widened
-            // to test its bit, and the loop becomes vector instructions.
+            // A block of numbers has as many as each number has bits. Then no number has to be
+            // widened to test its bit, and the loop becomes vector instructions.
             #[inline]
             fn keep(numbers: &mut [Self; WORD_BITS], MaskWord(word): MaskWord, value: Self) {
                 const AT_ONCE: usize = if <$type>::BITS < 32 { 16 } else { 32 };

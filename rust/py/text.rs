@@ -1,4 +1,4 @@
-//! Text that comes from Python, whose strings may hold what no text of others can.
+//! Text that comes from Python, whose strings may hold lone surrogates, which Rust's cannot.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};

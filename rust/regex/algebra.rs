@@ -26,9 +26,10 @@ impl Regexes {
         self.make(Node::Class(set))
     }
 
-    /// A place for what is not read character by character: texts that the store knows nothing of,
-    /// but that the cheapest has so many bytes, and none is empty. In the pieces of a language it is
-    /// a character that [`symbol_of`] knows. Complements and intersections must hold none.
+    /// A place for texts that are not read character by character. All that the store knows of them
+    /// is that none is empty and that the cheapest has `cost` bytes. In the pieces of a language a
+    /// symbol is a character of its own, see `symbol_of`. Complements and intersections must hold
+    /// no symbols.
     pub(crate) fn symbol(&self, cost: u32) -> NodeId {
         let symbol = self.symbols.push(cost) as u32;
         self.make(Node::Symbol(symbol))
@@ -53,7 +54,7 @@ impl Regexes {
                 Node::Symbol(_) | Node::Concat(..) => false,
                 Node::Or(ref parts) => parts.iter().all(|&part| self.is_without_symbols(part)),
                 Node::Repeat { body, .. } => self.is_without_symbols(body),
-                // Of these, none holds one.
+                // No other kind of node holds a symbol.
                 _ => true,
             };
         *memo.get_or_init(|| found)
@@ -160,7 +161,7 @@ impl Regexes {
         if (min, max) == (1, 1) {
             return body;
         }
-        // Of an optional body, any smaller number of times is as good.
+        // A body that may be empty can come fewer times and stand for the same texts.
         let min = if self.nullable(body) { 0 } else { min };
         if matches!(
             self.node(body),
@@ -270,7 +271,7 @@ impl Regexes {
         }
     }
 
-    /// Replaces words that must not be by all of them as one.
+    /// Replaces several excluded lists of words by one.
     fn join_excluded_words(&self, parts: &mut Vec<NodeId>) {
         let is_word = |id: NodeId| matches!(self.node(id), Node::Empty | Node::Words { .. });
         let excluded = |&part: &NodeId| match *self.node(part) {
@@ -287,7 +288,7 @@ impl Regexes {
         }
     }
 
-    /// Whether one part denies others.
+    /// Whether one part is the negation of another, or of several others together.
     fn holds_opposites(&self, parts: &[NodeId]) -> bool {
         work::spend(parts.len());
         parts.iter().any(|&part| match *self.node(part) {

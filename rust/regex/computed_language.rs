@@ -43,8 +43,9 @@ impl Regexes {
         }
     }
 
-    /// Whether a function says what the next character leads to. Such languages have states of their
-    /// own for nearly every text: better read a character alone than make a state for each.
+    /// Whether a function says what the next character leads to. Such a language has a state of its
+    /// own for nearly every text, so it is cheaper to read single characters than to make the
+    /// states that all characters lead to.
     pub(super) fn is_computed(&self, id: NodeId) -> bool {
         if !self.has_computed() {
             return false;
@@ -96,8 +97,8 @@ impl Regexes {
         }
     }
 
-    /// What is left of a language after some text that ends what rules tell in it, if such a text is
-    /// found at a glance.
+    /// What is left of a language after some text that ends the computed language which it begins
+    /// with, if such a text is found at a glance.
     pub(super) fn past_computed(&self, id: NodeId) -> Option<NodeId> {
         self.way_past_computed(id).map(|(_, rest)| rest)
     }

@@ -7,7 +7,7 @@ use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::regexes::Regexes;
 use crate::work;
 
-/// Links of a chain that are looked at.
+/// How many links of a chain of concatenations are looked at.
 const LINKS: usize = 8;
 
 /// A chain, apart from how often one link of it comes.
@@ -21,8 +21,8 @@ struct Counted {
 }
 
 impl Counted {
-    /// Whether two chains say the same, and all counts from the least to the greatest of both are
-    /// counts of one; `next` has no smaller least count.
+    /// Whether two chains differ in their counts alone, and these meet, so that every count between
+    /// the least and the greatest is one of either. The least count of `next` must not be smaller.
     fn touches(&self, next: &Counted) -> bool {
         let chain = |c: &Counted| (c.body, c.after);
         chain(self) == chain(next)

@@ -57,7 +57,8 @@ impl Regexes {
         found
     }
 
-    /// The derivatives: what follows after each character, for those after which anything can.
+    /// The derivatives of a language by all characters that lead anywhere, as ranges of characters
+    /// that have the same one.
     pub(crate) fn pieces(&self, id: NodeId) -> &[Piece] {
         self.nodes.memo(id.0).pieces.get_or_init(|| {
             let pieces: Box<[Piece]> = self.derive(id).into();
@@ -105,7 +106,8 @@ impl Regexes {
         }
     }
 
-    /// The first part that must read something reads; so may each optional one before it.
+    /// The derivatives of a concatenation: those of its first part that must read something, and of
+    /// each part before that, which may be empty.
     fn derive_concat(&self, mut id: NodeId) -> Vec<Piece> {
         let mut maps = Vec::new();
         while let Node::Concat(a, b) = *self.node(id) {
@@ -127,7 +129,7 @@ impl Regexes {
         }
     }
 
-    /// A repetition after one more round.
+    /// What is left of a repetition once another round of it has begun.
     pub(super) fn round_less(&self, id: NodeId) -> NodeId {
         match *self.node(id) {
             Node::Repeat { body, min, max } => {

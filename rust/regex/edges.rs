@@ -1,20 +1,23 @@
-//! Which characters languages tell from the ones before them.
+//! Which characters languages treat otherwise than the character before them.
 //!
-//! Where none does, a text of a language with such a character replaced by the one before it is a text
-//! of the language, too. So a vocabulary can do without the characters of a first byte that no language
-//! tells from the character before them all.
+//! If no language does so for a character, then a text of a language stays one when that character
+//! in it is replaced by the one before. So a vocabulary needs no tokens for the characters whose
+//! UTF-8 begins with some byte, if no language treats any of them otherwise than the character
+//! before them all.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::byte_set::ByteSet;
 use crate::regex::codeset::{CodeSet, SCALARS};
 
-/// The first bytes, in UTF-8, of the characters that were told from the ones before them.
+/// The first bytes, in UTF-8, of the characters that some language treats otherwise than the
+/// character before them.
 #[derive(Debug, Default)]
 pub(super) struct Edges([AtomicU64; 4]);
 
 impl Edges {
-    /// Adds the characters that a set tells from the ones before them.
+    /// Adds the characters at the edges of a set: those that are in it while the character before
+    /// is not, and the other way round.
     pub(super) fn add_set(&self, set: &CodeSet) {
         let [(_, before), (after, _)] = SCALARS;
         let mut first = ByteSet::NONE;
@@ -49,7 +52,8 @@ impl Edges {
         }
     }
 
-    /// Whether some character that begins with a byte was told from the one before it.
+    /// Whether some language treats a character that begins with a byte otherwise than the
+    /// character before it.
     pub(super) fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte) / 64].load(Ordering::Relaxed) >> (byte % 64) & 1 == 1
     }

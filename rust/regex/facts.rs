@@ -8,7 +8,7 @@ use crate::regex::node::UNBOUNDED;
 pub(crate) struct Free {
     pub(crate) characters: CharBlocks,
     pub(crate) most: u32,
-    /// With so many bytes inside a JSON string, or fewer.
+    /// At most so many bytes inside a JSON string finish any such text.
     pub(crate) rest: u32,
 }
 
@@ -63,7 +63,7 @@ impl Lengths {
         })
     }
 
-    /// Of so many rounds, with no gap between the lengths.
+    /// The lengths of `min` to `max` rounds, as far as there is no gap between them.
     pub(crate) fn repeated(self, min: u32, max: u32) -> Self {
         let times = |length: u32, rounds: u32| match (length, rounds) {
             (0, _) | (_, 0) => 0,

@@ -10,13 +10,13 @@
 use std::cell::Cell;
 
 use crate::regex::char_blocks::CharBlocks;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::facts::Free;
 use crate::regex::node::{Node, NodeId, Spelling, UNBOUNDED};
 use crate::regex::regexes::Regexes;
 use crate::work;
 
-/// Nodes that are looked at for one language.
+/// How many nodes are looked at for one language.
 const LOOKS: usize = 400;
 
 impl Regexes {
@@ -49,7 +49,8 @@ impl Regexes {
         })
     }
 
-    /// Of texts that do not reach the limit of a repetition that the language begins with.
+    /// The free characters of texts so short that they do not reach the limit of the repetition
+    /// with which the language begins.
     fn free_within_limit(&self, id: NodeId) -> Option<Free> {
         let (first, after) = match *self.node(id) {
             Node::Concat(first, after) => (first, after),
@@ -107,12 +108,13 @@ impl Regexes {
         }
     }
 
-    /// Characters among which are all of a language's texts.
+    /// A set of characters that holds all those of a language's texts.
     pub(crate) fn alphabet(&self, id: NodeId) -> CharBlocks {
         self.alphabet_in(id, LOOKS)
     }
 
-    /// The same, with so many looks.
+    /// A set of characters that holds all those of a language's texts, looking at no more than
+    /// `looks` nodes.
     pub(super) fn alphabet_in(&self, id: NodeId, looks: usize) -> CharBlocks {
         let looks = Cell::new(looks);
         FreeSearch::new(self, CharBlocks::default(), &looks).alphabet(id)
@@ -160,7 +162,7 @@ impl<'a> FreeSearch<'a> {
         Some(self.nodes.node(id))
     }
 
-    /// A text t of `with` such that S\*t is in the language: its bytes.
+    /// The bytes of a text t of characters `with` such that S\*t is in the language.
     fn before(&self, id: NodeId, with: CharBlocks) -> Option<u32> {
         match *self.node(id)? {
             Node::Repeat { body, min, max } => {
@@ -183,7 +185,7 @@ impl<'a> FreeSearch<'a> {
         }
     }
 
-    /// A text t of `with` such that tS\* is in the language: its bytes.
+    /// The bytes of a text t of characters `with` such that tS\* is in the language.
     fn after(&self, id: NodeId, with: CharBlocks) -> Option<u32> {
         match *self.node(id)? {
             Node::Repeat { body, min, max } => {
@@ -206,7 +208,7 @@ impl<'a> FreeSearch<'a> {
         }
     }
 
-    /// A text t of S such that S\*tS\* is in the language: its bytes.
+    /// The bytes of a text t of characters of S such that S\*tS\* is in the language.
     fn around(&self, id: NodeId) -> Option<u32> {
         match *self.node(id)? {
             Node::Repeat { body, min, max } => {
@@ -251,9 +253,9 @@ impl<'a> FreeSearch<'a> {
         }
     }
 
-    /// Of a conjunction: the text is put together of those of its parts, one of which, that stands
-    /// at the end or at the start, `outermost` gives. It is of S, too: the others hold whatever of S
-    /// stands around theirs.
+    /// The bytes of such a text for a conjunction: the texts of its parts one after the other. Each
+    /// part holds its own text whatever of S stands around it, except for one part, whose text must
+    /// stand at the end or at the start and which `outermost` gives.
     fn all_but_one(
         &self,
         parts: &[NodeId],
@@ -271,7 +273,7 @@ impl<'a> FreeSearch<'a> {
         })
     }
 
-    /// The bytes of some text of `with` in the language.
+    /// The bytes of some text of characters `with` that is in the language.
     fn some(&self, id: NodeId, with: CharBlocks) -> Option<u32> {
         if with == CharBlocks::ALL
             && let Some(&known) = self.nodes.cost_memo(id, Spelling::Json).get()
@@ -308,7 +310,7 @@ impl<'a> FreeSearch<'a> {
         }
     }
 
-    /// So many bytes, and those of some text of the language that comes so many times.
+    /// `bytes` and those of a text of `body` that comes `times` times.
     fn more(&self, bytes: u32, times: u32, body: NodeId, with: CharBlocks) -> Option<u32> {
         match times {
             0 => Some(bytes),
@@ -360,7 +362,7 @@ impl<'a> FreeSearch<'a> {
         }
     }
 
-    /// A set that may be worth a look.
+    /// A set of characters that may be free in the language.
     fn candidates(&self, id: NodeId) -> CharBlocks {
         let Some(node) = self.node(id) else {
             return CharBlocks::default();

@@ -8,7 +8,7 @@ use crate::regex::codeset::{CodeSet, MAX};
 use crate::regex::computed::Computed;
 use crate::regex::numeric::{NumberList, PlainReading, Reading};
 
-/// A language: an index into [`Regexes`].
+/// A language: an index into `Regexes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NodeId(pub(crate) u32);
 
@@ -49,18 +49,19 @@ pub(crate) enum Node {
     },
     /// The numbers of a set.
     Numbers(u32),
-    /// Those of a set in plain spelling; if all are whole, without fraction and exponent.
+    /// The numbers of a set in plain spelling; if the flag says that all are whole, without
+    /// fraction and exponent.
     PlainNumbers(u32, bool),
     /// What completes a number in plain spelling whose digits have begun.
     PlainReading(Box<PlainReading>),
-    /// Single numbers, as indices of their values. Sorted.
+    /// Single numbers that are named one by one, as indices of their values. Sorted.
     Points(Box<[u32]>),
     /// What completes a number whose digits have begun.
     Reading(Box<Reading>),
     /// What completes one of many numbers.
     NumberList(Box<NumberList>),
     Computed(Computed),
-    /// What is read by other means: see [`Regexes::symbol`].
+    /// A place for texts that are not read character by character: see `Regexes::symbol`.
     Symbol(u32),
     Concat(NodeId, NodeId),
     Or(Box<[NodeId]>),
@@ -78,8 +79,8 @@ pub(crate) enum Node {
 pub(crate) enum Spelling {
     /// Inside a JSON string: quotes, backslashes and control characters need escapes.
     Json,
-    /// As it is, in UTF-8.
+    /// As plain UTF-8.
     Raw,
-    /// Of no interest: what counts is the number of characters.
+    /// Not at all: each character counts 1.
     Chars,
 }

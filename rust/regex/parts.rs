@@ -100,7 +100,7 @@ impl<'a> Sequence<'a> {
 }
 
 impl<'a> Next<'a> {
-    /// The next part, and the place after it; or else what the rest of the text is.
+    /// The next part, and the place after it; at the end, the language of the rest of the text.
     fn part(mut self) -> Result<(&'a Part, Next<'a>), NodeId> {
         loop {
             match self {
@@ -322,7 +322,7 @@ impl Tracker<'_> {
         }
     }
 
-    /// [`Tracker::run`] from several states, each with the texts that led there.
+    /// Applies [`Tracker::run`] to several states, each with the texts that led there.
     fn step(
         &self,
         from: &ReachedStates<TrackState>,

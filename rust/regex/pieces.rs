@@ -69,7 +69,8 @@ impl<F: Fn(&[NodeId]) -> NodeId> Once<F> {
         }
     }
 
-    /// Of the `n`-th range: the first are too few to be looked up.
+    /// The result for the `n`-th range. The results of the first ranges are not kept: to compute
+    /// them is as fast as to look them up.
     fn of(&mut self, from: &[NodeId], n: usize) -> NodeId {
         const FEW: usize = 12;
         if n < FEW {
@@ -101,7 +102,7 @@ impl<F: Fn(&[NodeId]) -> NodeId> Once<F> {
 
 /// Every character that some map knows, to `join` of where those maps send it.
 pub(crate) fn union(maps: &[&[Piece]], join: impl Fn(&[NodeId]) -> NodeId) -> Vec<Piece> {
-    /// More maps are merged by sorting their ends.
+    /// More maps than this are merged by sorting the ends of their ranges.
     const FEW: usize = 8;
     if maps.len() > FEW {
         return union_of_many(maps, join);

@@ -22,7 +22,7 @@ pub(super) struct NodeMemo {
     json_cost: OnceLock<u32>,
     raw_cost: OnceLock<u32>,
     char_cost: OnceLock<u32>,
-    /// Lower bounds of costs that are not known themselves.
+    /// Lower bounds of the costs, for those that are not known.
     json_bound: OnceLock<u32>,
     raw_bound: OnceLock<u32>,
     char_bound: OnceLock<u32>,
@@ -51,7 +51,7 @@ pub(crate) struct Regexes {
     pub(super) class_blocks: Mutex<FxHashMap<NodeId, (CharBlocks, CharBlocks)>>,
 }
 
-/// Sorted, without duplicates.
+/// A list of words, sorted and without duplicates.
 #[derive(Debug)]
 pub(super) struct WordList {
     pub(crate) words: Box<[Box<str>]>,
@@ -99,7 +99,8 @@ impl Regexes {
         NodeId(self.nodes.intern(node))
     }
 
-    /// Notes that these texts are told from others, by whatever means.
+    /// Notes that the grammar treats this text otherwise than others, so that its characters are
+    /// needed.
     pub(crate) fn tell_apart(&self, text: &str) {
         self.edges.add_text(text);
     }
@@ -132,7 +133,7 @@ impl Regexes {
         }
     }
 
-    /// The memo of a lower bound of that, likewise.
+    /// The memo of a lower bound of the shortest spelled length, which `cost.rs` fills.
     pub(super) fn bound_memo(&self, id: NodeId, spelling: Spelling) -> &OnceLock<u32> {
         let memo = self.nodes.memo(id.0);
         match spelling {
@@ -142,7 +143,7 @@ impl Regexes {
         }
     }
 
-    /// The memo of whether some text is in the language, likewise.
+    /// The memo of whether some text is in the language, which `cost.rs` fills.
     pub(super) fn live_memo(&self, id: NodeId) -> &OnceLock<bool> {
         &self.nodes.memo(id.0).is_live
     }

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::intern::Interner;
 use crate::regex::char_blocks::CharBlocks;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::facts::Free;
 use crate::regex::node::{Node, NodeId, SYMBOLS, Spelling, symbol_of};
 use crate::regex::pieces::{self, Piece};
@@ -16,7 +16,8 @@ use crate::regex::regexes::Regexes;
 use crate::spelling::JsonSpelling;
 use crate::work;
 
-/// What looking around may cost: where states are large or hard to make, walking is cheaper.
+/// How much work may go into finding safe characters: where states are large or hard to make, a
+/// walk without them is cheaper.
 struct Effort<'a> {
     scanner: &'a Scanner,
     begun: usize,
@@ -28,7 +29,7 @@ struct Effort<'a> {
 impl<'a> Effort<'a> {
     const RANGES: usize = 400;
 
-    /// For what so many states show.
+    /// The effort of looking at so many states.
     fn new(scanner: &'a Scanner, states: usize) -> Self {
         Effort {
             scanner,
@@ -38,7 +39,7 @@ impl<'a> Effort<'a> {
         }
     }
 
-    /// Looks at the moves of a state; whether that was not too much.
+    /// Looks at the moves of a state, and says whether the effort is still within bounds.
     fn spend(&mut self, state: ScanId) -> bool {
         let ranges = self.scanner.moves(state).len();
         work::spend(1 + ranges);
@@ -95,19 +96,20 @@ impl SafeChars {
     }
 }
 
-/// States that are looked at to find which characters are safe.
+/// How many states are looked at to find which characters are safe.
 const NEIGHBOURS: usize = 48;
-/// States that are looked at where many share what is found.
+/// How many states are looked at where many of them share what is found.
 const SURROUNDINGS: usize = 512;
 /// A rest of so many bytes is not worth a search for a shorter one.
 const SHORT_REST: u32 = 64;
-/// Characters that are looked ahead.
+/// How many characters ahead safe characters must reach for a state to share what was found for
+/// another.
 const AHEAD: u32 = 24;
 
 /// The moves of a state.
 #[derive(Debug)]
 pub(crate) struct ScanMoves {
-    /// By characters, then by symbols.
+    /// The moves by characters, then those by symbols.
     all: Box<[ScanMove]>,
     /// How many of them are by characters.
     characters: usize,
@@ -295,7 +297,8 @@ impl Scanner {
         self.free(id).allows(characters, length) || self.safe_chars(id).allows(characters, length)
     }
 
-    /// Looks farther than [`Scanner::safe_chars`], for all states on the way.
+    /// Finds safe characters by looking at more states than [`Scanner::safe_chars`] does, and keeps
+    /// what is found for all states on the way.
     pub(crate) fn find_safe_chars_around(&self, id: ScanId) {
         if self.scans.memo(id.0).safe_chars.get().is_some() || self.free(id).is_endless() {
             return;

@@ -332,7 +332,8 @@ impl<'a> Tracker<'a> {
 
 struct Automaton {
     system: System<(NodeId, TrackState), TrackState>,
-    /// Whether no text was given up because it is not what was asked of the text after.
+    /// Whether every text leads to some outcome; none was dropped because it is not what was asked
+    /// of the text after.
     is_total: bool,
 }
 

@@ -1,16 +1,16 @@
-//! Languages without their far limits: what tokens do where no count can end soon.
+//! Languages without their far limits of repetition, which tokens cannot reach.
 
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::regexes::Regexes;
 use crate::work;
 
-/// So deep expressions may nest to be looked at.
+/// How deep nested expressions are looked at.
 const DEPTH: u32 = 16;
 
 impl Regexes {
-    /// A language without its farthest limits of repetition, if texts of `near` characters do not
-    /// reach those. It has more texts, but the same ones of at most so many characters as is the
-    /// second answer.
+    /// A language without those limits of repetition that texts of `near` characters do not reach,
+    /// and a number of characters: texts of at most so many are in both languages or in neither.
+    /// `None` if there are no such limits.
     pub(crate) fn without_far_limits(&self, id: NodeId, near: u32) -> Option<(NodeId, u32)> {
         let mut limits = CountLimits::default();
         self.unlimit(id, DEPTH, &mut limits);
@@ -79,7 +79,7 @@ impl Regexes {
 struct CountLimits {
     farthest: u32,
     nearest_freed: u32,
-    /// Limits that are farther are freed.
+    /// Limits that texts of so many characters do not reach are dropped.
     near: u32,
 }
 
@@ -94,7 +94,7 @@ impl Default for CountLimits {
 }
 
 impl CountLimits {
-    /// Whether a limit of `max` rounds, each of at least so many characters, is freed.
+    /// Whether a limit of `max` rounds, each of at least `round` characters, is dropped.
     fn frees(&mut self, max: u32, round: u32) -> bool {
         if max == UNBOUNDED {
             return false;

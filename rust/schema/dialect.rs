@@ -23,14 +23,16 @@ const META_DEPTH: usize = 16;
 
 impl Dialect {
     pub(super) const UNDECLARED: Dialect = Dialect::of(None);
-    /// What a document of OpenAPI declares, whichever version it is of.
+    /// The dialect of a document that declares itself one of OpenAPI, of whichever version.
     const OPEN_API: Dialect = Dialect::UNDECLARED;
-    /// Whatever is the latest draft, with the spellings of older ones.
+    /// The dialect of a document that declares the latest draft, whichever that is. Spellings of
+    /// older drafts are understood; `nullable` of OpenAPI is not.
     const LATEST: Dialect = Dialect {
         draft: None,
         keywords: Dialect::UNDECLARED.keywords & !(1 << Keyword::Nullable as u8),
     };
-    /// As undeclared, and `id` names schemas as it does in draft 4.
+    /// The dialect of a document that declares none, but in which `id` names schemas, as in draft
+    /// 4.
     pub(super) const WITH_OLD_ID: Dialect = Dialect {
         draft: None,
         keywords: Dialect::UNDECLARED.keywords | 1 << Keyword::OldId as u8,
@@ -87,8 +89,8 @@ impl Dialect {
 
     /// What `$schema` in `schema` declares; `otherwise`, if it is not there or says nothing known.
     ///
-    /// `told` gets what is not honoured: as of [`ErrorKind::Unsupported`] where a schema could mean
-    /// something else than is read.
+    /// `told` is called with what the declaration says and is ignored. These faults are
+    /// [`ErrorKind::Unsupported`] where a schema could mean something else than is read.
     pub(super) fn declared<'a>(
         schema: &'a Value,
         otherwise: Dialect,

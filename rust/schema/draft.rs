@@ -14,7 +14,7 @@ pub(super) enum Draft {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     Draft(Draft),
-    /// Whatever is the latest.
+    /// The latest draft, whichever that is.
     Latest,
     /// The dialect of OpenAPI, which is 2020-12 and more.
     OpenApi,

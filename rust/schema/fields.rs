@@ -101,8 +101,8 @@ impl<'a> Fields<'a> {
         }))
     }
 
-    /// An upper bound of a count. One that saturates is none: no value is that large, and nothing lies
-    /// above it when the bound is negated.
+    /// An upper bound of a count. One too large for 64 bits is no bound at all: no value is that
+    /// large, nor larger.
     pub(super) fn most(&self, keyword: Keyword) -> Result<Option<u64>, Fault<'a>> {
         Ok(self.count(keyword)?.filter(|&most| most < u64::MAX))
     }

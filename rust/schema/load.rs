@@ -36,7 +36,7 @@ pub(crate) fn load(text: &str, options: LoadOptions<'_>, limits: &Limits) -> Res
 }
 
 /// Reads a schema of these documents without the demands that stand at some places; see
-/// [`constraints`](crate::schema::constraints).
+/// [`constraints`](mod@crate::schema::constraints).
 pub(super) fn load_without(
     documents: &Documents<'_>,
     options: LoadOptions<'_>,

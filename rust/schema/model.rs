@@ -13,7 +13,7 @@ pub(crate) struct SchemaId(pub(crate) u32);
 pub(crate) struct Model {
     pub(crate) schemas: Vec<Schema>,
     pub(crate) root: SchemaId,
-    /// What was not honoured, as (JSON pointer, message), in document order.
+    /// What the schema says and is ignored, as (JSON pointer, message), in document order.
     pub(crate) warnings: Vec<(String, String)>,
 }
 
@@ -93,7 +93,7 @@ impl TypeSet {
 
 #[derive(Debug, Default)]
 pub(crate) struct StringKeywords {
-    /// In code points.
+    /// `minLength`, in code points.
     pub(crate) min_length: Option<u64>,
     pub(crate) max_length: Option<u64>,
     pub(crate) pattern: Option<Ast>,
@@ -146,7 +146,7 @@ pub(crate) struct ObjectKeywords {
     pub(crate) patterns: Vec<(Ast, SchemaId)>,
     /// Properties neither in `properties` nor in `patterns`; `None` allows any.
     pub(crate) additional: Option<SchemaId>,
-    /// Of the names of all properties, as strings.
+    /// `propertyNames`: what the names of all properties must be, as strings.
     pub(crate) names: Option<SchemaId>,
     pub(crate) min_properties: Option<u64>,
     pub(crate) max_properties: Option<u64>,

@@ -65,7 +65,8 @@ fn patterns<'a>(reader: &mut SchemaReader<'_, 'a>) -> Result<Vec<(Ast, SchemaId)
     for (pattern, value) in reader.fields.object(keyword)?.into_iter().flatten() {
         match string::pattern(reader, keyword, pattern, value)? {
             Some(ast) => patterns.push((ast, reader.schema(value)?)),
-            // It may hold for any name: then `additionalProperties` must say nothing about any.
+            // The pattern, which is not supported, may match any name: then `additionalProperties`
+            // must say nothing about any.
             None => {
                 if let Some(all) = string::pattern(reader, keyword, "", value)? {
                     patterns.push((all, reader.schema(&ANYTHING)?));

@@ -32,7 +32,7 @@ pub(super) struct Loader<'a> {
     /// Places whose constraints are left out.
     pub(super) left_out: &'a FxHashSet<*const Value>,
     pub(super) resolver: Resolver<'a>,
-    /// `None` if scopes do not matter.
+    /// The dynamic scopes; `None` if they do not matter.
     scopes: Option<Scopes<'a>>,
     pub(super) needs_scopes: bool,
     /// The place of each schema, by id. Those beyond `schemas` are still to be read: a queue instead
@@ -204,7 +204,7 @@ impl<'a> SchemaReader<'_, 'a> {
             .unsupported(Fault::new(ErrorKind::Unsupported, at, message))
     }
 
-    /// Tells what is not honoured although nothing is wrong.
+    /// Warns of something that is ignored although nothing is wrong with it.
     pub(super) fn warn(&mut self, at: &'a Value, message: String) {
         self.loader.warnings.push(Fault::schema(at, message));
     }

@@ -25,7 +25,7 @@ impl ResourceId {
 }
 
 struct Resource<'a> {
-    /// Absolute as far as the document says; without fragment.
+    /// The resource's URI without fragment; it is absolute if the document says so much.
     uri: String,
     root: &'a Value,
     dialect: Dialect,
@@ -58,7 +58,7 @@ pub(super) struct Resolver<'a> {
     /// Bytes of URIs that may still be put together: each `$id` lengthens those inside it.
     uri_bytes: usize,
     uris_too_long: bool,
-    /// What is not honoured of `$schema`, until the loader takes it.
+    /// What `$schema` says and is ignored, until the loader takes it over as warnings.
     pub(super) told: Vec<Fault<'a>>,
     /// Whether some reference led to nothing.
     pub(super) has_failed: bool,

@@ -77,7 +77,8 @@ fn format<'a>(
         }
         format => format,
     };
-    // Of a number, `int32` and the like say nothing that anybody could miss here.
+    // Formats of numbers, such as `int32`, are not warned about: nobody expects them to constrain
+    // strings.
     let concerns_strings = types.is_none_or(|types| types.has(TypeSet::STRING));
     if format.is_none() && concerns_strings {
         let message = format!("`format` {name:?} is not one of JSON Schema: ignored");

@@ -26,7 +26,7 @@ pub(super) fn loaded(text: &str) -> Model {
     loaded_with(text, &[])
 }
 
-/// With documents to refer to, as (URI, text).
+/// The model of a schema that may refer to these documents, given as (URI, text).
 pub(super) fn loaded_with(text: &str, resources: &[(&str, &str)]) -> Model {
     try_load(text, true, resources).unwrap_or_else(|error| panic!("{text}: {error}"))
 }

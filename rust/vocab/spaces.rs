@@ -29,12 +29,12 @@ pub(crate) struct Spaced {
     pub(crate) token: TokenId,
     /// Bytes of whitespace.
     pub(crate) before: u16,
-    /// What tokens begin with, as far as runs of whitespace are told apart.
+    /// The length of the whitespace, counted only as far as runs of whitespace are told apart.
     pub(crate) length: u8,
 }
 
 impl Spaces {
-    /// Of all tokens of a vocabulary that spell text.
+    /// Sorts out the tokens, which are all those of a vocabulary that spell text.
     pub(crate) fn new<'a>(tokens: &[TokenId], bytes: impl Fn(TokenId) -> &'a [u8]) -> Self {
         let (mut runs, mut spaced) = (Vec::new(), Vec::new());
         for &token in tokens {

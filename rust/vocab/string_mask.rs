@@ -81,15 +81,15 @@ impl ExitBits {
 #[derive(Debug)]
 pub(crate) struct ClosingTokens {
     tokens: Box<[ClosingToken]>,
-    /// Those that end with it.
+    /// The tokens that end with the quote.
     pub(crate) closing: Box<[ExitId]>,
-    /// Those that go on, by what they go on with.
+    /// The tokens that go on after the quote, by what they go on with.
     pub(crate) beyond: Trie<ExitId>,
-    /// Those that begin with it.
+    /// The tokens that begin with the quote.
     pub(crate) bare: Box<[ExitId]>,
-    /// The others, by what comes before it.
+    /// The tokens with something before the quote, by what that is.
     pub(crate) before: Trie<ExitId>,
-    /// Those that may go on with a whole key, rising.
+    /// The tokens that may go on with a whole key after the quote, rising.
     pub(crate) keys: Box<[ExitId]>,
 }
 
@@ -110,7 +110,7 @@ fn may_hold_key(bytes: &[u8]) -> bool {
 }
 
 impl ClosingTokens {
-    /// `bytes` are those of a token.
+    /// Sorts out closing tokens; `bytes` gives the bytes of a token.
     pub(crate) fn new<'a>(tokens: Vec<ClosingToken>, bytes: impl Fn(TokenId) -> &'a [u8]) -> Self {
         let parts = |exit: ExitId| {
             let exit = tokens[exit.0 as usize];
@@ -145,16 +145,16 @@ impl ClosingTokens {
     }
 }
 
-/// The texts of a subtree of a trie in a string or number that has just begun there.
+/// What the texts below a node of a trie do in a string or number that has just begun at the node.
 #[derive(Debug)]
 pub(crate) struct OpenedScalar<I> {
-    /// Those that stay inside.
+    /// The texts that stay inside.
     pub(crate) inside: Box<[I]>,
-    /// Those that end it where it may end.
+    /// The texts that end it where it may end.
     pub(crate) exits: Box<[ScalarEnd<I>]>,
-    /// Of these, those that go on with nothing.
+    /// Of the texts that end it, those with nothing behind the end.
     pub(crate) closing: Box<[I]>,
-    /// The others, by what they go on with.
+    /// Of the texts that end it, those that go on, by what they go on with.
     pub(crate) beyond: Trie<I>,
 }
 
@@ -181,9 +181,9 @@ impl<I: Copy> OpenedScalar<I> {
 /// What the texts of a subtree of a trie do in a value that begins there, whatever is around it.
 #[derive(Debug)]
 pub(crate) struct FreeValueTexts<I> {
-    /// Those that stay in the value or end with it.
+    /// The texts that stay in the value or end with it.
     pub(crate) inside: Box<[I]>,
-    /// The others, by what they go on with after it.
+    /// The texts that go on after the value, by what they go on with.
     pub(crate) beyond: Trie<I>,
 }
 
@@ -200,14 +200,15 @@ impl<I: Copy> FreeValueTexts<I> {
 pub(crate) struct Above {
     /// The tokens that may come, whatever is around it.
     pub(crate) tokens: Chosen,
-    /// The others, if some leave the place.
+    /// The tokens that leave the place, if there are any.
     pub(crate) exits: Option<Leaving>,
 }
 
 /// Tokens that leave a place where its text may end.
 #[derive(Debug)]
 pub(crate) struct Leaving {
-    /// Nodes of the vocabulary's trie before which some do that are too many to be told apart.
+    /// Nodes of the vocabulary's trie before which a text leaves, where the tokens below are too
+    /// many to be listed.
     pub(crate) nodes: Box<[TrieNodeId]>,
     /// The tokens, by what they go on with from each place where they leave.
     pub(crate) beyond: Trie<TokenId>,
@@ -219,12 +220,13 @@ pub(crate) struct Leaving {
 pub(crate) struct Under {
     /// Ranges of the trie's tokens.
     pub(crate) ranges: Box<[ItemRange]>,
-    /// Nodes before which it may have ended, by their bytes.
+    /// Nodes before which the text may have ended, by their bytes.
     pub(crate) exits: Box<[(u8, Box<[TrieNodeId]>)]>,
 }
 
 impl Leaving {
-    /// Of tokens, each with where it leaves; `bytes` are those of a token.
+    /// Sorts out `ways`, each a token and how many of its bytes come before it leaves; `bytes`
+    /// gives the bytes of a token.
     pub(crate) fn new<'a>(
         mut ways: Vec<(TokenId, u16)>,
         nodes: Vec<TrieNodeId>,
@@ -312,11 +314,11 @@ impl Groups {
     }
 }
 
-/// Which language, and what has been read of the next character.
+/// The fingerprint of a language, and the code of what has been read of the next character.
 pub(crate) type StringMaskKey = (u128, u64);
 
-/// Which language of plain text, what has been read of the next character, and the bytes that may
-/// come after the text.
+/// The fingerprint of a language of plain text, the code of what has been read of the next
+/// character, and the bytes that may come after the text.
 pub(crate) type AboveKey = (u128, u64, ByteSet);
 
 /// What is known about the strings of one vocabulary, shared by all grammars.

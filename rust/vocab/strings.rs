@@ -12,19 +12,19 @@ use crate::work;
 /// The tokens inside strings, as read from between two characters.
 #[derive(Debug)]
 pub(crate) struct Strings {
-    /// Those after which the string goes on, by their characters.
+    /// The tokens after which the string goes on, by their characters.
     pub(crate) tokens: Characters<TokenId>,
     /// A bit for each of them.
     pub(crate) inside: Arc<[MaskWord]>,
-    /// Those of them that end inside a character, by the characters that they add and by what they
-    /// read of the last.
+    /// Of the tokens after which the string goes on, those that end inside a character, grouped by
+    /// the characters that they add and by what they read of the last one.
     pub(crate) unfinished: Groups,
-    /// All of them, by how many characters they add, one that a token only begins included; the
-    /// longest first.
+    /// All tokens after which the string goes on, grouped by how many characters they add, one that
+    /// is only begun included; the longest first.
     pub(crate) lengths: Groups,
     /// The characters that the tokens of each group add.
     pub(crate) characters: Box<[u16]>,
-    /// Those that hold the closing quote.
+    /// The tokens that hold the closing quote.
     pub(crate) exits: Arc<ClosingTokens>,
     /// Those, by their characters before the quote.
     pub(crate) before: Characters<ExitId>,
@@ -41,7 +41,7 @@ pub(crate) struct Characters<I> {
     roots: Box<[(u32, u32)]>,
     /// For each node, the characters that its subtree adds to it.
     below: Box<[CharBlocks]>,
-    /// What the texts belong to, in their order.
+    /// The items that the texts belong to, in the order of the texts.
     items: Box<[I]>,
     /// What has been read of a last character.
     partials: Box<[Partial]>,
@@ -84,7 +84,8 @@ pub(crate) enum WalkVerdict<S> {
 }
 
 impl<I: Copy + Ord> Characters<I> {
-    /// Of texts: their characters and what has been read of one more.
+    /// The trie of texts, each given by its characters, by what has been read of one more, and by
+    /// the item that it belongs to.
     fn new(texts: Vec<(Vec<u32>, Partial, I)>) -> Self {
         let mut partials: Vec<Partial> = Vec::new();
         let mut index = |partial: Partial| match partials.iter().position(|&p| p == partial) {
@@ -104,53 +105,8 @@ impl<I: Copy + Ord> Characters<I> {
             })
             .collect();
         texts.sort_unstable();
-        let mut nodes: Vec<CharacterNode> = Vec::with_capacity(texts.len() * 2);
-        let mut path: Vec<u32> = Vec::new();
-        let mut before: &[u32] = &[];
-        for (i, (text, _)) in texts.iter().enumerate() {
-            let shared = before.iter().zip(text).take_while(|(a, b)| a == b).count();
-            for node in path.drain(shared..) {
-                nodes[node as usize].skip = nodes.len() as u32;
-            }
-            for (depth, &what) in text.iter().enumerate().skip(shared) {
-                path.push(nodes.len() as u32);
-                nodes.push(CharacterNode {
-                    what,
-                    skip: 0,
-                    first: i as u32,
-                    depth: depth as u16 + 1,
-                    height: 0,
-                });
-            }
-            before = text;
-        }
-        for node in path {
-            nodes[node as usize].skip = nodes.len() as u32;
-        }
-        let mut below = vec![CharBlocks::default(); nodes.len()];
-        let mut parents: Vec<usize> = Vec::new();
-        let parent_of: Vec<Option<usize>> = (0..nodes.len())
-            .map(|i| {
-                parents.truncate(usize::from(nodes[i].depth) - 1);
-                parents.push(i);
-                parents.len().checked_sub(2).map(|above| parents[above])
-            })
-            .collect();
-        for i in (0..nodes.len()).rev() {
-            if let Some(parent) = parent_of[i] {
-                let own = match nodes[i].what.checked_sub(BEGUN) {
-                    None => CharBlocks::of(nodes[i].what),
-                    Some(partial) => {
-                        let ranges = partials[partial as usize].ranges();
-                        ranges.fold(CharBlocks::default(), |blocks, (lo, hi)| {
-                            blocks.or(CharBlocks::around(lo, hi))
-                        })
-                    }
-                };
-                below[parent] = below[parent].or(below[i]).or(own);
-                nodes[parent].height = nodes[parent].height.max(nodes[i].height + 1);
-            }
-        }
+        let mut nodes = character_nodes(&texts);
+        let below = find_below(&mut nodes, &partials);
         nodes.push(CharacterNode {
             what: 0,
             skip: nodes.len() as u32,
@@ -284,8 +240,93 @@ impl<I: Copy + Ord> Characters<I> {
     }
 }
 
+/// The nodes of a trie of sorted texts, in pre-order; their heights are 0.
+fn character_nodes<I>(texts: &[(Vec<u32>, I)]) -> Vec<CharacterNode> {
+    let mut nodes: Vec<CharacterNode> = Vec::with_capacity(texts.len() * 2);
+    let mut path: Vec<u32> = Vec::new();
+    let mut before: &[u32] = &[];
+    for (i, (text, _)) in texts.iter().enumerate() {
+        let shared = before.iter().zip(text).take_while(|(a, b)| a == b).count();
+        for node in path.drain(shared..) {
+            nodes[node as usize].skip = nodes.len() as u32;
+        }
+        for (depth, &what) in text.iter().enumerate().skip(shared) {
+            path.push(nodes.len() as u32);
+            nodes.push(CharacterNode {
+                what,
+                skip: 0,
+                first: i as u32,
+                depth: depth as u16 + 1,
+                height: 0,
+            });
+        }
+        before = text;
+    }
+    for node in path {
+        nodes[node as usize].skip = nodes.len() as u32;
+    }
+    nodes
+}
+
+/// What each node's subtree adds to it, character by character; sets the nodes' heights.
+fn find_below(nodes: &mut [CharacterNode], partials: &[Partial]) -> Vec<CharBlocks> {
+    let mut below = vec![CharBlocks::default(); nodes.len()];
+    let mut parents: Vec<usize> = Vec::new();
+    let parent_of: Vec<Option<usize>> = (0..nodes.len())
+        .map(|i| {
+            parents.truncate(usize::from(nodes[i].depth) - 1);
+            parents.push(i);
+            parents.len().checked_sub(2).map(|above| parents[above])
+        })
+        .collect();
+    for i in (0..nodes.len()).rev() {
+        if let Some(parent) = parent_of[i] {
+            let own = match nodes[i].what.checked_sub(BEGUN) {
+                None => CharBlocks::of(nodes[i].what),
+                Some(partial) => {
+                    let ranges = partials[partial as usize].ranges();
+                    ranges.fold(CharBlocks::default(), |blocks, (lo, hi)| {
+                        blocks.or(CharBlocks::around(lo, hi))
+                    })
+                }
+            };
+            below[parent] = below[parent].or(below[i]).or(own);
+            nodes[parent].height = nodes[parent].height.max(nodes[i].height + 1);
+        }
+    }
+    below
+}
+
+/// Where the bytes of a token lead inside a string.
+enum TextEnd {
+    /// They stay inside, after so much of one more character.
+    Inside(Partial),
+    /// They close it, after so many bytes.
+    Closes(usize),
+    /// They are in no string.
+    Refused,
+}
+
+/// The characters of a token inside a string, as far as it is one, and where that leads.
+fn decoded(bytes: &[u8], spelling: JsonSpelling) -> (Vec<u32>, TextEnd) {
+    let mut partial = Partial::Nothing;
+    let mut text = Vec::new();
+    for (at, &byte) in bytes.iter().enumerate() {
+        match partial.decode_json(byte, spelling) {
+            Decoded::Char(c) => {
+                text.push(c);
+                partial = Partial::Nothing;
+            }
+            Decoded::Partial(next) => partial = next,
+            Decoded::Close => return (text, TextEnd::Closes(at)),
+            Decoded::Refused => return (text, TextEnd::Refused),
+        }
+    }
+    (text, TextEnd::Inside(partial))
+}
+
 impl Strings {
-    /// Of the tokens of a vocabulary's trie.
+    /// Sorts out the tokens of a vocabulary's trie.
     pub(crate) fn new<'a>(
         trie: &Trie,
         words: usize,
@@ -296,39 +337,24 @@ impl Strings {
         let (mut texts, mut unfinished) = (Vec::new(), Vec::new());
         let mut exits = Vec::new();
         for &token in trie.all() {
-            let mut partial = Partial::Nothing;
-            let mut text = Vec::new();
-            let mut taken = None;
-            for (at, &byte) in bytes(token).iter().enumerate() {
-                match partial.decode_json(byte, spelling) {
-                    Decoded::Char(c) => {
-                        text.push(c);
-                        partial = Partial::Nothing;
-                    }
-                    Decoded::Partial(next) => partial = next,
-                    other => {
-                        taken = Some((at, other));
-                        break;
-                    }
-                }
-            }
-            match taken {
-                None => {
+            let (text, end) = decoded(bytes(token), spelling);
+            match end {
+                TextEnd::Inside(partial) => {
                     set_bits(&mut inside, &[token]);
                     if partial != Partial::Nothing {
                         unfinished.push((text.len(), partial.code(), token));
                     }
                     texts.push((text, partial, token));
                 }
-                Some((at, Decoded::Close)) => {
+                TextEnd::Closes(before) => {
                     let exit = ClosingToken {
                         token,
-                        before: at as u16,
+                        before: before as u16,
                         characters: text.len() as u16,
                     };
                     exits.push((exit, text));
                 }
-                Some(_) => {}
+                TextEnd::Refused => {}
             }
         }
         let length = |(text, partial, _): &(Vec<u32>, Partial, TokenId)| {

@@ -83,9 +83,9 @@ type Child = (u8, TrieNodeId);
 /// The children of the nodes of a [`Trie`]; the roots are those of the node that marks the end.
 #[derive(Debug)]
 struct Children {
-    /// Where those of each node begin.
+    /// Where the children of each node begin in `bytes` and `nodes`.
     starts: Box<[u32]>,
-    /// Their bytes, rising.
+    /// The bytes of the children, rising for each node.
     bytes: Box<[u8]>,
     nodes: Box<[TrieNodeId]>,
 }
@@ -172,7 +172,7 @@ impl<I: Copy> Trie<I> {
         }
     }
 
-    /// The same trie of other items.
+    /// The trie with each item replaced by `f` of it.
     pub(crate) fn map<J>(self, f: impl Fn(I) -> J) -> Trie<J> {
         Trie {
             nodes: self.nodes,
@@ -230,7 +230,9 @@ impl<I: Copy> Trie<I> {
         }
     }
 
-    /// As [`Trie::walk`], in any order, where few bytes lead on: `next` says which ones may.
+    /// Walks the trie with a state that each byte changes, where few bytes lead on: `next` gives
+    /// those that may. `step` and `found` are as for [`Trie::walk`], but nodes are met in any
+    /// order.
     pub(crate) fn seek<S: Copy>(
         &self,
         start: S,
@@ -242,7 +244,8 @@ impl<I: Copy> Trie<I> {
         self.seek_below(self.root(), start, first, next, step, found);
     }
 
-    /// As [`Trie::seek`], below a node, with the state after it, where some bytes come first.
+    /// Walks the subtree of a node as [`Trie::seek`] does all of the trie: `start` is the state
+    /// after the node, and `first` are the bytes with which it may go on.
     pub(crate) fn seek_below<S: Copy>(
         &self,
         node: TrieNodeId,
@@ -324,7 +327,7 @@ impl<I: Copy> Trie<I> {
         }
     }
 
-    /// Where those of its whole subtree stand.
+    /// Where the tokens of the whole subtree of node `i` stand among all of [`Trie::all`].
     pub(crate) fn range_below(&self, node: TrieNodeId) -> ItemRange {
         let TrieNode { skip, first, .. } = self.node(node);
         ItemRange {
@@ -333,7 +336,7 @@ impl<I: Copy> Trie<I> {
         }
     }
 
-    /// The items of a range.
+    /// The items of a range of [`Trie::all`].
     pub(crate) fn items_in(&self, range: ItemRange) -> &[I] {
         range.of(&self.items)
     }

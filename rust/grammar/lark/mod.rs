@@ -17,7 +17,8 @@ use crate::limits::Limits;
 
 /// Reads a grammar in the notation of Lark whose texts are those of the rule `start`.
 ///
-/// Errors: [`ErrorKind::Grammar`](crate::error::Kind::Grammar), with line, column and what stands there.
+/// Errors: [`ErrorKind::Grammar`](crate::error::ErrorKind::Grammar), with line, column and what
+/// stands there.
 pub(crate) fn read_lark(text: &str, start: &str, limits: &Limits) -> Result<Syntax, Error> {
     let mut reader = LarkReader::new(text, limits)?;
     reader.read()?;
@@ -56,7 +57,7 @@ struct LarkReader<'a> {
 struct Context {
     /// In a terminal, nothing is ignored.
     in_terminal: bool,
-    /// In parentheses, the line's end is none of the expression.
+    /// In parentheses, an expression goes on after the end of a line.
     in_group: bool,
 }
 

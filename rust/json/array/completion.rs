@@ -15,13 +15,13 @@ use crate::json::formula::{FormulaId, RuleId};
 use crate::json::rules::Rules;
 use crate::work;
 
-/// Ways to make rules fail that are tried once a completion is known, for a cheaper one.
+/// How many further ways to make rules fail are tried for a cheaper completion once one is known.
 const REFINED: usize = 256;
 
 /// A way to finish an array.
 #[derive(Clone, Debug)]
 pub(crate) struct ArrayCompletion {
-    /// From after an item or the opening bracket, closing bracket included.
+    /// The bytes from after an item or the opening bracket on, the closing bracket included.
     pub(crate) cost: u64,
     /// The items to come, each so many times.
     pub(crate) items: Vec<(FormulaId, u64)>,
@@ -37,13 +37,14 @@ impl ArrayCompletion {
 pub(crate) struct ArrayGoal<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) progress: &'a ArrayProgress,
-    /// These hold.
+    /// The rules that must hold.
     pub(crate) holding: &'a [RuleId],
-    /// Of each of these sets, one fails.
+    /// Sets of rules. Of each set, one rule at least must fail.
     pub(crate) nots: &'a [&'a [RuleId]],
-    /// What the item to come that so many others come before satisfies.
+    /// An item that equals the next one: how many of the items to come stand before it, and what it
+    /// satisfies.
     pub(crate) twin: Option<(u64, FormulaId)>,
-    /// The bytes of a value.
+    /// The fewest bytes of a value of a formula.
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
 }
 
@@ -51,7 +52,7 @@ pub(crate) struct ArrayGoal<'a> {
 #[derive(Default)]
 struct BestCompletion {
     completion: Option<ArrayCompletion>,
-    /// Ways that were tried since one was known.
+    /// How many ways were tried since the first completion was found.
     refined: usize,
 }
 
@@ -73,13 +74,14 @@ enum CountedBy {
     At(u64, FormulaId),
 }
 
-/// A question without rules that must fail.
+/// A goal in which it has been decided how the rules fail that must: what remains are bounds of the
+/// length, and counters.
 #[derive(Clone, Debug)]
 struct PlainGoal {
     least: u64,
     most: Option<u64>,
     counters: Vec<Counter>,
-    /// Two of the items to come are equal.
+    /// Whether two of the items to come must be equal.
     has_equal: bool,
 }
 
@@ -94,8 +96,8 @@ impl Counter {
 }
 
 impl Rules {
-    /// The values of some formulas at once, in parts of which each satisfies each of some others with all
-    /// its values or with none.
+    /// Divides the values that satisfy `all` of some formulas into parts: within a part, either all
+    /// values satisfy one of `others`, or none does. Each part is given as a formula.
     pub(crate) fn told_apart(
         &self,
         all: &[FormulaId],
@@ -241,8 +243,9 @@ impl ArrayGoal<'_> {
         out
     }
 
-    /// With each pair of items to come that can be equal. What is counted of one is counted of the other
-    /// as well. Items beyond those that rules tell apart are all alike.
+    /// Calls `with` with the goal in which a pair of the items to come is equal, for each pair that
+    /// can be. What is counted of one item of the pair is then counted of the other as well. Of the
+    /// items of which all rules demand the same, one pair is enough.
     fn equal_pairs(&self, plain: &PlainGoal, mut with: impl FnMut(&PlainGoal)) {
         let alike = self.alike(plain).saturating_sub(self.progress.count);
         for first in 0..=alike {
@@ -265,7 +268,7 @@ impl ArrayGoal<'_> {
         }
     }
 
-    /// From this index on, all items are alike.
+    /// The index from which on the rules demand the same of all items.
     fn alike(&self, plain: &PlainGoal) -> u64 {
         let failing = plain
             .counters
@@ -279,7 +282,7 @@ impl ArrayGoal<'_> {
         lengths.max().unwrap_or(0)
     }
 
-    /// What the rules that hold demand of the next item but `ahead`.
+    /// What the rules that hold demand of the item to come that `ahead` others stand before.
     fn value(&self, ahead: u64) -> FormulaId {
         let demands = self.holding.iter();
         let demands = demands.map(|&rule| self.progress.demand(self.rules, rule, ahead));
@@ -313,7 +316,7 @@ impl ArrayGoal<'_> {
         let alike = items.iter().fold(0, |sum, &(item, times)| {
             add(sum, multiply((self.cost)(item), times))
         });
-        // That they differ makes them no cheaper.
+        // Items that must differ cost no less than these.
         if price(alike) >= most {
             return None;
         }
@@ -325,12 +328,13 @@ impl ArrayGoal<'_> {
         (cost < most).then_some(ArrayCompletion { cost, items })
     }
 
-    /// The bytes of items that differ, if there are so many values.
+    /// The fewest bytes of these items if no two may be equal; `None` if there are not so many
+    /// values.
     fn distinct(&self, items: &[(FormulaId, u64)]) -> Option<u64> {
         self.rules.distinct_bytes(items, self.cost)
     }
 
-    /// The items to come, if only their number matters.
+    /// The cheapest items to come, where only their number matters.
     fn uncounted(&self, plain: &PlainGoal) -> Option<Vec<(FormulaId, u64)>> {
         let (count, alike) = (self.progress.count, self.alike(plain));
         let mut items = Vec::new();
@@ -403,7 +407,8 @@ impl ArrayGoal<'_> {
         None
     }
 
-    /// What the next item but `ahead` can be, and what is left of the counters after it.
+    /// What the item to come that `ahead` others stand before can be, and what is left of the
+    /// counters after it.
     fn choices(
         &self,
         counters: &[Counter],

@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::decimal::Decimal;
 use crate::json::constants::canonical;
 use crate::json::cost::{NEVER, add};
-use crate::json::formula::{FormulaId, Kind};
+use crate::json::formula::FormulaId;
+use crate::json::kind::Kind;
 use crate::json::number::Numbers;
 use crate::json::object::keys::Key;
 use crate::json::rules::Rules;
@@ -14,21 +15,21 @@ use crate::regex::node::Spelling;
 use crate::spelling::JsonSpelling;
 use crate::work;
 
-/// Values of one formula that are looked at; a formula with more has enough of them.
+/// How many values of one formula are looked at; a formula with more is taken to have enough.
 const MOST: u64 = 4_096;
 
 /// A number has at most so many plain spellings, such as `0`, `0.0` and `-0.0`.
 const SPELLINGS: usize = 3;
 
-/// Questions about distinct values inside each other: what is distinct may hold arrays of what is
-/// distinct.
+/// How deep questions about distinct values may nest: distinct values may be arrays of distinct
+/// values.
 const DEPTH: u32 = 4;
 
 thread_local! {
     static DEPTH_NOW: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
-/// Asks a question inside others.
+/// Asks a question about distinct values, one level deeper than the one that is being answered.
 fn nested<T>(query: impl FnOnce() -> T) -> T {
     let depth = DEPTH_NOW.get();
     if depth == DEPTH {

@@ -7,7 +7,7 @@ use crate::json::rules::Rules;
 /// What has been read of an array.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ArrayProgress {
-    /// Items, saturated where more make no difference.
+    /// How many items have come, counted only as far as more make a difference.
     pub(crate) count: u64,
     /// For rules that count items: how many satisfied what they count, saturated.
     pub(crate) hits: Box<[(RuleId, u64)]>,
@@ -21,7 +21,7 @@ impl ArrayProgress {
         found.map_or(0, |(_, hits)| *hits)
     }
 
-    /// What a rule demands of the next item but `ahead`.
+    /// What a rule demands of the item to come that `ahead` others stand before.
     pub(crate) fn demand(&self, rules: &Rules, rule: RuleId, ahead: u64) -> FormulaId {
         let item = rules.item(rule, self.count + ahead);
         if !rules.array(rule).unique || self.seen.is_empty() {

@@ -37,7 +37,7 @@ impl Obligations {
         })
     }
 
-    /// The formula of an array together with some of what is asked about it.
+    /// What an array must satisfy, together with those of its queries whose indices are `asked`.
     pub(crate) fn array_demand(&self, id: ArrayId, asked: &[u16]) -> FormulaId {
         let array = self.array(id);
         demand(self, array.requirement, &array.queries, asked)
@@ -68,9 +68,10 @@ impl Obligations {
         })
     }
 
-    /// So many values suffice for an item, where items must differ, whatever value one item more
-    /// has; `None` unless each item that is to come, the next one included, has as many, and where
-    /// items may be equal, or are asked whether they are.
+    /// In an array whose items must differ: a number of values so large that an item which has as
+    /// many can always differ from all others, whatever one more item is. `None` unless each item
+    /// to come, the next one included, has that many values; and where items may be equal, or
+    /// somebody asks whether they are.
     pub(crate) fn spare_values(&self, id: ArrayId) -> Option<u64> {
         *self.arrays.memo(id.0).spare.get_or_init(|| {
             let array = self.array(id);
@@ -96,7 +97,7 @@ impl Obligations {
         })
     }
 
-    /// All that the array's rules want to know of the next item.
+    /// The formulas of which the array's rules want to know whether the next item satisfies them.
     fn asked_of_items(&self, array: &Array) -> Vec<FormulaId> {
         let tracked = self.tracked(array.requirement, &array.queries);
         let mut all = Vec::with_capacity(tracked.len());

@@ -10,7 +10,8 @@ use crate::json::array::progress::ArrayProgress;
 use crate::json::formula::FormulaId;
 use crate::json::obligation::ObligationId;
 
-/// An array that is being read: an index into [`Frames`].
+/// An array that is being read: an index into
+/// [`Obligations`](crate::json::obligations::Obligations).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ArrayId(pub(crate) u32);
 
@@ -32,7 +33,7 @@ pub(crate) struct ArrayMemo {
 /// A way in which an array can be finished.
 #[derive(Debug)]
 pub(crate) struct ArrayWay {
-    /// Which of the formula's clauses.
+    /// The clause that holds on this way: a formula, and the index among its clauses.
     pub(crate) clause: (FormulaId, usize),
     pub(crate) completion: ArrayCompletion,
 }

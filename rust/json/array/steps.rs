@@ -19,14 +19,15 @@ pub(crate) struct ItemStep {
     pub(crate) end: u64,
 }
 
-/// What an item could do, of which some ways are made.
+/// An [`ItemStep`] while it is being put together: what the item satisfies, and what is then left
+/// to do.
 #[derive(Clone)]
 struct ItemDraft {
     demands: Vec<FormulaId>,
     progress: ArrayProgress,
     /// The rules of which one must still fail, set by set.
     nots: Vec<Vec<RuleId>>,
-    /// What a later item satisfies that equals this one, and how many come between them.
+    /// A later item that equals this one: how many items come between them, and what it satisfies.
     twin: Option<(u64, FormulaId)>,
 }
 
@@ -122,7 +123,8 @@ impl Obligations {
         out
     }
 
-    /// With an item that is, or is not, one of those that a rule counts.
+    /// The drafts, each with an item that the `contains` of a rule counts, and with one that it
+    /// does not count.
     fn with_contains(&self, drafts: &[ItemDraft], rule: RuleId, is_must: bool) -> Vec<ItemDraft> {
         let contains = self
             .rules
@@ -151,7 +153,7 @@ impl Obligations {
         self.live(out)
     }
 
-    /// With an item that breaks one of some rules, or does not care.
+    /// The drafts, each as it is, and with an item that breaks one of some rules.
     fn with_broken(
         &self,
         progress: &ArrayProgress,
@@ -177,7 +179,8 @@ impl Obligations {
         self.live(out)
     }
 
-    /// With an item that a later one equals, if that makes rules fail.
+    /// The draft with an item that a later one equals, once for each place of that one, if equal
+    /// items make rules fail that must fail.
     fn with_twins(
         &self,
         progress: &ArrayProgress,
@@ -224,7 +227,7 @@ impl Obligations {
         drafts
     }
 
-    /// The ways that a draft is, if the array can be finished after it.
+    /// The steps that a draft becomes; none if the array cannot be finished after it.
     fn ways_of(&self, holding: &[RuleId], draft: &ItemDraft) -> Vec<ItemStep> {
         let nots: Vec<&[RuleId]> = draft.nots.iter().map(|not| &**not).collect();
         let Some(completion) = self.completion_of(&draft.progress, holding, &nots, draft.twin)

@@ -40,15 +40,16 @@ pub(super) struct MemberContext<'a> {
 struct ChoiceSearch<'a, 'c> {
     context: MemberContext<'a>,
     clause: &'c Clause,
-    /// What the value must satisfy anyway.
+    /// What the value must satisfy whatever is chosen.
     demands: Vec<FormulaId>,
     choices: Vec<MemberChoice<'c>>,
-    /// Among so many sets, those that are larger than need be are looked at for cheaper completions.
+    /// While fewer sets than this were tried, those that are larger than need be are looked at as
+    /// well: they may have cheaper completions.
     cheaper: usize,
-    /// So many ways are enough.
+    /// The search ends once it has found so many ways.
     most: usize,
     tried: usize,
-    /// Sets that are enough.
+    /// The sets of choices found so far after which the object can be finished.
     enough: Vec<Vec<usize>>,
     out: Vec<MemberStep>,
 }
@@ -62,8 +63,8 @@ impl MemberContext<'_> {
         self.shape.demands(&self.obligations.rules, rules, self.key)
     }
 
-    /// The ways to go on. So many sets of choices are looked at for cheaper completions, after values
-    /// that do more than they must.
+    /// The ways to go on. The first `cheaper` sets of choices may be larger than need be: a value
+    /// that does more than it must can leave a cheaper completion.
     pub(super) fn ways(&self, clause: &Clause, cheaper: usize) -> Vec<MemberStep> {
         self.some_ways(clause, cheaper, usize::MAX)
     }
@@ -134,7 +135,8 @@ impl MemberContext<'_> {
         }
     }
 
-    /// A clause with the choices made that concern the member and cannot be left: in all ways.
+    /// A clause without the lists of which every clause says something about the member: one clause
+    /// of each such list is chosen, in all ways.
     pub(super) fn decided(&self, clause: &Clause) -> Vec<Clause> {
         let rules = &self.obligations.rules;
         let concerns = |rule: RuleId| self.demand(rule) != FormulaId::TRUE;
@@ -199,7 +201,8 @@ impl ChoiceSearch<'_, '_> {
         completion.map(|completion| completion.cost)
     }
 
-    /// Looks for sets of choices that are enough: those in `made`, and some of those in `open`.
+    /// Looks for sets of choices after which the object can be finished: those in `made`, and some
+    /// of those in `open`.
     fn visit(&mut self, mut made: Vec<usize>, mut open: Vec<usize>) {
         let rules = &self.context.obligations.rules;
         let is_known = |set: &Vec<usize>| set.iter().all(|i| made.contains(i));

@@ -34,7 +34,7 @@ struct RestFinder<'f, F, B> {
     breaks: &'f B,
 }
 
-/// What is left of the lists that were met, by their places.
+/// What is left of the lists of clauses that were met, by their places in memory.
 type KnownRests = FxHashMap<*const Clause, ClauseRest<Alternatives>>;
 
 impl<F: Fn(RuleId) -> bool, B: Fn(&[RuleId]) -> bool> RestFinder<'_, F, B> {

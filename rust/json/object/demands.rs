@@ -29,8 +29,8 @@ impl Shape {
         Key::Other(rules.texts.text(text), class as u16)
     }
 
-    /// Whether a class has so many keys that it makes no difference which of them has come, in an
-    /// object with so many undeclared ones.
+    /// Whether a class has so many keys that it makes no difference which of them have come, in an
+    /// object that holds `others` undeclared keys.
     pub(crate) fn is_plentiful(&self, rules: &Rules, class: u16, others: usize) -> bool {
         let find = || {
             let classes = self.classes.iter();
@@ -105,11 +105,12 @@ impl Shape {
     }
 }
 
-/// Keys that are plenty.
+/// So many keys of a class are plenty: see [`Shape::is_plentiful`].
 const PLENTY: u64 = 256;
 
 fn is_plentiful(rules: &Rules, language: NodeId) -> bool {
-    /// More work than this spares none.
+    /// Units of work that counting keys may take. Where it takes more, the answer would not pay for
+    /// itself, and the class counts as one with few keys.
     const UNITS: u64 = 1 << 16;
     let has_plenty = || rules.scanner.regexes.has_words(language, PLENTY);
     language == NodeId::ANY || work::attempt(UNITS, has_plenty).unwrap_or(false)

@@ -5,9 +5,9 @@ use crate::json::texts::TextId;
 /// A key: declared in the object's shape, or another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Key {
-    /// With its rank.
+    /// A declared key, by its rank.
     Declared(u32),
-    /// With the class of such keys.
+    /// An undeclared key, by its text and the class of undeclared keys that it is in.
     Other(TextId, u16),
 }
 
@@ -66,7 +66,7 @@ impl KeyTable {
         self.entries.len()
     }
 
-    /// With more keys, which replace those of the same text.
+    /// The table with more keys, which replace those of the same text.
     pub(crate) fn with(&self, more: impl Iterator<Item = (String, KnownKey)>) -> Self {
         let more: Vec<(Box<str>, KnownKey)> =
             more.map(|(key, known)| (key.into(), known)).collect();
@@ -81,7 +81,7 @@ impl KeyTable {
         }
     }
 
-    /// Before the first character; `None` if the table is empty.
+    /// The prefix before the first character; `None` if the table is empty.
     pub(crate) fn start(&self) -> Option<Prefix> {
         let hi = self.entries.len() as u32;
         (hi > 0).then_some(Prefix {
@@ -95,7 +95,7 @@ impl KeyTable {
         &self.entries[prefix.lo as usize..prefix.hi as usize]
     }
 
-    /// With one more character; `None` if no key goes on like that.
+    /// The prefix with one more character; `None` if no key goes on like that.
     pub(crate) fn step(&self, prefix: Prefix, c: char) -> Option<Prefix> {
         let depth = prefix.depth as usize;
         // The key that ends here sorts first and has no next character.

@@ -1,11 +1,12 @@
-//! The least lists of demands of which one must be satisfied.
+//! Alternatives between lists of demands, made as few and as short as possible.
 
 use crate::json::formula::FormulaId;
 use crate::json::rules::Rules;
 use crate::work;
 
 impl Rules {
-    /// The least lists of demands of which one is satisfied if and only if one of these is.
+    /// Lists of demands, as few and short as possible. A value satisfies one of them if and only if
+    /// it satisfies one of `all`.
     pub(super) fn least(&self, mut all: Vec<Vec<FormulaId>>) -> Vec<Vec<FormulaId>> {
         loop {
             let mut kept: Vec<Vec<FormulaId>> = Vec::new();
@@ -17,7 +18,8 @@ impl Rules {
                     kept.push(demands);
                 }
             }
-            // Of two that differ in whether one thing is satisfied, what they have in common is left.
+            // If two lists differ only in whether one demand is satisfied or not, what they have in
+            // common replaces both.
             let both = (0..kept.len()).find_map(|i| {
                 work::spend(kept.len());
                 kept[..i].iter().find_map(|other| {
@@ -34,8 +36,8 @@ impl Rules {
         }
     }
 
-    /// What the second of two lists of demands has in place of its negation in the first, if they
-    /// differ in nothing else.
+    /// The demand of `other` whose negation `one` has in its place, if the two lists differ in
+    /// nothing else.
     fn opposite(&self, one: &[FormulaId], other: &[FormulaId]) -> Option<[FormulaId; 1]> {
         if one.len() != other.len() {
             return None;

@@ -11,7 +11,7 @@ use crate::json::texts::TextId;
 pub(crate) struct ObjectProgress {
     /// Keys come in order: declared keys of lower rank are past.
     pub(super) rank: u32,
-    /// A bit for each declared key that was read, where that matters.
+    /// A bit for each declared key that was read; all zero where nothing depends on which were.
     used: Box<[u64]>,
     /// Other keys that were read, sorted.
     pub(crate) others: Box<[Key]>,
@@ -40,7 +40,7 @@ impl ObjectProgress {
         }
     }
 
-    /// What has been read after one more member.
+    /// The progress after one more member.
     pub(crate) fn with(&self, shape: &Shape, ordered: bool, key: Key) -> ObjectProgress {
         let mut next = self.clone();
         next.count = (self.count + 1).min(shape.counted);

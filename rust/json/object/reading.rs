@@ -27,8 +27,8 @@ impl Obligations {
         self.rules.shape_of(self.objects.get(id.0).shape)
     }
 
-    /// Whether it makes no difference which undeclared key is being read, but that it must not come
-    /// again: whichever it becomes, there are plenty like it.
+    /// Whether it makes no difference which undeclared key is being read, except that the same one
+    /// must not come again: every class that it can still fall into has plenty of keys.
     pub(crate) fn is_plentiful(&self, id: ObjectId, scan: ScanId) -> bool {
         let others = self.objects.get(id.0).progress.others.len();
         let shape = self.shape_of(id);
@@ -120,7 +120,7 @@ impl Obligations {
         ended.map_or(u16::MAX, |(class, _)| class)
     }
 
-    /// The formula of an object together with some of what is asked about it.
+    /// What an object must satisfy, together with those of its queries whose indices are `asked`.
     pub(crate) fn object_demand(&self, id: ObjectId, asked: &[u16]) -> FormulaId {
         let object = self.objects.get(id.0);
         demand(self, object.requirement, &object.queries, asked)
@@ -225,8 +225,8 @@ impl Obligations {
         })
     }
 
-    /// What the value of a key must satisfy, if no rule wants to know more of it than those that hold
-    /// in any case: the alternatives do not matter then.
+    /// What the value of a key must satisfy, if only rules that hold in any case say anything about
+    /// it; `None` if the value may decide between alternatives.
     fn settled_value(&self, object: &Object, key: Key) -> Option<FormulaId> {
         let shape = self.rules.shape_of(object.shape);
         let certain = self.rules.formulas.certain_rules(object.requirement);

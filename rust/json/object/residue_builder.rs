@@ -12,16 +12,17 @@ use crate::json::rules::Rules;
 use crate::json::texts::TextId;
 use crate::work;
 
-/// Formulas with more clauses than these are not unfolded if they can be followed as residues.
+/// A formula with more clauses than this is followed by its residues, if it can be, and not clause
+/// by clause.
 const UNFOLDED: usize = 512;
 
-/// Steps of a diagram.
+/// How many steps a diagram may have.
 const MOST_STEPS: usize = 4096;
 
-/// What the value of one key can do, told apart.
+/// How many different things the value of one key may do to the rules.
 const MOST_CHOICES: usize = 256;
 
-/// Parts of a formula that are compared with each other's negations.
+/// Only so few parts of a formula are compared with each other's negations.
 const FEW: usize = 4;
 
 /// What a rule wants of a key.
@@ -30,6 +31,17 @@ pub(super) struct Interest {
     pub(super) slot: usize,
     pub(super) demand: FormulaId,
     pub(super) required: bool,
+}
+
+/// What is decided about the demands on a value.
+#[derive(Clone)]
+struct ValueWay {
+    /// What the value satisfies in any case, and what is satisfied.
+    holds: Vec<FormulaId>,
+    /// What it must satisfy for that.
+    satisfied: Vec<FormulaId>,
+    /// The demands that it does not satisfy.
+    broken: Vec<FormulaId>,
 }
 
 pub(super) struct ResidueBuilder<'a> {
@@ -41,7 +53,7 @@ pub(super) struct ResidueBuilder<'a> {
     pub(super) negative: FxHashSet<RuleId>,
     pub(super) slots: Vec<Slot>,
     pub(super) slot_of: FxHashMap<Slot, usize>,
-    /// By rising slots.
+    /// What each rule wants of keys, by rising slots.
     pub(super) interests: FxHashMap<RuleId, Vec<Interest>>,
     /// The first and the last rules of formulas.
     pub(super) spans: FxHashMap<FormulaId, (RuleId, RuleId)>,
@@ -143,7 +155,7 @@ impl<'a> ResidueBuilder<'a> {
         Some(self.sorted(start, fixed))
     }
 
-    /// With the steps by rising slots.
+    /// The finished diagram, its steps by rising slots.
     fn sorted(self, start: ResidueTarget, fixed: Vec<(Key, FormulaId)>) -> Residues {
         let mut place = vec![0; self.steps.len()];
         let in_order = self.known.iter().flatten().map(|known| known.1);
@@ -359,40 +371,18 @@ impl<'a> ResidueBuilder<'a> {
             Formula::And(parts) => parts.to_vec(),
             _ => vec![base],
         };
-        let mut ways: Vec<(Vec<FormulaId>, Vec<FormulaId>, Vec<FormulaId>)> =
-            vec![(given, Vec::new(), Vec::new())];
+        let mut ways = vec![ValueWay {
+            holds: given,
+            satisfied: Vec::new(),
+            broken: Vec::new(),
+        }];
         for demand in demands {
             let is_broken = interested
                 .iter()
                 .any(|(rule, interest)| interest.demand == demand && self.negative.contains(rule));
             let mut next = Vec::new();
-            for (holds, satisfied, broken) in ways {
-                work::spend(4 + holds.len() + satisfied.len() + broken.len());
-                let excludes = |&one: &FormulaId| self.rules.excludes(one, demand, 1);
-                let is_given = holds.contains(&demand);
-                let with_broken = [&broken[..], &[demand]].concat();
-                if demand == FormulaId::FALSE || !is_given && holds.iter().any(excludes) {
-                    next.push((holds, satisfied, with_broken));
-                    continue;
-                }
-                if is_given {
-                    next.push((holds, satisfied, broken));
-                    continue;
-                }
-                let not = self.rules.formulas.not(demand);
-                let mut denied = satisfied.clone();
-                if is_broken {
-                    denied.push(not);
-                }
-                next.push((holds.clone(), denied, with_broken));
-                // What this one excludes anyway need not be denied.
-                let mut satisfied = satisfied;
-                satisfied.retain(|&one| {
-                    let inner = self.rules.formulas.not(one);
-                    !broken.contains(&inner) || !self.rules.excludes(inner, demand, 1)
-                });
-                satisfied.push(demand);
-                next.push(([&holds[..], &[demand]].concat(), satisfied, broken));
+            for way in ways {
+                self.decide(way, demand, is_broken, &mut next);
             }
             if next.len() > MOST_CHOICES {
                 return None;
@@ -408,9 +398,40 @@ impl<'a> ResidueBuilder<'a> {
         work::spend(ways.len() * interested.len());
         Some(
             ways.into_iter()
-                .map(|(_, satisfied, broken)| (satisfied, failing(&broken)))
+                .map(|way| (way.satisfied, failing(&way.broken)))
                 .collect(),
         )
+    }
+
+    /// Adds the ways in which a value satisfies a demand, or does not. Only if the demand `is_broken` by
+    /// some rule is it said that it does not.
+    fn decide(&self, way: ValueWay, demand: FormulaId, is_broken: bool, out: &mut Vec<ValueWay>) {
+        work::spend(4 + way.holds.len() + way.satisfied.len() + way.broken.len());
+        let excludes = |&one: &FormulaId| self.rules.excludes(one, demand, 1);
+        if way.holds.contains(&demand) && demand != FormulaId::FALSE {
+            out.push(way);
+            return;
+        }
+        let mut denied = way.clone();
+        denied.broken.push(demand);
+        if demand == FormulaId::FALSE || way.holds.iter().any(excludes) {
+            out.push(denied);
+            return;
+        }
+        if is_broken {
+            denied.satisfied.push(self.rules.formulas.not(demand));
+        }
+        out.push(denied);
+        // What this one excludes anyway need not be denied.
+        let mut met = way;
+        let broken = &met.broken;
+        met.satisfied.retain(|&one| {
+            let inner = self.rules.formulas.not(one);
+            !broken.contains(&inner) || !self.rules.excludes(inner, demand, 1)
+        });
+        met.satisfied.push(demand);
+        met.holds.push(demand);
+        out.push(met);
     }
 
     /// Choices without those that demand more than others and lead nowhere else.

@@ -26,7 +26,7 @@ enum Stand {
     Free(Key, u64),
 }
 
-/// Residues from where an object has been read to.
+/// A formula's residues, seen from what has been read of an object.
 #[derive(Debug)]
 pub(crate) struct ResidueCourse<'a> {
     rules: &'a Rules,
@@ -35,26 +35,26 @@ pub(crate) struct ResidueCourse<'a> {
     progress: &'a ObjectProgress,
     ordered: bool,
     stands: Vec<Stand>,
-    /// The bytes of each step's choices, one after the other.
+    /// The fewest bytes of each choice of each step, step after step.
     costs: Vec<u64>,
-    /// Of which each step's are from here on.
+    /// Where each step's choices begin in `costs`.
     from: Vec<usize>,
     /// The bytes of the keys that must come and that no step asks about.
     fixed: Vec<u64>,
-    /// If no key is passed over that may come now.
+    /// The fewest bytes of the members to come, as long as no key is passed over that may come now.
     ends: OnceCell<ResidueCosts>,
 }
 
 /// The fewest bytes of the members to come.
 #[derive(Debug)]
 struct ResidueCosts {
-    /// From each step on.
+    /// The bytes from each step on.
     after: Vec<u64>,
-    /// Up to each step.
+    /// The bytes up to each step.
     before: Vec<u64>,
-    /// Of ways that ask nothing about a slot.
+    /// For each slot, the bytes of the ways that ask nothing about it.
     beside: Vec<u64>,
-    /// Of the keys that must come and that no step asks about.
+    /// The bytes of the keys that must come and that no step asks about.
     fixed: u64,
 }
 
@@ -69,7 +69,8 @@ impl ResidueCosts {
 }
 
 impl<'a> ResidueCourse<'a> {
-    /// Before a member or the end, if `cost` says what values cost.
+    /// The course of an object before a member or its end; `cost` gives the fewest bytes of a
+    /// formula's values.
     pub(crate) fn new(
         (rules, shape): (&'a Rules, &'a Shape),
         residues: Arc<Residues>,
@@ -257,8 +258,8 @@ impl<'a> ResidueCourse<'a> {
         out
     }
 
-    /// Whether a member makes a difference to others than itself: it passes them over, or is one that
-    /// others could have been.
+    /// Whether a member makes a difference to other keys: in order it passes them over, or it is
+    /// one of a class of keys of which others are still to come.
     fn changes_others(&self, next: Key) -> bool {
         work::spend(1 + (self.stands.len() + self.fixed.len()) / 8);
         let passes = |key: Key| self.is_passed(key, Some(next));
@@ -278,22 +279,10 @@ impl<'a> ResidueCourse<'a> {
         &self.costs[from..from + self.residues.steps[step].choices.len()]
     }
 
-    /// The fewest bytes once a member has come, if that is known.
+    /// The fewest bytes of the members to come once `next` has come, or from here on without one.
     fn find_ends(&self, next: Option<Key>) -> ResidueCosts {
         let steps = &self.residues.steps;
-        let slots = self.residues.slots.iter().zip(&self.stands);
-        let stands: Vec<Stand> = slots
-            .map(|(&slot, &stand)| match (slot, stand) {
-                (_, Stand::Kept | Stand::Absent) => stand,
-                (Slot::Key(key), _) if self.is_passed(key, next) => Stand::Absent,
-                (Slot::Fresh(class, _), _)
-                    if matches!(next, Some(Key::Other(_, of)) if of == class) =>
-                {
-                    self.stand(slot, next)
-                }
-                _ => stand,
-            })
-            .collect();
+        let stands = self.stands_after(next);
         work::spend((stands.len() + steps.len() + self.costs.len()) / 2);
         let fixed = self.residues.fixed.iter().zip(&self.fixed);
         let fixed = fixed.map(
@@ -315,6 +304,30 @@ impl<'a> ResidueCourse<'a> {
             });
             ends.after[number] = least;
         }
+        self.find_before(&stands, &mut ends);
+        ends
+    }
+
+    /// What may become of the keys once a member has come.
+    fn stands_after(&self, next: Option<Key>) -> Vec<Stand> {
+        let slots = self.residues.slots.iter().zip(&self.stands);
+        slots
+            .map(|(&slot, &stand)| match (slot, stand) {
+                (_, Stand::Kept | Stand::Absent) => stand,
+                (Slot::Key(key), _) if self.is_passed(key, next) => Stand::Absent,
+                (Slot::Fresh(class, _), _)
+                    if matches!(next, Some(Key::Other(_, of)) if of == class) =>
+                {
+                    self.stand(slot, next)
+                }
+                _ => stand,
+            })
+            .collect()
+    }
+
+    /// The fewest bytes up to each step and beside each slot, of those from each step on.
+    fn find_before(&self, stands: &[Stand], ends: &mut ResidueCosts) {
+        let steps = &self.residues.steps;
         let slot_of = |to: ResidueTarget| match to {
             ResidueTarget::Step(step) => steps[step as usize].slot,
             _ => stands.len(),
@@ -345,7 +358,6 @@ impl<'a> ResidueCourse<'a> {
                 }
             });
         }
-        ends
     }
 
     /// Calls `f` with each way to go on from a step, and the bytes of its member.

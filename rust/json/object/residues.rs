@@ -36,9 +36,9 @@ pub(super) enum ResidueTarget {
 /// What the value of a member can do.
 #[derive(Clone, Debug)]
 pub(super) struct ResidueChoice {
-    /// It satisfies these, beyond what it must anyway.
+    /// What the value satisfies beyond what it must in any case.
     pub(super) demands: Vec<FormulaId>,
-    /// All that it satisfies.
+    /// All that the value satisfies, as one formula.
     pub(super) value: FormulaId,
     pub(super) to: ResidueTarget,
 }

@@ -46,11 +46,13 @@ pub(crate) struct Shape {
     /// Whether each class has so many keys that one more or less makes no difference.
     pub(super) plentiful: OnceLock<Box<[bool]>>,
     pub(super) cheapest: Mutex<CheapestKeys>,
-    /// Formulas that are followed key by key, if they can be.
+    /// The residues of the formulas that were asked for; `None` for those that are followed clause
+    /// by clause.
     pub(super) residues: Mutex<FxHashMap<FormulaId, Option<Arc<Residues>>>>,
     /// What rules with patterns demand of declared keys, by rank.
     pub(crate) demands: FxHashMap<RuleId, Box<[FormulaId]>>,
-    /// Members beyond so many make no difference; 0 if their number never does.
+    /// The number of members from which on more make no difference; 0 if their number never
+    /// matters.
     pub(crate) counted: u64,
     /// Whether some key requires others.
     pub(crate) has_dependent: bool,
@@ -66,7 +68,7 @@ pub(crate) struct Required {
 }
 
 impl Required {
-    /// The undeclared keys in it.
+    /// The undeclared keys that the rule requires or that require others.
     pub(crate) fn named(&self) -> impl Iterator<Item = Key> {
         let dependent = self.dependent.iter();
         let dependent = dependent.flat_map(|(key, needs)| std::iter::once(key).chain(needs));

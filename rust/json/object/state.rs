@@ -9,13 +9,14 @@ use crate::json::object::progress::{ObjectProgress, bit};
 use crate::json::obligation::{ObligationId, Verdicts};
 use crate::regex::scan::ScanId;
 
-/// An object that is being read: an index into [`Frames`].
+/// An object that is being read: an index into
+/// [`Obligations`](crate::json::obligations::Obligations).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ObjectId(pub(crate) u32);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Object {
-    /// The [`Shape`] of the rules that it began with.
+    /// The `Shape` of the rules that the object began with.
     pub(super) shape: u32,
     pub(super) requirement: FormulaId,
     pub(crate) queries: Box<[FormulaId]>,
@@ -25,14 +26,15 @@ pub(crate) struct Object {
 #[derive(Debug, Default)]
 pub(crate) struct ObjectMemo {
     pub(super) allowed_keys: OnceLock<AllowedKeys>,
-    /// How it ends on each clause of what it must satisfy.
+    /// For each clause of what the object must satisfy, its cheapest completion, if it has one.
     pub(super) completions: OnceLock<Box<[Option<ObjectCompletion>]>>,
     pub(crate) keys: OnceLock<KeyTable>,
     pub(super) scan: OnceLock<Option<ScanId>>,
     pub(crate) end: OnceLock<Option<Verdicts>>,
 }
 
-/// A key in an object, whose value is next: an index into [`Frames`].
+/// A key in an object, whose value is next: an index into
+/// [`Obligations`](crate::json::obligations::Obligations).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct MemberId(pub(crate) u32);
 

@@ -11,7 +11,8 @@ use crate::json::cost::{NEVER, add, key_bytes};
 use crate::json::formula::{Clause, FormulaId, RuleId};
 use crate::json::object::choices::MemberContext;
 use crate::json::object::clause_rest::unbroken;
-use crate::json::object::completion::{MemberStep, ObjectCompletion, ObjectGoal, REFINED};
+use crate::json::object::completion::{MemberStep, ObjectCompletion, REFINED};
+use crate::json::object::goal::ObjectGoal;
 use crate::json::object::keys::Key;
 use crate::json::object::progress::ObjectProgress;
 use crate::json::object::residue_steps::ResidueCourse;
@@ -19,7 +20,8 @@ use crate::json::object::residues::Residues;
 use crate::json::object::state::{Object, ObjectId};
 use crate::json::obligations::Obligations;
 
-/// Sets of choices that are looked at for completions that are cheaper, over all ways.
+/// How many sets of choices that are larger than need be are looked at for cheaper completions, in
+/// all ways together.
 const CHEAPER: usize = 32;
 
 /// A way in which an object can be finished.
@@ -33,7 +35,8 @@ pub(crate) struct ObjectWay<'a> {
 #[derive(Debug)]
 enum WayGoal<'a> {
     Clause(&'a Clause),
-    /// All ways at once. The course is made when it is needed.
+    /// All ways at once, as residues with the course of the object through them, which is made when
+    /// it is needed.
     Residues(Arc<Residues>, Box<OnceCell<ResidueCourse<'a>>>),
 }
 
@@ -135,7 +138,7 @@ impl Obligations {
         self.some_completion(object, progress, clause, REFINED)
     }
 
-    /// A completion, after so many looks for cheaper ones once one is known.
+    /// A completion. Once one is known, `refinements` more drafts are looked at for a cheaper one.
     pub(super) fn some_completion(
         &self,
         object: &Object,
@@ -167,7 +170,7 @@ impl Obligations {
         }
     }
 
-    /// Whether the completion on a clause changes with a member by no more than that member.
+    /// Whether a member that comes changes the completion on a clause by nothing but that member.
     fn is_simple(&self, id: ObjectId, clause: &Clause) -> bool {
         let shape = self.shape_of(id);
         clause.is_plain() && shape.counted == 0 && !shape.has_dependent
@@ -239,8 +242,8 @@ impl Obligations {
         })
     }
 
-    /// Calls `f` with the object after a key, and the clauses that can hold then, if the key may come
-    /// on a clause.
+    /// Calls `f` with the object after a key and with the clauses that can then hold, if the clause
+    /// allows the key; else the result is the default.
     fn with_member<T: Default>(
         &self,
         id: ObjectId,
@@ -270,8 +273,9 @@ impl Obligations {
         f(context, &context.decided(&clause))
     }
 
-    /// The ways in which an object can go on with a key and its value, and those with values that break more than they must, which can
-    /// be the cheapest: among them the one that the cheapest completion plans.
+    /// The ways in which an object can go on with a key and its value. Among them are values that
+    /// break more rules than they must, since these can have the cheapest completion; the one that
+    /// the cheapest completion plans is always there.
     pub(crate) fn completion_steps<'a>(
         &'a self,
         id: ObjectId,
@@ -317,7 +321,8 @@ impl Obligations {
         })
     }
 
-    /// The fewest bytes after a member, if the completion of a way changes by no more than it.
+    /// The fewest bytes after a member, on a way whose completion the member changes by nothing but
+    /// itself.
     fn end_without(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> u64 {
         let members = &way.completion.members;
         let mut cost = way.completion.cost;

@@ -34,7 +34,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Its name, as the Python package has it.
+    /// The name of the kind, as the Python package gives it in `Explanation.kind`.
     pub fn name(self) -> &'static str {
         match self {
             Refusal::Ended => "ended",
@@ -61,7 +61,7 @@ pub struct Explanation {
     pub subject: String,
     /// Why it may not come; `None` if it may.
     pub refusal: Option<Refusal>,
-    /// The same in words; empty if it may come.
+    /// Why it may not come, in words; empty if it may.
     pub reason: String,
     /// Where in the text it is refused: the bytes before that place.
     pub offset: usize,

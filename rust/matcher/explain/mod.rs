@@ -16,14 +16,15 @@ use search::{Found, Last, Search};
 use words::{listed, position, shown};
 
 pub use explanation::{Allowed, Explanation, Refusal};
-pub(super) use search::Piece;
+pub(super) use search::TextPiece;
 
 impl Matcher {
     /// What may come next: in words, and the first `limit` tokens that may.
     ///
     /// # Errors
     ///
-    /// As [`Matcher::fill_mask`].
+    /// If the text so far can be read in too many ways (see [`Limits::readings`]), or the mask
+    /// takes too much work.
     pub fn allowed(&self, limit: usize) -> Result<Allowed, Error> {
         let mut bits = vec![MaskWord::NONE; self.compiled.vocabulary().mask_words()];
         self.fill_mask(&mut bits)?;
@@ -39,8 +40,9 @@ impl Matcher {
     ///
     /// # Errors
     ///
-    /// If the vocabulary has no such token, or as [`Matcher::accept`]. What takes more work than
-    /// [`Limits::explain_work`] is no error but a refusal that is [`Refusal::Undecided`].
+    /// If the vocabulary has no such token, or the text so far can be read in too many ways: see
+    /// [`Limits::readings`]. What takes more work than [`Limits::explain_work`] is no error but a
+    /// refusal that is [`Refusal::Undecided`].
     pub fn explain(&self, token: TokenId) -> Result<Explanation, Error> {
         let vocabulary = self.compiled.vocabulary();
         let is_allowed = self.clone().accept(token)?;
@@ -80,7 +82,8 @@ impl Matcher {
     ///
     /// # Errors
     ///
-    /// As [`Matcher::explain`].
+    /// If the text so far can be read in too many ways: see [`Limits::readings`]. What takes more
+    /// work than [`Limits::explain_work`] is no error but a refusal that is [`Refusal::Undecided`].
     pub fn explain_bytes(&self, data: &[u8]) -> Result<Explanation, Error> {
         let subject = format!("the text {}", shown(data));
         if self.clone().try_accept_bytes(data)? {
@@ -96,7 +99,8 @@ impl Matcher {
     ///
     /// # Errors
     ///
-    /// As [`Matcher::explain`].
+    /// If the text so far can be read in too many ways: see [`Limits::readings`]. What takes more
+    /// work than [`Limits::explain_work`] is no error but a refusal that is [`Refusal::Undecided`].
     pub fn explain_end(&self) -> Result<Explanation, Error> {
         let subject = "the end of the text".to_owned();
         match self.now.terminated || self.is_accepting() {
@@ -118,8 +122,8 @@ impl Matcher {
         let mut text = Vec::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Bytes(bytes) => text.extend_from_slice(bytes),
-                &Piece::Token(token) => {
+                TextPiece::Bytes(bytes) => text.extend_from_slice(bytes),
+                &TextPiece::Token(token) => {
                     text.extend_from_slice(
                         self.compiled.vocabulary().token(token).unwrap_or_default(),
                     );
@@ -139,7 +143,7 @@ impl Matcher {
         })
     }
 
-    /// That something may come.
+    /// The explanation of something that may come.
     fn explained(&self, subject: String) -> Result<Explanation, Error> {
         let text = self.text();
         let (line, column) = position(&text);
@@ -159,7 +163,8 @@ impl Matcher {
         })
     }
 
-    /// That something may not come, which has nothing to do with its text.
+    /// The explanation of something that may not come for a reason that has nothing to do with its
+    /// text.
     fn refused(
         &self,
         subject: String,
@@ -302,8 +307,8 @@ impl Matcher {
         while at < text.len() {
             let token = pieces.next();
             let bytes = match token {
-                Some(Piece::Bytes(bytes)) => bytes,
-                Some(&Piece::Token(token)) => self.compiled.vocabulary().token(token)?,
+                Some(TextPiece::Bytes(bytes)) => bytes,
+                Some(&TextPiece::Token(token)) => self.compiled.vocabulary().token(token)?,
                 None => &text[at..],
             };
             let before = config;
@@ -317,7 +322,7 @@ impl Matcher {
                 at += 1;
             }
             let named = match token {
-                Some(&Piece::Token(token)) => self.named_from(before, token),
+                Some(&TextPiece::Token(token)) => self.named_from(before, token),
                 _ => Vec::new(),
             };
             if let (None, [first, ..]) = (spelled, &named[..]) {

@@ -12,12 +12,12 @@ use crate::schema::{Constraint, ConstraintKind};
 use crate::vocab::TokenId;
 use crate::work;
 
-/// Groups of constraints that are looked for.
+/// How many groups of constraints are looked for at most.
 const MOST: usize = 8;
 
 /// What a text was continued with.
 #[derive(Clone, Debug)]
-pub(crate) enum Piece {
+pub(crate) enum TextPiece {
     Token(TokenId),
     Bytes(Arc<[u8]>),
 }
@@ -28,7 +28,7 @@ pub(super) enum Unit {
     Whitespace,
     PropertyOrder,
     Spelling,
-    /// Of the schema with this index.
+    /// A constraint of the schema with this index.
     Keyword(usize, Constraint),
 }
 
@@ -55,14 +55,18 @@ pub(super) enum Found {
 /// Asks about one text.
 pub(super) struct Search<'a> {
     compiled: &'a CompiledGrammar,
-    pieces: &'a [Piece],
+    pieces: &'a [TextPiece],
     last: Last<'a>,
     /// Units of work.
     left: u64,
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(compiled: &'a CompiledGrammar, pieces: &'a [Piece], last: Last<'a>) -> Self {
+    pub(super) fn new(
+        compiled: &'a CompiledGrammar,
+        pieces: &'a [TextPiece],
+        last: Last<'a>,
+    ) -> Self {
         Search {
             compiled,
             pieces,
@@ -144,7 +148,8 @@ impl<'a> Search<'a> {
         Ok(Found::Groups { groups, all: false })
     }
 
-    /// Units that refuse the text together, as few as can be; the others; and whether all was asked.
+    /// Units that refuse the text together, such that none of them could be left out; the other
+    /// units; and whether there was work left to ask all that had to be asked.
     ///
     /// Larger and then smaller parts of the units are left out for as long as the text is refused.
     /// Those at the front stay if others could stay in their place.
@@ -245,7 +250,12 @@ impl<'a> Search<'a> {
 }
 
 /// Whether a text can be read, and, if it ends, may end there.
-fn reads(relaxed: &Relaxed, compiled: &CompiledGrammar, pieces: &[Piece], last: Last<'_>) -> bool {
+fn reads(
+    relaxed: &Relaxed,
+    compiled: &CompiledGrammar,
+    pieces: &[TextPiece],
+    last: Last<'_>,
+) -> bool {
     let machine = &relaxed.machine;
     let read = |config: Config, bytes: &[u8]| {
         work::spend(bytes.len());
@@ -255,8 +265,8 @@ fn reads(relaxed: &Relaxed, compiled: &CompiledGrammar, pieces: &[Piece], last: 
     let mut config = machine.start();
     for piece in pieces {
         let next = match piece {
-            Piece::Bytes(bytes) => read(config, bytes),
-            &Piece::Token(token) => {
+            TextPiece::Bytes(bytes) => read(config, bytes),
+            &TextPiece::Token(token) => {
                 let vocabulary = compiled.vocabulary();
                 let text = vocabulary
                     .token(token)

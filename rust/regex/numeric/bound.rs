@@ -41,7 +41,7 @@ pub(super) enum Bound {
 }
 
 impl Bound {
-    /// Allows no number but zero, as an upper bound.
+    /// The upper bound that allows no number but zero.
     pub(super) const ZERO: Bound = Bound::Decided(i32::MIN);
 
     /// A bound that is not zero, before any digit.
@@ -54,7 +54,8 @@ impl Bound {
         }
     }
 
-    /// After a digit before the point, or after a zero between the point and all other digits.
+    /// The bound after a digit before the point, or after a zero between the point and all other
+    /// digits.
     pub(super) fn shifted(self, by: i32) -> Self {
         match self {
             Bound::Decided(at) if self != Bound::ZERO => Bound::Decided(at + by),
@@ -73,7 +74,7 @@ impl Bound {
         }
     }
 
-    /// After one more digit, where the places are accounted for.
+    /// The bound after one more digit, if [`Bound::shifted`] has accounted for its place.
     pub(super) fn read(self, digit: u8, side: Side, store: &Digits) -> Self {
         let Bound::Matching {
             digits,

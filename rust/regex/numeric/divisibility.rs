@@ -6,7 +6,7 @@ use crate::decimal::Decimal;
 use crate::regex::numeric::divisor::Divisor;
 use crate::regex::numeric::interval::{self, End, Interval};
 
-/// States ask whether 2^n values in a row are all multiples of n numbers.
+/// How many divisors may be excluded: with n of them, states ask about 2^n values in a row.
 const MAX_WITHOUT: usize = 6;
 
 /// So that many multiples in a row fit into 128 bits.
@@ -18,7 +18,8 @@ pub(super) struct Divisibility {
     /// Written without fraction and exponent, which only whole numbers can be.
     pub(super) plain: bool,
     pub(super) divisor: Option<Divisor>,
-    /// Sorted. If there is a divisor, greater multiples of it.
+    /// What the number must not be a multiple of. Sorted; if there is a divisor, all are multiples
+    /// of it.
     pub(super) without: Vec<Divisor>,
 }
 
@@ -105,7 +106,7 @@ impl Divisibility {
                 upper: interval.upper.as_ref().map(open),
             };
         };
-        // Of so many multiples in a row, not all are excluded.
+        // Among so many multiples in a row, at least one is not excluded.
         let first = |end: &End, next: &dyn Fn(&Decimal, bool) -> Decimal| {
             let start = next(&end.value, end.open);
             let found = (0..1 << self.without.len()).try_fold(start, |value, _| {

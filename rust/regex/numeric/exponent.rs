@@ -65,7 +65,7 @@ fn size(nodes: &Regexes, lo: i32, hi: i32) -> NodeId {
     nodes.concat(zeros, nodes.or(ways))
 }
 
-/// So many digits, zeros in front included, of a value between `lo` and `hi`.
+/// A value between `lo` and `hi`, written with exactly `length` digits, zeros in front included.
 fn fixed(nodes: &Regexes, lo: i32, hi: i32, length: u32) -> NodeId {
     let all = 10_i32.pow(length);
     if (lo, hi) == (0, all - 1) {

@@ -13,7 +13,8 @@ use crate::regex::pieces::{self, Piece};
 use crate::regex::regexes::Regexes;
 use crate::spelling::JsonSpelling;
 
-/// So many single numbers are excluded apart from the set that they are excluded from.
+/// From so many on, single numbers that are excluded from a set are kept apart from it, and do not
+/// cut its intervals to pieces.
 const APART: u64 = 16;
 
 impl Regexes {
@@ -126,7 +127,8 @@ impl Regexes {
         parts.push(joined);
     }
 
-    /// Whether a language of numbers certainly holds so many values that can be spelled so.
+    /// Whether a language of numbers certainly holds `least` values that have a spelling of this
+    /// kind.
     pub(crate) fn has_numbers(&self, id: NodeId, least: u64, spelling: JsonSpelling) -> bool {
         let parts = match self.node(id) {
             Node::And(parts) => &**parts,
@@ -181,7 +183,7 @@ impl Regexes {
         parts.push(self.numbers(union));
     }
 
-    /// The same numbers written without fraction and exponent, if all of a set are whole.
+    /// The numbers of a set, if all of them are whole, written without fraction and exponent.
     pub(crate) fn written_plainly(&self, id: NodeId) -> Option<NodeId> {
         let clauses = &self.set_of(id)?.clauses;
         let is_whole =

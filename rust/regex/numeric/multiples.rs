@@ -53,7 +53,8 @@ impl Residue {
         }
     }
 
-    /// What is left of the core if so many zeros follow, and of the rest after `digits` zeros.
+    /// What the digits read have to be a multiple of if `zeros` zeros follow, and the digits read
+    /// with `digits` zeros behind them modulo that.
     fn ahead(&self, zeros: u32, digits: u32) -> (u128, u128) {
         work::spend(1 + digits as usize / 4);
         // A value and the zeros are a multiple of the core if the value is one of what the zeros
@@ -63,8 +64,8 @@ impl Residue {
         (core, rest)
     }
 
-    /// Whether these digits behind those read make a multiple, if `exponent` is that of the last
-    /// digit read.
+    /// Whether `digits`, put behind those read, make a multiple, if the last digit read has this
+    /// exponent.
     fn divides(&self, exponent: i32, digits: &[u8]) -> bool {
         if digits.iter().all(|&digit| digit == b'0') {
             return self.need.is_some_and(|need| need <= exponent);
@@ -77,14 +78,14 @@ impl Residue {
         finer.iter().all(|&digit| digit == b'0') && self.followed(digits, core) == 0
     }
 
-    /// The digits read and these, modulo what zeros behind them leave of the core.
+    /// The digits read with `digits` behind them, modulo `core`.
     fn followed(&self, digits: &[u8], core: u128) -> u128 {
         work::spend(1 + digits.len() / 4);
         let add = |rest: u128, digit: &u8| (rest * 10 + u128::from(digit - b'0')) % core;
         digits.iter().fold(self.rest % core, add)
     }
 
-    /// With exponents beyond this, all that digits can do is done.
+    /// An exponent of the last digit read beyond which the exponent makes no further difference.
     fn horizon(&self) -> i32 {
         let bits = 128 - self.core.leading_zeros() as i32;
         self.grid.saturating_add(bits + bits / 3 + 1)
@@ -95,7 +96,8 @@ impl Residue {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Multiples {
     of: Option<Residue>,
-    /// If there is a divisor, multiples of it, with the same grid.
+    /// What the number must not be a multiple of; if there is a divisor, these are multiples of it
+    /// and have its grid.
     without: Box<[Residue]>,
 }
 
@@ -124,7 +126,7 @@ impl Multiples {
             .for_each(|residue| residue.read(digit, in_fraction));
     }
 
-    /// After a zero that only zeros precede.
+    /// Reads a zero that only zeros precede.
     pub(super) fn read_leading_zero(&mut self, in_fraction: bool) {
         self.each()
             .for_each(|residue| residue.grid += i32::from(in_fraction));
@@ -154,7 +156,8 @@ impl Multiples {
         })
     }
 
-    /// The exponents that make the digits read such a multiple.
+    /// The exponents with which the digits read are a multiple of what they must be, and of nothing
+    /// that they must not be.
     pub(super) fn exponents(&self) -> Option<(i32, i32)> {
         let lo = match self.of {
             Some(residue) => residue.need?,
@@ -165,8 +168,8 @@ impl Multiples {
         (lo <= hi).then_some((lo, hi))
     }
 
-    /// Whether digits can follow that make such a multiple, for some exponent of the last digit
-    /// read between two.
+    /// Whether digits can follow with which the number is a multiple as it must be, if the last
+    /// digit read may have any exponent from `lo` to `hi`.
     pub(super) fn reach(&self, lo: i32, hi: i32, is_full: bool) -> bool {
         let Some(residue) = self.of else {
             // There are decimals between any two multiples.
@@ -184,8 +187,8 @@ impl Multiples {
         !is_full && (first..=last).any(|at| self.reach_with((at - residue.grid) as u32, at))
     }
 
-    /// The fewest digits behind those read that make such a multiple, if `exponent` is that of the
-    /// last digit read; `None` if so many as `limit` are needed.
+    /// The fewest digits behind those read with which the number is a multiple as it must be, if
+    /// the last digit read has this exponent; `None` if `limit` or more are needed.
     pub(super) fn digits(&self, exponent: i32, limit: u32) -> Option<u32> {
         if self
             .exponents()
@@ -205,8 +208,8 @@ impl Multiples {
         (1..limit.min(finest + 1)).find(|&digits| self.reach_with(digits, exponent))
     }
 
-    /// Whether some digits between two of a length, behind those read, make such a multiple, if
-    /// `exponent` is that of the last digit read.
+    /// Whether some digits from `least` to `most`, put behind those read, make the number a
+    /// multiple as it must be, if the last digit read has this exponent.
     pub(super) fn has_between(&self, exponent: i32, least: &[u8], most: &[u8]) -> bool {
         let places = |of: Residue| usize::try_from(exponent - of.grid).unwrap_or(0);
         let places = self.of.map_or(least.len(), places);
@@ -222,7 +225,7 @@ impl Multiples {
             let rest = of.followed(&next, step);
             divisor::add(&mut next, (step - rest) % step);
         }
-        // As in [`Multiples::reach_with`].
+        // Of so many multiples in a row, one is not excluded, as in [`Multiples::reach_with`].
         for _ in 0..2_u32 << self.without.len() {
             let mut digits = next.clone();
             digits.resize(next.len() + finer.len(), b'0');
@@ -238,29 +241,30 @@ impl Multiples {
         false
     }
 
-    /// Digits of at most so many places can make a multiple behind those of a fraction.
+    /// A multiple has at most so many more digits in its fraction.
     pub(super) fn useful_digits(&self) -> Option<u32> {
         self.of.map(|residue| (-residue.grid).max(0) as u32)
     }
 
-    /// Past this exponent all are alike; `None` if nothing is excluded.
+    /// An exponent beyond which no exponent makes a difference; `None` if no multiples are
+    /// excluded.
     pub(super) fn horizon(&self) -> Option<i32> {
         let all = self.of.iter().chain(&*self.without).map(Residue::horizon);
         all.max().filter(|_| !self.without.is_empty())
     }
 
-    /// Forgets that the number must be whole, where all are.
+    /// Forgets that the number must be whole, if every number from here on is.
     pub(super) fn drop_one(&mut self) {
         self.of = self.of.filter(|of| of.core != 1 || of.grid > 0);
     }
 
-    /// At least so many digits make a multiple, if only zeros were read.
+    /// A lower bound of the digits of a multiple, if only zeros were read.
     pub(super) fn least_digits(&self) -> u32 {
         self.of
             .map_or(1, |residue| divisor::least_digits(residue.core))
     }
 
-    /// Whether some `digits` digits behind those read make such a multiple.
+    /// Whether some `digits` digits behind those read make the number a multiple as it must be.
     fn reach_with(&self, digits: u32, exponent: i32) -> bool {
         work::spend(1);
         let last = exponent - digits as i32;

@@ -10,9 +10,11 @@ use crate::regex::numeric::bound::{Bound, Digits};
 use crate::regex::numeric::multiples::Multiples;
 use crate::regex::numeric::reading::{Phase, Reading};
 
-/// Fewer are read one by one: then states of different sets meet.
+/// Fewer numbers than this are read one by one, as [`Reading`]s: then the states of different sets
+/// can be equal.
 pub(super) const FEW: usize = 5;
-/// Where no exponent is farther from the digits read, the cap on exponents decides nothing.
+/// Numbers whose exponents are no farther than this from their digits may be read in a list: for
+/// them the cap on exponents decides nothing.
 pub(super) const NEAR: i32 = 400;
 
 /// Numbers that are not zero and of one sign, none twice.
@@ -22,7 +24,8 @@ pub(crate) struct NumberList {
     pub(super) phase: Phase,
     /// No digit but zeros has come.
     pub(super) leading: bool,
-    /// The digits of each number that have come; of those with fewer, all, and zeros.
+    /// How many digits have come, zeros in front aside. They are the first digits of every number
+    /// here, with zeros behind those that have fewer.
     pub(super) matched: u32,
 }
 
@@ -34,7 +37,7 @@ pub(super) struct ListedNumber {
 }
 
 impl ListedNumber {
-    /// The digit that follows so many.
+    /// The digit of the number after its first `after` ones; zero behind its last.
     fn digit(self, after: u32, store: &Digits) -> u8 {
         let digits = store.get(self.digits);
         digits.get(after as usize).map_or(0, |&digit| digit - b'0')
@@ -96,7 +99,7 @@ impl NumberList {
         }
     }
 
-    /// With other places of the digits read, by so much.
+    /// The list after the place of the digits read has moved by so many.
     fn shifted(&self, by: i32) -> Self {
         let points = self.points.iter().map(|point| ListedNumber {
             gap: point.gap + by,
@@ -108,7 +111,7 @@ impl NumberList {
         }
     }
 
-    /// After each digit.
+    /// The digits that may come, each with the list after it.
     pub(super) fn after_digits(&self, store: &Digits) -> Vec<(u8, NumberList)> {
         let in_fraction = matches!(self.phase, Phase::Point | Phase::Fraction);
         if self.phase == Phase::Zero {

@@ -39,8 +39,8 @@ impl PlainReading {
         }
     }
 
-    /// Of the next digits one at least must come, or one that is not zero, as it were: after a point
-    /// the zero of `.0` will do.
+    /// How many digits must come at least: one after a bare point, where a zero will do, and one
+    /// that is not zero after a trailing zero.
     fn least(&self) -> u32 {
         u32::from(self.trailing || self.phase == Phase::Point)
     }

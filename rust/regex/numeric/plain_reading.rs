@@ -106,7 +106,8 @@ impl PlainReading {
         start.settled(digits)
     }
 
-    /// The same numbers without zero, which an integer has no sign for.
+    /// The state after a minus: numbers of the same digits, except zero if they are written as
+    /// integers, which have no `-0`.
     pub(super) fn after_minus(mut self, digits: &Digits) -> Option<Self> {
         self.zero &= self.form != Form::Whole;
         self.settled(digits)
@@ -287,8 +288,8 @@ impl PlainReading {
     }
 }
 
-/// What of an interval floats reach, as far as it has no ends of its own there: it may be that a
-/// number beyond them is asked for.
+/// The interval, cut to the range of floats at the sides where it has no end of its own. An end
+/// beyond that range stays, since the schema may ask for such a number.
 fn within_floats(interval: &Interval) -> Interval {
     let decimal = |digits: &[u8], exponent| Decimal::new(false, digits.to_vec(), exponent);
     let greatest = decimal(b"17976931348623157", 308 - 16);

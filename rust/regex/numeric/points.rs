@@ -11,7 +11,7 @@ use crate::regex::pieces::{self, Piece};
 use crate::regex::regexes::Regexes;
 
 impl Regexes {
-    /// Numbers that are indices of values.
+    /// The language of single numbers, given as indices of their values.
     pub(super) fn points(&self, mut values: Vec<u32>) -> NodeId {
         values.sort_unstable();
         values.dedup();

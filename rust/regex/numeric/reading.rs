@@ -78,7 +78,7 @@ impl Reading {
         start.settled()
     }
 
-    /// No exponent beyond this.
+    /// The largest exponent that may come.
     pub(super) fn cap(&self) -> i32 {
         if self.plain { 0 } else { MAX_EXPONENT }
     }
@@ -87,7 +87,7 @@ impl Reading {
         matches!(self.phase, Phase::Point | Phase::Fraction)
     }
 
-    /// After a digit, `NEVER` finished if `None`.
+    /// The state after a digit; `None` if the number cannot be finished.
     pub(super) fn digit(mut self, digit: u8, digits: &Digits) -> Option<Self> {
         let in_fraction = self.is_in_fraction();
         self.phase = match self.phase {
@@ -156,7 +156,8 @@ impl Reading {
         self.is_live().then_some(self)
     }
 
-    /// So many zeros after the point that no exponent lifts another digit high enough.
+    /// Settles a state in which only zeros were read: after so many zeros behind the point, no
+    /// exponent lifts a further digit high enough for the lower bound, and only zero is left.
     fn settle_leading(&mut self) {
         if self.phase == Phase::Start {
             return;
@@ -176,7 +177,7 @@ impl Reading {
         }
     }
 
-    /// Bounds that all numbers from here on keep are forgotten.
+    /// Forgets bounds that all numbers from here on keep.
     fn settle_bounds(&mut self) {
         let cap = self.cap();
         if let Some(at) = self.lower.at_end(Side::AtLeast) {

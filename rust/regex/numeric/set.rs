@@ -20,9 +20,9 @@ pub(crate) struct NumberClause {
 /// the set was made of, but a few at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Longest {
-    /// Of a number without fraction and exponent.
+    /// The digits of a number without fraction and exponent.
     pub(super) whole: u32,
-    /// Of any other, from the first that is not zero on.
+    /// The digits of any other number, from the first that is not zero on.
     pub(super) digits: u32,
 }
 
@@ -36,7 +36,7 @@ impl Default for Longest {
 }
 
 impl Longest {
-    /// What has room for an interval's ends, and between them, and for a divisor.
+    /// Digits enough to write an interval's ends, numbers between them, and a divisor.
     pub(super) fn of(interval: &Interval, divisor: Option<Divisor>) -> Self {
         let mut longest = Longest::default();
         for end in [&interval.lower, &interval.upper].into_iter().flatten() {
@@ -144,7 +144,7 @@ impl Set {
         all.then(|| clause.intervals.iter().filter_map(Interval::value))
     }
 
-    /// Of intervals that are points.
+    /// The set of the numbers of some intervals, each of which is a point.
     pub(super) fn values_of(points: Vec<Interval>) -> Self {
         let each = points.iter().map(|point| Longest::of(point, None));
         let longest = each.fold(Longest::default(), Longest::or);
@@ -187,8 +187,8 @@ impl Set {
         })
     }
 
-    /// For one interval: of the numbers on a grid between two ends all have few enough
-    /// digits.
+    /// Whether one interval of a clause certainly holds more than so many numbers that have a plain
+    /// spelling: those on a grid between two ends, which all have few enough digits.
     fn has_more_within(&self, clause: &NumberClause, interval: &Interval, many: u64) -> bool {
         /// Numbers without a grid of their own are counted up to this point.
         const NEAR: i64 = 15;

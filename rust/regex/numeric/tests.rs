@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::decimal::Decimal;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Spelling};
 use crate::regex::numeric::{Divisor, End, Interval, MAX_EXPONENT, Set};
 use crate::regex::regexes::Regexes;
@@ -482,7 +482,7 @@ proptest! {
             let base = demand.node(&nodes);
             let number_list = nodes.numbers(all.clone());
             let joined = nodes.and(vec![base, nodes.not(number_list)]);
-            // The same, with each number cut out of the set.
+            // The set with each number cut out of it must be the same language.
             let cut = match nodes.node(base) {
                 &Node::Numbers(set) => nodes.numeric().set(set).difference(&all).map(|s| nodes.numbers(s)),
                 _ => None,
