@@ -171,7 +171,7 @@ impl OutlineReading<'_> {
             let rank = |key: String| shape.rank(&key);
             order.sort_by_cached_key(|&i| {
                 let rank = self.outline.key(&members[i as usize]).and_then(rank);
-                rank.unwrap_or(u32::MAX)
+                rank.map_or(u32::MAX, |rank| rank.0)
             });
         }
         order
