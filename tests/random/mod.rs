@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use schemask::{JsonSpelling, Options, PropertyOrder, Vocabulary, Whitespace};
+use schemask::{JsonSpelling, Options, PropertyOrder, TokenId, Vocabulary, Whitespace};
 use serde_json::{Value, json};
 
 /// Tokens that cross all kinds of borders.
@@ -76,7 +76,7 @@ pub(crate) fn vocabulary() -> Arc<Vocabulary> {
     let mut tokens: Vec<Vec<u8>> = vec![Vec::new(), b"<special>".to_vec()];
     tokens.extend((0..=255).map(|byte| vec![byte]));
     tokens.extend(LONGER.iter().map(|token| token.as_bytes().to_vec()));
-    Arc::new(Vocabulary::new(&tokens, &[0], &[1]).unwrap())
+    Arc::new(Vocabulary::new(&tokens, &[TokenId(0)], &[TokenId(1)]).unwrap())
 }
 
 const KEYS: [&str; 4] = ["a", "ab", "b", "\u{e9}"];
