@@ -12,7 +12,7 @@ import os
 import random
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +234,80 @@ TOKENIZERS: dict[str, Callable[[], Any]] = {
 }
 
 
+class _Speaker:
+    """Says things at random; equal seeds and equally many marks say the same but for the marks."""
+
+    def __init__(self, seed: int, marks: Sequence[str]) -> None:
+        self.rng = random.Random(seed)
+        self._marks = marks
+
+    def text(self, most: int = 12) -> str:
+        """Words, with marks among them: whole ones, and halves that a neighbour may complete."""
+        rng = self.rng
+        words = [rng.choice(WORDS) for _ in range(rng.randint(0, most))]
+        for _ in range(rng.randint(0, 2) if self._marks else 0):
+            mark = rng.choice(self._marks)
+            cut = int(rng.random() * len(mark))
+            pieces = (mark, mark + mark, "x" + mark + "y", mark[cut:], mark[:cut])
+            words.insert(rng.randint(0, len(words)), rng.choice(pieces))
+        return rng.choice((" ", " ", "\n", "")).join(words)
+
+    def name(self) -> str:
+        name = self.rng.choice(("get_weather", "search", "a-b", "x.y", "naïve"))
+        if self._marks and self.rng.random() < 0.2:
+            name += self.rng.choice(self._marks)
+        return name
+
+    def value(self, depth: int = 2) -> Any:
+        kind = self.rng.randrange(7 if depth else 5)
+        if kind < 2:
+            return self.text(4)
+        if kind == 5:
+            return [self.value(depth - 1) for _ in range(self.rng.randint(0, 3))]
+        if kind == 6:
+            return {self.name(): self.value(depth - 1) for _ in range(self.rng.randint(0, 3))}
+        return self.rng.choice((0, -7, 2.5, 1e30, True, False, None))
+
+    def tool(self) -> dict[str, Any]:
+        properties = {
+            key: {"type": "string", "description": self.text(), "enum": [self.text(3), "b"]}
+            for key in ("city", self.name())
+        }
+        return {
+            "type": "function",
+            "function": {
+                "name": self.name(),
+                "description": self.text() or "What it does.",
+                "parameters": {"type": "object", "properties": properties, "required": ["city"]},
+            },
+        }
+
+    def exchange(self, turn: int, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Calls, and what comes of them."""
+        calls = [
+            {
+                "type": "function",
+                "id": f"call{turn}{index}abc",
+                "function": {
+                    "name": name,
+                    "arguments": {"city": self.text(3), self.name(): self.value()},
+                },
+            }
+            for index, name in enumerate(self.rng.choices(names, k=self.rng.randint(1, 2)))
+        ]
+        message = {"role": "assistant", "content": self.text(3), "tool_calls": calls}
+        if self.rng.random() < 0.5:
+            message["reasoning_content"] = self.text()
+        yield message
+        for call in calls:
+            yield {
+                "role": "tool",
+                "name": call["function"]["name"],
+                "tool_call_id": call["id"],
+                "content": self.text(),
+            }
+
+
 def conversation(
     seed: int, marks: Sequence[str], calls: bool = True
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:
@@ -241,82 +315,21 @@ def conversation(
 
     Args:
         seed: Equal seeds and equally many marks give conversations that differ in the marks alone.
-        marks: Texts to put into texts; whole, or cut in two at the border of two texts.
-        calls: Whether tools are called.
+        marks: Texts to put into texts.
+        calls: Whether there are tools, and calls of them.
     """
-    rng = random.Random(seed)
-
-    def text(most: int = 12) -> str:
-        words = [rng.choice(WORDS) for _ in range(rng.randint(0, most))]
-        for _ in range(rng.randint(0, 2) if marks else 0):
-            mark = rng.choice(marks)
-            cut = int(rng.random() * len(mark))
-            where = rng.randint(0, len(words))
-            piece = rng.choice((mark, mark + mark, "x" + mark + "y", mark[cut:], mark[:cut]))
-            words.insert(where, piece)
-        return rng.choice((" ", " ", "\n", "")).join(words)
-
-    def word() -> str:
-        return rng.choice(("get_weather", "search", "a-b", "x.y", "naïve")) + (
-            rng.choice(marks) if marks and rng.random() < 0.2 else ""
-        )
-
-    def value(depth: int = 2) -> Any:
-        kind = rng.randrange(7 if depth else 5)
-        if kind < 2:
-            return text(4)
-        if kind == 5:
-            return [value(depth - 1) for _ in range(rng.randint(0, 3))]
-        if kind == 6:
-            return {word(): value(depth - 1) for _ in range(rng.randint(0, 3))}
-        return rng.choice((0, -7, 2.5, 1e30, True, False, None))
-
-    names = [word() for _ in range(rng.randint(1, 3))]
-    tools = [
-        {
-            "type": "function",
-            "function": {
-                "name": name,
-                "description": text() or "What it does.",
-                "parameters": {
-                    "type": "object",
-                    "properties": {
-                        key: {"type": "string", "description": text(), "enum": [text(3), "b"]}
-                        for key in ("city", word())
-                    },
-                    "required": ["city"],
-                },
-            },
-        }
-        for name in names
-    ]
+    speaker = _Speaker(seed, marks)
+    rng = speaker.rng
+    tools = [speaker.tool() for _ in range(rng.randint(1, 3))]
+    names = [tool["function"]["name"] for tool in tools]
     messages: list[dict[str, Any]] = []
     if rng.random() < 0.5:
-        messages.append({"role": "system", "content": text()})
+        messages.append({"role": "system", "content": speaker.text()})
     for turn in range(rng.randint(1, 3)):
-        messages.append({"role": "user", "content": text()})
+        messages.append({"role": "user", "content": speaker.text()})
         if calls and rng.random() < 0.6:
-            made = [
-                {
-                    "type": "function",
-                    "id": f"call{turn}{index}abc",
-                    "function": {"name": name, "arguments": {"city": text(3), word(): value()}},
-                }
-                for index, name in enumerate(rng.choices(names, k=rng.randint(1, 2)))
-            ]
-            messages.append({"role": "assistant", "content": text(3), "tool_calls": made})
-            if rng.random() < 0.5:
-                messages[-1]["reasoning_content"] = text()
-            messages += [
-                {
-                    "role": "tool",
-                    "name": call["function"]["name"],
-                    "tool_call_id": call["id"],
-                    "content": text(),
-                }
-                for call in made
-            ]
-        messages.append({"role": "assistant", "content": text()})
+            messages += speaker.exchange(turn, names)
+        messages.append({"role": "assistant", "content": speaker.text()})
     if rng.random() < 0.5:
-        messages.append({"role": "user", "content": text()})
+        messages.append({"role": "user", "content": speaker.text()})
     return messages, tools if calls else None
