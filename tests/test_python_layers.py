@@ -19,9 +19,10 @@ LAYERS = (
     # schemas
     {"schemas"},
     {"schemas.pointer", "schemas.schema", "schemas.value_types", "schemas.python_values"},
-    {"schemas.places", "schemas.key_order", "schemas.surrogates"},
+    {"schemas.places", "schemas.key_order", "schemas.surrogates", "schemas.validator"},
     # tools
-    {"tools.definitions", "tools.docstrings"},
+    {"tools.definitions", "tools.docstrings", "tools.results"},
+    {"tools.mcp"},
     {"tools.tool_set"},
     {"tools"},
     # chat
@@ -36,7 +37,10 @@ LAYERS = (
     {"chat.templates.tokens", "chat.templates.shape", "chat.templates.tags"},
     {"chat.templates.probing"},
     {"chat.templates.arguments"},
+    {"chat.templates.calls"},
+    {"chat.templates.derive"},
     {"chat.grammar", "chat.reader", "chat.renderer", "chat.response_template"},
+    {"chat.templates.proof"},
     {"chat.format", "chat.formats"},
     {"chat.formats.*"},
     {"chat.catalog"},
@@ -47,7 +51,7 @@ LAYERS = (
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     # plug-ins
-    {"transformers", "llama_cpp"},
+    {"transformers", "llama_cpp", "mcp"},
     # models
     {"models.base", "models.preflight"},
     {"models.transformers", "models.llama_cpp", "models.openai"},

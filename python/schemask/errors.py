@@ -64,7 +64,8 @@ class LimitError(Error):
 
 
 class ToolError(Error):
-    """A function that cannot be a tool, or arguments that a tool does not take."""
+    """A function that cannot be a tool, arguments that a tool does not take, or a tool of a server
+    that failed."""
 
 
 class FormatError(Error):
