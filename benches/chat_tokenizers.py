@@ -12,7 +12,7 @@ import os
 import random
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -234,27 +234,29 @@ TOKENIZERS: dict[str, Callable[[], Any]] = {
 }
 
 
-class _Texts:
-    """Texts, words and values, drawn at random, with marks in them."""
+class _Speaker:
+    """Says things at random; equal seeds and equally many marks say the same but for the marks."""
 
     def __init__(self, seed: int, marks: Sequence[str]) -> None:
         self.rng = random.Random(seed)
-        self.marks = marks
+        self._marks = marks
 
     def text(self, most: int = 12) -> str:
-        words = [self.rng.choice(WORDS) for _ in range(self.rng.randint(0, most))]
-        for _ in range(self.rng.randint(0, 2) if self.marks else 0):
-            mark = self.rng.choice(self.marks)
-            cut = int(self.rng.random() * len(mark))
-            where = self.rng.randint(0, len(words))
-            piece = self.rng.choice((mark, mark + mark, "x" + mark + "y", mark[cut:], mark[:cut]))
-            words.insert(where, piece)
-        return self.rng.choice((" ", " ", "\n", "")).join(words)
+        """Words, with marks among them: whole ones, and halves that a neighbour may complete."""
+        rng = self.rng
+        words = [rng.choice(WORDS) for _ in range(rng.randint(0, most))]
+        for _ in range(rng.randint(0, 2) if self._marks else 0):
+            mark = rng.choice(self._marks)
+            cut = int(rng.random() * len(mark))
+            pieces = (mark, mark + mark, "x" + mark + "y", mark[cut:], mark[:cut])
+            words.insert(rng.randint(0, len(words)), rng.choice(pieces))
+        return rng.choice((" ", " ", "\n", "")).join(words)
 
-    def word(self) -> str:
-        return self.rng.choice(("get_weather", "search", "a-b", "x.y", "naïve")) + (
-            self.rng.choice(self.marks) if self.marks and self.rng.random() < 0.2 else ""
-        )
+    def name(self) -> str:
+        name = self.rng.choice(("get_weather", "search", "a-b", "x.y", "naïve"))
+        if self._marks and self.rng.random() < 0.2:
+            name += self.rng.choice(self._marks)
+        return name
 
     def value(self, depth: int = 2) -> Any:
         kind = self.rng.randrange(7 if depth else 5)
@@ -263,65 +265,47 @@ class _Texts:
         if kind == 5:
             return [self.value(depth - 1) for _ in range(self.rng.randint(0, 3))]
         if kind == 6:
-            return {self.word(): self.value(depth - 1) for _ in range(self.rng.randint(0, 3))}
+            return {self.name(): self.value(depth - 1) for _ in range(self.rng.randint(0, 3))}
         return self.rng.choice((0, -7, 2.5, 1e30, True, False, None))
 
-
-def _tools(draw: _Texts, names: Sequence[str]) -> list[dict[str, Any]]:
-    return [
-        {
+    def tool(self) -> dict[str, Any]:
+        properties = {
+            key: {"type": "string", "description": self.text(), "enum": [self.text(3), "b"]}
+            for key in ("city", self.name())
+        }
+        return {
             "type": "function",
             "function": {
-                "name": name,
-                "description": draw.text() or "What it does.",
-                "parameters": {
-                    "type": "object",
-                    "properties": {
-                        key: {
-                            "type": "string",
-                            "description": draw.text(),
-                            "enum": [draw.text(3), "b"],
-                        }
-                        for key in ("city", draw.word())
-                    },
-                    "required": ["city"],
+                "name": self.name(),
+                "description": self.text() or "What it does.",
+                "parameters": {"type": "object", "properties": properties, "required": ["city"]},
+            },
+        }
+
+    def exchange(self, turn: int, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Calls, and what comes of them."""
+        calls = [
+            {
+                "type": "function",
+                "id": f"call{turn}{index}abc",
+                "function": {
+                    "name": name,
+                    "arguments": {"city": self.text(3), self.name(): self.value()},
                 },
-            },
-        }
-        for name in names
-    ]
-
-
-def _calls(draw: _Texts, names: Sequence[str], turn: int) -> list[dict[str, Any]]:
-    """A turn that calls tools, and the results."""
-    made = [
-        {
-            "type": "function",
-            "id": f"call{turn}{index}abc",
-            "function": {
-                "name": name,
-                "arguments": {"city": draw.text(3), draw.word(): draw.value()},
-            },
-        }
-        for index, name in enumerate(draw.rng.choices(names, k=draw.rng.randint(1, 2)))
-    ]
-    turn_of_calls: dict[str, Any] = {
-        "role": "assistant",
-        "content": draw.text(3),
-        "tool_calls": made,
-    }
-    if draw.rng.random() < 0.5:
-        turn_of_calls["reasoning_content"] = draw.text()
-    results = [
-        {
-            "role": "tool",
-            "name": call["function"]["name"],
-            "tool_call_id": call["id"],
-            "content": draw.text(),
-        }
-        for call in made
-    ]
-    return [turn_of_calls, *results]
+            }
+            for index, name in enumerate(self.rng.choices(names, k=self.rng.randint(1, 2)))
+        ]
+        message = {"role": "assistant", "content": self.text(3), "tool_calls": calls}
+        if self.rng.random() < 0.5:
+            message["reasoning_content"] = self.text()
+        yield message
+        for call in calls:
+            yield {
+                "role": "tool",
+                "name": call["function"]["name"],
+                "tool_call_id": call["id"],
+                "content": self.text(),
+            }
 
 
 def conversation(
@@ -331,20 +315,21 @@ def conversation(
 
     Args:
         seed: Equal seeds and equally many marks give conversations that differ in the marks alone.
-        marks: Texts to put into texts; whole, or cut in two at the border of two texts.
-        calls: Whether tools are called.
+        marks: Texts to put into texts.
+        calls: Whether there are tools, and calls of them.
     """
-    draw = _Texts(seed, marks)
-    names = [draw.word() for _ in range(draw.rng.randint(1, 3))]
-    tools = _tools(draw, names)
+    speaker = _Speaker(seed, marks)
+    rng = speaker.rng
+    tools = [speaker.tool() for _ in range(rng.randint(1, 3))]
+    names = [tool["function"]["name"] for tool in tools]
     messages: list[dict[str, Any]] = []
-    if draw.rng.random() < 0.5:
-        messages.append({"role": "system", "content": draw.text()})
-    for turn in range(draw.rng.randint(1, 3)):
-        messages.append({"role": "user", "content": draw.text()})
-        if calls and draw.rng.random() < 0.6:
-            messages += _calls(draw, names, turn)
-        messages.append({"role": "assistant", "content": draw.text()})
-    if draw.rng.random() < 0.5:
-        messages.append({"role": "user", "content": draw.text()})
+    if rng.random() < 0.5:
+        messages.append({"role": "system", "content": speaker.text()})
+    for turn in range(rng.randint(1, 3)):
+        messages.append({"role": "user", "content": speaker.text()})
+        if calls and rng.random() < 0.6:
+            messages += speaker.exchange(turn, names)
+        messages.append({"role": "assistant", "content": speaker.text()})
+    if rng.random() < 0.5:
+        messages.append({"role": "user", "content": speaker.text()})
     return messages, tools if calls else None

@@ -86,29 +86,27 @@ def main() -> None:
     parser.add_argument("--conversations", type=int, default=10_000)
     parser.add_argument("--only", nargs="*", default=list(TOKENIZERS), choices=list(TOKENIZERS))
     arguments = parser.parse_args()
-    rows = []
+    print(
+        "tokenizer | markers | equal | not forged | forged by them | refused | "
+        "ms theirs, ours, hostile"
+    )
     for name in arguments.only:
         tokenizer = TOKENIZERS[name]()
         markers = markers_of(tokenizer)
         counts: Counter[str] = Counter()
         for seed in tqdm(range(arguments.conversations), desc=name, mininterval=5):
             compare(tokenizer, markers, seed, counts)
-        rows.append((name, len(markers), counts))
-    print(
-        "tokenizer | markers | equal | not forged | forged by them | refused | "
-        "ms theirs, ours, hostile"
-    )
-    for name, size, counts in rows:
         done, hostile = max(counts["conversations"], 1), max(counts["hostile"], 1)
         times = [
             counts[f"{whose} time"] / count / 1e6
             for whose, count in (("their", done), ("our", done), ("hostile", hostile))
         ]
         print(
-            f"{name} | {size} | {counts['equal']} of {counts['conversations']} | "
+            f"{name} | {len(markers)} | {counts['equal']} of {counts['conversations']} | "
             f"{counts['not forged']} of {counts['hostile']} | {counts['forged by them']} | "
             f"{counts['refused']} + {counts['hostile refused']} | "
-            + ", ".join(f"{spent:.2f}" for spent in times)
+            + ", ".join(f"{spent:.2f}" for spent in times),
+            flush=True,
         )
 
 

@@ -10,13 +10,17 @@ from typing import Any, Literal, TypeAlias
 
 from schemask._native import CompiledGrammar
 from schemask.chat import (
+    TOOL_CODE,
     ChatFormat,
+    ChatTemplate,
     Message,
     ParsedTurn,
     ToolCall,
     chat_format,
     check_messages,
+    render_tokens,
 )
+from schemask.chat.tokens import result_message
 from schemask.core.generation import Completion, check_count
 from schemask.core.grammar import Grammar
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
@@ -94,7 +98,7 @@ def run_agent(
     tools: ToolsLike,
     messages: str | Sequence[Mapping[str, Any]],
     *,
-    format: str | ChatFormat = "tool_code",
+    format: str | ChatFormat | None = None,
     tool_choice: str = "auto",
     parallel: bool = True,
     max_steps: int = 8,
@@ -109,6 +113,8 @@ def run_agent(
     A model with a vocabulary is constrained, so its calls name a tool that exists and carry
     arguments of its schema. What any model writes is validated and converted before a function
     runs. What a function raises becomes the result `{"error": ...}`, which the model sees.
+    Whatever messages and results hold, it is text to a model that reads tokens: none of it ends a
+    turn or opens a call.
 
     A model that makes the calls of its last turn once more, and gets the same results, would go on
     so: the run ends.
@@ -120,7 +126,9 @@ def run_agent(
         model: A `Model`, or a `ChatModel`, which gets messages instead of a prompt.
         tools: Tools with functions.
         messages: The question, or the conversation so far.
-        format: Name of a chat format, or one of your own. A `ChatModel` brings its own.
+        format: Name of a chat format, or one of your own. If none is given, it is that of the
+            model's own template; and "tool_code" for models without one. A `ChatModel` brings its
+            own.
         tool_choice: "auto", "required", "none" or the name of a tool, for the first turn; all later
             ones are "auto".
         parallel: Whether one turn may hold several calls.
@@ -134,7 +142,8 @@ def run_agent(
 
     Raises:
         ToolError: A tool that cannot be called; see `Tool.check_callable`.
-        FormatError: Messages of a wrong shape, or an unknown format or choice.
+        FormatError: Messages of a wrong shape; an unknown format or choice; or a template of the
+            model from which no format follows.
         ModelError: The model failed, or should be bound to a choice and cannot be constrained.
     """
     tool_set = _checked_tools(model, tools)
@@ -144,7 +153,7 @@ def run_agent(
     if on_step is not None and not callable(on_step):
         raise ModelError(f"on_step is a function of a step, not {shortened(on_step)}")
     head, conversation, shown_from = _opening(messages, system, examples)
-    form = chat_format(format)
+    form = _own_format(model) if format is None else chat_format(format)
     writer = _TurnWriter(model, tool_set, form, parallel, sampling)
     log = _Log(on_step)
     exchange: object = None
@@ -171,7 +180,7 @@ def run_agent(
         for call in calls:
             bound, status, error = _bind(tool_set, call)
             log.add("call", _text(call), call, status=status, error=error)
-            step = _carry_out(tool_set, call, bound, status, error, form)
+            step = _carry_out(tool_set, call, bound, status, error, writer.result_message)
             results.append({"role": "tool", "name": call.name, "content": step.text})
             log.record(step)
         conversation += results
@@ -271,6 +280,7 @@ class _TurnWriter:
         self._model = model
         self._tools = tools
         self._form = form
+        self._tokenizer = getattr(model, "tokenizer", None)
         self._parallel = parallel
         self._sampling = sampling
         self._compiled: dict[str, CompiledGrammar] = {}
@@ -312,8 +322,23 @@ class _TurnWriter:
             status, error = "truncated", "the limit on tokens was reached"
         return _Turn(parsed, text, status, error, time.perf_counter() - started, tokens)
 
+    def result_message(self, name: str, text: str) -> Message:
+        """The result of a tool as the model can be shown it."""
+        if self._tokenizer is None:
+            return self._form.tool_message(name, text)
+        return result_message(self._form, name, text, self._tokenizer)
+
+    def _prompt(self, messages: list[Message]) -> str | list[int]:
+        """The conversation, as tokens if the model reads them."""
+        form, tools = self._form, self._tools
+        if self._tokenizer is None:
+            return form.render(messages, tools, add_generation_prompt=True)
+        return render_tokens(
+            messages, self._tokenizer, tools, format=form, add_generation_prompt=True
+        )
+
     def _complete(self, model: Model, messages: list[Message], choice: str) -> Completion:
-        prompt = self._form.render(messages, self._tools, add_generation_prompt=True)
+        prompt = self._prompt(messages)
         if model.vocabulary is None:
             return model.generate(prompt, stop=self._form.stops, sampling=self._sampling)
         if choice not in self._compiled:
@@ -322,6 +347,13 @@ class _TurnWriter:
             )
             self._compiled[choice] = grammar.compile(model.vocabulary)
         return model.generate(prompt, grammar=self._compiled[choice], sampling=self._sampling)
+
+
+def _own_format(model: Model | ChatModel) -> ChatFormat:
+    """The format of the model's own template, or "tool_code" if it brings none."""
+    template: ChatTemplate | None = getattr(model, "template", None)
+    derive = getattr(ChatFormat, "from_template", None)
+    return TOOL_CODE if template is None or derive is None else derive(template)
 
 
 def _text(call: ToolCall) -> str:
@@ -346,7 +378,7 @@ def _carry_out(
     bound: inspect.BoundArguments | None,
     status: StepStatus,
     error: str | None,
-    form: ChatFormat,
+    message_of: Callable[[str, str], Message],
 ) -> Step:
     result: Any = None
     text = ""
@@ -360,5 +392,5 @@ def _carry_out(
     seconds = time.perf_counter() - started
     if error is not None:
         text = result_text({"error": error})
-    content: str = form.tool_message(call.name, text)["content"]
+    content: str = message_of(call.name, text)["content"]
     return Step("result", content, call, result, status, error, seconds)

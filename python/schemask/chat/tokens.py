@@ -16,6 +16,8 @@ from schemask.chat.templates.tokens import Prompt, guarded
 from schemask.errors import FormatError, check_flags, shortened
 from schemask.tools import ToolSet, ToolsLike
 
+_WORDS = ("content", "reasoning_content")
+
 
 def render_tokens(
     messages: Sequence[Mapping[str, Any]],
@@ -78,29 +80,39 @@ def prompt_of(
     if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
         raise FormatError(f"messages are a list, not {shortened(messages)}")
     if isinstance(format, ChatTemplate):
+        template = format
         values = {
             "messages": plain(list(messages)),
             "tools": None if tools is None else _definitions(tools),
             **plain(variables),
         }
-        template = format
         return guarded(
             lambda values: template.render(**values, add_generation_prompt=add_generation_prompt),
             values,
             tokenizer,
-            written="\0".join((template.text, *map(str, template.variables.values()))),
-            is_template=True,
+            written=_written(template),
+            hidden=lambda disguise: disguise.all_hidden(values),
         )
     if variables:
         raise FormatError(f"a chat format has no variable {shortened(next(iter(variables)))}")
     form = chat_format(format)
-    values = {"messages": check_messages(messages), "tools": ToolSet.of(tools or ()).definitions}
+    checked = check_messages(messages)
+    values = {"messages": checked, "tools": ToolSet.of(tools or ()).definitions}
+
+    def words_hidden(disguise: Disguise) -> Any:
+        # The order of a call's arguments is found by its keys and the schema of the tool.
+        hidden = disguise.markers_hidden(values)
+        for message, shown in zip(checked, hidden["messages"], strict=True):
+            words = {key: message[key] for key in _WORDS if key in message}
+            shown.update(disguise.all_hidden(words))
+        return hidden
+
     return guarded(
         lambda values: form.render(**values, add_generation_prompt=add_generation_prompt),
         values,
         tokenizer,
-        written=str(vars(form.spec)),
-        is_template=False,
+        written=_written(form),
+        hidden=None if getattr(form, "template", None) is None else words_hidden,
     )
 
 
@@ -109,9 +121,17 @@ def result_message(form: ChatFormat, name: str, text: str, tokenizer: Any) -> Me
 
     Marks of the format that are tokens of the tokenizer stay as they are: they are text there.
     """
-    disguise = Disguise(encoder_of(tokenizer, str(vars(form.spec))).markers, [name, text])
+    disguise = Disguise(encoder_of(tokenizer, _written(form)).markers, [name, text])
     message = form.tool_message(name, disguise.markers_hidden(text))
     return {**message, "content": disguise.lifted(message["content"])}
+
+
+def _written(format: ChatFormat | ChatTemplate) -> str:
+    """What a template or a format writes around messages."""
+    template = format if isinstance(format, ChatTemplate) else getattr(format, "template", None)
+    if template is None:
+        return str(vars(format.spec))  # type: ignore[union-attr]
+    return "\0".join((template.text, *map(str, template.variables.values())))
 
 
 def _definitions(tools: ToolsLike) -> list[Any]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from schemask.chat import ChatTemplate
 from schemask.core.generation import (
     Completion,
     Status,
     TextStream,
     check_is_vocabulary,
-    check_prompt,
     token_limit,
 )
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
+from schemask.models.base import template_of
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
@@ -28,19 +30,37 @@ class LlamaCppModel:
     Args:
         llama: The model; it should serve one generation at a time.
         vocabulary: Its vocabulary, if it has been read already.
+        template: Its chat template, or the text or path of one, if it is not the one in the GGUF.
+
+    Attributes:
+        vocabulary: Its vocabulary.
+        tokenizer: The `Llama`, which `schemask.chat.render_tokens` takes as tokenizer.
     """
 
-    def __init__(self, llama: Llama, vocabulary: Vocabulary | None = None) -> None:
+    def __init__(
+        self,
+        llama: Llama,
+        vocabulary: Vocabulary | None = None,
+        *,
+        template: ChatTemplate | str | None = None,
+    ) -> None:
         check_is_vocabulary(vocabulary)
         self.vocabulary = vocabulary or Vocabulary.from_llama_cpp(llama)
+        self.tokenizer: Any = llama
         self._llama: Any = llama
+        self._given_template = template
 
     def __repr__(self) -> str:
         return f"<LlamaCppModel of {self.vocabulary.size} tokens>"
 
+    @functools.cached_property
+    def template(self) -> ChatTemplate | None:
+        """As `TokenModel.template`."""
+        return template_of(self._llama, self._given_template)
+
     def generate(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         *,
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
@@ -48,7 +68,6 @@ class LlamaCppModel:
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
         """As `Model.generate`. The limit on tokens is cut to what the context still holds."""
-        check_prompt(prompt)
         check_is_sampling(sampling)
         if grammar is None:
             return self._continue(prompt, sampling, stop, on_text)
@@ -68,7 +87,7 @@ class LlamaCppModel:
 
     def _continue(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         sampling: Sampling,
         stop: Sequence[str],
         on_text: Callable[[str], None] | None,

@@ -57,7 +57,7 @@ class OpenAIModel:
 
     def generate(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         *,
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
@@ -68,7 +68,7 @@ class OpenAIModel:
 
         Stop strings are searched here, since endpoints differ in how many they take.
         """
-        check_prompt(prompt)
+        prompt = check_prompt(prompt)
         check_is_sampling(sampling)
         if grammar is not None:
             raise ModelError("a remote model cannot be constrained by a grammar")

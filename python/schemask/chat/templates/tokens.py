@@ -29,7 +29,7 @@ def guarded(
     tokenizer: Any,
     *,
     written: str,
-    is_template: bool,
+    hidden: Callable[[Disguise], Any] | None,
 ) -> Prompt:
     """What `render` writes of `values`, as tokens in which no text of the values is a marker.
 
@@ -38,8 +38,8 @@ def guarded(
         values: JSON values, all of whose texts and keys may come from anywhere.
         tokenizer: A tokenizer of transformers or a `llama_cpp.Llama`.
         written: What `render` writes around the values.
-        is_template: Whether `render` runs the template of a model, which knows what texts begin and
-            end with.
+        hidden: Of a template, which knows what texts begin and end with: gives the values with all
+            disguised that the template can do without.
 
     Raises:
         FormatError: As `render` raises; another tokenizer, or one that makes a marker of something
@@ -50,8 +50,8 @@ def guarded(
     disguise = Disguise(encoder.markers, texts)
     text = render(disguise.markers_hidden(values))
     # A template may put pieces of texts together, so that they are a marker then.
-    if is_template and not encoder.markers.punctuation.isdisjoint("".join(texts[:-1])):
-        strict = render(disguise.all_hidden(values))
+    if hidden is not None and not encoder.markers.punctuation.isdisjoint("".join(texts[:-1])):
+        strict = render(hidden(disguise))
         if _found(encoder.markers, strict) != _found(encoder.markers, text):
             text = strict
     pieces = _pieces(encoder.markers, encodable(text), disguise)
@@ -62,7 +62,7 @@ def guarded(
         # Some tokenizers do not find a marker everywhere.
         unused = iter(wanted)
         if all(token_id in unused for token_id in token_ids if token_id in special):
-            return Prompt(shown, encoder.completed(token_ids, is_whole=is_template))
+            return Prompt(shown, encoder.completed(token_ids, is_whole=hidden is not None))
     raise FormatError("the tokenizer makes a special token of what is text")
 
 
