@@ -25,6 +25,9 @@ def call_schema(
         members: Keys of the object, each with what it holds: `{name}`, `{arguments}`, or a key of
             `patterns`.
         patterns: Patterns of the strings that other members hold.
+
+    Raises:
+        ToolError: What cannot be a tool.
     """
     definitions: Schema = {}
     options = []

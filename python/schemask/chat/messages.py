@@ -30,9 +30,12 @@ MAX_DIGITS = 4300
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One call, as the model wrote it: the arguments are plain JSON values, not yet validated.
+    """One call, as the model wrote it: nothing in it is validated.
 
-    A number past the range of floats, such as 1e999, is an int: exact, but for a fraction.
+    Attributes:
+        name: Name of the tool.
+        arguments: Plain JSON values, by the names of the parameters. A number past the range of
+            floats, such as 1e999, is an int: exact, but for a fraction.
     """
 
     name: str
@@ -41,7 +44,13 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class ParsedTurn:
-    """What an assistant's turn says: reasoning, if any; words, calls, or both."""
+    """What an assistant's turn says: words, calls, or both.
+
+    Attributes:
+        content: The words; empty if there are none.
+        tool_calls: The calls, in order.
+        reasoning: The text of the reasoning block; empty if there is none.
+    """
 
     content: str
     tool_calls: list[ToolCall]
@@ -51,8 +60,12 @@ class ParsedTurn:
     def from_message(cls, message: Mapping[str, Any]) -> ParsedTurn:
         """The turn that a message of the assistant spells out.
 
+        Args:
+            message: The message, in the shape of transformers' chat templates or as OpenAI's
+                client makes it.
+
         Raises:
-            FormatError: As `check_messages`.
+            FormatError: A role, key or type that `check_messages` does not take.
         """
         (checked,) = check_messages([message])
         calls = [ToolCall(name, arguments) for name, arguments in calls_of(checked)]
@@ -80,6 +93,9 @@ def check_messages(messages: Iterable[Mapping[str, Any]]) -> list[Message]:
     the content; one call under `function_call`; the roles "developer" and "function", which are
     "system" and "tool"; the messages as objects; and other keys that hold None or nothing.
 
+    Args:
+        messages: The messages, dicts or objects of OpenAI's client.
+
     Raises:
         FormatError: Another role, key or type; the message counts from 0.
     """
@@ -93,6 +109,9 @@ def messages_from_example(example: Mapping[str, Any]) -> list[Message]:
 
     Takes `{"messages": [...]}` and the short form `{"user": <text>, "tool_call": {"name": ...,
     "arguments": {...}}}` (the call may also be JSON text).
+
+    Args:
+        example: The line, read from JSON.
 
     Raises:
         DataError: Another shape.

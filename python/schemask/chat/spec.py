@@ -115,7 +115,11 @@ class FormatSpec:
         return f"<FormatSpec {self.name}: {tags}, arguments={self.arguments!r}>"
 
     def around(self, role: str) -> tuple[str, str]:
-        """What stands before and after the body of a turn of a role."""
+        """The texts before and after the body of a turn of a role.
+
+        Args:
+            role: "system", "user", "assistant" or "tool".
+        """
         for name, opening, closing in self.turns:
             if name == role:
                 return opening, closing
@@ -171,6 +175,9 @@ class FormatSpec:
 
     def write_json(self, value: Any) -> str:
         """`value` as `json.dumps` writes it, with no marker of the format spelt inside a string.
+
+        Args:
+            value: A plain JSON value.
 
         Raises:
             FormatError: No JSON text reads back as this value.

@@ -22,8 +22,14 @@ class FlaggedArguments(ListedArguments):
     """Arguments one by one; strings as they are in one template, other values as JSON in another.
 
     Attributes:
+        argument: Text of an argument that is no string, with `{key}` and then `{value}` in it.
+        separator: Text between two arguments.
         string: Text of an argument that is a string. It differs from `argument` between key and
             value alone, and not from the first character on.
+
+    Raises:
+        FormatError: A template without `{key}` and then `{value}`, or two with nothing in common
+            after the key.
     """
 
     string: str = field(kw_only=True)

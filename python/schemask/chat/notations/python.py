@@ -21,7 +21,15 @@ _LITERALS = {None: "None", True: "True", False: "False"}
 
 @dataclass(frozen=True)
 class PythonArguments(ListedArguments):
-    """Arguments one by one, as JSON with `True`, `False` and `None`."""
+    """Arguments one by one, as JSON with `True`, `False` and `None`.
+
+    Attributes:
+        argument: Text of an argument, with `{key}` and then `{value}` in it.
+        separator: Text between two arguments.
+
+    Raises:
+        FormatError: A template without `{key}` and then `{value}`.
+    """
 
     python_literals: ClassVar[bool] = True
 

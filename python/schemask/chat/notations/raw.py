@@ -36,6 +36,13 @@ class RawArguments(ListedArguments):
 
     Where a schema allows strings and others, a text that looks like one of the others is one. A
     parameter that is not declared may be anything.
+
+    Attributes:
+        argument: Text of an argument, with `{key}` and then `{value}` in it.
+        separator: Text between two arguments.
+
+    Raises:
+        FormatError: A template without `{key}` and then `{value}`.
     """
 
     def write_value(
