@@ -28,7 +28,7 @@ mod work;
 pub use batch::fill_masks;
 pub use compile::{CompiledGrammar, Grammar, Options, PropertyOrder};
 pub use error::Error;
-pub use json::formula::Literals;
+pub use json::kind::Literals;
 pub use limits::Limits;
 pub use machine::Whitespace;
 pub use matcher::{Allowed, Explanation, Matcher, Refusal};

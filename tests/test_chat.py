@@ -386,7 +386,7 @@ def test_results_with_a_lone_surrogate() -> None:
         ('{"name": "f", "arguments": {}} x{}', "is missing"),
         ('{"name": "f", "arguments": {}}{} and words', "should end"),
         ('{"name": "f", "arguments": {}}{}<|im_end|>words', "should end"),
-        ('{"name": "f", "arguments": {}}{}<|im_start|>', "should end"),
+        ('{"name": "f", "arguments": {}}{}<|im_start|>user', "should end"),
     ],
 )
 def test_unreadable_calls(form: ChatFormat, body: str, problem: str) -> None:
@@ -507,7 +507,11 @@ def test_messages_as_the_client_of_openai_dumps_them() -> None:
     plain = [
         {"role": "assistant", "content": "Hi"},
         {"role": "assistant", "content": "No."},
-        {"role": "assistant", "content": "", "tool_calls": [call("f"), call("f", a=1)]},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{**call("f"), "id": "1"}, {**call("f", a=1), "id": "2"}],
+        },
         {"role": "assistant", "content": "", "tool_calls": [call("f")]},
     ]
     for message, same in zip(map(ChatCompletionMessage.model_validate, made), plain, strict=True):

@@ -35,7 +35,8 @@ LAYERS = (
     {"chat.formats.*"},
     {"chat.catalog"},
     {"chat"},
-    {"chat.templates", "chat.templates.environment"},
+    {"chat.templates", "chat.templates.environment", "chat.templates.gguf"},
+    {"chat.templates.sources"},
     {"chat.templates.template"},
     # core
     {"core"},
@@ -54,6 +55,11 @@ LAYERS = (
     # what stands on all of them
     {"agent"},
     {"demo"},
+    # the command line
+    {"cli.errors", "cli.arguments", "cli.inputs"},
+    {"cli.commands"},
+    {"cli.commands.*"},
+    {"cli.program"},
     {"cli"},
     {"__main__"},
 )

@@ -137,6 +137,52 @@ def run_agent(
         FormatError: Messages of a wrong shape, or an unknown format or choice.
         ModelError: The model failed, or should be bound to a choice and cannot be constrained.
     """
+    tool_set = _checked_tools(model, tools)
+    check_count("max_steps", max_steps)
+    check_is_sampling(sampling)
+    check_flags(ModelError, parallel=parallel, carry_out_truncated=carry_out_truncated)
+    if on_step is not None and not callable(on_step):
+        raise ModelError(f"on_step is a function of a step, not {shortened(on_step)}")
+    head, conversation, shown_from = _opening(messages, system, examples)
+    form = chat_format(format)
+    writer = _TurnWriter(model, tool_set, form, parallel, sampling)
+    log = _Log(on_step)
+    exchange: object = None
+    choice = tool_choice
+    for _ in range(max_steps):
+        turn = writer.write([*head, *conversation[shown_from:]], choice)
+        log.begin(turn)
+        parsed = turn.parsed
+        calls = [] if parsed is None else parsed.tool_calls
+        if parsed is None or (turn.status == "truncated" and not (calls and carry_out_truncated)):
+            words = parsed.content if parsed is not None and calls else turn.text
+            if words or not calls:
+                log.add("words", words, status=turn.status, error=turn.error)
+            for call in calls:
+                log.add("call", _text(call), call, status=turn.status, error=turn.error)
+            end: RunStatus = "max_tokens" if turn.status == "truncated" else "malformed"
+            return AgentResult(conversation, log.steps, None, end)
+        conversation.append(parsed.message)
+        if parsed.content or not calls:
+            log.add("words", parsed.content)
+        if not calls:
+            return AgentResult(conversation, log.steps, parsed.content, "answered")
+        results: list[Message] = []
+        for call in calls:
+            bound, status, error = _bind(tool_set, call)
+            log.add("call", _text(call), call, status=status, error=error)
+            step = _carry_out(tool_set, call, bound, status, error, form)
+            results.append({"role": "tool", "name": call.name, "content": step.text})
+            log.record(step)
+        conversation += results
+        if exchange == (exchange := (calls, results)):
+            return AgentResult(conversation, log.steps, None, "repeated")
+        choice = "auto"
+    return AgentResult(conversation, log.steps, None, "max_steps")
+
+
+def _checked_tools(model: object, tools: ToolsLike) -> ToolSet:
+    """The tools, if the model is one and can call them all."""
     if not isinstance(model, (Model, ChatModel)):
         hint = ": wrap a function from prompt to text in CallableModel" if callable(model) else ""
         raise ModelError(f"the model is no Model or ChatModel, but {shortened(model)}{hint}")
@@ -144,11 +190,15 @@ def run_agent(
     for tool in tool_set:
         if tool.function is None:
             raise ToolError(f"{tool.name}: a definition without a Python function cannot be called")
-    check_count("max_steps", max_steps)
-    check_is_sampling(sampling)
-    check_flags(ModelError, parallel=parallel, carry_out_truncated=carry_out_truncated)
-    if on_step is not None and not callable(on_step):
-        raise ModelError(f"on_step is a function of a step, not {shortened(on_step)}")
+    return tool_set
+
+
+def _opening(
+    messages: str | Sequence[Mapping[str, Any]],
+    system: str | None,
+    examples: Sequence[Sequence[Mapping[str, Any]]],
+) -> tuple[list[Message], list[Message], int]:
+    """What the model is shown before the conversation, the conversation, and from where on."""
     if not isinstance(messages, Sequence):
         raise FormatError(f"messages are a question or a list, not {shortened(messages)}")
     if isinstance(messages, str):
@@ -163,52 +213,39 @@ def run_agent(
     if isinstance(examples, (str, bytes, Mapping)) or not isinstance(examples, Iterable):
         raise FormatError(f"examples are a list of conversations, not {shortened(examples)}")
     head += [message for example in examples for message in check_messages(example)]
+    return head, conversation, own_system
 
-    form = chat_format(format)
-    writer = _TurnWriter(model, tool_set, form, parallel, sampling)
-    steps: list[Step] = []
 
-    def record(step: Step) -> None:
-        steps.append(step)
-        if on_step is not None:
-            on_step(step)
+class _Log:
+    """The steps so far. What a turn took is noted on its first step."""
 
-    exchange: object = None
-    choice = tool_choice
-    for _ in range(max_steps):
-        turn = writer.write([*head, *conversation[own_system:]], choice)
-        seconds, tokens, parsed = turn.seconds, turn.tokens, turn.parsed
-        calls = [] if parsed is None else parsed.tool_calls
-        if parsed is None or (turn.status == "truncated" and not (calls and carry_out_truncated)):
-            words = parsed.content if parsed is not None and calls else turn.text
-            problem = (turn.status, turn.error)
-            if words or not calls:
-                record(Step("words", words, None, None, *problem, seconds, tokens))
-                seconds, tokens = 0.0, 0
-            for call in calls:
-                record(Step("call", _text(call), call, None, *problem, seconds, tokens))
-                seconds, tokens = 0.0, 0
-            end: RunStatus = "max_tokens" if turn.status == "truncated" else "malformed"
-            return AgentResult(conversation, steps, None, end)
-        conversation.append(parsed.message)
-        if parsed.content or not parsed.tool_calls:
-            record(Step("words", parsed.content, seconds=seconds, tokens=tokens))
-            seconds, tokens = 0.0, 0
-        if not parsed.tool_calls:
-            return AgentResult(conversation, steps, parsed.content, "answered")
-        results: list[Message] = []
-        for call in parsed.tool_calls:
-            bound, status, error = _bind(tool_set, call)
-            record(Step("call", _text(call), call, None, status, error, seconds, tokens))
-            seconds, tokens = 0.0, 0
-            step = _carry_out(tool_set, call, bound, status, error, form)
-            results.append({"role": "tool", "name": call.name, "content": step.text})
-            record(step)
-        conversation += results
-        if exchange == (exchange := (parsed.tool_calls, results)):
-            return AgentResult(conversation, steps, None, "repeated")
-        choice = "auto"
-    return AgentResult(conversation, steps, None, "max_steps")
+    def __init__(self, on_step: Callable[[Step], None] | None) -> None:
+        self.steps: list[Step] = []
+        self._on_step = on_step
+        self._seconds = 0.0
+        self._tokens = 0
+
+    def begin(self, turn: _Turn) -> None:
+        self._seconds, self._tokens = turn.seconds, turn.tokens
+
+    def add(
+        self,
+        kind: Literal["words", "call"],
+        text: str,
+        call: ToolCall | None = None,
+        *,
+        status: StepStatus = "ok",
+        error: str | None = None,
+    ) -> None:
+        """Records what the turn holds."""
+        seconds, self._seconds = self._seconds, 0.0
+        tokens, self._tokens = self._tokens, 0
+        self.record(Step(kind, text, call, None, status, error, seconds, tokens))
+
+    def record(self, step: Step) -> None:
+        self.steps.append(step)
+        if self._on_step is not None:
+            self._on_step(step)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::compile::{
-    CompiledGrammar, GrammarForm, GrammarInner, Loaded, PropertyOrder, load_options,
-    resolve_tokens, unsatisfied,
+use crate::compile::compiled::{CompiledGrammar, resolve_tokens};
+use crate::compile::definition::{
+    GrammarDefinition, GrammarForm, Loaded, load_options, unsatisfied,
 };
+use crate::compile::options::PropertyOrder;
 use crate::error::Error;
 use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, parts};
 use crate::machine::{Config, Machine, Whitespace};
@@ -154,7 +155,7 @@ impl CompiledGrammar {
                 GrammarForm::Text(with_any_text(syntax, rule))
             }
         };
-        let machine = GrammarInner {
+        let machine = GrammarDefinition {
             models,
             around,
             options,
@@ -167,17 +168,6 @@ impl CompiledGrammar {
         };
         let tokens = named_tokens(&machine, &self.0.vocabulary)?;
         Ok(Some(Relaxed { machine, tokens }))
-    }
-}
-
-impl GrammarInner {
-    /// The texts of the schemas, by index.
-    fn schemas(&self) -> impl Iterator<Item = &str> {
-        let schemas = match &self.around {
-            GrammarForm::Whitespace(schema) => std::slice::from_ref(schema),
-            GrammarForm::Text(syntax) => &syntax.schemas,
-        };
-        schemas.iter().map(|schema| &**schema)
     }
 }
 

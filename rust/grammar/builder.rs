@@ -10,7 +10,7 @@ use crate::grammar::program::{Pending, Program};
 use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenSet, parts};
 use crate::grammar::weigh::{NEVER, Weights, weigh, weigh_filled};
 use crate::limits::Limits;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Spelling};
 use crate::regex::regexes::Regexes;
 use crate::regex::scan::Scanner;
@@ -63,24 +63,7 @@ impl Program {
             tokens: Vec::new(),
             bodies: Vec::new(),
         };
-        let order = builder.choose_kept();
-        for &rule in &order {
-            if builder.kept.contains_key(&rule) {
-                continue;
-            }
-            let body = syntax.rule(rule).body.expect("all rules are defined");
-            let node = builder.build(body);
-            builder.rules.insert(rule, node);
-        }
-        for rule in order {
-            if let Some(&symbol) = builder.kept.get(&rule)
-                && let &Node::Symbol(symbol) = nodes.node(symbol)
-            {
-                let body = syntax.rule(rule).body.expect("all rules are defined");
-                let node = builder.build(body);
-                builder.bodies.push((symbol, node));
-            }
-        }
+        builder.build_rules();
         let start = builder.build(syntax.start);
         let most = limits.pattern_nodes;
         let bodies = without_left_recursion(&builder.bodies, nodes, most)?;
@@ -111,6 +94,28 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// The languages of all rules, each that is no symbol before those that use it.
+    fn build_rules(&mut self) {
+        let order = self.choose_kept();
+        for &rule in &order {
+            if self.kept.contains_key(&rule) {
+                continue;
+            }
+            let body = self.syntax.rule(rule).body.expect("all rules are defined");
+            let node = self.build(body);
+            self.rules.insert(rule, node);
+        }
+        for rule in order {
+            if let Some(&symbol) = self.kept.get(&rule)
+                && let &Node::Symbol(symbol) = self.nodes.node(symbol)
+            {
+                let body = self.syntax.rule(rule).body.expect("all rules are defined");
+                let node = self.build(body);
+                self.bodies.push((symbol, node));
+            }
+        }
+    }
+
     fn symbol(&mut self, cost: u64, what: Pending) -> NodeId {
         self.symbols.push(what);
         let cost = u32::try_from(cost).unwrap_or(NO_WAY - 1);

@@ -38,8 +38,6 @@ struct LeafReader<'a> {
 impl LeafReader<'_> {
     /// The language of an expression, which must be regular; `inside` are the rules around it.
     fn language(&self, id: ExprId, inside: &mut Vec<GrammarRuleId>) -> Result<NodeId, Error> {
-        /// Rules that may be used in each other.
-        const DEEPEST: usize = 64;
         let nodes = self.nodes;
         Ok(match *self.syntax.expr(id) {
             Expr::Text(ref text) => spell(text, NodeId::EMPTY, nodes),
@@ -68,26 +66,7 @@ impl LeafReader<'_> {
             Expr::Repeat { body, min, max } => {
                 nodes.repeat_between(self.language(body, inside)?, min, max)
             }
-            Expr::Rule(rule) => {
-                let of = self.syntax.rule(rule);
-                if inside.contains(&rule) || inside.len() > DEEPEST {
-                    let message = format!(
-                        "`{}` must be regular, but is recursive or too deep",
-                        of.name
-                    );
-                    return Err(match of.place {
-                        Some(at) => {
-                            Error::at_position(ErrorKind::Grammar, at.line, at.column, message)
-                        }
-                        None => Error::new(ErrorKind::Grammar, message),
-                    });
-                }
-                inside.push(rule);
-                let body = of.body.expect("all rules are defined");
-                let language = self.language(body, inside)?;
-                inside.pop();
-                language
-            }
+            Expr::Rule(rule) => self.rule_language(rule, inside)?,
             Expr::Free { ref stops, whole } => free(stops, whole, nodes),
             Expr::Strings { schema, ref stops } => {
                 nodes.and(vec![(self.strings)(schema), free(stops, false, nodes)])
@@ -98,6 +77,31 @@ impl LeafReader<'_> {
                 return Err(Error::new(ErrorKind::Grammar, message));
             }
         })
+    }
+
+    fn rule_language(
+        &self,
+        rule: GrammarRuleId,
+        inside: &mut Vec<GrammarRuleId>,
+    ) -> Result<NodeId, Error> {
+        /// Rules that may be used in each other.
+        const DEEPEST: usize = 64;
+        let of = self.syntax.rule(rule);
+        if inside.contains(&rule) || inside.len() > DEEPEST {
+            let message = format!(
+                "`{}` must be regular, but is recursive or too deep",
+                of.name
+            );
+            return Err(match of.place {
+                Some(at) => Error::at_position(ErrorKind::Grammar, at.line, at.column, message),
+                None => Error::new(ErrorKind::Grammar, message),
+            });
+        }
+        inside.push(rule);
+        let body = of.body.expect("all rules are defined");
+        let language = self.language(body, inside)?;
+        inside.pop();
+        Ok(language)
     }
 }
 

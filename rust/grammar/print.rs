@@ -121,14 +121,7 @@ impl Printer<'_> {
             }
             &Expr::Repeat { body, min, max } => {
                 self.show(body, Precedence::Repeat, out);
-                match (min, max) {
-                    (0, None) => out.push('*'),
-                    (1, None) => out.push('+'),
-                    (0, Some(1)) => out.push('?'),
-                    (min, None) => out.push_str(&format!("{{{min},}}")),
-                    (min, Some(max)) if min == max => out.push_str(&format!("{{{min}}}")),
-                    (min, Some(max)) => out.push_str(&format!("{{{min},{max}}}")),
-                }
+                quantify(min, max, out);
             }
             Expr::Rule(rule) => out.push_str(&self.names[&rule.0]),
             Expr::Json(schema) => {
@@ -147,12 +140,7 @@ impl Printer<'_> {
             Expr::Token(set) => show_tokens(set, out),
             Expr::Free { stops, whole } => {
                 out.push_str(if *whole { "%until(" } else { "%without(" });
-                for (i, stop) in stops.iter().enumerate() {
-                    if i > 0 {
-                        out.push_str(" | ");
-                    }
-                    quote(stop, out);
-                }
+                quote_all(stops, " | ", out);
                 out.push(')');
             }
         }
@@ -178,6 +166,28 @@ impl Printer<'_> {
         if parentheses {
             out.push(')');
         }
+    }
+}
+
+/// How often something is repeated.
+fn quantify(min: u32, max: Option<u32>, out: &mut String) {
+    match (min, max) {
+        (0, None) => out.push('*'),
+        (1, None) => out.push('+'),
+        (0, Some(1)) => out.push('?'),
+        (min, None) => out.push_str(&format!("{{{min},}}")),
+        (min, Some(max)) if min == max => out.push_str(&format!("{{{min}}}")),
+        (min, Some(max)) => out.push_str(&format!("{{{min},{max}}}")),
+    }
+}
+
+/// Texts with something between them.
+fn quote_all(texts: &[Box<str>], between: &str, out: &mut String) {
+    for (i, text) in texts.iter().enumerate() {
+        if i > 0 {
+            out.push_str(between);
+        }
+        quote(text, out);
     }
 }
 

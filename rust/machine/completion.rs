@@ -13,7 +13,7 @@ use crate::json::texts::TextId;
 use crate::machine::completer::Completer;
 use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::stack::{CompletionCosts, StackMemo};
-use crate::regex::cost::{NO_WAY, cheapest};
+use crate::regex::char_cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
 use crate::spelling::{LETTERED, Partial};

@@ -7,7 +7,7 @@ use crate::machine::completion::widen;
 use crate::machine::config::{SetId, StackId};
 use crate::machine::next_move::NextMove;
 use crate::machine::step_text::{as_text, text};
-use crate::regex::cost::{NO_WAY, cheapest};
+use crate::regex::char_cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling, symbol_of};
 use crate::regex::scan::ScanId;
 use crate::spelling::Partial;

@@ -1,7 +1,7 @@
 //! Configurations: what has been read of a text, as far as it matters.
 
 use crate::json::array::state::ArrayId;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::object::keys::Prefix;
 use crate::json::object::state::{MemberId, ObjectId};
 use crate::json::obligation::ObligationId;

@@ -2,7 +2,7 @@
 
 use crate::grammar::program::Symbol;
 use crate::grammar::show_tokens;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::object::keys::Prefix;
 use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;

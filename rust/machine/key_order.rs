@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 use crate::error::Error;
 use crate::json::formula::FormulaId;
 use crate::json::obligation::ObligationId;
-use crate::json::outline::{Member, Outline, Part};
+use crate::json::outline::{Outline, OutlineMember, OutlinePart};
 use crate::json::texts::TextId;
 use crate::limits::Limits;
 use crate::machine::config::{Config, ObjectPlace, StackId, State};
@@ -49,9 +49,9 @@ impl Machine {
         obligation: ObligationId,
         outline: &'a Outline<'a>,
         limits: &'a Limits,
-    ) -> Result<Reading<'a>, Error> {
+    ) -> Result<OutlineReading<'a>, Error> {
         let spacing = self.whitespace.inside();
-        let mut reading = Reading {
+        let mut reading = OutlineReading {
             machine: self,
             outline,
             limits,
@@ -88,7 +88,7 @@ struct Open {
     now: Option<u32>,
 }
 
-struct Reading<'a> {
+struct OutlineReading<'a> {
     machine: &'a Machine,
     outline: &'a Outline<'a>,
     limits: &'a Limits,
@@ -100,7 +100,7 @@ struct Reading<'a> {
     order: Vec<u32>,
 }
 
-impl Reading<'_> {
+impl OutlineReading<'_> {
     fn read(&mut self) -> Result<(), Error> {
         self.begin(0)?;
         while let Some(open) = self.open.last_mut() {
@@ -108,13 +108,13 @@ impl Reading<'_> {
             let is_first = open.now.is_none();
             open.now = open.rest.next();
             match (&self.outline.parts[part], open.now) {
-                (Part::Array(items), Some(now)) => {
+                (OutlinePart::Array(items), Some(now)) => {
                     if !is_first {
                         self.feed_separator(b",")?;
                     }
                     self.begin(items[now as usize])?;
                 }
-                (Part::Object(members), Some(now)) => {
+                (OutlinePart::Object(members), Some(now)) => {
                     if !is_first {
                         self.feed_separator(b",")?;
                     }
@@ -124,7 +124,7 @@ impl Reading<'_> {
                     self.begin(member.value)?;
                 }
                 (part, _) => {
-                    let is_array = matches!(part, Part::Array(_));
+                    let is_array = matches!(part, OutlinePart::Array(_));
                     self.feed(if is_array { b"]" } else { b"}" })?;
                     self.open.pop();
                 }
@@ -136,12 +136,12 @@ impl Reading<'_> {
     /// Reads a scalar, or the bracket that begins an array or object.
     fn begin(&mut self, part: usize) -> Result<(), Error> {
         let rest: Vec<u32> = match &self.outline.parts[part] {
-            Part::Scalar(text) => return self.feed(&self.outline.text[text.clone()]),
-            Part::Array(items) => {
+            OutlinePart::Scalar(text) => return self.feed(&self.outline.text[text.clone()]),
+            OutlinePart::Array(items) => {
                 self.feed(b"[")?;
                 (0..items.len() as u32).collect()
             }
-            Part::Object(members) => {
+            OutlinePart::Object(members) => {
                 self.feed(b"{")?;
                 let sorted = self.sorted(members);
                 self.order.extend(&sorted);
@@ -156,7 +156,7 @@ impl Reading<'_> {
 
     /// The order of the members of an object that has just begun: declared keys by their ranks, then
     /// the others.
-    fn sorted(&self, members: &[Member]) -> Vec<u32> {
+    fn sorted(&self, members: &[OutlineMember]) -> Vec<u32> {
         let mut order: Vec<u32> = (0..members.len() as u32).collect();
         let obligations = &self.machine.obligations;
         if let Some(State::Object {
@@ -210,7 +210,7 @@ impl Reading<'_> {
         for open in &self.open {
             let Some(now) = open.now else { break };
             let token = match &self.outline.parts[open.part] {
-                Part::Object(members) => self.outline.key(&members[now as usize]),
+                OutlinePart::Object(members) => self.outline.key(&members[now as usize]),
                 _ => Some(now.to_string()),
             };
             extend_pointer(&mut pointer, &token.unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use crate::json::array::state::ArrayId;
 use crate::json::cost::add;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;

@@ -1,7 +1,7 @@
 //! What a byte makes of a configuration.
 
 use crate::json::array::state::ArrayId;
-use crate::json::formula::{Kind, Literals};
+use crate::json::kind::{Kind, Literals};
 use crate::json::object::keys::Key;
 use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::grammar::syntax::{Expr, ExprId, Syntax};
 use crate::grammar::{escape, show_class, show_tokens};
 use crate::json::array::state::ArrayId;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;

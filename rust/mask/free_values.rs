@@ -5,7 +5,7 @@
 //! it stands.
 
 use crate::byte_set::ByteSet;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::texts::TrieTexts;

@@ -14,7 +14,7 @@ use crate::machine::Config;
 use crate::mask::{Mask, Speller, bits_of, has_bit, set_bits};
 use crate::matcher::plan::EndPlan;
 use crate::work::{self, Allowance};
-use explain::Piece;
+use explain::TextPiece;
 
 pub use explain::{Allowed, Explanation, Refusal};
 
@@ -35,7 +35,7 @@ pub struct Matcher {
     /// The moments before each token that was accepted.
     before: Vec<Moment>,
     /// What was accepted after each of these moments.
-    pieces: Vec<Piece>,
+    pieces: Vec<TextPiece>,
     max_tokens: Option<usize>,
     held: Held,
 }
@@ -314,7 +314,7 @@ impl Matcher {
     /// [`Limits::readings`](crate::Limits::readings).
     pub fn accept(&mut self, token: u32) -> Result<bool, Error> {
         let next = self.metered(Limits::accept, || self.after(token))?;
-        Ok(self.go_to(next, || Piece::Token(token)))
+        Ok(self.go_to(next, || TextPiece::Token(token)))
     }
 
     /// The moment after a token; `None` if it may not come.
@@ -368,7 +368,7 @@ impl Matcher {
     }
 
     /// Goes on to the next moment, if there is one.
-    fn go_to(&mut self, next: Option<Moment>, piece: impl FnOnce() -> Piece) -> bool {
+    fn go_to(&mut self, next: Option<Moment>, piece: impl FnOnce() -> TextPiece) -> bool {
         let Some(next) = next else {
             return false;
         };
@@ -424,7 +424,7 @@ impl Matcher {
             }
         }
         let next = self.metered(Limits::accept, || Ok(self.after_bytes(bytes, config)))?;
-        Ok(self.go_to(next, || Piece::Bytes(bytes.into())))
+        Ok(self.go_to(next, || TextPiece::Bytes(bytes.into())))
     }
 
     /// The moment after bytes that lead to `config`; `None` if the text could not be finished in time.

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::intern::Interner;
 use crate::regex::char_blocks::CharBlocks;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::facts::Free;
 use crate::regex::node::{Node, NodeId, SYMBOLS, Spelling, symbol_of};
 use crate::regex::pieces::{self, Piece};

@@ -62,33 +62,8 @@ impl Vocabulary {
         stop_token_ids: &[u32],
         special_token_ids: &[u32],
     ) -> Result<Self, Error> {
-        let refuse = |message: String| Err(Error::new(ErrorKind::Vocabulary, message));
-        for (what, ids) in [("stop", stop_token_ids), ("special", special_token_ids)] {
-            if let Some(id) = ids.iter().find(|&&id| id as usize >= tokens.len()) {
-                return refuse(format!(
-                    "{what} token {id} is outside the vocabulary of {} tokens",
-                    tokens.len()
-                ));
-            }
-        }
-        if stop_token_ids.is_empty() {
-            return refuse(
-                "a vocabulary needs at least one stop token: nothing else ends a text".into(),
-            );
-        }
-        if let Some(id) = tokens
-            .iter()
-            .position(|t| t.as_ref().len() > usize::from(u16::MAX))
-        {
-            return refuse(format!("token {id} has more than {} bytes", u16::MAX));
-        }
-        let total: usize = tokens.iter().map(|t| t.as_ref().len()).sum();
-        if u32::try_from(total).is_err() {
-            return refuse(format!(
-                "the tokens have {total} bytes in all, more than 4 GiB"
-            ));
-        }
-        let mut bytes = Vec::with_capacity(total);
+        check(tokens, stop_token_ids, special_token_ids)?;
+        let mut bytes = Vec::new();
         let mut starts = Vec::with_capacity(tokens.len() + 1);
         for token in tokens {
             starts.push(bytes.len() as u32);
@@ -100,7 +75,7 @@ impl Vocabulary {
             is_text[id as usize] = false;
         }
         if !is_text.contains(&true) {
-            return refuse("no token of the vocabulary spells any text".into());
+            return Err(refused("no token of the vocabulary spells any text"));
         }
         let mut spelled = [false; 256];
         for (token, _) in tokens.iter().zip(&is_text).filter(|(_, text)| **text) {
@@ -244,6 +219,42 @@ impl Vocabulary {
         }
         Some(out)
     }
+}
+
+/// Refuses what can be no vocabulary, whatever its tokens spell.
+fn check<T: AsRef<[u8]>>(
+    tokens: &[T],
+    stop_token_ids: &[u32],
+    special_token_ids: &[u32],
+) -> Result<(), Error> {
+    for (what, ids) in [("stop", stop_token_ids), ("special", special_token_ids)] {
+        if let Some(id) = ids.iter().find(|&&id| id as usize >= tokens.len()) {
+            return Err(refused(format!(
+                "{what} token {id} is outside the vocabulary of {} tokens",
+                tokens.len()
+            )));
+        }
+    }
+    if stop_token_ids.is_empty() {
+        let message = "a vocabulary needs at least one stop token: nothing else ends a text";
+        return Err(refused(message));
+    }
+    let is_long = |token: &T| token.as_ref().len() > usize::from(u16::MAX);
+    if let Some(id) = tokens.iter().position(is_long) {
+        let message = format!("token {id} has more than {} bytes", u16::MAX);
+        return Err(refused(message));
+    }
+    let total: usize = tokens.iter().map(|t| t.as_ref().len()).sum();
+    if u32::try_from(total).is_err() {
+        return Err(refused(format!(
+            "the tokens have {total} bytes in all, more than 4 GiB"
+        )));
+    }
+    Ok(())
+}
+
+fn refused(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Vocabulary, message)
 }
 
 /// The ids of a byte fallback: 256 tokens in a row that spell the bytes 0 to 255.

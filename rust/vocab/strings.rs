@@ -104,53 +104,8 @@ impl Characters {
             })
             .collect();
         texts.sort_unstable();
-        let mut nodes: Vec<CharacterNode> = Vec::with_capacity(texts.len() * 2);
-        let mut path: Vec<u32> = Vec::new();
-        let mut before: &[u32] = &[];
-        for (i, (text, _)) in texts.iter().enumerate() {
-            let shared = before.iter().zip(text).take_while(|(a, b)| a == b).count();
-            for node in path.drain(shared..) {
-                nodes[node as usize].skip = nodes.len() as u32;
-            }
-            for (depth, &what) in text.iter().enumerate().skip(shared) {
-                path.push(nodes.len() as u32);
-                nodes.push(CharacterNode {
-                    what,
-                    skip: 0,
-                    first: i as u32,
-                    depth: depth as u16 + 1,
-                    height: 0,
-                });
-            }
-            before = text;
-        }
-        for node in path {
-            nodes[node as usize].skip = nodes.len() as u32;
-        }
-        let mut below = vec![CharBlocks::default(); nodes.len()];
-        let mut parents: Vec<usize> = Vec::new();
-        let parent_of: Vec<Option<usize>> = (0..nodes.len())
-            .map(|i| {
-                parents.truncate(usize::from(nodes[i].depth) - 1);
-                parents.push(i);
-                parents.len().checked_sub(2).map(|above| parents[above])
-            })
-            .collect();
-        for i in (0..nodes.len()).rev() {
-            if let Some(parent) = parent_of[i] {
-                let own = match nodes[i].what.checked_sub(BEGUN) {
-                    None => CharBlocks::of(nodes[i].what),
-                    Some(partial) => {
-                        let ranges = partials[partial as usize].ranges();
-                        ranges.fold(CharBlocks::default(), |blocks, (lo, hi)| {
-                            blocks.or(CharBlocks::around(lo, hi))
-                        })
-                    }
-                };
-                below[parent] = below[parent].or(below[i]).or(own);
-                nodes[parent].height = nodes[parent].height.max(nodes[i].height + 1);
-            }
-        }
+        let mut nodes = character_nodes(&texts);
+        let below = find_below(&mut nodes, &partials);
         nodes.push(CharacterNode {
             what: 0,
             skip: nodes.len() as u32,
@@ -270,6 +225,63 @@ impl Characters {
             }
         }
     }
+}
+
+/// The nodes of a trie of sorted texts, in pre-order; their heights are 0.
+fn character_nodes(texts: &[(Vec<u32>, u32)]) -> Vec<CharacterNode> {
+    let mut nodes: Vec<CharacterNode> = Vec::with_capacity(texts.len() * 2);
+    let mut path: Vec<u32> = Vec::new();
+    let mut before: &[u32] = &[];
+    for (i, (text, _)) in texts.iter().enumerate() {
+        let shared = before.iter().zip(text).take_while(|(a, b)| a == b).count();
+        for node in path.drain(shared..) {
+            nodes[node as usize].skip = nodes.len() as u32;
+        }
+        for (depth, &what) in text.iter().enumerate().skip(shared) {
+            path.push(nodes.len() as u32);
+            nodes.push(CharacterNode {
+                what,
+                skip: 0,
+                first: i as u32,
+                depth: depth as u16 + 1,
+                height: 0,
+            });
+        }
+        before = text;
+    }
+    for node in path {
+        nodes[node as usize].skip = nodes.len() as u32;
+    }
+    nodes
+}
+
+/// What each node's subtree adds to it, character by character; sets the nodes' heights.
+fn find_below(nodes: &mut [CharacterNode], partials: &[Partial]) -> Vec<CharBlocks> {
+    let mut below = vec![CharBlocks::default(); nodes.len()];
+    let mut parents: Vec<usize> = Vec::new();
+    let parent_of: Vec<Option<usize>> = (0..nodes.len())
+        .map(|i| {
+            parents.truncate(usize::from(nodes[i].depth) - 1);
+            parents.push(i);
+            parents.len().checked_sub(2).map(|above| parents[above])
+        })
+        .collect();
+    for i in (0..nodes.len()).rev() {
+        if let Some(parent) = parent_of[i] {
+            let own = match nodes[i].what.checked_sub(BEGUN) {
+                None => CharBlocks::of(nodes[i].what),
+                Some(partial) => {
+                    let ranges = partials[partial as usize].ranges();
+                    ranges.fold(CharBlocks::default(), |blocks, (lo, hi)| {
+                        blocks.or(CharBlocks::around(lo, hi))
+                    })
+                }
+            };
+            below[parent] = below[parent].or(below[i]).or(own);
+            nodes[parent].height = nodes[parent].height.max(nodes[i].height + 1);
+        }
+    }
+    below
 }
 
 impl Strings {

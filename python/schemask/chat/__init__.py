@@ -21,11 +21,11 @@ from schemask.chat.messages import (
     messages_from_example,
 )
 from schemask.chat.notations.base import Notation
-from schemask.chat.notations.flagged import FlaggedArguments
 from schemask.chat.notations.json import JsonArguments
 from schemask.chat.notations.marked import MarkedArguments
 from schemask.chat.notations.python import PythonArguments
 from schemask.chat.notations.raw import RawArguments
+from schemask.chat.notations.typed import TypedArguments
 from schemask.chat.reader import TurnReader
 from schemask.chat.spec import FormatSpec
 
@@ -39,7 +39,6 @@ __all__ = [
     "CallStarted",
     "ChatFormat",
     "Event",
-    "FlaggedArguments",
     "FormatSpec",
     "JsonArguments",
     "MarkedArguments",
@@ -52,6 +51,7 @@ __all__ = [
     "Text",
     "ToolCall",
     "TurnReader",
+    "TypedArguments",
     "call_schema",
     "chat_format",
     "check_messages",

@@ -15,6 +15,7 @@ def call_schema(
     tools: ToolSet,
     members: CallMembers = (("name", "{name}"), ("arguments", "{arguments}")),
     patterns: dict[str, str] | None = None,
+    optional_members: Sequence[str] = (),
 ) -> Schema:
     """The JSON Schema of one call: an object with the name of a tool and that tool's arguments.
 
@@ -25,6 +26,7 @@ def call_schema(
         members: Keys of the object, each with what it holds: `{name}`, `{arguments}`, or a key of
             `patterns`.
         patterns: Patterns of the strings that other members hold.
+        optional_members: Keys that may be missing.
 
     Raises:
         ToolError: What cannot be a tool.
@@ -40,7 +42,7 @@ def call_schema(
             {
                 "type": "object",
                 "properties": {key: held[what] for key, what in members},
-                "required": [key for key, _ in members],
+                "required": [key for key, _ in members if key not in optional_members],
                 "additionalProperties": False,
             }
         )

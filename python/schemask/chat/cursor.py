@@ -18,8 +18,9 @@ T = TypeVar("T")
 Waiting: TypeAlias = Generator[None, None, T]
 Emit: TypeAlias = Callable[[str], None]
 
-_STRING_STOP = re.compile(r'["\\]')
+_STRING_STOPS = {quote: re.compile(rf"[{quote}\\]") for quote in "\"'"}
 _NESTING = re.compile(r'["{}\[\]]')
+_NESTING_OR_QUOTE = re.compile(r"""["'{}\[\]]""")
 _SCALAR_END = re.compile(r"[^A-Za-z0-9+.-]")
 _NOT_SPACE = re.compile(r"[^ \t\n\r]")
 
@@ -86,6 +87,26 @@ class Cursor:
         yield from self.skip_space()
         yield from self.exactly(core)
         yield from self.take(text[len(text.rstrip()) :])
+
+    def loosely(self, text: str) -> Waiting[bool]:
+        """Goes past a text of the format, if it comes next, with or without the space around it."""
+        if (yield from self.take(text)):
+            return True
+        core = text.strip()
+        if not core or not (yield from self.skip_space_before_text(core)):
+            return False
+        self.at += len(core)
+        yield from self.take(text[len(text.rstrip()) :])
+        return True
+
+    def skip_space_before_text(self, text: str) -> Waiting[bool]:
+        """Goes past white space, if this text comes after it; the place is then at the text."""
+        start = self.at
+        yield from self.skip_space()
+        if (yield from self.ahead(text)):
+            return True
+        self.at = start
+        return False
 
     def skip_space(self) -> Waiting[None]:
         while True:
@@ -191,11 +212,41 @@ class Cursor:
                 yield
             self.at = found.start()
 
-    def _string(self, start: int, send: Callable[[], None]) -> Waiting[None]:
+    def value_of_either(self) -> Waiting[int]:
+        """Goes past a value of JSON or of Python, whose strings may be between apostrophes.
+
+        Returns:
+            Where the value ends.
+        """
+        start = self.at
+        yield from self.need(1)
+        depth = 0
+        while True:
+            opening = self.next_character
+            if opening and opening in "\"'":
+                yield from self._string(start, lambda: None, opening)
+            elif opening and opening in "[{":
+                self.at += 1
+                depth += 1
+            elif opening and opening in "]}":
+                self.at += 1
+                depth -= 1
+            elif depth == 0:
+                yield from self.scalar()
+            if depth <= 0:
+                return self.at
+            while not (found := _NESTING_OR_QUOTE.search(self.text, self.at)):
+                if self.is_whole:
+                    self.fail("the value does not end", start)
+                self.at = len(self.text)
+                yield
+            self.at = found.start()
+
+    def _string(self, start: int, send: Callable[[], None], quote: str = '"') -> Waiting[None]:
         """Goes past a string of the value that begins at `start`."""
         self.at += 1
         while True:
-            found = _STRING_STOP.search(self.text, self.at)
+            found = _STRING_STOPS[quote].search(self.text, self.at)
             escapes = found is not None and found[0] == "\\"
             if found is None or (escapes and found.end() == len(self.text)):
                 self.at = found.start() if found else len(self.text)

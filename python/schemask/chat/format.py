@@ -113,13 +113,21 @@ class ChatFormat:
             text += piece
         return text, spans
 
-    def render_assistant(self, message: Mapping[str, Any], tools: ToolsLike | None = None) -> str:
-        """The body of an assistant's turn, between the newline after the role and the end marker.
+    def render_assistant(
+        self,
+        message: Mapping[str, Any],
+        tools: ToolsLike | None = None,
+        *,
+        prompt: str | None = None,
+    ) -> str:
+        """What a model writes of an assistant's turn: from the end of the prompt to the end marker.
 
         Args:
             message: The turn in the shape of transformers' chat templates.
             tools: The tools whose grammar says in which order the arguments of their calls are
                 written; those of calls of other tools keep their order.
+            prompt: The prompt that the turn continues, or its end: it may have opened reasoning. If
+                not given, it ends as prompts of the format do.
 
         Raises:
             FormatError: A message of another shape or role, or content that holds a marker of the
@@ -130,7 +138,7 @@ class ChatFormat:
         checked = check_messages([message])[0]
         if checked["role"] != "assistant":
             raise FormatError(f"the message is not the assistant's but of {checked['role']!r}")
-        return self._renderer.assistant(checked, ToolSet.of(tools or ()))
+        return self._renderer.assistant(checked, ToolSet.of(tools or ()), self._opened(prompt))
 
     def render_call(
         self,
@@ -183,6 +191,7 @@ class ChatFormat:
         min_calls: int = 1,
         max_calls: int | None = None,
         reasoning: bool = False,
+        prompt: str | None = None,
     ) -> dict[str, Any]:
         """The assistant's turns that are allowed, as the tree that `Grammar.from_tools` compiles.
 
@@ -194,6 +203,8 @@ class ChatFormat:
             min_calls: The fewest calls of a turn that calls.
             max_calls: The most calls of a turn.
             reasoning: Whether a block of reasoning may come first.
+            prompt: The prompt that the turn continues, or its end: it may have opened reasoning, or
+                closed it. If not given, it ends as prompts of the format do.
 
         Raises:
             FormatError: An unknown `tool_choice`, a call demanded where there are no tools, counts
@@ -202,7 +213,14 @@ class ChatFormat:
             UnsupportedSchemaError: A schema that the notation of arguments cannot express.
         """
         return turn_tree(
-            self.spec, ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning
+            self.spec,
+            ToolSet.of(tools),
+            tool_choice,
+            parallel,
+            min_calls,
+            max_calls,
+            reasoning,
+            self._opened(prompt),
         )
 
     def response_template(self) -> dict[str, Any]:
@@ -230,30 +248,35 @@ class ChatFormat:
         """
         return response_template(self.spec)
 
-    def reader(self, tools: ToolsLike) -> TurnReader:
+    def reader(self, tools: ToolsLike, *, prompt: str | None = None) -> TurnReader:
         """A reader of one turn that is fed with text as it comes.
 
         Args:
             tools: The tools that may be called; `[]` if there are none. Where strings are written
                 without quotes, their schemas tell strings from other values.
+            prompt: The prompt that the turn continues, or its end: it may have opened reasoning. If
+                not given, it ends as prompts of the format do.
 
         Raises:
+            FormatError: A prompt that is no string.
             ToolError: What cannot be a tool.
         """
-        return TurnReader(self.spec, ToolSet.of(tools))
+        return TurnReader(self.spec, ToolSet.of(tools), self._opened(prompt))
 
-    def parse(self, text: str, tools: ToolsLike) -> ParsedTurn:
+    def parse(self, text: str, tools: ToolsLike, *, prompt: str | None = None) -> ParsedTurn:
         """Reads the body of an assistant's turn, with or without the end marker.
 
         A closing tag inside a JSON string does not close the call. White space around the parts of
         a call and between calls is free, as unconstrained models write it; words lose at most the
-        one `call_separator` that stands before the first call.
+        one `preamble_close` that stands before the first call.
 
         Args:
             text: The body.
             tools: The tools that may be called; `[]` if there are none. Where strings are written
                 without quotes, their schemas tell strings from other values; values of a tool that
                 is not among them are taken for JSON wherever they look like it.
+            prompt: The prompt that the turn continues, or its end: it may have opened reasoning. If
+                not given, it ends as prompts of the format do.
 
         Raises:
             FormatError: With the line and column of a call that is cut off, is not spelt as this
@@ -261,8 +284,16 @@ class ChatFormat:
                 or of a marker where no marker belongs.
             ToolError: What cannot be a tool.
         """
-        reader = self.reader(tools)
+        reader = self.reader(tools, prompt=prompt)
         return turn_of([*reader.feed(text), *reader.finish()])
+
+    def _opened(self, prompt: str | None) -> str:
+        """The part of the turn that stands in the prompt."""
+        if prompt is None:
+            return self.spec.default_prompt
+        if not isinstance(prompt, str):
+            raise FormatError(f"a prompt is text, not {shortened(prompt)}")
+        return self.spec.opened_by(prompt)
 
     @property
     def _renderer(self) -> Renderer:

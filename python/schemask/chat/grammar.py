@@ -21,8 +21,12 @@ def turn_tree(
     min_calls: int = 1,
     max_calls: int | None = None,
     reasoning: bool = False,
+    opened: str = "",
 ) -> dict[str, Any]:
-    """The assistant's turns that are allowed; see `ChatFormat.tree`."""
+    """The assistant's turns that are allowed; see `ChatFormat.tree`.
+
+    `opened` is the part of the turn that the prompt holds.
+    """
     for name, count in (("min_calls", min_calls), ("max_calls", max_calls)):
         if count is None and name == "max_calls":
             continue
@@ -45,12 +49,13 @@ def turn_tree(
     most = min(limits) if limits else None
     if most is not None and most < min_calls:
         raise FormatError(f"a turn cannot hold at least {min_calls} and at most {most} calls")
-    return _TurnTree(spec).turn(callable_tools, tool_choice, min_calls, most, reasoning)
+    return _TurnTree(spec, opened).turn(callable_tools, tool_choice, min_calls, most, reasoning)
 
 
 class _TurnTree:
-    def __init__(self, spec: FormatSpec) -> None:
+    def __init__(self, spec: FormatSpec, opened: str) -> None:
         self.spec = spec
+        self.thinking, self.plain = spec.left_of_opening(opened)
         self.trees = Trees(spec.tokens)
         self.text = self.trees.text
 
@@ -58,35 +63,65 @@ class _TurnTree:
         self, tools: ToolSet, tool_choice: str, min_calls: int, max_calls: int | None, thinks: bool
     ) -> dict[str, Any]:
         spec = self.spec
-        end = optional(self.text(spec.turn_end))
-        can_call = tool_choice != "none" and len(tools) > 0
+        if thinks and self.thinking is None:
+            why = "the prompt closed it" if spec.reasoning_open else "there is no notation of it"
+            raise FormatError(f"{spec.name} has no reasoning here: {why}")
+        called: Tree | None = None
+        if tool_choice != "none" and len(tools) > 0:
+            called = {"all": [self.calls(tools, min_calls, max_calls)]}
+            if spec.words_with_calls == "after" and tool_choice == "auto":
+                called["all"].append(self.words())
+            called["all"].append(self.end_of_calls())
+        # What follows reasoning, and what follows where there is none.
         ways: list[Tree] = []
-        if can_call:
-            called = [self.calls(tools, min_calls, max_calls), self.end_of_calls()]
-            if tool_choice != "auto" or spec.bare:
-                ways.append({"all": called})
-            elif spec.words_open:
-                ways.append({"all": [*self.preamble(), *called]})
+        if self.plain is not None:
+            ways.append(self.answer(called, tool_choice, self.plain, self.plain))
+        if self.thinking is not None and (thinks or self.plain is None):
+            after = [spec.after_reasoning(calls_follow) for calls_follow in (False, True)]
+            answer = self.answer(called, tool_choice, *after)
+            thoughts = {"free": list(spec.reasoning_stops)}
+            ways.append(
+                {"all": [self.text(self.thinking), *([thoughts] if thinks else []), answer]}
+            )
+        return {"start": _any(ways), "rules": self.trees.rules}
+
+    def answer(
+        self, called: Tree | None, tool_choice: str, before_words: str, before_calls: str
+    ) -> Tree:
+        """Words, calls or both, each after a text that leads to it."""
+        spec = self.spec
+        ways: list[Tree] = []
+        end = optional(self.text(spec.turn_end))
+        # Between words that no marker wraps and calls, white space is a part of the words.
+        joined = (
+            called is not None
+            and tool_choice == "auto"
+            and spec.words_with_calls == "before"
+            and not spec.bare
+            and not spec.wraps_words
+            and not spec.preamble_close.strip()
+        )
+        if called is not None and not (joined and before_words == before_calls + spec.words_open):
+            opening = self.text(before_calls + spec.no_preamble)
+            ways.append({"all": [opening, called]})
+        if tool_choice in ("auto", "none"):
+            opening = self.text(before_words + spec.words_open)
+            closing = [self.text(spec.words_close), end]
+            if joined:
+                ends: Tree = {"any": [called, {"all": closing}]}
+                ways.append({"all": [opening, self.words(), ends]})
             else:
-                after: Tree = {"any": [{"all": called}, end]}
-                ways.append({"all": [self.words(), after]})
-        if tool_choice in ("auto", "none") and not (can_call and ways and self.covers_words):
-            words = [self.text(spec.words_open), self.words(), self.text(spec.words_close), end]
-            ways.append({"all": words})
-        start: Tree = ways[0] if len(ways) == 1 else {"any": ways}
-        if thinks:
-            start = {"all": [optional(self.reasoning()), start]}
-        return {"start": start, "rules": self.trees.rules}
+                ways.append({"all": [opening, self.words(), *closing]})
+                ways += self.preamble(called, tool_choice, before_words)
+        return _any(ways)
 
-    def preamble(self) -> list[Tree]:
-        opening, closing = self.spec.preamble_open, self.spec.preamble_close
-        if not opening:
+    def preamble(self, called: Tree | None, tool_choice: str, before: str) -> list[Tree]:
+        """Words and then calls, where something of its own is between them."""
+        spec = self.spec
+        if called is None or tool_choice != "auto" or spec.words_with_calls != "before":
             return []
-        return [optional({"all": [self.text(opening), self.words(), self.text(closing)]})]
-
-    @property
-    def covers_words(self) -> bool:
-        return not self.spec.bare and not self.spec.words_open
+        opening, closing = before + spec.preamble_open, spec.preamble_close
+        return [{"all": [self.text(opening), self.words(), self.text(closing), called]}]
 
     def end_of_calls(self) -> Tree:
         return optional(self.text(self.spec.calls_end or self.spec.turn_end))
@@ -98,22 +133,11 @@ class _TurnTree:
         start = f"^[ \\t\\n\\r]*[{re.escape(self.spec.bare)}]"
         return {"strings": {"type": "string", "not": {"pattern": start}}, "stops": stops}
 
-    def reasoning(self) -> Tree:
-        spec = self.spec
-        if not spec.reasoning_open:
-            raise FormatError(f"{spec.name} has no notation of reasoning")
-        stops = [spec.reasoning_close.strip(), *spec.stops]
-        return {
-            "all": [
-                self.text(spec.reasoning_open),
-                {"free": list(dict.fromkeys(stops))},
-                self.text(spec.reasoning_close),
-            ]
-        }
-
     def calls(self, tools: ToolSet, least: int, most: int | None) -> Tree:
         spec = self.spec
-        call = {"all": [self.text(spec.call_open + spec.call_padding), self.call(tools)]}
+        call: dict[str, list[Tree]] = {
+            "all": [self.text(spec.call_open + spec.call_padding), self.call(tools)]
+        }
         call["all"].append(self.text(spec.call_padding + spec.call_close))
         again: dict[str, Tree] = {
             "repeat": {"all": [self.text(spec.call_separator), call]},
@@ -128,7 +152,8 @@ class _TurnTree:
         spec = self.spec
         if spec.call == "{call}":
             patterns = {"{id}": spec.id_pattern, "{index}": INDEX_PATTERN}
-            return {"json": call_schema(tools, spec.call_members, patterns)}
+            members, optional_members = spec.call_members, spec.optional_members
+            return {"json": call_schema(tools, members, patterns, optional_members)}
         return {"any": [self.call_of(tool) for tool in tools]}
 
     def call_of(self, tool: Tool) -> Tree:
@@ -140,3 +165,7 @@ class _TurnTree:
             "{arguments}": spec.arguments.grammar(tool, self.trees, spec),
         }
         return self.trees.filled(spec.call, held)
+
+
+def _any(ways: list[Tree]) -> Tree:
+    return ways[0] if len(ways) == 1 else {"any": ways}

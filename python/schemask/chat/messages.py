@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, TypeAlias
 
@@ -36,10 +36,13 @@ class ToolCall:
         name: Name of the tool.
         arguments: Plain JSON values, by the names of the parameters. A number past the range of
             floats, such as 1e999, is an int: exact, but for a fraction.
+        id: What the results of the call refer to, in formats that write it; else None. Calls that
+            differ in it alone are equal.
     """
 
     name: str
     arguments: dict[str, Any]
+    id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,11 @@ class ParsedTurn:
             FormatError: A role, key or type that `check_messages` does not take.
         """
         (checked,) = check_messages([message])
-        calls = [ToolCall(name, arguments) for name, arguments in calls_of(checked)]
-        return cls(checked["content"], calls, checked.get("reasoning_content", ""))
+        return cls(checked["content"], calls_of(checked), checked.get("reasoning_content", ""))
 
     @property
     def message(self) -> Message:
-        """The turn in the shape of transformers' chat templates."""
+        """The turn in the shape of transformers' chat templates; calls have no ids."""
         message: Message = {"role": "assistant", "content": self.content}
         if self.reasoning:
             message["reasoning_content"] = self.reasoning
@@ -177,6 +179,8 @@ def _check(message: Any, index: int) -> Message:
         if not isinstance(message["name"], str):
             fail(f"the name is a string, not {type(message['name']).__name__}")
         checked["name"] = message["name"]
+    if role == "tool" and isinstance(message.get("tool_call_id"), str):
+        checked["tool_call_id"] = message["tool_call_id"]
     return checked
 
 
@@ -217,12 +221,18 @@ def _check_call(call: Any, fail: Any) -> Message:
         arguments = decode_json(arguments, f"arguments of {name}")
     if not isinstance(arguments, Mapping):
         fail(f"the arguments of {name} must be an object")
-    return {"type": "function", "function": {"name": name, "arguments": dict(arguments)}}
+    checked = {"type": "function", "function": {"name": name, "arguments": dict(arguments)}}
+    if isinstance(call.get("id"), str) and call["id"]:
+        checked["id"] = call["id"]
+    return checked
 
 
-def calls_of(message: Message) -> list[tuple[str, dict[str, Any]]]:
-    calls = [call["function"] for call in message.get("tool_calls", [])]
-    return [(call["name"], call["arguments"]) for call in calls]
+def calls_of(message: Message) -> list[ToolCall]:
+    """The calls of a message that has been checked."""
+    return [
+        ToolCall(call["function"]["name"], call["function"]["arguments"], call.get("id"))
+        for call in message.get("tool_calls", [])
+    ]
 
 
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

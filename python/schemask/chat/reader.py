@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from schemask.chat.cursor import Cursor, Emit, Waiting
@@ -28,14 +28,16 @@ class TurnReader:
         spec: The format.
         tools: The tools that the turn may call. Where arguments are not JSON, their schemas tell
             strings from other values.
+        opened: The part of the turn that the prompt holds.
     """
 
-    def __init__(self, spec: FormatSpec, tools: ToolSet) -> None:
+    def __init__(self, spec: FormatSpec, tools: ToolSet, opened: str = "") -> None:
         self._spec = spec
         self._tools = tools
         self._text = Cursor()
         self._events: list[Event] = []
         self._calls = 0
+        self._opened = opened
         self._run: Iterator[None] = self._turn()
 
     def __repr__(self) -> str:
@@ -83,54 +85,56 @@ class TurnReader:
 
     def _turn(self) -> Iterator[None]:
         spec, text = self._spec, self._text
-        if spec.reasoning_open:
-            yield from self._reasoning()
-        if spec.words_open:
-            yield from self._wrapped_turn()
-            return
+        yield from self._reasoning()
         if spec.bare and (yield from text.skip_space_before(spec.bare)):
             yield from self._all_calls()
             return
-        yield from self._words([*spec.call_marks, *spec.stops])
-        if (yield from self._starts_call()):
+        has_words = True
+        if spec.wraps_words:
+            has_words = yield from self._take_any([spec.preamble_open, spec.words_open])
+        elif spec.words_open:
+            yield from text.take(spec.words_open)
+        if has_words:
+            yield from self._words()
+        if (yield from self._starts_call()) or not (has_words or text.is_over):
             yield from self._all_calls()
         else:
-            yield from self._end(spec.turn_end)
-
-    def _wrapped_turn(self) -> Waiting[None]:
-        spec, text = self._spec, self._text
-        if spec.preamble_open and (yield from text.take(spec.preamble_open)):
-            yield from self._words([spec.preamble_close, *spec.stops])
-            yield from text.literal(spec.preamble_close)
-            yield from self._all_calls()
-        elif (yield from text.take(spec.words_open)):
-            closing = [spec.words_close] if spec.words_close else []
-            yield from self._words([*closing, *spec.stops])
-            if closing and not text.is_over:
-                yield from text.take(spec.words_close)
-            yield from self._end(spec.turn_end)
-        else:
-            yield from self._all_calls()
+            yield from self._end()
 
     def _reasoning(self) -> Waiting[None]:
         spec, text = self._spec, self._text
-        opening = spec.reasoning_open
-        if not (yield from text.take(opening)) and not (yield from text.take(opening.strip())):
+        thinking, plain = spec.left_of_opening(self._opened)
+        if thinking is None or not (not thinking.strip() or (yield from text.loosely(thinking))):
+            if plain:
+                yield from text.loosely(plain)
             return
-        closing = spec.reasoning_close
-        stops = [closing, closing.strip()]
-        yield from text.passage([*stops, *spec.stops], lambda piece: self._emit(Reasoning(piece)))
-        if not (yield from text.take(closing)):
-            yield from text.literal(closing)
+        closings = [spec.after_reasoning(calls_follow) for calls_follow in (False, True)]
+        stops = [*closings, *spec.reasoning_stops]
+        yield from text.passage(stops, lambda piece: self._emit(Reasoning(piece)))
+        if not (yield from self._take_any(closings)) and not text.is_over:
+            yield from text.literal(spec.reasoning_close)
 
-    def _starts_call(self) -> Waiting[bool]:
-        text = self._text
-        for mark in self._spec.call_marks:
-            if (yield from text.ahead(mark)):
-                separator = mark.removesuffix(self._spec.call_mark)
-                text.at += len(separator)
+    def _take_any(self, literals: Iterable[str]) -> Waiting[bool]:
+        """Goes past the first of these texts that comes next, longer ones first."""
+        for literal in sorted(literals, key=len, reverse=True):
+            if literal.strip() and (yield from self._text.loosely(literal)):
                 return True
         return False
+
+    def _words(self) -> Waiting[None]:
+        """Words, and what closes them."""
+        spec = self._spec
+        closings = [spec.words_close, spec.preamble_close]
+        wrapped = [text for text in closings if text.strip()]
+        marks = [] if spec.bare else spec.call_marks
+        ends = [spec.turn_end, spec.calls_end, *spec.stops]
+        stops = [*marks, *wrapped, *(text.strip() for text in wrapped), *filter(None, ends)]
+        yield from self._text.passage(stops, lambda piece: self._emit(Text(piece)))
+        yield from self._take_any(wrapped)
+
+    def _starts_call(self) -> Waiting[bool]:
+        mark = self._spec.call_mark
+        return bool(mark) and (yield from self._text.skip_space_before_text(mark))
 
     def _all_calls(self) -> Waiting[None]:
         spec, text = self._spec, self._text
@@ -148,20 +152,17 @@ class TurnReader:
             elif not (yield from text.ahead(spec.call_open.strip())):
                 break
         yield from text.literal(spec.calls_close)
-        yield from self._end(spec.calls_end or spec.turn_end)
+        if spec.words_with_calls == "after":
+            yield from self._words()
+        yield from self._end()
 
-    def _end(self, mark: str) -> Waiting[None]:
-        text = self._text
+    def _end(self) -> Waiting[None]:
+        """The end of the turn, with or without the marker."""
+        spec, text = self._spec, self._text
+        yield from self._take_any(dict.fromkeys([spec.calls_end, spec.turn_end, *spec.stops]))
         yield from text.skip_space()
-        if (yield from text.take(mark)):
-            yield from text.skip_space()
         if not text.is_over:
             text.fail("the turn should end here")
-
-    # Words.
-
-    def _words(self, stops: list[str]) -> Waiting[None]:
-        return self._text.passage(stops, lambda piece: self._emit(Text(piece)))
 
     # Calls.
 
@@ -179,13 +180,21 @@ class TurnReader:
         spec, text = self._spec, self._text
         pieces = pieces_of(spec.call)
         name: str = ""
+        call_id: str | None = None
         arguments: dict[str, Any] = {}
         for i, piece in enumerate(pieces):
             following = pieces[i + 1] if i + 1 < len(pieces) else spec.call_close
+            start = text.at
             if piece == "{name}":
-                name = (yield from self._name(pieces[i + 1 :] or [following])).strip()
-                self._emit(CallStarted(index, name))
-            elif piece in ("{id}", "{index}"):
+                again = (yield from self._name(pieces[i + 1 :] or [following])).strip()
+                if name and again != name:
+                    text.fail(f"the call is of {name!r}, and here of {again!r}", start)
+                if not name:
+                    name = again
+                    self._emit(CallStarted(index, name))
+            elif piece == "{id}":
+                call_id = yield from text.until(following)
+            elif piece == "{index}":
                 yield from text.until(following)
             elif piece == "{arguments}":
                 parameters = self._tools[name].parameters if name in self._tools else {}
@@ -194,7 +203,7 @@ class TurnReader:
                 )
             else:
                 yield from text.literal(piece)
-        self._emit(CallFinished(index, ToolCall(name, arguments)))
+        self._emit(CallFinished(index, ToolCall(name, arguments, call_id)))
 
     def _name(self, following: list[str]) -> Waiting[str]:
         """What comes before the following pieces of a call."""
@@ -259,16 +268,17 @@ class TurnReader:
     def _call_of(self, start: int) -> ToolCall:
         text, spec = self._text, self._spec
         value = text.decoded(start, text.at)
-        held = {what: value.get(key) for key, what in spec.call_members}
+        held = {what: value[key] for key, what in spec.call_members if key in value}
         shape = ", ".join(
             f'"{key}": <{"object" if what == "{arguments}" else "string"}>'
             for key, what in spec.call_members
         )
+        keys = {key for key, _ in spec.call_members}
         if (
-            set(value) != {key for key, _ in spec.call_members}
+            not keys - {*spec.optional_members} <= set(value) <= keys
             or not isinstance(held["{arguments}"], dict)
             or not all(isinstance(v, str) for w, v in held.items() if w != "{arguments}")
         ):
             text.fail(f"a call is {{{shape}}}", start)
         text.check(value, start, spec.write_json)
-        return ToolCall(held["{name}"], held["{arguments}"])
+        return ToolCall(held["{name}"], held["{arguments}"], held.get("{id}"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from schemask.chat.messages import Message, calls_of, check_messages, encodable
+from schemask.chat.messages import Message, ToolCall, calls_of, check_messages, encodable
 from schemask.chat.spec import FormatSpec
 from schemask.chat.texts import filled
 from schemask.errors import FormatError, LimitError, check_flags, shortened
@@ -60,40 +61,77 @@ class Renderer:
                 if "tool_calls" in message and spec.calls_end:
                     end = spec.calls_end
                 yield opening, False
-                yield self.assistant(message, tools) + end, True
+                yield spec.default_prompt, False
+                yield self.assistant(message, tools, spec.default_prompt) + end, True
                 yield closing.removeprefix(spec.turn_end), False
             else:
                 yield self._turn(role, self.content(message)), False
         if add_generation_prompt:
-            yield spec.around("assistant")[0], False
+            yield spec.around("assistant")[0] + spec.default_prompt, False
 
-    def assistant(self, message: Message, tools: ToolSet) -> str:
-        """The body of an assistant's turn, of a message that has been checked."""
+    def assistant(self, message: Message, tools: ToolSet, opened: str = "") -> str:
+        """What the model writes of a turn, but its end.
+
+        Args:
+            message: A message that has been checked.
+            tools: The tools whose schemas order arguments.
+            opened: The part of the turn that the prompt holds.
+        """
         spec = self._spec
-        parts = []
-        for index, (name, arguments) in enumerate(calls_of(message)):
-            parameters, order = None, None
-            if name in tools:
-                parameters, order = tools[name].parameters, tools[name].key_order
-            parts.append(self._call(name, arguments, parameters, order, index))
-        if spec.max_calls is not None and len(parts) > spec.max_calls:
-            raise FormatError(f"{spec.name} writes at most {spec.max_calls} calls in a turn")
+        calls = self._calls(message, tools)
         content = self.content(message)
-        reasoning = self._reasoning(message.get("reasoning_content", ""))
-        if not parts:
+        start = self._start(
+            message.get("reasoning_content", ""), bool(calls and not content), opened
+        )
+        if not calls:
             if spec.bare and content.lstrip(" \t\n\r")[:1] in [*spec.bare]:
                 raise FormatError(
                     f"words that begin with {content.lstrip()[:1]!r} look like a call"
                 )
-            return f"{reasoning}{spec.words_open}{content}{spec.words_close}"
-        calls = spec.calls_open + spec.call_separator.join(parts) + spec.calls_close
+            return f"{start}{spec.words_open}{content}{spec.words_close}"
         if not content:
-            return reasoning + calls
-        if spec.bare or (spec.words_open and not spec.preamble_open):
-            raise FormatError(f"{spec.name} writes no words before calls")
-        if spec.words_open:
-            return f"{reasoning}{spec.preamble_open}{content}{spec.preamble_close}{calls}"
-        return f"{reasoning}{content}{spec.call_separator}{calls}"
+            return f"{start}{spec.no_preamble}{calls}"
+        if spec.words_with_calls == "none":
+            raise FormatError(f"{spec.name} writes no words beside calls")
+        if spec.words_with_calls == "after":
+            return f"{start}{calls}{content}"
+        self._check_joint(content, spec.preamble_close + calls)
+        return f"{start}{spec.preamble_open}{content}{spec.preamble_close}{calls}"
+
+    def _check_joint(self, content: str, following: str) -> None:
+        """Refuses words that make a marker with the beginning of what follows them."""
+        for mark in self._spec.word_stops:
+            if 0 <= (content + following).find(mark) < len(content):
+                raise FormatError(f"the content and what follows it would spell {mark!r} too early")
+
+    def _calls(self, message: Message, tools: ToolSet) -> str:
+        spec = self._spec
+        parts = []
+        for index, call in enumerate(calls_of(message)):
+            parameters, order = None, None
+            if call.name in tools:
+                parameters, order = tools[call.name].parameters, tools[call.name].key_order
+            parts.append(self._call(call, parameters, order, index))
+        if spec.max_calls is not None and len(parts) > spec.max_calls:
+            raise FormatError(f"{spec.name} writes at most {spec.max_calls} calls in a turn")
+        if not parts:
+            return ""
+        return spec.calls_open + spec.call_separator.join(parts) + spec.calls_close
+
+    def _start(self, reasoning: str, calls_follow: bool, opened: str) -> str:
+        """The reasoning of a turn, or what stands in its place."""
+        spec = self._spec
+        thinking, plain = spec.left_of_opening(opened)
+        if not reasoning:
+            # Reasoning that the prompt opened is closed at once.
+            return f"{thinking}{spec.after_reasoning(calls_follow)}" if plain is None else plain
+        if thinking is None:
+            why = "the prompt closed it" if spec.reasoning_open else "there is no notation of it"
+            raise FormatError(f"{spec.name} cannot write the reasoning: {why}")
+        for mark in spec.reasoning_stops:
+            if mark in reasoning:
+                raise FormatError(f"the reasoning holds {mark!r}, which ends it")
+        return thinking + encodable(reasoning) + spec.after_reasoning(calls_follow)
 
     def call(
         self, name: str, arguments: Mapping[str, Any], parameters: Schema | None, index: int
@@ -105,40 +143,33 @@ class Renderer:
         if not isinstance(parameters, (Mapping, type(None))):
             raise FormatError(f"parameters are a JSON Schema, not {shortened(parameters)}")
         order = None if parameters is None else KeyOrder(parameters)
-        return self._call(name, arguments, parameters, order, index)
+        return self._call(ToolCall(name, dict(arguments)), parameters, order, index)
 
     def _call(
-        self,
-        name: str,
-        arguments: Mapping[str, Any],
-        parameters: Schema | None,
-        order: KeyOrder | None,
-        index: int,
+        self, call: ToolCall, parameters: Schema | None, order: KeyOrder | None, index: int
     ) -> str:
         spec = self._spec
-        members = dict(arguments)
+        members = call.arguments
         if order is not None:
-            members = _arranged(name, members, order)
-        held = {"{id}": f"{index:09d}", "{index}": str(index), "{name}": name}
+            members = _arranged(call.name, members, order)
+        index += spec.first_index
+        fits = call.id is not None and re.fullmatch(spec.id_pattern, call.id)
+        call_id: Any = call.id if fits else f"{index:09d}"
+        held = {"{id}": call_id, "{index}": str(index), "{name}": call.name}
         if spec.call == "{call}":
-            held["{arguments}"] = members  # type: ignore[assignment]
-            text = spec.write_json({key: held[what] for key, what in spec.call_members})
+            held["{arguments}"] = members
+            text = spec.write_json(
+                {
+                    key: held[what]
+                    for key, what in spec.call_members
+                    if what != "{id}" or fits or key not in spec.optional_members
+                }
+            )
         else:
             spec.write_json(members)  # refuses what is not JSON
             held["{arguments}"] = spec.arguments.write(members, parameters, spec)
             text = filled(spec.call, held)
         return f"{spec.call_open}{spec.call_padding}{text}{spec.call_padding}{spec.call_close}"
-
-    def _reasoning(self, text: str) -> str:
-        if not text:
-            return ""
-        spec = self._spec
-        if not spec.reasoning_open:
-            raise FormatError(f"{spec.name} has no notation of reasoning")
-        for mark in (spec.reasoning_close.strip(), *spec.stops):
-            if mark in text:
-                raise FormatError(f"the reasoning holds {mark!r}, which ends it")
-        return spec.reasoning_open + encodable(text) + spec.reasoning_close
 
     def content(self, message: Message) -> str:
         """What a message says, if no marker of the format could be taken for one."""

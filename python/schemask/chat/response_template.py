@@ -67,7 +67,7 @@ def _calls(spec: FormatSpec) -> _Region:
         return _array(spec)
     if not spec.call_open and spec.max_calls != 1:
         raise FormatError(f"{spec.name}: in response templates each call needs a tag before it")
-    opening = possibly(spec.call_separator)
+    opening = possibly(spec.preamble_close)
     if spec.calls_open:
         again = rf"(?<={re.escape(spec.call_close.strip())}\s*)"
         opening += rf"(?:{re.escape(spec.calls_open.rstrip())}\s*|{again})"
@@ -102,7 +102,7 @@ def _array(spec: FormatSpec) -> _Region:
     if not tag:
         raise FormatError(f"{spec.name}: in response templates calls need a tag before them")
     return {
-        "open_pattern": possibly(spec.call_separator) + re.escape(tag) + r"(?=\s*\[)",
+        "open_pattern": possibly(spec.preamble_close) + re.escape(tag) + r"(?=\s*\[)",
         "close_pattern": OUTSIDE_STRINGS
         + _end(spec, spec.calls_close.lstrip().removeprefix("]"), is_last=True),
         "content": "json",

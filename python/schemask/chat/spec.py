@@ -6,13 +6,15 @@ import functools
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from schemask.chat.messages import encodable
 from schemask.chat.notations.base import Notation
 from schemask.chat.notations.json import JsonArguments
 from schemask.chat.texts import TAG, pieces_of
 from schemask.errors import FormatError, shortened
+
+WordsWithCalls: TypeAlias = Literal["before", "after", "none"]
 
 _CAPITALS = re.compile(r"\[/?[A-Z_]+\]")
 
@@ -29,7 +31,7 @@ class FormatSpec:
         call_open: Tag before a call.
         call_close: Tag after it.
         call_padding: Text between either tag and the call.
-        call_separator: Text between two calls, and between words and the first call.
+        call_separator: Text between two calls.
         result_role: Role of the turn that shows the results of tools.
         result_open: Tag before one result.
         result_close: Tag after it.
@@ -42,25 +44,39 @@ class FormatSpec:
         turns: Roles, each with the text before and after the body of its turn, where this is not
             `turn_start`, the role and a newline, and `turn_end` and a newline. What a model writes
             itself of the text after its own turn is `turn_end`.
+        next_turns: Markers that open the turns of others, where these end the assistant's.
         calls_open: Text before the first call.
         calls_close: Text after the last call.
         calls_end: Marker after a turn of calls, if it is not `turn_end`.
         call: What stands between the tags of a call.
         call_members: Keys of the JSON object of a call, and what they hold.
+        optional_members: Those of these keys that may be missing.
         max_calls: Calls that one turn may hold.
         id_pattern: Pattern of `{id}`.
+        first_index: `{index}` of the first call of a turn.
         arguments: How the arguments of a call are spelt, in the place of `{arguments}`: one of the
             notations of `schemask.chat.notations`.
         bare: First characters of a call, in formats without a tag before calls. Words begin
-            otherwise there, and do not come before calls.
+            otherwise there.
         words_open: Text before words, in formats that have one.
         words_close: Text after them.
-        preamble_open: Text before words that calls follow, in formats that have `words_open`.
-        preamble_close: Text after them.
+        words_with_calls: Where words stand in a turn that has calls, too: "before" or "after" them,
+            or "none" if such a turn has no words.
+        preamble_open: Text before words that stand before calls.
+        preamble_close: Text between such words and the calls.
+        no_preamble: Text in the place of such words, where there are none.
         reasoning_open: Text before a block of reasoning at the start of a turn, if there is one.
         reasoning_close: Text after it.
+        reasoning_close_calls: Text after it where calls follow at once, if it is another.
+        no_reasoning: Text in the place of reasoning, where there is none.
+        reasons: Whether the model reasons unless it is told not to.
+        thinking_prompt: Text that a prompt adds after the opening of the assistant's turn for the
+            model to reason: a beginning of what the turn would hold.
+        plain_prompt: Text that a prompt adds there for the model not to reason.
         tokens: Texts that may be special tokens. If none are given, all tags are, as `<tag>` and
             `[TAG]`.
+        escapes: Whether JSON spells no marker of the format in a string, but escapes its first
+            character. Templates of models write markers in strings as they are.
 
     Raises:
         FormatError: A tag that could begin inside another, or `arguments` that are no `Notation`.
@@ -81,28 +97,39 @@ class FormatSpec:
     turn_start: str = "<|im_start|>"
     turn_end: str = "<|im_end|>"
     turns: tuple[tuple[str, str, str], ...] = ()
+    next_turns: tuple[str, ...] = ()
     calls_open: str = ""
     calls_close: str = ""
     calls_end: str = ""
     call: str = "{call}"
     call_members: tuple[tuple[str, str], ...] = (("name", "{name}"), ("arguments", "{arguments}"))
+    optional_members: tuple[str, ...] = ()
     max_calls: int | None = None
     id_pattern: str = "[a-zA-Z0-9]{9}"
+    first_index: int = 0
     arguments: Notation = field(default_factory=JsonArguments)
     bare: str = ""
     words_open: str = ""
     words_close: str = ""
+    words_with_calls: WordsWithCalls = "before"
     preamble_open: str = ""
     preamble_close: str = ""
+    no_preamble: str = ""
     reasoning_open: str = ""
     reasoning_close: str = ""
+    reasoning_close_calls: str | None = None
+    no_reasoning: str = ""
+    reasons: bool = False
+    thinking_prompt: str = ""
+    plain_prompt: str = ""
     tokens: tuple[str, ...] = ()
+    escapes: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.arguments, Notation):
             what = shortened(self.arguments)
             raise FormatError(f"{self.name}: arguments are spelt by a Notation, not by {what}")
-        for marker in self._markers:
+        for marker in self._markers if self.escapes else ():
             # `write_json` escapes the first character of a marker, which JSON holds like this only
             # inside strings; and with one `<` each, no marker can begin inside another.
             if marker.rfind("<") != 0 and not _CAPITALS.fullmatch(marker):
@@ -128,27 +155,96 @@ class FormatSpec:
     @property
     def stops(self) -> tuple[str, ...]:
         """Texts at which the turn of an unconstrained model is over."""
-        marks = (self.turn_end, self.calls_end, self.turn_start)
-        return tuple(dict.fromkeys(mark for mark in marks if mark))
+        marks = (self.turn_end.strip(), self.calls_end.strip(), *self.next_turns)
+        found = dict.fromkeys(mark for mark in (*marks, self.turn_start) if mark)
+        # What stands between words and calls does not end a turn.
+        inside = self.preamble_close + self.calls_open
+        return tuple(mark for mark in found if mark not in inside)
 
     @property
     def call_mark(self) -> str:
         """What tells calls from words: the first tag before them."""
-        return "" if self.bare else (self.calls_open or self.call_open).strip()
+        if self.bare:
+            return ""
+        return (self.calls_open or self.call_open or pieces_of(self.call)[0]).strip()
 
     @property
     def call_marks(self) -> tuple[str, ...]:
-        """The mark, with the separator before it that is no part of the words, and without."""
+        """The mark, with the text before it that is no part of the words, and without."""
         if not self.call_mark:
             return ()
-        return tuple(dict.fromkeys((self.call_separator + self.call_mark, self.call_mark)))
+        opening = self.calls_open or self.call_open
+        before = self.preamble_close + opening[: len(opening) - len(opening.lstrip())]
+        return tuple(dict.fromkeys((before + self.call_mark, self.call_mark)))
+
+    @property
+    def wraps_words(self) -> bool:
+        """Whether a marker opens words."""
+        return bool(self.words_open.strip() or self.preamble_open.strip())
 
     @property
     def word_stops(self) -> tuple[str, ...]:
         """Texts that words do not hold."""
-        wrapped = (self.words_close, self.preamble_close)
+        wrapped = (self.words_close.strip(), self.preamble_close.strip())
         marks = (self.call_mark, self.reasoning_open.strip(), *wrapped, *self.stops)
         return tuple(dict.fromkeys(mark for mark in marks if mark))
+
+    @property
+    def reasoning_stops(self) -> tuple[str, ...]:
+        """Texts that reasoning does not hold."""
+        closings = (self.reasoning_close, self.reasoning_close_calls or "")
+        marks = (*(closing.strip() for closing in closings), *self.stops)
+        return tuple(dict.fromkeys(mark for mark in marks if mark))
+
+    def after_reasoning(self, calls_follow: bool) -> str:
+        """The text after a block of reasoning.
+
+        Args:
+            calls_follow: Whether calls come next, and not words.
+        """
+        if calls_follow and self.reasoning_close_calls is not None:
+            return self.reasoning_close_calls
+        return self.reasoning_close
+
+    @property
+    def default_prompt(self) -> str:
+        """What a prompt opens of the turn, if nothing else is said."""
+        return self.thinking_prompt if self.reasons else self.plain_prompt
+
+    def opened_by(self, prompt: str) -> str:
+        """The part of the assistant's turn that stands at the end of a prompt already.
+
+        Args:
+            prompt: The prompt, or its end.
+
+        Returns:
+            One of `thinking_prompt` and `plain_prompt`; empty if the prompt ends with neither.
+        """
+        around = self.around("assistant")[0]
+        known = sorted({self.thinking_prompt, self.plain_prompt}, key=len, reverse=True)
+        return next((tail for tail in known if tail and prompt.endswith(around + tail)), "")
+
+    def left_of_opening(self, opened: str) -> tuple[str | None, str | None]:
+        """What is still to be written before reasoning, and before words or calls without any.
+
+        Args:
+            opened: The part of the turn that the prompt holds.
+
+        Returns:
+            Two texts; None for what cannot follow.
+        """
+        thinking, plain = None, None
+        if self.reasoning_open:
+            closing = self.reasoning_close.strip()
+            if self.reasoning_open.startswith(opened):
+                thinking = self.reasoning_open[len(opened) :]
+            elif opened.startswith(self.reasoning_open) and closing not in opened:
+                thinking = ""
+        if self.no_reasoning.startswith(opened):
+            plain = self.no_reasoning[len(opened) :]
+        elif thinking is None or opened == self.plain_prompt:
+            plain = ""
+        return thinking, plain
 
     @property
     def after_arguments(self) -> str:
@@ -161,7 +257,7 @@ class FormatSpec:
         calls = (self.call_open, self.call_close)
         results = (self.result_open, self.result_close)
         marks = (self.turn_start, self.turn_end, *calls, *results)
-        return tuple(mark.strip() for mark in marks if mark)
+        return tuple(mark.strip() for mark in marks if mark.strip())
 
     @functools.cached_property
     def _escaped(self) -> re.Pattern[str]:
@@ -189,6 +285,8 @@ class FormatSpec:
             raise FormatError(f"no JSON value: {error}") from error
         if not same:
             raise FormatError("JSON would read back another value: only its own types will do")
+        if not self.escapes:
+            return encodable(text)
         return self._escaped.sub(lambda found: f"\\u{ord(found[0]):04x}", encodable(text))
 
 

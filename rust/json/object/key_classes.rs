@@ -58,42 +58,52 @@ impl Shape {
             ranks,
         };
         for &id in ids {
-            let rule = rules.object(id);
-            work::spend(1 + rule.required.len() + rule.dependent.len());
-            if rule.has_patterns() {
-                work::spend(keys_work(rule, &shape));
-                work::hold(4 * shape.keys.len());
-                let demands = shape.keys.iter().map(|key| rules.property(id, key));
-                let demands = demands.collect();
-                shape.demands.insert(id, demands);
-            }
-            let most = rule.max.map_or(0, |max| max.saturating_add(1));
-            shape.counted = shape.counted.max(rule.min).max(most);
-            shape.has_dependent |= !rule.dependent.is_empty();
-            let required = shape.required_by(rules, id);
-            shape.wanted.extend(required.named());
-            work::spend(4 * rule.words.len());
-            for (word, _) in &rule.words {
-                if let key @ Key::Other(text, _) = shape.key(rules, word) {
-                    shape.wanted.push(key);
-                    let demand = rules.property(id, word);
-                    shape.of_words.insert((id, text), demand);
-                }
-            }
-            shape.required.insert(id, required);
+            shape.add_rule(rules, id);
         }
         shape.wanted.sort_unstable();
         shape.wanted.dedup();
-        let declared = shape.keys.iter().zip(0..);
+        shape.table = shape.key_table(rules);
+        shape
+    }
+
+    /// Notes what a rule says of keys.
+    fn add_rule(&mut self, rules: &Rules, id: RuleId) {
+        let rule = rules.object(id);
+        work::spend(1 + rule.required.len() + rule.dependent.len());
+        if rule.has_patterns() {
+            work::spend(keys_work(rule, self));
+            work::hold(4 * self.keys.len());
+            let demands = self.keys.iter().map(|key| rules.property(id, key));
+            let demands = demands.collect();
+            self.demands.insert(id, demands);
+        }
+        let most = rule.max.map_or(0, |max| max.saturating_add(1));
+        self.counted = self.counted.max(rule.min).max(most);
+        self.has_dependent |= !rule.dependent.is_empty();
+        let required = self.required_by(rules, id);
+        self.wanted.extend(required.named());
+        work::spend(4 * rule.words.len());
+        for (word, _) in &rule.words {
+            if let key @ Key::Other(text, _) = self.key(rules, word) {
+                self.wanted.push(key);
+                let demand = rules.property(id, word);
+                self.of_words.insert((id, text), demand);
+            }
+        }
+        self.required.insert(id, required);
+    }
+
+    /// The keys that are told apart, by their spelling.
+    fn key_table(&self, rules: &Rules) -> KeyTable {
+        let declared = self.keys.iter().zip(0..);
         let declared = declared.map(|(key, rank)| (key.to_string(), KnownKey::Declared(rank)));
-        let wanted = shape.wanted.iter().map(|&key| {
+        let wanted = self.wanted.iter().map(|&key| {
             let Key::Other(text, _) = key else {
                 unreachable!("declared keys are not wanted")
             };
             (rules.texts.spell(text), KnownKey::Wanted(key))
         });
-        shape.table = KeyTable::new(declared.chain(wanted));
-        shape
+        KeyTable::new(declared.chain(wanted))
     }
 
     fn required_by(&self, rules: &Rules, id: RuleId) -> Required {

@@ -16,7 +16,7 @@ use search::{Found, Last, Search};
 use words::{listed, position, shown};
 
 pub use explanation::{Allowed, Explanation, Refusal};
-pub(super) use search::Piece;
+pub(super) use search::TextPiece;
 
 impl Matcher {
     /// What may come next: in words, and the first `limit` tokens that may.
@@ -122,8 +122,8 @@ impl Matcher {
         let mut text = Vec::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Bytes(bytes) => text.extend_from_slice(bytes),
-                &Piece::Token(token) => {
+                TextPiece::Bytes(bytes) => text.extend_from_slice(bytes),
+                &TextPiece::Token(token) => {
                     text.extend_from_slice(
                         self.compiled.vocabulary().token(token).unwrap_or_default(),
                     );
@@ -301,8 +301,8 @@ impl Matcher {
         while at < text.len() {
             let token = pieces.next();
             let bytes = match token {
-                Some(Piece::Bytes(bytes)) => bytes,
-                Some(&Piece::Token(token)) => self.compiled.vocabulary().token(token)?,
+                Some(TextPiece::Bytes(bytes)) => bytes,
+                Some(&TextPiece::Token(token)) => self.compiled.vocabulary().token(token)?,
                 None => &text[at..],
             };
             let before = config;
@@ -315,7 +315,7 @@ impl Matcher {
                 at += 1;
             }
             let named = match token {
-                Some(&Piece::Token(token)) => self.named_from(before, token),
+                Some(&TextPiece::Token(token)) => self.named_from(before, token),
                 _ => Vec::new(),
             };
             if let (None, [first, ..]) = (spelled, &named[..]) {

@@ -16,7 +16,7 @@ const MOST: usize = 8;
 
 /// What a text was continued with.
 #[derive(Clone, Debug)]
-pub(crate) enum Piece {
+pub(crate) enum TextPiece {
     Token(u32),
     Bytes(Arc<[u8]>),
 }
@@ -54,14 +54,18 @@ pub(super) enum Found {
 /// Asks about one text.
 pub(super) struct Search<'a> {
     compiled: &'a CompiledGrammar,
-    pieces: &'a [Piece],
+    pieces: &'a [TextPiece],
     last: Last<'a>,
     /// Units of work.
     left: u64,
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(compiled: &'a CompiledGrammar, pieces: &'a [Piece], last: Last<'a>) -> Self {
+    pub(super) fn new(
+        compiled: &'a CompiledGrammar,
+        pieces: &'a [TextPiece],
+        last: Last<'a>,
+    ) -> Self {
         Search {
             compiled,
             pieces,
@@ -245,7 +249,12 @@ impl<'a> Search<'a> {
 }
 
 /// Whether a text can be read, and, if it ends, may end there.
-fn reads(relaxed: &Relaxed, compiled: &CompiledGrammar, pieces: &[Piece], last: Last<'_>) -> bool {
+fn reads(
+    relaxed: &Relaxed,
+    compiled: &CompiledGrammar,
+    pieces: &[TextPiece],
+    last: Last<'_>,
+) -> bool {
     let machine = &relaxed.machine;
     let read = |config: Config, bytes: &[u8]| {
         work::spend(bytes.len());
@@ -255,8 +264,8 @@ fn reads(relaxed: &Relaxed, compiled: &CompiledGrammar, pieces: &[Piece], last: 
     let mut config = machine.start();
     for piece in pieces {
         let next = match piece {
-            Piece::Bytes(bytes) => read(config, bytes),
-            &Piece::Token(token) => {
+            TextPiece::Bytes(bytes) => read(config, bytes),
+            &TextPiece::Token(token) => {
                 let vocabulary = compiled.vocabulary();
                 let text = vocabulary
                     .token(token)

@@ -19,6 +19,7 @@ COMMAND_R7B = FormatSpec(
     ),
     words_open="<|START_RESPONSE|>",
     words_close="<|END_RESPONSE|>",
+    words_with_calls="none",
     reasoning_open="<|START_THINKING|>",
     reasoning_close="<|END_THINKING|>",
     result_open="<|START_TOOL_RESULT|>",

@@ -11,6 +11,7 @@ GLM45 = FormatSpec(
     call_open="<tool_call>",
     call_close="</tool_call>",
     call_separator="\n",
+    preamble_close="\n",
     call="{name}\n{arguments}",
     arguments=RawArguments("<arg_key>{key}</arg_key>\n<arg_value>{value}</arg_value>\n"),
     result_padding="\n",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.trees import Tree, Trees
@@ -61,12 +61,12 @@ class Notation(ABC):
     - `read` gives `a` of what `write` wrote of it, or `write` raises FormatError;
     - what `write` wrote is a text of `grammar`, if `a` satisfies `p`;
     - `read` reads every text of `grammar`.
-
-    Attributes:
-        python_literals: Whether JSON values in its grammar spell `True`, `False` and `None`.
     """
 
-    python_literals: ClassVar[bool] = False
+    @property
+    def python_literals(self) -> bool:
+        """Whether JSON values in its grammar spell `True`, `False` and `None`."""
+        return False
 
     @property
     def closing(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +16,28 @@ from schemask.tools import Tool
 
 @dataclass(frozen=True)
 class JsonArguments(Notation):
-    """One JSON object, as `json.dumps` writes it."""
+    """One JSON object, as `json.dumps` writes it.
+
+    Attributes:
+        separators: Text between members or items, and text between a key and its value.
+        sort_keys: Whether keys are sorted, at any depth; else they come in their own order.
+    """
+
+    separators: tuple[str, str] = (", ", ": ")
+    sort_keys: bool = False
 
     def write(
         self, arguments: dict[str, Any], parameters: Schema | None, around: Surroundings
     ) -> str:
-        return around.write_json(arguments)
+        if self == JsonArguments():
+            return around.write_json(arguments)
+        around.write_json(arguments)  # refuses what is not JSON
+        return json.dumps(
+            arguments,
+            ensure_ascii=False,
+            separators=self.separators,
+            sort_keys=self.sort_keys,
+        )
 
     def read(
         self, text: Cursor, parameters: Schema, around: Surroundings, emit: Emit

@@ -151,16 +151,19 @@ class ListedArguments(Notation):
             if not self.carries_key(argument.key, around):
                 what = " (it could not be told from what is around it)"
                 refuse(argument.path[:-1], argument.key, what)
-            written.append(self.argument_tree(argument, trees, around))
+            written.append(self.argument_tree(argument, tool, trees, around))
         required = [argument.required for argument in arguments]
         return trees.separated(written, required, self.separator)
 
     @abstractmethod
-    def argument_tree(self, argument: Argument, trees: Trees, around: Surroundings) -> Tree:
+    def argument_tree(
+        self, argument: Argument, tool: Tool, trees: Trees, around: Surroundings
+    ) -> Tree:
         """The texts of one argument that its schema allows.
 
         Args:
             argument: The argument.
+            tool: The tool of whose calls it is one.
             trees: Makes trees, and holds the rules of the grammar.
             around: The format.
 

@@ -40,7 +40,7 @@ class _Spans:
 class _GenerationBlocks(jinja2.ext.Extension):
     """`{% generation %}…{% endgeneration %}`, around what the assistant says."""
 
-    tags = {"generation"}
+    tags = {"generation"}  # noqa: RUF012 (as the base class declares it)
 
     def parse(self, parser: jinja2.parser.Parser) -> jinja2.nodes.Node:
         line = next(parser.stream).lineno
@@ -58,7 +58,7 @@ class _GenerationBlocks(jinja2.ext.Extension):
 class _Namespace(jinja2.utils.Namespace):
     """A namespace whose attributes lead to nothing of Python's own."""
 
-    def __init__(*args: Any, **kwargs: Any) -> None:  # noqa: N805 (`self` is a name templates use)
+    def __init__(*args: Any, **kwargs: Any) -> None:
         attributes = dict(*args[1:], **kwargs)
         for name in attributes:
             _check_attribute(name)

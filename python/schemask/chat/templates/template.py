@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemask.chat.templates.environment import compiled, rendered, rendered_with_spans
+from schemask.chat.templates.sources import Source, read_source
+from schemask.errors import FormatError, shortened
 
 _REASONING_KEYS = ("reasoning_content", "thinking", "reasoning")
 
@@ -38,6 +40,61 @@ class ChatTemplate:
 
     def __post_init__(self) -> None:
         compiled(self.text)
+
+    @classmethod
+    def of(
+        cls,
+        source: Any,
+        *,
+        bos_token: str = "",
+        eos_token: str = "",
+        special_tokens: Iterable[str] = (),
+        with_tools: bool = True,
+    ) -> ChatTemplate:
+        """The template of a model.
+
+        A string is the text of a template if it holds `{{`, `{%`, `{#` or a newline, else a path.
+        Of a GGUF file only the head is read: no model is loaded, and llama.cpp is not needed.
+
+        Args:
+            source: A tokenizer or processor of transformers; a `llama_cpp.Llama`; the path of a
+                GGUF, of a template, or of a folder that transformers wrote; or the text.
+            bos_token: Text of the token that begins a text, over what the source says.
+            eos_token: Text of the token that ends one, over what the source says.
+            special_tokens: Texts of special tokens, beside those of the source.
+            with_tools: Whether the template for conversations with tools is taken, of models that
+                have one of their own for them.
+
+        Raises:
+            FormatError: The source has no template, or is none of these.
+        """
+        found = read_source(source, with_tools=with_tools)
+        if found.text is None:
+            raise FormatError(f"{shortened(source)} has no chat template")
+        given = {"bos_token": bos_token, "eos_token": eos_token}
+        named = {**found.named, **{name: text for name, text in given.items() if text}}
+        return cls._made(Source(found.text, named, (*found.special_tokens, *special_tokens)))
+
+    @classmethod
+    def find(cls, source: Any) -> ChatTemplate | None:
+        """As `of`, but None for a model that has no template.
+
+        Args:
+            source: As in `of`.
+
+        Raises:
+            FormatError: The source is nothing that could have one.
+        """
+        found = read_source(source)
+        return None if found.text is None else cls._made(found)
+
+    @classmethod
+    def _made(cls, source: Source) -> ChatTemplate:
+        assert source.text is not None
+        named = dict(source.named)
+        bos_token, eos_token = named.pop("bos_token", ""), named.pop("eos_token", "")
+        special = tuple(dict.fromkeys(source.special_tokens))
+        return cls(source.text, bos_token, eos_token, special, named)
 
     def __repr__(self) -> str:
         return f"<ChatTemplate of {len(self.text)} characters, {self.digest[:8]}>"
@@ -102,7 +159,7 @@ class ChatTemplate:
         return {
             **tokens,
             **_copied(self.variables),
-            "messages": [_with_reasoning(_copied(message)) for message in messages],
+            "messages": [_with_reasoning(_said(message)) for message in messages],
             "tools": None if tools is None else _copied(tools),
             "documents": None,
             "add_generation_prompt": add_generation_prompt,
@@ -117,6 +174,11 @@ def _copied(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_copied(item) for item in value]
     return value
+
+
+def _said(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a message without what is None: to many templates that is another value."""
+    return {key: _copied(item) for key, item in message.items() if item is not None}
 
 
 def _with_reasoning(message: dict[str, Any]) -> dict[str, Any]:
