@@ -585,6 +585,7 @@ def test_a_grammar_of_another_vocabulary_is_seen() -> None:
     [
         ("schemask.transformers", "torch", "transformers"),
         ("schemask.llama_cpp", "llama_cpp", "llama-cpp"),
+        ("schemask.mcp", "mcp", "mcp"),
     ],
 )
 def test_a_library_that_is_missing(module: str, library: str, extra: str) -> None:

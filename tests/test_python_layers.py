@@ -19,9 +19,10 @@ LAYERS = (
     # schemas
     {"schemas"},
     {"schemas.pointer", "schemas.schema", "schemas.value_types", "schemas.python_values"},
-    {"schemas.places", "schemas.key_order", "schemas.surrogates"},
+    {"schemas.places", "schemas.key_order", "schemas.surrogates", "schemas.validator"},
     # tools
-    {"tools.definitions", "tools.docstrings"},
+    {"tools.definitions", "tools.docstrings", "tools.results"},
+    {"tools.mcp"},
     {"tools.tool_set"},
     {"tools"},
     # chat
@@ -34,16 +35,19 @@ LAYERS = (
     {"chat.format", "chat.formats"},
     {"chat.formats.*"},
     {"chat.catalog"},
-    {"chat"},
+    # their templates
     {"chat.templates", "chat.templates.environment", "chat.templates.gguf"},
-    {"chat.templates.sources"},
-    {"chat.templates.template"},
+    {"chat.templates.sources", "chat.templates.markers"},
+    {"chat.templates.template", "chat.templates.encoders"},
+    {"chat.templates.tokens"},
+    {"chat.tokens"},
+    {"chat"},
     # core
     {"core"},
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     # plug-ins
-    {"transformers", "llama_cpp"},
+    {"transformers", "llama_cpp", "mcp"},
     # models
     {"models.base", "models.preflight"},
     {"models.transformers", "models.llama_cpp", "models.openai"},

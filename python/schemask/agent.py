@@ -133,7 +133,7 @@ def run_agent(
         on_step: Called with each step as soon as it is complete.
 
     Raises:
-        ToolError: A tool without a function.
+        ToolError: A tool that cannot be called; see `Tool.check_callable`.
         FormatError: Messages of a wrong shape, or an unknown format or choice.
         ModelError: The model failed, or should be bound to a choice and cannot be constrained.
     """
@@ -188,8 +188,7 @@ def _checked_tools(model: object, tools: ToolsLike) -> ToolSet:
         raise ModelError(f"the model is no Model or ChatModel, but {shortened(model)}{hint}")
     tool_set = ToolSet.of(tools)
     for tool in tool_set:
-        if tool.function is None:
-            raise ToolError(f"{tool.name}: a definition without a Python function cannot be called")
+        tool.check_callable()
     return tool_set
 
 

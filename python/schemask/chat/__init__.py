@@ -28,6 +28,8 @@ from schemask.chat.notations.raw import RawArguments
 from schemask.chat.notations.typed import TypedArguments
 from schemask.chat.reader import TurnReader
 from schemask.chat.spec import FormatSpec
+from schemask.chat.templates.template import ChatTemplate
+from schemask.chat.tokens import render_tokens
 
 __all__ = [
     "FORMATS",
@@ -38,6 +40,7 @@ __all__ = [
     "CallFinished",
     "CallStarted",
     "ChatFormat",
+    "ChatTemplate",
     "Event",
     "FormatSpec",
     "JsonArguments",
@@ -56,5 +59,6 @@ __all__ = [
     "chat_format",
     "check_messages",
     "messages_from_example",
+    "render_tokens",
     "turn_of",
 ]

@@ -32,12 +32,14 @@ class Source(NamedTuple):
     special_tokens: tuple[str, ...]
 
 
-def read_source(source: Any, *, with_tools: bool = True) -> Source:
+def read_source(source: Any, *, with_tools: bool = True, listed: bool = True) -> Source:
     """What a source says of the chat template; see `ChatTemplate.of`.
 
     Args:
         source: A tokenizer, a processor, a `Llama`, a path, or the text of a template.
         with_tools: Whether the template for conversations with tools is taken, if there are two.
+        listed: Whether the special tokens of a tokenizer or a model, which may be thousands, are
+            listed.
 
     Raises:
         FormatError: Nothing of that kind, or files that cannot be read.
@@ -54,13 +56,13 @@ def read_source(source: Any, *, with_tools: bool = True) -> Source:
             )
         return _of_path(Path(source), with_tools)
     if hasattr(source, "metadata") and hasattr(source, "_model"):
-        return _of_llama(source, with_tools)
+        return _of_llama(source, with_tools, listed)
     if hasattr(source, "special_tokens_map"):
-        return _of_tokenizer(source, getattr(source, "chat_template", None), with_tools)
+        return _of_tokenizer(source, getattr(source, "chat_template", None), with_tools, listed)
     if hasattr(inner := getattr(source, "tokenizer", None), "special_tokens_map"):
         # A processor may have a template that its tokenizer does not have.
         template = getattr(source, "chat_template", None) or getattr(inner, "chat_template", None)
-        return _of_tokenizer(inner, template, with_tools)
+        return _of_tokenizer(inner, template, with_tools, listed)
     raise FormatError(
         "a chat template is found in a tokenizer, a Llama, a path or a text, not in "
         f"{shortened(source)}"
@@ -91,18 +93,16 @@ def _visible(tokens: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(token for token in tokens if token.strip(" \t\r\n\u2581")))
 
 
-def _of_tokenizer(tokenizer: Any, template: Any, with_tools: bool) -> Source:
+def _of_tokenizer(tokenizer: Any, template: Any, with_tools: bool, listed: bool) -> Source:
     named = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
-    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
-    special = [str(token) for token in tokenizer.all_special_tokens]
-    return Source(
-        _chosen(template, with_tools),
-        named,
-        _visible([*(token.content for token in added), *special]),
-    )
+    special: list[str] = []
+    if listed:
+        added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+        special = [token.content for token in added] + list(map(str, tokenizer.all_special_tokens))
+    return Source(_chosen(template, with_tools), named, _visible(special))
 
 
-def _of_llama(llama: Any, with_tools: bool) -> Source:
+def _of_llama(llama: Any, with_tools: bool, listed: bool) -> Source:
     try:
         import llama_cpp
     except ImportError as error:
@@ -116,7 +116,7 @@ def _of_llama(llama: Any, with_tools: bool) -> Source:
     vocab = llama._model.vocab
     special = [
         llama._model.token_get_text(token_id)
-        for token_id in range(llama_cpp.llama_vocab_n_tokens(vocab))
+        for token_id in range(llama_cpp.llama_vocab_n_tokens(vocab) if listed else 0)
         if llama_cpp.llama_vocab_get_attr(vocab, token_id) & whole
     ]
     ids = {"bos_token": llama.token_bos(), "eos_token": llama.token_eos()}
