@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import inspect
 import re
 from collections.abc import Iterator
@@ -14,11 +15,10 @@ import pytest
 import schemask
 import schemask.agent
 import schemask.chat
-import schemask.llama_cpp
 import schemask.models
 import schemask.synth
 import schemask.tools
-import schemask.transformers
+from plugins import PLUGINS
 from raised_errors import constructor_of, raised_errors
 from schemask.core.byte_vocabulary import byte_vocabulary
 
@@ -27,11 +27,14 @@ NAMES = [name for name in schemask.__all__ if not name.startswith("__")]
 MODULES = (
     schemask.agent,
     schemask.chat,
-    schemask.llama_cpp,
     schemask.models,
     schemask.synth,
     schemask.tools,
-    schemask.transformers,
+    *(
+        importlib.import_module(f"schemask.{plugin.name}")
+        for plugin in PLUGINS
+        if importlib.util.find_spec(plugin.library)
+    ),
 )
 
 

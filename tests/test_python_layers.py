@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
+from plugins import PACKAGE, PLUGINS
 
 # A module imports from the layers before its own. `package.*` is all modules in a package, which
 # may import one another; no module imports itself, by whatever way.
@@ -47,7 +47,7 @@ LAYERS = (
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     # plug-ins
-    {"transformers", "llama_cpp", "mcp"},
+    {plugin.name for plugin in PLUGINS},
     # models
     {"models.base", "models.preflight"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
