@@ -158,7 +158,7 @@ class FormatSpec:
         marks = (self.turn_end.strip(), self.calls_end.strip(), *self.next_turns)
         found = dict.fromkeys(mark for mark in (*marks, self.turn_start) if mark)
         # What stands between words and calls does not end a turn.
-        inside = self.preamble_close + self.calls_open
+        inside = self.preamble_close + self.calls_open + self.call_open
         return tuple(mark for mark in found if mark not in inside)
 
     @property

@@ -69,6 +69,11 @@ class Notation(ABC):
         return False
 
     @property
+    def whitespace(self) -> str:
+        """How the grammar spaces JSON: an option of `Grammar`."""
+        return "spaced"
+
+    @property
     def closing(self) -> str:
         """Text after an argument, whose tags no JSON of the format spells."""
         return ""

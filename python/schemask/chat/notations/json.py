@@ -26,6 +26,11 @@ class JsonArguments(Notation):
     separators: tuple[str, str] = (", ", ": ")
     sort_keys: bool = False
 
+    @property
+    def whitespace(self) -> str:
+        spacing = {(", ", ": "): "spaced", (",", ":"): "compact"}
+        return spacing.get(self.separators, "flexible")
+
     def write(
         self, arguments: dict[str, Any], parameters: Schema | None, around: Surroundings
     ) -> str:

@@ -200,7 +200,7 @@ def _typed(
     for kind, piece in pieces.items():
         if piece is None or written[kind] not in piece:
             return
-        middles[kind], _, closing = piece.split(KEYS[0], 1)[1].partition(written[kind])
+        middles[kind], _, closing = piece.split(KEYS[0], 1)[1].rpartition(written[kind])
         closings.add(closing)
     if len(closings) != 1:
         return

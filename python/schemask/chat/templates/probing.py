@@ -16,7 +16,7 @@ from schemask.errors import FormatError
 USER, NEXT, RESULT = "Qzuserq", "Qznextq", "Qzresultq"
 WORDS, REASONING = "Qzwordsq", "Qzthoughtq"
 NAMES = ("qz_one", "qz_two")
-IDS = ("qzcallid1", "qzcallid2")
+IDS = ("qzcallida", "qzcallidb")
 KEYS = ("qzka", "qzkb")
 VALUES = ("Qzvala", "Qzvalb")
 
@@ -96,6 +96,10 @@ class Prober:
     def turn(self, turn: Turn) -> str | None:
         """What follows the user's words, with a turn at the end; None if the template refuses."""
         return self._render([turn.message])
+
+    def renders(self, message: Message) -> bool:
+        """Whether the template takes a message after the user's words."""
+        return self._render([message]) is not None
 
     def before(self, turn: Turn) -> tuple[str, str] | None:
         """What stands before the user's first words, and from there to the next ones.

@@ -27,26 +27,40 @@ class MessageShape:
             messages: Messages as `check_messages` returns them.
         """
         shaped = []
-        waiting: list[str] = []
-        counted = 0
-        for message in messages:
+        for message in with_ids(messages):
             made = dict(message)
-            if message["role"] == "assistant" and "tool_calls" in message:
+            if "tool_calls" in message:
                 made["content"] = message["content"] or self.no_content
-                made["tool_calls"] = []
-                waiting = []
-                for call in message["tool_calls"]:
-                    waiting.append(call.get("id") or f"call{counted:05d}")
-                    counted += 1
-                    made["tool_calls"].append(self._call(call, waiting[-1]))
-            elif message["role"] == "tool":
-                answered = waiting.pop(0) if waiting else f"call{counted:05d}"
-                made.setdefault("tool_call_id", answered)
+                made["tool_calls"] = [self._call(call) for call in message["tool_calls"]]
             shaped.append(made)
         return shaped
 
-    def _call(self, call: Mapping[str, Any], call_id: str) -> dict[str, Any]:
+    def _call(self, call: Mapping[str, Any]) -> dict[str, Any]:
         function = dict(call["function"])
         if self.arguments_as_text:
             function["arguments"] = json.dumps(function["arguments"], ensure_ascii=False)
-        return {"type": "function", "id": call_id, "function": function}
+        return {"type": "function", "id": call["id"], "function": function}
+
+
+def with_ids(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with an id for each call and for its result, where they have none.
+
+    Args:
+        messages: Messages as `check_messages` returns them.
+    """
+    made = []
+    counted = 0
+    waiting: list[str] = []
+    for message in map(dict, messages):
+        if "tool_calls" in message:
+            calls = [dict(call) for call in message["tool_calls"]]
+            for call in calls:
+                call.setdefault("id", f"call{counted:05d}")
+                counted += 1
+            message["tool_calls"] = calls
+            waiting = [call["id"] for call in calls]
+        elif message["role"] == "tool":
+            answered = waiting.pop(0) if waiting else f"call{counted:05d}"
+            message.setdefault("tool_call_id", answered)
+        made.append(message)
+    return made

@@ -55,6 +55,13 @@ class Tags:
         match = self._pattern.search(text)
         return match[0] if match else ""
 
+    def start_at(self, text: str, at: int) -> int:
+        """Where the tag begins that a place is in, or the tag that ends at it; else the place."""
+        for match in self._pattern.finditer(text):
+            if match.start() <= at <= match.end():
+                return match.start()
+        return at
+
     def last_start(self, text: str) -> int:
         """Where the last tag of a text begins; its length if it has none."""
         starts = [match.start() for match in self._pattern.finditer(text)]
