@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
+from plugins import PACKAGE, PLUGINS
 
 # A module imports from the layers before its own. `package.*` is all modules in a package, which
 # may import one another; no module imports itself, by whatever way.
@@ -29,6 +29,7 @@ LAYERS = (
     {"chat.texts", "chat.calls", "chat.messages", "chat.arguments", "chat.patterns"},
     {"chat.trees", "chat.cursor", "chat.events"},
     {"chat.notations"},
+    {"chat.notations.values", "chat.notations.listed"},
     {"chat.notations.*"},
     {"chat.spec"},
     {"chat.templates", "chat.templates.environment", "chat.templates.gguf"},
@@ -51,7 +52,7 @@ LAYERS = (
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     # plug-ins
-    {"transformers", "llama_cpp", "mcp"},
+    {plugin.name for plugin in PLUGINS},
     # models
     {"models.base", "models.preflight"},
     {"models.transformers", "models.llama_cpp", "models.openai"},

@@ -48,6 +48,9 @@ HERMES = FORMATS["hermes"]
 def chat_format(name_or_format: str | ChatFormat) -> ChatFormat:
     """The format of that name, or the format itself.
 
+    Args:
+        name_or_format: A key of `FORMATS`, or a format of your own.
+
     Raises:
         FormatError: No format has that name.
     """

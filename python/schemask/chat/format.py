@@ -74,6 +74,7 @@ class ChatFormat:
         Raises:
             FormatError: A message of another shape, or content that holds a marker of the format
                 and would be mistaken for it.
+            ToolError: What cannot be a tool.
             LimitError: To find the order of a call's arguments takes too much work.
         """
         return "".join(
@@ -92,11 +93,18 @@ class ChatFormat:
         marker that ends the turn.
 
         Args:
-            messages: As in `render`.
-            tools: As in `render`.
+            messages: Turns in the shape of transformers' chat templates.
+            tools: Tools to list in the system turn, which is added if there is none. The arguments
+                of their calls are written in the order in which the grammar reads them.
+
+        Returns:
+            The text, and the spans in it: (first character, one past the last), ascending.
 
         Raises:
-            FormatError: As `render`, and so is LimitError.
+            FormatError: A message of another shape, or content that holds a marker of the format
+                and would be mistaken for it.
+            ToolError: What cannot be a tool.
+            LimitError: To find the order of a call's arguments takes too much work.
         """
         text, spans = "", []
         for piece, is_written in self._renderer.pieces(messages, ToolSet.of(tools or ()), False):
@@ -116,11 +124,16 @@ class ChatFormat:
 
         Args:
             message: The turn in the shape of transformers' chat templates.
-            tools: As in `render`, for the order of arguments; those of other tools keep theirs.
-            prompt: As in `parse`.
+            tools: The tools whose grammar says in which order the arguments of their calls are
+                written; those of calls of other tools keep their order.
+            prompt: The prompt that the turn continues, or its end: it may have opened reasoning. If
+                not given, it ends as prompts of the format do.
 
         Raises:
-            FormatError: As `render`, and so is LimitError.
+            FormatError: A message of another shape or role, or content that holds a marker of the
+                format and would be mistaken for it.
+            ToolError: What cannot be a tool.
+            LimitError: To find the order of a call's arguments takes too much work.
         """
         checked = check_messages([message])[0]
         if checked["role"] != "assistant":
@@ -154,6 +167,13 @@ class ChatFormat:
 
         Text that holds a marker of the format (a web page that tries to end the turn, say) becomes
         a JSON string with the marker escaped.
+
+        Args:
+            name: The tool that was called.
+            text: What it returned, as `result_text` gives it.
+
+        Raises:
+            FormatError: `name` or `text` is no string.
         """
         if not isinstance(name, str) or not isinstance(text, str):
             wrong = shortened(name if isinstance(text, str) else text)
@@ -189,6 +209,7 @@ class ChatFormat:
         Raises:
             FormatError: An unknown `tool_choice`, a call demanded where there are no tools, counts
                 that leave nothing, or reasoning in a format without it.
+            ToolError: What cannot be a tool.
             UnsupportedSchemaError: A schema that the notation of arguments cannot express.
         """
         return turn_tree(
@@ -231,8 +252,14 @@ class ChatFormat:
         """A reader of one turn that is fed with text as it comes.
 
         Args:
-            tools: As in `parse`.
-            prompt: As in `parse`.
+            tools: The tools that may be called; `[]` if there are none. Where strings are written
+                without quotes, their schemas tell strings from other values.
+            prompt: The prompt that the turn continues, or its end: it may have opened reasoning. If
+                not given, it ends as prompts of the format do.
+
+        Raises:
+            FormatError: A prompt that is no string.
+            ToolError: What cannot be a tool.
         """
         return TurnReader(self.spec, ToolSet.of(tools), self._opened(prompt))
 
@@ -248,7 +275,6 @@ class ChatFormat:
             tools: The tools that may be called; `[]` if there are none. Where strings are written
                 without quotes, their schemas tell strings from other values; values of a tool that
                 is not among them are taken for JSON wherever they look like it.
-
             prompt: The prompt that the turn continues, or its end: it may have opened reasoning. If
                 not given, it ends as prompts of the format do.
 
@@ -256,6 +282,7 @@ class ChatFormat:
             FormatError: With the line and column of a call that is cut off, is not spelt as this
                 format spells it, or has other members than it should; of a call that words follow;
                 or of a marker where no marker belongs.
+            ToolError: What cannot be a tool.
         """
         reader = self.reader(tools, prompt=prompt)
         return turn_of([*reader.feed(text), *reader.finish()])

@@ -51,7 +51,8 @@ class TurnReader:
             text: The piece, of any length.
 
         Raises:
-            FormatError: As `ChatFormat.parse`, as soon as no more text could make it good.
+            FormatError: With the line and column of what the format does not allow there, as soon
+                as no more text could make it good.
         """
         if not isinstance(text, str):
             raise FormatError(f"a turn is text, not {shortened(text)}")
@@ -62,7 +63,8 @@ class TurnReader:
         """What the end of the text completes.
 
         Raises:
-            FormatError: As `ChatFormat.parse`.
+            FormatError: With the line and column of a call that is cut off, or of what the format
+                does not allow there.
         """
         self._text.is_whole = True
         return self._advance()

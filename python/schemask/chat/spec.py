@@ -146,7 +146,11 @@ class FormatSpec:
         return f"<FormatSpec {self.name}: {tags}, arguments={self.arguments!r}>"
 
     def around(self, role: str) -> tuple[str, str]:
-        """What stands before and after the body of a turn of a role."""
+        """The texts before and after the body of a turn of a role.
+
+        Args:
+            role: "system", "user", "assistant" or "tool".
+        """
         for name, opening, closing in self.turns:
             if name == role:
                 return opening, closing
@@ -203,7 +207,11 @@ class FormatSpec:
         return tuple(dict.fromkeys(mark for mark in marks if mark))
 
     def after_reasoning(self, calls_follow: bool) -> str:
-        """The text after a block of reasoning."""
+        """The text after a block of reasoning.
+
+        Args:
+            calls_follow: Whether calls come next, and not words.
+        """
         if calls_follow and self.reasoning_close_calls is not None:
             return self.reasoning_close_calls
         return self.reasoning_close
@@ -214,7 +222,14 @@ class FormatSpec:
         return self.thinking_prompt if self.reasons else self.plain_prompt
 
     def opened_by(self, prompt: str) -> str:
-        """The part of the assistant's turn that stands at the end of a prompt already."""
+        """The part of the assistant's turn that stands at the end of a prompt already.
+
+        Args:
+            prompt: The prompt, or its end.
+
+        Returns:
+            One of `thinking_prompt` and `plain_prompt`; empty if the prompt ends with neither.
+        """
         around = self.around("assistant")[0]
         known = sorted({self.thinking_prompt, self.plain_prompt}, key=len, reverse=True)
         return next((tail for tail in known if tail and prompt.endswith(around + tail)), "")
@@ -272,6 +287,9 @@ class FormatSpec:
 
     def write_json(self, value: Any) -> str:
         """`value` as `json.dumps` writes it, with no marker of the format spelt inside a string.
+
+        Args:
+            value: A plain JSON value.
 
         Raises:
             FormatError: No JSON text reads back as this value.

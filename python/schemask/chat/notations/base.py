@@ -96,6 +96,7 @@ class Notation(ABC):
 
         Raises:
             FormatError: The notation cannot spell them so that they are read back.
+            UnsupportedSchemaError: A reference in `parameters` that leads nowhere.
         """
 
     @abstractmethod
@@ -112,6 +113,7 @@ class Notation(ABC):
 
         Raises:
             FormatError: With the place of what is no argument.
+            UnsupportedSchemaError: A reference in `parameters` that leads nowhere.
         """
 
     @abstractmethod
@@ -130,6 +132,9 @@ class Notation(ABC):
     @abstractmethod
     def template(self, around: Surroundings) -> ArgumentsTemplate:
         """How response templates read the arguments.
+
+        Args:
+            around: The format.
 
         Raises:
             FormatError: They cannot.

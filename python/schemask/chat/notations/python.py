@@ -38,11 +38,16 @@ class PythonArguments(ListedArguments):
     What is read may be spelt in any of these ways.
 
     Attributes:
+        argument: Text of an argument, with `{key}` and then `{value}` in it.
+        separator: Text between two arguments.
         strings: How strings are spelt. `"json"`: as JSON, and so are all values, but for `True`,
             `False` and `None`, at any depth; `"python"`: as Python shows them; `"quotes"`: between
             apostrophes, with a backslash before these and before backslashes; `"none"`: between
             apostrophes as they are, so that those that hold one cannot be written.
         styles: How other values are spelt, unless strings are spelt as JSON.
+
+    Raises:
+        FormatError: A template without `{key}` and then `{value}`.
     """
 
     strings: Literal["json", "python", "quotes", "none"] = "json"

@@ -39,7 +39,12 @@ class RawArguments(ListedArguments):
     parameter that is not declared may be anything. What is read may be spelt either way.
 
     Attributes:
+        argument: Text of an argument, with `{key}` and then `{value}` in it.
+        separator: Text between two arguments.
         styles: How values other than strings are spelt.
+
+    Raises:
+        FormatError: A template without `{key}` and then `{value}`.
     """
 
     styles: Styles = field(default_factory=Styles, kw_only=True)
