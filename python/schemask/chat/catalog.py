@@ -3,42 +3,10 @@
 from __future__ import annotations
 
 from schemask.chat.format import ChatFormat
-from schemask.chat.formats import (
-    command_r,
-    deepseek,
-    gemma,
-    glm,
-    gpt_oss,
-    granite,
-    kimi,
-    lfm,
-    llama,
-    mistral,
-    phi,
-    qwen,
-    tool_code,
-)
+from schemask.chat.formats import SPECS
 from schemask.errors import FormatError, shortened
 
-_FAMILIES = (
-    tool_code,
-    qwen,
-    glm,
-    llama,
-    lfm,
-    mistral,
-    deepseek,
-    kimi,
-    gpt_oss,
-    gemma,
-    granite,
-    phi,
-    command_r,
-)
-
-FORMATS: dict[str, ChatFormat] = {
-    spec.name: ChatFormat(spec) for family in _FAMILIES for spec in family.FORMATS
-}
+FORMATS: dict[str, ChatFormat] = {spec.name: ChatFormat(spec) for spec in SPECS}
 """All of them by name."""
 
 TOOL_CODE = FORMATS["tool_code"]

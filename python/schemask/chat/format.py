@@ -11,9 +11,10 @@ For a format `f`, a message `m` of the assistant and tools that take its calls:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from schemask.chat.events import turn_of
 from schemask.chat.grammar import turn_tree
@@ -22,7 +23,9 @@ from schemask.chat.reader import TurnReader
 from schemask.chat.renderer import Renderer
 from schemask.chat.response_template import response_template
 from schemask.chat.spec import FormatSpec
-from schemask.errors import FormatError, shortened
+from schemask.chat.templates.derivation import Derivation, derivation_of
+from schemask.chat.templates.template import ChatTemplate
+from schemask.errors import FormatError, check_flags, shortened
 from schemask.schemas.schema import Schema
 from schemask.tools import ToolSet, ToolsLike
 
@@ -33,19 +36,86 @@ class ChatFormat:
 
     Args:
         spec: The format as data.
+        derived: What it was derived from: see `from_template`.
 
     Raises:
         FormatError: `spec` is no `FormatSpec`.
     """
 
     spec: FormatSpec
+    derived: Derivation | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.spec, FormatSpec):
             raise FormatError(f"a format is made of a FormatSpec, not of {shortened(self.spec)}")
 
     def __repr__(self) -> str:
-        return f"<ChatFormat {self.name}>"
+        by = f" of {self.template}" if self.template is not None else ""
+        return f"<ChatFormat {self.name}{by}>"
+
+    @classmethod
+    def from_template(
+        cls,
+        source: Any,
+        *,
+        bos_token: str = "",
+        eos_token: str = "",
+        special_tokens: Iterable[str] = (),
+        name: str = "template",
+    ) -> ChatFormat:
+        """The format in which a model was trained: derived from its chat template, and proven.
+
+        The template is made to render short conversations that differ in one thing each, and what
+        differs in their texts becomes the fields of `spec`, which a person can read, correct and
+        keep. Then random conversations are rendered by the template and written by the format: the
+        texts must be the same, the grammar must accept them and the reader read them back. The
+        format renders by the template itself.
+
+        A template that writes no calls gives a format whose turns are the template's, and in whose
+        words calls, results and tools are written by another format: the one of `FORMATS` whose
+        tags the template names, else `"tool_code"`.
+
+        Args:
+            source: A tokenizer or processor of transformers; a `llama_cpp.Llama`; the path of a
+                GGUF, of a template, or of a folder that transformers wrote; the text of a
+                template; or a `ChatTemplate`.
+            bos_token: Text of the token that begins a text, over what the source says.
+            eos_token: Text of the token that ends one, over what the source says.
+            special_tokens: Texts of special tokens, beside those of the source.
+            name: Name of the format, in errors.
+
+        Raises:
+            FormatError: The source has no template; it does not write a question and an answer; or
+                it writes a turn that the format writes otherwise, or that cannot be read back. The
+                error shows the turn and the first text that differs.
+        """
+        template = source
+        if not isinstance(source, ChatTemplate):
+            template = ChatTemplate.of(
+                source, bos_token=bos_token, eos_token=eos_token, special_tokens=special_tokens
+            )
+        derivation = derivation_of(template, name)
+        return cls(derivation.spec, derivation)
+
+    @property
+    def template(self) -> ChatTemplate | None:
+        """The template that renders conversations; None if the format does so itself."""
+        return None if self.derived is None else self.derived.template
+
+    def with_reasoning(self, on: bool) -> ChatFormat:
+        """The format with prompts that make the model reason, or that make it not reason.
+
+        Args:
+            on: Whether it is to reason.
+
+        Raises:
+            FormatError: No variable of the template does that, or there is no template.
+        """
+        check_flags(FormatError, on=on)
+        if self.derived is None:
+            raise FormatError(f"{self.name} has no template whose prompts could be told to reason")
+        derivation = self.derived.with_reasoning(on)
+        return ChatFormat(derivation.spec, derivation)
 
     @property
     def name(self) -> str:
@@ -77,12 +147,12 @@ class ChatFormat:
             ToolError: What cannot be a tool.
             LimitError: To find the order of a call's arguments takes too much work.
         """
-        return "".join(
-            text
-            for text, _ in self._renderer.pieces(
-                messages, ToolSet.of(tools or ()), add_generation_prompt
-            )
-        )
+        check_flags(FormatError, add_generation_prompt=add_generation_prompt)
+        tool_set = ToolSet.of(tools or ())
+        if self.derived is not None:
+            return self.derived.writer.text(messages, tool_set, add_generation_prompt)
+        pieces = self._renderer.pieces(messages, tool_set, add_generation_prompt)
+        return "".join(text for text, _ in pieces)
 
     def render_spans(
         self, messages: Sequence[Mapping[str, Any]], tools: ToolsLike | None = None
@@ -106,6 +176,8 @@ class ChatFormat:
             ToolError: What cannot be a tool.
             LimitError: To find the order of a call's arguments takes too much work.
         """
+        if self.derived is not None:
+            return self.derived.writer.spans(messages, ToolSet.of(tools or ()))
         text, spans = "", []
         for piece, is_written in self._renderer.pieces(messages, ToolSet.of(tools or ()), False):
             if is_written:
@@ -180,7 +252,7 @@ class ChatFormat:
             raise FormatError(f"the name and the text of a result are strings, not {wrong}")
         text = text.encode("utf-8", "backslashreplace").decode()
         if any(marker in text for marker in self._renderer.forbidden("tool")):
-            text = self.spec.write_json(text)
+            text = dataclasses.replace(self.spec, escapes=True).write_json(text)
         return {"role": "tool", "name": name, "content": text}
 
     def tree(
@@ -190,7 +262,7 @@ class ChatFormat:
         parallel: bool = True,
         min_calls: int = 1,
         max_calls: int | None = None,
-        reasoning: bool = False,
+        reasoning: bool | Literal["auto"] = "auto",
         prompt: str | None = None,
     ) -> dict[str, Any]:
         """The assistant's turns that are allowed, as the tree that `Grammar.from_tools` compiles.
@@ -202,7 +274,8 @@ class ChatFormat:
             parallel: Whether one turn may hold several calls.
             min_calls: The fewest calls of a turn that calls.
             max_calls: The most calls of a turn.
-            reasoning: Whether a block of reasoning may come first.
+            reasoning: Whether a block of reasoning may come first. "auto": if the model reasons
+                unless told otherwise, or the prompt has opened reasoning.
             prompt: The prompt that the turn continues, or its end: it may have opened reasoning, or
                 closed it. If not given, it ends as prompts of the format do.
 

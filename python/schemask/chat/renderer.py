@@ -37,10 +37,7 @@ class Renderer:
         checked = check_messages(messages)
         definitions = tools.definitions
         if definitions:
-            preamble = "\n".join(
-                [spec.tools_intro, *(spec.write_json(definition) for definition in definitions)]
-            )
-            preamble += spec.tools_outro
+            preamble = self.described(tools)
             if checked and checked[0]["role"] == "system":
                 preamble = self.content(checked.pop(0)) + "\n\n" + preamble
             yield self._turn("system", preamble), False
@@ -49,9 +46,7 @@ class Renderer:
         for index, message in enumerate(checked):
             role = message["role"]
             if role == "tool":
-                opening = spec.result_open + spec.result_padding
-                closing = spec.result_padding + spec.result_close
-                results.append(opening + self.content(message) + closing)
+                results.append(self.result(message))
                 following = checked[index + 1 : index + 2]
                 if not following or following[0]["role"] != "tool":
                     yield self._turn(spec.result_role, spec.result_separator.join(results)), False
@@ -70,6 +65,19 @@ class Renderer:
                 yield self._turn(role, self.content(message)), False
         if add_generation_prompt:
             yield spec.around("assistant")[0] + spec.default_prompt, False
+
+    def described(self, tools: ToolSet) -> str:
+        """What the system turn says of the tools."""
+        spec = self._spec
+        written = map(spec.write_json, tools.definitions)
+        return "\n".join([spec.tools_intro, *written]) + spec.tools_outro
+
+    def result(self, message: Message) -> str:
+        """The result of a tool with its tags."""
+        spec = self._spec
+        opening = spec.result_open + spec.result_padding
+        closing = spec.result_padding + spec.result_close
+        return opening + self.content(message) + closing
 
     def assistant(
         self, message: Message, tools: ToolSet, opened: str = "", earlier_calls: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.trees import Tree, Trees
@@ -69,7 +69,7 @@ class Notation(ABC):
         return False
 
     @property
-    def whitespace(self) -> str:
+    def whitespace(self) -> Literal["flexible", "compact", "spaced"]:
         """How the grammar spaces JSON: an option of `Grammar`."""
         return "spaced"
 

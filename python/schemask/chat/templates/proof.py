@@ -254,6 +254,8 @@ class _Prover:
             raise FormatError(_shown(message, (written + end, "may not end there")))
 
     def _grammar(self, tools: ToolSet, thinks: bool, opened: str) -> Any:
+        if self._spec.max_calls == 0:
+            tools = ToolSet([])
         tree = turn_tree(self._spec, tools, reasoning=thinks, opened=opened)
         text = json.dumps(tree, ensure_ascii=False)
         notation = self._spec.arguments
