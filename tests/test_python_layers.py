@@ -29,7 +29,8 @@ LAYERS = (
     {"chat.texts", "chat.calls", "chat.messages", "chat.arguments", "chat.patterns"},
     {"chat.trees", "chat.cursor", "chat.events"},
     {"chat.notations"},
-    {"chat.notations.values", "chat.notations.listed"},
+    {"chat.notations.values", "chat.notations.base"},
+    {"chat.notations.listed"},
     {"chat.notations.*"},
     {"chat.spec"},
     {"chat.formats.*"},
@@ -110,15 +111,10 @@ def imported(name: str) -> Iterator[str]:
 
 
 def entry_of(name: str) -> tuple[int, str]:
-    """The layer of a module, and the entry there that stands for it."""
-    package = name.rpartition(".")[0] + ".*"
-    [found] = [
-        (number, entry)
-        for number, modules in enumerate(LAYERS)
-        for entry in modules
-        if entry in (name, package)
-    ]
-    return found
+    """The layer of a module, and the entry there that stands for it: its own, or its package's."""
+    entries = {entry: number for number, modules in enumerate(LAYERS) for entry in modules}
+    entry = name if name in entries else name.rpartition(".")[0] + ".*"
+    return entries[entry], entry
 
 
 def test_every_module_has_a_layer() -> None:
