@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from schemask.chat.families import SPECS
 from schemask.chat.format import ChatFormat
-from schemask.chat.formats import SPECS
 from schemask.errors import FormatError, shortened
 
 FORMATS: dict[str, ChatFormat] = {spec.name: ChatFormat(spec) for spec in SPECS}

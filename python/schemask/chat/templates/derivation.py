@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemask.chat.formats import SPECS
+from schemask.chat.families import SPECS
 from schemask.chat.formats.tool_code import TOOL_CODE
 from schemask.chat.spec import FormatSpec
 from schemask.chat.templates.derive import Derived, derive
