@@ -229,7 +229,7 @@ class Tool(Generic[P, R]):
         self, model: type[pydantic.BaseModel], arguments: Mapping[str, Any]
     ) -> dict[str, Any]:
         try:
-            # As JSON, because strict types take strings for dates and members of enums only there.
+            # Strict types take strings for dates and members of enums only if they come as JSON.
             text = to_json(whole_numbers(dict(arguments)), inf_nan_mode="constants")
             values = model.model_validate_json(text)
         except pydantic.ValidationError as error:
