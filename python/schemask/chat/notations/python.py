@@ -40,7 +40,7 @@ class PythonArguments(ListedArguments):
         argument: Text of an argument, with `{key}` and then `{value}` in it.
         separator: Text between two arguments.
         strings: How strings are spelt. `"json"`: as JSON, and so are all values, but for `True`,
-            `False` and `None`, at any depth; `"python"`: as Python shows them; `"quotes"`: between
+            `False` and `None` (unless `styles` spells those as JSON), at any depth; `"python"`: as Python shows them; `"quotes"`: between
             apostrophes, with a backslash before these and before backslashes; `"none"`: between
             apostrophes as they are, so that those that hold one cannot be written.
         styles: How other values are spelt, unless strings are spelt as JSON.
@@ -61,13 +61,13 @@ class PythonArguments(ListedArguments):
 
     @property
     def python_literals(self) -> bool:
-        return self.strings == "json"
+        return self.strings == "json" and self.styles.literals == "python"
 
     def write_value(
         self, key: str, value: Any, parameters: Schema | None, around: Surroundings
     ) -> str:
         if self.strings == "json":
-            return _written(value)
+            return _written(value) if self.python_literals else _dumps(value)
         if not isinstance(value, str):
             return self.styles.write(value) or around.write_json(value)
         if self.strings == "python":

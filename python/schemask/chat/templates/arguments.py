@@ -95,12 +95,17 @@ def _json_notation(render: Render) -> JsonArguments:
     text = render(sample) or ""
     for separators in _SEPARATORS:
         for sort_keys in (False, True):
-            written = json.dumps(
-                sample, ensure_ascii=False, separators=separators, sort_keys=sort_keys
-            )
-            if written in text:
-                return JsonArguments(separators=separators, sort_keys=sort_keys)
-    raise FormatError(f"the arguments are JSON of a spelling that is not known: {text[-300:]!r}")
+            for is_ascii in (False, True):
+                notation = JsonArguments(separators, sort_keys, is_ascii)
+                if notation.write(sample, None, _PLAIN) in text:
+                    return notation
+    for indent in range(1, 9):
+        for margin in range(0, 4 * indent + 1, indent):
+            notation = JsonArguments((",", ": "), indent=indent, margin=margin)
+            if notation.write(sample, None, _PLAIN) in text:
+                return notation
+    at = text.find(f'"{KEYS[1]}"')
+    raise FormatError(f"the arguments are JSON of a spelling that is not known: {text[at:]!r}")
 
 
 def _listed(render: Render, one: str, tags: Tags) -> Found:
@@ -192,6 +197,8 @@ def _candidates(
     other_middle, _, other_closing = number.split(KEYS[0], 1)[1].partition("7")
     argument = f"{head}{{key}}{other_middle}{{value}}{other_closing}"
     if (middle, closing) == (other_middle, other_closing):
+        if not closing:
+            return  # nothing ends a value
         cdata = _cdata(render)
         for styles in _STYLES:
             yield RawArguments(argument, separator, styles=styles, cdata=cdata)
@@ -201,7 +208,8 @@ def _candidates(
         if mark == closing[: len(closing) - len(other_closing)] and mark:
             escapes = _escapes(render)
             if mark == '"':
-                yield PythonArguments(argument, separator)
+                for literals in STYLES:
+                    yield PythonArguments(argument, separator, styles=Styles(literals=literals))
             elif mark == "'":
                 for strings in ("python", "quotes", "none"):
                     for styles in _STYLES:

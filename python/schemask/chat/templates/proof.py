@@ -275,7 +275,7 @@ class _Prover:
         required = [key for key, _ in chosen if self._random.random() < 0.5]
         parameters = {
             "type": "object",
-            "properties": dict(chosen),
+            "properties": {key: {**schema, "description": "Some."} for key, schema in chosen},
             "required": required,
             "additionalProperties": False,
         }
