@@ -40,8 +40,8 @@ class PythonArguments(ListedArguments):
         argument: Text of an argument, with `{key}` and then `{value}` in it.
         separator: Text between two arguments.
         strings: How strings are spelt. `"json"`: as JSON, and so are all values, but for `True`,
-            `False` and `None` (unless `styles` spells those as JSON), at any depth; `"python"`: as Python shows them; `"quotes"`: between
-            apostrophes, with a backslash before these and before backslashes; `"none"`: between
+            `False` and `None` at any depth, unless `styles` spells those as JSON; `"python"`: as
+            Python shows them; `"quotes"`: between apostrophes, with `escapes`; `"none"`: between
             apostrophes as they are, so that those that hold one cannot be written.
         styles: How other values are spelt, unless strings are spelt as JSON.
         escapes: Of `"quotes"`, the characters that strings spell otherwise, and how.
