@@ -33,4 +33,4 @@ pub use limits::Limits;
 pub use machine::Whitespace;
 pub use matcher::{Allowed, Explanation, Matcher, Refusal};
 pub use spelling::JsonSpelling;
-pub use vocab::Vocabulary;
+pub use vocab::{MaskWord, TokenId, Vocabulary};

@@ -5,21 +5,21 @@ mod random;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use random::{compared, options, schema, vocabulary};
-use schemask::{Grammar, Matcher, Options, PropertyOrder};
+use schemask::{Grammar, MaskWord, Matcher, Options, PropertyOrder, TokenId};
 use serde_json::{Value, json};
 
-fn mask(matcher: &Matcher) -> Vec<u32> {
-    let size = matcher.compiled().vocabulary().size();
-    let mut bits = vec![u32::MAX; matcher.compiled().vocabulary().mask_words()];
+fn mask(matcher: &Matcher) -> Vec<TokenId> {
+    let vocabulary = matcher.compiled().vocabulary();
+    let mut bits = vec![MaskWord::ALL; vocabulary.mask_words()];
     matcher.fill_mask(&mut bits).unwrap();
-    let allowed =
-        (0..size as u32).filter(|&token| bits[token as usize / 32] >> (token % 32) & 1 == 1);
-    allowed.collect()
+    let holds = |&TokenId(id): &TokenId| bits[id as usize / 32].0 >> (id % 32) & 1 == 1;
+    vocabulary.ids().filter(holds).collect()
 }
 
-fn tried(matcher: &Matcher) -> Vec<u32> {
-    let size = matcher.compiled().vocabulary().size() as u32;
-    (0..size)
+fn tried(matcher: &Matcher) -> Vec<TokenId> {
+    let vocabulary = matcher.compiled().vocabulary();
+    vocabulary
+        .ids()
         .filter(|&token| matcher.clone().accept(token).unwrap())
         .collect()
 }
@@ -36,7 +36,7 @@ fn finish(matcher: &Matcher) -> Result<(), TestCaseError> {
         );
     }
     prop_assert!(matcher.is_accepting());
-    prop_assert!(matcher.accept(0).unwrap());
+    prop_assert!(matcher.accept(TokenId(0)).unwrap());
     Ok(())
 }
 
@@ -84,7 +84,7 @@ proptest! {
             let allowed = mask(&matcher);
             prop_assert_eq!(&allowed, &tried(&matcher), "{} {}", schema, text);
             // What could repeat a value, rather than whitespace.
-            let telling: Vec<u32> = allowed.iter().copied().filter(|&token| token > 34).collect();
+            let telling: Vec<TokenId> = allowed.iter().copied().filter(|token| token.0 > 34).collect();
             let token = *choice.get(if telling.is_empty() { &allowed } else { &telling });
             prop_assert!(matcher.accept(token).unwrap());
             if matcher.is_terminated() {
@@ -147,7 +147,7 @@ proptest! {
         let mut by_token = compiled.matcher(None).unwrap();
         let mut by_byte = compiled.matcher(None).unwrap();
         for choice in choices {
-            let allowed: Vec<u32> = mask(&by_token).into_iter().filter(|&t| t != 0).collect();
+            let allowed: Vec<TokenId> = mask(&by_token).into_iter().filter(|token| token.0 != 0).collect();
             if allowed.is_empty() {
                 break;
             }
@@ -155,7 +155,7 @@ proptest! {
             prop_assert!(by_token.accept(token).unwrap());
             let bytes = by_token.compiled().vocabulary().token(token).unwrap().to_vec();
             for byte in bytes {
-                prop_assert!(by_byte.accept(u32::from(byte) + 2).unwrap());
+                prop_assert!(by_byte.accept(TokenId(u32::from(byte) + 2)).unwrap());
             }
             prop_assert_eq!(mask(&by_token), mask(&by_byte));
             prop_assert_eq!(by_token.completion().unwrap(), by_byte.completion().unwrap());

@@ -345,7 +345,7 @@ def test_generate(tmp_path: Path, capsys: pytest.CaptureFixture[str], gguf_path:
     assert main([*arguments, "--model", str(gguf_path)]) == 0
     first = capsys.readouterr().out
     assert json.loads(first).keys() == {"name", "age"}
-    # The same model, found by itself.
+    # Without --model, the command finds this model by itself.
     assert main(arguments) == 0
     assert capsys.readouterr().out == first
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
+from plugins import PACKAGE, PLUGINS
 
 # A module imports from the layers before its own. `package.*` is all modules in a package, which
 # may import one another; no module imports itself, by whatever way.
@@ -29,8 +29,12 @@ LAYERS = (
     {"chat.texts", "chat.calls", "chat.messages", "chat.arguments", "chat.patterns"},
     {"chat.trees", "chat.cursor", "chat.events"},
     {"chat.notations"},
+    {"chat.notations.values", "chat.notations.base"},
+    {"chat.notations.listed"},
     {"chat.notations.*"},
     {"chat.spec"},
+    {"chat.formats", "chat.formats.*"},
+    {"chat.families"},
     {"chat.templates", "chat.templates.environment", "chat.templates.gguf"},
     {"chat.templates.sources", "chat.templates.markers"},
     {"chat.templates.template", "chat.templates.encoders"},
@@ -40,9 +44,9 @@ LAYERS = (
     {"chat.templates.calls"},
     {"chat.templates.derive"},
     {"chat.grammar", "chat.reader", "chat.renderer", "chat.response_template"},
-    {"chat.templates.proof"},
-    {"chat.format", "chat.formats"},
-    {"chat.formats.*"},
+    {"chat.templates.proof", "chat.templates.writer"},
+    {"chat.templates.derivation"},
+    {"chat.format"},
     {"chat.catalog"},
     {"chat.tokens"},
     {"chat"},
@@ -51,7 +55,7 @@ LAYERS = (
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     # plug-ins
-    {"transformers", "llama_cpp", "mcp"},
+    {plugin.name for plugin in PLUGINS},
     # models
     {"models.base", "models.preflight"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
@@ -107,15 +111,10 @@ def imported(name: str) -> Iterator[str]:
 
 
 def entry_of(name: str) -> tuple[int, str]:
-    """The layer of a module, and the entry there that stands for it."""
-    package = name.rpartition(".")[0] + ".*"
-    [found] = [
-        (number, entry)
-        for number, modules in enumerate(LAYERS)
-        for entry in modules
-        if entry in (name, package)
-    ]
-    return found
+    """The layer of a module, and the entry there that stands for it: its own, or its package's."""
+    entries = {entry: number for number, modules in enumerate(LAYERS) for entry in modules}
+    entry = name if name in entries else name.rpartition(".")[0] + ".*"
+    return entries[entry], entry
 
 
 def test_every_module_has_a_layer() -> None:

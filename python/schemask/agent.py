@@ -18,9 +18,8 @@ from schemask.chat import (
     ToolCall,
     chat_format,
     check_messages,
-    render_tokens,
 )
-from schemask.chat.tokens import result_message
+from schemask.chat.tokens import prompt_of, result_message
 from schemask.core.generation import Completion, check_count
 from schemask.core.grammar import Grammar
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
@@ -171,7 +170,7 @@ def run_agent(
                 log.add("call", _text(call), call, status=turn.status, error=turn.error)
             end: RunStatus = "max_tokens" if turn.status == "truncated" else "malformed"
             return AgentResult(conversation, log.steps, None, end)
-        conversation.append(parsed.message)
+        conversation.append(_message_of(parsed))
         if parsed.content or not calls:
             log.add("words", parsed.content)
         if not calls:
@@ -181,7 +180,10 @@ def run_agent(
             bound, status, error = _bind(tool_set, call)
             log.add("call", _text(call), call, status=status, error=error)
             step = _carry_out(tool_set, call, bound, status, error, writer.result_message)
-            results.append({"role": "tool", "name": call.name, "content": step.text})
+            result = {"role": "tool", "name": call.name, "content": step.text}
+            if call.id is not None:
+                result["tool_call_id"] = call.id
+            results.append(result)
             log.record(step)
         conversation += results
         if exchange == (exchange := (calls, results)):
@@ -283,7 +285,7 @@ class _TurnWriter:
         self._tokenizer = getattr(model, "tokenizer", None)
         self._parallel = parallel
         self._sampling = sampling
-        self._compiled: dict[str, CompiledGrammar] = {}
+        self._compiled: dict[tuple[str, str], CompiledGrammar] = {}
 
     def write(self, messages: list[Message], choice: str) -> _Turn:
         """The next turn. One that was cut is "truncated", and parsed as far as it can be read."""
@@ -310,11 +312,12 @@ class _TurnWriter:
             except FormatError as problem:
                 error = str(problem)
         else:
-            completion = self._complete(self._model, messages, choice)
+            prompt, prompt_ids = self._prompt(messages)
+            completion = self._complete(self._model, prompt, prompt_ids, choice)
             text = completion.text
             tokens, cut = completion.completion_tokens, completion.status == "max_tokens"
             try:
-                parsed = self._form.parse(text, self._tools)
+                parsed = self._form.parse(text, self._tools, prompt=prompt)
             except FormatError as problem:
                 error = str(problem)
         status: StepStatus = "ok" if parsed is not None else "malformed"
@@ -328,32 +331,48 @@ class _TurnWriter:
             return self._form.tool_message(name, text)
         return result_message(self._form, name, text, self._tokenizer)
 
-    def _prompt(self, messages: list[Message]) -> str | list[int]:
-        """The conversation, as tokens if the model reads them."""
+    def _prompt(self, messages: list[Message]) -> tuple[str, list[int] | None]:
+        """The conversation as text, and as tokens if the model reads them."""
         form, tools = self._form, self._tools
         if self._tokenizer is None:
-            return form.render(messages, tools, add_generation_prompt=True)
-        return render_tokens(
+            return form.render(messages, tools, add_generation_prompt=True), None
+        prompt = prompt_of(
             messages, self._tokenizer, tools, format=form, add_generation_prompt=True
         )
+        return prompt.text, prompt.token_ids
 
-    def _complete(self, model: Model, messages: list[Message], choice: str) -> Completion:
-        prompt = self._prompt(messages)
+    def _complete(
+        self, model: Model, prompt: str, prompt_ids: list[int] | None, choice: str
+    ) -> Completion:
+        given = prompt if prompt_ids is None else prompt_ids
         if model.vocabulary is None:
-            return model.generate(prompt, stop=self._form.stops, sampling=self._sampling)
-        if choice not in self._compiled:
+            return model.generate(given, stop=self._form.stops, sampling=self._sampling)
+        key = choice, self._form.spec.opened_by(prompt)
+        if key not in self._compiled:
             grammar = Grammar.from_tools(
-                self._tools, format=self._form, tool_choice=choice, parallel=self._parallel
+                self._tools,
+                format=self._form,
+                tool_choice=choice,
+                parallel=self._parallel,
+                prompt=prompt,
             )
-            self._compiled[choice] = grammar.compile(model.vocabulary)
-        return model.generate(prompt, grammar=self._compiled[choice], sampling=self._sampling)
+            self._compiled[key] = grammar.compile(model.vocabulary)
+        return model.generate(given, grammar=self._compiled[key], sampling=self._sampling)
+
+
+def _message_of(turn: ParsedTurn) -> Message:
+    """The turn as a message, with the ids that the model gave its calls."""
+    message = turn.message
+    for call, written in zip(turn.tool_calls, message.get("tool_calls", ()), strict=True):
+        if call.id is not None:
+            written["id"] = call.id
+    return message
 
 
 def _own_format(model: Model | ChatModel) -> ChatFormat:
     """The format of the model's own template, or "tool_code" if it brings none."""
     template: ChatTemplate | None = getattr(model, "template", None)
-    derive = getattr(ChatFormat, "from_template", None)
-    return TOOL_CODE if template is None or derive is None else derive(template)
+    return TOOL_CODE if template is None else ChatFormat.from_template(template)
 
 
 def _text(call: ToolCall) -> str:

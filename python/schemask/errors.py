@@ -64,8 +64,10 @@ class LimitError(Error):
 
 
 class ToolError(Error):
-    """A function that cannot be a tool, arguments that a tool does not take, or a tool of a server
-    that failed."""
+    """A function that cannot be a tool, wrong arguments of a call, or a tool that failed.
+
+    Only a tool of a server fails so; what a Python function raises passes through.
+    """
 
 
 class FormatError(Error):

@@ -83,9 +83,12 @@ class SchemaLogitsProcessor(LogitsProcessor):
             `is_cut`: 0 where decoding is greedy.
 
     Raises:
+        ModelError: An argument of a wrong type or out of range.
+        LimitError: `max_tokens` is too small for any valid text; on a call, a mask takes too much
+            work.
         GenerationError: On a call with rows that hold a token the grammar does not allow, or that
             are shorter than `prompt_length`. It reaches the caller of `generate`.
-        MaskError: The model has fewer logits than the vocabulary has allowed tokens.
+        MaskError: On a call, if the model has fewer logits than the vocabulary has allowed tokens.
     """
 
     # Continuous batching hands over only the last token of each row.

@@ -10,10 +10,9 @@ use crate::error::{Error, ErrorKind};
 use crate::grammar::syntax::{TokenName, TokenSet};
 use crate::limits::Limits;
 use crate::machine::Machine;
-use crate::mask::{
-    CompletionTree, Completions, Masks, Reach, Speller, TokenSets, has_bit, set_bits,
-};
+use crate::mask::{CompletionTree, Completions, Masks, Reach, Speller, TokenSets};
 use crate::vocab::Vocabulary;
+use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 
 /// A grammar on a vocabulary. Immutable, cheap to clone and to share between threads.
 #[derive(Clone, Debug)]
@@ -64,17 +63,14 @@ impl CompiledGrammar {
         let tokens: TokenSets = sets.collect::<Result<_, _>>()?;
         vocabulary.strings(grammar.options.spelling);
         // Tags are read as text, too.
-        let is_missing = |(set, bits): (&TokenSet, &[u32])| {
+        let is_missing = |(set, bits): (&TokenSet, &[MaskWord])| {
             let is_tag = |name: &TokenName| matches!(name, TokenName::Tag(_));
-            !set.names.iter().any(is_tag) && bits.iter().all(|&word| word == 0)
+            !set.names.iter().any(is_tag) && bits.iter().all(|&word| word == MaskWord::NONE)
         };
         let regexes = &machine.obligations.rules.scanner.regexes;
         let mut unreachable = vocabulary.unreachable_bytes().iter();
         let spells_all = unreachable.all(|&byte| regexes.can_do_without(byte))
-            && !named
-                .iter()
-                .zip(tokens.iter().map(|bits| &**bits))
-                .any(is_missing);
+            && !named.iter().zip(tokens.iter()).any(is_missing);
         let engine = Arc::new(Engine::new(machine, &tokens, spells_all));
         let compiled = CompiledGrammar(Arc::new(Compiled {
             grammar,
@@ -147,23 +143,26 @@ impl CompiledGrammar {
 }
 
 /// The tokens of a set: a bit for each.
-pub(super) fn resolve_tokens(set: &TokenSet, vocabulary: &Vocabulary) -> Result<Box<[u32]>, Error> {
-    let mut named = vec![0; vocabulary.mask_words()];
+pub(super) fn resolve_tokens(
+    set: &TokenSet,
+    vocabulary: &Vocabulary,
+) -> Result<Box<[MaskWord]>, Error> {
+    let mut named = vec![MaskWord::NONE; vocabulary.mask_words()];
     for name in &set.names {
         match name {
             &TokenName::Ids(first, last) => {
-                if last as usize >= vocabulary.size() {
+                if last.index() >= vocabulary.size() {
                     let message = format!(
                         "the grammar names token {last}, which is outside the vocabulary of {} tokens",
                         vocabulary.size()
                     );
                     return Err(Error::new(ErrorKind::Vocabulary, message));
                 }
-                (first..=last).for_each(|id| set_bits(&mut named, &[id]));
+                (first.0..=last.0).for_each(|id| set_bits(&mut named, &[TokenId(id)]));
             }
             TokenName::Tag(name) => {
                 let special = vocabulary.special_token_ids().iter();
-                let is_named = |id: &&u32| vocabulary.token(**id) == Some(name.as_bytes());
+                let is_named = |id: &&TokenId| vocabulary.token(**id) == Some(name.as_bytes());
                 special
                     .filter(is_named)
                     .for_each(|&id| set_bits(&mut named, &[id]));
@@ -179,12 +178,12 @@ pub(super) fn resolve_tokens(set: &TokenSet, vocabulary: &Vocabulary) -> Result<
         }
     }
     if set.negated {
-        let others = (0..vocabulary.size() as u32).filter(|&id| {
+        let others = vocabulary.ids().filter(|&id| {
             let is_stop = vocabulary.stop_token_ids().binary_search(&id).is_ok();
             let is_empty = vocabulary.token(id).is_none_or(<[u8]>::is_empty);
             !is_stop && !is_empty && !has_bit(&named, id)
         });
-        let mut bits = vec![0; vocabulary.mask_words()];
+        let mut bits = vec![MaskWord::NONE; vocabulary.mask_words()];
         others.for_each(|id| set_bits(&mut bits, &[id]));
         named = bits;
     }
@@ -215,7 +214,7 @@ mod tests {
     fn texts_that_make_many_states_do_not_keep_them() {
         let mut tokens: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
         tokens.push(Vec::new());
-        let vocabulary = Arc::new(Vocabulary::new(&tokens, &[256], &[]).unwrap());
+        let vocabulary = Arc::new(Vocabulary::new(&tokens, &[TokenId(256)], &[]).unwrap());
         let mut options = Options::default();
         options.limits.machine_bytes = 1 << 20;
         let grammar = Grammar::from_json_schema(r#"{"type": "object"}"#, options).unwrap();

@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use crate::compile::options::{Options, PropertyOrder};
 use crate::error::{Error, ErrorKind};
 use crate::grammar::program::Program;
-use crate::grammar::syntax::{Expr, Syntax};
+use crate::grammar::syntax::{Expr, GrammarSchemaId, Syntax};
 use crate::json::cost::NEVER;
 use crate::json::obligations::Obligations;
 use crate::json::rules::Rules;
@@ -87,7 +87,7 @@ impl GrammarDefinition {
         match &self.around {
             GrammarForm::Text(syntax) => Cow::Borrowed(syntax),
             GrammarForm::Whitespace(schema) => {
-                let mut syntax = Syntax::of(Expr::Json(0));
+                let mut syntax = Syntax::of(Expr::Json(GrammarSchemaId(0)));
                 syntax.schemas.push(schema.clone());
                 Cow::Owned(syntax)
             }
@@ -138,7 +138,8 @@ impl GrammarDefinition {
                     return Err(unsatisfied());
                 }
                 let rules = &obligations.rules;
-                let strings = |schema: u32| rules.string_language(roots[schema as usize]);
+                let strings =
+                    |schema: GrammarSchemaId| rules.string_language(roots[schema.index()]);
                 let program = Program::new(syntax, &rules.scanner, &costs, &strings, limits)?;
                 Machine::of_program(obligations, program, &roots, whitespace, literals)
             }

@@ -12,8 +12,9 @@ use crate::error::{Error, ErrorKind};
 use crate::grammar::syntax::{Expr, Syntax, TokenName, TokenSet};
 use crate::grammar::{read_gbnf, read_lark, read_tree};
 use crate::json::outline::Outline;
+use crate::machine::{key_order, syntax_to_gbnf, value_to_gbnf};
 use crate::regex;
-use crate::vocab::Vocabulary;
+use crate::vocab::{TokenId, Vocabulary};
 use crate::work;
 
 /// A set of valid texts. Immutable and cheap to share.
@@ -101,7 +102,12 @@ impl Grammar {
             let message = "only the grammar of one JSON Schema has an order of keys";
             return Err(Error::new(ErrorKind::Grammar, message));
         };
-        machine.key_order(root, &Outline::new(value)?, &self.0.options.limits)
+        key_order(
+            &machine,
+            root,
+            &Outline::new(value)?,
+            &self.0.options.limits,
+        )
     }
 
     /// The texts of the rule `root` of a grammar in GBNF, the notation of llama.cpp.
@@ -171,7 +177,7 @@ impl Grammar {
     }
 
     /// The token with this id, which is matched by its id alone.
-    pub fn token(id: u32) -> Self {
+    pub fn token(id: TokenId) -> Self {
         Grammar::of_token(TokenName::Ids(id, id))
     }
 
@@ -287,8 +293,8 @@ impl Grammar {
     fn print_gbnf(&self) -> Result<String, Error> {
         let machine = self.0.known_machine()?;
         match (&self.0.around, machine.root_obligation()) {
-            (GrammarForm::Text(syntax), _) => machine.syntax_to_gbnf(syntax, machine.schemas()),
-            (GrammarForm::Whitespace(_), Some(obligation)) => machine.value_to_gbnf(obligation),
+            (GrammarForm::Text(syntax), _) => syntax_to_gbnf(&machine, syntax),
+            (GrammarForm::Whitespace(_), Some(obligation)) => value_to_gbnf(&machine, obligation),
             _ => {
                 let message = "a flow cannot be written in GBNF";
                 Err(Error::new(ErrorKind::Unsupported, message))

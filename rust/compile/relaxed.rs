@@ -10,10 +10,11 @@ use crate::compile::options::PropertyOrder;
 use crate::error::Error;
 use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, parts};
 use crate::machine::{Config, Machine, Whitespace};
-use crate::mask::{TokenSets, has_bit};
+use crate::mask::TokenSets;
 use crate::schema::{Constraint, constraints, load_relaxed};
 use crate::spelling::JsonSpelling;
 use crate::vocab::Vocabulary;
+use crate::vocab::token::{TokenId, has_bit};
 use crate::work;
 
 /// What is left out of a grammar.
@@ -49,12 +50,12 @@ pub(crate) struct NamedRule {
 
 impl Relaxed {
     /// The configurations to which a token leads that the grammar reads by its id.
-    pub(crate) fn read_named(&self, config: Config, token: u32) -> Vec<Config> {
+    pub(crate) fn read_named(&self, config: Config, token: TokenId) -> Vec<Config> {
         if self.tokens.is_empty() {
             return Vec::new();
         }
-        let moves = self.machine.token_moves(config).into_iter();
-        let held = moves.filter(|&(set, _)| has_bit(&self.tokens[set as usize], token));
+        let moves = self.machine.stepper().token_moves(config).into_iter();
+        let held = moves.filter(|&(set, _)| has_bit(self.tokens.get(set), token));
         held.map(|(_, next)| next).collect()
     }
 }

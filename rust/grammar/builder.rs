@@ -6,8 +6,10 @@ use crate::error::{Error, ErrorKind};
 use crate::grammar::leaves::{leaf_languages, spell};
 use crate::grammar::left::{filled, without_left_recursion};
 use crate::grammar::link::{DEEP, LARGE, link};
-use crate::grammar::program::{Pending, Program};
-use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenSet, parts};
+use crate::grammar::program::{Pending, Program, TokenSetId};
+use crate::grammar::syntax::{
+    Expr, ExprId, GrammarRuleId, GrammarSchemaId, Syntax, TokenSet, parts,
+};
 use crate::grammar::weigh::{NEVER, Weights, weigh, weigh_filled};
 use crate::limits::Limits;
 use crate::regex::char_cost::NO_WAY;
@@ -27,7 +29,7 @@ impl Program {
         syntax: &Syntax,
         scanner: &Scanner,
         schema_costs: &[u64],
-        strings: &dyn Fn(u32) -> NodeId,
+        strings: &dyn Fn(GrammarSchemaId) -> NodeId,
         limits: &Limits,
     ) -> Result<Self, Error> {
         refuse_undefined(syntax)?;
@@ -35,7 +37,7 @@ impl Program {
         let leaves = leaf_languages(syntax, nodes, strings)?;
         let language = |id: ExprId| leaves[id.0 as usize];
         let weight = |node: Option<NodeId>, id: ExprId| match *syntax.expr(id) {
-            Expr::Json(schema) => schema_costs[schema as usize],
+            Expr::Json(schema) => schema_costs[schema.index()],
             Expr::Token(ref set) => set.cost(),
             Expr::Text(ref text) => text.len() as u64,
             _ => match node.map_or(NO_WAY, |node| nodes.cost(node, Spelling::Raw)) {
@@ -227,7 +229,7 @@ impl Builder<'_> {
                     self.tokens.push(set.clone());
                     self.tokens.len() - 1
                 });
-                self.symbol(set.cost(), Pending::Token(index as u32))
+                self.symbol(set.cost(), Pending::Token(TokenSetId(index as u32)))
             }
             Expr::Free { .. } | Expr::Strings { .. } => {
                 let language = self.leaves[id.0 as usize].expect("free text is a language");

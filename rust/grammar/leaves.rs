@@ -1,19 +1,19 @@
 //! The expressions of a grammar that are languages by themselves.
 
 use crate::error::{Error, ErrorKind};
-use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax};
+use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, GrammarSchemaId, Syntax};
 use crate::regex::lower;
 use crate::regex::node::{NodeId, UNBOUNDED};
 use crate::regex::regexes::Regexes;
 
 /// The languages of the expressions of which the others are made: classes, patterns, free text,
 /// strings, conjunctions and negations. `None` for sequences, choices, repetitions and rules, for
-/// symbols, and for texts, which are spelled where they stand. `strings` gives the strings that the
-/// schema with an index allows.
+/// symbols, and for texts, which are spelled where they stand. `strings` gives the strings that a
+/// schema allows.
 pub(super) fn leaf_languages(
     syntax: &Syntax,
     nodes: &Regexes,
-    strings: &dyn Fn(u32) -> NodeId,
+    strings: &dyn Fn(GrammarSchemaId) -> NodeId,
 ) -> Result<Vec<Option<NodeId>>, Error> {
     let reader = LeafReader {
         syntax,
@@ -32,7 +32,7 @@ pub(super) fn leaf_languages(
 struct LeafReader<'a> {
     syntax: &'a Syntax,
     nodes: &'a Regexes,
-    strings: &'a dyn Fn(u32) -> NodeId,
+    strings: &'a dyn Fn(GrammarSchemaId) -> NodeId,
 }
 
 impl LeafReader<'_> {

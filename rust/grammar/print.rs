@@ -126,11 +126,11 @@ impl Printer<'_> {
             Expr::Rule(rule) => out.push_str(&self.names[&rule.0]),
             Expr::Json(schema) => {
                 out.push_str("%json ");
-                out.push_str(&self.syntax.schemas[*schema as usize]);
+                out.push_str(&self.syntax.schemas[schema.index()]);
             }
             Expr::Strings { schema, stops } => {
                 out.push_str("%strings(");
-                out.push_str(&self.syntax.schemas[*schema as usize]);
+                out.push_str(&self.syntax.schemas[schema.index()]);
                 for stop in stops {
                     out.push_str(" - ");
                     quote(stop, out);

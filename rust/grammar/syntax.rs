@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind};
 use crate::regex::Ast;
 use crate::regex::codeset::CodeSet;
+use crate::vocab::TokenId;
 use crate::work;
 
 /// An expression: an index into [`Syntax`].
@@ -12,6 +13,17 @@ pub(crate) struct ExprId(pub(crate) u32);
 /// A rule: an index into [`Syntax`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct GrammarRuleId(pub(crate) u32);
+
+/// A JSON Schema in a grammar: an index into [`Syntax::schemas`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(crate) struct GrammarSchemaId(pub(crate) u32);
+
+impl GrammarSchemaId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Expr {
@@ -36,12 +48,11 @@ pub(crate) enum Expr {
         max: Option<u32>,
     },
     Rule(GrammarRuleId),
-    /// A JSON value of the schema with this index.
-    Json(u32),
-    /// The strings of the schema with this index, as they are and without quotes, in which none of
-    /// the stops is.
+    /// A JSON value of the schema.
+    Json(GrammarSchemaId),
+    /// The strings of the schema, as they are and without quotes, in which none of the stops is.
     Strings {
-        schema: u32,
+        schema: GrammarSchemaId,
         stops: Box<[Box<str>]>,
     },
     /// One token, by id or name and never by its text.
@@ -79,7 +90,7 @@ impl TokenSet {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum TokenName {
     /// All ids from the first to the last.
-    Ids(u32, u32),
+    Ids(TokenId, TokenId),
     /// What the vocabulary calls it.
     Name(Box<str>),
     /// The special token that is spelled like this, if the vocabulary has one. The grammar reads
@@ -196,6 +207,11 @@ impl Syntax {
         &self.rules[id.0 as usize]
     }
 
+    pub(crate) fn new_schema(&mut self, text: &str) -> GrammarSchemaId {
+        self.schemas.push(text.into());
+        GrammarSchemaId(self.schemas.len() as u32 - 1)
+    }
+
     pub(crate) fn new_rule(&mut self, name: &str, place: Option<SourcePlace>) -> GrammarRuleId {
         work::spend(32);
         work::hold(2 * size_of::<GrammarRule>() + 4 * name.len());
@@ -227,6 +243,7 @@ impl Syntax {
                 });
             }
         }
+        let moved_schema = |id: GrammarSchemaId| GrammarSchemaId(id.0 + schemas);
         let all = |ids: &[ExprId]| ids.iter().map(|id| ExprId(id.0 + exprs)).collect();
         for (expr, &height) in other.exprs.iter().zip(&other.heights) {
             let moved = match expr {
@@ -240,9 +257,9 @@ impl Syntax {
                     max,
                 },
                 &Expr::Rule(rule) => Expr::Rule(GrammarRuleId(rules[rule.0 as usize])),
-                &Expr::Json(schema) => Expr::Json(schema + schemas),
-                Expr::Strings { schema, stops } => Expr::Strings {
-                    schema: schema + schemas,
+                &Expr::Json(schema) => Expr::Json(moved_schema(schema)),
+                &Expr::Strings { schema, ref stops } => Expr::Strings {
+                    schema: moved_schema(schema),
                     stops: stops.clone(),
                 },
                 Expr::Text(_) | Expr::Class(_) | Expr::Pattern { .. } => expr.clone(),

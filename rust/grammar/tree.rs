@@ -4,7 +4,9 @@ use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind};
-use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenName, TokenSet};
+use crate::grammar::syntax::{
+    Expr, ExprId, GrammarRuleId, GrammarSchemaId, Syntax, TokenName, TokenSet,
+};
 use crate::limits::Limits;
 use crate::regex;
 
@@ -43,7 +45,7 @@ struct TreeReader<'a> {
     syntax: Syntax,
     rules: FxHashMap<&'a str, GrammarRuleId>,
     /// The index of each schema by its text, so that equal schemas are read once.
-    schemas: FxHashMap<String, u32>,
+    schemas: FxHashMap<String, GrammarSchemaId>,
     /// The id of each expression, so that equal ones are one, whose language is found once.
     known: FxHashMap<Expr, ExprId>,
     limits: &'a Limits,
@@ -145,13 +147,13 @@ impl TreeReader<'_> {
         items.iter().map(|item| self.expression(item)).collect()
     }
 
-    fn schema(&mut self, value: &Value) -> u32 {
+    fn schema(&mut self, value: &Value) -> GrammarSchemaId {
         let text = value.to_string();
         let syntax = &mut self.syntax;
-        *self.schemas.entry(text).or_insert_with_key(|text| {
-            syntax.schemas.push(text.as_str().into());
-            syntax.schemas.len() as u32 - 1
-        })
+        *self
+            .schemas
+            .entry(text)
+            .or_insert_with_key(|text| syntax.new_schema(text))
     }
 }
 

@@ -155,6 +155,17 @@ pub(crate) struct Config {
     pub(crate) record: TextId,
 }
 
+impl Config {
+    /// In the text of a rule.
+    pub(super) fn text(scan: ScanId, partial: Partial, stack: StackId) -> Self {
+        Config {
+            state: State::Text { scan, partial },
+            stack,
+            record: TextId::EMPTY,
+        }
+    }
+}
+
 /// What waits, from the innermost frame outwards: one stack or several, an index into `Stacks`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct StackId(pub(super) u32);

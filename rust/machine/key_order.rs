@@ -17,65 +17,66 @@ use crate::work;
 /// Bytes that are read within one allowance, like a token.
 const PIECE: usize = 4;
 
-impl Machine {
-    /// For each object of a value, the order in which its members are read: their numbers in the
-    /// text. Objects come in the order in which they are read, each before those inside it.
-    ///
-    /// Of a value that is not valid, whatever its order, the keys come in the order in which they would
-    /// be read if any value might come and it were only asked whether it is valid: once it
-    /// cannot be any more, objects that begin keep their order.
-    ///
-    /// # Errors
-    ///
-    /// If some piece of the text takes more work than accepting a token may, with the pointer of the place
-    /// in the value.
-    pub(crate) fn key_order(
-        &self,
-        root: ObligationId,
-        outline: &Outline<'_>,
-        limits: &Limits,
-    ) -> Result<Vec<u32>, Error> {
-        let valid = self.read_in_order(root, outline, limits)?;
-        if valid.config.is_some_and(|end| self.is_accepting(end)) {
-            return Ok(valid.order);
-        }
-        let queries = Box::new([self.obligations.obligation_of(root).requirement]);
-        let any = self.obligations.obligation(FormulaId::TRUE, queries);
-        Ok(self.read_in_order(any, outline, limits)?.order)
+/// For each object of a value, the order in which its members are read: their numbers in the
+/// text. Objects come in the order in which they are read, each before those inside it.
+///
+/// Of a value that is not valid, whatever its order, the keys come in the order in which they would
+/// be read if any value might come and it were only asked whether it is valid: once it
+/// cannot be any more, objects that begin keep their order.
+///
+/// # Errors
+///
+/// If some piece of the text takes more work than accepting a token may, with the pointer of the place
+/// in the value.
+pub(crate) fn key_order(
+    machine: &Machine,
+    root: ObligationId,
+    outline: &Outline<'_>,
+    limits: &Limits,
+) -> Result<Vec<u32>, Error> {
+    let valid = read_in_order(machine, root, outline, limits)?;
+    if valid
+        .config
+        .is_some_and(|end| machine.stepper().is_accepting(end))
+    {
+        return Ok(valid.order);
     }
+    let queries = Box::new([machine.obligations.obligation_of(root).requirement]);
+    let any = machine.obligations.obligation(FormulaId::TRUE, queries);
+    Ok(read_in_order(machine, any, outline, limits)?.order)
+}
 
-    fn read_in_order<'a>(
-        &'a self,
-        obligation: ObligationId,
-        outline: &'a Outline<'a>,
-        limits: &'a Limits,
-    ) -> Result<OutlineReading<'a>, Error> {
-        let spacing = self.whitespace.inside();
-        let mut reading = OutlineReading {
-            machine: self,
-            outline,
-            limits,
-            config: Some(Config {
-                state: State::Value {
-                    obligation,
-                    spacing,
-                },
-                stack: StackId::BOTTOM,
-                record: TextId::EMPTY,
-            }),
-            bytes: 0,
-            open: Vec::new(),
-            order: Vec::new(),
-        };
-        let result = reading.read();
-        self.hold(reading.bytes);
-        match result {
-            Ok(()) => Ok(reading),
-            Err(error) => Err(match reading.open.is_empty() {
-                true => error,
-                false => error.or_at_pointer(Some(reading.pointer())),
-            }),
-        }
+fn read_in_order<'a>(
+    machine: &'a Machine,
+    obligation: ObligationId,
+    outline: &'a Outline<'a>,
+    limits: &'a Limits,
+) -> Result<OutlineReading<'a>, Error> {
+    let spacing = machine.whitespace.inside();
+    let mut reading = OutlineReading {
+        machine,
+        outline,
+        limits,
+        config: Some(Config {
+            state: State::Value {
+                obligation,
+                spacing,
+            },
+            stack: StackId::BOTTOM,
+            record: TextId::EMPTY,
+        }),
+        bytes: 0,
+        open: Vec::new(),
+        order: Vec::new(),
+    };
+    let result = reading.read();
+    machine.hold(reading.bytes);
+    match result {
+        Ok(()) => Ok(reading),
+        Err(error) => Err(match reading.open.is_empty() {
+            true => error,
+            false => error.or_at_pointer(Some(reading.pointer())),
+        }),
     }
 }
 
@@ -170,7 +171,7 @@ impl OutlineReading<'_> {
             let rank = |key: String| shape.rank(&key);
             order.sort_by_cached_key(|&i| {
                 let rank = self.outline.key(&members[i as usize]).and_then(rank);
-                rank.unwrap_or(u32::MAX)
+                rank.map_or(u32::MAX, |rank| rank.0)
             });
         }
         order
@@ -196,7 +197,9 @@ impl OutlineReading<'_> {
             allowance.bytes = allowance.bytes.saturating_sub(self.bytes);
             let mut bytes = piece.iter();
             let (next, used) = work::within(allowance, || {
-                Ok(bytes.try_fold(config, |config, &byte| self.machine.step(config, byte)))
+                Ok(bytes.try_fold(config, |config, &byte| {
+                    self.machine.stepper().step(config, byte)
+                }))
             })?;
             self.config = next;
             self.bytes += used.bytes;

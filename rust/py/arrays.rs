@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::error::{Error, ErrorKind};
 use crate::py::memory::{Access, Memory, MemoryRefusal, Number, Rows};
+use crate::vocab::MaskWord;
 
 /// An int32 array, or the array of a CPU tensor, of one or two axes and C-contiguous.
 pub(super) fn bitmask<'py>(object: &Bound<'py, PyAny>) -> PyResult<Rows<'py>> {
@@ -55,7 +56,7 @@ fn borrow<'a>(bitmask: &'a Rows<'_>, rows: Range<usize>) -> PyResult<Memory<'a>>
 }
 
 /// All words, row after row.
-pub(super) fn words<'a>(memory: &'a mut Memory<'_>) -> PyResult<&'a mut [u32]> {
+pub(super) fn words<'a>(memory: &'a mut Memory<'_>) -> PyResult<&'a mut [MaskWord]> {
     let words = memory.all_mut();
     words.ok_or_else(|| refuse("a bitmask must be aligned"))
 }

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::matcher::{Allowed, Explanation, Refusal};
+use crate::py::integer::numbers;
 use crate::vocab::Vocabulary;
 
 /// Why a token or bytes may not come next, or that they may: what `Matcher.explain` returns.
@@ -158,7 +159,7 @@ impl PyAllowed {
     /// The first of these tokens, by rising id; at most as many as were asked for.
     #[getter]
     fn token_ids(&self) -> Vec<u32> {
-        self.found.tokens.clone()
+        numbers(&self.found.tokens)
     }
 
     /// The bytes of each of `token_ids`; of special tokens their names.

@@ -8,7 +8,7 @@ use crate::matcher::Matcher;
 use crate::py::arrays;
 use crate::py::errors::no_pickle;
 use crate::py::explain::{PyAllowed, PyExplanation};
-use crate::py::integer::Integer;
+use crate::py::integer::{Integer, numbers};
 use crate::py::interrupt::detached;
 use crate::py::vocabulary::outside;
 
@@ -86,9 +86,9 @@ impl PyMatcher {
     ///     TokenError: The vocabulary has no such token.
     ///     LimitError: It takes too much work; nothing has changed.
     fn accept(&mut self, token_id: Integer) -> PyResult<bool> {
-        match u32::try_from(token_id.0) {
-            Ok(id) => Ok(self.0.accept(id)?),
-            Err(_) => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
+        match token_id.token() {
+            Some(id) => Ok(self.0.accept(id)?),
+            None => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
         }
     }
 
@@ -126,9 +126,9 @@ impl PyMatcher {
     ///         If only the reason takes more than the limit `explain_work`, that is no error: then
     ///         `kind` is `"undecided"`.
     fn explain(&self, py: Python<'_>, token_id: Integer) -> PyResult<PyExplanation> {
-        match u32::try_from(token_id.0) {
-            Ok(id) => Ok(PyExplanation(detached(py, || self.0.explain(id))?)),
-            Err(_) => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
+        match token_id.token() {
+            Some(id) => Ok(PyExplanation(detached(py, || self.0.explain(id))?)),
+            None => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
         }
     }
 
@@ -138,8 +138,8 @@ impl PyMatcher {
     ///     data: The bytes, of any length; they need not end between two characters.
     ///
     /// Returns:
-    ///     Where they are refused, and why, with the JSON pointers of the keywords; `str()` of it is a
-    ///     sentence.
+    ///     Where they are refused, and why, with the JSON pointers of the keywords; `str()` of it
+    ///     is a sentence.
     ///
     /// Raises:
     ///     LimitError: It takes too much work to find out whether they may come.
@@ -152,8 +152,8 @@ impl PyMatcher {
     /// Why the text may not end here, or that it may. Nothing is accepted.
     ///
     /// Returns:
-    ///     Why it may not, with the JSON pointers of the keywords that ask for more; `str()` of it is a
-    ///     sentence.
+    ///     Why it may not, with the JSON pointers of the keywords that ask for more; `str()` of it
+    ///     is a sentence.
     ///
     /// Raises:
     ///     LimitError: It takes too much work to find out whether it may.
@@ -190,7 +190,7 @@ impl PyMatcher {
     /// Raises:
     ///     LimitError: It takes too much work.
     fn forced_tokens(&self, py: Python<'_>) -> PyResult<Vec<u32>> {
-        Ok(detached(py, || self.0.forced_tokens())?)
+        Ok(numbers(&detached(py, || self.0.forced_tokens())?))
     }
 
     /// The bytes of a shortest valid ending; empty where the text may end.

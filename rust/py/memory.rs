@@ -7,11 +7,18 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use bytemuck::Pod;
+use bytemuck::{Pod, Zeroable};
 use numpy::npyffi::{NPY_ARRAY_WRITEABLE, PyArrayObject};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
+
+use crate::vocab::MaskWord;
+
+// SAFETY: it is a `u32`, `repr(transparent)`, and any bits are one.
+unsafe impl Zeroable for MaskWord {}
+// SAFETY: as above.
+unsafe impl Pod for MaskWord {}
 
 /// What may be done with borrowed memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

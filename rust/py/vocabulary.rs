@@ -8,8 +8,8 @@ use pyo3::types::PyBytes;
 
 use crate::error::{Error, ErrorKind};
 use crate::py::errors::no_pickle;
-use crate::py::integer::Integer;
-use crate::vocab::Vocabulary;
+use crate::py::integer::{Integer, numbers};
+use crate::vocab::{TokenId, Vocabulary};
 
 /// The tokens of a model as bytes, its stop tokens and its special tokens. Immutable.
 ///
@@ -49,13 +49,13 @@ impl PyVocabulary {
     /// Ids that end a generation, ascending.
     #[getter]
     fn stop_token_ids(&self) -> Vec<u32> {
-        self.0.stop_token_ids().to_vec()
+        numbers(self.0.stop_token_ids())
     }
 
     /// Ids that are never text, ascending; their bytes are only a name.
     #[getter]
     fn special_token_ids(&self) -> Vec<u32> {
-        self.0.special_token_ids().to_vec()
+        numbers(self.0.special_token_ids())
     }
 
     /// Bytes that can occur in UTF-8 and that no token spells alone.
@@ -78,7 +78,7 @@ impl PyVocabulary {
     /// Raises:
     ///     TokenError: No token has that id.
     fn token<'py>(&self, py: Python<'py>, id: Integer) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = u32::try_from(id.0).ok().and_then(|id| self.0.token(id));
+        let bytes = id.token().and_then(|id| self.0.token(id));
         let bytes = bytes.ok_or_else(|| outside(id.0, self.0.size()))?;
         Ok(PyBytes::new(py, bytes))
     }
@@ -94,7 +94,7 @@ impl PyVocabulary {
     ///     VocabularyError: No tokens spell it.
     fn tokenize(&self, data: &[u8]) -> PyResult<Vec<u32>> {
         let tokens = self.0.tokenize(data);
-        tokens.ok_or_else(|| {
+        tokens.map(|tokens| numbers(&tokens)).ok_or_else(|| {
             Error::new(
                 ErrorKind::Vocabulary,
                 "the vocabulary cannot spell these bytes",
@@ -123,7 +123,7 @@ impl PyVocabulary {
 
     fn __repr__(&self) -> String {
         let stop = self.0.stop_token_ids();
-        let shown: Vec<String> = stop.iter().take(4).map(u32::to_string).collect();
+        let shown: Vec<String> = stop.iter().take(4).map(TokenId::to_string).collect();
         let more = if stop.len() > shown.len() {
             ", …"
         } else {
@@ -141,12 +141,12 @@ impl PyVocabulary {
     }
 }
 
-pub(super) fn token_ids(what: &str, ids: &[Integer]) -> PyResult<Vec<u32>> {
-    let convert = |&Integer(id): &Integer| {
-        u32::try_from(id).map_err(|_| {
+pub(super) fn token_ids(what: &str, ids: &[Integer]) -> PyResult<Vec<TokenId>> {
+    let convert = |id: &Integer| {
+        id.token().ok_or_else(|| {
             Error::new(
                 ErrorKind::Vocabulary,
-                format!("{what} token {id} is no token id"),
+                format!("{what} token {} is no token id", id.0),
             )
             .into()
         })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use schemask::{JsonSpelling, Options, PropertyOrder, Vocabulary, Whitespace};
+use schemask::{JsonSpelling, Options, PropertyOrder, TokenId, Vocabulary, Whitespace};
 use serde_json::{Value, json};
 
 /// Tokens that cross all kinds of borders.
@@ -72,11 +72,11 @@ const LONGER: &[&str] = &[
 ];
 
 /// [`LONGER`] tokens, and all bytes.
-pub fn vocabulary() -> Arc<Vocabulary> {
+pub(crate) fn vocabulary() -> Arc<Vocabulary> {
     let mut tokens: Vec<Vec<u8>> = vec![Vec::new(), b"<special>".to_vec()];
     tokens.extend((0..=255).map(|byte| vec![byte]));
     tokens.extend(LONGER.iter().map(|token| token.as_bytes().to_vec()));
-    Arc::new(Vocabulary::new(&tokens, &[0], &[1]).unwrap())
+    Arc::new(Vocabulary::new(&tokens, &[TokenId(0)], &[TokenId(1)]).unwrap())
 }
 
 const KEYS: [&str; 4] = ["a", "ab", "b", "\u{e9}"];
@@ -113,7 +113,7 @@ fn merged(parts: Vec<Value>) -> Value {
     Value::Object(objects.flatten().collect())
 }
 
-pub fn schema() -> impl Strategy<Value = Value> {
+pub(crate) fn schema() -> impl Strategy<Value = Value> {
     scalar().prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
             3 => about("object", on_objects(inner.clone()), "unevaluatedProperties", inner.clone()),
@@ -225,7 +225,7 @@ fn in_place(branch: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
     .boxed()
 }
 
-pub fn options() -> impl Strategy<Value = Options> {
+pub(crate) fn options() -> impl Strategy<Value = Options> {
     let whitespace = prop_oneof![
         Just(Whitespace::Flexible { run: 2 }),
         Just(Whitespace::Compact),
@@ -243,7 +243,7 @@ pub fn options() -> impl Strategy<Value = Options> {
 }
 
 /// Items of an array in which no two are equal, and values to begin with.
-pub fn compared() -> impl Strategy<Value = (Value, Vec<Value>)> {
+pub(crate) fn compared() -> impl Strategy<Value = (Value, Vec<Value>)> {
     let numbers = || (0..40).map(|i| json!(i * i)).collect::<Vec<Value>>();
     let words = || {
         (0..20)

@@ -140,6 +140,14 @@ class Cursor:
         self.at = found
         return encodable(self.text[start:found])
 
+    def until_any(self, texts: Sequence[str]) -> Waiting[str]:
+        """What comes before the first of some texts; the place is then at that text."""
+        pieces: list[str] = []
+        yield from self.passage(texts, pieces.append)
+        if self.is_over:
+            self.fail(f"{texts[0].strip()} is missing")
+        return "".join(pieces)
+
     def passage(self, stops: Sequence[str], emit: Emit) -> Waiting[None]:
         """Text up to the first stop, passed on as soon as it cannot be a part of one."""
         pattern = re.compile("|".join(map(re.escape, sorted(stops, key=len, reverse=True))))

@@ -53,6 +53,8 @@ def render_tokens(
     Raises:
         FormatError: There is no template; it refuses the messages; a tokenizer of another kind, or
             one that makes a special token of what is text.
+        ToolError: What cannot be a tool.
+        DependencyError: The library that reads the tokenizer is not installed.
     """
     if format is None:
         found = read_source(tokenizer, with_tools=tools is not None, listed=False)

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChatTurn:
-    """The assistant's next turn; fields as in `Completion`."""
+    """The assistant's next turn, as a chat endpoint gives it.
+
+    Attributes:
+        turn: The words and calls; no call is validated.
+        status: "complete" if the model ended the turn itself, "max_tokens" if it was cut off.
+        prompt_tokens: Length of the prompt, in tokens; 0 if it is not known.
+        completion_tokens: Length of the turn, in tokens; 0 if it is not known.
+    """
 
     turn: ParsedTurn
     status: Status
@@ -68,7 +75,9 @@ class Model(Protocol):
 
         Raises:
             ModelError: The model cannot do what is asked: no grammar, prompt too long, no answer.
-            Error: As the grammar's matcher raises.
+            GenerationError: The generation could not go on; with the position and the text so far.
+            LimitError: The limit on tokens is too small for any text of the grammar, or a mask
+                takes too much work.
         """
 
 
@@ -141,6 +150,9 @@ class CallableModel:
 
     Args:
         function: Called with each prompt; returns the whole answer.
+
+    Raises:
+        ModelError: `function` cannot be called.
     """
 
     vocabulary = None
@@ -162,7 +174,21 @@ class CallableModel:
         stop: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
-        """As `Model.generate`, of text; `sampling` has no effect."""
+        """Continues `prompt` with what the function answers, up to the first of the `stop` texts.
+
+        Args:
+            prompt: The text to continue.
+            grammar: Must be None.
+            sampling: Checked, and without effect.
+            stop: Texts at which to end; none of them is part of the result.
+            on_text: Called with each piece of text once it is certain to be part of the result.
+
+        Returns:
+            The text, without token ids; its counts of tokens are 0.
+
+        Raises:
+            ModelError: A grammar, arguments of a wrong type, or an answer that is no string.
+        """
         prompt = check_prompt(prompt)
         check_is_sampling(sampling)
         if grammar is not None:

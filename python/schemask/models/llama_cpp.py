@@ -35,6 +35,11 @@ class LlamaCppModel:
     Attributes:
         vocabulary: Its vocabulary.
         tokenizer: The `Llama`, which `schemask.chat.render_tokens` takes as tokenizer.
+
+    Raises:
+        ModelError: `vocabulary` is no `Vocabulary`.
+        DependencyError: llama-cpp-python is not installed.
+        VocabularyError: The tokens of the model cannot be read.
     """
 
     def __init__(
@@ -67,7 +72,24 @@ class LlamaCppModel:
         stop: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
-        """As `Model.generate`. The limit on tokens is cut to what the context still holds."""
+        """Continues `prompt`; the limit on tokens is cut to what the context still holds.
+
+        Args:
+            prompt: The text to continue, in which special tokens are recognised, or its tokens.
+            grammar: What the text must match, compiled for `vocabulary`; the text then ends valid
+                within the limit on tokens.
+            sampling: How tokens are chosen. Without its `top_p`, that of llama-cpp-python is taken.
+            stop: Texts at which to end; none of them is part of the result.
+            on_text: Called with each piece of text once it is certain to be part of the result.
+
+        Raises:
+            ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
+                argument is of a wrong type.
+            GenerationError: The generation could not go on; with the position and the text so far.
+            LimitError: The limit on tokens is too small for any text of the grammar, or a mask
+                takes too much work.
+            DependencyError: llama-cpp-python is not installed.
+        """
         check_is_sampling(sampling)
         if grammar is None:
             return self._continue(prompt, sampling, stop, on_text)

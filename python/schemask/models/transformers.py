@@ -41,6 +41,10 @@ class TransformersModel:
     Attributes:
         vocabulary: Its vocabulary.
         tokenizer: Its tokenizer.
+
+    Raises:
+        ModelError: `model` cannot generate, or `vocabulary` is no `Vocabulary`.
+        VocabularyError: The tokens of the tokenizer cannot be read.
     """
 
     def __init__(
@@ -79,7 +83,25 @@ class TransformersModel:
         stop: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
-        """As `Model.generate`. The limit on tokens is cut to what the context still holds."""
+        """Continues `prompt`; the limit on tokens is cut to what the context still holds.
+
+        Args:
+            prompt: The text to continue, as the tokenizer reads it.
+            grammar: What the text must match, compiled for `vocabulary`; the text then ends valid
+                within the limit on tokens.
+            sampling: How tokens are chosen. Without its `top_p`, that of the model's generation
+                config is taken.
+            stop: Texts at which to end; none of them is part of the result.
+            on_text: Called with each piece of text once it is certain to be part of the result.
+
+        Raises:
+            ModelError: The prompt is empty or fills the context, the grammar is for another
+                vocabulary, or an argument is of a wrong type.
+            GenerationError: The generation could not go on, or ended where the text is not valid;
+                with the position and the text so far.
+            LimitError: The limit on tokens is too small for any text of the grammar, or a mask
+                takes too much work.
+        """
         import torch
         from transformers import LogitsProcessorList, StoppingCriteriaList
 

@@ -50,6 +50,9 @@ class McpResult:
 def result_text(result: Any) -> str:
     """What a tool returned, as the text that the model reads: strings as they are, else JSON.
 
+    Args:
+        result: What the function returned.
+
     Raises:
         ToolError: A value that refers to itself, which no JSON text can spell.
     """

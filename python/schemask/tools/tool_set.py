@@ -61,6 +61,10 @@ class Tool(Generic[P, R]):
         function: The Python function, or None for a definition that something else carries out.
         annotations: Hints for whoever carries out the calls, as the Model Context Protocol has
             them, such as `{"readOnlyHint": True}`. The model does not see them.
+
+    Raises:
+        ToolError: A name that models cannot write, or parameters that are not the schema of an
+            object.
     """
 
     name: str
@@ -225,7 +229,7 @@ class Tool(Generic[P, R]):
         self, model: type[pydantic.BaseModel], arguments: Mapping[str, Any]
     ) -> dict[str, Any]:
         try:
-            # As JSON, because strict types take strings for dates and members of enums only there.
+            # Strict types take strings for dates and members of enums only if they come as JSON.
             text = to_json(whole_numbers(dict(arguments)), inf_nan_mode="constants")
             values = model.model_validate_json(text)
         except pydantic.ValidationError as error:
@@ -248,13 +252,14 @@ class Tool(Generic[P, R]):
         """Validates and converts `arguments`, then calls the function.
 
         Args:
-            arguments: As `bind`.
+            arguments: The JSON object that a model wrote, by the names of the parameters.
 
         Returns:
             What the function returns.
 
         Raises:
-            ToolError: As `bind`. What the function itself raises passes through.
+            ToolError: An argument is missing, unknown or of the wrong type. What the function
+                itself raises passes through.
         """
         bound = self.bind(arguments)
         return self._require_function()(*bound.args, **bound.kwargs)
@@ -284,11 +289,12 @@ def tool(
 
     Args:
         function: The function, where the decorator stands without parentheses.
-        name: See `Tool.from_function`.
-        description: See `Tool.from_function`.
+        name: Its name for the model; that of the function if None.
+        description: What it does, for the model; the first paragraph of its docstring if None.
 
     Raises:
-        ToolError: See `Tool.from_function`.
+        ToolError: `*args` or `**kwargs`, a parameter without annotation, a type that JSON Schema
+            cannot describe, or a coroutine function.
 
     >>> @tool
     ... def get_stock_price(symbol: str) -> float:
@@ -340,10 +346,10 @@ class ToolSet:
         """`tools` itself if it is a ToolSet already.
 
         Args:
-            tools: As the class takes them.
+            tools: A tool set, or `Tool`s, plain functions and definitions.
 
         Raises:
-            ToolError: As the class.
+            ToolError: Two tools of one name, or what cannot be a tool.
         """
         return tools if isinstance(tools, ToolSet) else cls(tools)
 

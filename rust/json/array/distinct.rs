@@ -246,7 +246,7 @@ impl Rules {
         let (completion, shape) = self.cheapest_object(formula, &cost)?;
         let members = completion.members.iter().map(|&(key, value)| {
             let name = match key {
-                Key::Declared(rank) => shape.keys[rank as usize].to_string(),
+                Key::Declared(rank) => shape.keys[rank.index()].to_string(),
                 Key::Other(text, _) => self.texts.spell(text),
             };
             Some((name, self.cheapest_value(value)?))

@@ -215,7 +215,7 @@ impl<'a> MemberSearch<'_, 'a> {
         let question = self.question;
         let shape = question.shape;
         let drafted = draft.members.iter().map(|member| member.0);
-        let declared = (question.progress.rank..shape.keys.len() as u32).map(Key::Declared);
+        let declared = shape.ranks_from(question.progress.rank).map(Key::Declared);
         let others = declared.chain(shape.wanted.iter().copied());
         let open = others.filter(|&key| question.progress.is_open(key) && !draft.has(key));
         work::spend(shape.keys.len() + shape.wanted.len() + draft.members.len());

@@ -82,7 +82,7 @@ impl<'a> ObjectGoal<'a> {
 
     pub(super) fn name_bytes(&self, key: Key) -> u64 {
         match key {
-            Key::Declared(rank) => self.shape.key_bytes[rank as usize],
+            Key::Declared(rank) => self.shape.key_bytes[rank.index()],
             Key::Other(text, _) => key_bytes(&self.rules.texts.spell(text)),
         }
     }

@@ -7,34 +7,34 @@ use std::sync::OnceLock;
 
 use crate::json::cost::key_bytes;
 use crate::json::formula::{FormulaId, RuleId};
-use crate::json::object::keys::{Key, KeyTable, KnownKey};
-use crate::json::object::shape::{KeyClass, Required, Shape};
+use crate::json::object::keys::{Key, KeyRank, KeyTable, KnownKey};
+use crate::json::object::shape::{KeyClass, Required, Shape, ShapeId};
 use crate::json::rules::{ObjectRule, Rules};
 use crate::regex::node::NodeId;
 use crate::work;
 
 impl Rules {
     /// What an object whose keys these rules tell apart knows of its keys.
-    pub(crate) fn shape(&self, rules: &[RuleId]) -> (u32, &Shape) {
-        let id = self.shapes.intern(rules.into());
+    pub(crate) fn shape(&self, rules: &[RuleId]) -> (ShapeId, &Shape) {
+        let id = ShapeId(self.shapes.intern(rules.into()));
         (id, self.shape_of(id))
     }
 
-    pub(crate) fn shape_of(&self, id: u32) -> &Shape {
-        let shape = self.shapes.memo(id);
-        shape.get_or_init(|| Shape::new(self, self.shapes.get(id)))
+    pub(crate) fn shape_of(&self, id: ShapeId) -> &Shape {
+        let shape = self.shapes.memo(id.0);
+        shape.get_or_init(|| Shape::new(self, self.shapes.get(id.0)))
     }
 }
 
 impl Shape {
     pub(super) fn new(rules: &Rules, ids: &[RuleId]) -> Shape {
-        let mut ranks: FxHashMap<Arc<str>, u32> = FxHashMap::default();
+        let mut ranks: FxHashMap<Arc<str>, KeyRank> = FxHashMap::default();
         let mut keys: Vec<Arc<str>> = Vec::new();
         for &rule in ids {
             for (key, _) in &rules.object(rule).properties {
                 ranks.entry(key.clone()).or_insert_with(|| {
                     keys.push(key.clone());
-                    keys.len() as u32 - 1
+                    KeyRank(keys.len() as u32 - 1)
                 });
             }
         }
@@ -95,7 +95,7 @@ impl Shape {
 
     /// The keys that are told apart, by their spelling.
     fn key_table(&self, rules: &Rules) -> KeyTable {
-        let declared = self.keys.iter().zip(0..);
+        let declared = self.keys.iter().zip((0..).map(KeyRank));
         let declared = declared.map(|(key, rank)| (key.to_string(), KnownKey::Declared(rank)));
         let wanted = self.wanted.iter().map(|&key| {
             let Key::Other(text, _) = key else {

@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::json::formula::{Formula, FormulaId, RuleId};
 use crate::json::kind::Kind;
-use crate::json::object::keys::Key;
+use crate::json::object::keys::{Key, KeyRank};
 use crate::json::object::residue_builder::{Interest, ResidueBuilder};
 use crate::json::object::residues::Slot;
 use crate::json::texts::TextId;
@@ -184,7 +184,7 @@ impl ResidueBuilder<'_> {
     /// What rules that may fail want of the keys that some rule names.
     fn find_named(&mut self, rules: &[RuleId]) -> Option<()> {
         let shape = self.shape;
-        let declared = (0..shape.keys.len() as u32).map(Key::Declared);
+        let declared = shape.ranks_from(KeyRank(0)).map(Key::Declared);
         let all: Vec<Key> = declared.chain(shape.wanted.iter().copied()).collect();
         for &rule in rules {
             work::spend(2 * all.len());

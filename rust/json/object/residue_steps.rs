@@ -412,7 +412,7 @@ impl<'a> ResidueCourse<'a> {
     /// The bytes of a key, of a colon and of a comma.
     fn name_bytes(&self, key: Key) -> u64 {
         let name = match key {
-            Key::Declared(rank) => self.shape.key_bytes[rank as usize],
+            Key::Declared(rank) => self.shape.key_bytes[rank.index()],
             Key::Other(text, _) => key_bytes(&self.rules.texts.spell(text)),
         };
         name + 2 * self.rules.separator

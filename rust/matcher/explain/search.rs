@@ -9,6 +9,7 @@ use crate::compile::{CompiledGrammar, NamedRule, Relaxation, Relaxed};
 use crate::error::Error;
 use crate::machine::Config;
 use crate::schema::{Constraint, ConstraintKind};
+use crate::vocab::TokenId;
 use crate::work;
 
 /// How many groups of constraints are looked for at most.
@@ -17,7 +18,7 @@ const MOST: usize = 8;
 /// What a text was continued with.
 #[derive(Clone, Debug)]
 pub(crate) enum TextPiece {
-    Token(u32),
+    Token(TokenId),
     Bytes(Arc<[u8]>),
 }
 
@@ -259,7 +260,7 @@ fn reads(
     let read = |config: Config, bytes: &[u8]| {
         work::spend(bytes.len());
         let mut bytes = bytes.iter();
-        bytes.try_fold(config, |at, &byte| machine.step(at, byte))
+        bytes.try_fold(config, |at, &byte| machine.stepper().step(at, byte))
     };
     let mut config = machine.start();
     for piece in pieces {
@@ -272,7 +273,7 @@ fn reads(
                     .filter(|_| vocabulary.is_text(token));
                 let spelled = text.and_then(|text| read(config, text));
                 let named = relaxed.read_named(config, token);
-                machine.all_of(spelled.into_iter().chain(named))
+                machine.stepper().all_of(spelled.into_iter().chain(named))
             }
         };
         match next {
@@ -282,6 +283,6 @@ fn reads(
     }
     match last {
         Last::Bytes(bytes) => read(config, bytes).is_some(),
-        Last::End => machine.is_accepting(config),
+        Last::End => machine.stepper().is_accepting(config),
     }
 }

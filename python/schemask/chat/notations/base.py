@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.trees import Tree, Trees
@@ -69,9 +69,14 @@ class Notation(ABC):
         return False
 
     @property
-    def whitespace(self) -> str:
+    def whitespace(self) -> Literal["flexible", "compact", "spaced"]:
         """How the grammar spaces JSON: an option of `Grammar`."""
         return "spaced"
+
+    @property
+    def opening(self) -> str:
+        """Text with which the first argument begins; empty if that is its name."""
+        return ""
 
     @property
     def closing(self) -> str:
@@ -91,6 +96,7 @@ class Notation(ABC):
 
         Raises:
             FormatError: The notation cannot spell them so that they are read back.
+            UnsupportedSchemaError: A reference in `parameters` that leads nowhere.
         """
 
     @abstractmethod
@@ -107,6 +113,7 @@ class Notation(ABC):
 
         Raises:
             FormatError: With the place of what is no argument.
+            UnsupportedSchemaError: A reference in `parameters` that leads nowhere.
         """
 
     @abstractmethod
@@ -125,6 +132,9 @@ class Notation(ABC):
     @abstractmethod
     def template(self, around: Surroundings) -> ArgumentsTemplate:
         """How response templates read the arguments.
+
+        Args:
+            around: The format.
 
         Raises:
             FormatError: They cannot.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.notations.base import ArgumentsTemplate, Notation, Surroundings
@@ -27,9 +27,14 @@ class JsonArguments(Notation):
     sort_keys: bool = False
 
     @property
-    def whitespace(self) -> str:
-        spacing = {(", ", ": "): "spaced", (",", ":"): "compact"}
-        return spacing.get(self.separators, "flexible")
+    def opening(self) -> str:
+        return "{"
+
+    @property
+    def whitespace(self) -> Literal["flexible", "compact", "spaced"]:
+        if self.separators == (", ", ": "):
+            return "spaced"
+        return "compact" if self.separators == (",", ":") else "flexible"
 
     def write(
         self, arguments: dict[str, Any], parameters: Schema | None, around: Surroundings

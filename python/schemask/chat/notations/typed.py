@@ -22,11 +22,16 @@ from schemask.tools import Tool
 class TypedArguments(ListedArguments):
     """Arguments one by one; strings are as they are, other values JSON.
 
-    `argument` holds `{key}`, then `{type}`, then `{value}`, with text between any two.
-
     Attributes:
+        argument: Text of an argument, with `{key}`, then `{type}`, then `{value}` in it, and text
+            between any two of them.
+        separator: Text between two arguments.
         types: For each type of JSON (`integer` is a `number` here), the word for it that stands in
             the place of `{type}`. Strings have a word of their own.
+
+    Raises:
+        FormatError: A template without the placeholders or texts between them, or types without a
+            word.
     """
 
     types: tuple[tuple[str, str], ...] = field(kw_only=True)

@@ -27,12 +27,14 @@ class Calls:
         between: The text between two such; None if a turn has one call.
         notation: How arguments are written.
         id_pattern: Pattern of ids.
+        id_is_optional: Whether there are calls without ids.
     """
 
     call: str
     between: str | None
     notation: Notation
     id_pattern: str
+    id_is_optional: bool
 
 
 class CallProbe:
@@ -48,12 +50,19 @@ class CallProbe:
         self._found = find_arguments(self._one, tags)
         one = self._one(ONE)
         assert one is not None  # its arguments have been found
-        self._text_of_one = one
-        own = [match for part in (NAMES[0], IDS[0]) for match in re.finditer(part, one)]
-        start, end = self._arguments(one)[0]
-        # How far a call reaches before its arguments, and after them.
-        self._before = start - min([match.start() for match in own] + [start])
-        self._after = max([match.end() for match in own] + [end]) - end
+        self._written = one[self._found.start : self._found.end]
+        # Some templates write ids only where results follow.
+        answered = prober.before_result(Turn(calls=(ONE,))) or ""
+        self._id_is_optional = IDS[0] in answered and IDS[0] not in one
+        self._text_of_one = answered if self._id_is_optional else one
+        start, end = self._arguments(self._text_of_one)[0]
+        self._head, self._tail = self._own_parts(self._text_of_one, start, end)
+
+    def _own_parts(self, text: str, start: int, end: int) -> tuple[int, str]:
+        """How far a call reaches before its arguments, and its text from their end on."""
+        own = [match for part in (NAMES[0], IDS[0]) for match in re.finditer(part, text)]
+        head = start - min([match.start() for match in own] + [start])
+        return head, text[end : max([match.end() for match in own] + [end])]
 
     def calls(self) -> Calls:
         """How calls are written.
@@ -64,18 +73,40 @@ class CallProbe:
         one = self._text_of_one
         start, end = self.spans(one)[0]
         call = self._templated(one[start:end])
-        two = self._prober.turn(Turn(calls=(ONE, ONE)))
+        two = self.two
         between = None
         if two is not None and NAMES[1] in two:
             spans = self.spans(two)
             if len(spans) != 2:
                 raise FormatError(f"two calls are not one and another: {two!r}")
             between = two[spans[0][1] : spans[1][0]]
-        return Calls(call, between, self._found.notation, _id_pattern(self._prober))
+        return Calls(
+            call, between, self._found.notation, _id_pattern(self._prober), self._id_is_optional
+        )
+
+    @property
+    def id_is_optional(self) -> bool:
+        """Whether ids are written only where results follow."""
+        return self._id_is_optional
+
+    @property
+    def two(self) -> str | None:
+        """A turn of two calls as it is written with ids; None if it is refused."""
+        turn = Turn(calls=(ONE, ONE))
+        prober = self._prober
+        return prober.before_result(turn) if self._id_is_optional else prober.turn(turn)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where the calls of a text with the arguments `ONE` stand, without what is around them."""
-        return [(a - self._before, b + self._after) for a, b in self._arguments(text)]
+        spans = []
+        for number, (start, end) in enumerate(self._arguments(text)):
+            tail = self._tail
+            if number:
+                tail = tail.replace(NAMES[0], NAMES[1]).replace(IDS[0], IDS[1])
+            if text.startswith(tail, end) or not self._id_is_optional:
+                end += len(tail)
+            spans.append((start - self._head, end))
+        return spans
 
     def _arguments(self, text: str) -> list[tuple[int, int]]:
         """Where the arguments `ONE` stand in a text."""
@@ -86,8 +117,7 @@ class CallProbe:
                 spans.append((start + span[0], start + span[1]))
                 start = spans[-1][1]
             return spans
-        written = self._text_of_one[self._found.start : self._found.end]
-        return [(m.start(), m.end()) for m in re.finditer(re.escape(written), text)]
+        return [(m.start(), m.end()) for m in re.finditer(re.escape(self._written), text)]
 
     def _templated(self, call: str) -> str:
         """The call with placeholders in the place of what is its own."""
@@ -150,6 +180,7 @@ def json_call(opening: str, call: str, closing: str) -> tuple[str, str, Any] | N
         if isinstance(value, dict) and end >= len(readable) - len(closing):
             holders = {*own.values(), "{arguments}"}
             is_plain = json.dumps(value, ensure_ascii=False) == readable[start:end]
+            is_plain = is_plain and not any(key in own.values() for key in value)
             if is_plain and all(isinstance(v, str) and v in holders for v in value.values()):
                 return readable[:start], readable[end:], tuple(value.items())
             return None

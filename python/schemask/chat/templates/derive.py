@@ -111,6 +111,8 @@ class _Derivation:
         self._turn_start = self._first_tag(before_user)
         opening = self._opening()
         joints = self._joints(opening)
+        if any(self._turn_start in (joint or "") for joint in vars(joints).values()):
+            self._turn_start = ""
         fields: dict[str, Any] = {"name": self._name, "escapes": False}
         calls = self._probe.calls() if self._probe is not None else None
         prefix = self._prefix_of_calls(joints) if calls is not None else ""
@@ -125,9 +127,10 @@ class _Derivation:
             fields |= {"call_open": "", "call_close": "", "max_calls": 0}
         known = fields.pop("thinking"), fields.pop("plain")
         calls_end = fields.get("calls_end", "")
-        if calls_end and fields["turn_end"].endswith(calls_end):
+        words_close = fields["turn_end"].removesuffix(calls_end)
+        if calls_end and words_close.strip() and words_close != fields["turn_end"]:
             # What turns of words end with before what all turns end with, closes words.
-            fields["words_close"] = fields["turn_end"].removesuffix(calls_end)
+            fields["words_close"] = words_close
             fields |= {"turn_end": calls_end, "calls_end": ""}
             fields["turns"] = (("assistant", self._role(opening), calls_end),)
         fields["tokens"] = self._tokens(fields)
@@ -247,12 +250,11 @@ class _Derivation:
         if words is None:
             body = self._prober.turn(Turn(words=True))
             raise FormatError(f"the template does not write what the assistant says: {body!r}")
-        thinking = {"reasoning": True}
         [calls] = before(Turn(calls=(ONE,)), "calls")
-        both = before(Turn(**thinking, words=True), "reasoning", "words")
-        thoughtful = before(Turn(**thinking, calls=(ONE,)), "reasoning", "calls")
+        both = before(Turn(reasoning=True, words=True), "reasoning", "words")
+        thoughtful = before(Turn(reasoning=True, calls=(ONE,)), "reasoning", "calls")
         preamble = before(Turn(words=True, calls=(ONE,)), "words", "calls")
-        all_parts = Turn(**thinking, words=True, calls=(ONE,))
+        all_parts = Turn(reasoning=True, words=True, calls=(ONE,))
         whole = before(all_parts, "reasoning", "words", "calls")
         if both[0] is None and thoughtful[0] is None:
             self._note("reasoning is dropped: the template never writes it")
@@ -305,8 +307,13 @@ class _Derivation:
             closing = closing[: len(closing) - len(words_open)]
         no_preamble = "" if before_calls is None else before_calls[len(no_reasoning) :]
         closing_calls = joints.reasoning_calls
+        apart: str | None = None
         if closing_calls is not None:
-            closing_calls = closing_calls.removesuffix(prefix).removesuffix(no_preamble)
+            closing_calls = closing_calls.removesuffix(prefix)
+            if not closing_calls.endswith(no_preamble):
+                # What is in the place of reasoning before words is not what is there before calls.
+                apart, no_preamble = before_calls, ""
+            closing_calls = closing_calls.removesuffix(no_preamble)
         fields: dict[str, Any] = {
             "no_reasoning": no_reasoning,
             "words_open": words_open,
@@ -314,6 +321,8 @@ class _Derivation:
             "reasoning_open": joints.reasoning or "",
             "reasoning_close": closing if closing is not None else closing_calls or "",
         }
+        if apart is not None:
+            fields["no_reasoning_calls"] = apart
         if None not in (closing, closing_calls) and closing != closing_calls:
             fields["reasoning_close_calls"] = closing_calls
         if joints.reasoning is None:
@@ -355,8 +364,11 @@ class _Derivation:
             return {"words_with_calls": "after" if after else "none"}
         closing = joints.words_calls.removesuffix(prefix)
         preamble = (joints.preamble or "").removeprefix(fields["no_reasoning"])
-        around = fields["reasoning_open"], fields["reasoning_close"]
-        if joints.reasoning is not None and (preamble, closing) == around:
+        thoughts = {fields["reasoning_close"], fields.get("reasoning_close_calls")}
+        as_reasoning = preamble == fields["reasoning_open"] and (
+            closing.removesuffix(fields["no_preamble"]) in thoughts
+        )
+        if joints.reasoning is not None and as_reasoning:
             self._note("words beside calls are written as reasoning is")
             return {"words_with_calls": "none"}
         return {"preamble_open": preamble, "preamble_close": closing}
@@ -413,6 +425,8 @@ class _Derivation:
                 template, index = self._numbered_call(template)
                 if index is not None:
                     made["first_index"] = index
+            if "first_index" in made:
+                made["counts_on"] = self._counts_on(made["first_index"])
         if between is None:
             call_open, call_close, separator = opening, head, ""
             end = self._end_of_calls(call_close, fields, after)
@@ -430,6 +444,9 @@ class _Derivation:
         made["calls_end"] = "" if end == fields["turn_end"] else end
         if parts := json_call(call_open, template, call_close):
             call_open, call_close, made["call_members"] = parts
+            if calls.id_is_optional:
+                held = dict(made["call_members"])
+                made["optional_members"] = tuple(k for k, v in held.items() if v == "{id}")
         else:
             made["call"] = template
         if not call_open.strip():
@@ -453,7 +470,8 @@ class _Derivation:
         assert self._probe is not None
         turn = Turn(calls=(ONE,))
         texts = []
-        for body in (self._prober.turn(turn), self._prober.before_result(turn)):
+        at_end = None if self._probe.id_is_optional else self._prober.turn(turn)
+        for body in (at_end, self._prober.before_result(turn)):
             spans = self._probe.spans(body) if body is not None else []
             texts.append(body[spans[0][1] :] if body is not None and spans else None)
         return texts[0], texts[1]
@@ -470,7 +488,7 @@ class _Derivation:
         if turn_end and rest.endswith(turn_end):
             return turn_end
         shared = self._tags.common_end([turn_end, rest]) if turn_end else ""
-        if shared:
+        if shared.strip():
             return shared
         tags = self._tags.found(rest)
         if not tags:
@@ -487,7 +505,7 @@ class _Derivation:
     def _numbered_call(self, template: str) -> tuple[str, int | None]:
         """A call with `{index}` where it counts calls, and the number of the first."""
         assert self._probe is not None
-        two = self._prober.turn(Turn(calls=(ONE, ONE)))
+        two = self._probe.two
         assert two is not None  # it has been rendered before
         first, second = (two[start:end] for start, end in self._probe.spans(two))
         counted = numbered(first.partition(NAMES[0])[2], second.partition(NAMES[1])[2])
@@ -497,6 +515,23 @@ class _Derivation:
         number = str(counted[2])
         at = counted[0].find("{index}")
         return head + name + tail[:at] + "{index}" + tail[at + len(number) :], counted[2]
+
+    def _counts_on(self, first: int) -> bool:
+        """Whether the first call of a second turn is not counted as that of the first is."""
+        assert self._probe is not None
+        turn = Turn(calls=(ONE,))
+        text = self._prober.again(turn)
+        alone = self._prober.turn(turn)
+        if text is None or alone is None:
+            return False
+        spans = self._probe.spans(text), self._probe.spans(alone)
+        before = 40
+        ends = (
+            found[max(0, span[-1][0] - before) : span[-1][1]]
+            for found, span in zip((text, alone), spans, strict=True)
+        )
+        counted = [re.findall(r"\d+", end)[-1:] for end in ends]
+        return counted == [[str(first + 1)], [str(first)]]
 
     def _tokens(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
         """The special tokens that the format holds."""

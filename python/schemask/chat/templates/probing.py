@@ -122,6 +122,14 @@ class Prober:
         text = self._render([turn.message, *results])
         return None if text is None or RESULT not in text else text[: text.find(RESULT)]
 
+    def again(self, turn: Turn) -> str | None:
+        """From the user's words on, a turn of calls, its results and the turn again."""
+        results = [
+            {"role": "tool", "name": name, "tool_call_id": call_id, "content": RESULT}
+            for call_id, name, _ in zip(IDS, NAMES, turn.calls, strict=False)
+        ]
+        return self._render([turn.message, *results, turn.message])
+
     def _render(self, messages: list[Message], **options: Any) -> str | None:
         text = self._text([_user(USER), *messages], **options)
         if text is None or USER not in text:

@@ -15,11 +15,10 @@ from schemask.chat.grammar import turn_tree
 from schemask.chat.messages import Message, ParsedTurn, check_messages
 from schemask.chat.reader import TurnReader
 from schemask.chat.renderer import Renderer
-from schemask.chat.spec import FormatSpec
 from schemask.chat.templates.derive import Derived
 from schemask.chat.templates.shape import with_ids
 from schemask.chat.templates.template import ChatTemplate
-from schemask.errors import Error, FormatError
+from schemask.errors import FormatError
 from schemask.tools import ToolSet
 
 _WORDS = (
@@ -149,7 +148,8 @@ class _Prover:
                 )
             except FormatError:
                 continue  # conversations that the template refuses are not written by it
-            difference = self._difference(message, tools, whole, prompt)
+            called = sum(len(made.get("tool_calls", ())) for made in checked[:-1])
+            difference = self._difference(message, tools, whole, prompt, called)
             if difference is None:
                 return
             differences.append(difference)
@@ -157,7 +157,7 @@ class _Prover:
             raise FormatError(_shown(message, differences[0]))
 
     def _difference(
-        self, message: Message, tools: ToolSet, whole: str, prompt: str
+        self, message: Message, tools: ToolSet, whole: str, prompt: str, called: int
     ) -> tuple[str, str] | None:
         """What the format writes and what the template has, if they differ."""
         spec = self._spec
@@ -167,23 +167,26 @@ class _Prover:
         versions = [message]
         if "reasoning_content" in message:
             versions.append({k: v for k, v in message.items() if k != "reasoning_content"})
-        found = (
-            whole[_alike(start, whole) :] if not whole.startswith(start) else whole[len(start) :]
-        )
+        found = whole[len(start) :] if whole.startswith(start) else None
+        if spec.optional_members:
+            versions += [_without_ids(version) for version in versions]
         refused: str | None = None
         first: tuple[str, str] | None = None
         for version in versions:
             for opened in dict.fromkeys(["", *tails]):
                 try:
-                    written = self._renderer.assistant(version, tools, opened)
+                    written = self._renderer.assistant(version, tools, opened, called)
                 except FormatError as error:
                     refused = refused or str(error)
                     continue
-                if self._is_turn(found, written, version):
+                turn = found
+                if turn is None or not self._is_turn(turn, written, version):
+                    turn = self._turn_of(whole, start, written, version)
+                if self._is_turn(turn, written, version):
                     self._count(message, version, whole, prompt)
                     self._read_back(version, tools, written, opened)
                     return None
-                first = first or (written, found)
+                first = first or (written, turn)
         if first is None:
             self._tally.unwritable += 1
             self._tally.findings[
@@ -191,6 +194,18 @@ class _Prover:
             ] = None
             return None
         return first
+
+    def _turn_of(self, whole: str, start: str, written: str, message: Message) -> str:
+        """The last turn of a text whose earlier turns are written otherwise once it is there."""
+        # Some templates go on with a turn that results have interrupted, and open none.
+        for opening in (start[-8:], ""):
+            at = whole.rfind(opening + written)
+            while at >= 0:
+                turn = whole[at + len(opening) :]
+                if self._is_turn(turn, written, message):
+                    return turn
+                at = whole.rfind(opening + written, 0, at)
+        return whole[len(start) :] if whole.startswith(start) else whole[-len(written) - 40 :]
 
     def _is_turn(self, found: str, written: str, message: Message) -> bool:
         """Whether the template's text begins with a turn that ends there."""
@@ -206,7 +221,7 @@ class _Prover:
     def _count(self, message: Message, version: Message, whole: str, prompt: str) -> None:
         tally = self._tally
         tally.turns += 1
-        if version is not message:
+        if "reasoning_content" in message and "reasoning_content" not in version:
             tally.dropped_reasoning += 1
         if not whole.startswith(prompt):
             tally.off_prompt += 1
@@ -241,6 +256,8 @@ class _Prover:
             raise FormatError(_shown(message, (written + end, "may not end there")))
 
     def _grammar(self, tools: ToolSet, thinks: bool, opened: str) -> Any:
+        if self._spec.max_calls == 0:
+            tools = ToolSet([])
         tree = turn_tree(self._spec, tools, reasoning=thinks, opened=opened)
         text = json.dumps(tree, ensure_ascii=False)
         notation = self._spec.arguments
@@ -336,6 +353,13 @@ _NAMES = ("get_weather", "ping", "search-web", "lookup2", "a_long_function_name"
 def _bytes() -> _native.Vocabulary:
     """A vocabulary of single bytes."""
     return _native.Vocabulary([bytes([byte]) for byte in range(256)] + [b""], [256])
+
+
+def _without_ids(message: Message) -> Message:
+    if "tool_calls" not in message:
+        return message
+    calls = [{"function": call["function"]} for call in message["tool_calls"]]
+    return {**message, "tool_calls": calls}
 
 
 def _alike(one: str, other: str) -> int:

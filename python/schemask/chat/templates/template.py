@@ -67,6 +67,7 @@ class ChatTemplate:
 
         Raises:
             FormatError: The source has no template, or is none of these.
+            DependencyError: The library that reads such a source is not installed.
         """
         found = read_source(source, with_tools=with_tools)
         if found.text is None:
@@ -77,13 +78,15 @@ class ChatTemplate:
 
     @classmethod
     def find(cls, source: Any) -> ChatTemplate | None:
-        """As `of`, but None for a model that has no template.
+        """The template of a model, or None if the model has none.
 
         Args:
-            source: As in `of`.
+            source: A tokenizer or processor of transformers; a `llama_cpp.Llama`; the path of a
+                GGUF, of a template, or of a folder that transformers wrote; or the text.
 
         Raises:
             FormatError: The source is nothing that could have one.
+            DependencyError: The library that reads such a source is not installed.
         """
         found = read_source(source)
         return None if found.text is None else cls.made_of(found)
@@ -91,6 +94,9 @@ class ChatTemplate:
     @classmethod
     def made_of(cls, source: Source) -> ChatTemplate:
         """The template that was found in a source.
+
+        Args:
+            source: What was found there.
 
         Raises:
             FormatError: None was, or it is no template.

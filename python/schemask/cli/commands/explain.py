@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         "whitespace": options.whitespace,
         "property_order": options.property_order,
         "spelling": options.spelling,
-        # As much as there is: the indentation of a text is no runaway of a model.
+        # The largest run of whitespace: a text may be indented deeper than a model should write.
         "limits": {"whitespace_run": 255},
     }
     match options.notation:
