@@ -168,7 +168,7 @@ class FormatSpec:
     @property
     def call_mark(self) -> str:
         """What tells calls from words: the first tag before them."""
-        if self.bare:
+        if self.bare or self.max_calls == 0:
             return ""
         return self.calls_open.strip() or self.call_start
 
