@@ -57,6 +57,7 @@ class Proof:
             the reason of the first.
         off_prompt: Turns that do not begin as any prompt of the template ends.
         dropped_reasoning: Turns whose reasoning the template drops.
+        changed: Turns that the template writes otherwise because of what comes before them.
         findings: What was found, a sentence each.
     """
 
@@ -65,6 +66,7 @@ class Proof:
     unwritable: int
     off_prompt: int
     dropped_reasoning: int
+    changed: int
     findings: tuple[str, ...]
 
 
@@ -94,6 +96,7 @@ class _Tally:
     unwritable: int = 0
     off_prompt: int = 0
     dropped_reasoning: int = 0
+    changed: int = 0
     findings: dict[str, None] = field(default_factory=dict)
 
 
@@ -127,6 +130,7 @@ class _Prover:
             tally.unwritable,
             tally.off_prompt,
             tally.dropped_reasoning,
+            tally.changed,
             tuple(tally.findings),
         )
 
@@ -153,8 +157,16 @@ class _Prover:
             if difference is None:
                 return
             differences.append(difference)
-        if differences:
-            raise FormatError(_shown(message, differences[0]))
+        if not differences:
+            return
+        if len(before) > 1:
+            # Some templates lose count of calls, and write later turns without their beginning.
+            self._check([{"role": "user", "content": "Hello"}], message, tools)
+            self._tally.changed += 1
+            example = _shown(message, differences[0])
+            self._tally.findings.setdefault(f"what comes before changes a turn: {example}")
+            return
+        raise FormatError(_shown(message, differences[0]))
 
     def _difference(
         self, message: Message, tools: ToolSet, whole: str, prompt: str, called: int
