@@ -161,11 +161,6 @@ def test_a_turn_that_changes_when_others_follow_has_no_span() -> None:
             ),
             "one and another|in the template",
         ),
-        # The end of a call is written in the middle of another.
-        (
-            PLAIN.replace("'<|end|>\\n'", "'<|end|>\\n' if not message.tool_calls else '</do>'"),
-            "template|read back",
-        ),
     ],
 )
 def test_what_cannot_be_derived_is_said(text: str, problem: str) -> None:

@@ -153,7 +153,9 @@ class _Prover:
             except FormatError:
                 continue  # conversations that the template refuses are not written by it
             called = sum(len(made.get("tool_calls", ())) for made in checked[:-1])
-            difference = self._difference(message, tools, whole, prompt, called)
+            # Reasoning that such a turn holds could not be told from what is before the turn.
+            interrupted = checked[-2]["role"] == "tool" and "reasoning_content" not in message
+            difference = self._difference(message, tools, whole, prompt, called, interrupted)
             if difference is None:
                 return
             differences.append(difference)
@@ -169,7 +171,13 @@ class _Prover:
         raise FormatError(_shown(message, differences[0]))
 
     def _difference(
-        self, message: Message, tools: ToolSet, whole: str, prompt: str, called: int
+        self,
+        message: Message,
+        tools: ToolSet,
+        whole: str,
+        prompt: str,
+        called: int,
+        interrupted: bool,
     ) -> tuple[str, str] | None:
         """What the format writes and what the template has, if they differ."""
         spec = self._spec
@@ -193,7 +201,7 @@ class _Prover:
                     continue
                 turn = found
                 if turn is None or not self._is_turn(turn, written, version):
-                    turn = self._turn_of(whole, start, written, version)
+                    turn = self._turn_of(whole, start, written, version, interrupted)
                 if self._is_turn(turn, written, version):
                     self._count(message, version, whole, prompt)
                     self._read_back(version, tools, written, opened)
@@ -207,10 +215,12 @@ class _Prover:
             return None
         return first
 
-    def _turn_of(self, whole: str, start: str, written: str, message: Message) -> str:
+    def _turn_of(
+        self, whole: str, start: str, written: str, message: Message, interrupted: bool
+    ) -> str:
         """The last turn of a text whose earlier turns are written otherwise once it is there."""
         # Some templates go on with a turn that results have interrupted, and open none.
-        for opening in (start[-8:], ""):
+        for opening in (start[-8:], "") if interrupted else (start[-8:],):
             at = whole.rfind(opening + written)
             while at >= 0:
                 turn = whole[at + len(opening) :]
