@@ -691,8 +691,7 @@ impl GrammarInner {
                     return Err(unsatisfied());
                 }
                 let rules = &obligations.rules;
-                let strings = |schema: u32| rules.string_language(roots[schema as usize]);
-                let program = Program::new(syntax, &rules.scanner, &costs, &strings, limits)?;
+                let program = Program::new(syntax, rules, &roots, &costs, limits)?;
                 Machine::of_program(obligations, program, &roots, whitespace, literals)
             }
         };

@@ -1,8 +1,10 @@
 //! Grammars as they are written: expressions, and rules that give them names.
 
 use crate::error::{Error, ErrorKind};
+use crate::json::formula::Kind;
 use crate::regex::Ast;
 use crate::regex::codeset::CodeSet;
+use crate::regex::escaped::Escapes;
 use crate::work;
 
 /// An expression: an index into [`Syntax`].
@@ -38,11 +40,18 @@ pub(crate) enum Expr {
     Rule(GrammarRuleId),
     /// A JSON value of the schema with this index.
     Json(u32),
-    /// The strings of the schema with this index, as they are and without quotes, in which none of
-    /// the stops is.
+    /// The strings of the schema with this index, without quotes and written with these escapes, in
+    /// which none of the stops is.
     Strings {
         schema: u32,
         stops: Box<[Box<str>]>,
+        escapes: Escapes,
+    },
+    /// Those of null, true and false that the schema with this index allows and that have a text
+    /// here, which is how they are spelled.
+    Literals {
+        schema: u32,
+        spelled: Box<[(Kind, Box<str>)]>,
     },
     /// One token, by id or name and never by its text.
     Token(TokenSet),
@@ -241,9 +250,18 @@ impl Syntax {
                 },
                 &Expr::Rule(rule) => Expr::Rule(GrammarRuleId(rules[rule.0 as usize])),
                 &Expr::Json(schema) => Expr::Json(schema + schemas),
-                Expr::Strings { schema, stops } => Expr::Strings {
+                Expr::Strings {
+                    schema,
+                    stops,
+                    escapes,
+                } => Expr::Strings {
                     schema: schema + schemas,
                     stops: stops.clone(),
+                    escapes: escapes.clone(),
+                },
+                Expr::Literals { schema, spelled } => Expr::Literals {
+                    schema: schema + schemas,
+                    spelled: spelled.clone(),
                 },
                 Expr::Text(_) | Expr::Class(_) | Expr::Pattern { .. } => expr.clone(),
                 Expr::Token(_) | Expr::Free { .. } => expr.clone(),

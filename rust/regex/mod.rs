@@ -11,6 +11,7 @@ pub(crate) mod cost;
 mod counts;
 mod derive;
 mod edges;
+pub(crate) mod escaped;
 pub(crate) mod facts;
 mod fingerprint;
 pub(crate) mod free;
