@@ -215,12 +215,20 @@ def test_what_a_quoted_string_may_be() -> None:
         assert accepts(compiled, text), text
     for text in ["'a'", r"'\n'", r"'\'\\\n\n'", "'a''", r"'\a'", "'a\n'", r"'ab\'"]:
         assert not accepts(compiled, text), text
+    matcher = compiled.matcher()
+    assert matcher.accept_bytes(b"'\\")
+    assert matcher.completion().decode() in [rf"{c} '" for c in r"'\n"]
     assert str(grammar) == (
         """root ::= "'" %strings({"type":"string","minLength":2,"maxLength":3}, """
         r'''"\n" as "\\n", "'" as "\\'", "\\" as "\\\\") "'"'''
     )
     with pytest.raises(schemask.UnsupportedSchemaError, match="strings without quotes"):
         grammar.to_gbnf()
+
+
+def test_completions_hold_no_control_characters_without_need() -> None:
+    strings = {"strings": {"type": "string", "minLength": 3}, "escapes": QUOTED}
+    assert tree_grammar(strings).compile(byte_vocabulary()).matcher().completion() == b"   "
 
 
 def test_names_with_punycode_take_escapes_of_other_characters() -> None:
