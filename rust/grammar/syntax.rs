@@ -51,7 +51,7 @@ pub(crate) enum Expr {
     /// here, which is how they are spelled.
     Literals {
         schema: u32,
-        spelled: Box<[(Kind, Box<str>)]>,
+        spelled: SpelledLiterals,
     },
     /// One token, by id or name and never by its text.
     Token(TokenSet),
@@ -65,6 +65,9 @@ pub(crate) enum Expr {
     /// All other texts than those of this one, which must be regular.
     Not(ExprId),
 }
+
+/// Texts for some of null, true and false.
+pub(crate) type SpelledLiterals = Box<[(Kind, Box<str>)]>;
 
 /// Some tokens of a vocabulary, or all but those.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,9 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
-use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenName, TokenSet};
+use crate::grammar::syntax::{
+    Expr, ExprId, GrammarRuleId, SpelledLiterals, Syntax, TokenName, TokenSet,
+};
 use crate::json::formula::{Kind, Literals};
 use crate::limits::Limits;
 use crate::regex;
@@ -204,7 +206,7 @@ fn escapes_in(value: &Value) -> Result<Vec<(char, &str)>, Error> {
     escapes.collect()
 }
 
-fn literals_in(value: &Value) -> Result<Box<[(Kind, Box<str>)]>, Error> {
+fn literals_in(value: &Value) -> Result<SpelledLiterals, Error> {
     let texts = texts_by_name(value)?.into_iter();
     let literals = texts.map(|(name, text)| {
         let kinds = [Kind::Null, Kind::True, Kind::False].into_iter();
