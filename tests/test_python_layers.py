@@ -43,6 +43,7 @@ LAYERS = (
     {"chat.templates.probing"},
     {"chat.templates.arguments"},
     {"chat.templates.calls"},
+    {"chat.templates.section"},
     {"chat.templates.derive"},
     {"chat.grammar", "chat.reader", "chat.renderer", "chat.response_template"},
     {"chat.templates.proof", "chat.templates.writer"},
