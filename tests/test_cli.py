@@ -36,8 +36,8 @@ MESSAGES = [
 CHAT_TEMPLATE = """\
 {% for tool in tools or [] %}{{ tool | tojson }}
 {% endfor %}{% for m in messages %}<|im_start|>{{ m.role }}
-{{ m.content }}{% for c in m.tool_calls %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}
-<|im_end|>
+{{ m.content }}\
+{% for c in m.tool_calls %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}<|im_end|>
 {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
 {% endif %}"""
 TOOLS = """\

@@ -28,7 +28,7 @@ PARTS = {
     "open": "<|im_start|>assistant\n{% generation %}",
     "reasoning": "<think>\n{{ m.reasoning_content }}\n</think>\n\n",
     "words": "{{ m.content }}",
-    "call": '<tool_call>{"name": "{{ c.name }}", "arguments": {{ c.arguments | tojson }}}</tool_call>',
+    "call": "<tool_call>{{ {'name': c.name, 'arguments': c.arguments} | tojson }}</tool_call>",
     "close": "<|im_end|>{% endgeneration %}\n",
     "prompt": "<|im_start|>assistant\n",
 }
@@ -175,7 +175,7 @@ def test_modes_and_variables() -> None:
     switch = "{% if not (enable_thinking | default(true)) %}<think>\n\n</think>\n\n{% endif %}"
     parts = {
         "prompt": "<|im_start|>assistant\n" + switch,
-        "words": "{% if not m.reasoning_content %}<think>\n\n</think>\n\n{% endif %}{{ m.content }}",
+        "reasoning": PARTS["reasoning"] + "{% else %}<think>\n\n</think>\n\n",
     }
     found = made(template_of(**parts))
     assert found.error is None
@@ -232,8 +232,16 @@ def test_progress_and_options() -> None:
     ("name", "there", "kept"),
     [
         ("qwen3", ["drops_earlier_reasoning", "changes_earlier_turns", "no_generation_blocks"], []),
-        ("glm4moe", ["drops_earlier_reasoning", "open_end", "no_generation_blocks"], ["drops_earlier_reasoning"]),
-        ("gemma", ["no_tools", "no_generation_blocks", "refuses_system"], ["no_tools", "refuses_system"]),
+        (
+            "glm4moe",
+            ["drops_earlier_reasoning", "open_end", "no_generation_blocks"],
+            ["drops_earlier_reasoning"],
+        ),
+        (
+            "gemma",
+            ["no_tools", "no_generation_blocks", "refuses_system"],
+            ["no_tools", "refuses_system"],
+        ),
     ],
 )
 def test_templates_of_trl(name: str, there: list[str], kept: list[str]) -> None:
