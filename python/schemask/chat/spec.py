@@ -207,6 +207,13 @@ class FormatSpec:
         marks = (*(closing.strip() for closing in closings), *self.stops)
         return tuple(dict.fromkeys(mark for mark in marks if mark))
 
+    @property
+    def no_reasoning_here(self) -> str:
+        """Why a turn cannot reason."""
+        if self.reasoning_open:
+            return f"{self.name} has no reasoning here: the prompt closed it"
+        return f"{self.name} has no notation of reasoning"
+
     def after_reasoning(self, calls_follow: bool) -> str:
         """The text after a block of reasoning.
 
