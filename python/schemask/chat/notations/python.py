@@ -28,7 +28,12 @@ from schemask.tools import Tool
 
 _LITERALS = {None: "None", True: "True", False: "False"}
 # How strings between apostrophes spell characters.
-_ESCAPES: dict[str, dict[str, str]] = {"none": {}, "quotes": {"\\": "\\\\", "'": "\\'"}}
+_QUOTES = {"\\": "\\\\", "'": "\\'"}
+_ESCAPES: dict[str, dict[str, str]] = {
+    "none": {},
+    "quotes": _QUOTES,
+    "lines": {**_QUOTES, "\n": "\\n", "\r": "\\r"},
+}
 
 
 @dataclass(frozen=True)
@@ -42,15 +47,16 @@ class PythonArguments(ListedArguments):
         separator: Text between two arguments.
         strings: How strings are spelt. `"json"`: as JSON, and so are all values, but for `True`,
             `False` and `None`, at any depth; `"python"`: as Python shows them; `"quotes"`: between
-            apostrophes, with a backslash before these and before backslashes; `"none"`: between
-            apostrophes as they are, so that those that hold one cannot be written.
+            apostrophes, with a backslash before these and before backslashes; `"lines"`: so, and
+            line breaks as `\\n` and `\\r`; `"none"`: between apostrophes as they are, so that
+            those that hold one cannot be written.
         styles: How other values are spelt, unless strings are spelt as JSON.
 
     Raises:
         FormatError: A template without `{key}` and then `{value}`.
     """
 
-    strings: Literal["json", "python", "quotes", "none"] = "json"
+    strings: Literal["json", "python", "quotes", "lines", "none"] = "json"
     styles: Styles = field(default=WORDS_OF_PYTHON)
 
     @property
