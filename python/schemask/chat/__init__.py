@@ -29,7 +29,7 @@ from schemask.chat.notations.typed import TypedArguments
 from schemask.chat.reader import TurnReader
 from schemask.chat.spec import FormatSpec
 from schemask.chat.templates.template import ChatTemplate
-from schemask.chat.tokens import render_tokens
+from schemask.chat.tokens import render_labels, render_tokens
 
 __all__ = [
     "FORMATS",
@@ -59,6 +59,7 @@ __all__ = [
     "chat_format",
     "check_messages",
     "messages_from_example",
+    "render_labels",
     "render_tokens",
     "turn_of",
 ]

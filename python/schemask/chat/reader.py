@@ -92,11 +92,13 @@ class TurnReader:
         has_words = True
         if spec.wraps_words:
             has_words = yield from self._take_any([spec.preamble_open, spec.words_open])
+            if not has_words and spec.words_with_calls == "before":
+                # Words that calls follow may stand without a marker where other words have one.
+                has_words = not (spec.preamble_open.strip() or (yield from self._starts_call()))
         elif spec.words_open:
             yield from text.take(spec.words_open)
-        if has_words:
-            yield from self._words()
-        if (yield from self._starts_call()) or not (has_words or text.is_over):
+        calls_follow = has_words and (yield from self._words())
+        if calls_follow or (yield from self._starts_call()) or not (has_words or text.is_over):
             yield from self._all_calls()
         else:
             yield from self._end()
@@ -106,7 +108,9 @@ class TurnReader:
         thinking, plain = spec.left_of_opening(self._opened)
         if thinking is None or not (not thinking.strip() or (yield from text.loosely(thinking))):
             plain_calls = spec.left_of_opening(self._opened, calls_follow=True)[1]
-            yield from self._take_any(filter(None, [plain, plain_calls]))
+            literals = [literal for literal in (plain, plain_calls) if literal]
+            if not (yield from self._take_any(literals)) and plain and not plain.strip():
+                yield from text.take(plain)
             return
         closings = [spec.after_reasoning(calls_follow) for calls_follow in (False, True)]
         stops = [*closings, *spec.reasoning_stops]
@@ -121,8 +125,8 @@ class TurnReader:
                 return True
         return False
 
-    def _words(self) -> Waiting[None]:
-        """Words, and what closes them."""
+    def _words(self) -> Waiting[bool]:
+        """Words, and what closes them; whether that says that calls follow."""
         spec = self._spec
         closings = [spec.words_close, spec.preamble_close]
         wrapped = [text for text in closings if text.strip()]
@@ -130,8 +134,13 @@ class TurnReader:
         ends = [spec.turn_end, spec.calls_end, *spec.stops]
         stops = [*marks, *wrapped, *(text.strip() for text in wrapped), *filter(None, ends)]
         yield from self._text.passage(stops, lambda piece: self._emit(Text(piece)))
-        if not (marks and (yield from self._text.ahead(spec.call_mark))):
-            yield from self._take_any(wrapped)
+        if marks and (yield from self._text.ahead(spec.call_mark)):
+            return False
+        if spec.words_close.strip() and (yield from self._text.loosely(spec.words_close)):
+            return False
+        return bool(spec.preamble_close.strip()) and (
+            yield from self._text.loosely(spec.preamble_close)
+        )
 
     def _starts_call(self) -> Waiting[bool]:
         mark = self._spec.call_mark

@@ -175,7 +175,7 @@ class FormatSpec:
         """What tells calls from words: the first tag before them."""
         if self.bare:
             return ""
-        return (self.calls_open or self.call_open or pieces_of(self.call)[0]).strip()
+        return self.calls_open.strip() or self.call_start
 
     @property
     def call_start(self) -> str:
@@ -189,8 +189,9 @@ class FormatSpec:
         if not self.call_mark:
             return ()
         opening = self.calls_open or self.call_open
-        before = self.preamble_close + opening[: len(opening) - len(opening.lstrip())]
-        return tuple(dict.fromkeys((before + self.call_mark, self.call_mark)))
+        space = opening[: len(opening) - len(opening.lstrip())]
+        before = (self.preamble_close + space, self.no_preamble + space, "")
+        return tuple(dict.fromkeys(text + self.call_mark for text in before))
 
     @property
     def wraps_words(self) -> bool:

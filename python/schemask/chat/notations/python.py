@@ -27,13 +27,7 @@ from schemask.schemas.value_types import types_of
 from schemask.tools import Tool
 
 _LITERALS = {None: "None", True: "True", False: "False"}
-# How strings between apostrophes spell characters.
-_QUOTES = {"\\": "\\\\", "'": "\\'"}
-_ESCAPES: dict[str, dict[str, str]] = {
-    "none": {},
-    "quotes": _QUOTES,
-    "lines": {**_QUOTES, "\n": "\\n", "\r": "\\r"},
-}
+_QUOTES_ESCAPED = (("\\", "\\\\"), ("'", "\\'"))
 
 
 @dataclass(frozen=True)
@@ -46,33 +40,39 @@ class PythonArguments(ListedArguments):
         argument: Text of an argument, with `{key}` and then `{value}` in it.
         separator: Text between two arguments.
         strings: How strings are spelt. `"json"`: as JSON, and so are all values, but for `True`,
-            `False` and `None`, at any depth; `"python"`: as Python shows them; `"quotes"`: between
-            apostrophes, with a backslash before these and before backslashes; `"lines"`: so, and
-            line breaks as `\\n` and `\\r`; `"none"`: between apostrophes as they are, so that
-            those that hold one cannot be written.
+            `False` and `None` at any depth, unless `styles` spells those as JSON; `"python"`: as
+            Python shows them; `"quotes"`: between apostrophes, with `escapes`; `"none"`: between
+            apostrophes as they are, so that those that hold one cannot be written.
         styles: How other values are spelt, unless strings are spelt as JSON.
+        escapes: Of `"quotes"`, the characters that strings spell otherwise, and how.
 
     Raises:
         FormatError: A template without `{key}` and then `{value}`.
     """
 
-    strings: Literal["json", "python", "quotes", "lines", "none"] = "json"
+    strings: Literal["json", "python", "quotes", "none"] = "json"
     styles: Styles = field(default=WORDS_OF_PYTHON)
+    escapes: tuple[tuple[str, str], ...] = _QUOTES_ESCAPED
+
+    @property
+    def _escapes(self) -> dict[str, str]:
+        """How strings between apostrophes spell characters."""
+        return dict(self.escapes) if self.strings == "quotes" else {}
 
     @property
     def python_literals(self) -> bool:
-        return self.strings == "json"
+        return self.strings == "json" and self.styles.literals == "python"
 
     def write_value(
         self, key: str, value: Any, parameters: Schema | None, around: Surroundings
     ) -> str:
         if self.strings == "json":
-            return _written(value)
+            return _written(value) if self.python_literals else _dumps(value)
         if not isinstance(value, str):
             return self.styles.write(value) or around.write_json(value)
         if self.strings == "python":
             return repr(value)
-        escapes = _ESCAPES[self.strings]
+        escapes = self._escapes
         if not escapes and ("'" in value or "\\" in value):
             raise FormatError(f"the argument {key!r} holds what ends it or is read otherwise")
         return "'" + "".join(escapes.get(character, character) for character in value) + "'"
@@ -115,7 +115,7 @@ class PythonArguments(ListedArguments):
         if self.strings == "python":
             return ValueTrees(tool.parameters, tool.name, PYTHON, (), trees).string(schema)
         strings: dict[str, Any] = {"strings": schema, "stops": []}
-        if escapes := _ESCAPES[self.strings]:
+        if escapes := self._escapes:
             strings["escapes"] = escapes
         else:
             strings["stops"] += ["'", "\\"]

@@ -20,6 +20,9 @@ from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import types_of
 from schemask.tools import Tool
 
+CDATA = ("<![CDATA[", "]]>")
+"""What a section of XML is between in which nothing is marked up."""
+
 _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 # What a text is taken for where a schema allows strings and values of this type.
 _LOOKS = {
@@ -42,12 +45,14 @@ class RawArguments(ListedArguments):
         argument: Text of an argument, with `{key}` and then `{value}` in it.
         separator: Text between two arguments.
         styles: How values other than strings are spelt.
+        cdata: Characters for which a string is written in a CDATA section of XML.
 
     Raises:
         FormatError: A template without `{key}` and then `{value}`.
     """
 
     styles: Styles = field(default_factory=Styles, kw_only=True)
+    cdata: str = field(default="", kw_only=True)
 
     def write_value(
         self, key: str, value: Any, parameters: Schema | None, around: Surroundings
@@ -60,11 +65,17 @@ class RawArguments(ListedArguments):
             return text
         if _looks_like(value, types) or "string" not in types:
             raise FormatError(f"the argument {key!r} would be taken for a value other than text")
+        if any(character in value for character in self.cdata):
+            return CDATA[0] + written_text(key, value, (CDATA[1], *around.stops)) + CDATA[1]
         return written_text(key, value, self.value_stops(around))
 
     def read_argument(self, text: Cursor, parameters: Schema) -> Waiting[tuple[str, Any]]:
         def read_value(key: str, closing: str) -> Waiting[Any]:
-            return _read_value(text, schema_of_argument(parameters, key), closing)
+            if self.cdata and (yield from text.take(CDATA[0])):
+                string = yield from text.until(CDATA[1])
+                text.at += len(CDATA[1])
+                return string
+            return (yield from _read_value(text, schema_of_argument(parameters, key), closing))
 
         return (yield from read_filled(text, self.argument, read_value))
 
@@ -88,8 +99,16 @@ class RawArguments(ListedArguments):
         if "string" in types:
             looks = "|".join(_LOOKS[kind] for kind in others)
             plain = narrowed(schema, "string", {"not": {"pattern": f"^(?:{looks})$"}})
+            strings = plain if others else schema
             stops = list(self.value_stops(around))
-            yield {"strings": plain if others else schema, "stops": stops}
+            yield {"strings": strings, "stops": [*self.cdata, *stops]}
+            if self.cdata:
+                needing = {"pattern": f"[{re.escape(self.cdata)}]"}
+                marked = {
+                    "strings": narrowed(strings, "string", needing),
+                    "stops": [CDATA[1], *around.stops],
+                }
+                yield {"all": [CDATA[0], marked, CDATA[1]]}
         root, path = tool.parameters, argument.path
         tree = self.styles.tree(schema, others, root, path, trees, tool.name)
         if tree is not None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from schemask.chat.notations.json import JsonArguments
 from schemask.chat.spec import FormatSpec
 from schemask.chat.templates.arguments import ONE
 from schemask.chat.templates.calls import CallProbe, Calls, json_call, numbered
@@ -289,7 +290,12 @@ class _Derivation:
             raise FormatError("the template writes no turn of a call alone")
         prefix = self._tags.common_end([text for text in found if text is not None])
         # Neither the end of reasoning nor white space is a part of it.
-        marks = [tag for tag in self._tags.found(prefix) if _REASONING_NAME.search(tag)]
+        closing = self._tags.found(joints.reasoning_words or "")
+        if joints.words_calls is not None:
+            closing = []  # what stands between words and calls, too, is no end of reasoning
+        marks = [
+            tag for tag in self._tags.found(prefix) if _REASONING_NAME.search(tag) or tag in closing
+        ]
         return (prefix.rpartition(marks[-1])[2] if marks else prefix).lstrip()
 
     def _starts(self, joints: _Joints, prefix: str, opening: str) -> dict[str, Any]:
@@ -299,18 +305,24 @@ class _Derivation:
             no_reasoning = self._tags.up_to_last(joints.words)
         else:
             no_reasoning = self._tags.common_start([joints.words, before_calls])
+        if not no_reasoning.strip():
+            no_reasoning = ""
         words_open = joints.words[len(no_reasoning) :]
         closing = joints.reasoning_words
         if closing is not None:
             if not closing.endswith(words_open):
-                raise FormatError(f"words begin by {words_open!r}, but after reasoning {closing!r}")
+                # What stands before words without reasoning stands in its place.
+                no_reasoning, words_open = joints.words, ""
             closing = closing[: len(closing) - len(words_open)]
-        no_preamble = "" if before_calls is None else before_calls[len(no_reasoning) :]
+        no_preamble = ""
+        if before_calls is not None and before_calls.startswith(no_reasoning):
+            no_preamble = before_calls[len(no_reasoning) :]
         closing_calls = joints.reasoning_calls
         apart: str | None = None
         if closing_calls is not None:
             closing_calls = closing_calls.removesuffix(prefix)
-            if not closing_calls.endswith(no_preamble):
+            follows = before_calls is not None and before_calls.startswith(no_reasoning)
+            if not (follows and closing_calls.endswith(no_preamble)):
                 # What is in the place of reasoning before words is not what is there before calls.
                 apart, no_preamble = before_calls, ""
             closing_calls = closing_calls.removesuffix(no_preamble)
@@ -398,7 +410,7 @@ class _Derivation:
         end = at_end if following is None else self._tags.common_start([at_end, following])
         if self._turn_start:
             end = end.partition(self._turn_start)[0]
-        return self._tags.up_to_last(end)
+        return self._tags.up_to_last(end) or end.rstrip()
 
     # Calls.
 
@@ -442,7 +454,10 @@ class _Derivation:
             end = self._end_of_calls(rest, fields, after, bool(calls_open))
             calls_close = rest.removesuffix(end)
         made["calls_end"] = "" if end == fields["turn_end"] else end
-        if parts := json_call(call_open, template, call_close):
+        parts = None
+        if calls.notation == JsonArguments():
+            parts = json_call(call_open, template, call_close)
+        if parts:
             call_open, call_close, made["call_members"] = parts
             if calls.id_is_optional:
                 held = dict(made["call_members"])
@@ -454,11 +469,14 @@ class _Derivation:
             calls_open, separator, call_open = calls_open + call_open, separator + call_open, ""
         made |= {"call_open": call_open, "call_close": call_close, "call_separator": separator}
         made |= {"calls_open": calls_open, "calls_close": calls_close}
-        start = (calls_open + call_open).strip() or ("{" if "call_members" in made else template)
+        start = (calls_open + call_open).strip() or ("{" if "call_members" in made else "")
         if start[:1] in ("{", "[") and not self._tags.first(start):
             made["bare"] = start[0]
             if fields.get("words_with_calls") != "none":
-                raise FormatError(f"nothing tells words from calls, which begin by {start!r}")
+                made["words_with_calls"] = "none"
+                self._note(
+                    "words beside calls cannot be told from them, so are not read or written"
+                )
         if not made["calls_end"] and not fields["turn_end"] and after[1] is not None:
             following = self._tags.first(after[1][len(head) :])
             if following and following not in fields["next_turns"]:

@@ -179,7 +179,9 @@ class _Prover:
                 except FormatError as error:
                     refused = refused or str(error)
                     continue
-                turn = self._turn_of(whole, start, written, version) if found is None else found
+                turn = found
+                if turn is None or not self._is_turn(turn, written, version):
+                    turn = self._turn_of(whole, start, written, version)
                 if self._is_turn(turn, written, version):
                     self._count(message, version, whole, prompt)
                     self._read_back(version, tools, written, opened)
@@ -203,7 +205,7 @@ class _Prover:
                 if self._is_turn(turn, written, message):
                     return turn
                 at = whole.rfind(opening + written, 0, at)
-        return whole[-len(written) - 40 :]
+        return whole[len(start) :] if whole.startswith(start) else whole[-len(written) - 40 :]
 
     def _is_turn(self, found: str, written: str, message: Message) -> bool:
         """Whether the template's text begins with a turn that ends there."""
@@ -273,7 +275,7 @@ class _Prover:
         required = [key for key, _ in chosen if self._random.random() < 0.5]
         parameters = {
             "type": "object",
-            "properties": dict(chosen),
+            "properties": {key: {**schema, "description": "Some."} for key, schema in chosen},
             "required": required,
             "additionalProperties": False,
         }
