@@ -18,7 +18,12 @@ LFM2 = FormatSpec(
     calls_open="<|tool_call_start|>[",
     calls_close="]<|tool_call_end|>",
     call="{name}({arguments})",
-    arguments=PythonArguments("{key}={value}", separator=", ", strings="lines"),
+    arguments=PythonArguments(
+        "{key}={value}",
+        separator=", ",
+        strings="quotes",
+        escapes=(("\\", "\\\\"), ("'", "\\'"), ("\n", "\\n"), ("\r", "\\r")),
+    ),
     result_open="<|tool_response_start|>",
     result_close="<|tool_response_end|>",
 )
@@ -48,7 +53,7 @@ LFM25_VL = replace(
     name="lfm25_vl",
     models="LFM2.5-VL",
     templates=("lfm2_2_5_vl",),
-    arguments=PythonArguments("{key}={value}", separator=", ", strings="lines"),
+    arguments=LFM2.arguments,
 )
 
 FORMATS = (

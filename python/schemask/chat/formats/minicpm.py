@@ -18,6 +18,7 @@ MINICPM5 = FormatSpec(
     arguments=RawArguments(
         '<param name="{key}">{value}</param>',
         styles=Styles(literals="python", arrays="python", objects="python"),
+        cdata="<&\n",
     ),
     reasoning_open="<think>\n",
     reasoning_close="\n</think>\n\n",
