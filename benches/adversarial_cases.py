@@ -194,7 +194,10 @@ def _branches() -> Iterator[Case]:
     properties = {f"a{i}": {"type": "integer"} for i in range(13)}
     text = _text({"a5": 1, "b": "some more text", "c": [1, 2]})
     yield Case("oneOf nested 12 deep, in place", text, {**_object(properties), **in_place(12)})
+    yield from _many_branches()
 
+
+def _many_branches() -> Iterator[Case]:
     def branch(i: int, tagged: bool) -> Any:
         tag = {"kind": {"const": f"kind-{i}"}} if tagged else {}
         fields = {

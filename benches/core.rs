@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use schemask::{CompiledGrammar, Grammar, Matcher, Options, Vocabulary};
+use schemask::{CompiledGrammar, Grammar, MaskWord, Matcher, Options, TokenId, Vocabulary};
 
 const TOKENS: usize = 128_256;
 
@@ -87,7 +87,7 @@ fn tokens() -> Vec<Vec<u8>> {
 }
 
 fn vocabulary(tokens: &[Vec<u8>]) -> Arc<Vocabulary> {
-    Arc::new(Vocabulary::new(tokens, &[0], &[]).expect("it has a stop token and text"))
+    Arc::new(Vocabulary::new(tokens, &[TokenId(0)], &[]).expect("it has a stop token and text"))
 }
 
 fn grammar(schema: &str) -> Grammar {
@@ -168,7 +168,7 @@ fn step(c: &mut Criterion) {
 fn mask(c: &mut Criterion) {
     let tokens = tokens();
     let warm = vocabulary(&tokens);
-    let mut bits = vec![0; warm.mask_words()];
+    let mut bits = vec![MaskWord::NONE; warm.mask_words()];
     let mut group = c.benchmark_group("mask");
     group
         .sample_size(10)

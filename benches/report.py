@@ -186,7 +186,7 @@ def draw(source: Record, folder: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    # The same figures give the same file.
+    # Equal figures then give equal files.
     matplotlib.rcParams.update({"svg.hashsalt": "schemask", "svg.fonttype": "none"})
     from matplotlib import pyplot
 

@@ -108,7 +108,7 @@ class Llama3Bench:
             calls[f"fill_mask {name}"] = functools.partial(self.at(text).fill_mask, bitmask)
         inside = self.at(STATES["in a string"])
         calls["fill_mask in a string, tensor"] = functools.partial(inside.fill_mask, tensor)
-        # So few tokens that their mask costs nothing: what remains is the call.
+        # The mask of so few tokens costs nothing: what is measured is the call.
         few = schemask.Vocabulary([b'"', b"a", b""], [2])
         anything = schemask.Grammar.from_json_schema({}).compile(few).matcher()
         row = schemask.allocate_mask(1, 3)

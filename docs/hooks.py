@@ -11,7 +11,7 @@ from typing import Any
 
 from schemask import Limits
 from schemask.chat import FORMATS
-from schemask.cli import _parser
+from schemask.cli.program import parser
 from schemask.errors import FormatError
 
 ROOT = Path(__file__).parents[1]
@@ -101,9 +101,9 @@ def limits() -> str:
 
 def commands() -> str:
     """What each command's `--help` says."""
-    parser = _parser()
-    held = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    parts = [f"```text\n{parser.format_help()}```"]
+    program = parser()
+    held = [action for action in program._actions if isinstance(action, argparse._SubParsersAction)]
+    parts = [f"```text\n{program.format_help()}```"]
     for name, command in held[0].choices.items():
         parts.append(f"## {name}\n\n```text\n{command.format_help()}```")
     return "\n\n".join(parts)

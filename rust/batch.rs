@@ -12,6 +12,7 @@ use rustc_hash::FxHashSet;
 
 use crate::error::{Error, ErrorKind};
 use crate::matcher::{Matcher, NewMask};
+use crate::vocab::MaskWord;
 
 /// Work shorter than this is done on the calling thread: to wake another one and wait for it takes
 /// as long.
@@ -31,7 +32,11 @@ const ROWS: usize = 4;
 /// # Errors
 ///
 /// If there are fewer rows than matchers, or a row is shorter than a matcher's vocabulary needs.
-pub fn fill_masks(matchers: &[&Matcher], bits: &mut [u32], row_words: usize) -> Result<(), Error> {
+pub fn fill_masks(
+    matchers: &[&Matcher],
+    bits: &mut [MaskWord],
+    row_words: usize,
+) -> Result<(), Error> {
     let rows = bits.len().checked_div(row_words).unwrap_or(0);
     if rows < matchers.len() {
         let message = format!(
@@ -128,7 +133,7 @@ struct Work<I> {
     busy: AtomicUsize,
 }
 
-impl<'a, I: Iterator<Item = (&'a mut [u32], &'a Matcher)>> Work<I> {
+impl<'a, I: Iterator<Item = (&'a mut [MaskWord], &'a Matcher)>> Work<I> {
     /// Fills rows until none is left that another thread has not taken.
     fn go_on(&self) {
         let mut later = Vec::new();
@@ -152,7 +157,7 @@ impl<'a, I: Iterator<Item = (&'a mut [u32], &'a Matcher)>> Work<I> {
         }
     }
 
-    fn fill(&self, row: &mut [u32], matcher: &Matcher) {
+    fn fill(&self, row: &mut [MaskWord], matcher: &Matcher) {
         if let Err(error) = fill_row(matcher, row) {
             self.fault.lock().get_or_insert(error);
         }
@@ -160,36 +165,36 @@ impl<'a, I: Iterator<Item = (&'a mut [u32], &'a Matcher)>> Work<I> {
 }
 
 /// Fills one row with a matcher's mask; words beyond those that the vocabulary needs become 0.
-pub(crate) fn fill_row(matcher: &Matcher, row: &mut [u32]) -> Result<(), Error> {
+pub(crate) fn fill_row(matcher: &Matcher, row: &mut [MaskWord]) -> Result<(), Error> {
     let words = matcher.compiled().vocabulary().mask_words();
     if row.len() < words {
         return matcher.fill_mask(row);
     }
     let (needed, beyond) = row.split_at_mut(words);
-    beyond.fill(0);
+    beyond.fill(MaskWord::NONE);
     matcher.fill_mask(needed)
 }
 
 /// Sets, in one row, the bits of the tokens that only the budget forbids, and says whether there
 /// are any; words beyond those that the vocabulary needs become 0.
 #[cfg_attr(not(feature = "python"), allow(dead_code))]
-pub(crate) fn fill_unaffordable(matcher: &Matcher, row: &mut [u32]) -> Result<bool, Error> {
+pub(crate) fn fill_unaffordable(matcher: &Matcher, row: &mut [MaskWord]) -> Result<bool, Error> {
     let words = matcher.compiled().vocabulary().mask_words();
     let (needed, beyond) = row.split_at_mut(words.min(row.len()));
-    beyond.fill(0);
+    beyond.fill(MaskWord::NONE);
     matcher.fill_unaffordable(needed)
 }
 
 /// Fills one row if its mask is cached and need only be copied, and says whether it did; otherwise
 /// the row stays as it is.
-pub(crate) fn copy_row(matcher: &Matcher, row: &mut [u32]) -> bool {
+pub(crate) fn copy_row(matcher: &Matcher, row: &mut [MaskWord]) -> bool {
     let words = matcher.compiled().vocabulary().mask_words();
     let Some((needed, beyond)) = row.split_at_mut_checked(words) else {
         return false;
     };
     let copied = matcher.copy_mask(needed);
     if copied {
-        beyond.fill(0);
+        beyond.fill(MaskWord::NONE);
     }
     copied
 }

@@ -110,17 +110,7 @@ impl Partial {
                 b'u' => Decoded::Partial(Partial::PlainHex { digits: 0, bits: 0 }),
                 _ => letter(byte),
             },
-            Partial::PlainHex { .. } if byte.is_ascii_uppercase() => Decoded::Refused,
-            Partial::PlainHex { digits, bits } => match hex(bits, byte) {
-                Some(bits) if digits < 3 => Decoded::Partial(Partial::PlainHex {
-                    digits: digits + 1,
-                    bits,
-                }),
-                Some(bits) if is_control(bits) && short_escape(bits).is_none() => {
-                    Decoded::Char(bits)
-                }
-                _ => Decoded::Refused,
-            },
+            Partial::PlainHex { digits, bits } => plain_hex(digits, bits, byte),
             Partial::Hex { digits, bits } => {
                 let Some(bits) = hex(bits, byte) else {
                     return Decoded::Refused;
@@ -359,6 +349,20 @@ fn pair(high: u32, low: u32) -> u32 {
 
 fn in_range(c: u32, (lo, hi): (u32, u32)) -> bool {
     (lo..=hi).contains(&c)
+}
+
+/// Reads a digit of the escapes that [`JsonSpelling::Plain`] has: in small letters, of characters that
+/// have no shorter one.
+fn plain_hex(digits: u8, bits: u32, byte: u8) -> Decoded {
+    match hex(bits, byte) {
+        _ if byte.is_ascii_uppercase() => Decoded::Refused,
+        Some(bits) if digits < 3 => Decoded::Partial(Partial::PlainHex {
+            digits: digits + 1,
+            bits,
+        }),
+        Some(bits) if is_control(bits) && short_escape(bits).is_none() => Decoded::Char(bits),
+        _ => Decoded::Refused,
+    }
 }
 
 fn hex(bits: u32, byte: u8) -> Option<u32> {

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use schemask::{Error, Grammar, JsonSpelling, Options, PropertyOrder, Vocabulary, Whitespace};
+use schemask::{
+    Error, Grammar, JsonSpelling, MaskWord, Options, PropertyOrder, TokenId, Vocabulary, Whitespace,
+};
 use serde_json::Value;
 
 fn cases() -> Vec<(String, Value)> {
@@ -50,7 +52,7 @@ fn options(case: &Value) -> Options {
 fn bytes_vocabulary() -> Arc<Vocabulary> {
     let mut tokens: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
     tokens.push(Vec::new());
-    Arc::new(Vocabulary::new(&tokens, &[256], &[]).unwrap())
+    Arc::new(Vocabulary::new(&tokens, &[TokenId(256)], &[]).unwrap())
 }
 
 fn accepts(grammar: &Grammar, vocabulary: &Arc<Vocabulary>, text: &str) -> bool {
@@ -59,12 +61,12 @@ fn accepts(grammar: &Grammar, vocabulary: &Arc<Vocabulary>, text: &str) -> bool 
         .unwrap()
         .matcher(None)
         .unwrap();
-    let mut mask = vec![0; vocabulary.mask_words()];
+    let mut mask = vec![MaskWord::NONE; vocabulary.mask_words()];
     for &byte in text.as_bytes() {
         matcher.fill_mask(&mut mask).unwrap();
-        let allowed = mask[usize::from(byte) / 32] >> (byte % 32) & 1 == 1;
+        let allowed = mask[usize::from(byte) / 32].0 >> (byte % 32) & 1 == 1;
         assert_eq!(
-            matcher.accept(u32::from(byte)).unwrap(),
+            matcher.accept(TokenId(u32::from(byte))).unwrap(),
             allowed,
             "mask and accept differ at {text}"
         );

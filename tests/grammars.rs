@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use schemask::{Grammar, Matcher, Options, Vocabulary};
+use schemask::{Grammar, MaskWord, Matcher, Options, TokenId, Vocabulary};
 
 fn vocabulary() -> Arc<Vocabulary> {
     let mut tokens: Vec<Vec<u8>> = vec![Vec::new(), b"<x>".to_vec()];
@@ -22,7 +22,7 @@ fn vocabulary() -> Arc<Vocabulary> {
             tokens.push(word);
         }
     }
-    Arc::new(Vocabulary::new(&tokens, &[0], &[1]).unwrap())
+    Arc::new(Vocabulary::new(&tokens, &[TokenId(0)], &[TokenId(1)]).unwrap())
 }
 
 /// An expression over the rules `root`, `r1` and `r2`.
@@ -54,10 +54,10 @@ fn grammar() -> impl Strategy<Value = String> {
 }
 
 /// The tokens that a clone takes; `None` if a limit ends that.
-fn tried(matcher: &Matcher, size: usize) -> Option<Vec<u32>> {
+fn tried(matcher: &Matcher) -> Option<Vec<TokenId>> {
     let mut clone = matcher.clone();
     let mut found = Vec::new();
-    for token in 0..size as u32 {
+    for token in matcher.compiled().vocabulary().ids() {
         match clone.accept(token) {
             Ok(true) => {
                 clone.rollback(1).unwrap();
@@ -85,17 +85,17 @@ proptest! {
         };
         let mut matcher = grammar.compile(vocabulary.clone()).unwrap().matcher(None).unwrap();
         for pick in picks {
-            let mut bits = vec![0; vocabulary.mask_words()];
+            let mut bits = vec![MaskWord::NONE; vocabulary.mask_words()];
             // Text with too many readings is an error of both, and of nothing before.
             if matcher.fill_mask(&mut bits).is_err() {
-                prop_assert!(matcher.accept(0).is_err(), "{}", text);
+                prop_assert!(matcher.accept(TokenId(0)).is_err(), "{}", text);
                 return Ok(());
             }
-            let Some(tried) = tried(&matcher, vocabulary.size()) else {
+            let Some(tried) = tried(&matcher) else {
                 return Ok(());
             };
-            let holds = |token: &u32| bits[*token as usize / 32] >> (token % 32) & 1 == 1;
-            let masked: Vec<u32> = (0..vocabulary.size() as u32).filter(holds).collect();
+            let holds = |token: &TokenId| bits[token.0 as usize / 32].0 >> (token.0 % 32) & 1 == 1;
+            let masked: Vec<TokenId> = vocabulary.ids().filter(holds).collect();
             prop_assert_eq!(&masked, &tried, "{}", text);
             prop_assert!(!tried.is_empty(), "nothing may follow: {}", text);
             let token = tried[pick as usize % tried.len()];

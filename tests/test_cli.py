@@ -15,7 +15,8 @@ import pytest
 
 import schemask
 from schemask.chat import HERMES, TOOL_CODE
-from schemask.cli import _parser, main
+from schemask.cli import main
+from schemask.cli.program import parser
 
 COMMANDS = ("demo", "synth", "format", "check", "explain", "generate")
 PERSON = {
@@ -68,7 +69,7 @@ def test_help_has_an_example_that_can_be_parsed(
     program, *arguments = shlex.split(example)
     assert program == "schemask"
     assert arguments[0] == command
-    assert _parser().parse_args(arguments).run
+    assert parser().parse_args(arguments).run
 
 
 def test_the_module_and_the_command_are_the_same() -> None:
@@ -344,7 +345,7 @@ def test_generate(tmp_path: Path, capsys: pytest.CaptureFixture[str], gguf_path:
     assert main([*arguments, "--model", str(gguf_path)]) == 0
     first = capsys.readouterr().out
     assert json.loads(first).keys() == {"name", "age"}
-    # The same model, found by itself.
+    # Without --model, the command finds this model by itself.
     assert main(arguments) == 0
     assert capsys.readouterr().out == first
 

@@ -3,22 +3,57 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import inspect
 import re
 from collections.abc import Iterator
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
 
 import schemask
+import schemask.agent
+import schemask.chat
+import schemask.models
+import schemask.synth
+import schemask.tools
+from plugins import PLUGINS
+from raised_errors import constructor_of, raised_errors
 from schemask.core.byte_vocabulary import byte_vocabulary
 
 NAMES = [name for name in schemask.__all__ if not name.startswith("__")]
+# Besides the package itself.
+MODULES = (
+    schemask.agent,
+    schemask.chat,
+    schemask.models,
+    schemask.synth,
+    schemask.tools,
+    *(
+        importlib.import_module(f"schemask.{plugin.name}")
+        for plugin in PLUGINS
+        if importlib.util.find_spec(plugin.library)
+    ),
+)
 
 
-def members(name: str) -> Iterator[tuple[str, Any]]:
+def public_names(module: ModuleType) -> list[str]:
+    """Functions and classes that a module lists as its own, else those that it defines."""
+    listed = getattr(module, "__all__", None)
+    values = vars(module).items() if listed is None else ((n, getattr(module, n)) for n in listed)
+    return [
+        name
+        for name, value in values
+        if (inspect.isclass(value) or isinstance(value, FunctionType))
+        and not name.startswith("_")
+        and (listed is not None or value.__module__ == module.__name__)
+    ]
+
+
+def members(module: ModuleType, name: str) -> Iterator[tuple[str, Any]]:
     """A public name, and what a class of that name defines or takes over from the package."""
-    value = getattr(schemask, name)
+    value = getattr(module, name)
     yield name, value
     if not inspect.isclass(value) or name == "Limits":
         return
@@ -34,7 +69,14 @@ def members(name: str) -> Iterator[tuple[str, Any]]:
         yield f"{name}.{member}", attribute
 
 
-EVERYTHING = [pair for name in NAMES for pair in members(name)]
+EVERYTHING = [pair for name in NAMES for pair in members(schemask, name)]
+# Of the modules, each name with the class that it belongs to.
+OFFERED = {
+    f"{module.__name__.partition('.')[2]}.{path}": (value, getattr(module, name))
+    for module in MODULES
+    for name in public_names(module)
+    for path, value in members(module, name)
+}
 
 
 def parameters(value: Any) -> list[inspect.Parameter]:
@@ -59,17 +101,90 @@ def is_made_by_its_users(value: type) -> bool:
     return value in (schemask.Vocabulary, schemask.Tool, schemask.ToolSet)
 
 
+def told_in(text: str, *sections: str) -> list[str]:
+    """What the entries of some sections of a docstring are about."""
+    pattern = rf"^(?:{'|'.join(sections)}):\n((?:    .*\n|\n)+)"
+    bodies = re.findall(pattern, text + "\n", re.MULTILINE)
+    return [name for body in bodies for name in re.findall(r"^    (\w+):", body, re.MULTILINE)]
+
+
 @pytest.mark.parametrize(("name", "value"), EVERYTHING, ids=[name for name, _ in EVERYTHING])
 def test_docstrings(name: str, value: Any) -> None:
     text = inspect.getdoc(value)
     assert text, name
     assert text.strip().split("\n")[0].endswith((".", ":")), text
-    taken = parameters(value)
-    if taken:
-        section = re.search(r"^(?:Args|Attributes):\n((?:    .*\n|\n)+)", text + "\n", re.MULTILINE)
-        assert section, f"{name} does not tell its arguments"
-        told = re.findall(r"^    (\w+):", section[1], re.MULTILINE)
-        assert told == [parameter.name for parameter in taken], name
+    if taken := parameters(value):
+        assert told_in(text, "Args", "Attributes") == [parameter.name for parameter in taken]
+
+
+@pytest.mark.parametrize("name", OFFERED)
+def test_docstrings_of_modules(name: str) -> None:
+    """All that is offered says what it takes, and names the errors that its source shows."""
+    value, owner = OFFERED[name]
+    text = inspect.getdoc(value)
+    assert text, name
+    is_class = inspect.isclass(value)
+    is_elsewhere = is_class and (is_abstract(value) or not makes_itself(value))
+    taken = [] if is_elsewhere else parameters_of(value)
+    assert told_in(text, "Args", "Attributes")[: len(taken)] == taken
+    function = getattr(value, "fget", None) or getattr(value, "func", None) or value
+    function = constructor_of(value) if is_class else function
+    errors = raised_errors(function, owner if inspect.isclass(owner) else None)
+    told = told_in(text, "Raises")
+    unsaid = {
+        error.__name__
+        for error in errors
+        if not any(kind.__name__ in told for kind in error.__mro__)
+    }
+    assert unsaid == UNREACHABLE.get(name, set())
+
+
+# What cannot happen where it is raised: a mask of a vocabulary's own width is right, and so are the
+# options with which examples are checked.
+UNREACHABLE = {
+    "llama_cpp.SchemaLogitsProcessor": {"MaskError"},
+    "llama_cpp.complete": {"MaskError"},
+    "synth.check": {"GrammarError"},
+    "synth.generate": {"GrammarError"},
+}
+
+
+def is_abstract(value: type) -> bool:
+    """Whether others define what it takes."""
+    return inspect.isabstract(value) or getattr(value, "_is_protocol", False)
+
+
+def makes_itself(value: type) -> bool:
+    """Whether its constructor is the package's own."""
+    made = vars(value).get("__init__") or constructor_of(value) or value
+    return made.__module__.startswith("schemask")
+
+
+def parameters_of(value: Any) -> list[str]:
+    """The names of what a function, or the constructor of a class, takes."""
+    if not callable(value):
+        return []
+    found = inspect.signature(value).parameters.values()
+    return [
+        parameter.name
+        for parameter in found
+        if parameter.name not in ("self", "cls") and not parameter.name.startswith("_")
+    ]
+
+
+def test_errors_are_found_in_the_source() -> None:
+    def refuse() -> None:
+        raise schemask.ToolError("no")
+
+    def catch() -> None:
+        try:
+            refuse()
+        except schemask.ToolError as error:
+            raise schemask.DataError("no data") from error
+
+    assert raised_errors(schemask.ToolSet.of.__func__, schemask.ToolSet) == {schemask.ToolError}
+    assert raised_errors(refuse) == {schemask.ToolError}
+    assert raised_errors(catch) == {schemask.DataError}
 
 
 def test_what_raises_says_so() -> None:
@@ -92,7 +207,7 @@ def test_what_raises_says_so() -> None:
         for name, value in functions.items()
         if "\nRaises:\n" not in (inspect.getdoc(value) or "")
     }
-    assert without == silent | {"Tool"}
+    assert without == silent
 
 
 GRAMMAR = schemask.Grammar.from_json_schema({"type": "object", "require": ["a"]})

@@ -1,4 +1,4 @@
-"""Expensive input ends or is an error: some of `benches/hostile_cases.py`, each in a process."""
+"""Expensive input ends or is an error: some of `benches/hostile_cases/`, each in a process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import schemask
-from hostile_cases import CHAINS, NESTINGS, cases
+from hostile_cases import cases
+from hostile_cases.keywords import CHAINS, NESTINGS
 from schemask.core.byte_vocabulary import byte_vocabulary
 from workers import Outcome, Tell, run
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 import schemask
 from corpus import Entry, Llama3, llama3, maskbench, maskbench_file
 from maskbench import vocabulary_of
-from strategies import KEYS, WORDS, open_objects, schemas
+from strategies import open_objects, schemas
+from strategies.words import KEYS, WORDS
 
 GROUPS = {
     path.stem: [case for case in json.loads(path.read_text(encoding="utf-8")) if "valid" in case]

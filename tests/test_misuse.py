@@ -18,6 +18,7 @@ import pytest
 import typing_extensions
 
 import schemask
+from plugins import PACKAGE, PLUGINS
 from schemask import (
     Grammar,
     Tool,
@@ -580,17 +581,16 @@ def test_a_grammar_of_another_vocabulary_is_seen() -> None:
             check_vocabulary(BYTES, lambda text, by=shift: [i + by for i in encode(text)])
 
 
-@pytest.mark.parametrize(
-    ("module", "library", "extra"),
-    [
-        ("schemask.transformers", "torch", "transformers"),
-        ("schemask.llama_cpp", "llama_cpp", "llama-cpp"),
-    ],
-)
-def test_a_library_that_is_missing(module: str, library: str, extra: str) -> None:
+def test_plugins_are_found() -> None:
+    assert {plugin.name for plugin in PLUGINS} >= {"transformers", "llama_cpp", "mcp"}
+
+
+@pytest.mark.parametrize(("name", "library", "extra"), PLUGINS, ids=[p.name for p in PLUGINS])
+def test_a_library_that_is_missing(name: str, library: str, extra: str) -> None:
+    assert f"\n{extra} = [" in (PACKAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
     script = (
         f"import sys; sys.modules[{library!r}] = None\n"
-        f"import schemask\ntry: import {module}\n"
+        f"import schemask\ntry: import schemask.{name}\n"
         "except ImportError as error: assert isinstance(error, schemask.Error); print(error)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

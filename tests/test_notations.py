@@ -8,23 +8,37 @@ import pytest
 
 from schemask.chat import (
     ChatFormat,
-    FlaggedArguments,
     FormatSpec,
     JsonArguments,
     MarkedArguments,
     Notation,
     PythonArguments,
     RawArguments,
+    TypedArguments,
 )
+from schemask.chat.notations.values import Styles
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.grammar import Grammar
 from schemask.errors import FormatError, SchemaError
 
+SHOWN = Styles("python", "python", "python")
+TYPES = (
+    *((kind, kind[0]) for kind in ("string", "number", "boolean", "object")),
+    ("null", "z"),
+    ("array", "a"),
+)
+
 NOTATIONS: list[tuple[Notation, str]] = [
     (JsonArguments(), "{arguments}"),
     (RawArguments("<p={key}>{value}</p>"), "{arguments}"),
-    (FlaggedArguments("<p={key}:>{value}</p>", string="<p={key}:s>{value}</p>"), "{arguments}"),
+    (RawArguments("<p={key}>{value}</p>", styles=SHOWN), "{arguments}"),
+    (TypedArguments("<p={key}:{type}>{value}</p>", types=TYPES), "{arguments}"),
     (PythonArguments("{key}={value}", separator=", "), "({arguments})"),
+    *(
+        (PythonArguments("{key}={value}", ", ", strings=strings, styles=styles), "({arguments})")
+        for strings in ("python", "quotes", "none")
+        for styles in (SHOWN, Styles(literals="python"))
+    ),
     (MarkedArguments("<m>"), "{{arguments}}"),
 ]
 EACH = pytest.mark.parametrize(
@@ -33,7 +47,7 @@ EACH = pytest.mark.parametrize(
         ChatFormat(FormatSpec("own", "<c>", "</c>", call="{name}:" + call, arguments=notation))
         for notation, call in NOTATIONS
     ],
-    ids=lambda form: type(form.spec.arguments).__name__,
+    ids=lambda form: repr(form.spec.arguments)[:90],
 )
 
 
@@ -94,9 +108,13 @@ def test_templates_that_say_too_little() -> None:
         with pytest.raises(FormatError, match="value"):
             RawArguments(template)
         with pytest.raises(FormatError, match="value"):
-            FlaggedArguments("{key}={value}", string=template)
-    with pytest.raises(FormatError, match="key"):
-        FlaggedArguments("{key}={value}", string="{key}:{value}")
+            TypedArguments(template, types=TYPES)
+    with pytest.raises(FormatError, match="type"):
+        TypedArguments("{key}={value}", types=TYPES)
+    with pytest.raises(FormatError, match="between"):
+        TypedArguments("{key}{type}={value}", types=TYPES)
+    with pytest.raises(FormatError, match="word"):
+        TypedArguments("{key}:{type}={value}", types=TYPES[1:])
 
 
 def test_what_is_no_notation_is_named() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
+from plugins import PACKAGE, PLUGINS
 
 # A module imports from the layers before its own. `package.*` is all modules in a package, which
 # may import one another; no module imports itself, by whatever way.
@@ -19,30 +19,44 @@ LAYERS = (
     # schemas
     {"schemas"},
     {"schemas.pointer", "schemas.schema", "schemas.value_types", "schemas.python_values"},
-    {"schemas.places", "schemas.key_order", "schemas.surrogates"},
+    {"schemas.places", "schemas.key_order", "schemas.surrogates", "schemas.validator"},
     # tools
-    {"tools.definitions", "tools.docstrings"},
+    {"tools.definitions", "tools.docstrings", "tools.results"},
+    {"tools.mcp"},
     {"tools.tool_set"},
     {"tools"},
     # chat
     {"chat.texts", "chat.calls", "chat.messages", "chat.arguments", "chat.patterns"},
     {"chat.trees", "chat.cursor", "chat.events"},
     {"chat.notations"},
+    {"chat.notations.values", "chat.notations.base"},
+    {"chat.notations.listed"},
     {"chat.notations.*"},
     {"chat.spec"},
+    {"chat.formats", "chat.formats.*"},
+    {"chat.families"},
+    {"chat.templates", "chat.templates.environment", "chat.templates.gguf"},
+    {"chat.templates.sources", "chat.templates.markers"},
+    {"chat.templates.template", "chat.templates.encoders"},
+    {"chat.templates.tokens", "chat.templates.shape", "chat.templates.tags"},
+    {"chat.templates.probing"},
+    {"chat.templates.arguments"},
+    {"chat.templates.calls"},
+    {"chat.templates.section"},
+    {"chat.templates.derive"},
     {"chat.grammar", "chat.reader", "chat.renderer", "chat.response_template"},
-    {"chat.format", "chat.formats"},
-    {"chat.formats.*"},
+    {"chat.templates.proof", "chat.templates.writer"},
+    {"chat.templates.derivation"},
+    {"chat.format"},
     {"chat.catalog"},
+    {"chat.tokens"},
     {"chat"},
-    {"chat.templates", "chat.templates.environment"},
-    {"chat.templates.template"},
     # core
     {"core"},
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     # plug-ins
-    {"transformers", "llama_cpp"},
+    {plugin.name for plugin in PLUGINS},
     # models
     {"models.base", "models.preflight"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
@@ -54,6 +68,11 @@ LAYERS = (
     # what stands on all of them
     {"agent"},
     {"demo"},
+    # the command line
+    {"cli.errors", "cli.arguments", "cli.inputs"},
+    {"cli.commands"},
+    {"cli.commands.*"},
+    {"cli.program"},
     {"cli"},
     {"__main__"},
 )
@@ -93,15 +112,10 @@ def imported(name: str) -> Iterator[str]:
 
 
 def entry_of(name: str) -> tuple[int, str]:
-    """The layer of a module, and the entry there that stands for it."""
-    package = name.rpartition(".")[0] + ".*"
-    [found] = [
-        (number, entry)
-        for number, modules in enumerate(LAYERS)
-        for entry in modules
-        if entry in (name, package)
-    ]
-    return found
+    """The layer of a module, and the entry there that stands for it: its own, or its package's."""
+    entries = {entry: number for number, modules in enumerate(LAYERS) for entry in modules}
+    entry = name if name in entries else name.rpartition(".")[0] + ".*"
+    return entries[entry], entry
 
 
 def test_every_module_has_a_layer() -> None:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from schemask.chat import (
     FORMATS,
     ChatFormat,
-    FlaggedArguments,
     FormatSpec,
     JsonArguments,
     MarkedArguments,
     PythonArguments,
     RawArguments,
     ToolCall,
+    TypedArguments,
 )
 from schemask.errors import FormatError
 from schemask.tools import ToolSet
@@ -45,7 +45,7 @@ PLAIN = ToolSet(
 
 
 def writes_texts(form: ChatFormat) -> bool:
-    return isinstance(form.spec.arguments, (RawArguments, FlaggedArguments))
+    return isinstance(form.spec.arguments, (RawArguments, TypedArguments))
 
 
 def read(tokenizer: Any, form: ChatFormat, text: str, prefix: str = "") -> Any:

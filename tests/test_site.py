@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import re
 from collections.abc import Callable
@@ -76,6 +77,37 @@ def two_generations() -> None:
     processor.raise_if_failed()
 
 
+def remote(use: Callable[[Tool], object], **options: Any) -> Tool:
+    """A tool of a session that never answers its calls, after `use` in the session's loop."""
+    pytest.importorskip("mcp")
+    from mcp.types import ListToolsResult
+
+    class Session:
+        async def list_tools(self, params: Any = None) -> ListToolsResult:
+            definition = {"name": "f", "inputSchema": {"type": "object"}}
+            return ListToolsResult.model_validate({"tools": [definition]})
+
+        async def call_tool(self, name: str, arguments: Any) -> None:
+            await asyncio.Event().wait()
+
+    async def main() -> Tool:
+        [tool] = await ToolSet.from_mcp(Session(), **options)
+        if asyncio.iscoroutine(used := use(tool)):
+            await used
+        return tool
+
+    return asyncio.run(main())
+
+
+def unreachable() -> None:
+    from mcp import StdioServerParameters
+
+    from schemask.mcp import connect
+
+    with connect(StdioServerParameters(command="no-such-command")):
+        pass
+
+
 MODEL = CallableModel(lambda prompt: "words")
 CALL = '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>'
 
@@ -131,6 +163,10 @@ FAILING: dict[str, list[Callable[[], object]]] = {
         lambda: ToolSet([number, number]),
         lambda: ToolSet(number),  # type: ignore[arg-type]
         lambda: run_agent(MODEL, [{"name": "f"}], "?"),
+        lambda: remote(lambda tool: tool.call({})),
+        lambda: remote(lambda tool: None).call({}),
+        unreachable,
+        lambda: remote(lambda tool: asyncio.to_thread(tool.call, {}), timeout=0.01),
     ],
     "FormatError": [
         lambda: Grammar.from_tools([number], format="hermess"),

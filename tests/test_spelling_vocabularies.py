@@ -108,8 +108,8 @@ def test_walks_of_schemas_end(schema: Any, missing: set[str], seed: int) -> None
         text += words.token(token)
 
 
-# As of a tokenizer that was trained on text without some characters: no token for a few control
-# characters and for three first bytes of others.
+# A tokenizer that was trained on text without some characters has no token for a few control
+# characters, nor for three bytes with which other characters begin.
 UNSEEN = {0x04, 0x06, 0x13, 0x14, 0xC5, 0xF1, 0xF2}
 SEEN = [bytes([byte]) for byte in range(256) if byte not in UNSEEN]
 TRAINED = vocabulary(

@@ -9,6 +9,7 @@ import enum
 import functools
 import json
 import random
+import re
 import sys
 from typing import Annotated, Any, Literal, Optional
 
@@ -441,6 +442,59 @@ def test_definitions_of_other_interfaces(definition: Any) -> None:
 def test_a_schema_under_an_unknown_key_is_an_error(definition: Any) -> None:
     with pytest.raises(ToolError, match=r"not known|stands in|\"object\""):
         ToolSet([definition])
+
+
+def test_annotations_are_kept_from_the_model() -> None:
+    hints = {"readOnlyHint": True}
+    [made] = ToolSet([{**NAMED, "inputSchema": SCHEMA, "annotations": hints}])
+    assert made.annotations == hints
+    assert "annotations" not in str(made.definition)
+    [plain] = ToolSet([{**NAMED, "inputSchema": SCHEMA, "annotations": None}])
+    assert plain.annotations == {}
+
+
+def given(**arguments: Any) -> dict[str, Any]:
+    return arguments
+
+
+def test_a_schema_of_ones_own_for_a_function() -> None:
+    """It is the schema that says which arguments the function gets, exactly."""
+    properties = {"self": {"type": "integer"}, "a b": {"pattern": "^x", "type": "string"}}
+    parameters = {"type": "object", "properties": properties, "required": ["self"]}
+    made = Tool("f", "", parameters, given)
+    for arguments in ({"self": 1}, {"self": 1.0, "a b": "xy", "more": [None]}, {"self": 10**40}):
+        assert made.call(arguments) == arguments
+    for arguments, message in (
+        ({}, "f: the value: refused by /required"),
+        ({"self": "1"}, "f: /self: refused by /properties/self/type"),
+        ({"self": 1, "a b": "y"}, "f: /a b: refused by /properties/a b/pattern"),
+        ({"self": 1, "more": "\ud800"}, "f: a text with a lone surrogate"),
+        ({"self": 1, "more": float("inf")}, "f: no JSON value"),
+        ({"self": 1, "more": {3}}, "f: no JSON value"),
+    ):
+        with pytest.raises(ToolError, match=re.escape(message)):
+            made.call(arguments)
+    with pytest.raises(ToolError, match="arguments must be an object"):
+        made.call([1])  # type: ignore[arg-type]
+
+
+def test_a_schema_of_which_nothing_can_be_said_refuses_nothing() -> None:
+    for parameters in (
+        {"type": "object", "properties": {"a": {"pattern": r"(.)\1"}}},
+        {"type": "object", "properties": {"a": {"$ref": "https://example.org/elsewhere"}}},
+    ):
+        assert Tool("f", "", parameters, given).call({"a": "b"}) == {"a": "b"}
+
+
+def test_a_function_with_other_parameters_than_its_schema() -> None:
+    with pytest.raises(ToolError, match=r"^f: .*'town'"):
+        Tool("f", "", SCHEMA, lambda town: town).call({"city": "Oslo"})
+
+
+def test_what_can_be_called() -> None:
+    Tool("f", "", SCHEMA, given).check_callable()
+    with pytest.raises(ToolError, match="cannot be called"):
+        Tool("f", "", SCHEMA).check_callable()
 
 
 def test_a_definition_without_a_schema_has_no_parameters() -> None:

@@ -4,10 +4,10 @@
 use std::sync::{Arc, LazyLock};
 
 use arbitrary::Arbitrary;
-use schemask::{Error, Grammar, Matcher, Vocabulary};
+use schemask::{Error, Grammar, MaskWord, Matcher, TokenId, Vocabulary};
 
-const STOP: u32 = 0;
-const SPECIAL: u32 = 1;
+const STOP: TokenId = TokenId(0);
+const SPECIAL: TokenId = TokenId(1);
 
 /// Tokens that cross borders: of strings, keys, escapes, numbers, characters, rules.
 const LONGER: &[&str] = &[
@@ -123,19 +123,20 @@ fn vocabulary() -> Arc<Vocabulary> {
 }
 
 /// What tokens spell.
-pub fn spelled(tokens: &[u32]) -> Vec<u8> {
+pub fn spelled(tokens: &[TokenId]) -> Vec<u8> {
     tokens
         .iter()
-        .flat_map(|&token| &TOKENS[token as usize])
+        .flat_map(|&token| bytes_of(token))
         .copied()
         .collect()
 }
 
-fn shown(token: u32) -> String {
-    format!(
-        "{token} {:?}",
-        String::from_utf8_lossy(&TOKENS[token as usize])
-    )
+fn shown(token: TokenId) -> String {
+    format!("{token} {:?}", String::from_utf8_lossy(bytes_of(token)))
+}
+
+fn bytes_of(token: TokenId) -> &'static [u8] {
+    &TOKENS[token.0 as usize]
 }
 
 /// What a call gave, or `None` where it came to a limit: no other error is allowed.
@@ -169,7 +170,7 @@ impl Walk {
     }
 
     /// The tokens of such a text, without the stop token.
-    pub fn tokens(&self, grammar: &Grammar) -> Option<Vec<u32>> {
+    pub fn tokens(&self, grammar: &Grammar) -> Option<Vec<TokenId>> {
         let compiled = grammar.compile(vocabulary()).ok()?;
         let budget = self.budget.map(usize::from);
         // Too small a budget is an error.
@@ -197,16 +198,16 @@ impl Walk {
 }
 
 /// The allowed tokens; they are those that a clone accepts, and some are.
-fn checked_mask(matcher: &Matcher) -> Option<Vec<u32>> {
+fn checked_mask(matcher: &Matcher) -> Option<Vec<TokenId>> {
     let allowed = mask(matcher)?;
     let mut tried = Vec::new();
-    for token in 0..matcher.compiled().vocabulary().size() as u32 {
+    for token in matcher.compiled().vocabulary().ids() {
         if within_limits(matcher.clone().accept(token))? {
             tried.push(token);
         }
     }
     if allowed != tried {
-        let only = |some: &[u32], others: &[u32]| {
+        let only = |some: &[TokenId], others: &[TokenId]| {
             let only = some.iter().filter(|token| !others.contains(token));
             only.map(|&token| shown(token)).collect::<Vec<_>>()
         };
@@ -220,23 +221,23 @@ fn checked_mask(matcher: &Matcher) -> Option<Vec<u32>> {
     Some(allowed)
 }
 
-fn mask(matcher: &Matcher) -> Option<Vec<u32>> {
+fn mask(matcher: &Matcher) -> Option<Vec<TokenId>> {
     let vocabulary = matcher.compiled().vocabulary();
-    let mut bits = vec![u32::MAX; vocabulary.mask_words()];
+    let mut bits = vec![MaskWord::ALL; vocabulary.mask_words()];
     within_limits(matcher.fill_mask(&mut bits))?;
-    let holds = |token: &u32| bits[*token as usize / 32] >> (token % 32) & 1 == 1;
-    Some((0..vocabulary.size() as u32).filter(holds).collect())
+    let holds = |&TokenId(id): &TokenId| bits[id as usize / 32].0 >> (id % 32) & 1 == 1;
+    Some(vocabulary.ids().filter(holds).collect())
 }
 
 /// A token by a pick. Most tokens are letters where text is free, and what ends it is rare: half of
 /// the picks prefer what structures JSON.
-fn chosen(allowed: &[u32], pick: u8) -> u32 {
-    let structures = |token: &u32| {
-        let bytes = &TOKENS[*token as usize];
+fn chosen(allowed: &[TokenId], pick: u8) -> TokenId {
+    let structures = |token: &TokenId| {
+        let bytes = bytes_of(*token);
         let is_structure = |byte| br#"{}[]",:019-.etfn"#.contains(byte);
         bytes.len() > 1 || bytes.iter().any(is_structure)
     };
-    let preferred: Vec<u32> = match pick < 128 {
+    let preferred: Vec<TokenId> = match pick < 128 {
         true => allowed.iter().copied().filter(structures).collect(),
         false => Vec::new(),
     };
@@ -248,7 +249,7 @@ fn chosen(allowed: &[u32], pick: u8) -> u32 {
     from[usize::from(pick) % from.len()]
 }
 
-fn go_on(matcher: &mut Matcher, token: u32, text: &mut Vec<u32>) -> Option<()> {
+fn go_on(matcher: &mut Matcher, token: TokenId, text: &mut Vec<TokenId>) -> Option<()> {
     let accepted = within_limits(matcher.accept(token))?;
     assert!(
         accepted,
@@ -261,7 +262,7 @@ fn go_on(matcher: &mut Matcher, token: u32, text: &mut Vec<u32>) -> Option<()> {
 }
 
 /// Ends a text by its completion.
-fn end(matcher: &mut Matcher, text: &mut Vec<u32>) -> Option<()> {
+fn end(matcher: &mut Matcher, text: &mut Vec<TokenId>) -> Option<()> {
     if matcher.is_terminated() {
         return Some(());
     }
@@ -291,7 +292,7 @@ fn end(matcher: &mut Matcher, text: &mut Vec<u32>) -> Option<()> {
 }
 
 /// Ends a text by any tokens that the masks allow.
-fn end_within(matcher: &mut Matcher, text: &mut Vec<u32>, budget: usize) -> Option<()> {
+fn end_within(matcher: &mut Matcher, text: &mut Vec<TokenId>, budget: usize) -> Option<()> {
     while !matcher.is_terminated() {
         let allowed = checked_mask(matcher)?;
         let token = match allowed.contains(&STOP) {
@@ -315,7 +316,7 @@ fn end_within(matcher: &mut Matcher, text: &mut Vec<u32>, budget: usize) -> Opti
 }
 
 /// Whether a grammar takes a whole text, token by token; `None` where a limit came in between.
-pub fn accepts(grammar: &Grammar, tokens: &[u32]) -> Option<bool> {
+pub fn accepts(grammar: &Grammar, tokens: &[TokenId]) -> Option<bool> {
     let compiled = grammar.compile(vocabulary()).ok()?;
     let mut matcher = within_limits(compiled.matcher(None))?;
     for &token in tokens {
@@ -327,7 +328,9 @@ pub fn accepts(grammar: &Grammar, tokens: &[u32]) -> Option<bool> {
 }
 
 /// The token of each byte.
-pub fn bytes(text: &str) -> Vec<u32> {
+pub fn bytes(text: &str) -> Vec<TokenId> {
     // They follow the stop token and the special one.
-    text.bytes().map(|byte| u32::from(byte) + 2).collect()
+    text.bytes()
+        .map(|byte| TokenId(u32::from(byte) + 2))
+        .collect()
 }

@@ -276,8 +276,8 @@ class Matcher:
             data: The bytes, of any length; they need not end between two characters.
 
         Returns:
-            Where they are refused, and why, with the JSON pointers of the keywords; `str()` of it is a
-            sentence.
+            Where they are refused, and why, with the JSON pointers of the keywords; `str()` of it
+            is a sentence.
 
         Raises:
             LimitError: It takes too much work to find out whether they may come.
@@ -288,8 +288,8 @@ class Matcher:
         """Why the text may not end here, or that it may. Nothing is accepted.
 
         Returns:
-            Why it may not, with the JSON pointers of the keywords that ask for more; `str()` of it is a
-            sentence.
+            Why it may not, with the JSON pointers of the keywords that ask for more; `str()` of it
+            is a sentence.
 
         Raises:
             LimitError: It takes too much work to find out whether it may.

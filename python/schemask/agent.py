@@ -10,13 +10,16 @@ from typing import Any, Literal, TypeAlias
 
 from schemask._native import CompiledGrammar
 from schemask.chat import (
+    TOOL_CODE,
     ChatFormat,
+    ChatTemplate,
     Message,
     ParsedTurn,
     ToolCall,
     chat_format,
     check_messages,
 )
+from schemask.chat.tokens import prompt_of, result_message
 from schemask.core.generation import Completion, check_count
 from schemask.core.grammar import Grammar
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
@@ -94,7 +97,7 @@ def run_agent(
     tools: ToolsLike,
     messages: str | Sequence[Mapping[str, Any]],
     *,
-    format: str | ChatFormat = "tool_code",
+    format: str | ChatFormat | None = None,
     tool_choice: str = "auto",
     parallel: bool = True,
     max_steps: int = 8,
@@ -109,6 +112,8 @@ def run_agent(
     A model with a vocabulary is constrained, so its calls name a tool that exists and carry
     arguments of its schema. What any model writes is validated and converted before a function
     runs. What a function raises becomes the result `{"error": ...}`, which the model sees.
+    Whatever messages and results hold, it is text to a model that reads tokens: none of it ends a
+    turn or opens a call.
 
     A model that makes the calls of its last turn once more, and gets the same results, would go on
     so: the run ends.
@@ -120,7 +125,9 @@ def run_agent(
         model: A `Model`, or a `ChatModel`, which gets messages instead of a prompt.
         tools: Tools with functions.
         messages: The question, or the conversation so far.
-        format: Name of a chat format, or one of your own. A `ChatModel` brings its own.
+        format: Name of a chat format, or one of your own. If none is given, it is that of the
+            model's own template; and "tool_code" for models without one. A `ChatModel` brings its
+            own.
         tool_choice: "auto", "required", "none" or the name of a tool, for the first turn; all later
             ones are "auto".
         parallel: Whether one turn may hold several calls.
@@ -133,22 +140,75 @@ def run_agent(
         on_step: Called with each step as soon as it is complete.
 
     Raises:
-        ToolError: A tool without a function.
-        FormatError: Messages of a wrong shape, or an unknown format or choice.
+        ToolError: A tool that cannot be called; see `Tool.check_callable`.
+        FormatError: Messages of a wrong shape; an unknown format or choice; or a template of the
+            model from which no format follows.
         ModelError: The model failed, or should be bound to a choice and cannot be constrained.
     """
-    if not isinstance(model, (Model, ChatModel)):
-        hint = ": wrap a function from prompt to text in CallableModel" if callable(model) else ""
-        raise ModelError(f"the model is no Model or ChatModel, but {shortened(model)}{hint}")
-    tool_set = ToolSet.of(tools)
-    for tool in tool_set:
-        if tool.function is None:
-            raise ToolError(f"{tool.name}: a definition without a Python function cannot be called")
+    tool_set = _checked_tools(model, tools)
     check_count("max_steps", max_steps)
     check_is_sampling(sampling)
     check_flags(ModelError, parallel=parallel, carry_out_truncated=carry_out_truncated)
     if on_step is not None and not callable(on_step):
         raise ModelError(f"on_step is a function of a step, not {shortened(on_step)}")
+    head, conversation, shown_from = _opening(messages, system, examples)
+    form = _own_format(model) if format is None else chat_format(format)
+    writer = _TurnWriter(model, tool_set, form, parallel, sampling)
+    log = _Log(on_step)
+    exchange: object = None
+    choice = tool_choice
+    for _ in range(max_steps):
+        turn = writer.write([*head, *conversation[shown_from:]], choice)
+        log.begin(turn)
+        parsed = turn.parsed
+        calls = [] if parsed is None else parsed.tool_calls
+        if parsed is None or (turn.status == "truncated" and not (calls and carry_out_truncated)):
+            words = parsed.content if parsed is not None and calls else turn.text
+            if words or not calls:
+                log.add("words", words, status=turn.status, error=turn.error)
+            for call in calls:
+                log.add("call", _text(call), call, status=turn.status, error=turn.error)
+            end: RunStatus = "max_tokens" if turn.status == "truncated" else "malformed"
+            return AgentResult(conversation, log.steps, None, end)
+        conversation.append(_message_of(parsed))
+        if parsed.content or not calls:
+            log.add("words", parsed.content)
+        if not calls:
+            return AgentResult(conversation, log.steps, parsed.content, "answered")
+        results: list[Message] = []
+        for call in calls:
+            bound, status, error = _bind(tool_set, call)
+            log.add("call", _text(call), call, status=status, error=error)
+            step = _carry_out(tool_set, call, bound, status, error, writer.result_message)
+            result = {"role": "tool", "name": call.name, "content": step.text}
+            if call.id is not None:
+                result["tool_call_id"] = call.id
+            results.append(result)
+            log.record(step)
+        conversation += results
+        if exchange == (exchange := (calls, results)):
+            return AgentResult(conversation, log.steps, None, "repeated")
+        choice = "auto"
+    return AgentResult(conversation, log.steps, None, "max_steps")
+
+
+def _checked_tools(model: object, tools: ToolsLike) -> ToolSet:
+    """The tools, if the model is one and can call them all."""
+    if not isinstance(model, (Model, ChatModel)):
+        hint = ": wrap a function from prompt to text in CallableModel" if callable(model) else ""
+        raise ModelError(f"the model is no Model or ChatModel, but {shortened(model)}{hint}")
+    tool_set = ToolSet.of(tools)
+    for tool in tool_set:
+        tool.check_callable()
+    return tool_set
+
+
+def _opening(
+    messages: str | Sequence[Mapping[str, Any]],
+    system: str | None,
+    examples: Sequence[Sequence[Mapping[str, Any]]],
+) -> tuple[list[Message], list[Message], int]:
+    """What the model is shown before the conversation, the conversation, and from where on."""
     if not isinstance(messages, Sequence):
         raise FormatError(f"messages are a question or a list, not {shortened(messages)}")
     if isinstance(messages, str):
@@ -163,52 +223,39 @@ def run_agent(
     if isinstance(examples, (str, bytes, Mapping)) or not isinstance(examples, Iterable):
         raise FormatError(f"examples are a list of conversations, not {shortened(examples)}")
     head += [message for example in examples for message in check_messages(example)]
+    return head, conversation, own_system
 
-    form = chat_format(format)
-    writer = _TurnWriter(model, tool_set, form, parallel, sampling)
-    steps: list[Step] = []
 
-    def record(step: Step) -> None:
-        steps.append(step)
-        if on_step is not None:
-            on_step(step)
+class _Log:
+    """The steps so far. What a turn took is noted on its first step."""
 
-    exchange: object = None
-    choice = tool_choice
-    for _ in range(max_steps):
-        turn = writer.write([*head, *conversation[own_system:]], choice)
-        seconds, tokens, parsed = turn.seconds, turn.tokens, turn.parsed
-        calls = [] if parsed is None else parsed.tool_calls
-        if parsed is None or (turn.status == "truncated" and not (calls and carry_out_truncated)):
-            words = parsed.content if parsed is not None and calls else turn.text
-            problem = (turn.status, turn.error)
-            if words or not calls:
-                record(Step("words", words, None, None, *problem, seconds, tokens))
-                seconds, tokens = 0.0, 0
-            for call in calls:
-                record(Step("call", _text(call), call, None, *problem, seconds, tokens))
-                seconds, tokens = 0.0, 0
-            end: RunStatus = "max_tokens" if turn.status == "truncated" else "malformed"
-            return AgentResult(conversation, steps, None, end)
-        conversation.append(parsed.message)
-        if parsed.content or not parsed.tool_calls:
-            record(Step("words", parsed.content, seconds=seconds, tokens=tokens))
-            seconds, tokens = 0.0, 0
-        if not parsed.tool_calls:
-            return AgentResult(conversation, steps, parsed.content, "answered")
-        results: list[Message] = []
-        for call in parsed.tool_calls:
-            bound, status, error = _bind(tool_set, call)
-            record(Step("call", _text(call), call, None, status, error, seconds, tokens))
-            seconds, tokens = 0.0, 0
-            step = _carry_out(tool_set, call, bound, status, error, form)
-            results.append({"role": "tool", "name": call.name, "content": step.text})
-            record(step)
-        conversation += results
-        if exchange == (exchange := (parsed.tool_calls, results)):
-            return AgentResult(conversation, steps, None, "repeated")
-        choice = "auto"
-    return AgentResult(conversation, steps, None, "max_steps")
+    def __init__(self, on_step: Callable[[Step], None] | None) -> None:
+        self.steps: list[Step] = []
+        self._on_step = on_step
+        self._seconds = 0.0
+        self._tokens = 0
+
+    def begin(self, turn: _Turn) -> None:
+        self._seconds, self._tokens = turn.seconds, turn.tokens
+
+    def add(
+        self,
+        kind: Literal["words", "call"],
+        text: str,
+        call: ToolCall | None = None,
+        *,
+        status: StepStatus = "ok",
+        error: str | None = None,
+    ) -> None:
+        """Records what the turn holds."""
+        seconds, self._seconds = self._seconds, 0.0
+        tokens, self._tokens = self._tokens, 0
+        self.record(Step(kind, text, call, None, status, error, seconds, tokens))
+
+    def record(self, step: Step) -> None:
+        self.steps.append(step)
+        if self._on_step is not None:
+            self._on_step(step)
 
 
 @dataclass(frozen=True)
@@ -235,9 +282,10 @@ class _TurnWriter:
         self._model = model
         self._tools = tools
         self._form = form
+        self._tokenizer = getattr(model, "tokenizer", None)
         self._parallel = parallel
         self._sampling = sampling
-        self._compiled: dict[str, CompiledGrammar] = {}
+        self._compiled: dict[tuple[str, str], CompiledGrammar] = {}
 
     def write(self, messages: list[Message], choice: str) -> _Turn:
         """The next turn. One that was cut is "truncated", and parsed as far as it can be read."""
@@ -264,11 +312,12 @@ class _TurnWriter:
             except FormatError as problem:
                 error = str(problem)
         else:
-            completion = self._complete(self._model, messages, choice)
+            prompt, prompt_ids = self._prompt(messages)
+            completion = self._complete(self._model, prompt, prompt_ids, choice)
             text = completion.text
             tokens, cut = completion.completion_tokens, completion.status == "max_tokens"
             try:
-                parsed = self._form.parse(text, self._tools)
+                parsed = self._form.parse(text, self._tools, prompt=prompt)
             except FormatError as problem:
                 error = str(problem)
         status: StepStatus = "ok" if parsed is not None else "malformed"
@@ -276,16 +325,54 @@ class _TurnWriter:
             status, error = "truncated", "the limit on tokens was reached"
         return _Turn(parsed, text, status, error, time.perf_counter() - started, tokens)
 
-    def _complete(self, model: Model, messages: list[Message], choice: str) -> Completion:
-        prompt = self._form.render(messages, self._tools, add_generation_prompt=True)
+    def result_message(self, name: str, text: str) -> Message:
+        """The result of a tool as the model can be shown it."""
+        if self._tokenizer is None:
+            return self._form.tool_message(name, text)
+        return result_message(self._form, name, text, self._tokenizer)
+
+    def _prompt(self, messages: list[Message]) -> tuple[str, list[int] | None]:
+        """The conversation as text, and as tokens if the model reads them."""
+        form, tools = self._form, self._tools
+        if self._tokenizer is None:
+            return form.render(messages, tools, add_generation_prompt=True), None
+        prompt = prompt_of(
+            messages, self._tokenizer, tools, format=form, add_generation_prompt=True
+        )
+        return prompt.text, prompt.token_ids
+
+    def _complete(
+        self, model: Model, prompt: str, prompt_ids: list[int] | None, choice: str
+    ) -> Completion:
+        given = prompt if prompt_ids is None else prompt_ids
         if model.vocabulary is None:
-            return model.generate(prompt, stop=self._form.stops, sampling=self._sampling)
-        if choice not in self._compiled:
+            return model.generate(given, stop=self._form.stops, sampling=self._sampling)
+        key = choice, self._form.spec.opened_by(prompt)
+        if key not in self._compiled:
             grammar = Grammar.from_tools(
-                self._tools, format=self._form, tool_choice=choice, parallel=self._parallel
+                self._tools,
+                format=self._form,
+                tool_choice=choice,
+                parallel=self._parallel,
+                prompt=prompt,
             )
-            self._compiled[choice] = grammar.compile(model.vocabulary)
-        return model.generate(prompt, grammar=self._compiled[choice], sampling=self._sampling)
+            self._compiled[key] = grammar.compile(model.vocabulary)
+        return model.generate(given, grammar=self._compiled[key], sampling=self._sampling)
+
+
+def _message_of(turn: ParsedTurn) -> Message:
+    """The turn as a message, with the ids that the model gave its calls."""
+    message = turn.message
+    for call, written in zip(turn.tool_calls, message.get("tool_calls", ()), strict=True):
+        if call.id is not None:
+            written["id"] = call.id
+    return message
+
+
+def _own_format(model: Model | ChatModel) -> ChatFormat:
+    """The format of the model's own template, or "tool_code" if it brings none."""
+    template: ChatTemplate | None = getattr(model, "template", None)
+    return TOOL_CODE if template is None else ChatFormat.from_template(template)
 
 
 def _text(call: ToolCall) -> str:
@@ -310,7 +397,7 @@ def _carry_out(
     bound: inspect.BoundArguments | None,
     status: StepStatus,
     error: str | None,
-    form: ChatFormat,
+    message_of: Callable[[str, str], Message],
 ) -> Step:
     result: Any = None
     text = ""
@@ -324,5 +411,5 @@ def _carry_out(
     seconds = time.perf_counter() - started
     if error is not None:
         text = result_text({"error": error})
-    content: str = form.tool_message(call.name, text)["content"]
+    content: str = message_of(call.name, text)["content"]
     return Step("result", content, call, result, status, error, seconds)

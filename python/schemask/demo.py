@@ -130,6 +130,7 @@ def run(
         model,
         TOOLS,
         question,
+        format=TOOL_CODE,
         system=SYSTEM,
         examples=EXAMPLES,
         sampling=Sampling(max_tokens=64),

@@ -64,7 +64,10 @@ class LimitError(Error):
 
 
 class ToolError(Error):
-    """A function that cannot be a tool, or arguments that a tool does not take."""
+    """A function that cannot be a tool, wrong arguments of a call, or a tool that failed.
+
+    Only a tool of a server fails so; what a Python function raises passes through.
+    """
 
 
 class FormatError(Error):

@@ -61,7 +61,7 @@ class Llama(llama_cpp.Llama):
     Such a build, the default on Intel processors that have AMX, lays weights out anew for it and
     crashes when it multiplies them (llama.cpp #20824). Here weights stay as they are in the file.
     It is made, and everything is done with it, as with a `llama_cpp.Llama`, `from_pretrained`
-    included.
+    included. What that raises passes through.
     """
 
     @property
@@ -89,6 +89,10 @@ class SchemaLogitsProcessor:
         max_tokens: A budget: the text is finished and valid within it.
         margin: By how much a token's score may lie below the best one for the sampler to choose it,
             for `is_cut`: 0 where decoding is greedy, `-log(min_p)` under min-p sampling.
+
+    Raises:
+        ModelError: An argument of a wrong type or out of range.
+        LimitError: `max_tokens` is too small for any valid text.
     """
 
     def __init__(
@@ -140,7 +144,7 @@ class SchemaLogitsProcessor:
             GenerationError: With the position and the text so far; its `__cause__` is the original
                 exception. Also if the processor was never called, as the text is then
                 unconstrained.
-            BaseException: An interrupt, as it was.
+            BaseException: An interrupt, such as KeyboardInterrupt, is raised as it was.
         """
         error = self._error
         if error is None:
@@ -166,6 +170,10 @@ class SchemaLogitsProcessor:
 
         Returns:
             The accepted tokens, the sampled one first.
+
+        Raises:
+            GenerationError: The grammar does not allow the sampled token.
+            LimitError: To find the forced text takes too much work.
         """
         self._accept(sampled)
         forced = self._matcher.forced_tokens()
@@ -267,7 +275,7 @@ def complete(
         ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
             argument has no sense.
         GenerationError: The generation could not go on; with the position and the text so far.
-        LimitError, or another `Error`: the budget is too small for any valid text.
+        LimitError: The budget is too small for any valid text, or a mask takes too much work.
     """
     check_compiled(compiled)
     check_sampling(max_tokens, temperature, seed)
@@ -333,13 +341,32 @@ def complete(
 
 
 def check_llama(llama: object) -> None:
-    """Raises ModelError for what is no `llama_cpp.Llama`."""
+    """Refuses what is no `llama_cpp.Llama`.
+
+    Args:
+        llama: Anything.
+
+    Raises:
+        ModelError: It is none.
+    """
     if not isinstance(llama, llama_cpp.Llama):
         raise ModelError(f"llama is a llama_cpp.Llama, not {shortened(llama)}")
 
 
 def encode_prompt(llama: Any, prompt: str | Sequence[int]) -> list[int]:
-    """The tokens of a prompt, as `complete` reads it."""
+    """The tokens of a prompt, as `complete` reads it.
+
+    Args:
+        llama: A `llama_cpp.Llama`.
+        prompt: Text, in which special tokens are recognised and before which the model's BOS token
+            is put if the model wants one; or token ids, taken as they are.
+
+    Returns:
+        The token ids, at least one if the prompt is text.
+
+    Raises:
+        ModelError: Another type, or ids that the model has not.
+    """
     if not isinstance(prompt, str):
         if isinstance(prompt, bytes) or not isinstance(prompt, Iterable):
             raise ModelError(

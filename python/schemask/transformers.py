@@ -83,9 +83,12 @@ class SchemaLogitsProcessor(LogitsProcessor):
             `is_cut`: 0 where decoding is greedy.
 
     Raises:
+        ModelError: An argument of a wrong type or out of range.
+        LimitError: `max_tokens` is too small for any valid text; on a call, a mask takes too much
+            work.
         GenerationError: On a call with rows that hold a token the grammar does not allow, or that
             are shorter than `prompt_length`. It reaches the caller of `generate`.
-        MaskError: The model has fewer logits than the vocabulary has allowed tokens.
+        MaskError: On a call, if the model has fewer logits than the vocabulary has allowed tokens.
     """
 
     # Continuous batching hands over only the last token of each row.
@@ -276,7 +279,9 @@ def generate(
     check_vocabulary(
         compiled.vocabulary, lambda text: tokenizer.encode(text, add_special_tokens=False)
     )
-    encoded = [_encode(tokenizer, prompt, config.vocab_size) for prompt in _prompt_list(prompts)]
+    encoded = [
+        encode_prompt(tokenizer, prompt, config.vocab_size) for prompt in _prompt_list(prompts)
+    ]
     width = max(map(len, encoded))
     context = getattr(config, "max_position_embeddings", None)
     budget = token_limit(max_new_tokens, width, context)
@@ -332,10 +337,23 @@ def _prompt_list(
     return prompts
 
 
-def _encode(tokenizer: Any, prompt: str | Sequence[int], size: int) -> list[int]:
+def encode_prompt(tokenizer: Any, prompt: str | Sequence[int], size: int) -> list[int]:
+    """The tokens of a prompt, as `generate` reads it.
+
+    Args:
+        tokenizer: The tokenizer, which puts its own tokens around a text; but not if the text
+            begins with the token that begins texts, as chat templates write it.
+        prompt: Text or token ids.
+        size: How many tokens there are.
+
+    Raises:
+        ModelError: No tokens, or no prompt.
+    """
     if isinstance(prompt, str):
         check_prompt(prompt)
-        ids = list(tokenizer(prompt)["input_ids"])
+        bos = getattr(tokenizer, "bos_token", None) or ""
+        is_whole = bos != "" and prompt.startswith(bos)
+        ids = list(tokenizer(prompt, add_special_tokens=not is_whole)["input_ids"])
     elif isinstance(prompt, Iterable) and not isinstance(prompt, bytes):
         ids = list(prompt)
     else:

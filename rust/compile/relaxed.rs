@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::compile::{
-    CompiledGrammar, GrammarForm, GrammarInner, Loaded, PropertyOrder, load_options,
-    resolve_tokens, unsatisfied,
+use crate::compile::compiled::{CompiledGrammar, resolve_tokens};
+use crate::compile::definition::{
+    GrammarDefinition, GrammarForm, Loaded, load_options, unsatisfied,
 };
+use crate::compile::options::PropertyOrder;
 use crate::error::Error;
 use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, parts};
 use crate::machine::{Config, Machine, Whitespace};
-use crate::mask::{TokenSets, has_bit};
+use crate::mask::TokenSets;
 use crate::schema::{Constraint, constraints, load_relaxed};
 use crate::spelling::JsonSpelling;
 use crate::vocab::Vocabulary;
+use crate::vocab::token::{TokenId, has_bit};
 use crate::work;
 
 /// What is left out of a grammar.
@@ -48,12 +50,12 @@ pub(crate) struct NamedRule {
 
 impl Relaxed {
     /// The configurations to which a token leads that the grammar reads by its id.
-    pub(crate) fn read_named(&self, config: Config, token: u32) -> Vec<Config> {
+    pub(crate) fn read_named(&self, config: Config, token: TokenId) -> Vec<Config> {
         if self.tokens.is_empty() {
             return Vec::new();
         }
-        let moves = self.machine.token_moves(config).into_iter();
-        let held = moves.filter(|&(set, _)| has_bit(&self.tokens[set as usize], token));
+        let moves = self.machine.stepper().token_moves(config).into_iter();
+        let held = moves.filter(|&(set, _)| has_bit(self.tokens.get(set), token));
         held.map(|(_, next)| next).collect()
     }
 }
@@ -154,7 +156,7 @@ impl CompiledGrammar {
                 GrammarForm::Text(with_any_text(syntax, rule))
             }
         };
-        let machine = GrammarInner {
+        let machine = GrammarDefinition {
             models,
             around,
             options,
@@ -167,17 +169,6 @@ impl CompiledGrammar {
         };
         let tokens = named_tokens(&machine, &self.0.vocabulary)?;
         Ok(Some(Relaxed { machine, tokens }))
-    }
-}
-
-impl GrammarInner {
-    /// The texts of the schemas, by index.
-    fn schemas(&self) -> impl Iterator<Item = &str> {
-        let schemas = match &self.around {
-            GrammarForm::Whitespace(schema) => std::slice::from_ref(schema),
-            GrammarForm::Text(syntax) => &syntax.schemas,
-        };
-        schemas.iter().map(|schema| &**schema)
     }
 }
 

@@ -381,7 +381,7 @@ mod tests {
     use super::*;
     use crate::format::Format;
     use crate::format::testing::{check, reader};
-    use crate::regex::cost::NO_WAY;
+    use crate::regex::char_cost::NO_WAY;
     use crate::regex::node::{Node, Spelling};
 
     /// Section 6.3 of RFC 3492, as it stands there; for labels with a character beyond ASCII.

@@ -6,13 +6,13 @@ use crate::error::{Error, ErrorKind};
 use crate::grammar::leaves::leaf_languages;
 use crate::grammar::left::{filled, without_left_recursion};
 use crate::grammar::link::{DEEP, LARGE, link};
-use crate::grammar::program::{Pending, Program};
+use crate::grammar::program::{Pending, Program, TokenSetId};
 use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenSet, parts};
 use crate::grammar::weigh::{NEVER, Weights, weigh, weigh_filled};
 use crate::json::formula::FormulaId;
 use crate::json::rules::Rules;
 use crate::limits::Limits;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Spelling};
 use crate::regex::regexes::Regexes;
 use crate::work;
@@ -37,7 +37,7 @@ impl Program {
         let leaves = leaf_languages(syntax, rules, schemas)?;
         let language = |id: ExprId| leaves[id.0 as usize];
         let weight = |node: Option<NodeId>, id: ExprId| match *syntax.expr(id) {
-            Expr::Json(schema) => schema_costs[schema as usize],
+            Expr::Json(schema) => schema_costs[schema.index()],
             Expr::Token(ref set) => set.cost(),
             Expr::Text(ref text) => text.len() as u64,
             _ => match node.map_or(NO_WAY, |node| nodes.cost(node, Spelling::Raw)) {
@@ -65,24 +65,7 @@ impl Program {
             tokens: Vec::new(),
             bodies: Vec::new(),
         };
-        let order = builder.choose_kept();
-        for &rule in &order {
-            if builder.kept.contains_key(&rule) {
-                continue;
-            }
-            let body = syntax.rule(rule).body.expect("all rules are defined");
-            let node = builder.build(body);
-            builder.rules.insert(rule, node);
-        }
-        for rule in order {
-            if let Some(&symbol) = builder.kept.get(&rule)
-                && let &Node::Symbol(symbol) = nodes.node(symbol)
-            {
-                let body = syntax.rule(rule).body.expect("all rules are defined");
-                let node = builder.build(body);
-                builder.bodies.push((symbol, node));
-            }
-        }
+        builder.build_rules();
         let start = builder.build(syntax.start);
         let most = limits.pattern_nodes;
         let bodies = without_left_recursion(&builder.bodies, nodes, most)?;
@@ -113,6 +96,28 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// The languages of all rules, each that is no symbol before those that use it.
+    fn build_rules(&mut self) {
+        let order = self.choose_kept();
+        for &rule in &order {
+            if self.kept.contains_key(&rule) {
+                continue;
+            }
+            let body = self.syntax.rule(rule).body.expect("all rules are defined");
+            let node = self.build(body);
+            self.rules.insert(rule, node);
+        }
+        for rule in order {
+            if let Some(&symbol) = self.kept.get(&rule)
+                && let &Node::Symbol(symbol) = self.nodes.node(symbol)
+            {
+                let body = self.syntax.rule(rule).body.expect("all rules are defined");
+                let node = self.build(body);
+                self.bodies.push((symbol, node));
+            }
+        }
+    }
+
     fn symbol(&mut self, cost: u64, what: Pending) -> NodeId {
         self.symbols.push(what);
         let cost = u32::try_from(cost).unwrap_or(NO_WAY - 1);
@@ -224,7 +229,7 @@ impl Builder<'_> {
                     self.tokens.push(set.clone());
                     self.tokens.len() - 1
                 });
-                self.symbol(set.cost(), Pending::Token(index as u32))
+                self.symbol(set.cost(), Pending::Token(TokenSetId(index as u32)))
             }
             Expr::Free { .. } | Expr::Strings { .. } => {
                 let language = self.leaves[id.0 as usize].expect("free text is a language");

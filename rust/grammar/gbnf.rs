@@ -7,6 +7,7 @@ use crate::grammar::source::Source;
 use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenName, TokenSet};
 use crate::limits::Limits;
 use crate::regex::codeset::{CodeSet, MAX, SCALARS};
+use crate::vocab::TokenId;
 
 /// Reads a grammar in GBNF whose texts are those of the rule `root`.
 ///
@@ -270,7 +271,7 @@ impl GbnfReader {
                 .error(from, "a token is missing: `<name>` or `<[id]>`"));
         }
         let name = if self.source.eat("[") {
-            let id = self.source.number()?;
+            let id = TokenId(self.source.number()?);
             if !self.source.eat("]>") {
                 return Err(self.source.error(self.source.at, "`]>` is missing"));
             }

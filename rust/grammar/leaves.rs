@@ -42,8 +42,6 @@ struct LeafReader<'a> {
 impl LeafReader<'_> {
     /// The language of an expression, which must be regular; `inside` are the rules around it.
     fn language(&self, id: ExprId, inside: &mut Vec<GrammarRuleId>) -> Result<NodeId, Error> {
-        /// Rules that may be used in each other.
-        const DEEPEST: usize = 64;
         let nodes = self.nodes;
         Ok(match *self.syntax.expr(id) {
             Expr::Text(ref text) => nodes.spell(text, NodeId::EMPTY),
@@ -72,33 +70,14 @@ impl LeafReader<'_> {
             Expr::Repeat { body, min, max } => {
                 nodes.repeat_between(self.language(body, inside)?, min, max)
             }
-            Expr::Rule(rule) => {
-                let of = self.syntax.rule(rule);
-                if inside.contains(&rule) || inside.len() > DEEPEST {
-                    let message = format!(
-                        "`{}` must be regular, but is recursive or too deep",
-                        of.name
-                    );
-                    return Err(match of.place {
-                        Some(at) => {
-                            Error::at_position(ErrorKind::Grammar, at.line, at.column, message)
-                        }
-                        None => Error::new(ErrorKind::Grammar, message),
-                    });
-                }
-                inside.push(rule);
-                let body = of.body.expect("all rules are defined");
-                let language = self.language(body, inside)?;
-                inside.pop();
-                language
-            }
+            Expr::Rule(rule) => self.rule_language(rule, inside)?,
             Expr::Free { ref stops, whole } => free(stops, whole, nodes),
             Expr::Strings {
                 schema,
                 ref stops,
                 ref escapes,
             } => {
-                let strings = self.rules.string_language(self.schemas[schema as usize]);
+                let strings = self.rules.string_language(self.schemas[schema.index()]);
                 let written = nodes.escaped(strings, escapes)?;
                 nodes.and(vec![written, free(stops, false, nodes)])
             }
@@ -106,7 +85,7 @@ impl LeafReader<'_> {
                 schema,
                 ref spelled,
             } => {
-                let schema = self.schemas[schema as usize];
+                let schema = self.schemas[schema.index()];
                 let allowed = spelled
                     .iter()
                     .filter(|(kind, _)| self.rules.allows_literal(schema, *kind));
@@ -118,6 +97,31 @@ impl LeafReader<'_> {
                 return Err(Error::new(ErrorKind::Grammar, message));
             }
         })
+    }
+
+    fn rule_language(
+        &self,
+        rule: GrammarRuleId,
+        inside: &mut Vec<GrammarRuleId>,
+    ) -> Result<NodeId, Error> {
+        /// Rules that may be used in each other.
+        const DEEPEST: usize = 64;
+        let of = self.syntax.rule(rule);
+        if inside.contains(&rule) || inside.len() > DEEPEST {
+            let message = format!(
+                "`{}` must be regular, but is recursive or too deep",
+                of.name
+            );
+            return Err(match of.place {
+                Some(at) => Error::at_position(ErrorKind::Grammar, at.line, at.column, message),
+                None => Error::new(ErrorKind::Grammar, message),
+            });
+        }
+        inside.push(rule);
+        let body = of.body.expect("all rules are defined");
+        let language = self.language(body, inside)?;
+        inside.pop();
+        Ok(language)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::byte_set::ByteSet;
 use crate::grammar::left::circles;
 use crate::grammar::program::{Pending, Program, Symbol};
 use crate::grammar::syntax::TokenSet;
-use crate::json::formula::Literals;
+use crate::json::kind::Literals;
 use crate::regex::node::{Node, NodeId};
 use crate::regex::regexes::Regexes;
 use crate::regex::scan::{ScanId, Scanner};

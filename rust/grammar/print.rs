@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::grammar::gbnf::{escape, show_class};
 use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenName, TokenSet};
-use crate::json::formula::Literals;
+use crate::json::kind::Literals;
 
 /// How tightly what is around an expression binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,19 +122,12 @@ impl Printer<'_> {
             }
             &Expr::Repeat { body, min, max } => {
                 self.show(body, Precedence::Repeat, out);
-                match (min, max) {
-                    (0, None) => out.push('*'),
-                    (1, None) => out.push('+'),
-                    (0, Some(1)) => out.push('?'),
-                    (min, None) => out.push_str(&format!("{{{min},}}")),
-                    (min, Some(max)) if min == max => out.push_str(&format!("{{{min}}}")),
-                    (min, Some(max)) => out.push_str(&format!("{{{min},{max}}}")),
-                }
+                quantify(min, max, out);
             }
             Expr::Rule(rule) => out.push_str(&self.names[&rule.0]),
             Expr::Json(schema) => {
                 out.push_str("%json ");
-                out.push_str(&self.syntax.schemas[*schema as usize]);
+                out.push_str(&self.syntax.schemas[schema.index()]);
             }
             Expr::Strings {
                 schema,
@@ -142,7 +135,7 @@ impl Printer<'_> {
                 escapes,
             } => {
                 out.push_str("%strings(");
-                out.push_str(&self.syntax.schemas[*schema as usize]);
+                out.push_str(&self.syntax.schemas[schema.index()]);
                 for stop in stops {
                     out.push_str(" - ");
                     quote(stop, out);
@@ -157,7 +150,7 @@ impl Printer<'_> {
             }
             Expr::Literals { schema, spelled } => {
                 out.push_str("%literals(");
-                out.push_str(&self.syntax.schemas[*schema as usize]);
+                out.push_str(&self.syntax.schemas[schema.index()]);
                 for (kind, text) in spelled {
                     out.push_str(", ");
                     out.push_str(&String::from_utf8_lossy(Literals::Json.text(*kind)));
@@ -169,12 +162,7 @@ impl Printer<'_> {
             Expr::Token(set) => show_tokens(set, out),
             Expr::Free { stops, whole } => {
                 out.push_str(if *whole { "%until(" } else { "%without(" });
-                for (i, stop) in stops.iter().enumerate() {
-                    if i > 0 {
-                        out.push_str(" | ");
-                    }
-                    quote(stop, out);
-                }
+                quote_all(stops, " | ", out);
                 out.push(')');
             }
         }
@@ -200,6 +188,28 @@ impl Printer<'_> {
         if parentheses {
             out.push(')');
         }
+    }
+}
+
+/// How often something is repeated.
+fn quantify(min: u32, max: Option<u32>, out: &mut String) {
+    match (min, max) {
+        (0, None) => out.push('*'),
+        (1, None) => out.push('+'),
+        (0, Some(1)) => out.push('?'),
+        (min, None) => out.push_str(&format!("{{{min},}}")),
+        (min, Some(max)) if min == max => out.push_str(&format!("{{{min}}}")),
+        (min, Some(max)) => out.push_str(&format!("{{{min},{max}}}")),
+    }
+}
+
+/// Texts with something between them.
+fn quote_all(texts: &[Box<str>], between: &str, out: &mut String) {
+    for (i, text) in texts.iter().enumerate() {
+        if i > 0 {
+            out.push_str(between);
+        }
+        quote(text, out);
     }
 }
 

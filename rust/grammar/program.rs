@@ -6,9 +6,14 @@
 //! free text, whose states are worth sharing.
 
 use crate::byte_set::ByteSet;
-use crate::grammar::syntax::TokenSet;
+use crate::grammar::syntax::{GrammarSchemaId, TokenSet};
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
+
+/// A set of tokens: an index into [`Program::tokens`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(crate) struct TokenSetId(pub(crate) u32);
 
 /// What a symbol stands for.
 #[derive(Debug)]
@@ -20,10 +25,10 @@ pub(crate) enum Symbol {
         first: ByteSet,
         rank: u32,
     },
-    /// A JSON value of the schema with this index.
-    Json(u32),
-    /// A token of the set with this index.
-    Token(u32),
+    /// A JSON value of the schema.
+    Json(GrammarSchemaId),
+    /// A token of the set.
+    Token(TokenSetId),
 }
 
 /// A grammar, ready to be read.
@@ -38,6 +43,10 @@ impl Program {
     pub(crate) fn symbol(&self, symbol: u32) -> &Symbol {
         &self.symbols[symbol as usize]
     }
+
+    pub(crate) fn token_set(&self, set: TokenSetId) -> &TokenSet {
+        &self.tokens[set.0 as usize]
+    }
 }
 
 /// What a symbol is to become once the program is linked.
@@ -46,6 +55,6 @@ pub(super) enum Pending {
     Rule,
     /// A rule that stays one.
     Free(NodeId),
-    Json(u32),
-    Token(u32),
+    Json(GrammarSchemaId),
+    Token(TokenSetId),
 }

@@ -1,10 +1,11 @@
 //! Grammars as they are written: expressions, and rules that give them names.
 
 use crate::error::{Error, ErrorKind};
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::regex::Ast;
 use crate::regex::codeset::CodeSet;
 use crate::regex::escaped::Escapes;
+use crate::vocab::TokenId;
 use crate::work;
 
 /// An expression: an index into [`Syntax`].
@@ -14,6 +15,17 @@ pub(crate) struct ExprId(pub(crate) u32);
 /// A rule: an index into [`Syntax`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct GrammarRuleId(pub(crate) u32);
+
+/// A JSON Schema in a grammar: an index into [`Syntax::schemas`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(crate) struct GrammarSchemaId(pub(crate) u32);
+
+impl GrammarSchemaId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Expr {
@@ -38,19 +50,19 @@ pub(crate) enum Expr {
         max: Option<u32>,
     },
     Rule(GrammarRuleId),
-    /// A JSON value of the schema with this index.
-    Json(u32),
-    /// The strings of the schema with this index, without quotes and written with these escapes, in
-    /// which none of the stops is.
+    /// A JSON value of the schema.
+    Json(GrammarSchemaId),
+    /// The strings of the schema, without quotes and written with these escapes, in which none of the
+    /// stops is.
     Strings {
-        schema: u32,
+        schema: GrammarSchemaId,
         stops: Box<[Box<str>]>,
         escapes: Escapes,
     },
-    /// Those of null, true and false that the schema with this index allows and that have a text
-    /// here, which is how they are spelled.
+    /// Those of null, true and false that the schema allows and that have a text here, which is how
+    /// they are spelled.
     Literals {
-        schema: u32,
+        schema: GrammarSchemaId,
         spelled: SpelledLiterals,
     },
     /// One token, by id or name and never by its text.
@@ -91,7 +103,7 @@ impl TokenSet {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum TokenName {
     /// All ids from the first to the last.
-    Ids(u32, u32),
+    Ids(TokenId, TokenId),
     /// What the vocabulary calls it.
     Name(Box<str>),
     /// The special token that is spelled like this, if the vocabulary has one. The grammar reads
@@ -208,6 +220,11 @@ impl Syntax {
         &self.rules[id.0 as usize]
     }
 
+    pub(crate) fn new_schema(&mut self, text: &str) -> GrammarSchemaId {
+        self.schemas.push(text.into());
+        GrammarSchemaId(self.schemas.len() as u32 - 1)
+    }
+
     pub(crate) fn new_rule(&mut self, name: &str, place: Option<SourcePlace>) -> GrammarRuleId {
         work::spend(32);
         work::hold(2 * size_of::<GrammarRule>() + 4 * name.len());
@@ -239,6 +256,7 @@ impl Syntax {
                 });
             }
         }
+        let moved_schema = |id: GrammarSchemaId| GrammarSchemaId(id.0 + schemas);
         let all = |ids: &[ExprId]| ids.iter().map(|id| ExprId(id.0 + exprs)).collect();
         for (expr, &height) in other.exprs.iter().zip(&other.heights) {
             let moved = match expr {
@@ -252,18 +270,21 @@ impl Syntax {
                     max,
                 },
                 &Expr::Rule(rule) => Expr::Rule(GrammarRuleId(rules[rule.0 as usize])),
-                &Expr::Json(schema) => Expr::Json(schema + schemas),
-                Expr::Strings {
+                &Expr::Json(schema) => Expr::Json(moved_schema(schema)),
+                &Expr::Strings {
                     schema,
-                    stops,
-                    escapes,
+                    ref stops,
+                    ref escapes,
                 } => Expr::Strings {
-                    schema: schema + schemas,
+                    schema: moved_schema(schema),
                     stops: stops.clone(),
                     escapes: escapes.clone(),
                 },
-                Expr::Literals { schema, spelled } => Expr::Literals {
-                    schema: schema + schemas,
+                &Expr::Literals {
+                    schema,
+                    ref spelled,
+                } => Expr::Literals {
+                    schema: moved_schema(schema),
                     spelled: spelled.clone(),
                 },
                 Expr::Text(_) | Expr::Class(_) | Expr::Pattern { .. } => expr.clone(),

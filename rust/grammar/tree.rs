@@ -1,13 +1,13 @@
 //! Grammars as trees in JSON, as other programs write them.
 
 use rustc_hash::FxHashMap;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind};
 use crate::grammar::syntax::{
-    Expr, ExprId, GrammarRuleId, SpelledLiterals, Syntax, TokenName, TokenSet,
+    Expr, ExprId, GrammarRuleId, GrammarSchemaId, SpelledLiterals, Syntax, TokenName, TokenSet,
 };
-use crate::json::formula::{Kind, Literals};
+use crate::json::kind::{Kind, Literals};
 use crate::limits::Limits;
 use crate::regex;
 use crate::regex::escaped::Escapes;
@@ -47,7 +47,7 @@ struct TreeReader<'a> {
     syntax: Syntax,
     rules: FxHashMap<&'a str, GrammarRuleId>,
     /// The index of each schema by its text, so that equal schemas are read once.
-    schemas: FxHashMap<String, u32>,
+    schemas: FxHashMap<String, GrammarSchemaId>,
     /// The id of each expression, so that equal ones are one, whose language is found once.
     known: FxHashMap<Expr, ExprId>,
     limits: &'a Limits,
@@ -81,30 +81,8 @@ impl TreeReader<'_> {
                 [item] => return Ok(item),
                 ref items => Expr::Choice(items.into()),
             },
-            "repeat" => {
-                let body = self.expression(body)?;
-                let count = |name: &str| match members.get(name) {
-                    None => Ok(None),
-                    Some(count) => {
-                        let small = count.as_u64().and_then(|count| u32::try_from(count).ok());
-                        let small = small.ok_or_else(|| refuse(format!("{count} is no count")));
-                        small.map(Some)
-                    }
-                };
-                let (min, max) = (count("min")?.unwrap_or(0), count("max")?);
-                if max.is_some_and(|max| max < min) {
-                    return Err(refuse("a repetition's maximum is below its minimum"));
-                }
-                Expr::Repeat { body, min, max }
-            }
-            "tag" => {
-                let text = string(body)?;
-                let plain = self.push(Expr::Text(text.into()));
-                let names = Box::new([TokenName::Tag(text.into())]);
-                let negated = false;
-                let token = self.push(Expr::Token(TokenSet { names, negated }));
-                Expr::Choice(Box::new([plain, token]))
-            }
+            "repeat" => self.repetition(members, body)?,
+            "tag" => self.tag(string(body)?),
             "pattern" => {
                 let source = string(body)?;
                 Expr::Pattern {
@@ -150,19 +128,45 @@ impl TreeReader<'_> {
         Ok(self.push(expr))
     }
 
+    fn repetition(&mut self, members: &Map<String, Value>, body: &Value) -> Result<Expr, Error> {
+        let body = self.expression(body)?;
+        let count = |name: &str| match members.get(name) {
+            None => Ok(None),
+            Some(count) => {
+                let small = count.as_u64().and_then(|count| u32::try_from(count).ok());
+                let small = small.ok_or_else(|| refuse(format!("{count} is no count")));
+                small.map(Some)
+            }
+        };
+        let (min, max) = (count("min")?.unwrap_or(0), count("max")?);
+        if max.is_some_and(|max| max < min) {
+            return Err(refuse("a repetition's maximum is below its minimum"));
+        }
+        Ok(Expr::Repeat { body, min, max })
+    }
+
+    /// A text that may also be a token of its own.
+    fn tag(&mut self, text: &str) -> Expr {
+        let plain = self.push(Expr::Text(text.into()));
+        let names = Box::new([TokenName::Tag(text.into())]);
+        let negated = false;
+        let token = self.push(Expr::Token(TokenSet { names, negated }));
+        Expr::Choice(Box::new([plain, token]))
+    }
+
     fn list(&mut self, value: &Value) -> Result<Vec<ExprId>, Error> {
         let items = value.as_array();
         let items = items.ok_or_else(|| refuse(format!("{value} is no list of expressions")))?;
         items.iter().map(|item| self.expression(item)).collect()
     }
 
-    fn schema(&mut self, value: &Value) -> u32 {
+    fn schema(&mut self, value: &Value) -> GrammarSchemaId {
         let text = value.to_string();
         let syntax = &mut self.syntax;
-        *self.schemas.entry(text).or_insert_with_key(|text| {
-            syntax.schemas.push(text.as_str().into());
-            syntax.schemas.len() as u32 - 1
-        })
+        *self
+            .schemas
+            .entry(text)
+            .or_insert_with_key(|text| syntax.new_schema(text))
     }
 }
 

@@ -7,9 +7,10 @@
 use rustc_hash::FxHashSet;
 
 use crate::error::{Error, ErrorKind};
-use crate::json::formula::{Alternatives, Clause, Formula, FormulaId, Kind, RuleId, dedup};
+use crate::json::formula::{Alternatives, Clause, Formula, FormulaId, RuleId, dedup};
+use crate::json::kind::Kind;
 use crate::json::rules::Rules;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::node::{NodeId, Spelling};
 use crate::work;
 

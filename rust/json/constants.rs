@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::decimal::Decimal;
 use crate::error::{Error, ErrorKind};
-use crate::json::formula::{Formula, FormulaId, Kind};
+use crate::json::formula::{Formula, FormulaId};
+use crate::json::kind::Kind;
 use crate::json::number::Numbers;
 use crate::json::rules::{ArrayRule, ChildId, ObjectRule, Rules};
 use crate::regex::node::NodeId;

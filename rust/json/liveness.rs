@@ -9,14 +9,16 @@ use std::cell::RefCell;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::json::cost::{NEVER, add};
-use crate::json::formula::{Formula, FormulaId, Kind};
+use crate::json::formula::{Formula, FormulaId};
+use crate::json::kind::Kind;
+use crate::json::object::completion::ObjectCompletion;
 use crate::json::object::completion::REFINED;
-use crate::json::object::completion::{ObjectCompletion, ObjectGoal};
+use crate::json::object::goal::ObjectGoal;
 use crate::json::object::progress::ObjectProgress;
 use crate::json::object::residue_steps::ResidueCourse;
 use crate::json::object::shape::Shape;
 use crate::json::rules::Rules;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::node::Spelling;
 use crate::work;
 

@@ -6,6 +6,7 @@ mod constants;
 pub(crate) mod cost;
 mod evaluated;
 pub(crate) mod formula;
+pub(crate) mod kind;
 mod liveness;
 mod number;
 pub(crate) mod object;

@@ -8,16 +8,16 @@ use crate::error::{Error, ErrorKind};
 
 /// A JSON value: where its parts are.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum OutlinePart {
     /// The bytes of a string, a number or a word.
     Scalar(Range<usize>),
     /// The items, as indices into [`Outline::parts`].
     Array(Vec<usize>),
-    Object(Vec<Member>),
+    Object(Vec<OutlineMember>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Member {
+pub(crate) struct OutlineMember {
     /// The bytes of the key, with its quotes.
     pub(crate) key: Range<usize>,
     /// An index into [`Outline::parts`].
@@ -29,7 +29,7 @@ pub(crate) struct Member {
 pub(crate) struct Outline<'a> {
     pub(crate) text: &'a [u8],
     /// Each value before those inside it.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<OutlinePart>,
 }
 
 impl<'a> Outline<'a> {
@@ -61,22 +61,22 @@ impl<'a> Outline<'a> {
             }
             let value = parts.len();
             match open.last().map(|&around: &usize| &mut parts[around]) {
-                Some(Part::Object(members)) => match key.take() {
-                    Some(key) => members.push(Member { key, value }),
+                Some(OutlinePart::Object(members)) => match key.take() {
+                    Some(key) => members.push(OutlineMember { key, value }),
                     None => {
                         key = Some(start..at);
                         continue;
                     }
                 },
-                Some(Part::Array(items)) => items.push(value),
-                Some(Part::Scalar(_)) | None => {}
+                Some(OutlinePart::Array(items)) => items.push(value),
+                Some(OutlinePart::Scalar(_)) | None => {}
             }
             parts.push(match text[start] {
-                b'{' => Part::Object(Vec::new()),
-                b'[' => Part::Array(Vec::new()),
-                _ => Part::Scalar(start..at),
+                b'{' => OutlinePart::Object(Vec::new()),
+                b'[' => OutlinePart::Array(Vec::new()),
+                _ => OutlinePart::Scalar(start..at),
             });
-            if !matches!(parts[value], Part::Scalar(_)) {
+            if !matches!(parts[value], OutlinePart::Scalar(_)) {
                 open.push(value);
             }
         }
@@ -84,7 +84,7 @@ impl<'a> Outline<'a> {
     }
 
     /// The text of a member's key, unless it is no text of Unicode.
-    pub(crate) fn key(&self, member: &Member) -> Option<String> {
+    pub(crate) fn key(&self, member: &OutlineMember) -> Option<String> {
         serde_json::from_slice(&self.text[member.key.clone()]).ok()
     }
 }
@@ -124,8 +124,8 @@ mod tests {
         let outline = Outline::new(text).unwrap();
         let shown = |range: &Range<usize>| std::str::from_utf8(&text[range.clone()]).unwrap();
         let [
-            Part::Object(members),
-            Part::Array(items),
+            OutlinePart::Object(members),
+            OutlinePart::Array(items),
             one,
             two,
             three,
@@ -138,9 +138,12 @@ mod tests {
         assert_eq!(keys, [r#""a\"}""#, r#""b""#]);
         assert_eq!(outline.key(&members[0]).unwrap(), r#"a"}"#);
         assert_eq!((members[0].value, members[1].value), (1, 5));
-        assert_eq!((&items[..], two), (&[2, 3, 4][..], &Part::Object(vec![])));
+        assert_eq!(
+            (&items[..], two),
+            (&[2, 3, 4][..], &OutlinePart::Object(vec![]))
+        );
         for (part, expected) in [(one, "1.5e-3"), (three, "\"x]\""), (four, "null")] {
-            let Part::Scalar(range) = part else {
+            let OutlinePart::Scalar(range) = part else {
                 panic!("{part:?}")
             };
             assert_eq!(shown(range), expected);
@@ -154,7 +157,7 @@ mod tests {
             assert!(error.position().is_some(), "{text}: {error}");
         }
         let outline = Outline::new(br#"{"\ud800": "\udfff"}"#).unwrap();
-        let Part::Object(members) = &outline.parts[0] else {
+        let OutlinePart::Object(members) = &outline.parts[0] else {
             panic!("{outline:?}")
         };
         assert_eq!(outline.key(&members[0]), None);

@@ -8,7 +8,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::{Error, ErrorKind};
 use crate::json::evaluated::Evaluation;
-use crate::json::formula::{Formula, FormulaId, Kind};
+use crate::json::formula::{Formula, FormulaId};
+use crate::json::kind::Kind;
 use crate::json::number::{LimitSide, Numbers};
 use crate::json::rules::{ArrayRule, ChildId, ContainsRule, ObjectRule, Rules};
 use crate::limits::Limits;

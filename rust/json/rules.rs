@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::intern::Interner;
-use crate::json::formula::{Formula, FormulaId, Formulas, Kind, RuleId};
+use crate::json::formula::{Formula, FormulaId, Formulas, RuleId};
+use crate::json::kind::Kind;
 use crate::json::object::shape::{Shape, ShapeKey};
 use crate::json::texts::Texts;
 use crate::limits::Limits;

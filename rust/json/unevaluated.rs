@@ -60,41 +60,11 @@ impl RuleReader<'_> {
                 patterns.push((look.evaluated.patterns, look.holds));
             }
         }
-        // Keys that are looked at under one condition are alike.
-        let mut alike: Vec<(FormulaId, Vec<Arc<str>>)> = Vec::new();
-        for (&key, holds) in &keys {
-            let mut holds = holds.clone();
-            work::spend(patterns.len() + alike.len());
-            let matching = patterns.iter().filter(|(p, _)| regexes.matches(*p, key));
-            holds.extend(matching.map(|pattern| pattern.1));
-            let holds = match regexes.matches(always, key) {
-                true => FormulaId::TRUE,
-                false => self.rules.formulas.or(&holds),
-            };
-            match alike.iter_mut().find(|(known, _)| *known == holds) {
-                Some((_, keys)) => keys.push(key.clone()),
-                None => alike.push((holds, vec![key.clone()])),
-            }
-        }
+        let alike = self.alike_keys(&keys, &patterns, always);
         let words = regexes.words(keys.keys());
         // The classes of other keys, and when each is looked at.
         let undecided = regexes.not(regexes.or(vec![words, always]));
-        let mut classes = vec![(undecided, FormulaId::FALSE)];
-        for (pattern, holds) in patterns {
-            let mut next = Vec::new();
-            for (class, known) in classes {
-                work::spend(8);
-                let inside = regexes.and(vec![class, pattern]);
-                if regexes.is_live(inside) {
-                    next.push((inside, self.rules.formulas.or(&[known, holds])));
-                }
-                let outside = regexes.and(vec![class, regexes.not(pattern)]);
-                if regexes.is_live(outside) {
-                    next.push((outside, known));
-                }
-            }
-            classes = next;
-        }
+        let classes = self.split_by_patterns(undecided, patterns);
         for (holds, keys) in alike {
             if holds != FormulaId::TRUE {
                 let rule = self.rules.new_object_rule(ObjectRule {
@@ -123,6 +93,59 @@ impl RuleReader<'_> {
             let rule = self.rules.new_object_rule(rule);
             parts.push(self.rules.formulas.or(&[rule, holds]));
         }
+    }
+
+    /// Keys with when they are looked at; those that are under one condition are alike. `keys` says when
+    /// each is by its name, `patterns` when those of a language are, but for those in `always`.
+    fn alike_keys(
+        &self,
+        keys: &BTreeMap<&Arc<str>, Vec<FormulaId>>,
+        patterns: &[(NodeId, FormulaId)],
+        always: NodeId,
+    ) -> Vec<(FormulaId, Vec<Arc<str>>)> {
+        let regexes = &self.rules.scanner.regexes;
+        let mut alike: Vec<(FormulaId, Vec<Arc<str>>)> = Vec::new();
+        for (&key, holds) in keys {
+            let mut holds = holds.clone();
+            work::spend(patterns.len() + alike.len());
+            let matching = patterns.iter().filter(|(p, _)| regexes.matches(*p, key));
+            holds.extend(matching.map(|pattern| pattern.1));
+            let holds = match regexes.matches(always, key) {
+                true => FormulaId::TRUE,
+                false => self.rules.formulas.or(&holds),
+            };
+            match alike.iter_mut().find(|(known, _)| *known == holds) {
+                Some((_, keys)) => keys.push(key.clone()),
+                None => alike.push((holds, vec![key.clone()])),
+            }
+        }
+        alike
+    }
+
+    /// The parts of a class of keys that patterns tell apart, and when each is looked at.
+    fn split_by_patterns(
+        &self,
+        class: NodeId,
+        patterns: Vec<(NodeId, FormulaId)>,
+    ) -> Vec<(NodeId, FormulaId)> {
+        let regexes = &self.rules.scanner.regexes;
+        let mut classes = vec![(class, FormulaId::FALSE)];
+        for (pattern, holds) in patterns {
+            let mut next = Vec::new();
+            for (class, known) in classes {
+                work::spend(8);
+                let inside = regexes.and(vec![class, pattern]);
+                if regexes.is_live(inside) {
+                    next.push((inside, self.rules.formulas.or(&[known, holds])));
+                }
+                let outside = regexes.and(vec![class, regexes.not(pattern)]);
+                if regexes.is_live(outside) {
+                    next.push((outside, known));
+                }
+            }
+            classes = next;
+        }
+        classes
     }
 
     /// The assertion that items which nothing looks at satisfy `child`.

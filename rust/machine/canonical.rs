@@ -4,12 +4,12 @@ use crate::json::object::keys::Key;
 use crate::json::object::state::Member;
 use crate::json::texts::TextId;
 use crate::machine::config::{Config, State};
-use crate::machine::store::Machine;
+use crate::machine::key_reader::KeyReader;
 
-impl Machine {
+impl KeyReader<'_> {
     /// The configuration without the text of the unknown key that is being read, if there is one:
     /// whatever that text is, the mask and the completion are the same.
-    pub(crate) fn canonical(&self, config: Config) -> Config {
+    pub(crate) fn canonical(self, config: Config) -> Config {
         match config.state {
             // What is recorded is compared later, text and all.
             _ if config.record != TextId::EMPTY => config,
@@ -45,7 +45,7 @@ impl Machine {
 
     /// The unknown key that has just ended, in an object of which another one is forgotten. One that
     /// some rule names is none: it is told apart from the others while it is read.
-    pub(crate) fn key_beside_forgotten(&self, config: Config) -> Option<TextId> {
+    pub(crate) fn key_beside_forgotten(self, config: Config) -> Option<TextId> {
         let State::Colon { member, .. } = config.state else {
             return None;
         };

@@ -1,30 +1,26 @@
 //! What becomes of a configuration when the value that is being read has ended.
 
+use crate::json::array::state::ArrayId;
 use crate::json::texts::TextId;
+use crate::machine::ambiguous::Configs;
 use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::stack::Top;
-use crate::machine::step_text::Configs;
-use crate::machine::store::Machine;
+use crate::machine::stepper::Stepper;
 use crate::regex::scan::ScanId;
 use crate::spelling::Partial;
 
-impl Machine {
+impl Stepper<'_> {
     /// The configuration after the value above `stack` has ended with these verdicts; `None` if the
     /// value cannot be compared with others for its size.
-    pub(super) fn close(
-        &self,
-        stack: StackId,
-        record: TextId,
-        verdicts: &[bool],
-    ) -> Option<Config> {
-        if let Some(top) = self.stacks.only(stack) {
+    pub(super) fn close(self, stack: StackId, record: TextId, verdicts: &[bool]) -> Option<Config> {
+        if let Some(top) = self.machine.stacks.only(stack) {
             return self.close_in(top, record, verdicts);
         }
         let mut ways = Configs::default();
-        if self.stacks.has_bottom(stack) {
-            let spacing = self.whitespace.inside();
+        if self.machine.stacks.has_bottom(stack) {
+            let spacing = self.machine.whitespace.inside();
             ways.add(
-                self,
+                self.machine,
                 Config {
                     state: State::Done { spacing },
                     stack: StackId::BOTTOM,
@@ -32,9 +28,9 @@ impl Machine {
                 },
             );
         }
-        for &top in self.stacks.tops(stack) {
+        for &top in self.machine.stacks.tops(stack) {
             if let Some(closed) = self.close_in(top, record, verdicts) {
-                ways.add(self, closed);
+                ways.add(self.machine, closed);
             }
         }
         self.together(ways)
@@ -42,11 +38,11 @@ impl Machine {
 
     /// The configuration after a value has ended with these verdicts, if only one frame waits for
     /// it.
-    fn close_in(&self, (frame, stack): Top, record: TextId, verdicts: &[bool]) -> Option<Config> {
-        let spacing = self.whitespace.inside();
+    fn close_in(self, (frame, stack): Top, record: TextId, verdicts: &[bool]) -> Option<Config> {
+        let spacing = self.machine.whitespace.inside();
         match frame {
             Frame::Member(member) => {
-                let object = self.obligations.after_member(member, verdicts);
+                let object = self.machine.obligations.after_member(member, verdicts);
                 let place = ObjectPlace::AfterMember;
                 let state = State::Object {
                     object,
@@ -59,34 +55,7 @@ impl Machine {
                     record,
                 })
             }
-            Frame::Item { array, mark } => {
-                let rules = &self.obligations.rules;
-                let value = match mark {
-                    TextId::EMPTY => None,
-                    _ => Some(
-                        rules
-                            .constant(&rules.texts.value_since(mark, record)?)
-                            .ok()?,
-                    ),
-                };
-                let array = self.obligations.after_item(array, verdicts, value);
-                let opened = false;
-                let state = State::Array {
-                    array,
-                    opened,
-                    spacing,
-                };
-                let record = if mark == TextId::START {
-                    TextId::EMPTY
-                } else {
-                    record
-                };
-                Some(Config {
-                    state,
-                    stack,
-                    record,
-                })
-            }
+            Frame::Item { array, mark } => self.close_item((array, mark), stack, record, verdicts),
             Frame::Text(scan) => Some(Config {
                 state: State::Text {
                     scan,
@@ -104,11 +73,48 @@ impl Machine {
         }
     }
 
+    /// The same in an array, whose record began at `mark`, if its items are compared.
+    fn close_item(
+        self,
+        (array, mark): (ArrayId, TextId),
+        stack: StackId,
+        record: TextId,
+        verdicts: &[bool],
+    ) -> Option<Config> {
+        let spacing = self.machine.whitespace.inside();
+        let rules = &self.machine.obligations.rules;
+        let value = match mark {
+            TextId::EMPTY => None,
+            _ => Some(
+                rules
+                    .constant(&rules.texts.value_since(mark, record)?)
+                    .ok()?,
+            ),
+        };
+        let array = self.machine.obligations.after_item(array, verdicts, value);
+        let opened = false;
+        let state = State::Array {
+            array,
+            opened,
+            spacing,
+        };
+        let record = if mark == TextId::START {
+            TextId::EMPTY
+        } else {
+            record
+        };
+        Some(Config {
+            state,
+            stack,
+            record,
+        })
+    }
+
     /// The configuration if the number that is being read ends here.
-    pub(crate) fn close_number(&self, config: Config) -> Option<Config> {
+    pub(crate) fn close_number(self, config: Config) -> Option<Config> {
         match config.state {
-            State::Number(scan) if self.obligations.rules.scanner.can_end(scan) => {
-                let verdicts = self.obligations.scalar_verdicts(scan);
+            State::Number(scan) if self.machine.obligations.rules.scanner.can_end(scan) => {
+                let verdicts = self.machine.obligations.scalar_verdicts(scan);
                 self.close(config.stack, config.record, &verdicts)
             }
             _ => None,
@@ -116,29 +122,29 @@ impl Machine {
     }
 
     /// The configuration after a value about which nothing is asked and whose text is not recorded.
-    pub(crate) fn close_value(&self, stack: StackId) -> Option<Config> {
+    pub(crate) fn close_value(self, stack: StackId) -> Option<Config> {
         self.close(stack, TextId::EMPTY, &[])
     }
 
     /// The configuration after a string or number, whose text is not recorded, has ended in a
     /// state.
-    pub(crate) fn close_scalar(&self, stack: StackId, scan: ScanId) -> Option<Config> {
+    pub(crate) fn close_scalar(self, stack: StackId, scan: ScanId) -> Option<Config> {
         self.close(
             stack,
             TextId::EMPTY,
-            &self.obligations.scalar_verdicts(scan),
+            &self.machine.obligations.scalar_verdicts(scan),
         )
     }
 
     /// The configuration after an item of an array whose items must differ, as it is whatever the
     /// item's value was; `None` if the value could make a difference to more than what the next
     /// item may be.
-    pub(crate) fn close_any_item(&self, config: Config) -> Option<Config> {
-        match self.stacks.only(config.stack) {
+    pub(crate) fn close_any_item(self, config: Config) -> Option<Config> {
+        match self.machine.stacks.only(config.stack) {
             Some((Frame::Item { array, mark }, stack)) if mark == TextId::START => {
-                let array = self.obligations.after_item(array, &[], None);
-                self.obligations.spare_values(array)?;
-                let (opened, spacing) = (false, self.whitespace.inside());
+                let array = self.machine.obligations.after_item(array, &[], None);
+                self.machine.obligations.spare_values(array)?;
+                let (opened, spacing) = (false, self.machine.whitespace.inside());
                 Some(Config {
                     state: State::Array {
                         array,
@@ -154,13 +160,13 @@ impl Machine {
     }
 
     /// Whether the string that has begun as the next item can still become so many values that it
-    /// can differ from all other items. `ended` is what [`Machine::close_any_item`] gave.
-    pub(crate) fn has_plenty(&self, ended: Config, next: ScanId) -> bool {
+    /// can differ from all other items. `ended` is what [`Stepper::close_any_item`] gave.
+    pub(crate) fn has_plenty(self, ended: Config, next: ScanId) -> bool {
         let spare = match ended.state {
-            State::Array { array, .. } => self.obligations.spare_values(array),
+            State::Array { array, .. } => self.machine.obligations.spare_values(array),
             _ => None,
         };
-        let scanner = &self.obligations.rules.scanner;
+        let scanner = &self.machine.obligations.rules.scanner;
         spare.is_some_and(|least| {
             scanner
                 .regexes

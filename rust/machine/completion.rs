@@ -13,7 +13,7 @@ use crate::json::texts::TextId;
 use crate::machine::completer::Completer;
 use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::stack::{CompletionCosts, StackMemo};
-use crate::regex::cost::{NO_WAY, cheapest};
+use crate::regex::char_cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
 use crate::spelling::{LETTERED, Partial};
@@ -227,32 +227,16 @@ impl Completer<'_> {
                 at,
             } => {
                 let verdicts = obligations.literal_verdicts(obligation, kind);
-                let fine = asked.iter().all(|&i| verdicts[usize::from(i)]);
-                if fine {
-                    (kind.literal_bytes() - usize::from(at)) as u64
-                } else {
-                    NEVER
+                match asked.iter().all(|&i| verdicts[usize::from(i)]) {
+                    true => (kind.literal_bytes() - usize::from(at)) as u64,
+                    false => NEVER,
                 }
             }
-            State::Number(scan) => widen(
-                obligations
-                    .rules
-                    .scanner
-                    .regexes
-                    .cost(self.language(scan, asked), Spelling::Raw),
-            ),
-            State::String { scan, partial } => {
-                let node = self.language(scan, asked);
-                match partial {
-                    Partial::Nothing => add(
-                        widen(obligations.rules.scanner.regexes.cost(node, Spelling::Json)),
-                        1,
-                    ),
-                    _ => self
-                        .best_char(node, partial)
-                        .map_or(NEVER, |(_, cost)| add(cost, 1)),
-                }
+            State::Number(scan) => {
+                let regexes = &obligations.rules.scanner.regexes;
+                widen(regexes.cost(self.language(scan, asked), Spelling::Raw))
             }
+            State::String { scan, partial } => self.own_string(scan, partial, asked),
             State::Array { array, .. } => {
                 let ways = obligations.array_ways(array, obligations.array_demand(array, asked));
                 let costs = ways.iter().map(|way| way.completion.cost);
@@ -285,6 +269,17 @@ impl Completer<'_> {
             State::Ambiguous(_) => NEVER,
             State::Done { .. } | State::Detached => 0,
         }
+    }
+
+    /// The bytes until a string ends and satisfies the demands.
+    fn own_string(&self, scan: ScanId, partial: Partial, asked: &[u16]) -> u64 {
+        let node = self.language(scan, asked);
+        let regexes = &self.machine.obligations.rules.scanner.regexes;
+        let rest = match partial {
+            Partial::Nothing => widen(regexes.cost(node, Spelling::Json)),
+            _ => self.best_char(node, partial).map_or(NEVER, |best| best.1),
+        };
+        add(rest, 1)
     }
 
     pub(crate) fn demanded(&self, obligation: &Obligation, asked: &[u16]) -> FormulaId {

@@ -109,7 +109,7 @@ impl Completer<'_> {
         let open = prefix.into_iter().flat_map(|prefix| table.open(prefix));
         let open = open.filter(|&(key, rest)| allowed_keys.allows(key) && completes(rest, partial));
         let costs = open.take(MOST).map(|(key, rest)| {
-            let state = self.machine.after_key(object, key);
+            let state = self.machine.key_reader().after_key(object, key);
             let after = self.max_completion_bytes(Config { state, ..config });
             // A character takes six bytes at most for each of its own; and there are quotes.
             add(after, 6 * rest.len() as u64 + 2)

@@ -1,13 +1,14 @@
 //! Completions of the text of grammars: how a rule ends soonest.
 
 use crate::grammar::program::Symbol;
+use crate::grammar::syntax::GrammarSchemaId;
 use crate::json::cost::{NEVER, add};
 use crate::machine::completer::Completer;
 use crate::machine::completion::widen;
-use crate::machine::config::{SetId, StackId};
+use crate::machine::config::{Config, SetId, StackId};
 use crate::machine::next_move::NextMove;
-use crate::machine::step_text::{as_text, text};
-use crate::regex::cost::{NO_WAY, cheapest};
+use crate::machine::stack::as_text;
+use crate::regex::char_cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling, symbol_of};
 use crate::regex::scan::ScanId;
 use crate::spelling::Partial;
@@ -72,42 +73,41 @@ impl Completer<'_> {
         match *self.machine.program().symbol(symbol) {
             Symbol::Rule { start, .. } => self.text_cost(start, Partial::Nothing),
             Symbol::Json(schema) => self.json_cost(schema),
-            Symbol::Token(set) => self.machine.program().tokens[set as usize].cost(),
+            Symbol::Token(set) => self.machine.program().token_set(set).cost(),
         }
     }
 
-    fn json_cost(&self, schema: u32) -> u64 {
-        let (_, schemas) = self
-            .machine
-            .program
-            .as_ref()
-            .expect("only a grammar has text");
+    fn json_cost(&self, schema: GrammarSchemaId) -> u64 {
+        let schemas = self.machine.schemas();
         let requirement = self
             .machine
             .obligations
-            .obligation_of(schemas[schema as usize])
+            .obligation_of(schemas[schema.index()])
             .requirement;
         self.machine.obligations.rules.cost(requirement)
     }
 
     pub(super) fn cheapest_member(&self, set: SetId) -> NextMove {
         let members = self.machine.members(set).iter().copied();
-        let best = members.min_by_key(|&member| match self.machine.is_accepting(member) {
-            true => 0,
-            false => self.max_completion_bytes(member),
-        });
+        let best =
+            members.min_by_key(
+                |&member| match self.machine.stepper().is_accepting(member) {
+                    true => 0,
+                    false => self.max_completion_bytes(member),
+                },
+            );
         best.map_or(NextMove::Unknown, NextMove::Goto)
     }
 
     pub(super) fn text_move(&self, scan: ScanId, partial: Partial, stack: StackId) -> NextMove {
         let scanner = &self.machine.obligations.rules.scanner;
-        let goto = |scan, stack| NextMove::Goto(text(scan, Partial::Nothing, stack));
+        let goto = |scan, stack| NextMove::Goto(Config::text(scan, Partial::Nothing, stack));
         if partial == Partial::Nothing && scanner.can_end(scan) {
             let rests = self.machine.stacks.tops(stack).iter().filter_map(as_text);
             let cheapest = match self.machine.stacks.only(stack) {
                 Some(top) => as_text(&top),
                 None => rests.min_by_key(|&(rest, below)| {
-                    self.max_completion_bytes(text(rest, Partial::Nothing, below))
+                    self.max_completion_bytes(Config::text(rest, Partial::Nothing, below))
                 }),
             };
             if let Some((rest, below)) = cheapest {
@@ -123,11 +123,15 @@ impl Completer<'_> {
                     return NextMove::Unknown;
                 };
                 match *self.machine.program().symbol(symbol) {
-                    Symbol::Rule { start, .. } => goto(start, self.machine.push_text(rest, stack)),
-                    Symbol::Json(schema) => {
-                        NextMove::Goto(self.machine.enter_json(schema, rest, stack))
+                    Symbol::Rule { start, .. } => {
+                        goto(start, self.machine.text_reader().push_text(rest, stack))
                     }
-                    Symbol::Token(set) => NextMove::Token(set, text(rest, Partial::Nothing, stack)),
+                    Symbol::Json(schema) => {
+                        NextMove::Goto(self.machine.text_reader().enter_json(schema, rest, stack))
+                    }
+                    Symbol::Token(set) => {
+                        NextMove::Token(set, Config::text(rest, Partial::Nothing, stack))
+                    }
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Configurations: what has been read of a text, as far as it matters.
 
 use crate::json::array::state::ArrayId;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::object::keys::Prefix;
 use crate::json::object::state::{MemberId, ObjectId};
 use crate::json::obligation::ObligationId;
@@ -153,6 +153,17 @@ pub(crate) struct Config {
     /// The bytes of the outermost item that is compared with others, without whitespace;
     /// [`TextId::EMPTY`] outside such items.
     pub(crate) record: TextId,
+}
+
+impl Config {
+    /// In the text of a rule.
+    pub(super) fn text(scan: ScanId, partial: Partial, stack: StackId) -> Self {
+        Config {
+            state: State::Text { scan, partial },
+            stack,
+            record: TextId::EMPTY,
+        }
+    }
 }
 
 /// What waits, from the innermost frame outwards: one stack or several, an index into `Stacks`.

@@ -2,13 +2,13 @@
 
 use crate::grammar::program::Symbol;
 use crate::grammar::show_tokens;
-use crate::json::formula::Kind;
+use crate::json::array::state::ArrayId;
+use crate::json::kind::Kind;
 use crate::json::object::keys::Prefix;
 use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;
-use crate::machine::config::{Config, ObjectPlace, State};
-use crate::machine::step_text::text;
+use crate::machine::config::{Config, ObjectPlace, StackId, State};
 use crate::machine::store::Machine;
 use crate::machine::whitespace::WhitespaceRun;
 use crate::regex::codeset::MAX;
@@ -38,13 +38,26 @@ impl Phrases {
     }
 }
 
+/// Says in words what may come next. It only asks the other parts, and what the states hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Describer<'a> {
+    machine: &'a Machine,
+}
+
 impl Machine {
+    /// What says in words what may come next.
+    pub(crate) fn describer(&self) -> Describer<'_> {
+        Describer { machine: self }
+    }
+}
+
+impl Describer<'_> {
     /// Whether a JSON value is being read, or is to begin.
-    pub(crate) fn is_in_json(&self, config: Config) -> bool {
+    pub(crate) fn is_in_json(self, config: Config) -> bool {
         match config.state {
             State::Text { .. } | State::Done { .. } | State::Detached => false,
             State::Ambiguous(set) => {
-                let mut members = self.members(set).iter();
+                let mut members = self.machine.members(set).iter();
                 members.any(|&member| self.is_in_json(member))
             }
             _ => true,
@@ -52,11 +65,11 @@ impl Machine {
     }
 
     /// Whether a number is being read, and may end.
-    pub(crate) fn can_end_number(&self, config: Config) -> bool {
+    pub(crate) fn can_end_number(self, config: Config) -> bool {
         match config.state {
-            State::Number(_) => self.close_number(config).is_some(),
+            State::Number(_) => self.machine.stepper().close_number(config).is_some(),
             State::Ambiguous(set) => {
-                let mut members = self.members(set).iter();
+                let mut members = self.machine.members(set).iter();
                 members.any(|&member| self.can_end_number(member))
             }
             _ => false,
@@ -64,7 +77,7 @@ impl Machine {
     }
 
     /// What may come next, in words: "a string or null", "the key \"city\" or \"}\"".
-    pub(crate) fn describe(&self, config: Config) -> String {
+    pub(crate) fn describe(self, config: Config) -> String {
         let mut phrases = Phrases::default();
         if !self.is_in_json(config)
             && let Some(text) = self.forced_run(config)
@@ -75,7 +88,7 @@ impl Machine {
         }
         let Phrases { mut all, ranges } = phrases;
         all.extend(characters(ranges));
-        if self.is_accepting(config) {
+        if self.machine.stepper().is_accepting(config) {
             all.push("the end of the text".to_owned());
         }
         match all.pop() {
@@ -86,11 +99,11 @@ impl Machine {
     }
 
     /// Text of a grammar that must come next, if it is more than a character.
-    fn forced_run(&self, mut config: Config) -> Option<String> {
+    fn forced_run(self, mut config: Config) -> Option<String> {
         let mut text = Vec::new();
         while text.len() < SHOWN
             && !self.is_in_json(config)
-            && let Some((bytes, next)) = self.forced(config)
+            && let Some((bytes, next)) = self.machine.lookahead().forced(config)
         {
             text.extend(bytes);
             config = next;
@@ -99,9 +112,9 @@ impl Machine {
         (text.chars().nth(1).is_some()).then_some(text)
     }
 
-    fn phrases(&self, config: Config, to: &mut Phrases) {
+    fn phrases(self, config: Config, to: &mut Phrases) {
         work::spend(16);
-        let takes = |byte: u8| self.step(config, byte).is_some();
+        let takes = |byte: u8| self.machine.stepper().step(config, byte).is_some();
         match config.state {
             State::Value { spacing, .. }
             | State::Colon { spacing, .. }
@@ -116,35 +129,25 @@ impl Machine {
                 if (b"0123456789.eE+-").iter().any(|&byte| takes(byte)) {
                     to.add("more of the number");
                 }
-                if let Some(closed) = self.close_number(config) {
+                if let Some(closed) = self.machine.stepper().close_number(config) {
                     self.phrases(closed, to);
                 }
             }
             State::String { scan, partial } => self.string_phrases(scan, partial, to),
             State::Array { array, opened, .. } => {
-                match self.obligations.item(array) {
-                    Some(obligation) if opened => self.value_phrases(obligation, to),
-                    Some(_) => to.add("\",\" and another item"),
-                    None => {}
-                }
+                self.array_phrases(array, opened, to);
                 if takes(b']') {
                     to.add("\"]\"");
                 }
             }
             State::Object { object, place, .. } => {
-                if place != ObjectPlace::AfterMember {
-                    self.key_phrases(object, to);
-                } else if takes(b',') {
-                    let mut keys = Phrases::default();
-                    self.key_phrases(object, &mut keys);
-                    to.add(format!("\",\" and then {}", keys.all.join(" or ")));
-                }
+                self.member_phrases(object, place, takes(b','), to);
                 if takes(b'}') {
                     to.add("\"}\"");
                 }
             }
             State::Key { object, prefix, .. } => {
-                match self.obligations.allowed_keys(object).other() {
+                match self.machine.obligations.allowed_keys(object).other() {
                     true => to.add("more of a key, or its end"),
                     false => self.known_key_phrases(object, Some(prefix), to),
                 }
@@ -153,14 +156,9 @@ impl Machine {
                 to.add("more of a key, or its end")
             }
             State::Colon { .. } => to.add("\":\""),
-            State::Text { scan, partial } => match partial {
-                Partial::Nothing => self.for_places(scan, config.stack, None, |scan, stack| {
-                    self.place_phrases(text(scan, Partial::Nothing, stack), to);
-                }),
-                _ => to.add("the rest of a character"),
-            },
+            State::Text { scan, partial } => self.text_phrases(scan, partial, config.stack, to),
             State::Ambiguous(set) => {
-                for &member in self.members(set) {
+                for &member in self.machine.members(set) {
                     self.phrases(member, to);
                 }
             }
@@ -169,14 +167,40 @@ impl Machine {
         }
     }
 
-    fn literal(&self, kind: Kind) -> String {
-        String::from_utf8_lossy(self.literals.text(kind)).into_owned()
+    /// An item that is to begin, or to follow.
+    fn array_phrases(self, array: ArrayId, opened: bool, to: &mut Phrases) {
+        match self.machine.obligations.item(array) {
+            Some(obligation) if opened => self.value_phrases(obligation, to),
+            Some(_) => to.add("\",\" and another item"),
+            None => {}
+        }
+    }
+
+    /// A member that is to begin, or to follow if another may.
+    fn member_phrases(
+        self,
+        object: ObjectId,
+        place: ObjectPlace,
+        may_follow: bool,
+        to: &mut Phrases,
+    ) {
+        if place != ObjectPlace::AfterMember {
+            self.key_phrases(object, to);
+        } else if may_follow {
+            let mut keys = Phrases::default();
+            self.key_phrases(object, &mut keys);
+            to.add(format!("\",\" and then {}", keys.all.join(" or ")));
+        }
+    }
+
+    fn literal(self, kind: Kind) -> String {
+        String::from_utf8_lossy(self.machine.literals.text(kind)).into_owned()
     }
 
     /// A value that is to begin.
-    fn value_phrases(&self, obligation: ObligationId, to: &mut Phrases) {
+    fn value_phrases(self, obligation: ObligationId, to: &mut Phrases) {
         for kind in Kind::ALL {
-            match (self.obligations.enter(obligation, kind), kind) {
+            match (self.machine.obligations.enter(obligation, kind), kind) {
                 (None, _) => {}
                 (Some(Entry::Scalar(scan)), Kind::String) => match self.few_texts(scan) {
                     Some(texts) => texts.iter().for_each(|text| to.add(quoted(text))),
@@ -193,8 +217,8 @@ impl Machine {
         }
     }
 
-    fn string_phrases(&self, scan: ScanId, partial: Partial, to: &mut Phrases) {
-        let scanner = &self.obligations.rules.scanner;
+    fn string_phrases(self, scan: ScanId, partial: Partial, to: &mut Phrases) {
+        let scanner = &self.machine.obligations.rules.scanner;
         if partial != Partial::Nothing {
             to.add("the rest of a character");
         } else if let Some(texts) = self.few_texts(scan) {
@@ -215,8 +239,8 @@ impl Machine {
     }
 
     /// The texts that go on from a state, if they are few.
-    fn few_texts(&self, scan: ScanId) -> Option<Vec<String>> {
-        let scanner = &self.obligations.rules.scanner;
+    fn few_texts(self, scan: ScanId) -> Option<Vec<String>> {
+        let scanner = &self.machine.obligations.rules.scanner;
         let mut found = Vec::new();
         let mut open = vec![(scan, String::new())];
         while let Some((at, text)) = open.pop() {
@@ -239,15 +263,15 @@ impl Machine {
         (found.len() <= FEW).then_some(found)
     }
 
-    fn key_phrases(&self, object: ObjectId, to: &mut Phrases) {
-        let allowed = self.obligations.allowed_keys(object);
-        if self.obligations.shape_of(object).is_scanned() {
+    fn key_phrases(self, object: ObjectId, to: &mut Phrases) {
+        let allowed = self.machine.obligations.allowed_keys(object);
+        if self.machine.obligations.shape_of(object).is_scanned() {
             if allowed.allows_any_key() {
                 to.add("a key");
             }
             return;
         }
-        let start = self.obligations.key_table(object).start();
+        let start = self.machine.obligations.key_table(object).start();
         let before = to.all.len();
         self.known_key_phrases(object, start, to);
         if allowed.other() {
@@ -259,15 +283,15 @@ impl Machine {
     }
 
     /// The keys that an object knows and that may come, from what has been read of one.
-    fn known_key_phrases(&self, object: ObjectId, prefix: Option<Prefix>, to: &mut Phrases) {
+    fn known_key_phrases(self, object: ObjectId, prefix: Option<Prefix>, to: &mut Phrases) {
         let Some(prefix) = prefix else { return };
         let (allowed, table) = (
-            self.obligations.allowed_keys(object),
-            self.obligations.key_table(object),
+            self.machine.obligations.allowed_keys(object),
+            self.machine.obligations.key_table(object),
         );
         let open = table.open(prefix).filter(|&(key, _)| allowed.allows(key));
         let mut keys: Vec<_> = open
-            .map(|(key, _)| (key, self.obligations.key_text(object, key)))
+            .map(|(key, _)| (key, self.machine.obligations.key_text(object, key)))
             .collect();
         work::spend(keys.len());
         // Declared keys come in the order of the schema.
@@ -280,25 +304,39 @@ impl Machine {
         }
     }
 
+    /// The text of a grammar.
+    fn text_phrases(self, scan: ScanId, partial: Partial, stack: StackId, to: &mut Phrases) {
+        if partial != Partial::Nothing {
+            return to.add("the rest of a character");
+        }
+        let reader = self.machine.text_reader();
+        reader.for_places(scan, stack, None, |scan, stack| {
+            self.place_phrases(Config::text(scan, Partial::Nothing, stack), to);
+        });
+    }
+
     /// What a place in a grammar's text goes on with.
-    fn place_phrases(&self, config: Config, to: &mut Phrases) {
+    fn place_phrases(self, config: Config, to: &mut Phrases) {
         let State::Text { scan, .. } = config.state else {
             return;
         };
-        let scanner = &self.obligations.rules.scanner;
+        let scanner = &self.machine.obligations.rules.scanner;
         let moves = scanner.moves(scan).iter();
         to.ranges.extend(moves.map(|step| (step.lo, step.hi)));
         for (symbol, _) in scanner.symbols(scan) {
-            match *self.program().symbol(symbol) {
+            match *self.machine.program().symbol(symbol) {
                 // The beginning of the rule's text is another place, and is described with that.
                 Symbol::Rule { .. } => {}
                 Symbol::Json(schema) => {
-                    let start = self.enter_json(schema, scan, config.stack);
+                    let start = self
+                        .machine
+                        .text_reader()
+                        .enter_json(schema, scan, config.stack);
                     self.phrases(start, to);
                 }
                 Symbol::Token(set) => {
                     let mut tokens = "the token ".to_owned();
-                    show_tokens(&self.program().tokens[set as usize], &mut tokens);
+                    show_tokens(self.machine.program().token_set(set), &mut tokens);
                     to.add(tokens);
                 }
             }

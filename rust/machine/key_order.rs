@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 use crate::error::Error;
 use crate::json::formula::FormulaId;
 use crate::json::obligation::ObligationId;
-use crate::json::outline::{Member, Outline, Part};
+use crate::json::outline::{Outline, OutlineMember, OutlinePart};
 use crate::json::texts::TextId;
 use crate::limits::Limits;
 use crate::machine::config::{Config, ObjectPlace, StackId, State};
@@ -17,65 +17,66 @@ use crate::work;
 /// Bytes that are read within one allowance, like a token.
 const PIECE: usize = 4;
 
-impl Machine {
-    /// For each object of a value, the order in which its members are read: their numbers in the
-    /// text. Objects come in the order in which they are read, each before those inside it.
-    ///
-    /// Of a value that is not valid, whatever its order, the keys come in the order in which they would
-    /// be read if any value might come and it were only asked whether it is valid: once it
-    /// cannot be any more, objects that begin keep their order.
-    ///
-    /// # Errors
-    ///
-    /// If some piece of the text takes more work than accepting a token may, with the pointer of the place
-    /// in the value.
-    pub(crate) fn key_order(
-        &self,
-        root: ObligationId,
-        outline: &Outline<'_>,
-        limits: &Limits,
-    ) -> Result<Vec<u32>, Error> {
-        let valid = self.read_in_order(root, outline, limits)?;
-        if valid.config.is_some_and(|end| self.is_accepting(end)) {
-            return Ok(valid.order);
-        }
-        let queries = Box::new([self.obligations.obligation_of(root).requirement]);
-        let any = self.obligations.obligation(FormulaId::TRUE, queries);
-        Ok(self.read_in_order(any, outline, limits)?.order)
+/// For each object of a value, the order in which its members are read: their numbers in the
+/// text. Objects come in the order in which they are read, each before those inside it.
+///
+/// Of a value that is not valid, whatever its order, the keys come in the order in which they would
+/// be read if any value might come and it were only asked whether it is valid: once it
+/// cannot be any more, objects that begin keep their order.
+///
+/// # Errors
+///
+/// If some piece of the text takes more work than accepting a token may, with the pointer of the place
+/// in the value.
+pub(crate) fn key_order(
+    machine: &Machine,
+    root: ObligationId,
+    outline: &Outline<'_>,
+    limits: &Limits,
+) -> Result<Vec<u32>, Error> {
+    let valid = read_in_order(machine, root, outline, limits)?;
+    if valid
+        .config
+        .is_some_and(|end| machine.stepper().is_accepting(end))
+    {
+        return Ok(valid.order);
     }
+    let queries = Box::new([machine.obligations.obligation_of(root).requirement]);
+    let any = machine.obligations.obligation(FormulaId::TRUE, queries);
+    Ok(read_in_order(machine, any, outline, limits)?.order)
+}
 
-    fn read_in_order<'a>(
-        &'a self,
-        obligation: ObligationId,
-        outline: &'a Outline<'a>,
-        limits: &'a Limits,
-    ) -> Result<Reading<'a>, Error> {
-        let spacing = self.whitespace.inside();
-        let mut reading = Reading {
-            machine: self,
-            outline,
-            limits,
-            config: Some(Config {
-                state: State::Value {
-                    obligation,
-                    spacing,
-                },
-                stack: StackId::BOTTOM,
-                record: TextId::EMPTY,
-            }),
-            bytes: 0,
-            open: Vec::new(),
-            order: Vec::new(),
-        };
-        let result = reading.read();
-        self.hold(reading.bytes);
-        match result {
-            Ok(()) => Ok(reading),
-            Err(error) => Err(match reading.open.is_empty() {
-                true => error,
-                false => error.or_at_pointer(Some(reading.pointer())),
-            }),
-        }
+fn read_in_order<'a>(
+    machine: &'a Machine,
+    obligation: ObligationId,
+    outline: &'a Outline<'a>,
+    limits: &'a Limits,
+) -> Result<OutlineReading<'a>, Error> {
+    let spacing = machine.whitespace.inside();
+    let mut reading = OutlineReading {
+        machine,
+        outline,
+        limits,
+        config: Some(Config {
+            state: State::Value {
+                obligation,
+                spacing,
+            },
+            stack: StackId::BOTTOM,
+            record: TextId::EMPTY,
+        }),
+        bytes: 0,
+        open: Vec::new(),
+        order: Vec::new(),
+    };
+    let result = reading.read();
+    machine.hold(reading.bytes);
+    match result {
+        Ok(()) => Ok(reading),
+        Err(error) => Err(match reading.open.is_empty() {
+            true => error,
+            false => error.or_at_pointer(Some(reading.pointer())),
+        }),
     }
 }
 
@@ -88,7 +89,7 @@ struct Open {
     now: Option<u32>,
 }
 
-struct Reading<'a> {
+struct OutlineReading<'a> {
     machine: &'a Machine,
     outline: &'a Outline<'a>,
     limits: &'a Limits,
@@ -100,7 +101,7 @@ struct Reading<'a> {
     order: Vec<u32>,
 }
 
-impl Reading<'_> {
+impl OutlineReading<'_> {
     fn read(&mut self) -> Result<(), Error> {
         self.begin(0)?;
         while let Some(open) = self.open.last_mut() {
@@ -108,13 +109,13 @@ impl Reading<'_> {
             let is_first = open.now.is_none();
             open.now = open.rest.next();
             match (&self.outline.parts[part], open.now) {
-                (Part::Array(items), Some(now)) => {
+                (OutlinePart::Array(items), Some(now)) => {
                     if !is_first {
                         self.feed_separator(b",")?;
                     }
                     self.begin(items[now as usize])?;
                 }
-                (Part::Object(members), Some(now)) => {
+                (OutlinePart::Object(members), Some(now)) => {
                     if !is_first {
                         self.feed_separator(b",")?;
                     }
@@ -124,7 +125,7 @@ impl Reading<'_> {
                     self.begin(member.value)?;
                 }
                 (part, _) => {
-                    let is_array = matches!(part, Part::Array(_));
+                    let is_array = matches!(part, OutlinePart::Array(_));
                     self.feed(if is_array { b"]" } else { b"}" })?;
                     self.open.pop();
                 }
@@ -136,12 +137,12 @@ impl Reading<'_> {
     /// Reads a scalar, or the bracket that begins an array or object.
     fn begin(&mut self, part: usize) -> Result<(), Error> {
         let rest: Vec<u32> = match &self.outline.parts[part] {
-            Part::Scalar(text) => return self.feed(&self.outline.text[text.clone()]),
-            Part::Array(items) => {
+            OutlinePart::Scalar(text) => return self.feed(&self.outline.text[text.clone()]),
+            OutlinePart::Array(items) => {
                 self.feed(b"[")?;
                 (0..items.len() as u32).collect()
             }
-            Part::Object(members) => {
+            OutlinePart::Object(members) => {
                 self.feed(b"{")?;
                 let sorted = self.sorted(members);
                 self.order.extend(&sorted);
@@ -156,7 +157,7 @@ impl Reading<'_> {
 
     /// The order of the members of an object that has just begun: declared keys by their ranks, then
     /// the others.
-    fn sorted(&self, members: &[Member]) -> Vec<u32> {
+    fn sorted(&self, members: &[OutlineMember]) -> Vec<u32> {
         let mut order: Vec<u32> = (0..members.len() as u32).collect();
         let obligations = &self.machine.obligations;
         if let Some(State::Object {
@@ -170,7 +171,7 @@ impl Reading<'_> {
             let rank = |key: String| shape.rank(&key);
             order.sort_by_cached_key(|&i| {
                 let rank = self.outline.key(&members[i as usize]).and_then(rank);
-                rank.unwrap_or(u32::MAX)
+                rank.map_or(u32::MAX, |rank| rank.0)
             });
         }
         order
@@ -196,7 +197,9 @@ impl Reading<'_> {
             allowance.bytes = allowance.bytes.saturating_sub(self.bytes);
             let mut bytes = piece.iter();
             let (next, used) = work::within(allowance, || {
-                Ok(bytes.try_fold(config, |config, &byte| self.machine.step(config, byte)))
+                Ok(bytes.try_fold(config, |config, &byte| {
+                    self.machine.stepper().step(config, byte)
+                }))
             })?;
             self.config = next;
             self.bytes += used.bytes;
@@ -210,7 +213,7 @@ impl Reading<'_> {
         for open in &self.open {
             let Some(now) = open.now else { break };
             let token = match &self.outline.parts[open.part] {
-                Part::Object(members) => self.outline.key(&members[now as usize]),
+                OutlinePart::Object(members) => self.outline.key(&members[now as usize]),
                 _ => Some(now.to_string()),
             };
             extend_pointer(&mut pointer, &token.unwrap_or_default());

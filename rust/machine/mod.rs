@@ -1,5 +1,6 @@
 //! The text machine: what has been read, as a configuration, and what a byte makes of it.
 
+mod ambiguous;
 mod canonical;
 mod close;
 mod completer;
@@ -10,20 +11,25 @@ mod config;
 mod describe;
 mod forced;
 mod key_order;
+mod key_reader;
+mod lookahead;
 mod next_bytes;
 mod next_move;
 mod places;
 mod stack;
 mod stays;
 mod step;
-mod step_object;
 mod step_text;
+mod stepper;
 mod store;
+mod text_reader;
 mod whitespace;
 mod write_gbnf;
 
 pub(crate) use completion::SLACK;
 pub(crate) use config::{Config, SetId, State};
+pub(crate) use key_order::key_order;
 pub(crate) use next_move::NextMove;
 pub(crate) use store::Machine;
 pub use whitespace::Whitespace;
+pub(crate) use write_gbnf::{syntax_to_gbnf, value_to_gbnf};

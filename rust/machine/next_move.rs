@@ -1,8 +1,9 @@
 //! Completions, written move by move: the bytes or the token with which the text ends soonest.
 
+use crate::grammar::program::TokenSetId;
 use crate::json::array::state::ArrayId;
 use crate::json::cost::add;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;
@@ -11,6 +12,7 @@ use crate::machine::completion::{SLACK, easiest};
 use crate::machine::config::{Config, ObjectPlace, State};
 use crate::machine::whitespace::WhitespaceRun;
 use crate::regex::node::NodeId;
+use crate::regex::scan::ScanId;
 use crate::spelling::{Partial, spell_json};
 
 /// The next move of a completion.
@@ -18,7 +20,7 @@ use crate::spelling::{Partial, spell_json};
 pub(crate) enum NextMove {
     Bytes(Vec<u8>),
     /// A token of a set, which is read by its id, and what it leads to.
-    Token(u32, Config),
+    Token(TokenSetId, Config),
     /// No text: the completion goes on from this configuration, one of several that the text so far
     /// is in.
     Goto(Config),
@@ -35,7 +37,7 @@ impl Completer<'_> {
         &self,
         mut config: Config,
         cap: usize,
-        spell: impl Fn(u32) -> &'a [u8],
+        spell: impl Fn(TokenSetId) -> &'a [u8],
     ) -> Option<Vec<u8>> {
         let most = (cap as u64).saturating_add(SLACK);
         let mut bound = self.max_completion_bytes(config);
@@ -61,7 +63,7 @@ impl Completer<'_> {
                 NextMove::Bytes(bytes) => {
                     config = bytes
                         .iter()
-                        .try_fold(config, |at, &byte| self.machine.step(at, byte))?;
+                        .try_fold(config, |at, &byte| self.machine.stepper().step(at, byte))?;
                     out.extend(bytes);
                 }
             }
@@ -70,11 +72,10 @@ impl Completer<'_> {
 
     pub(crate) fn next_move(&self, config: Config) -> NextMove {
         let state = config.state;
-        let obligations = &self.machine.obligations;
         if let State::Ambiguous(set) = state {
             return self.cheapest_member(set);
         }
-        if self.machine.is_accepting(config) {
+        if self.machine.stepper().is_accepting(config) {
             return NextMove::End;
         }
         let asked = self.best_demands(config);
@@ -92,20 +93,12 @@ impl Completer<'_> {
                 NextMove::Bytes(self.machine.literals.text(kind)[usize::from(at)..].to_vec())
             }
             State::Number(scan) => {
-                let node = self.language(scan, asked);
-                match self.machine.close_number(config) {
-                    Some(after) if obligations.rules.scanner.regexes.nullable(node) => {
-                        NextMove::Goto(after)
-                    }
-                    _ => self.char_move(node, Partial::Nothing),
-                }
+                let after = self.machine.stepper().close_number(config);
+                self.scalar_move(scan, Partial::Nothing, asked, after.map(NextMove::Goto))
             }
             State::String { scan, partial } => {
-                let node = self.language(scan, asked);
-                if partial == Partial::Nothing && obligations.rules.scanner.regexes.nullable(node) {
-                    return NextMove::Bytes(vec![b'"']);
-                }
-                self.char_move(node, partial)
+                let close = (partial == Partial::Nothing).then(|| NextMove::Bytes(vec![b'"']));
+                self.scalar_move(scan, partial, asked, close)
             }
             State::Array { array, opened, .. } => self.array_move(array, opened, asked, config),
             State::Object {
@@ -157,6 +150,23 @@ impl Completer<'_> {
         }
     }
 
+    /// In a string or number: `close`, which ends it, if its text satisfies the demands, or its next
+    /// character.
+    fn scalar_move(
+        &self,
+        scan: ScanId,
+        partial: Partial,
+        asked: &[u16],
+        close: Option<NextMove>,
+    ) -> NextMove {
+        let node = self.language(scan, asked);
+        let regexes = &self.machine.obligations.rules.scanner.regexes;
+        match close {
+            Some(close) if regexes.nullable(node) => close,
+            _ => self.char_move(node, partial),
+        }
+    }
+
     fn char_move(&self, node: NodeId, partial: Partial) -> NextMove {
         let best = self.best_char(node, partial);
         best.map_or(NextMove::Unknown, |(c, _)| NextMove::Bytes(partial.rest(c)))
@@ -179,7 +189,10 @@ impl Completer<'_> {
                     .obligations
                     .item(array)
                     .expect("an item is missing");
-                let (stack, record) = self.machine.begin_item(array, config.stack, config.record);
+                let (stack, record) =
+                    self.machine
+                        .stepper()
+                        .begin_item(array, config.stack, config.record);
                 let spacing = WhitespaceRun::NONE;
                 let state = State::Value {
                     obligation,

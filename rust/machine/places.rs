@@ -3,17 +3,16 @@
 use crate::byte_set::ByteSet;
 use crate::grammar::program::Symbol;
 use crate::machine::config::{Frame, StackId};
-use crate::machine::stack::{Floor, StackMemo};
-use crate::machine::step_text::as_text;
-use crate::machine::store::Machine;
+use crate::machine::stack::{Floor, StackMemo, as_text};
+use crate::machine::text_reader::TextReader;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::ScanId;
 use crate::work;
 
-impl Machine {
+impl<'a> TextReader<'a> {
     /// The stack on which a symbol's text is read, `rest` being what comes after it.
-    pub(super) fn push_text(&self, rest: ScanId, stack: StackId) -> StackId {
-        let scanner = &self.obligations.rules.scanner;
+    pub(super) fn push_text(self, rest: ScanId, stack: StackId) -> StackId {
+        let scanner = self.scanner;
         let language = scanner.scan(rest).language;
         // Nothing is left: the frame would only lead to the one below.
         if language == NodeId::EMPTY {
@@ -26,12 +25,12 @@ impl Machine {
         {
             return before.map_or(stack, |before| self.stacks.push(Frame::Text(before), stack));
         }
-        self.push(Frame::Text(rest), stack)
+        self.stacks.push(Frame::Text(rest), stack)
     }
 
     /// Whether all that can wait innermost begins with a repetition.
-    fn begins_with_star(&self, stack: StackId, star: NodeId) -> bool {
-        let scanner = &self.obligations.rules.scanner;
+    fn begins_with_star(self, stack: StackId, star: NodeId) -> bool {
+        let scanner = self.scanner;
         let tops = self.stacks.tops(stack);
         !self.stacks.has_bottom(stack)
             && tops.iter().all(|top| {
@@ -44,8 +43,8 @@ impl Machine {
     }
 
     /// The repetition that a rest ends with, and what comes before it.
-    pub(super) fn last_star(&self, rest: ScanId) -> Option<(NodeId, Option<ScanId>)> {
-        let scanner = &self.obligations.rules.scanner;
+    pub(super) fn last_star(self, rest: ScanId) -> Option<(NodeId, Option<ScanId>)> {
+        let scanner = self.scanner;
         let nodes = &scanner.regexes;
         let mut before = Vec::new();
         let mut last = scanner.scan(rest).language;
@@ -73,7 +72,7 @@ impl Machine {
     }
 
     /// The bytes with which the text after a rule can begin.
-    pub(super) fn follow(&self, stack: StackId) -> ByteSet {
+    pub(super) fn follow(self, stack: StackId) -> ByteSet {
         let known = |at: StackId| self.stacks.memo(at).follow.get().copied();
         if let Some(bytes) = known(stack) {
             return bytes;
@@ -83,7 +82,7 @@ impl Machine {
             for &(frame, below) in self.stacks.tops(at) {
                 match frame {
                     Frame::Text(rest) => bytes = bytes.or(self.beginnings(rest).all),
-                    Frame::Base(follow) => bytes = bytes.or(*self.follows.get(follow.0)),
+                    Frame::Base(follow) => bytes = bytes.or(self.tables.follow(follow)),
                     _ => {}
                 }
                 if self.can_be_empty(frame) {
@@ -103,19 +102,19 @@ impl Machine {
     /// after rules that end here, and in rules that begin here. If the next `byte` is known, rules
     /// that cannot begin with it are left out.
     pub(super) fn for_places(
-        &self,
+        self,
         scan: ScanId,
         stack: StackId,
         byte: Option<u8>,
         mut visit: impl FnMut(ScanId, StackId),
     ) {
-        let scanner = &self.obligations.rules.scanner;
+        let scanner = self.scanner;
         // By their ranks: none begins with one that has a higher rank.
         let mut begun: Vec<(u32, ScanId, StackId)> = Vec::new();
         let mut enter = |scan: ScanId, stack, begun: &mut Vec<(u32, ScanId, StackId)>| {
             visit(scan, stack);
             for (symbol, rest) in scanner.symbols(scan) {
-                if let Symbol::Rule { start, first, rank } = *self.program().symbol(symbol)
+                if let Symbol::Rule { start, first, rank } = *self.tables.program().symbol(symbol)
                     && byte.is_none_or(|byte| first.contains(byte))
                 {
                     let stack = self.push_text(rest, stack);
@@ -141,8 +140,8 @@ impl Machine {
 
     /// Where a text goes on after the rule above a stack has ended, together with rules below it
     /// that can end at once.
-    fn pops(&self, stack: StackId) -> &[(ScanId, StackId)] {
-        let scanner = &self.obligations.rules.scanner;
+    fn pops(self, stack: StackId) -> &'a [(ScanId, StackId)] {
+        let scanner = self.scanner;
         let known = |at: StackId| self.stacks.memo(at).pops.get();
         let find = |at: StackId| {
             let mut places: Vec<(ScanId, StackId)> = Vec::new();
@@ -170,12 +169,12 @@ impl Machine {
     }
 
     /// Whether the text that a frame waits for may be empty.
-    fn can_be_empty(&self, frame: Frame) -> bool {
-        matches!(frame, Frame::Text(rest) if self.obligations.rules.scanner.can_end(rest))
+    fn can_be_empty(self, frame: Frame) -> bool {
+        matches!(frame, Frame::Text(rest) if self.scanner.can_end(rest))
     }
 
     /// What is below the frames of a stack that can end at once, if they all can.
-    pub(super) fn floor(&self, stack: StackId) -> Floor {
+    pub(super) fn floor(self, stack: StackId) -> Floor {
         let known = |at: StackId| self.stacks.memo(at).floor.get().copied();
         if let Some(floor) = known(stack) {
             return floor;

@@ -15,6 +15,14 @@ use crate::regex::scan::ScanId;
 /// An innermost frame and what is below it.
 pub(super) type Top = (Frame, StackId);
 
+/// The rest of a rule that waits, and what is below it.
+pub(super) fn as_text(&(frame, below): &Top) -> Option<(ScanId, StackId)> {
+    match frame {
+        Frame::Text(rest) => Some((rest, below)),
+        _ => None,
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Stack {
     One(Top),

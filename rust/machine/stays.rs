@@ -2,13 +2,13 @@
 
 use crate::json::texts::TextId;
 use crate::machine::config::{Config, State};
-use crate::machine::store::Machine;
+use crate::machine::lookahead::Lookahead;
 use crate::regex::char_blocks::CharBlocks;
 use crate::spelling::Partial;
 
-impl Machine {
+impl Lookahead<'_> {
     /// Whether a text of these characters never ends the string or key that is being read.
-    pub(crate) fn keeps_inside(&self, state: State, characters: CharBlocks) -> bool {
+    pub(crate) fn keeps_inside(self, state: State, characters: CharBlocks) -> bool {
         let is_string = matches!(
             state,
             State::String { .. } | State::Key { .. } | State::OtherKey { .. }
@@ -17,7 +17,7 @@ impl Machine {
     }
 
     /// Where a character began of which some UTF-8 has been read.
-    pub(crate) fn before_character(&self, mut config: Config) -> Config {
+    pub(crate) fn before_character(self, mut config: Config) -> Config {
         if let State::String { partial, .. }
         | State::OtherKey { partial, .. }
         | State::Text { partial, .. } = &mut config.state
@@ -30,8 +30,8 @@ impl Machine {
 
     /// Whether a text of these characters leads back to the configuration, but for what is begun of
     /// a last character, and for the text of an unknown key.
-    pub(crate) fn stays(&self, config: Config, characters: CharBlocks) -> bool {
-        let scanner = &self.obligations.rules.scanner;
+    pub(crate) fn stays(self, config: Config, characters: CharBlocks) -> bool {
+        let scanner = &self.machine.obligations.rules.scanner;
         if config.record != TextId::EMPTY {
             return false;
         }
@@ -49,7 +49,9 @@ impl Machine {
                 partial: Partial::Nothing,
             } => {
                 characters.is_in(scanner.stays(scan))
-                    && characters.misses(CharBlocks::beginning(self.turns_away(scan, config.stack)))
+                    && characters.misses(CharBlocks::beginning(
+                        self.machine.text_reader().turns_away(scan, config.stack),
+                    ))
             }
             _ => false,
         }

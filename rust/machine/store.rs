@@ -1,54 +1,40 @@
 //! The store of all states that texts of a grammar reach.
 
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-use crate::byte_set::ByteSet;
 use crate::grammar::program::Program;
 use crate::grammar::syntax::TokenSet;
 use crate::intern::Interner;
 use crate::json::cost::NEVER;
-use crate::json::formula::{FormulaId, Kind, Literals};
+use crate::json::formula::FormulaId;
+use crate::json::kind::{Kind, Literals};
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Obligations;
 use crate::json::texts::TextId;
-use crate::machine::config::{Config, FollowId, Frame, SetId, StackId, State};
+use crate::machine::config::{Config, SetId, StackId, State};
+use crate::machine::key_reader::KeyReader;
 use crate::machine::stack::Stacks;
+use crate::machine::text_reader::{TextReader, TextTables};
 use crate::machine::whitespace::Whitespace;
-use crate::regex::node::NodeId;
-use crate::regex::scan::ScanId;
 use crate::spelling::{JsonSpelling, Partial};
 
-/// The states of all texts of a grammar, made as texts reach them.
+/// The states of all texts of a grammar, made as texts reach them, in one store.
+///
+/// What is done with them is done by parts that borrow it: [`TextReader`] and [`KeyReader`] borrow some
+/// of its tables only; `Stepper` makes configurations; `Lookahead`, `Completer` and `Describer`
+/// ask those, and make none of their own.
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) obligations: Obligations,
     pub(super) whitespace: Whitespace,
     pub(crate) literals: Literals,
-    pub(super) program: Option<(Program, Vec<ObligationId>)>,
     pub(crate) sets: Interner<Box<[Config]>>,
     pub(super) stacks: Stacks,
-    /// For each state of a rule's text, by its number, what the rest of the rule begins with.
-    pub(super) beginnings: boxcar::Vec<OnceLock<Beginnings>>,
-    pub(super) follows: Interner<ByteSet>,
+    pub(super) texts: TextTables,
     pub(crate) start: Config,
     /// Bytes of all states.
     held: AtomicU64,
-}
-
-/// What the rest of a rule begins and ends with.
-#[derive(Debug)]
-pub(super) struct Beginnings {
-    /// The bytes with which it can begin.
-    pub(super) all: ByteSet,
-    /// The bytes with which the texts of its symbols can begin.
-    pub(crate) symbols: ByteSet,
-    /// If it ends with x\*: that, and what comes before, if anything does.
-    pub(super) star: Option<(NodeId, Option<ScanId>)>,
-    /// If it begins with a repetition of many characters, as names and strings go on: that, what
-    /// comes after it, and the bytes that it cannot begin with.
-    pub(super) run: Option<(ScanId, ScanId, FollowId)>,
 }
 
 impl Machine {
@@ -87,7 +73,7 @@ impl Machine {
             partial: Partial::Nothing,
         };
         let mut machine = Machine::new(obligations, whitespace, state);
-        machine.program = Some((program, schemas));
+        machine.texts = TextTables::new(Some(program), schemas);
         machine.literals = literals;
         machine
     }
@@ -102,10 +88,8 @@ impl Machine {
             obligations,
             whitespace,
             literals: Literals::Json,
-            program: None,
             sets: Interner::new(),
-            beginnings: boxcar::Vec::new(),
-            follows: Interner::new(),
+            texts: TextTables::new(None, Vec::new()),
             stacks: Stacks::new(),
             start,
             held: AtomicU64::new(0),
@@ -119,12 +103,8 @@ impl Machine {
 
     /// The types of which the values of a grammar's first schema can be.
     pub(crate) fn types(&self) -> Vec<&'static str> {
-        let obligation = match (&self.program, self.start.state) {
-            (Some((_, schemas)), _) => schemas.first().copied(),
-            (None, State::Value { obligation, .. }) => Some(obligation),
-            _ => None,
-        };
-        let Some(obligation) = obligation else {
+        let first = self.schemas().first().copied();
+        let Some(obligation) = first.or(self.root_obligation()) else {
             return Vec::new();
         };
         let language = self.obligations.obligation_of(obligation).requirement;
@@ -148,10 +128,6 @@ impl Machine {
     /// Reports that an operation has made states of so many bytes.
     pub(crate) fn hold(&self, bytes: u64) {
         self.held.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn push(&self, frame: Frame, below: StackId) -> StackId {
-        self.stacks.push(frame, below)
     }
 
     /// Whether any text is valid at all.
@@ -181,9 +157,47 @@ impl Machine {
             .and_then(|spacing| self.whitespace.left(spacing))
     }
 
+    /// What reads the text of rules.
+    pub(crate) fn text_reader(&self) -> TextReader<'_> {
+        TextReader {
+            tables: &self.texts,
+            stacks: &self.stacks,
+            scanner: &self.obligations.rules.scanner,
+            literals: self.literals,
+        }
+    }
+
+    /// What reads the keys of objects.
+    pub(crate) fn key_reader(&self) -> KeyReader<'_> {
+        KeyReader {
+            obligations: &self.obligations,
+            whitespace: self.whitespace,
+        }
+    }
+
     pub(super) fn program(&self) -> &Program {
-        let (program, _) = self.program.as_ref().expect("only a grammar has text");
-        program
+        self.texts.program()
+    }
+
+    /// What the schemas of a grammar ask of their values.
+    pub(crate) fn schemas(&self) -> &[ObligationId] {
+        &self.texts.schemas
+    }
+
+    /// What a single value must satisfy.
+    pub(crate) fn root_obligation(&self) -> Option<ObligationId> {
+        match self.start.state {
+            State::Value { obligation, .. } => Some(obligation),
+            _ => None,
+        }
+    }
+
+    /// The configurations that one stands for.
+    pub(super) fn each<'a>(&'a self, config: &'a Config) -> &'a [Config] {
+        match config.state {
+            State::Ambiguous(set) => self.members(set),
+            _ => std::slice::from_ref(config),
+        }
     }
 
     /// The configurations of a set.
@@ -193,8 +207,7 @@ impl Machine {
 
     /// The sets of tokens that the grammar names.
     pub(crate) fn token_sets(&self) -> &[TokenSet] {
-        self.program
-            .as_ref()
-            .map_or(&[], |(program, _)| &program.tokens)
+        let program = self.texts.some_program();
+        program.map_or(&[], |program| &program.tokens)
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::grammar::syntax::{Expr, ExprId, Syntax};
 use crate::grammar::{escape, show_class, show_tokens};
 use crate::json::array::state::ArrayId;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;
@@ -48,47 +48,28 @@ struct Writer<'a> {
     out: String,
 }
 
-impl Machine {
-    /// The texts of a schema in GBNF. Errors: [`ErrorKind::Unsupported`], with what it cannot say.
-    pub(crate) fn value_to_gbnf(&self, obligation: ObligationId) -> Result<String, Error> {
-        let mut writer = Writer::new(self);
-        let value = writer.name(GbnfRule::Value(obligation))?;
-        let space = writer.space();
-        writer.out = format!("root ::= {space}{value}{space}\n");
-        writer.finish()
-    }
+/// The texts of a schema in GBNF. Errors: [`ErrorKind::Unsupported`], with what it cannot say.
+pub(crate) fn value_to_gbnf(machine: &Machine, obligation: ObligationId) -> Result<String, Error> {
+    let mut writer = Writer::new(machine);
+    let value = writer.name(GbnfRule::Value(obligation))?;
+    let space = writer.space();
+    writer.out = format!("root ::= {space}{value}{space}\n");
+    writer.finish()
+}
 
-    /// The texts of a grammar in GBNF, whose schemas are these obligations. Errors: as
-    /// [`Machine::value_to_gbnf`].
-    pub(crate) fn syntax_to_gbnf(
-        &self,
-        syntax: &Syntax,
-        schemas: &[ObligationId],
-    ) -> Result<String, Error> {
-        let mut writer = Writer::new(self);
-        let start = writer.expression(syntax, schemas, syntax.start)?;
-        writer.out = format!("root ::= {start}\n");
-        for (i, rule) in syntax.rules.iter().enumerate() {
-            if let Some(body) = rule.body {
-                let body = writer.expression(syntax, schemas, body)?;
-                writer.out.push_str(&format!("rule-{i} ::= {body}\n"));
-            }
-        }
-        writer.finish()
-    }
-
-    /// What the schemas of a grammar ask of their values.
-    pub(crate) fn schemas(&self) -> &[ObligationId] {
-        self.program.as_ref().map_or(&[], |(_, schemas)| schemas)
-    }
-
-    /// What a single value must satisfy.
-    pub(crate) fn root_obligation(&self) -> Option<ObligationId> {
-        match self.start.state {
-            crate::machine::config::State::Value { obligation, .. } => Some(obligation),
-            _ => None,
+/// The texts of a machine's grammar in GBNF. Errors: as [`value_to_gbnf`].
+pub(crate) fn syntax_to_gbnf(machine: &Machine, syntax: &Syntax) -> Result<String, Error> {
+    let schemas = machine.schemas();
+    let mut writer = Writer::new(machine);
+    let start = writer.expression(syntax, schemas, syntax.start)?;
+    writer.out = format!("root ::= {start}\n");
+    for (i, rule) in syntax.rules.iter().enumerate() {
+        if let Some(body) = rule.body {
+            let body = writer.expression(syntax, schemas, body)?;
+            writer.out.push_str(&format!("rule-{i} ::= {body}\n"));
         }
     }
+    writer.finish()
 }
 
 fn refuse(what: &str) -> Error {
@@ -364,7 +345,7 @@ impl<'a> Writer<'a> {
                 format!("({body}){{{min},{max}}}")
             }
             Expr::Rule(rule) => format!("rule-{}", rule.0),
-            Expr::Json(schema) => self.name(GbnfRule::Value(schemas[schema as usize]))?,
+            Expr::Json(schema) => self.name(GbnfRule::Value(schemas[schema.index()]))?,
             Expr::Token(ref set) => {
                 let mut shown = String::new();
                 show_tokens(set, &mut shown);
@@ -384,7 +365,7 @@ impl<'a> Writer<'a> {
                 ref spelled,
             } => {
                 let obligations = &self.machine.obligations;
-                let schema = obligations.obligation_of(schemas[schema as usize]);
+                let schema = obligations.obligation_of(schemas[schema.index()]);
                 let allows = |kind| obligations.rules.allows_literal(schema.requirement, kind);
                 let allowed = spelled.iter().filter(|(kind, _)| allows(*kind));
                 let texts: Vec<String> = allowed.map(|(_, text)| quoted(text)).collect();

@@ -35,7 +35,7 @@ impl Completions<'_> {
     pub(crate) fn lead(self, from: Config, bytes: &[u8], real: Config) -> Lead {
         let mut bytes = bytes.iter();
         let along = bytes.try_fold(self.forget(from), |at, &byte| {
-            Some(self.forget(self.machine.step(at, byte)?))
+            Some(self.forget(self.machine.stepper().step(at, byte)?))
         });
         let along = along.unwrap_or(real);
         let computed = along != real && self.tells(along);
@@ -54,7 +54,7 @@ impl Completions<'_> {
     /// The configuration without the text of the unknown key in it, if the completion writes no
     /// other unknown key in that object.
     fn forget(self, at: Config) -> Config {
-        let forgotten = self.machine.canonical(at);
+        let forgotten = self.machine.key_reader().canonical(at);
         match forgotten != at && self.tells(forgotten) {
             true => at,
             false => forgotten,
@@ -85,7 +85,7 @@ pub(super) fn shared(
     begun: Option<TextId>,
     keys: impl FnOnce(Config) -> CompletionKeys,
 ) -> Option<Config> {
-    let forgotten = machine.canonical(at);
+    let forgotten = machine.key_reader().canonical(at);
     match key_text(forgotten) {
         // Only the bytes of its endings are looked at, which do not depend on the record.
         _ if forgotten.record != TextId::EMPTY => Some(forgotten),

@@ -8,15 +8,15 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use crate::machine::Config;
-use crate::mask::bits::TokenSets;
+use crate::mask::token_sets::TokenSets;
 use crate::mask::tokens::Mask;
-use crate::vocab::string_mask::{Above, Under};
+use crate::vocab::string_mask::{Above, ExitId, Under};
+use crate::vocab::trie::TrieNodeId;
 
-/// The closing tokens of any string that go on from one place after it, as indices of
-/// `ClosingTokens`.
+/// The closing tokens of any string that go on from one place after it.
 #[derive(Debug)]
 pub(super) struct ClosingAfter {
-    pub(crate) exits: Box<[u32]>,
+    pub(crate) exits: Box<[ExitId]>,
     /// Whether one of them may read a whole key.
     pub(super) reads_key: bool,
     /// An upper bound of the bytes that finish the text after any of them.
@@ -32,7 +32,7 @@ pub(crate) struct Masks {
     /// What the innermost frames of a grammar's text read.
     pub(crate) above: RwLock<FxHashMap<Config, Arc<Above>>>,
     /// What the innermost frames of a grammar's text read below a node of the trie.
-    pub(super) under: RwLock<FxHashMap<(Config, u32), Arc<Under>>>,
+    pub(super) under: RwLock<FxHashMap<(Config, TrieNodeId), Arc<Under>>>,
     /// The sets of tokens that the grammar names, a bit for each token.
     pub(crate) tokens: TokenSets,
     bytes: AtomicUsize,
@@ -52,7 +52,7 @@ impl Masks {
         &self.tokens
     }
 
-    /// The mask of a configuration after `Machine::canonical`, if it has been asked for before.
+    /// The mask of a configuration after `KeyReader::canonical`, if it has been asked for before.
     pub(crate) fn known(&self, alike: Config) -> Option<Arc<Mask>> {
         self.known.read().get(&alike).cloned()
     }

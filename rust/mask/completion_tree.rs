@@ -12,8 +12,9 @@ use rustc_hash::FxHashMap;
 use crate::json::texts::TextId;
 use crate::limits::Limits;
 use crate::machine::{Config, Machine, NextMove, SLACK};
-use crate::mask::bits::{TokenSets, bits_of};
+use crate::mask::token_sets::TokenSets;
 use crate::vocab::Vocabulary;
+use crate::vocab::token::TokenId;
 
 /// The endings on one vocabulary that were asked for.
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ struct Tree {
 #[derive(Debug)]
 struct TreeNode {
     /// The token that is read by its id, if the move is one; then there are no bytes.
-    token: Option<u32>,
+    token: Option<TokenId>,
     bytes: Box<[u8]>,
     /// The fewest tokens from each of the bytes to the end of the text; [`NO_WAY`] if the
     /// vocabulary has none.
@@ -53,8 +54,12 @@ const NO_WAY: u32 = u32::MAX;
 enum Start {
     /// The text may end here.
     End,
-    Node(u32),
+    Node(TreeNodeId),
 }
+
+/// A move of an ending: an index into [`Tree::nodes`].
+#[derive(Clone, Copy, Debug)]
+struct TreeNodeId(u32);
 
 impl CompletionTree {
     /// An empty tree for a grammar that names these sets of tokens.
@@ -82,13 +87,13 @@ impl<'a> Completions<'a> {
     }
 
     /// The tokens that [`Completions::fewest`] counts.
-    pub(crate) fn tokens(self, config: Config) -> Option<Vec<u32>> {
+    pub(crate) fn tokens(self, config: Config) -> Option<Vec<TokenId>> {
         let (tree, start) = self.start(config);
         let mut at = start?;
         let mut bytes = Vec::with_capacity(tree.length(at));
         let mut tokens = Vec::new();
         while let Start::Node(id) = at {
-            let node = &tree.nodes[id as usize];
+            let node = tree.node(id);
             bytes.extend_from_slice(&node.bytes);
             if let Some(token) = node.token {
                 tokens.extend(self.vocabulary.tokenize(&std::mem::take(&mut bytes))?);
@@ -121,9 +126,33 @@ impl<'a> Completions<'a> {
 struct TreeStep {
     from: Config,
     bytes: Vec<u8>,
-    token: Option<u32>,
+    token: Option<TokenId>,
     /// The unknown key that it writes in an object of which another one is forgotten.
     key: Option<TextId>,
+}
+
+impl TreeStep {
+    /// Of a move from a configuration, and where it leads; `None` if it leads nowhere.
+    fn of(next_move: NextMove, from: Config, ends: Completions<'_>) -> Option<(Self, Config)> {
+        let machine = ends.machine;
+        let (bytes, token, next) = match next_move {
+            NextMove::End | NextMove::Unknown => return None,
+            NextMove::Token(set, next) => (Vec::new(), Some(ends.tree.1.first(set)?), next),
+            NextMove::Goto(same) => (Vec::new(), None, same),
+            NextMove::Bytes(bytes) => {
+                let mut steps = bytes.iter();
+                let next = steps.try_fold(from, |at, &byte| machine.stepper().step(at, byte))?;
+                (bytes, None, next)
+            }
+        };
+        let step = TreeStep {
+            from,
+            bytes,
+            token,
+            key: machine.key_reader().key_beside_forgotten(next),
+        };
+        Some((step, next))
+    }
 }
 
 impl Tree {
@@ -147,37 +176,16 @@ impl Tree {
             if length > cap || steps.len() > 2 * cap {
                 break None;
             }
-            let mut token = None;
-            let (bytes, next) = match machine.completer().next_move(at) {
-                NextMove::End => {
-                    self.remember(at, Some(Start::End));
-                    break Some(Start::End);
-                }
-                NextMove::Unknown => break None,
-                NextMove::Token(set, next) => {
-                    let sets = &ends.tree.1;
-                    token = sets.get(set as usize).and_then(|set| bits_of(set).next());
-                    if token.is_none() {
-                        break None;
-                    }
-                    (Vec::new(), next)
-                }
-                NextMove::Goto(same) => (Vec::new(), same),
-                NextMove::Bytes(bytes) => {
-                    let mut steps = bytes.iter();
-                    match steps.try_fold(at, |at, &byte| machine.step(at, byte)) {
-                        Some(next) => (bytes, next),
-                        None => break None,
-                    }
-                }
+            let next_move = machine.completer().next_move(at);
+            if let NextMove::End = next_move {
+                self.remember(at, Some(Start::End));
+                break Some(Start::End);
+            }
+            let Some((step, next)) = TreeStep::of(next_move, at, ends) else {
+                break None;
             };
-            length += bytes.len() + usize::from(token.is_some());
-            steps.push(TreeStep {
-                from: at,
-                bytes,
-                token,
-                key: machine.key_beside_forgotten(next),
-            });
+            length += step.bytes.len() + usize::from(step.token.is_some());
+            steps.push(step);
             at = next;
         };
         if end.is_none() {
@@ -223,7 +231,7 @@ impl Tree {
             length: length + self.length(next),
             keys,
         });
-        Start::Node(self.nodes.len() as u32 - 1)
+        Start::Node(TreeNodeId(self.nodes.len() as u32 - 1))
     }
 
     /// The fewest tokens from each of a move's bytes to the end of the text.
@@ -234,9 +242,9 @@ impl Tree {
         let mut at = next;
         while let Start::Node(id) = at
             && data.len() < bytes.len() + vocabulary.trie().depth()
-            && self.nodes[id as usize].token.is_none()
+            && self.node(id).token.is_none()
         {
-            let node = &self.nodes[id as usize];
+            let node = self.node(id);
             data.extend_from_slice(&node.bytes);
             fewest.extend_from_slice(&node.fewest);
             at = node.next;
@@ -255,24 +263,28 @@ impl Tree {
         fewest.into()
     }
 
+    fn node(&self, TreeNodeId(id): TreeNodeId) -> &TreeNode {
+        &self.nodes[id as usize]
+    }
+
     fn fewest(&self, start: Start) -> u32 {
         match start {
             Start::End => 0,
-            Start::Node(id) => self.nodes[id as usize].fewest[0],
+            Start::Node(id) => self.node(id).fewest[0],
         }
     }
 
     fn length(&self, start: Start) -> usize {
         match start {
             Start::End => 0,
-            Start::Node(id) => self.nodes[id as usize].length,
+            Start::Node(id) => self.node(id).length,
         }
     }
 
     fn keys(&self, start: Start) -> CompletionKeys {
         match start {
             Start::End => CompletionKeys::default(),
-            Start::Node(id) => self.nodes[id as usize].keys.clone(),
+            Start::Node(id) => self.node(id).keys.clone(),
         }
     }
 }

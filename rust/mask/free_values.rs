@@ -5,13 +5,13 @@
 //! it stands.
 
 use crate::byte_set::ByteSet;
-use crate::json::formula::Kind;
+use crate::json::kind::Kind;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::texts::TrieTexts;
 use crate::mask::walk::Walk;
-use crate::vocab::Trie;
 use crate::vocab::string_mask::FreeValueTexts;
+use crate::vocab::trie::{Trie, TrieNodeId};
 
 /// The kinds that are looked at apart.
 const KINDS: [Kind; 5] = [
@@ -25,19 +25,20 @@ const KINDS: [Kind; 5] = [
 impl Walk<'_> {
     /// Adds the texts below a node that go on with a value that is to begin there, if it begins with
     /// some bytes and can be looked at apart; the first bytes of the values that can.
-    pub(super) fn value_apart(
+    pub(super) fn value_apart<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         config: Config,
         first: ByteSet,
-        out: &mut Vec<u32>,
+        out: &mut Vec<T::Item>,
     ) -> ByteSet {
         let machine = self.machine;
         let State::Value { obligation, .. } = config.state else {
             return ByteSet::NONE;
         };
-        let Some(code) = of.code().filter(|_| config.record == TextId::EMPTY) else {
+        let kept = of.begun_values();
+        let Some(kept) = kept.filter(|_| config.record == TextId::EMPTY) else {
             return ByteSet::NONE;
         };
         let free = machine.obligations.free_kinds(obligation);
@@ -53,58 +54,54 @@ impl Walk<'_> {
             return begin;
         }
         let place = machine.writing_code() << 8 | u64::from(kinds);
-        let key = (u128::from(place), u64::from(node) << 2 | code);
-        let apart = self.vocabulary.shared_masks().apart.get(key, self.cap, || {
+        let key = (u128::from(place), u64::from(node.0));
+        let apart = kept.free.get(key, self.cap, || {
             let apart = self.find_apart(of, node, config, begin);
             let bytes = apart.bytes();
             (apart, bytes)
         });
         out.extend_from_slice(&apart.inside);
-        if let Some(closed) = machine.close_value(config.stack) {
+        if let Some(closed) = machine.stepper().close_value(config.stack) {
             self.go_on(&apart.beyond, closed, out);
         }
         begin
     }
 
-    fn find_apart(
+    fn find_apart<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         config: Config,
         first: ByteSet,
-    ) -> FreeValueTexts {
+    ) -> FreeValueTexts<T::Item> {
         let machine = self.machine;
-        let start = machine.detached(config);
+        let start = machine.stepper().detached(config);
         let mut all = Vec::new();
         self.walk_below(of, node, start, first, &mut all);
         let begin = usize::from(of.trie().node(node).depth);
         // How many bytes of a text the value takes, if it ends before the text does.
-        let ended = |item: u32| {
+        let ended = |item: T::Item| {
             let bytes = of.bytes(item);
             let mut at = start;
             for (i, &byte) in bytes.iter().enumerate().skip(begin) {
-                at = machine.step(at, byte)?;
+                at = machine.stepper().step(at, byte)?;
                 if at.state == State::Detached {
                     return (i + 1 < bytes.len()).then_some(i + 1);
                 }
             }
             None
         };
-        let (mut inside, mut others) = (Vec::new(), Vec::<(u32, usize)>::new());
+        let (mut inside, mut others) = (Vec::new(), Vec::new());
         for item in all {
             match ended(item) {
                 None => inside.push(item),
                 Some(end) => others.push((item, end)),
             }
         }
-        let rest = |i: u32| {
-            let (item, end) = others[i as usize];
-            &of.bytes(item)[end..]
-        };
-        let beyond = Trie::new((0..others.len() as u32).collect(), rest);
+        let beyond = Trie::new(others, |(item, end)| &of.bytes(item)[end..]);
         FreeValueTexts {
             inside: inside.into(),
-            beyond: beyond.map(|i| others[i as usize].0),
+            beyond: beyond.map(|(item, _)| item),
         }
     }
 }

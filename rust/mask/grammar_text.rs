@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use crate::byte_set::ByteSet;
 use crate::machine::{Config, SetId, State};
-use crate::mask::bits::set_bits;
 use crate::mask::tokens::Tokens;
 use crate::mask::walk::Walk;
 use crate::spelling::Partial;
 use crate::vocab::string_mask::{Above, Chosen, Leaving, Under};
+use crate::vocab::token::{MaskWord, TokenId, add_bits, set_bits};
+use crate::vocab::trie::{ItemRange, TrieNodeId};
 
 /// What a state does in a subtree is kept if the subtree has at least so many tokens.
 const LARGE: usize = 12;
@@ -23,48 +24,45 @@ const LARGE: usize = 12;
 #[derive(Default)]
 struct FoundTokens {
     /// Ranges of the trie's tokens.
-    ranges: Vec<(u32, u32)>,
-    exits: Vec<u32>,
+    ranges: Vec<ItemRange>,
+    /// Nodes of the trie before which the text may have ended.
+    exits: Vec<TrieNodeId>,
 }
 
 impl FoundTokens {
-    fn add(&mut self, range: (u32, u32)) {
-        match self.ranges.last_mut() {
-            _ if range.0 == range.1 => {}
-            Some(last) if last.1 == range.0 => last.1 = range.1,
-            _ => self.ranges.push(range),
-        }
+    fn add(&mut self, range: ItemRange) {
+        range.add_to(&mut self.ranges);
     }
 }
 
 impl Walk<'_> {
     /// The mask of a state of a grammar's text.
     pub(super) fn text(&self, config: Config) -> Tokens {
-        let (alone, below) = self.machine.alone(config);
+        let (alone, below) = self.machine.text_reader().alone(config);
         let above = self.above(alone);
         let mut more = Vec::new();
         if let Some(exits) = &above.exits
-            && let Some(after) = self.machine.returned(below)
+            && let Some(after) = self.machine.stepper().returned(below)
         {
             exits.beyond.seek(
                 after,
-                |at| self.machine.next_bytes(at),
+                |at| self.machine.lookahead().next_bytes(at),
                 |at, byte, _| self.step(at, byte),
-                |items, _| more.extend(items.iter().map(|&item| exits.tokens[item as usize])),
+                |tokens, _| more.extend_from_slice(tokens),
             );
             let mut found = FoundTokens::default();
             for &node in &exits.nodes {
                 self.go_on_below(after, node, ByteSet::NONE, &mut found);
             }
             let trie = self.vocabulary.trie();
-            more.extend(found.ranges.iter().flat_map(|&range| trie.tokens_in(range)));
+            more.extend(found.ranges.iter().flat_map(|&range| trie.items_in(range)));
         }
         Tokens::Above(above, more.into())
     }
 
     /// The mask of several configurations at once.
     pub(super) fn ambiguous(&self, set: SetId) -> Tokens {
-        let mut bits = vec![0; self.vocabulary.mask_words()];
+        let mut bits = vec![MaskWord::NONE; self.vocabulary.mask_words()];
         for &member in self.machine.members(set) {
             let mask = self
                 .masks
@@ -74,15 +72,19 @@ impl Walk<'_> {
         Tokens::Many(bits.into())
     }
 
-    /// What all tokens do from a state by itself, as `Machine::alone` gives it.
+    /// What all tokens do from a state by itself, as `TextReader::alone` gives it.
     fn above(&self, alone: Config) -> Arc<Above> {
         if let State::Text { scan, partial } = alone.state
-            && self.machine.is_on_base(alone)
-            && self.machine.is_one_language(scan)
+            && self.machine.text_reader().is_on_base(alone)
+            && self.machine.text_reader().is_one_language(scan)
         {
             let scanner = &self.machine.obligations.rules.scanner;
             let language = scanner.regexes.fingerprint(scanner.scan(scan).language);
-            let key = (language, partial.code(), self.machine.after_base(alone));
+            let key = (
+                language,
+                partial.code(),
+                self.machine.text_reader().after_base(alone),
+            );
             return self.vocabulary.shared_masks().above.get(key, self.cap, || {
                 let above = self.find_above(alone);
                 let bytes = above.bytes();
@@ -101,18 +103,18 @@ impl Walk<'_> {
     fn find_above(&self, alone: Config) -> Above {
         let trie = self.vocabulary.trie();
         let mut found = FoundTokens::default();
-        let after = self.machine.after_base(alone);
+        let after = self.machine.text_reader().after_base(alone);
         self.explore(alone, None, after, &mut found);
         let words = self.vocabulary.mask_words();
-        let count: u32 = found.ranges.iter().map(|range| range.1 - range.0).sum();
-        let ranges = found.ranges.iter().map(|&range| trie.tokens_in(range));
-        let tokens = if count as usize <= words / 4 {
-            let mut tokens: Vec<u32> = ranges.flatten().copied().collect();
+        let count: usize = found.ranges.iter().map(|range| range.len()).sum();
+        let ranges = found.ranges.iter().map(|&range| trie.items_in(range));
+        let tokens = if count <= words / 4 {
+            let mut tokens: Vec<TokenId> = ranges.flatten().copied().collect();
             tokens.sort_unstable();
             tokens.dedup();
             Chosen::Few(tokens.into())
         } else {
-            let mut bits = vec![0; words];
+            let mut bits = vec![MaskWord::NONE; words];
             ranges.for_each(|tokens| set_bits(&mut bits, tokens));
             Chosen::Many(bits.into())
         };
@@ -120,12 +122,12 @@ impl Walk<'_> {
         found.exits.sort_unstable();
         found.exits.dedup();
         for exit in found.exits {
-            if trie.tokens_below(exit).len() >= LARGE {
+            if trie.items_below(exit).len() >= LARGE {
                 nodes.push(exit);
                 continue;
             }
             let from = trie.node(exit).depth - 1;
-            let below = trie.tokens_below(exit).iter();
+            let below = trie.items_below(exit).iter();
             let others = below.filter(|&&token| !tokens.holds(token));
             leaving.extend(others.map(|&token| (token, from)));
         }
@@ -138,17 +140,17 @@ impl Walk<'_> {
 
     /// What the tokens below a node of the trie do from a state by itself that is reached at the
     /// node.
-    fn under(&self, alone: Config, node: u32) -> Arc<Under> {
+    fn under(&self, alone: Config, node: TrieNodeId) -> Arc<Under> {
         if let Some(known) = self.masks.under.read().get(&(alone, node)) {
             return known.clone();
         }
         let mut found = FoundTokens::default();
-        let after = self.machine.after_base(alone);
+        let after = self.machine.text_reader().after_base(alone);
         self.explore(alone, Some(node), after, &mut found);
         found.ranges.sort_unstable();
         found.ranges.dedup();
         let trie = self.vocabulary.trie();
-        let byte = |exit: u32| trie.node(exit).byte;
+        let byte = |exit: TrieNodeId| trie.node(exit).byte;
         found.exits.sort_unstable_by_key(|&exit| (byte(exit), exit));
         let groups = found.exits.chunk_by(|&a, &b| byte(a) == byte(b));
         let under = Arc::new(Under {
@@ -164,14 +166,20 @@ impl Walk<'_> {
     /// Finds the tokens below a node, or all tokens, from a configuration that stands on a base.
     /// Where all above the base may end, the nodes that come next are exits if their bytes are
     /// among `after`.
-    fn explore(&self, start: Config, node: Option<u32>, after: ByteSet, out: &mut FoundTokens) {
+    fn explore(
+        &self,
+        start: Config,
+        node: Option<TrieNodeId>,
+        after: ByteSet,
+        out: &mut FoundTokens,
+    ) {
         let trie = self.vocabulary.trie();
-        let next = |at: Config| match self.machine.reaches_base(at) {
-            true => self.machine.next_bytes(at).or(after),
-            false => self.machine.next_bytes(at),
+        let next = |at: Config| match self.machine.stepper().reaches_base(at) {
+            true => self.machine.lookahead().next_bytes(at).or(after),
+            false => self.machine.lookahead().next_bytes(at),
         };
-        let step = |at: Config, byte: u8, node: u32| {
-            if after.contains(byte) && self.machine.reaches_base(at) {
+        let step = |at: Config, byte: u8, node: TrieNodeId| {
+            if after.contains(byte) && self.machine.stepper().reaches_base(at) {
                 out.exits.push(node);
             }
             self.arrive(self.step(at, byte)?, node, Some(start), after, out)
@@ -185,7 +193,7 @@ impl Walk<'_> {
     fn arrive(
         &self,
         config: Config,
-        node: u32,
+        node: TrieNodeId,
         start: Option<Config>,
         after: ByteSet,
         out: &mut FoundTokens,
@@ -201,7 +209,7 @@ impl Walk<'_> {
             return None;
         }
         out.add(own);
-        if (below.1 - below.0) as usize >= LARGE {
+        if below.len() >= LARGE {
             let members = match config.state {
                 State::Ambiguous(set) => self.machine.members(set),
                 _ => &[config],
@@ -215,7 +223,8 @@ impl Walk<'_> {
                     }
                 )
             };
-            let is_new = start != Some(config) || self.machine.run_alone(config).is_some();
+            let is_new =
+                start != Some(config) || self.machine.text_reader().run_alone(config).is_some();
             if members.iter().all(is_text) && is_new {
                 for &member in members {
                     self.pass(member, node, after, out);
@@ -228,14 +237,14 @@ impl Walk<'_> {
 
     /// Adds what a configuration does below a node: what its state does by itself, and what goes on
     /// after that has ended.
-    fn pass(&self, config: Config, node: u32, after: ByteSet, out: &mut FoundTokens) {
-        let run = self.machine.run_alone(config);
-        let (alone, below) = run.unwrap_or_else(|| self.machine.alone(config));
+    fn pass(&self, config: Config, node: TrieNodeId, after: ByteSet, out: &mut FoundTokens) {
+        let run = self.machine.text_reader().run_alone(config);
+        let (alone, below) = run.unwrap_or_else(|| self.machine.text_reader().alone(config));
         let under = self.under(alone, node);
         under.ranges.iter().for_each(|&range| out.add(range));
-        let is_above_base = self.machine.is_above_base(below);
-        let returned = self.machine.returned(below);
-        let next = returned.map_or(ByteSet::NONE, |at| self.machine.next_bytes(at));
+        let is_above_base = self.machine.text_reader().is_above_base(below);
+        let returned = self.machine.stepper().returned(below);
+        let next = returned.map_or(ByteSet::NONE, |at| self.machine.lookahead().next_bytes(at));
         for &(byte, ref exits) in &under.exits {
             if is_above_base && after.contains(byte) {
                 out.exits.extend_from_slice(exits);
@@ -250,7 +259,7 @@ impl Walk<'_> {
     }
 
     /// Reads the byte of a node, and goes on below it.
-    fn go_on_below(&self, config: Config, node: u32, after: ByteSet, out: &mut FoundTokens) {
+    fn go_on_below(&self, config: Config, node: TrieNodeId, after: ByteSet, out: &mut FoundTokens) {
         let next = self.step(config, self.vocabulary.trie().node(node).byte);
         if let Some(next) = next.and_then(|next| self.arrive(next, node, None, after, out)) {
             self.explore(next, Some(node), after, out);
@@ -264,17 +273,17 @@ impl Walk<'_> {
             State::Ambiguous(set) => {
                 let known = self.steps.borrow().get(&(set, byte)).copied();
                 known.unwrap_or_else(|| {
-                    let next = self.machine.step(config, byte);
+                    let next = self.machine.stepper().step(config, byte);
                     self.steps.borrow_mut().insert((set, byte), next);
                     next
                 })
             }
-            _ => self.machine.step(config, byte),
+            _ => self.machine.stepper().step(config, byte),
         }
     }
 
     /// Whether all tokens below a node of the trie may come, from the configuration at the node.
-    fn takes_all_below(&self, config: Config, node: u32) -> bool {
+    fn takes_all_below(&self, config: Config, node: TrieNodeId) -> bool {
         let scanner = &self.machine.obligations.rules.scanner;
         let takes = |config: &Config| match config.state {
             // Inside a character, those that it can become are below, too.
@@ -291,18 +300,16 @@ impl Walk<'_> {
     }
 
     /// The tokens that a grammar reads by their ids, if it reads some here.
-    pub(super) fn named(&self, config: Config) -> Option<Box<[u32]>> {
+    pub(super) fn named(&self, config: Config) -> Option<Box<[MaskWord]>> {
         let sets = &self.masks.tokens;
         if sets.is_empty() {
             return None;
         }
-        let mut bits: Option<Box<[u32]>> = None;
-        for (set, _) in self.machine.token_moves(config) {
-            let set = &sets[set as usize];
-            let bits = bits.get_or_insert_with(|| vec![0; set.len()].into());
-            for (word, more) in bits.iter_mut().zip(&**set) {
-                *word |= more;
-            }
+        let mut bits: Option<Box<[MaskWord]>> = None;
+        for (set, _) in self.machine.stepper().token_moves(config) {
+            let set = sets.get(set);
+            let bits = bits.get_or_insert_with(|| vec![MaskWord::NONE; set.len()].into());
+            add_bits(bits, set);
         }
         bits
     }

@@ -7,7 +7,6 @@ use rustc_hash::FxHashSet;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::alike::key_text;
-use crate::mask::bits::{clear_bits, has_bit};
 use crate::mask::guide::{Guide, Visitor};
 use crate::mask::string_mask::Unlimited;
 use crate::mask::tokens::{Mask, Tokens};
@@ -15,7 +14,9 @@ use crate::mask::walk::{Ended, Walk};
 use crate::regex::node::NodeId;
 use crate::regex::scan::{Scan, ScanId};
 use crate::spelling::{Decoded, Partial};
-use crate::vocab::string_mask::{Groups, StringMask};
+use crate::vocab::string_mask::{ExitId, Groups, StringMask};
+use crate::vocab::token::{MaskWord, TokenId, clear_bits, has_bit};
+use crate::vocab::trie::{ItemRange, TrieNodeId};
 
 /// The tokens inside a string, grouped.
 enum Together<'a> {
@@ -56,25 +57,30 @@ impl Walk<'_> {
     pub(super) fn places<V: Visitor>(&self, start: Config, guide: &mut Guide<'_, V>) {
         let (machine, trie) = (self.machine, self.vocabulary.trie());
         let start = guide.forget(start);
-        let step = |at: Config, byte: u8, node: u32| {
+        let step = |at: Config, byte: u8, node: TrieNodeId| {
             let next = guide.step(at, byte)?;
             let (own, below) = (trie.range_at(node), trie.range_below(node));
             if own != below && self.passes_below(next, node, guide) {
                 return None;
             }
-            if own.0 < own.1 {
-                guide.meet(next, || trie.tokens_in(own).to_vec());
+            if !own.is_empty() {
+                guide.meet(next, || trie.items_in(own).to_vec());
             }
             (own != below).then_some(next)
         };
-        trie.seek(start, |at| machine.next_bytes(at), step, |_, _| {});
+        trie.seek(
+            start,
+            |at| machine.lookahead().next_bytes(at),
+            step,
+            |_, _| {},
+        );
     }
 
     /// Visits the tokens below a node at once, if they stay inside what is being read there.
     fn passes_below<V: Visitor>(
         &self,
         config: Config,
-        node: u32,
+        node: TrieNodeId,
         guide: &mut Guide<'_, V>,
     ) -> bool {
         let (machine, trie) = (self.machine, self.vocabulary.trie());
@@ -83,9 +89,11 @@ impl Walk<'_> {
             return false;
         };
         // Inside a character, the tokens that finish it are below.
-        let home = machine.before_character(config);
-        if !machine.stays(home, below.characters) {
-            let stays_inside = machine.keeps_inside(config.state, below.characters);
+        let home = machine.lookahead().before_character(config);
+        if !machine.lookahead().stays(home, below.characters) {
+            let stays_inside = machine
+                .lookahead()
+                .keeps_inside(config.state, below.characters);
             let bound = stays_inside
                 .then(|| machine.completer().max_completion_bytes_inside(config))
                 .flatten();
@@ -94,22 +102,23 @@ impl Walk<'_> {
         let Some(here) = guide.shared(home, key_text(home)) else {
             return false;
         };
-        let (first, end) = trie.range_below(node);
+        let below = trie.range_below(node);
         let begun = plain.unfinished(node..trie.node(node).skip);
         guide.meet_place(here, || {
-            let mut tokens = Vec::with_capacity((end - first) as usize);
-            let mut from = first;
+            let mut tokens = Vec::with_capacity(below.len());
+            let mut rest = below;
             for &begun in begun {
-                let (to, next) = trie.range_at(begun);
-                tokens.extend_from_slice(trie.tokens_in((from, to)));
-                from = next;
+                let apart = trie.range_at(begun);
+                let end = apart.start;
+                tokens.extend_from_slice(trie.items_in(ItemRange { end, ..rest }));
+                rest.start = apart.end;
             }
-            tokens.extend_from_slice(trie.tokens_in((from, end)));
+            tokens.extend_from_slice(trie.items_in(rest));
             tokens
         });
         let depth = usize::from(trie.node(node).depth);
         for &begun in begun {
-            let tokens = trie.tokens_at(begun);
+            let tokens = trie.items_at(begun);
             let bytes = self.vocabulary.token(tokens[0]).unwrap_or_default();
             if let Some(after) = guide.follow(config, &bytes[depth..]) {
                 guide.meet(after, || tokens.to_vec());
@@ -130,10 +139,10 @@ impl Walk<'_> {
         };
         self.vocabulary.trie().seek(
             start,
-            |at| machine.next_bytes(at),
-            |at, byte, _| match in_key(at) && machine.loses_key(at.state, byte) {
+            |at| machine.lookahead().next_bytes(at),
+            |at, byte, _| match in_key(at) && machine.key_reader().loses_key(at.state, byte) {
                 true => None,
-                false => machine.step(at, byte),
+                false => machine.stepper().step(at, byte),
             },
             |tokens, at| guide.meet(at, || tokens.to_vec()),
         );
@@ -142,7 +151,7 @@ impl Walk<'_> {
     /// Where bytes lead.
     pub(super) fn read(&self, from: Config, bytes: &[u8]) -> Option<Config> {
         let mut bytes = bytes.iter();
-        bytes.try_fold(from, |at, &byte| self.machine.step(at, byte))
+        bytes.try_fold(from, |at, &byte| self.machine.stepper().step(at, byte))
     }
 
     /// Tells a guide where the closing tokens of a string lead; `after` is the configuration after
@@ -154,21 +163,21 @@ impl Walk<'_> {
         guide: &mut Guide<'_, V>,
     ) {
         let machine = self.machine;
-        let tokens_of = |exits: &[u32]| {
+        let tokens_of = |exits: &[ExitId]| {
             let open = exits.iter().filter(|&&exit| string_mask.is_open(exit));
-            open.map(|&exit| string_mask.exits.tokens[exit as usize].token)
+            open.map(|&exit| string_mask.exits.get(exit).token)
                 .collect()
         };
         guide.meet(after, || tokens_of(&string_mask.exits.closing));
-        let step = |at: Config, byte: u8, node: u32| {
+        let step = |at: Config, byte: u8, node: TrieNodeId| {
             let next = guide.step(at, byte)?;
-            let exits = string_mask.exits.beyond.tokens_at(node);
+            let exits = string_mask.exits.beyond.items_at(node);
             if !exits.is_empty() {
                 guide.meet(next, || tokens_of(exits));
             }
             Some(next)
         };
-        let next = |at| machine.next_bytes(at);
+        let next = |at| machine.lookahead().next_bytes(at);
         string_mask.exits.beyond.seek(after, next, step, |_, _| {});
     }
 
@@ -176,7 +185,7 @@ impl Walk<'_> {
         &self,
         start: Config,
         string_mask: &StringMask,
-        more: &[u32],
+        more: &[TokenId],
         guide: &mut Guide<'_, V>,
     ) {
         let bound = self.max_completion_bytes_inside(start, string_mask);
@@ -196,7 +205,7 @@ impl Walk<'_> {
     }
 
     /// Tells a guide where each of some tokens leads.
-    fn alone<V: Visitor>(&self, start: Config, tokens: &[u32], guide: &mut Guide<'_, V>) {
+    fn alone<V: Visitor>(&self, start: Config, tokens: &[TokenId], guide: &mut Guide<'_, V>) {
         for &token in tokens {
             if let Some(after) = guide.after(start, token) {
                 guide.meet(after, || vec![token]);
@@ -224,7 +233,7 @@ impl Walk<'_> {
         single.retain(|&token| has_bit(&string_mask.inside, token));
         let mut rest = string_mask.inside.to_vec();
         clear_bits(&mut rest, &single);
-        let held = |group: &[u32], rest: &[u32]| -> Vec<u32> {
+        let held = |group: &[TokenId], rest: &[MaskWord]| -> Vec<TokenId> {
             let held = group.iter().filter(|&&token| has_bit(rest, token));
             held.copied().collect()
         };
@@ -251,7 +260,7 @@ impl Walk<'_> {
                         let (apart, alike) = held(group, &rest)
                             .into_iter()
                             .partition(|token| telling.contains(token));
-                        single.extend::<Vec<u32>>(apart);
+                        single.extend::<Vec<TokenId>>(apart);
                         guide.meet_place(place, || alike);
                     }
                     None => single.extend(held(group, &rest)),
@@ -263,7 +272,7 @@ impl Walk<'_> {
 
     /// The tokens inside a string (without `scan`, inside any string) in groups that lead to one
     /// state each; and further tokens that must be looked at alone.
-    fn inside(&self, scan: Option<ScanId>, partial: Partial) -> (Together<'_>, Vec<u32>) {
+    fn inside(&self, scan: Option<ScanId>, partial: Partial) -> (Together<'_>, Vec<TokenId>) {
         let scanner = &self.machine.obligations.rules.scanner;
         let any = || scanner.start(NodeId::ANY, Box::new([]));
         let scan = scan.or_else(any).expect("any text is text");
@@ -325,7 +334,7 @@ impl Walk<'_> {
     }
 
     /// The tokens after which the key that is being read is still one that the object may know.
-    fn known_key_tokens(&self, start: Config) -> Vec<u32> {
+    fn known_key_tokens(&self, start: Config) -> Vec<TokenId> {
         let machine = self.machine;
         let knows = |at: &Config| {
             matches!(
@@ -341,9 +350,9 @@ impl Walk<'_> {
         if knows(&start) {
             self.vocabulary.trie().walk(
                 start,
-                |at, byte, _| match machine.loses_key(at.state, byte) {
+                |at, byte, _| match machine.key_reader().loses_key(at.state, byte) {
                     true => None,
-                    false => machine.step(at, byte).filter(knows),
+                    false => machine.stepper().step(at, byte).filter(knows),
                 },
                 |found, _| tokens.extend_from_slice(found),
             );
@@ -352,7 +361,7 @@ impl Walk<'_> {
     }
 
     /// The tokens after which the key that is being read is one of some keys, or begins one.
-    fn tokens_of_keys(&self, start: Config, keys: &[TextId]) -> FxHashSet<u32> {
+    fn tokens_of_keys(&self, start: Config, keys: &[TextId]) -> FxHashSet<TokenId> {
         let texts = &self.machine.obligations.rules.texts;
         let begins = |at: &Config| {
             let text = key_text(*at);
@@ -361,7 +370,7 @@ impl Walk<'_> {
         let mut tokens = FxHashSet::default();
         self.vocabulary.trie().walk(
             start,
-            |at, byte, _| self.machine.step(at, byte).filter(begins),
+            |at, byte, _| self.machine.stepper().step(at, byte).filter(begins),
             |found, _| tokens.extend(found),
         );
         tokens

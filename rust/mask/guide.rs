@@ -5,6 +5,7 @@ use crate::machine::{Config, Machine};
 use crate::mask::alike::{Lead, key_text, shared};
 use crate::mask::completion_tree::{CompletionKeys, Completions};
 use crate::vocab::Vocabulary;
+use crate::vocab::token::TokenId;
 
 /// Who wants to know where tokens lead.
 pub(crate) trait Visitor {
@@ -15,7 +16,7 @@ pub(crate) trait Visitor {
     fn wants(&mut self, at: Config) -> bool;
 
     /// Takes the tokens that lead to the place that was met last.
-    fn take(&mut self, tokens: &[u32]);
+    fn take(&mut self, tokens: &[TokenId]);
 }
 
 /// Leads a visitor to the places of tokens. They are exact, as [`Completions::lead`] gives them,
@@ -73,7 +74,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     /// Forgets the text of the unknown key in a configuration as [`Completions::forget`] does, or
     /// always if this guide is a rough one.
     pub(super) fn forget(&mut self, at: Config) -> Config {
-        let forgotten = self.machine.canonical(at);
+        let forgotten = self.machine.key_reader().canonical(at);
         if forgotten == at {
             return at;
         }
@@ -105,7 +106,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
 
     /// The configuration after one more byte, with [`Guide::forget`] applied to it.
     pub(super) fn step(&mut self, at: Config, byte: u8) -> Option<Config> {
-        let next = self.machine.step(at, byte)?;
+        let next = self.machine.stepper().step(at, byte)?;
         Some(self.forget(next))
     }
 
@@ -116,7 +117,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     }
 
     /// Where a token leads if texts are forgotten after each of its bytes.
-    pub(super) fn after(&mut self, start: Config, token: u32) -> Option<Config> {
+    pub(super) fn after(&mut self, start: Config, token: TokenId) -> Option<Config> {
         let start = self.forget(start);
         self.follow(start, self.vocabulary.token(token).unwrap_or_default())
     }
@@ -130,7 +131,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     /// The place of all texts that lead to `at` but for the text of an unknown key, unless that is one
     /// of these keys or begins one.
     pub(super) fn shared_but(&mut self, at: Config) -> Option<(Config, CompletionKeys)> {
-        let forgotten = self.machine.canonical(at);
+        let forgotten = self.machine.key_reader().canonical(at);
         let is_forgotten = key_text(forgotten) == Some(TextId::WHATEVER);
         let keys = is_forgotten.then(|| self.keys(forgotten));
         let keys = keys.filter(|keys| !keys.contains(&TextId::WHATEVER));
@@ -138,7 +139,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     }
 
     /// Meets the places of some tokens that lead to `at` if texts are forgotten after each byte.
-    pub(super) fn meet(&mut self, at: Config, tokens: impl FnOnce() -> Vec<u32>) {
+    pub(super) fn meet(&mut self, at: Config, tokens: impl FnOnce() -> Vec<TokenId>) {
         if self.forgets && self.passes_by_bytes(at) {
             return;
         }
@@ -148,7 +149,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
             for token in tokens() {
                 let bytes = self.vocabulary.token(token).unwrap_or_default();
                 let mut bytes = bytes.iter();
-                let real = bytes.try_fold(from, |at, &byte| self.machine.step(at, byte));
+                let real = bytes.try_fold(from, |at, &byte| self.machine.stepper().step(at, byte));
                 if let Some(real) = real {
                     self.meet_place(completions.settle(real), || vec![token]);
                 }
@@ -160,7 +161,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     }
 
     /// Meets the place of some tokens.
-    pub(super) fn meet_place(&mut self, place: Config, tokens: impl FnOnce() -> Vec<u32>) {
+    pub(super) fn meet_place(&mut self, place: Config, tokens: impl FnOnce() -> Vec<TokenId>) {
         if self.visitor.wants(place) {
             self.visitor.take(&tokens());
         }

@@ -3,26 +3,26 @@
 //! The keys are few and their texts are known, so they are looked up in the vocabulary's trie, one
 //! by one; only what follows them is walked.
 
-use crate::json::object::keys::{Key, KnownKey, Prefix};
+use crate::json::object::keys::{Key, KeyTable, KnownKey, Prefix};
 use crate::json::object::state::ObjectId;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::bits::{has_bit, set_bits};
 use crate::mask::string_mask::ScanKey;
 use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
 use crate::mask::walk::{Walk, tokens_of};
 use crate::spelling::{JsonSpelling, Partial, needs_escape};
-use crate::vocab::Trie;
+use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
+use crate::vocab::trie::{Trie, TrieNodeId};
 
 /// Where the text of a key leads in a trie.
 enum KeyReached {
     /// To a node inside the key.
-    Inside(u32),
+    Inside(TrieNodeId),
     /// To a backslash after a part of it.
-    Escape(u32, Prefix),
+    Escape(TrieNodeId, Prefix),
     /// To its closing quote.
-    Closed(u32, KnownKey),
+    Closed(TrieNodeId, KnownKey),
 }
 
 /// The state between two characters of a key that an object knows, outside of records.
@@ -39,35 +39,36 @@ pub(super) fn key_place(config: Config) -> Option<(ObjectId, Prefix)> {
 
 impl Walk<'_> {
     /// Adds the texts below a node that go on with a key that an object knows, and with no others.
-    pub(super) fn closed_key(
+    pub(super) fn closed_key<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         config: Config,
         (object, prefix): (ObjectId, Prefix),
-        out: &mut Vec<u32>,
+        out: &mut Vec<T::Item>,
     ) {
         let (machine, trie) = (self.machine, of.trie());
         let allowed_keys = machine.obligations.allowed_keys(object);
         let may = |known: KnownKey| known.key().is_some_and(|key| allowed_keys.allows(key));
-        let mut left: Vec<(u32, Config)> = Vec::new();
+        let mut left: Vec<(TrieNodeId, Config)> = Vec::new();
         self.look_up(trie, node, (object, prefix), may, |reached| match reached {
-            KeyReached::Inside(node) => out.extend_from_slice(trie.tokens_at(node)),
+            KeyReached::Inside(node) => out.extend_from_slice(trie.items_at(node)),
             KeyReached::Escape(node, prefix) => {
                 left.extend(
                     machine
+                        .stepper()
                         .step(in_key(config, prefix), b'\\')
                         .map(|at| (node, at)),
                 );
             }
             KeyReached::Closed(node, known) => {
-                let closed = |key| machine.after_key_config(config, object, key);
+                let closed = |key| machine.key_reader().after_key_config(config, object, key);
                 left.extend(known.key().map(|key| (node, closed(key))));
             }
         });
         for (node, at) in left {
-            out.extend_from_slice(trie.tokens_at(node));
-            self.walk_below(of, node, at, machine.next_bytes(at), out);
+            out.extend_from_slice(trie.items_at(node));
+            self.walk_below(of, node, at, machine.lookahead().next_bytes(at), out);
         }
     }
 
@@ -76,7 +77,10 @@ impl Walk<'_> {
     pub(super) fn open_key(&self, config: Config, object: ObjectId, partial: Partial) -> Tokens {
         let machine = self.machine;
         let string_mask = self.string_mask(ScanKey::Anything, partial);
-        let unknown = machine.after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
+        let unknown =
+            machine
+                .key_reader()
+                .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
         let left = self.leave(&string_mask, unknown);
         let reads_key = left.reads_key;
         let mut tokens = tokens_of(&string_mask, &left.exits).into_vec();
@@ -88,7 +92,7 @@ impl Walk<'_> {
         match key_place(config) {
             Some(place) if !reads_key => {
                 let allowed_keys = machine.obligations.allowed_keys(object);
-                let mut left: Vec<(u32, Config)> = Vec::new();
+                let mut left: Vec<(TrieNodeId, Config)> = Vec::new();
                 self.look_up(
                     trie,
                     trie.root(),
@@ -97,28 +101,32 @@ impl Walk<'_> {
                     |reached| match reached {
                         KeyReached::Inside(_) => {}
                         KeyReached::Escape(node, prefix) => {
-                            if let Some(at) = machine.step(in_key(config, prefix), b'\\') {
+                            if let Some(at) = machine.stepper().step(in_key(config, prefix), b'\\')
+                            {
                                 self.close_known(node, at, object, false, &mut closed);
                             }
                         }
                         KeyReached::Closed(node, known) => {
-                            closed.tokens.extend_from_slice(trie.tokens_below(node));
+                            closed.tokens.extend_from_slice(trie.items_below(node));
                             if let Some(key) = known.key().filter(|&key| allowed_keys.allows(key)) {
-                                left.push((node, machine.after_key_config(config, object, key)));
+                                left.push((
+                                    node,
+                                    machine.key_reader().after_key_config(config, object, key),
+                                ));
                             }
                         }
                     },
                 );
                 for (node, at) in left {
-                    closed.allowed.extend_from_slice(trie.tokens_at(node));
-                    let first = machine.next_bytes(at);
+                    closed.allowed.extend_from_slice(trie.items_at(node));
+                    let first = machine.lookahead().next_bytes(at);
                     self.walk_below(self.vocabulary, node, at, first, &mut closed.allowed);
                 }
             }
             _ => self.close_known(trie.root(), config, object, reads_key, &mut closed),
         }
         if !closed.tokens.is_empty() {
-            let mut bits = vec![0; self.vocabulary.mask_words()];
+            let mut bits = vec![MaskWord::NONE; self.vocabulary.mask_words()];
             set_bits(&mut bits, &closed.tokens);
             tokens.retain(|&token| !has_bit(&bits, token));
         }
@@ -129,7 +137,7 @@ impl Walk<'_> {
     /// Finds the tokens below a node that close a key while the object knows it.
     fn close_known(
         &self,
-        node: u32,
+        node: TrieNodeId,
         start: Config,
         object: ObjectId,
         reads_key: bool,
@@ -144,8 +152,8 @@ impl Walk<'_> {
         let next = |at: Config| match at.state {
             State::Key {
                 prefix, partial, ..
-            } if in_key(at) => machine.next_key_bytes(object, prefix, partial),
-            _ => machine.next_bytes(at),
+            } if in_key(at) => machine.key_reader().next_key_bytes(object, prefix, partial),
+            _ => machine.lookahead().next_bytes(at),
         };
         let Closed { tokens, allowed } = closed;
         trie.seek_below(
@@ -155,7 +163,7 @@ impl Walk<'_> {
             next,
             |at, byte, node| {
                 if in_key(at) {
-                    if machine.loses_key(at.state, byte) {
+                    if machine.key_reader().loses_key(at.state, byte) {
                         return None;
                     }
                     if let State::Key {
@@ -171,10 +179,10 @@ impl Walk<'_> {
                         if !reads_key && table.whole(prefix).is_none() {
                             return None;
                         }
-                        tokens.extend(trie.tokens_below(node));
+                        tokens.extend(trie.items_below(node));
                     }
                 }
-                machine.step(at, byte)
+                machine.stepper().step(at, byte)
             },
             |found, at| {
                 if !in_key(at) {
@@ -186,28 +194,27 @@ impl Walk<'_> {
 
     /// Looks up the keys of an object that go on from a prefix, those that are wanted, in the
     /// subtree of a node.
-    fn look_up(
+    fn look_up<I: Copy>(
         &self,
-        trie: &Trie,
-        node: u32,
+        trie: &Trie<I>,
+        node: TrieNodeId,
         (object, prefix): (ObjectId, Prefix),
         wanted: impl Fn(KnownKey) -> bool,
         mut reached: impl FnMut(KeyReached),
     ) {
         let table = self.machine.obligations.key_table(object);
-        let mut before = "";
-        // The nodes of what has been looked up of the key before.
-        let mut path = vec![node];
-        let after = |read: &str| {
-            let prefix = read.chars().try_fold(prefix, |at, c| table.step(at, c));
-            prefix.expect("a key goes on with its own characters")
+        let mut look_up = KeyLookUp {
+            trie,
+            table,
+            prefix,
+            is_plain: self.spelling() == JsonSpelling::Plain,
+            path: vec![node],
+            escapes: Vec::new(),
         };
-        // Where only what must be escaped is, few keys are.
-        let is_plain = self.spelling() == JsonSpelling::Plain;
-        let mut escapes: Vec<u32> = Vec::new();
-        if let Some(escape) = trie.child(node, b'\\').filter(|_| !is_plain) {
+        if let Some(escape) = trie.child(node, b'\\').filter(|_| !look_up.is_plain) {
             reached(KeyReached::Escape(escape, prefix));
         }
+        let mut before = "";
         for (known, rest) in table.ahead(prefix) {
             if !wanted(known) {
                 continue;
@@ -215,35 +222,11 @@ impl Walk<'_> {
             let pairs = before.bytes().zip(rest.bytes());
             let shared = pairs.take_while(|(a, b)| a == b).count();
             before = rest;
-            if path.len() <= shared {
+            if look_up.path.len() <= shared {
                 continue;
             }
-            path.truncate(shared + 1);
-            for (i, byte) in rest.bytes().enumerate().skip(shared) {
-                // These are only spelled with a backslash.
-                if needs_escape(u32::from(byte)) {
-                    if let Some(escape) = trie.child(path[i], b'\\')
-                        && is_plain
-                        && !escapes.contains(&escape)
-                    {
-                        escapes.push(escape);
-                        reached(KeyReached::Escape(escape, after(&rest[..i])));
-                    }
-                    break;
-                }
-                let Some(node) = trie.child(path[i], byte) else {
-                    break;
-                };
-                path.push(node);
-                reached(KeyReached::Inside(node));
-                if let Some(escape) = trie.child(node, b'\\')
-                    && !is_plain
-                    && let Some(read) = rest.get(..=i)
-                {
-                    reached(KeyReached::Escape(escape, after(read)));
-                }
-            }
-            if let Some(&last) = path.get(rest.len())
+            look_up.descend(rest, shared, &mut reached);
+            if let Some(&last) = look_up.path.get(rest.len())
                 && let Some(quote) = trie.child(last, b'"')
             {
                 reached(KeyReached::Closed(quote, known));
@@ -252,11 +235,62 @@ impl Walk<'_> {
     }
 }
 
+/// Looks up keys that go on from a prefix, one after the other.
+struct KeyLookUp<'a, I> {
+    trie: &'a Trie<I>,
+    table: &'a KeyTable,
+    prefix: Prefix,
+    /// Where only what must be escaped is, few keys are.
+    is_plain: bool,
+    /// The nodes of what has been looked up of the key before.
+    path: Vec<TrieNodeId>,
+    /// The backslashes that have been reached.
+    escapes: Vec<TrieNodeId>,
+}
+
+impl<I: Copy> KeyLookUp<'_, I> {
+    /// Follows what is left of a key, of which so many bytes are those of the one before.
+    fn descend(&mut self, rest: &str, shared: usize, reached: &mut impl FnMut(KeyReached)) {
+        let trie = self.trie;
+        self.path.truncate(shared + 1);
+        for (i, byte) in rest.bytes().enumerate().skip(shared) {
+            // These are only spelled with a backslash.
+            if needs_escape(u32::from(byte)) {
+                if let Some(escape) = trie.child(self.path[i], b'\\')
+                    && self.is_plain
+                    && !self.escapes.contains(&escape)
+                {
+                    self.escapes.push(escape);
+                    reached(KeyReached::Escape(escape, self.after(&rest[..i])));
+                }
+                break;
+            }
+            let Some(node) = trie.child(self.path[i], byte) else {
+                break;
+            };
+            self.path.push(node);
+            reached(KeyReached::Inside(node));
+            if let Some(escape) = trie.child(node, b'\\')
+                && !self.is_plain
+                && let Some(read) = rest.get(..=i)
+            {
+                reached(KeyReached::Escape(escape, self.after(read)));
+            }
+        }
+    }
+
+    fn after(&self, read: &str) -> Prefix {
+        let mut read = read.chars();
+        let prefix = read.try_fold(self.prefix, |at, c| self.table.step(at, c));
+        prefix.expect("a key goes on with its own characters")
+    }
+}
+
 /// Tokens that close a key while the object knows it.
 struct Closed {
-    tokens: Vec<u32>,
+    tokens: Vec<TokenId>,
     /// Those that may come.
-    allowed: Vec<u32>,
+    allowed: Vec<TokenId>,
 }
 
 fn in_key(config: Config, prefix: Prefix) -> Config {

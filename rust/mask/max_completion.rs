@@ -3,7 +3,6 @@
 use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
-use crate::mask::bits::has_bit;
 use crate::mask::guide::{Guide, Visitor};
 use crate::mask::string_mask::Unlimited;
 use crate::mask::tokens::{Mask, Tokens};
@@ -11,6 +10,7 @@ use crate::mask::walk::{Ended, Walk};
 use crate::regex::scan::Scan;
 use crate::spelling::Partial;
 use crate::vocab::string_mask::StringMask;
+use crate::vocab::token::{TokenId, has_bit};
 
 /// Finds an upper bound of the bytes that finish the text.
 struct MaxCompletionBytes<'a> {
@@ -34,7 +34,7 @@ impl Visitor for MaxCompletionBytes<'_> {
         false
     }
 
-    fn take(&mut self, _: &[u32]) {}
+    fn take(&mut self, _: &[TokenId]) {}
 }
 
 /// Up to so many tokens are looked at one by one: to look at the states around them would take
@@ -45,7 +45,7 @@ impl Walk<'_> {
     /// An upper bound of the bytes that finish the text after any of a mask's tokens.
     pub(super) fn max_completion_bytes(&self, config: Config, mask: &Mask) -> u64 {
         let machine = self.machine;
-        let named = mask.named().map(|_| machine.token_moves(config));
+        let named = mask.named().map(|_| machine.stepper().token_moves(config));
         let named = named.into_iter().flatten();
         let named = named
             .map(|(_, next)| machine.completer().max_completion_bytes(next))
@@ -83,7 +83,7 @@ impl Walk<'_> {
         &self,
         config: Config,
         string_mask: &StringMask,
-        more: &[u32],
+        more: &[TokenId],
     ) -> u64 {
         let machine = self.machine;
         let Some(inside) = self.max_completion_bytes_inside(config, string_mask) else {
@@ -91,7 +91,11 @@ impl Walk<'_> {
                 self.inside_groups(config, string_mask, more, guide)
             });
         };
-        let unknown = |object, text| machine.after_key_config(config, object, Key::Other(text, 0));
+        let unknown = |object, text| {
+            machine
+                .key_reader()
+                .after_key_config(config, object, Key::Other(text, 0))
+        };
         let ended = match config.state {
             _ if config.record != TextId::EMPTY => Ended::ByText,
             State::String { scan, .. } => self.ended(config, scan),
@@ -135,7 +139,7 @@ impl Walk<'_> {
         let count: u32 = string_mask
             .inside
             .iter()
-            .map(|word| word.count_ones())
+            .map(|word| word.0.count_ones())
             .sum();
         if !queries.is_empty() || count < FEW {
             return None;
@@ -171,8 +175,8 @@ impl Walk<'_> {
     }
 
     /// Where a token leads, without the text of an unknown key that is being read.
-    fn after(&self, from: Config, token: u32) -> Option<Config> {
+    fn after(&self, from: Config, token: TokenId) -> Option<Config> {
         let bytes = self.vocabulary.token(token).unwrap_or_default();
-        Some(self.machine.canonical(self.read(from, bytes)?))
+        Some(self.machine.key_reader().canonical(self.read(from, bytes)?))
     }
 }

@@ -10,7 +10,6 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 mod alike;
-mod bits;
 mod cache;
 mod completion_tree;
 mod free_values;
@@ -21,7 +20,9 @@ mod keys;
 mod max_completion;
 mod reach;
 mod string_mask;
+mod sweep;
 mod texts;
+mod token_sets;
 mod tokens;
 mod trie_walk;
 mod unique_items;
@@ -33,11 +34,11 @@ use crate::mask::walk::Walk;
 use crate::vocab::Vocabulary;
 
 pub(crate) use alike::Lead;
-pub(crate) use bits::{TokenSets, add_bits, bits_of, clear_bits, has_bit, set_bits};
 pub(crate) use cache::Masks;
 pub(crate) use completion_tree::{CompletionTree, Completions};
 pub(crate) use guide::Visitor;
 pub(crate) use reach::{Reach, Speller};
+pub(crate) use token_sets::TokenSets;
 pub(crate) use tokens::{Late, Mask};
 
 impl Masks {
@@ -49,7 +50,7 @@ impl Masks {
         config: Config,
         cap: usize,
     ) -> Arc<Mask> {
-        let alike = machine.canonical(config);
+        let alike = machine.key_reader().canonical(config);
         if let Some(known) = self.known(alike) {
             return known;
         }
@@ -99,7 +100,7 @@ impl Masks {
         cap: usize,
     ) -> u64 {
         let walk = self.walk(machine, vocabulary, cap);
-        walk.max_completion_bytes(machine.canonical(config), mask)
+        walk.max_completion_bytes(machine.key_reader().canonical(config), mask)
     }
 
     /// Tells a visitor where the tokens of a mask lead, and perhaps some others that may not come.

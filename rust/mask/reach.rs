@@ -15,8 +15,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::bits::{TokenSets, add_bits, bits_of, set_bits};
 use crate::mask::completion_tree::Completions;
+use crate::mask::token_sets::TokenSets;
+use crate::vocab::token::{MaskWord, TokenId, add_bits, bits_of, set_bits};
 
 /// What tokens can do from the configurations of a grammar, as far as it was asked for.
 #[derive(Debug, Default)]
@@ -25,7 +26,7 @@ pub(crate) struct Reach(Mutex<KnownFates>);
 #[derive(Debug, Default)]
 struct KnownFates {
     fates: FxHashMap<Config, Fate>,
-    masks: FxHashMap<Config, Arc<[u32]>>,
+    masks: FxHashMap<Config, Arc<[MaskWord]>>,
     bytes: usize,
 }
 
@@ -35,7 +36,7 @@ enum Fate {
     /// The machine's own ending can be spelled.
     Ends,
     /// Another ending can, which begins with a token; and where that leads.
-    Via(u32, Config),
+    Via(TokenId, Config),
     /// No tokens lead to an end.
     Dead,
 }
@@ -55,20 +56,20 @@ impl Speller<'_> {
     }
 
     /// The tokens that may come next, a bit for each.
-    pub(crate) fn mask(&self, config: Config) -> Arc<[u32]> {
+    pub(crate) fn mask(&self, config: Config) -> Arc<[MaskWord]> {
         if let Some(known) = self.reach.0.lock().masks.get(&config) {
             return known.clone();
         }
-        let mut bits = vec![0; self.completions.vocabulary.mask_words()];
+        let mut bits = vec![MaskWord::NONE; self.completions.vocabulary.mask_words()];
         self.for_moves(config, |tokens, next| {
             if self.can_end(next) {
                 add_moves(&mut bits, tokens);
             }
         });
-        let bits: Arc<[u32]> = bits.into();
+        let bits: Arc<[MaskWord]> = bits.into();
         let mut known = self.reach.0.lock();
         known.make_room(
-            4 * bits.len() + size_of::<Config>(),
+            size_of_val(&*bits) + size_of::<Config>(),
             self.completions.limits,
         );
         known.masks.insert(config, bits.clone());
@@ -77,7 +78,7 @@ impl Speller<'_> {
 
     /// Tokens that finish the text; `None` if there are none within the limits. They are those of
     /// the machine's own ending if the vocabulary has some.
-    pub(crate) fn finish(&self, config: Config) -> Option<Vec<u32>> {
+    pub(crate) fn finish(&self, config: Config) -> Option<Vec<TokenId>> {
         let mut tokens = Vec::new();
         let mut at = config;
         while tokens.len() <= self.completions.limits.completion_bytes {
@@ -97,7 +98,7 @@ impl Speller<'_> {
     }
 
     fn fate(&self, config: Config) -> Fate {
-        let config = self.completions.machine.canonical(config);
+        let config = self.completions.machine.key_reader().canonical(config);
         self.known_fate(config)
             .unwrap_or_else(|| self.search(config))
     }
@@ -123,13 +124,13 @@ impl Speller<'_> {
     /// Looks for a way to an end among all tokens.
     fn search(&self, start: Config) -> Fate {
         // Each configuration with the one before it and the token between them.
-        let mut met: Vec<(Config, Option<(usize, u32)>)> = vec![(start, None)];
+        let mut met: Vec<(Config, Option<(usize, TokenId)>)> = vec![(start, None)];
         let mut seen: FxHashSet<Config> = FxHashSet::from_iter([start]);
         let mut open = BinaryHeap::from([(Reverse(0), Reverse(0))]);
         while let Some((_, Reverse(from))) = open.pop() {
             let mut moves = Vec::new();
             self.for_moves(met[from].0, |tokens, next| {
-                let next = self.completions.machine.canonical(next);
+                let next = self.completions.machine.key_reader().canonical(next);
                 if let Some(token) = tokens.first()
                     && seen.insert(next)
                 {
@@ -161,9 +162,9 @@ impl Speller<'_> {
     /// Keeps a way to an end that was found; the fate of where it began.
     fn settle(
         &self,
-        met: &[(Config, Option<(usize, u32)>)],
+        met: &[(Config, Option<(usize, TokenId)>)],
         mut from: usize,
-        (token, next): (u32, Config),
+        (token, next): (TokenId, Config),
     ) -> Fate {
         let mut fate = Fate::Via(token, next);
         loop {
@@ -182,12 +183,12 @@ impl Speller<'_> {
         let machine = self.completions.machine;
         self.completions.vocabulary.trie().walk(
             config,
-            |at, byte, _| machine.step(at, byte),
+            |at, byte, _| machine.stepper().step(at, byte),
             |tokens, next| f(TokenMoves::Text(tokens), next),
         );
         if !self.sets.is_empty() {
-            for (set, next) in machine.token_moves(config) {
-                f(TokenMoves::Named(&self.sets[set as usize]), next);
+            for (set, next) in machine.stepper().token_moves(config) {
+                f(TokenMoves::Named(self.sets.get(set)), next);
             }
         }
     }
@@ -226,13 +227,13 @@ impl Speller<'_> {
 /// Tokens that lead to one place.
 #[derive(Clone, Copy)]
 enum TokenMoves<'a> {
-    Text(&'a [u32]),
+    Text(&'a [TokenId]),
     /// Those that are read by their ids, a bit for each.
-    Named(&'a [u32]),
+    Named(&'a [MaskWord]),
 }
 
 impl TokenMoves<'_> {
-    fn first(self) -> Option<u32> {
+    fn first(self) -> Option<TokenId> {
         match self {
             TokenMoves::Text(tokens) => tokens.first().copied(),
             TokenMoves::Named(bits) => bits_of(bits).next(),
@@ -240,7 +241,7 @@ impl TokenMoves<'_> {
     }
 }
 
-fn add_moves(bits: &mut [u32], moves: TokenMoves<'_>) {
+fn add_moves(bits: &mut [MaskWord], moves: TokenMoves<'_>) {
     match moves {
         TokenMoves::Text(tokens) => set_bits(bits, tokens),
         TokenMoves::Named(more) => add_bits(bits, more),

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use crate::machine::Machine;
-use crate::mask::bits::{clear_bits, has_bit, set_bits};
+use crate::mask::sweep::sweep;
 use crate::regex::char_blocks::CharBlocks;
-use crate::regex::codeset::MAX;
 use crate::regex::facts::Free;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
-use crate::regex::scan::{SafeChars, ScanId, ScanMoves, Scanner};
+use crate::regex::scan::{ScanId, Scanner};
 use crate::regex::scan_string::{Scanned, scan_string};
 use crate::spelling::Partial;
 use crate::vocab::Vocabulary;
-use crate::vocab::string_mask::{ClosingToken, ClosingTokens, StringMask};
-use crate::vocab::strings::{StringSubtree, Strings, WalkVerdict};
+use crate::vocab::string_mask::{ClosingToken, ClosingTokens, ExitBits, StringMask};
+use crate::vocab::strings::Strings;
+use crate::vocab::token::{MaskWord, TokenId, clear_bits, has_bit, set_bits};
 
 /// Which strings are read.
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +145,10 @@ impl Unlimited {
     }
 
     /// The tokens after which the limits may show.
-    pub(super) fn doubtful<'a>(&self, strings: &'a Strings) -> impl Iterator<Item = u32> + use<'a> {
+    pub(super) fn doubtful<'a>(
+        &self,
+        strings: &'a Strings,
+    ) -> impl Iterator<Item = TokenId> + use<'a> {
         let is_doubtful = |&characters: &u16| u32::from(characters) > self.certain;
         let doubtful = strings.characters.partition_point(is_doubtful);
         let strange = match self.strange == CharBlocks::default() {
@@ -179,18 +182,17 @@ fn limited(
         }
         inside = fewer.into();
     }
-    let exits = &strings.exits.tokens;
-    let ends = |exit: &ClosingToken| {
+    let exits = &strings.exits;
+    let ends = |exit: ClosingToken| {
         let bytes = vocabulary.token(exit.token).unwrap_or_default();
         let end = follow(scanner, start, &bytes[..usize::from(exit.before)]);
         end.is_some_and(|end| scanner.can_end(end))
     };
     let mut open = free.open.clone();
-    for (i, exit) in exits.iter().enumerate() {
-        if u32::from(exit.characters) > unlimited.most && free.is_open(i as u32) && !ends(exit) {
-            let words = exits.len().div_ceil(64);
-            let open = open.get_or_insert_with(|| vec![u64::MAX; words].into());
-            open[i / 64] &= !(1 << (i % 64));
+    for (id, exit) in exits.iter() {
+        if u32::from(exit.characters) > unlimited.most && free.is_open(id) && !ends(exit) {
+            let open = open.get_or_insert_with(|| ExitBits::all(exits.len()));
+            open.remove(id);
         }
     }
     StringMask {
@@ -219,175 +221,10 @@ fn follow(scanner: &Scanner, start: ScanId, bytes: &[u8]) -> Option<ScanId> {
     Some(at.0)
 }
 
-/// The mask of a state between two characters, by a walk that passes over subtrees of safe
-/// characters.
-fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> StringMask {
-    let strings = vocabulary.strings(scanner.spelling);
-    scanner.find_safe_chars_around(start);
-    let first = first_characters(scanner, start);
-    let mut wanted: Vec<(u32, u32)> = Vec::new();
-    let mut count = 0;
-    strings.tokens.walk(
-        SweepPlace::new(scanner, start),
-        &first,
-        |at, c, below| at.step(scanner, c, below),
-        |at, partial| partial.can_step(scanner, at.state),
-        |from, to, _| {
-            count += (to - from) as usize;
-            match wanted.last_mut() {
-                Some(last) if last.1 == from => last.1 = to,
-                _ => wanted.push((from, to)),
-            }
-        },
-    );
-    let total = strings.tokens.len();
-    let inside = if count == total {
-        strings.inside.clone()
-    } else if count > total / 2 {
-        let mut inside = strings.inside.to_vec();
-        let starts = std::iter::once(0).chain(wanted.iter().map(|range| range.1));
-        let ends = wanted.iter().map(|range| range.0);
-        let ends = ends.chain(std::iter::once(total as u32));
-        for (from, to) in starts.zip(ends) {
-            clear_bits(&mut inside, strings.tokens.items(from, to));
-        }
-        inside.into()
-    } else {
-        let mut inside = vec![0; vocabulary.mask_words()];
-        for (from, to) in wanted {
-            set_bits(&mut inside, strings.tokens.items(from, to));
-        }
-        inside.into()
-    };
-    let mut open = vec![0_u64; strings.exits.tokens.len().div_ceil(64)];
-    let mut count = 0;
-    let mut allow = |exits: &[u32]| {
-        count += exits.len();
-        for &exit in exits {
-            open[exit as usize / 64] |= 1 << (exit % 64);
-        }
-    };
-    if scanner.can_end(start) {
-        allow(strings.before.bare());
-    }
-    let step = |state, c, _| {
-        scanner
-            .step(state, c)
-            .map_or(WalkVerdict::Nothing, WalkVerdict::More)
-    };
-    let never = |_, _| false;
-    let before = &strings.before;
-    before.walk(start, &first, step, never, |from, to, state| {
-        if state.is_some_and(|state| scanner.can_end(state)) {
-            allow(before.items(from, to));
-        }
-    });
-    StringMask {
-        inside,
-        exits: strings.exits.clone(),
-        open: (count < strings.exits.tokens.len()).then(|| open.into()),
-    }
-}
-
-/// A place of a sweep: a state, and what is looked up of it again and again.
-#[derive(Clone, Copy)]
-struct SweepPlace<'a> {
-    state: ScanId,
-    /// The moves of the state, unless it is hard to make.
-    moves: Option<&'a ScanMoves>,
-    safe_chars: Option<&'a SafeChars>,
-    free: Free,
-}
-
-impl<'a> SweepPlace<'a> {
-    fn new(scanner: &'a Scanner, state: ScanId) -> Self {
-        SweepPlace {
-            moves: scanner.all_moves_unless_computed(state),
-            ..SweepPlace::passing(scanner, state)
-        }
-    }
-
-    /// The place of a state after which few characters follow, so that its moves are not all made.
-    fn passing(scanner: &'a Scanner, state: ScanId) -> Self {
-        SweepPlace {
-            state,
-            moves: scanner.known_moves(state),
-            safe_chars: None,
-            free: scanner.free(state),
-        }
-    }
-
-    fn step(
-        self,
-        scanner: &'a Scanner,
-        c: u32,
-        below: StringSubtree,
-    ) -> WalkVerdict<SweepPlace<'a>> {
-        /// Subtrees whose texts add fewer characters than this are walked character by character.
-        const SMALL: u32 = 2;
-        /// So are subtrees of fewer nodes, unless the safe characters are known already: to find
-        /// them would look at as many states.
-        const FEW: u32 = 48;
-        /// In subtrees of at most so many nodes, only the moves of the characters there are made.
-        const VERY_FEW: u32 = 6;
-        let StringSubtree {
-            characters,
-            height,
-            nodes,
-        } = below;
-        if self
-            .free
-            .allows(characters.or(CharBlocks::of(c)), height + 1)
-        {
-            return WalkVerdict::All;
-        }
-        let to = match self.moves {
-            Some(moves) => moves.to(c),
-            None => scanner.step_once(self.state, c),
-        };
-        let Some(to) = to else {
-            return WalkVerdict::Nothing;
-        };
-        let mut next = match to {
-            _ if to == self.state => self,
-            // Nothing is below.
-            _ if height == 0 => SweepPlace {
-                state: to,
-                moves: None,
-                safe_chars: None,
-                free: Free::default(),
-            },
-            // No moves are made where they are not needed.
-            _ if height >= SMALL && scanner.free(to).allows(characters, height) => {
-                return WalkVerdict::All;
-            }
-            _ if nodes <= VERY_FEW => SweepPlace::passing(scanner, to),
-            _ => SweepPlace::new(scanner, to),
-        };
-        if height >= SMALL && (nodes >= FEW || next.safe_chars.is_some()) {
-            let safe_chars = next.safe_chars.unwrap_or_else(|| scanner.safe_chars(to));
-            if safe_chars.allows(characters, height) {
-                return WalkVerdict::All;
-            }
-            next.safe_chars = Some(safe_chars);
-        }
-        WalkVerdict::More(next)
-    }
-}
-
-/// Ranges of characters, rising, among which are all that lead anywhere.
-fn first_characters(scanner: &Scanner, start: ScanId) -> Vec<(u32, u32)> {
-    if scanner.is_computed(start) {
-        return vec![(0, MAX)];
-    }
-    let moves = scanner.moves(start).iter();
-    moves.map(|step| (step.lo, step.hi)).collect()
-}
-
 /// The mask of a state inside a character, by a walk of the vocabulary's trie.
 fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Partial) -> StringMask {
     let trie = vocabulary.trie();
-    let mut inside = vec![0_u32; vocabulary.mask_words()];
+    let mut inside = vec![MaskWord::NONE; vocabulary.mask_words()];
     let mut exits = Vec::new();
     trie.walk(
         (scan, partial, 0_u16),
@@ -399,7 +236,7 @@ fn walk(scanner: &Scanner, vocabulary: &Vocabulary, scan: ScanId, partial: Parti
                 }
                 Scanned::Closes => {
                     let before = trie.node(node).depth - 1;
-                    let tokens = trie.tokens_below(node).iter();
+                    let tokens = trie.items_below(node).iter();
                     exits.extend(tokens.map(|&token| ClosingToken {
                         token,
                         before,
@@ -433,16 +270,14 @@ fn of_length(strings: &Strings, min: u32, max: u32) -> StringMask {
         }
         inside = fewer.into();
     }
-    let fits = |exit: &ClosingToken| (min..=max).contains(&u32::from(exit.characters));
-    let open = if strings.exits.tokens.iter().all(fits) {
-        None
-    } else {
-        let words = strings.exits.tokens.chunks(64).map(|exits| {
-            let bits = exits.iter().enumerate();
-            bits.fold(0, |word, (i, exit)| word | u64::from(fits(exit)) << i)
-        });
-        Some(words.collect())
-    };
+    let fits = |exit: ClosingToken| (min..=max).contains(&u32::from(exit.characters));
+    let mut open = None;
+    for (id, exit) in strings.exits.iter() {
+        if !fits(exit) {
+            let open = open.get_or_insert_with(|| ExitBits::all(strings.exits.len()));
+            open.remove(id);
+        }
+    }
     StringMask {
         inside,
         exits: strings.exits.clone(),
@@ -530,7 +365,7 @@ mod tests {
             tokens.extend((1..6).map(|i| b"a".repeat(7 * i)));
             // Tokens that begin or end inside a character, and the stop token.
             tokens.extend([vec![0xC3], vec![0xA9, b'a'], vec![b'a', 0xE4, 0xB8], vec![]]);
-            let stop = tokens.len() as u32 - 1;
+            let stop = TokenId(tokens.len() as u32 - 1);
             let vocabulary = Vocabulary::new(&tokens, &[stop], &[]).unwrap();
             let scanner = Scanner::new(spelling);
             let parsed = parse(pattern, &Limits::default()).unwrap();
@@ -543,12 +378,12 @@ mod tests {
                 return Ok(());
             };
             let found = compute(&scanner, &vocabulary, scanner.scan(at).language, Partial::Nothing, usize::MAX);
-            for token in 0..stop {
+            for token in vocabulary.ids().filter(|&id| id != stop) {
                 let bytes = vocabulary.token(token).unwrap();
-                let inside = found.inside[token as usize / 32] >> (token % 32) & 1 == 1;
+                let inside = found.inside[token.index() / 32].0 >> (token.0 % 32) & 1 == 1;
                 prop_assert_eq!(inside, follow(&scanner, at, bytes).is_some(), "{:?}", bytes);
             }
-            for (exit, of) in (0..).zip(&found.exits.tokens) {
+            for (exit, of) in found.exits.iter() {
                 let before = &vocabulary.token(of.token).unwrap()[..usize::from(of.before)];
                 let text: String = serde_json::from_slice(&[b"\"", before, b"\""].concat()).unwrap();
                 let end = text.chars().try_fold(at, |at, c| scanner.step(at, u32::from(c)));

@@ -1,28 +1,36 @@
 //! Texts that a walk looks at: tokens, or what they go on with.
 
-use crate::vocab::{Trie, Vocabulary};
+use crate::vocab::Vocabulary;
+use crate::vocab::string_mask::BegunValues;
+use crate::vocab::token::TokenId;
+use crate::vocab::trie::Trie;
 
 /// Texts that a walk looks at.
 pub(super) trait TrieTexts {
-    fn trie(&self) -> &Trie;
+    /// What each text belongs to.
+    type Item: Copy;
 
-    /// The bytes of an item of the trie.
-    fn bytes(&self, item: u32) -> &[u8];
+    fn trie(&self) -> &Trie<Self::Item>;
 
-    /// Tells a trie from others of the vocabulary that are walked often.
-    fn code(&self) -> Option<u64>;
+    /// The bytes of a text.
+    fn bytes(&self, item: Self::Item) -> &[u8];
+
+    /// Where the vocabulary keeps what is found of these texts, if they are walked often.
+    fn begun_values(&self) -> Option<&BegunValues<Self::Item>>;
 }
 
 impl TrieTexts for Vocabulary {
-    fn trie(&self) -> &Trie {
+    type Item = TokenId;
+
+    fn trie(&self) -> &Trie<TokenId> {
         Vocabulary::trie(self)
     }
 
-    fn bytes(&self, token: u32) -> &[u8] {
+    fn bytes(&self, token: TokenId) -> &[u8] {
         self.token(token).unwrap_or_default()
     }
 
-    fn code(&self) -> Option<u64> {
-        Some(0)
+    fn begun_values(&self) -> Option<&BegunValues<TokenId>> {
+        Some(&self.shared_masks().tokens)
     }
 }

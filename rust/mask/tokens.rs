@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use crate::mask::bits::{add_bits, set_bits};
 use crate::vocab::string_mask::{Above, Chosen, StringMask};
+use crate::vocab::token::{MaskWord, TokenId, add_bits, set_bits};
 
 /// The text tokens that may come next.
 #[derive(Debug)]
 pub(crate) struct Mask {
     pub(super) tokens: Tokens,
     /// Tokens that are read by their ids, a bit for each.
-    pub(super) named: Option<Box<[u32]>>,
+    pub(super) named: Option<Box<[MaskWord]>>,
     pub(super) max_completion_bytes: OnceLock<u64>,
     pub(super) late: OnceLock<Late>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Late {
     pub(crate) most: u64,
     /// The tokens that are read by their text and after which it takes more than `base`, in groups,
     /// each with how many it takes.
-    pub(crate) groups: Box<[(u64, Box<[u32]>)]>,
+    pub(crate) groups: Box<[(u64, Box<[TokenId]>)]>,
     pub(crate) base: u64,
     /// Whether `most` and `groups` are the same for each text of the unknown key that is being
     /// read.
@@ -33,24 +33,24 @@ pub(crate) struct Late {
 #[derive(Debug)]
 pub(crate) enum Tokens {
     /// The tokens themselves.
-    Few(Box<[u32]>),
+    Few(Box<[TokenId]>),
     /// A bit for each token.
-    Many(Box<[u32]>),
+    Many(Box<[MaskWord]>),
     /// The tokens inside a string, and a few more.
-    Inside(Arc<StringMask>, Box<[u32]>),
+    Inside(Arc<StringMask>, Box<[TokenId]>),
     /// The tokens that may come at a place of a grammar's text whatever is around it, and a few
     /// more.
-    Above(Arc<Above>, Box<[u32]>),
+    Above(Arc<Above>, Box<[TokenId]>),
 }
 
 impl Tokens {
     /// The set of some tokens, of which none comes twice.
-    pub(crate) fn new(tokens: Vec<u32>, words: usize) -> Self {
+    pub(crate) fn new(tokens: Vec<TokenId>, words: usize) -> Self {
         // To set so many bits takes longer than to copy all words.
         if tokens.len() <= words / 4 {
             return Tokens::Few(tokens.into());
         }
-        let mut bits = vec![0; words];
+        let mut bits = vec![MaskWord::NONE; words];
         set_bits(&mut bits, &tokens);
         Tokens::Many(bits.into())
     }
@@ -67,7 +67,7 @@ impl Mask {
     }
 
     /// The tokens that are read by their ids, a bit for each, if there are some.
-    pub(crate) fn named(&self) -> Option<&[u32]> {
+    pub(crate) fn named(&self) -> Option<&[MaskWord]> {
         self.named.as_deref()
     }
 
@@ -91,7 +91,7 @@ impl Mask {
     }
 
     /// Writes the mask: one bit for each token, the lowest first.
-    pub(crate) fn write(&self, bits: &mut [u32]) {
+    pub(crate) fn write(&self, bits: &mut [MaskWord]) {
         self.write_text(bits);
         if let Some(named) = &self.named {
             add_bits(bits, named);
@@ -99,10 +99,10 @@ impl Mask {
     }
 
     /// Writes the tokens that are read by their text.
-    pub(crate) fn write_text(&self, bits: &mut [u32]) {
+    pub(crate) fn write_text(&self, bits: &mut [MaskWord]) {
         match &self.tokens {
             Tokens::Few(tokens) => {
-                bits.fill(0);
+                bits.fill(MaskWord::NONE);
                 set_bits(bits, tokens);
             }
             Tokens::Many(all) => bits.copy_from_slice(all),
@@ -113,7 +113,7 @@ impl Mask {
             Tokens::Above(above, more) => {
                 match &above.tokens {
                     Chosen::Few(tokens) => {
-                        bits.fill(0);
+                        bits.fill(MaskWord::NONE);
                         set_bits(bits, tokens);
                     }
                     Chosen::Many(all) => bits.copy_from_slice(all),
@@ -124,7 +124,7 @@ impl Mask {
     }
 
     /// Sets the bits of the mask's tokens.
-    pub(super) fn add_to(&self, bits: &mut [u32]) {
+    pub(super) fn add_to(&self, bits: &mut [MaskWord]) {
         match &self.tokens {
             Tokens::Few(tokens) => set_bits(bits, tokens),
             Tokens::Many(all) => add_bits(bits, all),
@@ -146,12 +146,13 @@ impl Mask {
     }
 
     /// The memory that it takes; `free` is what all free strings share.
-    pub(crate) fn bytes(&self, free: &Arc<[u32]>) -> usize {
+    pub(crate) fn bytes(&self, free: &Arc<[MaskWord]>) -> usize {
         64 + match &self.tokens {
-            Tokens::Few(list) | Tokens::Many(list) => 4 * list.len(),
+            Tokens::Few(tokens) => size_of_val(&**tokens),
+            Tokens::Many(bits) => size_of_val(&**bits),
             // Other masks may share the string mask, and the vocabulary may have forgotten it.
-            Tokens::Inside(string_mask, list) => string_mask.own_bytes(free) + 4 * list.len(),
-            Tokens::Above(_, list) => 4 * list.len(),
+            Tokens::Inside(string_mask, more) => string_mask.own_bytes(free) + size_of_val(&**more),
+            Tokens::Above(_, more) => size_of_val(&**more),
         } + self.named.as_ref().map_or(0, |named| size_of_val(&**named))
     }
 }

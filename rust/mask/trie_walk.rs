@@ -16,8 +16,11 @@ use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
 use crate::regex::scan_string::{Scanned, scan_string};
 use crate::spelling::{JsonSpelling, Partial};
-use crate::vocab::string_mask::{OpenedScalar, ScalarEnd};
-use crate::vocab::{SPACES, Trie, Vocabulary};
+use crate::vocab::spaces::SpacedId;
+use crate::vocab::string_mask::{BegunValues, OpenedScalar, ScalarEnd};
+use crate::vocab::token::TokenId;
+use crate::vocab::trie::{Trie, TrieNodeId};
+use crate::vocab::{SPACES, Vocabulary};
 
 /// Subtrees with fewer tokens are walked.
 const SMALL: usize = 24;
@@ -33,7 +36,7 @@ impl Walk<'_> {
             return Tokens::new(tokens, self.vocabulary.mask_words());
         }
         match config.state {
-            State::Number(scan) if self.machine.is_delimited(config.stack) => {
+            State::Number(scan) if self.machine.text_reader().is_delimited(config.stack) => {
                 let root = self.vocabulary.trie().root();
                 self.number(self.vocabulary, root, config, &mut tokens);
                 let scanner = &self.machine.obligations.rules.scanner;
@@ -41,13 +44,13 @@ impl Walk<'_> {
                     true => match self.ended(config, scan) {
                         Ended::At(closed) => Some(closed),
                         Ended::Never => None,
-                        Ended::ByText => self.machine.close_number(config),
+                        Ended::ByText => self.machine.stepper().close_number(config),
                     },
-                    false => self.machine.close_number(config),
+                    false => self.machine.stepper().close_number(config),
                 };
                 if let Some(closed) = closed {
                     let inside = ByteSet::of_ascii(scanner.ascii(scan));
-                    let after = self.machine.next_bytes(closed).without(inside);
+                    let after = self.machine.lookahead().next_bytes(closed).without(inside);
                     let begin = tokens.len();
                     self.tokens(closed, after, &mut tokens);
                     if config.record != TextId::EMPTY {
@@ -59,13 +62,17 @@ impl Walk<'_> {
                     }
                 }
             }
-            _ => self.tokens(config, self.machine.next_bytes(config), &mut tokens),
+            _ => self.tokens(
+                config,
+                self.machine.lookahead().next_bytes(config),
+                &mut tokens,
+            ),
         }
         Tokens::new(tokens, self.vocabulary.mask_words())
     }
 
     /// The tokens that may come and begin with some bytes.
-    fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<u32>) {
+    fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<TokenId>) {
         let machine = self.machine;
         if let Some(run) = machine.spacing_left(config.state)
             && const { ByteSet::of(&SPACES) }.without(first) == ByteSet::NONE
@@ -73,11 +80,11 @@ impl Walk<'_> {
             first = first.without(const { ByteSet::of(&SPACES) });
             let spaces = self.vocabulary.spaces();
             tokens.extend_from_slice(spaces.runs(run));
-            if let Some(after) = machine.step(config, b' ') {
+            if let Some(after) = machine.stepper().step(config, b' ') {
                 let mut found = Vec::new();
                 let rests = Rests(self.vocabulary);
                 self.walk(&rests, rests.trie().root(), after, first, &mut found);
-                let spaced = found.iter().map(|&i| spaces.spaced[i as usize]);
+                let spaced = found.iter().map(|&id| spaces.spaced(id));
                 let fits = spaced.filter(|spaced| spaced.length <= run);
                 tokens.extend(fits.map(|spaced| spaced.token));
             }
@@ -87,17 +94,17 @@ impl Walk<'_> {
     }
 
     /// What may come below a node of a trie and begins with some bytes.
-    pub(super) fn walk(
+    pub(super) fn walk<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         config: Config,
         mut first: ByteSet,
-        out: &mut Vec<u32>,
+        out: &mut Vec<T::Item>,
     ) {
         let numbers = const { ByteSet::of(b"-0123456789") };
         if numbers.without(first) == ByteSet::NONE
-            && let Some(start) = self.machine.number_start(config)
+            && let Some(start) = self.machine.stepper().number_start(config)
         {
             first = first.without(numbers);
             self.number(of, node, start, out);
@@ -107,7 +114,13 @@ impl Walk<'_> {
     }
 
     /// What may come in a number, below a node of a trie.
-    fn number(&self, of: &impl TrieTexts, node: u32, config: Config, out: &mut Vec<u32>) {
+    fn number<T: TrieTexts>(
+        &self,
+        of: &T,
+        node: TrieNodeId,
+        config: Config,
+        out: &mut Vec<T::Item>,
+    ) {
         if let State::Number(scan) = config.state {
             let language = self.machine.obligations.rules.scanner.scan(scan).language;
             let below = self.below(of, node, language, false);
@@ -118,25 +131,24 @@ impl Walk<'_> {
 
     /// What may come below a node of a trie and begins with some bytes, from a configuration in
     /// which no value is to begin; [`Walk::walk`] is for all configurations.
-    pub(super) fn walk_below(
+    pub(super) fn walk_below<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         config: Config,
         first: ByteSet,
-        out: &mut Vec<u32>,
+        out: &mut Vec<T::Item>,
     ) {
         let machine = self.machine;
         let trie = of.trie();
-        let mut passed: Vec<(u32, Config, Arc<OpenedScalar>)> = Vec::new();
-        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        let (mut keys, mut values, mut passed) = (Vec::new(), Vec::new(), Vec::new());
         trie.seek_below(
             node,
             config,
             first,
-            |at| machine.next_bytes(at),
+            |at| machine.lookahead().next_bytes(at),
             |at, byte, node| {
-                let next = machine.step(at, byte)?;
+                let next = machine.stepper().step(at, byte)?;
                 if byte == b'"'
                     && let Some(place) = key_place(next)
                     && !machine.obligations.allowed_keys(place.0).other()
@@ -144,7 +156,7 @@ impl Walk<'_> {
                     keys.push((node, next, place));
                     return None;
                 }
-                if trie.tokens_below(node).len() < SMALL {
+                if trie.items_below(node).len() < SMALL {
                     return Some(next);
                 }
                 if let State::Value { .. } = next.state {
@@ -161,16 +173,16 @@ impl Walk<'_> {
             |found, _| out.extend_from_slice(found),
         );
         for (node, start) in values {
-            out.extend_from_slice(trie.tokens_at(node));
-            let first = machine.next_bytes(start);
+            out.extend_from_slice(trie.items_at(node));
+            let first = machine.lookahead().next_bytes(start);
             self.walk(of, node, start, first, out);
         }
         for (node, start, place) in keys {
-            out.extend_from_slice(trie.tokens_at(node));
+            out.extend_from_slice(trie.items_at(node));
             self.closed_key(of, node, start, place, out);
         }
         for (node, start, below) in passed {
-            out.extend_from_slice(trie.tokens_at(node));
+            out.extend_from_slice(trie.items_at(node));
             out.extend_from_slice(&below.inside);
             self.leave_below(of, start, &below, out);
         }
@@ -178,12 +190,12 @@ impl Walk<'_> {
 
     /// Adds the texts of a subtree that end the string or number which has begun there, if what
     /// they go on with may come.
-    fn leave_below(
+    fn leave_below<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
+        of: &T,
         start: Config,
-        below: &OpenedScalar,
-        out: &mut Vec<u32>,
+        below: &OpenedScalar<T::Item>,
+        out: &mut Vec<T::Item>,
     ) {
         let machine = self.machine;
         let ended = match start.state {
@@ -198,7 +210,7 @@ impl Walk<'_> {
                     self.go_on(&below.beyond, closed, out);
                     return;
                 }
-                let first = machine.next_bytes(closed);
+                let first = machine.lookahead().next_bytes(closed);
                 let quote = usize::from(matches!(start.state, State::String { .. }));
                 for exit in &below.exits {
                     let bytes = of.bytes(exit.item);
@@ -232,53 +244,53 @@ impl Walk<'_> {
     }
 
     /// Adds the texts of a small trie that may come.
-    pub(super) fn go_on(&self, trie: &Trie, config: Config, out: &mut Vec<u32>) {
+    pub(super) fn go_on<I: Copy>(&self, trie: &Trie<I>, config: Config, out: &mut Vec<I>) {
         let machine = self.machine;
         trie.seek(
             config,
-            |at| machine.next_bytes(at),
-            |at, byte, _| machine.step(at, byte),
+            |at| machine.lookahead().next_bytes(at),
+            |at, byte, _| machine.stepper().step(at, byte),
             |found, _| out.extend_from_slice(found),
         );
     }
 
     /// What the tokens of a subtree do in a string or number that has just begun there.
-    fn below(
+    fn below<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         language: NodeId,
         is_string: bool,
-    ) -> Arc<OpenedScalar> {
+    ) -> Arc<OpenedScalar<T::Item>> {
         let scanner = &self.machine.obligations.rules.scanner;
         let find = || {
             let start = scanner.start(language, Box::new([]));
             let start = start.expect("a state that was reached is live");
             self.find_below(of, node, start, is_string)
         };
-        let Some(code) = of.code() else {
+        let Some(kept) = of.begun_values() else {
             return find().into();
         };
         let is_plain = u64::from(self.spelling() == JsonSpelling::Plain);
-        let place = u64::from(node) << 4 | code << 2 | is_plain << 1 | u64::from(is_string);
+        let place = u64::from(node.0) << 2 | is_plain << 1 | u64::from(is_string);
         let key = (scanner.regexes.fingerprint(language), place);
-        self.vocabulary.shared_masks().below.get(key, self.cap, || {
+        kept.scalars.get(key, self.cap, || {
             let below = find();
             let bytes = below.bytes();
             (below, bytes)
         })
     }
 
-    fn find_below(
+    fn find_below<T: TrieTexts>(
         &self,
-        of: &impl TrieTexts,
-        node: u32,
+        of: &T,
+        node: TrieNodeId,
         start: ScanId,
         is_string: bool,
-    ) -> OpenedScalar {
+    ) -> OpenedScalar<T::Item> {
         let trie = of.trie();
         let scanner = &self.machine.obligations.rules.scanner;
-        let (mut inside, mut exits) = (Vec::new(), Vec::<ScalarEnd>::new());
+        let (mut inside, mut exits) = (Vec::new(), Vec::new());
         let begin = trie.node(node).depth;
         let first = match is_string {
             true => ByteSet::ALL,
@@ -306,7 +318,7 @@ impl Walk<'_> {
                     Scanned::Stays(scan, partial, _) => return Some((scan, partial)),
                     Scanned::Closes => {
                         let end = trie.node(node).depth - 1;
-                        let left = trie.tokens_below(node).iter();
+                        let left = trie.items_below(node).iter();
                         exits.extend(left.map(|&item| ScalarEnd { item, begin, end }));
                     }
                     Scanned::Refused => {}
@@ -316,16 +328,13 @@ impl Walk<'_> {
             |found, _| inside.extend_from_slice(found),
         );
         let quote = usize::from(is_string);
-        let beyond = |i: u32| {
-            let ScalarEnd { item, end, .. } = exits[i as usize];
-            &of.bytes(item)[usize::from(end) + quote..]
-        };
-        let all = 0..exits.len() as u32;
-        let (closing, others): (Vec<u32>, Vec<u32>) = all.partition(|&i| beyond(i).is_empty());
-        let item = |i: &u32| exits[*i as usize].item;
+        let beyond =
+            |exit: ScalarEnd<T::Item>| &of.bytes(exit.item)[usize::from(exit.end) + quote..];
+        let all = exits.iter().copied();
+        let (closing, others): (Vec<_>, Vec<_>) = all.partition(|&exit| beyond(exit).is_empty());
         OpenedScalar {
-            closing: closing.iter().map(item).collect(),
-            beyond: Trie::new(others, beyond).map(|i| item(&i)),
+            closing: closing.iter().map(|exit| exit.item).collect(),
+            beyond: Trie::new(others, beyond).map(|exit| exit.item),
             inside: inside.into(),
             exits: exits.into(),
         }
@@ -336,18 +345,20 @@ impl Walk<'_> {
 struct Rests<'a>(&'a Vocabulary);
 
 impl TrieTexts for Rests<'_> {
-    fn trie(&self) -> &Trie {
+    type Item = SpacedId;
+
+    fn trie(&self) -> &Trie<SpacedId> {
         &self.0.spaces().rests
     }
 
-    fn bytes(&self, item: u32) -> &[u8] {
-        let spaced = self.0.spaces().spaced[item as usize];
+    fn bytes(&self, item: SpacedId) -> &[u8] {
+        let spaced = self.0.spaces().spaced(item);
         let bytes = self.0.token(spaced.token).unwrap_or_default();
         &bytes[usize::from(spaced.before)..]
     }
 
-    fn code(&self) -> Option<u64> {
-        Some(1)
+    fn begun_values(&self) -> Option<&BegunValues<SpacedId>> {
+        Some(&self.0.shared_masks().spaced)
     }
 }
 
@@ -374,7 +385,7 @@ fn opened(machine: &Machine, config: Config, byte: u8) -> Option<NodeId> {
             partial: Partial::Nothing,
             ..
         } if byte == b'"' && machine.obligations.allowed_keys(object).other() => Some(NodeId::ANY),
-        State::Number(scan) if machine.is_delimited(config.stack) => {
+        State::Number(scan) if machine.text_reader().is_delimited(config.stack) => {
             Some(scanner.scan(scan).language)
         }
         _ => None,

@@ -26,11 +26,11 @@ impl Walk<'_> {
             return Ended::ByText;
         }
         match config.record {
-            TextId::EMPTY => match machine.close_scalar(config.stack, scan) {
+            TextId::EMPTY => match machine.stepper().close_scalar(config.stack, scan) {
                 Some(after) => Ended::At(after),
                 None => Ended::Never,
             },
-            _ => match machine.close_any_item(config) {
+            _ => match machine.stepper().close_any_item(config) {
                 Some(after) => Ended::At(after),
                 None => Ended::ByText,
             },
@@ -59,7 +59,7 @@ impl Walk<'_> {
         let mut at = ended;
         let mut items = 0;
         for &byte in beyond {
-            let Some(next) = machine.step(at, byte) else {
+            let Some(next) = machine.stepper().step(at, byte) else {
                 return false;
             };
             let began = matches!(at.state, State::Value { .. }) && at.stack == next.stack;
@@ -67,7 +67,7 @@ impl Walk<'_> {
             at = next;
         }
         match (items, at.state) {
-            (1, State::String { scan, .. }) => machine.has_plenty(ended, scan),
+            (1, State::String { scan, .. }) => machine.stepper().has_plenty(ended, scan),
             _ => false,
         }
     }

@@ -15,8 +15,10 @@ use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
 use crate::regex::scan::ScanId;
 use crate::spelling::{JsonSpelling, Partial};
-use crate::vocab::string_mask::{ClosingToken, ClosingTokens, StringMask};
-use crate::vocab::{Trie, Vocabulary};
+use crate::vocab::Vocabulary;
+use crate::vocab::string_mask::{BegunValues, ClosingToken, ClosingTokens, ExitId, StringMask};
+use crate::vocab::token::TokenId;
+use crate::vocab::trie::Trie;
 
 pub(super) struct Walk<'a> {
     pub(crate) machine: &'a Machine,
@@ -45,7 +47,9 @@ impl Walk<'_> {
         // Inside a record, what closes a string depends on its text.
         let is_recorded = config.record != TextId::EMPTY;
         match config.state {
-            State::String { scan, partial } if !self.machine.is_narrow(config.state) => {
+            State::String { scan, partial }
+                if !self.machine.lookahead().is_narrow(config.state) =>
+            {
                 (self.string(config, scan, partial), false)
             }
             State::ScannedKey { scan, partial, .. } => {
@@ -68,9 +72,10 @@ impl Walk<'_> {
                 partial,
             } => {
                 let string_mask = self.string_mask(ScanKey::Anything, partial);
-                let after = self
-                    .machine
-                    .after_key_config(config, object, Key::Other(text, 0));
+                let after =
+                    self.machine
+                        .key_reader()
+                        .after_key_config(config, object, Key::Other(text, 0));
                 let left = self.leave(&string_mask, after);
                 let more = tokens_of(&string_mask, &left.exits);
                 (Tokens::Inside(string_mask, more), left.reads_key)
@@ -104,7 +109,8 @@ impl Walk<'_> {
         known.flatten().unwrap_or_else(|| {
             let left = Arc::new(self.find_left(&string_mask.exits, after, shared));
             if shared {
-                self.masks.make_room(64 + 4 * left.exits.len(), self.cap);
+                self.masks
+                    .make_room(64 + size_of_val(&*left.exits), self.cap);
                 self.masks.left.write().insert(after, left.clone());
             }
             left
@@ -118,7 +124,7 @@ impl Walk<'_> {
             shared,
         };
         let mut found = exits.closing.to_vec();
-        let first = self.machine.next_bytes(after);
+        let first = self.machine.lookahead().next_bytes(after);
         self.walk(&of, exits.beyond.root(), after, first, &mut found);
         ClosingAfter {
             reads_key: exits.keys.iter().any(|exit| found.contains(exit)),
@@ -137,15 +143,14 @@ impl Walk<'_> {
                     let more = tokens_of(&string_mask, &left.exits);
                     return Tokens::Inside(string_mask, more);
                 }
-                let may = |exit: &u32| {
-                    let ClosingToken { token, before, .. } =
-                        string_mask.exits.tokens[*exit as usize];
+                let may = |exit: &ExitId| {
+                    let ClosingToken { token, before, .. } = string_mask.exits.get(*exit);
                     let bytes = self.vocabulary.token(token).unwrap_or_default();
                     let beyond = &bytes[usize::from(before) + 1..];
                     string_mask.is_open(*exit)
                         && !self.differs(after, beyond, || self.goes_on(config, bytes))
                 };
-                let exits: Vec<u32> = left.exits.iter().copied().filter(may).collect();
+                let exits: Vec<ExitId> = left.exits.iter().copied().filter(may).collect();
                 let more = tokens_of(&string_mask, &exits);
                 Tokens::Inside(string_mask, more)
             }
@@ -162,11 +167,11 @@ impl Walk<'_> {
         &self,
         config: Config,
         string_mask: &StringMask,
-        mut f: impl FnMut(Config, &[u32]),
+        mut f: impl FnMut(Config, &[ExitId]),
     ) {
         let exits = &string_mask.exits;
-        let mut visit = |at, found: &[u32]| {
-            let open: Vec<u32> = found
+        let mut visit = |at, found: &[ExitId]| {
+            let open: Vec<ExitId> = found
                 .iter()
                 .copied()
                 .filter(|&e| string_mask.is_open(e))
@@ -176,7 +181,7 @@ impl Walk<'_> {
             }
         };
         visit(config, &exits.bare);
-        let step = |at, byte, _| self.machine.step(at, byte);
+        let step = |at, byte, _| self.machine.stepper().step(at, byte);
         exits
             .before
             .walk(config, step, |found, at| visit(at, found));
@@ -185,9 +190,9 @@ impl Walk<'_> {
     /// The tokens inside a string, and of those that close it the ones that may, group by group:
     /// most lead to few places after the quote. Also whether some token reads a whole key after it.
     fn grouped(&self, config: Config, string_mask: Arc<StringMask>) -> (Tokens, bool) {
-        let mut groups: FxHashMap<Config, FxHashSet<u32>> = FxHashMap::default();
+        let mut groups: FxHashMap<Config, FxHashSet<ExitId>> = FxHashMap::default();
         self.before_quotes(config, &string_mask, |at, exits| {
-            if let Some(after) = self.machine.step(at, b'"') {
+            if let Some(after) = self.machine.stepper().step(at, b'"') {
                 groups.entry(after).or_default().extend(exits);
             }
         });
@@ -207,11 +212,11 @@ impl Walk<'_> {
     fn one_by_one(&self, config: Config, string_mask: Arc<StringMask>) -> Tokens {
         let mut more = Vec::new();
         self.before_quotes(config, &string_mask, |at, exits| {
-            let Some(closed) = self.machine.step(at, b'"') else {
+            let Some(closed) = self.machine.stepper().step(at, b'"') else {
                 return;
             };
             for &exit in exits {
-                let ClosingToken { token, before, .. } = string_mask.exits.tokens[exit as usize];
+                let ClosingToken { token, before, .. } = string_mask.exits.get(exit);
                 let bytes = self.vocabulary.token(token).unwrap_or_default();
                 if self.goes_on(closed, &bytes[usize::from(before) + 1..]) {
                     more.push(exit);
@@ -232,25 +237,27 @@ struct AfterQuote<'a> {
 }
 
 impl TrieTexts for AfterQuote<'_> {
-    fn trie(&self) -> &Trie {
+    type Item = ExitId;
+
+    fn trie(&self) -> &Trie<ExitId> {
         &self.exits.beyond
     }
 
-    fn bytes(&self, exit: u32) -> &[u8] {
-        let ClosingToken { token, before, .. } = self.exits.tokens[exit as usize];
+    fn bytes(&self, exit: ExitId) -> &[u8] {
+        let ClosingToken { token, before, .. } = self.exits.get(exit);
         let bytes = self.vocabulary.token(token).unwrap_or_default();
         &bytes[usize::from(before) + 1..]
     }
 
-    fn code(&self) -> Option<u64> {
-        self.shared.then_some(2)
+    fn begun_values(&self) -> Option<&BegunValues<ExitId>> {
+        self.shared.then(|| &self.vocabulary.shared_masks().exits)
     }
 }
 
 /// The ids of those closing tokens that may come.
-pub(super) fn tokens_of(string_mask: &StringMask, exits: &[u32]) -> Box<[u32]> {
+pub(super) fn tokens_of(string_mask: &StringMask, exits: &[ExitId]) -> Box<[TokenId]> {
     let open = exits.iter().filter(|&&exit| string_mask.is_open(exit));
     let mut out = Vec::with_capacity(exits.len());
-    out.extend(open.map(|&exit| string_mask.exits.tokens[exit as usize].token));
+    out.extend(open.map(|&exit| string_mask.exits.get(exit).token));
     out.into()
 }

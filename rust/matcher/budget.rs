@@ -7,11 +7,10 @@ use rustc_hash::FxHashMap;
 use crate::error::{Error, ErrorKind};
 use crate::json::texts::TextId;
 use crate::machine::Config;
-use crate::mask::{
-    Completions, Late, Lead, Mask, Visitor, add_bits, bits_of, clear_bits, has_bit, set_bits,
-};
+use crate::mask::{Completions, Late, Lead, Mask, Visitor};
 use crate::matcher::Matcher;
 use crate::matcher::plan::{EndPlan, TooLate};
+use crate::vocab::token::{MaskWord, TokenId, add_bits, bits_of, clear_bits, has_bit, set_bits};
 
 /// A plan is made once the tokens left exceed the bytes to the end of the text by no more than
 /// this.
@@ -48,7 +47,7 @@ impl Matcher {
     /// The plan for after a token that can be read in these ways; none where none is needed.
     pub(super) fn plan_after(
         &self,
-        token: Option<u32>,
+        token: Option<TokenId>,
         leads: impl FnOnce() -> Vec<Lead>,
     ) -> Result<Option<EndPlan>, TooLate> {
         let Some(left) = self.left() else {
@@ -111,7 +110,7 @@ impl Matcher {
     }
 
     /// Tokens that finish the text from a place.
-    fn finish(&self, place: Config) -> Option<Vec<u32>> {
+    fn finish(&self, place: Config) -> Option<Vec<TokenId>> {
         match self.speller() {
             Some(speller) => speller.finish(place),
             None => self.completions().tokens(place),
@@ -141,9 +140,9 @@ impl Matcher {
     }
 
     /// Drops the tokens after which the text could not be finished in time.
-    pub(super) fn keep_affordable(&self, mask: &Mask, bits: &mut [u32], left: usize) {
+    pub(super) fn keep_affordable(&self, mask: &Mask, bits: &mut [MaskWord], left: usize) {
         if left == 0 {
-            bits.fill(0);
+            bits.fill(MaskWord::NONE);
             return;
         }
         if mask.max_completion_bytes(|| self.max_completion_bytes(mask)) < left as u64 {
@@ -177,9 +176,9 @@ impl Matcher {
         }
         if mask.named().is_some() {
             let sets = self.engine.masks.token_sets();
-            for (set, next) in self.engine.machine.token_moves(self.now.config) {
+            for (set, next) in self.engine.machine.stepper().token_moves(self.now.config) {
                 if self.fits_lead(self.completions().lead_by_id(next), left) {
-                    add_bits(bits, &sets[set as usize]);
+                    add_bits(bits, sets.get(set));
                 }
             }
         }
@@ -190,11 +189,11 @@ impl Matcher {
 
     /// Drops the tokens after which the text could not be finished in time, on a vocabulary that
     /// cannot spell every text: there each token is tried. Without a budget nothing changes.
-    pub(super) fn keep_spelled(&self, bits: &mut [u32]) -> Result<(), Error> {
+    pub(super) fn keep_spelled(&self, bits: &mut [MaskWord]) -> Result<(), Error> {
         if self.max_tokens.is_none() {
             return Ok(());
         }
-        let tokens: Vec<u32> = bits_of(bits).collect();
+        let tokens: Vec<TokenId> = bits_of(bits).collect();
         for token in tokens {
             if self.after(token)?.is_none() {
                 clear_bits(bits, &[token]);
@@ -217,7 +216,7 @@ impl Matcher {
         let is_alike = self.for_groups(mask, &mut collector);
         let mut most = collector.most;
         if mask.named().is_some() {
-            let moves = self.engine.machine.token_moves(self.now.config);
+            let moves = self.engine.machine.stepper().token_moves(self.now.config);
             let leads = moves
                 .into_iter()
                 .map(|(_, next)| self.completions().lead_by_id(next));
@@ -225,7 +224,7 @@ impl Matcher {
             most = needs.max().unwrap_or(0).max(most);
         }
         let groups = collector.groups.into_iter();
-        let mut groups: Vec<(u64, Box<[u32]>)> =
+        let mut groups: Vec<(u64, Box<[TokenId]>)> =
             groups.map(|(need, tokens)| (need, tokens.into())).collect();
         groups.sort_unstable_by_key(|&(need, _)| Reverse(need));
         let mut count = 0;
@@ -284,7 +283,7 @@ struct Collector<'a> {
     /// How many tokens it takes from the place that was met last.
     met: u64,
     most: u64,
-    groups: FxHashMap<u64, Vec<u32>>,
+    groups: FxHashMap<u64, Vec<TokenId>>,
 }
 
 impl Visitor for Collector<'_> {
@@ -299,7 +298,7 @@ impl Visitor for Collector<'_> {
         self.met >= SOON
     }
 
-    fn take(&mut self, tokens: &[u32]) {
+    fn take(&mut self, tokens: &[TokenId]) {
         self.groups
             .entry(self.met)
             .or_default()
@@ -312,7 +311,7 @@ struct Dropper<'a> {
     matcher: &'a Matcher,
     left: usize,
     fits: FxHashMap<Config, bool>,
-    bits: &'a mut [u32],
+    bits: &'a mut [MaskWord],
 }
 
 impl Visitor for Dropper<'_> {
@@ -325,7 +324,7 @@ impl Visitor for Dropper<'_> {
         !*fits.or_insert_with(|| self.matcher.fits(at, self.left))
     }
 
-    fn take(&mut self, tokens: &[u32]) {
+    fn take(&mut self, tokens: &[TokenId]) {
         clear_bits(self.bits, tokens);
     }
 }

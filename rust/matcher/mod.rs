@@ -1,6 +1,7 @@
 //! One text that is being generated.
 
 mod budget;
+mod ending;
 mod explain;
 mod plan;
 
@@ -11,10 +12,11 @@ use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::{Mask, Speller, bits_of, has_bit, set_bits};
+use crate::mask::{Mask, Speller};
 use crate::matcher::plan::EndPlan;
+use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::work::{self, Allowance};
-use explain::Piece;
+use explain::TextPiece;
 
 pub use explain::{Allowed, Explanation, Refusal};
 
@@ -35,7 +37,7 @@ pub struct Matcher {
     /// The moments before each token that was accepted.
     before: Vec<Moment>,
     /// What was accepted after each of these moments.
-    pieces: Vec<Piece>,
+    pieces: Vec<TextPiece>,
     max_tokens: Option<usize>,
     held: Held,
 }
@@ -59,16 +61,8 @@ struct Moment {
     plan: Option<EndPlan>,
 }
 
-fn no_completion(cap: usize) -> Error {
-    let message = format!("no valid ending of at most {cap} bytes was found");
-    Error::new(ErrorKind::Limit, message)
-}
-
 /// Bytes that are read at once, each such piece like a token.
 const PIECE: usize = 4;
-
-/// How many bytes of forced text are looked for at once.
-const FORCED_BYTES: usize = 4_096;
 
 impl CompiledGrammar {
     /// A matcher at the start of a text. With `max_tokens`, it only allows tokens after which the
@@ -145,7 +139,7 @@ impl Matcher {
 
     /// Whether the text may end here.
     pub fn is_accepting(&self) -> bool {
-        self.engine.machine.is_accepting(self.now.config)
+        self.engine.machine.stepper().is_accepting(self.now.config)
     }
 
     /// Whether a stop token has ended the text.
@@ -161,7 +155,7 @@ impl Matcher {
     ///
     /// If `bits` has not [`Vocabulary::mask_words`](crate::Vocabulary::mask_words) words, or the text
     /// so far can be read in too many ways: see [`Limits::readings`](crate::Limits::readings).
-    pub fn fill_mask(&self, bits: &mut [u32]) -> Result<(), Error> {
+    pub fn fill_mask(&self, bits: &mut [MaskWord]) -> Result<(), Error> {
         self.check_words(bits)?;
         if self.copy_mask(bits) {
             return Ok(());
@@ -193,9 +187,9 @@ impl Matcher {
     ///
     /// If `bits` has not [`Vocabulary::mask_words`](crate::Vocabulary::mask_words) words, or the
     /// text so far can be read in too many ways: see [`Limits::readings`](crate::Limits::readings).
-    pub fn fill_unaffordable(&self, bits: &mut [u32]) -> Result<bool, Error> {
+    pub fn fill_unaffordable(&self, bits: &mut [MaskWord]) -> Result<bool, Error> {
         self.check_words(bits)?;
-        bits.fill(0);
+        bits.fill(MaskWord::NONE);
         let Some(left) = self.left().filter(|_| !self.now.terminated) else {
             return Ok(false);
         };
@@ -220,12 +214,12 @@ impl Matcher {
             }
             self.set_stop_tokens(&mut affordable);
             let pairs = bits.iter_mut().zip(&affordable);
-            pairs.for_each(|(bits, kept)| *bits &= !kept);
-            Ok(bits.iter().any(|&word| word != 0))
+            pairs.for_each(|(bits, kept)| bits.0 &= !kept.0);
+            Ok(bits.iter().any(|&word| word != MaskWord::NONE))
         })
     }
 
-    fn check_words(&self, bits: &[u32]) -> Result<(), Error> {
+    fn check_words(&self, bits: &[MaskWord]) -> Result<(), Error> {
         let vocabulary = self.compiled.vocabulary();
         if bits.len() == vocabulary.mask_words() {
             return Ok(());
@@ -247,9 +241,9 @@ impl Matcher {
     /// Writes the mask if it is known, and surely within the budget; else nothing has changed.
     ///
     /// `bits` are as many words as the vocabulary needs.
-    pub(crate) fn copy_mask(&self, bits: &mut [u32]) -> bool {
+    pub(crate) fn copy_mask(&self, bits: &mut [MaskWord]) -> bool {
         if self.now.terminated {
-            bits.fill(0);
+            bits.fill(MaskWord::NONE);
         } else if self.speller().is_some() {
             return false;
         } else {
@@ -286,7 +280,7 @@ impl Matcher {
     /// than a glance to tell which masks are alike.
     fn glance(&self) -> Option<(Config, Option<Arc<Mask>>)> {
         let look = || {
-            let alike = self.engine.machine.canonical(self.now.config);
+            let alike = self.engine.machine.key_reader().canonical(self.now.config);
             Ok((alike, self.engine.masks.known(alike)))
         };
         let (found, _) = work::within(self.compiled.limits().glance(), look).ok()?;
@@ -300,7 +294,7 @@ impl Matcher {
         masks.get(machine, vocabulary, self.now.config, cap)
     }
 
-    fn set_stop_tokens(&self, bits: &mut [u32]) {
+    fn set_stop_tokens(&self, bits: &mut [MaskWord]) {
         if self.now.terminated || self.is_accepting() {
             set_bits(bits, self.compiled.vocabulary().stop_token_ids());
         }
@@ -312,13 +306,13 @@ impl Matcher {
     ///
     /// If the vocabulary has no such token, or the text so far can be read in too many ways: see
     /// [`Limits::readings`](crate::Limits::readings).
-    pub fn accept(&mut self, token: u32) -> Result<bool, Error> {
+    pub fn accept(&mut self, token: TokenId) -> Result<bool, Error> {
         let next = self.metered(Limits::accept, || self.after(token))?;
-        Ok(self.go_to(next, || Piece::Token(token)))
+        Ok(self.go_to(next, || TextPiece::Token(token)))
     }
 
     /// The moment after a token; `None` if it may not come.
-    fn after(&self, token: u32) -> Result<Option<Moment>, Error> {
+    fn after(&self, token: TokenId) -> Result<Option<Moment>, Error> {
         let vocabulary = self.compiled.vocabulary();
         let Some(bytes) = vocabulary.token(token) else {
             let message = format!(
@@ -344,7 +338,9 @@ impl Matcher {
             true => self.read(self.now.config, bytes),
             false => None,
         };
-        let config = machine.all_of(spelled.into_iter().chain(named.iter().copied()));
+        let config = machine
+            .stepper()
+            .all_of(spelled.into_iter().chain(named.iter().copied()));
         let Some(config) = config else {
             return Ok(None);
         };
@@ -362,13 +358,13 @@ impl Matcher {
         };
         Ok(Some(Moment {
             config,
-            terminated: is_stop && machine.is_accepting(config),
+            terminated: is_stop && machine.stepper().is_accepting(config),
             plan,
         }))
     }
 
     /// Goes on to the next moment, if there is one.
-    fn go_to(&mut self, next: Option<Moment>, piece: impl FnOnce() -> Piece) -> bool {
+    fn go_to(&mut self, next: Option<Moment>, piece: impl FnOnce() -> TextPiece) -> bool {
         let Some(next) = next else {
             return false;
         };
@@ -378,18 +374,23 @@ impl Matcher {
     }
 
     /// Where a token leads that a grammar reads by its id.
-    fn read_named(&self, token: u32) -> Vec<Config> {
+    fn read_named(&self, token: TokenId) -> Vec<Config> {
         self.named_from(self.now.config, token)
     }
 
     /// Where a token that the grammar reads by its id leads from a configuration.
-    fn named_from(&self, config: Config, token: u32) -> Vec<Config> {
+    fn named_from(&self, config: Config, token: TokenId) -> Vec<Config> {
         let sets = self.engine.masks.token_sets();
         if sets.is_empty() {
             return Vec::new();
         }
-        let moves = self.engine.machine.token_moves(config).into_iter();
-        let holds = |set: u32| has_bit(&sets[set as usize], token);
+        let moves = self
+            .engine
+            .machine
+            .stepper()
+            .token_moves(config)
+            .into_iter();
+        let holds = |set| has_bit(sets.get(set), token);
         let held = moves.filter(|&(set, _)| holds(set));
         held.map(|(_, next)| next).collect()
     }
@@ -397,7 +398,7 @@ impl Matcher {
     /// An error if the text has more readings than are followed. That shows between tokens only, so that
     /// a token which a mask allows is always accepted.
     fn check_readings(&self, config: Config) -> Result<(), Error> {
-        if !self.engine.machine.is_too_ambiguous(config) {
+        if !self.engine.machine.stepper().is_too_ambiguous(config) {
             return Ok(());
         }
         let message = "the text can be read in too many ways at once";
@@ -424,7 +425,7 @@ impl Matcher {
             }
         }
         let next = self.metered(Limits::accept, || Ok(self.after_bytes(bytes, config)))?;
-        Ok(self.go_to(next, || Piece::Bytes(bytes.into())))
+        Ok(self.go_to(next, || TextPiece::Bytes(bytes.into())))
     }
 
     /// The moment after bytes that lead to `config`; `None` if the text could not be finished in time.
@@ -445,7 +446,7 @@ impl Matcher {
         work::spend(bytes.len());
         for &byte in bytes {
             self.check_readings(config)?;
-            match self.engine.machine.step(config, byte) {
+            match self.engine.machine.stepper().step(config, byte) {
                 Some(next) => config = next,
                 None => return Ok(None),
             }
@@ -460,9 +461,9 @@ impl Matcher {
 
     fn read(&self, config: Config, bytes: &[u8]) -> Option<Config> {
         work::spend(bytes.len());
-        bytes
-            .iter()
-            .try_fold(config, |at, &byte| self.engine.machine.step(at, byte))
+        bytes.iter().try_fold(config, |at, &byte| {
+            self.engine.machine.stepper().step(at, byte)
+        })
     }
 
     /// Takes back the last `count` tokens; what [`Matcher::accept_bytes`] took counts as one.
@@ -491,100 +492,5 @@ impl Matcher {
             self.now = moment;
         }
         self.pieces.clear();
-    }
-
-    /// The bytes of a shortest valid ending; empty where the text may end. A token that must come
-    /// by its id counts as one byte, and is spelled as the vocabulary spells it. Where no tokens
-    /// spell the shortest ending, it is another one that some do.
-    ///
-    /// # Errors
-    ///
-    /// If it is longer than [`Limits::completion_bytes`](crate::Limits::completion_bytes), or none
-    /// was found within the limits.
-    pub fn completion(&self) -> Result<Vec<u8>, Error> {
-        if self.now.terminated {
-            return Ok(Vec::new());
-        }
-        self.metered(Limits::completion, || self.shortest_ending())
-    }
-
-    fn shortest_ending(&self) -> Result<Vec<u8>, Error> {
-        let cap = self.compiled.limits().completion_bytes;
-        let vocabulary = self.compiled.vocabulary();
-        if let Some(speller) = self.speller() {
-            let tokens = speller.finish(self.now.config);
-            let tokens = tokens.ok_or_else(|| no_completion(cap))?;
-            let bytes = tokens.iter().filter_map(|&token| vocabulary.token(token));
-            return Ok(bytes.flatten().copied().collect());
-        }
-        let sets = self.engine.masks.token_sets();
-        let spell = |set: u32| {
-            let token = sets.get(set as usize).and_then(|set| bits_of(set).next());
-            token
-                .and_then(|token| vocabulary.token(token))
-                .unwrap_or_default()
-        };
-        let ending = self
-            .engine
-            .machine
-            .completer()
-            .completion(self.now.config, cap, spell);
-        ending.ok_or_else(|| no_completion(cap))
-    }
-
-    /// Tokens that spell the text that must follow, as far as there is no choice. Empty where the
-    /// text may end. Characters of a string that have several spellings count as no choice; they
-    /// come in the shortest one.
-    ///
-    /// The longest tokens are taken; where a longer one could reach beyond the forced text, the
-    /// list stops before it, so that the model is not led to a spelling that it would not choose.
-    ///
-    /// # Errors
-    ///
-    /// If that takes more work than [`Limits::completion_work`](crate::Limits::completion_work).
-    pub fn forced_tokens(&self) -> Result<Vec<u32>, Error> {
-        if self.now.terminated {
-            return Ok(Vec::new());
-        }
-        self.metered(Limits::completion, || Ok(self.find_forced()))
-    }
-
-    fn find_forced(&self) -> Vec<u32> {
-        let text = self.forced_text();
-        let trie = self.compiled.vocabulary().trie();
-        let mut out = Vec::new();
-        let mut at = 0;
-        while at < text.len() && !trie.goes_on(&text[at..]) {
-            let mut longest = None;
-            trie.for_each_prefix(&text[at..], |length, token| longest = Some((length, token)));
-            let Some((length, token)) = longest else {
-                break;
-            };
-            out.push(token);
-            at += length;
-        }
-        if self.max_tokens.is_some() || self.speller().is_some() {
-            // The longest tokens need not be the fewest, and the budget may ask for those; nor need
-            // others go on with the rest.
-            let mut follower = self.clone();
-            let refused = |&token: &u32| !matches!(follower.accept(token), Ok(true));
-            let fitting = out.iter().position(refused);
-            out.truncate(fitting.unwrap_or(out.len()));
-        }
-        out
-    }
-
-    fn forced_text(&self) -> Vec<u8> {
-        let machine = &self.engine.machine;
-        let mut text = Vec::new();
-        let mut config = self.now.config;
-        while text.len() < FORCED_BYTES
-            && self.check_readings(config).is_ok()
-            && let Some((bytes, next)) = machine.forced(config)
-        {
-            text.extend(bytes);
-            config = next;
-        }
-        text
     }
 }

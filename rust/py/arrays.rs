@@ -6,7 +6,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::error::{Error, ErrorKind};
-use crate::py::memory::{Access, Memory, Number, Refusal, Rows};
+use crate::py::memory::{Access, Memory, MemoryRefusal, Number, Rows};
+use crate::vocab::MaskWord;
 
 /// An int32 array, or the array of a CPU tensor, of one or two axes and C-contiguous.
 pub(super) fn bitmask<'py>(object: &Bound<'py, PyAny>) -> PyResult<Rows<'py>> {
@@ -48,14 +49,14 @@ pub(super) fn one_row<'a>(bitmask: &'a Rows<'_>, row: i64) -> PyResult<Memory<'a
 fn borrow<'a>(bitmask: &'a Rows<'_>, rows: Range<usize>) -> PyResult<Memory<'a>> {
     bitmask.borrow(rows, Access::Write).map_err(|refusal| {
         refuse(match refusal {
-            Refusal::ReadOnly => "a bitmask must be writable",
-            Refusal::InUse => "the bitmask is being filled by another call",
+            MemoryRefusal::ReadOnly => "a bitmask must be writable",
+            MemoryRefusal::InUse => "the bitmask is being filled by another call",
         })
     })
 }
 
 /// All words, row after row.
-pub(super) fn words<'a>(memory: &'a mut Memory<'_>) -> PyResult<&'a mut [u32]> {
+pub(super) fn words<'a>(memory: &'a mut Memory<'_>) -> PyResult<&'a mut [MaskWord]> {
     let words = memory.all_mut();
     words.ok_or_else(|| refuse("a bitmask must be aligned"))
 }

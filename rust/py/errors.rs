@@ -1,5 +1,6 @@
 //! From the crate's error to Python's exceptions, which `schemask.errors` defines.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -30,5 +31,12 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let class = py.import("schemask.errors")?.getattr(class)?;
     Ok(PyErr::from_value(
         class.call((error.to_string(),), Some(&attributes))?,
+    ))
+}
+
+/// What cannot leave the process says so.
+pub(super) fn no_pickle(class: &str, instead: &str) -> PyErr {
+    PyTypeError::new_err(format!(
+        "a {class} lives in one process and cannot be pickled: {instead}"
     ))
 }

@@ -3,17 +3,18 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use crate::matcher;
+use crate::matcher::{Allowed, Explanation, Refusal};
+use crate::py::integer::numbers;
 use crate::vocab::Vocabulary;
 
 /// Why a token or bytes may not come next, or that they may: what `Matcher.explain` returns.
 ///
 /// Immutable. `str()` of it is a sentence.
-#[pyclass(module = "schemask._native", frozen)]
-pub(super) struct Explanation(pub(super) matcher::Explanation);
+#[pyclass(name = "Explanation", module = "schemask._native", frozen)]
+pub(super) struct PyExplanation(pub(super) Explanation);
 
 #[pymethods]
-impl Explanation {
+impl PyExplanation {
     /// Whether it may come.
     #[getter]
     fn allowed(&self) -> bool {
@@ -33,7 +34,7 @@ impl Explanation {
     /// takes more than the limit `explain_work`.
     #[getter]
     fn kind(&self) -> Option<&'static str> {
-        self.0.refusal.map(matcher::Refusal::name)
+        self.0.refusal.map(Refusal::name)
     }
 
     /// The reason in words; empty if it may come.
@@ -121,17 +122,17 @@ impl Explanation {
 /// What may come next: what `Matcher.allowed` returns.
 ///
 /// Immutable. `str()` of it is one line.
-#[pyclass(module = "schemask._native", frozen)]
-pub(super) struct Allowed {
-    found: matcher::Allowed,
+#[pyclass(name = "Allowed", module = "schemask._native", frozen)]
+pub(super) struct PyAllowed {
+    found: Allowed,
     texts: Vec<Vec<u8>>,
 }
 
-impl Allowed {
-    pub(super) fn new(found: matcher::Allowed, vocabulary: &Vocabulary) -> Self {
+impl PyAllowed {
+    pub(super) fn new(found: Allowed, vocabulary: &Vocabulary) -> Self {
         let texts = found.tokens.iter();
         let texts = texts.map(|&token| vocabulary.token(token).unwrap_or_default().to_vec());
-        Allowed {
+        PyAllowed {
             texts: texts.collect(),
             found,
         }
@@ -139,7 +140,7 @@ impl Allowed {
 }
 
 #[pymethods]
-impl Allowed {
+impl PyAllowed {
     /// What may come, in words, such as `the key "city" or "}"`.
     ///
     /// This says what the grammar allows, even if the vocabulary cannot spell it or the budget
@@ -158,7 +159,7 @@ impl Allowed {
     /// The first of these tokens, by rising id; at most as many as were asked for.
     #[getter]
     fn token_ids(&self) -> Vec<u32> {
-        self.found.tokens.clone()
+        numbers(&self.found.tokens)
     }
 
     /// The bytes of each of `token_ids`; of special tokens their names.

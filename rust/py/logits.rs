@@ -4,13 +4,14 @@ use bytemuck::Pod;
 use pyo3::prelude::*;
 
 use crate::py::memory::{Access, Memory, Number, Rows, Strided};
+use crate::vocab::MaskWord;
 
-const WORD_BITS: usize = 32;
+const WORD_BITS: usize = MaskWord::BITS;
 
 /// The bits of a floating point number.
 trait Bits: Pod {
     /// Sets the numbers whose bits in `word` are 0 to `value`.
-    fn keep(numbers: &mut [Self; WORD_BITS], word: u32, value: Self);
+    fn keep(numbers: &mut [Self; WORD_BITS], word: MaskWord, value: Self);
 }
 
 macro_rules! bits {
@@ -19,7 +20,7 @@ macro_rules! bits {
             // A block of numbers has as many as each number has bits. Then no number has to be
             // widened to test its bit, and the loop becomes vector instructions.
             #[inline]
-            fn keep(numbers: &mut [Self; WORD_BITS], word: u32, value: Self) {
+            fn keep(numbers: &mut [Self; WORD_BITS], MaskWord(word): MaskWord, value: Self) {
                 const AT_ONCE: usize = if <$type>::BITS < 32 { 16 } else { 32 };
                 for part in 0..WORD_BITS / AT_ONCE {
                     let bits = (word >> (part * AT_ONCE)) as $type;
@@ -108,7 +109,7 @@ pub(super) fn apply_mask(
 }
 
 fn apply<T: Bits>(logits: &mut Memory<'_>, bitmask: &Memory<'_>, minus_infinity: T) -> bool {
-    let mask = |row: usize| bitmask.row::<u32>(row.min(bitmask.rows - 1));
+    let mask = |row: usize| bitmask.row::<MaskWord>(row.min(bitmask.rows - 1));
     // All rows are looked at before any is changed.
     for row in 0..bitmask.rows {
         if !mask(row).is_some_and(|mask| has_columns(mask, logits.columns)) {
@@ -126,23 +127,24 @@ fn apply<T: Bits>(logits: &mut Memory<'_>, bitmask: &Memory<'_>, minus_infinity:
 }
 
 /// Whether each allowed token has a column.
-fn has_columns(mask: &[u32], columns: usize) -> bool {
+fn has_columns(mask: &[MaskWord], columns: usize) -> bool {
     let (whole, rest) = (columns / WORD_BITS, columns % WORD_BITS);
     let mut beyond = mask.iter().skip(whole);
-    beyond.next().is_none_or(|word| word >> rest == 0) && beyond.all(|&word| word == 0)
+    beyond.next().is_none_or(|word| word.0 >> rest == 0)
+        && beyond.all(|&word| word == MaskWord::NONE)
 }
 
-fn keep<T: Bits>(numbers: &mut [T], mask: &[u32], minus_infinity: T) {
+fn keep<T: Bits>(numbers: &mut [T], mask: &[MaskWord], minus_infinity: T) {
     let known = numbers.len().min(mask.len() * WORD_BITS);
     let (known, unknown) = numbers.split_at_mut(known);
     unknown.fill(minus_infinity);
     let (whole, rest) = known.as_chunks_mut::<WORD_BITS>();
     for (numbers, &word) in whole.iter_mut().zip(mask) {
-        match word.count_zeros() {
+        match word.0.count_zeros() {
             0 => {}
             32 => numbers.fill(minus_infinity),
             1..=FEW => {
-                let mut forbidden = !word;
+                let mut forbidden = !word.0;
                 while forbidden != 0 {
                     numbers[forbidden.trailing_zeros() as usize] = minus_infinity;
                     forbidden &= forbidden - 1;
@@ -151,25 +153,25 @@ fn keep<T: Bits>(numbers: &mut [T], mask: &[u32], minus_infinity: T) {
             _ => T::keep(numbers, word, minus_infinity),
         }
     }
-    let last = mask.get(whole.len()).copied().unwrap_or(0);
+    let last = mask.get(whole.len()).copied().unwrap_or(MaskWord::NONE);
     for (i, number) in rest.iter_mut().enumerate() {
-        if last >> i & 1 == 0 {
+        if last.0 >> i & 1 == 0 {
             *number = minus_infinity;
         }
     }
 }
 
-fn keep_strided<T: Bits>(mut numbers: Strided<'_, T>, mask: &[u32], minus_infinity: T) {
+fn keep_strided<T: Bits>(mut numbers: Strided<'_, T>, mask: &[MaskWord], minus_infinity: T) {
     let length = numbers.len();
     let known = length.min(mask.len() * WORD_BITS);
     for (start, &word) in (0..known).step_by(WORD_BITS).zip(mask) {
         let count = (known - start).min(WORD_BITS);
         match word {
-            u32::MAX => {}
-            0 => numbers.fill(start..start + count, minus_infinity),
+            MaskWord::ALL => {}
+            MaskWord::NONE => numbers.fill(start..start + count, minus_infinity),
             _ => {
                 let columns = u32::MAX >> (WORD_BITS - count);
-                numbers.set_bits(start, !word & columns, minus_infinity);
+                numbers.set_bits(start, !word.0 & columns, minus_infinity);
             }
         }
     }

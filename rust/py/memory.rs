@@ -7,11 +7,18 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use bytemuck::Pod;
+use bytemuck::{Pod, Zeroable};
 use numpy::npyffi::{NPY_ARRAY_WRITEABLE, PyArrayObject};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
+
+use crate::vocab::MaskWord;
+
+// SAFETY: it is a `u32`, `repr(transparent)`, and any bits are one.
+unsafe impl Zeroable for MaskWord {}
+// SAFETY: as above.
+unsafe impl Pod for MaskWord {}
 
 /// What may be done with borrowed memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +43,7 @@ impl Number {
 
 /// Why memory is not lent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum MemoryRefusal {
     ReadOnly,
     InUse,
 }
@@ -85,13 +92,17 @@ impl<'py> Rows<'py> {
     }
 
     /// Borrows the memory of some rows of an array of one or two axes.
-    pub(super) fn borrow(&self, rows: Range<usize>, access: Access) -> Result<Memory<'_>, Refusal> {
+    pub(super) fn borrow(
+        &self,
+        rows: Range<usize>,
+        access: Access,
+    ) -> Result<Memory<'_>, MemoryRefusal> {
         assert!(rows.start <= rows.end && rows.end <= self.count());
         let array: *mut PyArrayObject = self.array.as_array_ptr();
         // SAFETY: a numpy array is a `PyArrayObject`, and is alive.
         let (data, flags) = unsafe { ((*array).fields.data, (*array).fields.flags) };
         if access == Access::Write && flags & NPY_ARRAY_WRITEABLE == 0 {
-            return Err(Refusal::ReadOnly);
+            return Err(MemoryRefusal::ReadOnly);
         }
         let (columns, row_stride, column_stride) = match (self.array.shape(), self.array.strides())
         {
@@ -112,7 +123,7 @@ impl<'py> Rows<'py> {
         }
         let range = data.wrapping_offset(lowest) as usize..data.wrapping_offset(end) as usize;
         Ok(Memory {
-            _borrow: Borrow::new(range, access).ok_or(Refusal::InUse)?,
+            _borrow: Borrow::new(range, access).ok_or(MemoryRefusal::InUse)?,
             data: data.cast(),
             number: self.number,
             access,

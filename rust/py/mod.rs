@@ -1,31 +1,37 @@
 //! The Python bindings: conversion and the GIL, nothing else.
 
 mod arrays;
-mod classes;
+mod compiled_grammar;
 mod errors;
 mod explain;
+mod grammar;
 mod integer;
 mod interrupt;
 mod logits;
+mod matcher;
 mod memory;
 mod text;
+mod vocabulary;
 
 use pyo3::prelude::*;
 
-use classes::{CompiledGrammar, Grammar, Matcher, Vocabulary};
-use explain::{Allowed, Explanation};
+use compiled_grammar::PyCompiledGrammar;
+use explain::{PyAllowed, PyExplanation};
+use grammar::PyGrammar;
+use matcher::PyMatcher;
+use vocabulary::PyVocabulary;
 
 /// The extension module `schemask._native`.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_class::<Vocabulary>()?;
-    module.add_class::<Grammar>()?;
-    module.add_class::<CompiledGrammar>()?;
-    module.add_class::<Matcher>()?;
-    module.add_class::<Explanation>()?;
-    module.add_class::<Allowed>()?;
-    module.add_function(wrap_pyfunction!(classes::fill_masks, module)?)?;
+    module.add_class::<PyVocabulary>()?;
+    module.add_class::<PyGrammar>()?;
+    module.add_class::<PyCompiledGrammar>()?;
+    module.add_class::<PyMatcher>()?;
+    module.add_class::<PyExplanation>()?;
+    module.add_class::<PyAllowed>()?;
+    module.add_function(wrap_pyfunction!(matcher::fill_masks, module)?)?;
     module.add_function(wrap_pyfunction!(logits::apply_mask, module)?)?;
     Ok(())
 }

@@ -26,6 +26,29 @@ fn hasher() -> SipHasher13 {
     SipHasher13::new_with_keys(a, b)
 }
 
+/// What tells nodes of one kind from those of others.
+fn tag(node: &Node) -> u8 {
+    match node {
+        Node::Never => 0,
+        Node::Empty => 1,
+        Node::Class(_) => 2,
+        Node::Words { .. } => 3,
+        Node::Numbers(_) => 4,
+        Node::Concat(..) => 5,
+        Node::Or(_) => 6,
+        Node::And(_) => 7,
+        Node::Not(_) => 8,
+        Node::Repeat { .. } => 9,
+        Node::Reading(_) => 10,
+        Node::Computed(_) => 11,
+        Node::NumberList(_) => 12,
+        Node::Points(_) => 13,
+        Node::PlainNumbers(..) => 14,
+        Node::PlainReading(_) => 15,
+        Node::Symbol(_) => 16,
+    }
+}
+
 /// The fingerprint of a word list.
 pub(super) fn of_words(words: &[Box<str>]) -> u128 {
     let mut hasher = hasher();
@@ -68,11 +91,10 @@ impl Regexes {
     fn compute_fingerprint(&self, id: NodeId) -> u128 {
         work::spend(2);
         let mut hasher = hasher();
+        hasher.write_u8(tag(self.node(id)));
         match self.node(id) {
-            Node::Never => hasher.write_u8(0),
-            Node::Empty => hasher.write_u8(1),
+            Node::Never | Node::Empty => {}
             Node::Class(set) => {
-                hasher.write_u8(2);
                 for &(lo, hi) in set.ranges() {
                     hasher.write_u32(lo);
                     hasher.write_u32(hi);
@@ -84,27 +106,63 @@ impl Regexes {
                 hi,
                 depth,
             } => {
-                hasher.write_u8(3);
                 hasher.write_u128(self.words_fingerprint(list));
                 hasher.write_u32(lo);
                 hasher.write_u32(hi);
                 hasher.write_u32(depth);
             }
+            node @ (Node::Numbers(_)
+            | Node::PlainNumbers(..)
+            | Node::PlainReading(_)
+            | Node::Points(_)
+            | Node::Reading(_)
+            | Node::NumberList(_)) => self.hash_numeric(node, &mut hasher),
+            Node::Computed(computed) => {
+                hasher.write_usize(computed.rule.name.len());
+                hasher.write(computed.rule.name.as_bytes());
+                hasher.write(computed.state.as_bytes());
+            }
+            &Node::Symbol(symbol) => {
+                hasher.write_u32(symbol);
+            }
+            &Node::Concat(a, b) => {
+                hasher.write_u128(self.fingerprint(a));
+                hasher.write_u128(self.fingerprint(b));
+            }
+            Node::Or(parts) | Node::And(parts) => {
+                // Ids differ from store to store, so does the order of the parts.
+                let mut keys: Vec<u128> = parts.iter().map(|&p| self.fingerprint(p)).collect();
+                keys.sort_unstable();
+                for key in keys {
+                    hasher.write_u128(key);
+                }
+            }
+            &Node::Not(a) => {
+                hasher.write_u128(self.fingerprint(a));
+            }
+            &Node::Repeat { body, min, max } => {
+                hasher.write_u128(self.fingerprint(body));
+                hasher.write_u32(min);
+                hasher.write_u32(max);
+            }
+        }
+        hasher.finish128().as_u128()
+    }
+
+    /// What a language of numbers adds to a fingerprint.
+    fn hash_numeric(&self, node: &Node, hasher: &mut SipHasher13) {
+        match node {
             &Node::Numbers(set) => {
-                hasher.write_u8(4);
-                self.numeric().set(set).hash(&mut hasher);
+                self.numeric().set(set).hash(hasher);
             }
             &Node::PlainNumbers(set, are_whole) => {
-                hasher.write_u8(14);
                 hasher.write_u8(are_whole.into());
-                self.numeric().set(set).hash(&mut hasher);
+                self.numeric().set(set).hash(hasher);
             }
             Node::PlainReading(plain) => {
-                hasher.write_u8(15);
-                plain.fingerprint(self.numeric().digits(), &mut hasher);
+                plain.fingerprint(self.numeric().digits(), hasher);
             }
             Node::Points(values) => {
-                hasher.write_u8(13);
                 // Their order differs from store to store.
                 let of = |&id: &u32| {
                     let mut hasher = self::hasher();
@@ -115,53 +173,17 @@ impl Regexes {
                 hasher.write_u128(sum);
             }
             Node::Reading(reading) => {
-                hasher.write_u8(10);
-                reading.fingerprint(self.numeric().digits(), &mut hasher);
+                reading.fingerprint(self.numeric().digits(), hasher);
             }
             Node::NumberList(number_list) => {
-                hasher.write_u8(12);
-                number_list.fingerprint(self.numeric().digits(), &mut hasher, |digits, gap| {
+                number_list.fingerprint(self.numeric().digits(), hasher, |digits, gap| {
                     let mut hasher = self::hasher();
                     hasher.write(digits);
                     hasher.write_i32(gap);
                     hasher.finish128().as_u128()
                 });
             }
-            Node::Computed(computed) => {
-                hasher.write_u8(11);
-                hasher.write_usize(computed.rule.name.len());
-                hasher.write(computed.rule.name.as_bytes());
-                hasher.write(computed.state.as_bytes());
-            }
-            &Node::Symbol(symbol) => {
-                hasher.write_u8(12);
-                hasher.write_u32(symbol);
-            }
-            &Node::Concat(a, b) => {
-                hasher.write_u8(5);
-                hasher.write_u128(self.fingerprint(a));
-                hasher.write_u128(self.fingerprint(b));
-            }
-            node @ (Node::Or(parts) | Node::And(parts)) => {
-                hasher.write_u8(if matches!(node, Node::Or(_)) { 6 } else { 7 });
-                // Ids differ from store to store, so does the order of the parts.
-                let mut keys: Vec<u128> = parts.iter().map(|&p| self.fingerprint(p)).collect();
-                keys.sort_unstable();
-                for key in keys {
-                    hasher.write_u128(key);
-                }
-            }
-            &Node::Not(a) => {
-                hasher.write_u8(8);
-                hasher.write_u128(self.fingerprint(a));
-            }
-            &Node::Repeat { body, min, max } => {
-                hasher.write_u8(9);
-                hasher.write_u128(self.fingerprint(body));
-                hasher.write_u32(min);
-                hasher.write_u32(max);
-            }
+            _ => unreachable!("only languages of numbers are asked about"),
         }
-        hasher.finish128().as_u128()
     }
 }

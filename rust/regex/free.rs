@@ -10,7 +10,7 @@
 use std::cell::Cell;
 
 use crate::regex::char_blocks::CharBlocks;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::facts::Free;
 use crate::regex::node::{Node, NodeId, Spelling, UNBOUNDED};
 use crate::regex::regexes::Regexes;

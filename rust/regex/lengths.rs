@@ -4,7 +4,7 @@
 //! A `minLength` far from a cheapest text is nothing to search for: where a language has texts of all
 //! lengths from 6 on, one of them has 60 characters.
 
-use crate::regex::cost::cheapest;
+use crate::regex::char_cost::cheapest;
 use crate::regex::facts::Lengths;
 use crate::regex::node::{Node, NodeId, Spelling};
 use crate::regex::regexes::Regexes;
@@ -56,30 +56,7 @@ impl Regexes {
                 let ending = (computed.rule.ending)(&computed.state)?;
                 Some(Lengths::only(ending.len() as u32, true))
             }
-            Node::Or(ref parts) => {
-                work::spend(2 * parts.len());
-                let mut all: Vec<Lengths> = parts.iter().filter_map(|&p| self.lengths(p)).collect();
-                if all.iter().any(|lengths| lengths.are_bytes) {
-                    all.retain(|lengths| lengths.are_bytes);
-                }
-                all.sort_unstable_by_key(|lengths| lengths.least);
-                let mut best: Option<Lengths> = None;
-                let mut run: Option<Lengths> = None;
-                for next in all {
-                    run = match run {
-                        Some(run) if next.least <= run.most.saturating_add(1) => Some(Lengths {
-                            most: run.most.max(next.most),
-                            ..run
-                        }),
-                        _ => Some(next),
-                    };
-                    let size = |lengths: Lengths| lengths.most - lengths.least;
-                    if best.is_none_or(|best| run.is_some_and(|run| size(run) > size(best))) {
-                        best = run;
-                    }
-                }
-                best
-            }
+            Node::Or(ref parts) => self.lengths_of_any(parts),
             Node::And(_) | Node::Not(_) if self.nullable(id) => Some(Lengths::NONE),
             Node::And(ref parts) => {
                 let [one, other] = **parts else { return None };
@@ -96,6 +73,32 @@ impl Regexes {
             },
             _ => None,
         }
+    }
+
+    /// Lengths that texts of some languages have, without a gap: the most of them.
+    fn lengths_of_any(&self, parts: &[NodeId]) -> Option<Lengths> {
+        work::spend(2 * parts.len());
+        let mut all: Vec<Lengths> = parts.iter().filter_map(|&p| self.lengths(p)).collect();
+        if all.iter().any(|lengths| lengths.are_bytes) {
+            all.retain(|lengths| lengths.are_bytes);
+        }
+        all.sort_unstable_by_key(|lengths| lengths.least);
+        let mut best: Option<Lengths> = None;
+        let mut run: Option<Lengths> = None;
+        for next in all {
+            run = match run {
+                Some(run) if next.least <= run.most.saturating_add(1) => Some(Lengths {
+                    most: run.most.max(next.most),
+                    ..run
+                }),
+                _ => Some(next),
+            };
+            let size = |lengths: Lengths| lengths.most - lengths.least;
+            if best.is_none_or(|best| run.is_some_and(|run| size(run) > size(best))) {
+                best = run;
+            }
+        }
+        best
     }
 
     /// At least the bytes inside a JSON string of a shortest rest after any text that may begin like
@@ -167,7 +170,7 @@ mod tests {
 
     use super::*;
     use crate::limits::Limits;
-    use crate::regex::cost::NO_WAY;
+    use crate::regex::char_cost::NO_WAY;
     use crate::regex::{lower, parse};
 
     fn language(regexes: &Regexes, pattern: &str) -> NodeId {

@@ -3,11 +3,14 @@
 mod algebra;
 mod ast;
 pub(crate) mod char_blocks;
+pub(crate) mod char_cost;
+mod cheap_words;
 mod classes;
 pub(crate) mod codeset;
+mod common_text;
 pub(crate) mod computed;
 mod computed_language;
-pub(crate) mod cost;
+mod cost;
 mod counts;
 mod derive;
 mod edges;

@@ -2,13 +2,14 @@
 //!
 //! States are pruned: a character is in the table only if the text can still be finished.
 
+use std::collections::hash_map::Entry;
 use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::intern::Interner;
 use crate::regex::char_blocks::CharBlocks;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::facts::Free;
 use crate::regex::node::{Node, NodeId, SYMBOLS, Spelling, symbol_of};
 use crate::regex::pieces::{self, Piece};
@@ -434,8 +435,8 @@ impl Scanner {
                     work::spend(next.len() / 8);
                     if let Some((_, by)) = next.iter_mut().find(|(known, _)| *known == to) {
                         *by = by.or(around);
-                    } else if !seen.contains_key(&to) {
-                        seen.insert(to, reach);
+                    } else if let Entry::Vacant(new) = seen.entry(to) {
+                        new.insert(reach);
                         next.push((to, around));
                     }
                 }

@@ -168,19 +168,10 @@ fn words(keyword: Keyword, value: &Value) -> Option<String> {
     let shown = shown(value);
     Some(match keyword {
         Type => match value {
-            Value::Array(types) => {
-                let types: Vec<String> = types.iter().map(self::shown).collect();
-                format!("one of the types {}", types.join(", "))
-            }
+            Value::Array(types) => format!("one of the types {}", listed(types)),
             _ => format!("the type {shown}"),
         },
-        Enum => match value {
-            Value::Array(values) => match &values[..] {
-                [value] => format!("the value {}", self::shown(value)),
-                values => format!("one of {}", listed(values)),
-            },
-            _ => return None,
-        },
+        Enum => one_or_more(value, "the value", "one of")?,
         Const => format!("the value {shown}"),
         MinLength => format!("at least {shown} characters"),
         MaxLength => format!("at most {shown} characters"),
@@ -202,13 +193,9 @@ fn words(keyword: Keyword, value: &Value) -> Option<String> {
             format!("at least {shown} items that `contains` is about")
         }
         MaxContains => format!("at most {shown} items that `contains` is about"),
-        Required => match value {
-            Value::Array(keys) if !keys.is_empty() => match &keys[..] {
-                [key] => format!("the key {}", self::shown(key)),
-                _ => format!("the keys {}", listed(keys)),
-            },
-            _ => return None,
-        },
+        Required if value.as_array().is_some_and(|keys| !keys.is_empty()) => {
+            one_or_more(value, "the key", "the keys")?
+        }
         MinProperties => format!("at least {shown} keys"),
         MaxProperties => format!("at most {shown} keys"),
         DependentRequired => format!("keys that others require: {shown}"),
@@ -223,6 +210,14 @@ fn words(keyword: Keyword, value: &Value) -> Option<String> {
         },
         Ref | DynamicRef | RecursiveRef => format!("what {shown} wants"),
         _ => return None,
+    })
+}
+
+/// In words, what is wanted of the values of a list.
+fn one_or_more(values: &Value, of_one: &str, of_more: &str) -> Option<String> {
+    Some(match &values.as_array()?[..] {
+        [value] => format!("{of_one} {}", shown(value)),
+        values => format!("{of_more} {}", listed(values)),
     })
 }
 

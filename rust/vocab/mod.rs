@@ -1,10 +1,11 @@
 //! A model's vocabulary: what each token spells, which tokens end a text, and their prefix trie.
 
 mod plain_texts;
-mod spaces;
+pub(crate) mod spaces;
 pub(crate) mod string_mask;
 pub(crate) mod strings;
-mod trie;
+pub(crate) mod token;
+pub(crate) mod trie;
 
 use std::sync::OnceLock;
 
@@ -16,7 +17,9 @@ pub(crate) use spaces::SPACES;
 use spaces::Spaces;
 use string_mask::SharedMasks;
 use strings::Strings;
-pub(crate) use trie::Trie;
+use token::words_of;
+pub use token::{MaskWord, TokenId};
+use trie::Trie;
 
 /// A model's tokens as bytes, its stop tokens, and its special tokens.
 ///
@@ -30,10 +33,10 @@ pub struct Vocabulary {
     starts: Box<[u32]>,
     /// Whether a token spells text, by id.
     is_text: Box<[bool]>,
-    stop: Box<[u32]>,
-    special: Box<[u32]>,
+    stop: Box<[TokenId]>,
+    special: Box<[TokenId]>,
     unreachable_bytes: Box<[u8]>,
-    trie: Trie,
+    trie: Trie<TokenId>,
     /// The tokens inside strings, once for each [`JsonSpelling`].
     strings: [OnceLock<Strings>; 2],
     spaces: Spaces,
@@ -59,36 +62,11 @@ impl Vocabulary {
     /// If a stop or special id is not a token, if there is no stop token, or if no token has bytes.
     pub fn new<T: AsRef<[u8]>>(
         tokens: &[T],
-        stop_token_ids: &[u32],
-        special_token_ids: &[u32],
+        stop_token_ids: &[TokenId],
+        special_token_ids: &[TokenId],
     ) -> Result<Self, Error> {
-        let refuse = |message: String| Err(Error::new(ErrorKind::Vocabulary, message));
-        for (what, ids) in [("stop", stop_token_ids), ("special", special_token_ids)] {
-            if let Some(id) = ids.iter().find(|&&id| id as usize >= tokens.len()) {
-                return refuse(format!(
-                    "{what} token {id} is outside the vocabulary of {} tokens",
-                    tokens.len()
-                ));
-            }
-        }
-        if stop_token_ids.is_empty() {
-            return refuse(
-                "a vocabulary needs at least one stop token: nothing else ends a text".into(),
-            );
-        }
-        if let Some(id) = tokens
-            .iter()
-            .position(|t| t.as_ref().len() > usize::from(u16::MAX))
-        {
-            return refuse(format!("token {id} has more than {} bytes", u16::MAX));
-        }
-        let total: usize = tokens.iter().map(|t| t.as_ref().len()).sum();
-        if u32::try_from(total).is_err() {
-            return refuse(format!(
-                "the tokens have {total} bytes in all, more than 4 GiB"
-            ));
-        }
-        let mut bytes = Vec::with_capacity(total);
+        check(tokens, stop_token_ids, special_token_ids)?;
+        let mut bytes = Vec::new();
         let mut starts = Vec::with_capacity(tokens.len() + 1);
         for token in tokens {
             starts.push(bytes.len() as u32);
@@ -97,10 +75,10 @@ impl Vocabulary {
         starts.push(bytes.len() as u32);
         let mut is_text: Vec<bool> = tokens.iter().map(|t| !t.as_ref().is_empty()).collect();
         for &id in stop_token_ids.iter().chain(special_token_ids) {
-            is_text[id as usize] = false;
+            is_text[id.index()] = false;
         }
         if !is_text.contains(&true) {
-            return refuse("no token of the vocabulary spells any text".into());
+            return Err(refused("no token of the vocabulary spells any text"));
         }
         let mut spelled = [false; 256];
         for (token, _) in tokens.iter().zip(&is_text).filter(|(_, text)| **text) {
@@ -110,16 +88,17 @@ impl Vocabulary {
         }
         let bytes: Box<[u8]> = bytes.into();
         let starts: Box<[u32]> = starts.into();
-        let token = |id: u32| {
-            let (start, end) = (starts[id as usize], starts[id as usize + 1]);
+        let token = |id: TokenId| {
+            let (start, end) = (starts[id.index()], starts[id.index() + 1]);
             &bytes[start as usize..end as usize]
         };
-        let mut text: Vec<u32> = (0..tokens.len() as u32)
-            .filter(|&id| is_text[id as usize])
+        let mut text: Vec<TokenId> = (0..tokens.len() as u32)
+            .map(TokenId)
+            .filter(|id| is_text[id.index()])
             .collect();
         // Where a byte fallback and a piece spell the same, models know the piece.
         let fallback = byte_run(tokens);
-        text.sort_by_key(|id| fallback.contains(id));
+        text.sort_by_key(|id| fallback.contains(&id.index()));
         let trie = Trie::new(text, token);
         let spaces = Spaces::new(trie.all(), token);
         let plain = PlainTexts::new(&trie);
@@ -149,32 +128,36 @@ impl Vocabulary {
     }
 
     /// What a token adds to the text; `None` outside the vocabulary.
-    pub fn token(&self, id: u32) -> Option<&[u8]> {
-        let start = *self.starts.get(id as usize)? as usize;
-        let end = *self.starts.get(id as usize + 1)? as usize;
+    pub fn token(&self, id: TokenId) -> Option<&[u8]> {
+        let start = *self.starts.get(id.index())? as usize;
+        let end = *self.starts.get(id.index() + 1)? as usize;
         Some(&self.bytes[start..end])
     }
 
     /// The first token that is spelled like this, of special and stop tokens before others.
-    pub(crate) fn token_named(&self, name: &str) -> Option<u32> {
-        let is_named = |&id: &u32| self.token(id) == Some(name.as_bytes());
+    pub(crate) fn token_named(&self, name: &str) -> Option<TokenId> {
+        let is_named = |&id: &TokenId| self.token(id) == Some(name.as_bytes());
         let apart = self.special.iter().chain(&self.stop).copied();
-        let all = 0..self.size() as u32;
-        apart.chain(all).find(is_named)
+        apart.chain(self.ids()).find(is_named)
+    }
+
+    /// All tokens, by rising id.
+    pub fn ids(&self) -> impl Iterator<Item = TokenId> + use<> {
+        (0..self.size() as u32).map(TokenId)
     }
 
     /// Whether a token matches text by its bytes: not if it is special, a stop token, or empty.
-    pub fn is_text(&self, id: u32) -> bool {
-        self.is_text.get(id as usize).copied().unwrap_or(false)
+    pub fn is_text(&self, id: TokenId) -> bool {
+        self.is_text.get(id.index()).copied().unwrap_or(false)
     }
 
     /// The tokens that end a text, by rising id.
-    pub fn stop_token_ids(&self) -> &[u32] {
+    pub fn stop_token_ids(&self) -> &[TokenId] {
         &self.stop
     }
 
     /// The tokens that are matched by id only, by rising id.
-    pub fn special_token_ids(&self) -> &[u32] {
+    pub fn special_token_ids(&self) -> &[TokenId] {
         &self.special
     }
 
@@ -186,7 +169,7 @@ impl Vocabulary {
 
     /// The 32-bit words of a bitmask over this vocabulary.
     pub fn mask_words(&self) -> usize {
-        self.size().div_ceil(32)
+        words_of(self.size())
     }
 
     /// What tokens do inside JSON strings, as far as it has been asked for.
@@ -213,19 +196,19 @@ impl Vocabulary {
         &self.plain
     }
 
-    pub(crate) fn trie(&self) -> &Trie {
+    pub(crate) fn trie(&self) -> &Trie<TokenId> {
         &self.trie
     }
 
     /// A spelling of `data` with the fewest tokens; `None` if there is none.
     ///
     /// It spells the same bytes as the model's own tokenizer, but not always by the same tokens.
-    pub fn tokenize(&self, data: &[u8]) -> Option<Vec<u32>> {
+    pub fn tokenize(&self, data: &[u8]) -> Option<Vec<TokenId>> {
         // best[i]: the fewest tokens for data[i..], and the first of them.
-        let mut best: Vec<Option<(u32, u32, usize)>> = vec![None; data.len() + 1];
-        best[data.len()] = Some((0, 0, 0));
+        let mut best: Vec<Option<(u32, TokenId, usize)>> = vec![None; data.len() + 1];
+        best[data.len()] = Some((0, TokenId(0), 0));
         for start in (0..data.len()).rev() {
-            let mut found: Option<(u32, u32, usize)> = None;
+            let mut found: Option<(u32, TokenId, usize)> = None;
             self.trie.for_each_prefix(&data[start..], |length, token| {
                 if let Some((rest, ..)) = best[start + length]
                     && found.is_none_or(|(count, ..)| rest < count)
@@ -246,17 +229,53 @@ impl Vocabulary {
     }
 }
 
+/// Refuses what can be no vocabulary, whatever its tokens spell.
+fn check<T: AsRef<[u8]>>(
+    tokens: &[T],
+    stop_token_ids: &[TokenId],
+    special_token_ids: &[TokenId],
+) -> Result<(), Error> {
+    for (what, ids) in [("stop", stop_token_ids), ("special", special_token_ids)] {
+        if let Some(id) = ids.iter().find(|id| id.index() >= tokens.len()) {
+            return Err(refused(format!(
+                "{what} token {id} is outside the vocabulary of {} tokens",
+                tokens.len()
+            )));
+        }
+    }
+    if stop_token_ids.is_empty() {
+        let message = "a vocabulary needs at least one stop token: nothing else ends a text";
+        return Err(refused(message));
+    }
+    let is_long = |token: &T| token.as_ref().len() > usize::from(u16::MAX);
+    if let Some(id) = tokens.iter().position(is_long) {
+        let message = format!("token {id} has more than {} bytes", u16::MAX);
+        return Err(refused(message));
+    }
+    let total: usize = tokens.iter().map(|t| t.as_ref().len()).sum();
+    if u32::try_from(total).is_err() {
+        return Err(refused(format!(
+            "the tokens have {total} bytes in all, more than 4 GiB"
+        )));
+    }
+    Ok(())
+}
+
+fn refused(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Vocabulary, message)
+}
+
 /// The ids of a byte fallback: 256 tokens in a row that spell the bytes 0 to 255.
-fn byte_run<T: AsRef<[u8]>>(tokens: &[T]) -> std::ops::Range<u32> {
+fn byte_run<T: AsRef<[u8]>>(tokens: &[T]) -> std::ops::Range<usize> {
     let run = tokens.windows(256).position(|run| {
         run.iter()
             .zip(0..=255_u8)
             .all(|(token, byte)| token.as_ref() == [byte])
     });
-    run.map_or(0..0, |start| start as u32..start as u32 + 256)
+    run.map_or(0..0, |start| start..start + 256)
 }
 
-fn sorted(ids: &[u32]) -> Box<[u32]> {
+fn sorted(ids: &[TokenId]) -> Box<[TokenId]> {
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     ids.dedup();
@@ -275,11 +294,15 @@ mod tests {
     #[test]
     fn refuses_what_is_inconsistent() {
         let tokens = ["a", ""];
-        assert!(Vocabulary::new(&tokens, &[2], &[]).is_err());
-        assert!(Vocabulary::new(&tokens, &[], &[]).is_err());
-        assert!(Vocabulary::new(&tokens, &[0], &[]).is_err());
-        assert!(Vocabulary::new(&tokens, &[1], &[7]).is_err());
-        assert!(Vocabulary::new(&tokens, &[1], &[]).is_ok());
+        let vocabulary = |stop: &[u32], special: &[u32]| {
+            let ids = |ids: &[u32]| ids.iter().copied().map(TokenId).collect::<Vec<_>>();
+            Vocabulary::new(&tokens, &ids(stop), &ids(special))
+        };
+        assert!(vocabulary(&[2], &[]).is_err());
+        assert!(vocabulary(&[], &[]).is_err());
+        assert!(vocabulary(&[0], &[]).is_err());
+        assert!(vocabulary(&[1], &[7]).is_err());
+        assert!(vocabulary(&[1], &[]).is_ok());
     }
 
     #[test]
@@ -287,15 +310,21 @@ mod tests {
         let mut tokens: Vec<Vec<u8>> = vec![Vec::new()];
         tokens.extend((0..=255).map(|byte| vec![byte]));
         tokens.push(b"a".to_vec());
-        let vocabulary = Vocabulary::new(&tokens, &[0], &[]).unwrap();
-        assert_eq!(vocabulary.tokenize(b"ab"), Some(vec![257, 99]));
+        let vocabulary = Vocabulary::new(&tokens, &[TokenId(0)], &[]).unwrap();
+        assert_eq!(
+            vocabulary.tokenize(b"ab"),
+            Some(vec![TokenId(257), TokenId(99)])
+        );
     }
 
     #[test]
     fn tokenizes_with_the_fewest_tokens() {
         let tokens = ["", "a", "ab", "bcd", "c", "d", "b"];
-        let vocabulary = Vocabulary::new(&tokens, &[0], &[]).unwrap();
-        assert_eq!(vocabulary.tokenize(b"abcd"), Some(vec![1, 3]));
+        let vocabulary = Vocabulary::new(&tokens, &[TokenId(0)], &[]).unwrap();
+        assert_eq!(
+            vocabulary.tokenize(b"abcd"),
+            Some(vec![TokenId(1), TokenId(3)])
+        );
         assert_eq!(vocabulary.tokenize(b"abx"), None);
         assert_eq!(vocabulary.tokenize(b""), Some(vec![]));
     }

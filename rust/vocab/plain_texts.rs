@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::regex::char_blocks::CharBlocks;
 use crate::spelling::{Decoded, Partial};
-use crate::vocab::Trie;
+use crate::vocab::trie::{Trie, TrieNodeId};
 
 /// For each node of a trie, what its subtree adds; a character is added where it ends.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct PlainTexts {
     nodes: Box<[u32]>,
     kinds: Box<[Option<PlainSubtree>]>,
     /// Nodes whose tokens end inside a character, rising.
-    unfinished: Box<[u32]>,
+    unfinished: Box<[TrieNodeId]>,
 }
 
 /// The characters of a subtree, and how many at most follow each other; one that is only begun
@@ -30,18 +30,18 @@ impl PlainTexts {
     pub(super) fn new(trie: &Trie) -> Self {
         let partials = Self::partials(trie);
         let mut kinds = Kinds::default();
-        let mut nodes = vec![0; trie.len() as usize];
+        let mut nodes = vec![0; trie.root().index()];
         // From the leaves up: what is below the nodes on the way to the last one, by their depth.
         let mut path: Vec<Option<PlainSubtree>> = vec![Some(PlainSubtree::default())];
-        for node in (0..trie.len()).rev() {
+        for node in trie.nodes().rev() {
             let depth = usize::from(trie.node(node).depth);
             path.resize(path.len().max(depth + 1), Some(PlainSubtree::default()));
             let below = path[depth].replace(PlainSubtree::default());
-            nodes[node as usize] = kinds.index(below);
-            let added = match partials[node as usize] {
+            nodes[node.index()] = kinds.index(below);
+            let added = match partials[node.index()] {
                 Some((Partial::Nothing, c)) => Some((CharBlocks::of(c), 1)),
                 // Where it ends, it counts; where it goes on, its subtree says what it becomes.
-                Some((partial, _)) if !trie.tokens_at(node).is_empty() => {
+                Some((partial, _)) if !trie.items_at(node).is_empty() => {
                     let ranges = partial.ranges();
                     let all = ranges.fold(CharBlocks::default(), |all, (lo, hi)| {
                         all.or(CharBlocks::around(lo, hi))
@@ -59,27 +59,27 @@ impl PlainTexts {
                 _ => None,
             };
         }
-        let is_begun = |&node: &u32| {
-            let partial = partials[node as usize].map(|(partial, _)| partial);
-            !trie.tokens_at(node).is_empty() && partial.is_some_and(|at| at != Partial::Nothing)
+        let is_begun = |&node: &TrieNodeId| {
+            let partial = partials[node.index()].map(|(partial, _)| partial);
+            !trie.items_at(node).is_empty() && partial.is_some_and(|at| at != Partial::Nothing)
         };
         PlainTexts {
             nodes: nodes.into(),
             kinds: kinds.all.into(),
-            unfinished: (0..trie.len()).filter(is_begun).collect(),
+            unfinished: trie.nodes().filter(is_begun).collect(),
         }
     }
 
     /// What has been read of a character at each node, and the character that it ends, if it does;
     /// `None` where the bytes are no text.
     fn partials(trie: &Trie) -> Vec<Option<(Partial, u32)>> {
-        let mut out: Vec<Option<(Partial, u32)>> = Vec::with_capacity(trie.len() as usize);
-        let mut path: Vec<u32> = Vec::new();
-        for node in 0..trie.len() {
+        let mut out: Vec<Option<(Partial, u32)>> = Vec::with_capacity(trie.root().index());
+        let mut path: Vec<TrieNodeId> = Vec::new();
+        for node in trie.nodes() {
             let at = trie.node(node);
             path.truncate(usize::from(at.depth) - 1);
             let before = match path.last() {
-                Some(&parent) => out[parent as usize].map(|(partial, _)| partial),
+                Some(&parent) => out[parent.index()].map(|(partial, _)| partial),
                 None => Some(Partial::Nothing),
             };
             out.push(
@@ -95,14 +95,14 @@ impl PlainTexts {
     }
 
     /// The nodes of a range whose tokens end inside a character.
-    pub(crate) fn unfinished(&self, nodes: Range<u32>) -> &[u32] {
+    pub(crate) fn unfinished(&self, nodes: Range<TrieNodeId>) -> &[TrieNodeId] {
         let before = |end| self.unfinished.partition_point(|&node| node < end);
         &self.unfinished[before(nodes.start)..before(nodes.end)]
     }
 
     /// What the subtree of a node adds to it; `None` if some of it is no text.
-    pub(crate) fn below(&self, node: u32) -> Option<&PlainSubtree> {
-        self.kinds[self.nodes[node as usize] as usize].as_ref()
+    pub(crate) fn below(&self, node: TrieNodeId) -> Option<&PlainSubtree> {
+        self.kinds[self.nodes[node.index()] as usize].as_ref()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tokens that begin with JSON's whitespace.
 
-use crate::vocab::Trie;
+use crate::vocab::token::TokenId;
+use crate::vocab::trie::Trie;
 
 /// The whitespace of JSON.
 pub(crate) const SPACES: [u8; 4] = *b" \t\n\r";
@@ -9,18 +10,23 @@ pub(crate) const SPACES: [u8; 4] = *b" \t\n\r";
 #[derive(Debug)]
 pub(crate) struct Spaces {
     /// Those that are nothing else, the shortest first, and how many bytes they have.
-    runs: Box<[u32]>,
+    runs: Box<[TokenId]>,
     lengths: Box<[u8]>,
     /// The others.
-    pub(crate) spaced: Box<[Spaced]>,
-    /// Indices of those, by what follows the whitespace.
-    pub(crate) rests: Trie,
+    spaced: Box<[Spaced]>,
+    /// Those, by what follows the whitespace.
+    pub(crate) rests: Trie<SpacedId>,
 }
+
+/// A token that begins with whitespace and goes on: an index into [`Spaces`].
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(crate) struct SpacedId(u32);
 
 /// A token that begins with whitespace and goes on with something else.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spaced {
-    pub(crate) token: u32,
+    pub(crate) token: TokenId,
     /// Bytes of whitespace.
     pub(crate) before: u16,
     /// The length of the whitespace, counted only as far as runs of whitespace are told apart.
@@ -29,7 +35,7 @@ pub(crate) struct Spaced {
 
 impl Spaces {
     /// Sorts out the tokens, which are all those of a vocabulary that spell text.
-    pub(crate) fn new<'a>(tokens: &[u32], bytes: impl Fn(u32) -> &'a [u8]) -> Self {
+    pub(crate) fn new<'a>(tokens: &[TokenId], bytes: impl Fn(TokenId) -> &'a [u8]) -> Self {
         let (mut runs, mut spaced) = (Vec::new(), Vec::new());
         for &token in tokens {
             let text = bytes(token);
@@ -47,11 +53,11 @@ impl Spaces {
             }
         }
         runs.sort_unstable();
-        let rest = |i: u32| {
+        let rest = |SpacedId(i): SpacedId| {
             let Spaced { token, before, .. } = spaced[i as usize];
             &bytes(token)[usize::from(before)..]
         };
-        let rests = Trie::new((0..spaced.len() as u32).collect(), rest);
+        let rests = Trie::new((0..spaced.len() as u32).map(SpacedId).collect(), rest);
         Spaces {
             lengths: runs.iter().map(|run| run.0).collect(),
             runs: runs.into_iter().map(|run| run.1).collect(),
@@ -60,8 +66,12 @@ impl Spaces {
         }
     }
 
+    pub(crate) fn spaced(&self, SpacedId(i): SpacedId) -> Spaced {
+        self.spaced[i as usize]
+    }
+
     /// The tokens that are runs of at most so many bytes.
-    pub(crate) fn runs(&self, most: u8) -> &[u32] {
+    pub(crate) fn runs(&self, most: u8) -> &[TokenId] {
         &self.runs[..self.lengths.partition_point(|&length| length <= most)]
     }
 }

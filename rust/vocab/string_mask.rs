@@ -8,57 +8,95 @@ use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
 use crate::byte_set::ByteSet;
-use crate::vocab::Trie;
+use crate::vocab::spaces::SpacedId;
+use crate::vocab::token::{MaskWord, TokenId, has_bit};
+use crate::vocab::trie::{ItemRange, Trie, TrieNodeId};
 
 /// What the tokens of a vocabulary do in one state of reading a string: which stay inside, and
 /// which close it.
 #[derive(Debug)]
 pub(crate) struct StringMask {
     /// A bit for each token after which the string goes on.
-    pub(crate) inside: Arc<[u32]>,
+    pub(crate) inside: Arc<[MaskWord]>,
     pub(crate) exits: Arc<ClosingTokens>,
-    /// A bit for each closing token that may come, if not all may.
-    pub(crate) open: Option<Box<[u64]>>,
+    /// The closing tokens that may come, if not all may.
+    pub(crate) open: Option<ExitBits>,
 }
 
 impl StringMask {
-    /// Whether a closing token, given as its index, may come.
-    pub(crate) fn is_open(&self, exit: u32) -> bool {
-        let open = self.open.as_ref();
-        open.is_none_or(|open| open[exit as usize / 64] >> (exit % 64) & 1 == 1)
+    /// Whether a closing token may come.
+    pub(crate) fn is_open(&self, exit: ExitId) -> bool {
+        self.open.as_ref().is_none_or(|open| open.holds(exit))
     }
 
     /// The memory that it does not share with a free string.
-    pub(crate) fn own_bytes(&self, free: &Arc<[u32]>) -> usize {
+    pub(crate) fn own_bytes(&self, free: &Arc<[MaskWord]>) -> usize {
         let inside = match Arc::ptr_eq(&self.inside, free) {
             true => 0,
             false => size_of_val(&*self.inside),
         };
-        let open = self.open.as_ref().map_or(0, |open| size_of_val(&**open));
+        let open = self.open.as_ref().map_or(0, ExitBits::bytes);
         64 + inside + open
+    }
+}
+
+/// A closing token: an index into [`ClosingTokens`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(crate) struct ExitId(u32);
+
+/// Some of [`ClosingTokens`], a bit for each.
+#[derive(Clone, Debug)]
+pub(crate) struct ExitBits(Box<[u64]>);
+
+impl ExitBits {
+    /// None of so many.
+    pub(crate) fn none(count: usize) -> Self {
+        ExitBits(vec![0; count.div_ceil(64)].into())
+    }
+
+    /// All of so many.
+    pub(crate) fn all(count: usize) -> Self {
+        ExitBits(vec![u64::MAX; count.div_ceil(64)].into())
+    }
+
+    pub(crate) fn holds(&self, ExitId(exit): ExitId) -> bool {
+        self.0[exit as usize / 64] >> (exit % 64) & 1 == 1
+    }
+
+    pub(crate) fn insert(&mut self, ExitId(exit): ExitId) {
+        self.0[exit as usize / 64] |= 1 << (exit % 64);
+    }
+
+    pub(crate) fn remove(&mut self, ExitId(exit): ExitId) {
+        self.0[exit as usize / 64] &= !(1 << (exit % 64));
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.0)
     }
 }
 
 /// The tokens that hold a string's closing quote.
 #[derive(Debug)]
 pub(crate) struct ClosingTokens {
-    pub(crate) tokens: Box<[ClosingToken]>,
-    /// The tokens that end with the quote, as indices.
-    pub(crate) closing: Box<[u32]>,
-    /// The tokens that go on after the quote, as indices, by what they go on with.
-    pub(crate) beyond: Trie,
-    /// The tokens that begin with the quote, as indices.
-    pub(crate) bare: Box<[u32]>,
-    /// The tokens with something before the quote, as indices, by what that is.
-    pub(crate) before: Trie,
-    /// The tokens that may go on with a whole key after the quote, as indices, rising.
-    pub(crate) keys: Box<[u32]>,
+    tokens: Box<[ClosingToken]>,
+    /// The tokens that end with the quote.
+    pub(crate) closing: Box<[ExitId]>,
+    /// The tokens that go on after the quote, by what they go on with.
+    pub(crate) beyond: Trie<ExitId>,
+    /// The tokens that begin with the quote.
+    pub(crate) bare: Box<[ExitId]>,
+    /// The tokens with something before the quote, by what that is.
+    pub(crate) before: Trie<ExitId>,
+    /// The tokens that may go on with a whole key after the quote, rising.
+    pub(crate) keys: Box<[ExitId]>,
 }
 
 /// A token that holds a string's closing quote.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClosingToken {
-    pub(crate) token: u32,
+    pub(crate) token: TokenId,
     /// Bytes before the quote.
     pub(crate) before: u16,
     /// Characters before the quote.
@@ -73,17 +111,16 @@ fn may_hold_key(bytes: &[u8]) -> bool {
 
 impl ClosingTokens {
     /// Sorts out closing tokens; `bytes` gives the bytes of a token.
-    pub(crate) fn new<'a>(tokens: Vec<ClosingToken>, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
-        let parts = |exit: u32| {
-            let exit = tokens[exit as usize];
+    pub(crate) fn new<'a>(tokens: Vec<ClosingToken>, bytes: impl Fn(TokenId) -> &'a [u8]) -> Self {
+        let parts = |exit: ExitId| {
+            let exit = tokens[exit.0 as usize];
             let (before, rest) = bytes(exit.token).split_at(usize::from(exit.before));
             (before, &rest[1..])
         };
-        let all = || 0..tokens.len() as u32;
-        let (closing, going_on): (Vec<u32>, Vec<u32>) =
+        let all = || (0..tokens.len() as u32).map(ExitId);
+        let (closing, going_on): (Vec<_>, Vec<_>) =
             all().partition(|&exit| parts(exit).1.is_empty());
-        let (bare, others): (Vec<u32>, Vec<u32>) =
-            all().partition(|&exit| parts(exit).0.is_empty());
+        let (bare, others): (Vec<_>, Vec<_>) = all().partition(|&exit| parts(exit).0.is_empty());
         ClosingTokens {
             keys: all().filter(|&exit| may_hold_key(parts(exit).1)).collect(),
             closing: closing.into(),
@@ -93,32 +130,45 @@ impl ClosingTokens {
             tokens: tokens.into(),
         }
     }
+
+    pub(crate) fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    pub(crate) fn get(&self, exit: ExitId) -> ClosingToken {
+        self.tokens[exit.0 as usize]
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ExitId, ClosingToken)> + '_ {
+        (0..).map(ExitId).zip(self.tokens.iter().copied())
+    }
 }
 
 /// What the texts below a node of a trie do in a string or number that has just begun at the node.
 #[derive(Debug)]
-pub(crate) struct OpenedScalar {
+pub(crate) struct OpenedScalar<I> {
     /// The texts that stay inside.
-    pub(crate) inside: Box<[u32]>,
+    pub(crate) inside: Box<[I]>,
     /// The texts that end it where it may end.
-    pub(crate) exits: Box<[ScalarEnd]>,
+    pub(crate) exits: Box<[ScalarEnd<I>]>,
     /// Of the texts that end it, those with nothing behind the end.
-    pub(crate) closing: Box<[u32]>,
+    pub(crate) closing: Box<[I]>,
     /// Of the texts that end it, those that go on, by what they go on with.
-    pub(crate) beyond: Trie,
+    pub(crate) beyond: Trie<I>,
 }
 
 /// A token of a subtree, or another text, that ends a string or number.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ScalarEnd {
-    pub(crate) item: u32,
+pub(crate) struct ScalarEnd<I> {
+    pub(crate) item: I,
     /// The bytes of the subtree's prefix.
     pub(crate) begin: u16,
     /// The bytes before the one that ends it.
     pub(crate) end: u16,
 }
 
-impl OpenedScalar {
+impl<I: Copy> OpenedScalar<I> {
     /// The memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.inside)
@@ -130,14 +180,14 @@ impl OpenedScalar {
 
 /// What the texts of a subtree of a trie do in a value that begins there, whatever is around it.
 #[derive(Debug)]
-pub(crate) struct FreeValueTexts {
+pub(crate) struct FreeValueTexts<I> {
     /// The texts that stay in the value or end with it.
-    pub(crate) inside: Box<[u32]>,
+    pub(crate) inside: Box<[I]>,
     /// The texts that go on after the value, by what they go on with.
-    pub(crate) beyond: Trie,
+    pub(crate) beyond: Trie<I>,
 }
 
-impl FreeValueTexts {
+impl<I: Copy> FreeValueTexts<I> {
     /// The memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.inside) + self.beyond.bytes()
@@ -150,8 +200,7 @@ impl FreeValueTexts {
 pub(crate) struct Above {
     /// The tokens that may come, whatever is around it.
     pub(crate) tokens: Chosen,
-    /// The tokens that leave the place, if there are any. A token that can leave in several ways is
-    /// several items.
+    /// The tokens that leave the place, if there are any.
     pub(crate) exits: Option<Leaving>,
 }
 
@@ -160,11 +209,9 @@ pub(crate) struct Above {
 pub(crate) struct Leaving {
     /// Nodes of the vocabulary's trie before which a text leaves, where the tokens below are too
     /// many to be listed.
-    pub(crate) nodes: Box<[u32]>,
-    /// The token of each item.
-    pub(crate) tokens: Box<[u32]>,
-    /// The items, by what they go on with.
-    pub(crate) beyond: Trie,
+    pub(crate) nodes: Box<[TrieNodeId]>,
+    /// The tokens, by what they go on with from each place where they leave.
+    pub(crate) beyond: Trie<TokenId>,
 }
 
 /// What the tokens below a node of the trie do from a state that is reached there, in the text of a
@@ -172,29 +219,25 @@ pub(crate) struct Leaving {
 #[derive(Debug)]
 pub(crate) struct Under {
     /// Ranges of the trie's tokens.
-    pub(crate) ranges: Box<[(u32, u32)]>,
+    pub(crate) ranges: Box<[ItemRange]>,
     /// Nodes before which the text may have ended, by their bytes.
-    pub(crate) exits: Box<[(u8, Box<[u32]>)]>,
+    pub(crate) exits: Box<[(u8, Box<[TrieNodeId]>)]>,
 }
 
 impl Leaving {
     /// Sorts out `ways`, each a token and how many of its bytes come before it leaves; `bytes`
     /// gives the bytes of a token.
     pub(crate) fn new<'a>(
-        mut ways: Vec<(u32, u16)>,
-        nodes: Vec<u32>,
-        bytes: impl Fn(u32) -> &'a [u8],
+        mut ways: Vec<(TokenId, u16)>,
+        nodes: Vec<TrieNodeId>,
+        bytes: impl Fn(TokenId) -> &'a [u8],
     ) -> Self {
         ways.sort_unstable();
         ways.dedup();
-        let rest = |item: u32| {
-            let (token, from) = ways[item as usize];
-            &bytes(token)[usize::from(from)..]
-        };
+        let beyond = Trie::new(ways, |(token, from)| &bytes(token)[usize::from(from)..]);
         Leaving {
             nodes: nodes.into(),
-            beyond: Trie::new((0..ways.len() as u32).collect(), rest),
-            tokens: ways.iter().map(|way| way.0).collect(),
+            beyond: beyond.map(|(token, _)| token),
         }
     }
 }
@@ -211,16 +254,16 @@ impl Under {
 #[derive(Debug)]
 pub(crate) enum Chosen {
     /// The tokens themselves, rising.
-    Few(Box<[u32]>),
+    Few(Box<[TokenId]>),
     /// A bit for each token.
-    Many(Box<[u32]>),
+    Many(Box<[MaskWord]>),
 }
 
 impl Chosen {
-    pub(crate) fn holds(&self, token: u32) -> bool {
+    pub(crate) fn holds(&self, token: TokenId) -> bool {
         match self {
             Chosen::Few(tokens) => tokens.binary_search(&token).is_ok(),
-            Chosen::Many(bits) => bits[token as usize / 32] >> (token % 32) & 1 == 1,
+            Chosen::Many(bits) => has_bit(bits, token),
         }
     }
 }
@@ -228,25 +271,26 @@ impl Chosen {
 impl Above {
     /// The memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
-        let (Chosen::Few(list) | Chosen::Many(list)) = &self.tokens;
+        let tokens = match &self.tokens {
+            Chosen::Few(tokens) => size_of_val(&**tokens),
+            Chosen::Many(bits) => size_of_val(&**bits),
+        };
         let exits = self.exits.as_ref();
-        let exits = exits.map_or(0, |exits| {
-            size_of_val(&*exits.tokens) + size_of_val(&*exits.nodes) + exits.beyond.bytes()
-        });
-        64 + size_of_val(&**list) + exits
+        let exits = exits.map_or(0, |exits| size_of_val(&*exits.nodes) + exits.beyond.bytes());
+        64 + tokens + exits
     }
 }
 
 /// Tokens in groups.
 #[derive(Debug)]
 pub(crate) struct Groups {
-    tokens: Box<[u32]>,
+    tokens: Box<[TokenId]>,
     /// Where each group ends.
     ends: Box<[u32]>,
 }
 
 impl Groups {
-    pub(crate) fn new(groups: impl Iterator<Item = impl Iterator<Item = u32>>) -> Self {
+    pub(crate) fn new(groups: impl Iterator<Item = impl Iterator<Item = TokenId>>) -> Self {
         let (mut tokens, mut ends) = (Vec::new(), Vec::new());
         for group in groups {
             tokens.extend(group);
@@ -263,7 +307,7 @@ impl Groups {
         size_of_val(&*self.tokens) + size_of_val(&*self.ends)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u32]> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[TokenId]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let group = |(start, &end): (u32, &u32)| &self.tokens[start as usize..end as usize];
         starts.zip(&self.ends).map(group)
@@ -283,12 +327,32 @@ pub(crate) struct SharedMasks {
     pub(crate) shared_masks: Cache<StringMask>,
     /// The tokens inside a string by the state that they lead to.
     pub(crate) groups: Cache<Groups>,
-    /// What tokens do in a string or number that they open.
-    pub(crate) below: Cache<OpenedScalar>,
     /// What tokens do in text that is one language.
     pub(crate) above: Cache<Above, AboveKey>,
-    /// What tokens do in a value that they begin.
-    pub(crate) apart: Cache<FreeValueTexts>,
+    /// What tokens do in values that they begin,
+    pub(crate) tokens: BegunValues<TokenId>,
+    /// what comes after the whitespace of tokens,
+    pub(crate) spaced: BegunValues<SpacedId>,
+    /// and what comes after the quote of closing tokens.
+    pub(crate) exits: BegunValues<ExitId>,
+}
+
+/// What is known about texts of one kind that begin a value.
+#[derive(Debug)]
+pub(crate) struct BegunValues<I> {
+    /// A string or number.
+    pub(crate) scalars: Cache<OpenedScalar<I>>,
+    /// A literal, array or object that no rule binds.
+    pub(crate) free: Cache<FreeValueTexts<I>>,
+}
+
+impl<I> Default for BegunValues<I> {
+    fn default() -> Self {
+        BegunValues {
+            scalars: Cache::default(),
+            free: Cache::default(),
+        }
+    }
 }
 
 /// A cache of bounded size.

@@ -1,32 +1,84 @@
-//! The prefix trie of a vocabulary, flat and in pre-order.
+//! A prefix trie, such as that of a vocabulary: flat and in pre-order.
 
 use crate::byte_set::ByteSet;
+use crate::vocab::token::TokenId;
 use crate::work;
+
+/// A node of a [`Trie`]: its number in pre-order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(crate) struct TrieNodeId(pub(crate) u32);
+
+impl TrieNodeId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The next node in pre-order: the first one below, if there is one.
+    pub(crate) fn next(self) -> Self {
+        TrieNodeId(self.0 + 1)
+    }
+}
+
+/// Items that stand side by side in a [`Trie`] or in [`Characters`](crate::vocab::strings::Characters).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ItemRange {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl ItemRange {
+    pub(crate) fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    pub(crate) fn of<T>(self, items: &[T]) -> &[T] {
+        &items[self.start as usize..self.end as usize]
+    }
+
+    /// Adds a range to others, to the last one if it begins where that ends.
+    pub(crate) fn add_to(self, ranges: &mut Vec<ItemRange>) {
+        match ranges.last_mut() {
+            _ if self.is_empty() => {}
+            Some(last) if last.end == self.start => last.end = self.end,
+            _ => ranges.push(self),
+        }
+    }
+}
 
 /// A node: one byte after its parent's prefix.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrieNode {
     /// The first node after this one's subtree.
-    pub(crate) skip: u32,
-    /// Where the tokens of this prefix begin in [`Trie::tokens`]; those of the whole subtree
+    pub(crate) skip: TrieNodeId,
+    /// Where the items of this prefix begin in [`Trie::items`]; those of the whole subtree
     /// follow, and end where those of node `skip` begin.
-    pub(crate) first: u32,
+    first: u32,
     /// Bytes of the prefix that this node ends.
     pub(crate) depth: u16,
     pub(crate) byte: u8,
 }
 
-/// Nodes in pre-order, so that a walk is a loop and a subtree is a range.
+/// Texts, each with an item that it belongs to, such as a token.
+///
+/// The nodes are in pre-order, so that a walk is a loop and a subtree is a range.
 #[derive(Debug)]
-pub(crate) struct Trie {
+pub(crate) struct Trie<I = TokenId> {
     /// The nodes, then one that only marks the end.
     nodes: Box<[TrieNode]>,
-    /// Token ids, sorted by their bytes; equal ones side by side.
-    tokens: Box<[u32]>,
-    /// The bytes of the longest token.
+    /// Sorted by their texts; those of equal ones side by side.
+    items: Box<[I]>,
+    /// The bytes of the longest text.
     depth: usize,
     children: Children,
 }
+
+/// A child of a node, and its byte.
+type Child = (u8, TrieNodeId);
 
 /// The children of the nodes of a [`Trie`]; the roots are those of the node that marks the end.
 #[derive(Debug)]
@@ -35,7 +87,7 @@ struct Children {
     starts: Box<[u32]>,
     /// The bytes of the children, rising for each node.
     bytes: Box<[u8]>,
-    nodes: Box<[u32]>,
+    nodes: Box<[TrieNodeId]>,
 }
 
 impl Children {
@@ -47,13 +99,13 @@ impl Children {
         for i in 0..=end {
             starts.push(below.len() as u32);
             let (mut child, last) = match i {
-                _ if i == end => (0, end),
-                _ => (i + 1, nodes[i as usize].skip),
+                _ if i == end => (TrieNodeId(0), TrieNodeId(end)),
+                _ => (TrieNodeId(i + 1), nodes[i as usize].skip),
             };
             while child < last {
-                bytes.push(nodes[child as usize].byte);
+                bytes.push(nodes[child.index()].byte);
                 below.push(child);
-                child = nodes[child as usize].skip;
+                child = nodes[child.index()].skip;
             }
         }
         starts.push(below.len() as u32);
@@ -65,44 +117,44 @@ impl Children {
     }
 
     /// The children of a node: their bytes and themselves.
-    fn of(&self, node: u32) -> (&[u8], &[u32]) {
-        let starts = &self.starts[node as usize..node as usize + 2];
+    fn of(&self, node: TrieNodeId) -> (&[u8], &[TrieNodeId]) {
+        let starts = &self.starts[node.index()..node.index() + 2];
         let range = starts[0] as usize..starts[1] as usize;
         (&self.bytes[range.clone()], &self.nodes[range])
     }
 }
 
-impl Trie {
-    /// The trie of `ids`, each of 1 to 65,535 bytes. Of those with the same bytes, the one that
-    /// comes first in `ids` stays first.
-    pub(crate) fn new<'a>(mut ids: Vec<u32>, bytes: impl Fn(u32) -> &'a [u8]) -> Self {
-        ids.sort_by(|&a, &b| bytes(a).cmp(bytes(b)));
-        let mut nodes: Vec<TrieNode> = Vec::with_capacity(ids.len() * 2);
-        let mut path: Vec<u32> = Vec::new();
+impl<I: Copy> Trie<I> {
+    /// The trie of the texts of items, each of 1 to 65,535 bytes. Of items with the same text, the
+    /// one that comes first in `items` stays first.
+    pub(crate) fn new<'a>(mut items: Vec<I>, bytes: impl Fn(I) -> &'a [u8]) -> Self {
+        items.sort_by(|&a, &b| bytes(a).cmp(bytes(b)));
+        let mut nodes: Vec<TrieNode> = Vec::with_capacity(items.len() * 2);
+        let mut path: Vec<TrieNodeId> = Vec::new();
         let mut before: &[u8] = &[];
-        for (i, &id) in ids.iter().enumerate() {
-            let token = bytes(id);
-            let shared = before.iter().zip(token).take_while(|(a, b)| a == b).count();
+        for (i, &item) in items.iter().enumerate() {
+            let text = bytes(item);
+            let shared = before.iter().zip(text).take_while(|(a, b)| a == b).count();
             for node in path.drain(shared..) {
-                nodes[node as usize].skip = nodes.len() as u32;
+                nodes[node.index()].skip = TrieNodeId(nodes.len() as u32);
             }
-            for (depth, &byte) in token.iter().enumerate().skip(shared) {
-                path.push(nodes.len() as u32);
+            for (depth, &byte) in text.iter().enumerate().skip(shared) {
+                path.push(TrieNodeId(nodes.len() as u32));
                 nodes.push(TrieNode {
-                    skip: 0,
+                    skip: TrieNodeId(0),
                     first: i as u32,
                     depth: depth as u16 + 1,
                     byte,
                 });
             }
-            before = token;
+            before = text;
         }
         for node in path {
-            nodes[node as usize].skip = nodes.len() as u32;
+            nodes[node.index()].skip = TrieNodeId(nodes.len() as u32);
         }
         let end = TrieNode {
-            skip: nodes.len() as u32,
-            first: ids.len() as u32,
+            skip: TrieNodeId(nodes.len() as u32),
+            first: items.len() as u32,
             depth: 0,
             byte: 0,
         };
@@ -110,61 +162,68 @@ impl Trie {
         nodes.shrink_to_fit();
         Trie {
             children: Children::new(&nodes),
-            depth: ids.iter().map(|&id| bytes(id).len()).max().unwrap_or(0),
+            depth: items
+                .iter()
+                .map(|&item| bytes(item).len())
+                .max()
+                .unwrap_or(0),
             nodes: nodes.into(),
-            tokens: ids.into(),
+            items: items.into(),
         }
     }
 
-    /// The trie with each id replaced by `f` of it.
-    pub(crate) fn map(mut self, f: impl Fn(u32) -> u32) -> Self {
-        self.tokens.iter_mut().for_each(|token| *token = f(*token));
-        self
+    /// The trie with each item replaced by `f` of it.
+    pub(crate) fn map<J>(self, f: impl Fn(I) -> J) -> Trie<J> {
+        Trie {
+            nodes: self.nodes,
+            items: self.items.into_iter().map(f).collect(),
+            depth: self.depth,
+            children: self.children,
+        }
     }
 
-    /// All tokens, sorted by their bytes.
-    pub(crate) fn all(&self) -> &[u32] {
-        &self.tokens
+    /// All items, sorted by their texts.
+    pub(crate) fn all(&self) -> &[I] {
+        &self.items
     }
 
-    /// The bytes of the longest token.
+    /// The bytes of the longest text.
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 
     /// The node whose subtree is the whole trie.
-    pub(crate) fn root(&self) -> u32 {
-        self.len()
+    pub(crate) fn root(&self) -> TrieNodeId {
+        TrieNodeId(self.nodes.len() as u32 - 1)
     }
 
-    /// The tokens of the whole subtree of node `i`, its own included.
-    pub(crate) fn tokens_below(&self, i: u32) -> &[u32] {
-        let end = self.nodes[self.nodes[i as usize].skip as usize].first;
-        &self.tokens[self.nodes[i as usize].first as usize..end as usize]
+    /// The items of the whole subtree of a node, its own included.
+    pub(crate) fn items_below(&self, node: TrieNodeId) -> &[I] {
+        self.range_below(node).of(&self.items)
     }
 
     /// Walks the trie with a state that each byte changes. `step` gives the state after a byte, or
-    /// `None` where nothing below is wanted; `found` gets each node that holds tokens.
+    /// `None` where nothing below is wanted; `found` gets the items of each node that holds some.
     pub(crate) fn walk<S: Copy>(
         &self,
         start: S,
-        mut step: impl FnMut(S, u8, u32) -> Option<S>,
-        mut found: impl FnMut(&[u32], S),
+        mut step: impl FnMut(S, u8, TrieNodeId) -> Option<S>,
+        mut found: impl FnMut(&[I], S),
     ) {
         let mut path = vec![start];
-        let mut i = 0;
-        while i < self.len() {
-            let node = self.nodes[i as usize];
+        let mut i = TrieNodeId(0);
+        while i < self.root() {
+            let node = self.nodes[i.index()];
             path.truncate(usize::from(node.depth));
             work::spend(1);
             match step(path[path.len() - 1], node.byte, i) {
                 Some(next) => {
-                    let tokens = self.tokens_at(i);
-                    if !tokens.is_empty() {
-                        found(tokens, next);
+                    let items = self.items_at(i);
+                    if !items.is_empty() {
+                        found(items, next);
                     }
                     path.push(next);
-                    i += 1;
+                    i = i.next();
                 }
                 None => i = node.skip,
             }
@@ -178,38 +237,38 @@ impl Trie {
         &self,
         start: S,
         mut next: impl FnMut(S) -> ByteSet,
-        step: impl FnMut(S, u8, u32) -> Option<S>,
-        found: impl FnMut(&[u32], S),
+        step: impl FnMut(S, u8, TrieNodeId) -> Option<S>,
+        found: impl FnMut(&[I], S),
     ) {
         let first = next(start);
         self.seek_below(self.root(), start, first, next, step, found);
     }
 
-    /// Walks the subtree of node `i` as [`Trie::seek`] does all of the trie: `start` is the state
+    /// Walks the subtree of a node as [`Trie::seek`] does all of the trie: `start` is the state
     /// after the node, and `first` are the bytes with which it may go on.
     pub(crate) fn seek_below<S: Copy>(
         &self,
-        i: u32,
+        node: TrieNodeId,
         start: S,
         first: ByteSet,
         mut next: impl FnMut(S) -> ByteSet,
-        mut step: impl FnMut(S, u8, u32) -> Option<S>,
-        mut found: impl FnMut(&[u32], S),
+        mut step: impl FnMut(S, u8, TrieNodeId) -> Option<S>,
+        mut found: impl FnMut(&[I], S),
     ) {
         let mut open = Vec::new();
-        let mut visit = |state: S, (byte, node): (u8, u32), open: &mut Vec<(u32, S)>| {
+        let mut visit = |state: S, (byte, node): Child, open: &mut Vec<(TrieNodeId, S)>| {
             work::spend(1);
             if let Some(after) = step(state, byte, node) {
-                let tokens = self.tokens_at(node);
-                if !tokens.is_empty() {
-                    found(tokens, after);
+                let items = self.items_at(node);
+                if !items.is_empty() {
+                    found(items, after);
                 }
-                if self.node(node).skip > node + 1 {
+                if self.node(node).skip > node.next() {
                     open.push((node, after));
                 }
             }
         };
-        self.for_children(i, first, |child| visit(start, child, &mut open));
+        self.for_children(node, first, |child| visit(start, child, &mut open));
         while let Some((node, state)) = open.pop() {
             let bytes = next(state);
             self.for_children(node, bytes, |child| visit(state, child, &mut open));
@@ -217,13 +276,13 @@ impl Trie {
     }
 
     /// The child of a node that begins with a byte.
-    pub(crate) fn child(&self, node: u32, byte: u8) -> Option<u32> {
+    pub(crate) fn child(&self, node: TrieNodeId, byte: u8) -> Option<TrieNodeId> {
         let (bytes, nodes) = self.children.of(node);
         Some(nodes[bytes.binary_search(&byte).ok()?])
     }
 
     /// Calls `f` with those children of a node that begin with some bytes.
-    fn for_children(&self, node: u32, bytes: ByteSet, mut f: impl FnMut((u8, u32))) {
+    fn for_children(&self, node: TrieNodeId, bytes: ByteSet, mut f: impl FnMut(Child)) {
         let (all, nodes) = self.children.of(node);
         if all.len() > 8 * bytes.len() {
             for byte in bytes.iter() {
@@ -248,61 +307,60 @@ impl Trie {
             nodes,
         } = &self.children;
         let children = size_of_val(&**starts) + size_of_val(&**bytes) + size_of_val(&**nodes);
-        size_of_val(&*self.nodes) + size_of_val(&*self.tokens) + children
+        size_of_val(&*self.nodes) + size_of_val(&*self.items) + children
     }
 
-    /// The number of nodes.
-    pub(crate) fn len(&self) -> u32 {
-        self.nodes.len() as u32 - 1
+    /// All nodes but the root, each before those below it.
+    pub(crate) fn nodes(&self) -> impl DoubleEndedIterator<Item = TrieNodeId> + use<I> {
+        (0..self.root().0).map(TrieNodeId)
     }
 
-    pub(crate) fn node(&self, i: u32) -> TrieNode {
-        self.nodes[i as usize]
+    pub(crate) fn node(&self, node: TrieNodeId) -> TrieNode {
+        self.nodes[node.index()]
     }
 
-    /// Where the tokens that node `i` spells stand among all of [`Trie::all`].
-    pub(crate) fn range_at(&self, i: u32) -> (u32, u32) {
-        (
-            self.nodes[i as usize].first,
-            self.nodes[i as usize + 1].first,
-        )
+    /// Where the items of a node stand among all of [`Trie::all`].
+    pub(crate) fn range_at(&self, node: TrieNodeId) -> ItemRange {
+        ItemRange {
+            start: self.node(node).first,
+            end: self.node(node.next()).first,
+        }
     }
 
     /// Where the tokens of the whole subtree of node `i` stand among all of [`Trie::all`].
-    pub(crate) fn range_below(&self, i: u32) -> (u32, u32) {
-        let node = self.nodes[i as usize];
-        (node.first, self.nodes[node.skip as usize].first)
+    pub(crate) fn range_below(&self, node: TrieNodeId) -> ItemRange {
+        let TrieNode { skip, first, .. } = self.node(node);
+        ItemRange {
+            start: first,
+            end: self.node(skip).first,
+        }
     }
 
-    /// The tokens of a range of [`Trie::all`].
-    pub(crate) fn tokens_in(&self, range: (u32, u32)) -> &[u32] {
-        &self.tokens[range.0 as usize..range.1 as usize]
+    /// The items of a range of [`Trie::all`].
+    pub(crate) fn items_in(&self, range: ItemRange) -> &[I] {
+        range.of(&self.items)
     }
 
-    /// The tokens that node `i` spells, usually one or none.
-    pub(crate) fn tokens_at(&self, i: u32) -> &[u32] {
-        let (a, b) = (
-            self.nodes[i as usize].first,
-            self.nodes[i as usize + 1].first,
-        );
-        &self.tokens[a as usize..b as usize]
+    /// The items of a node, usually one or none.
+    pub(crate) fn items_at(&self, node: TrieNodeId) -> &[I] {
+        self.range_at(node).of(&self.items)
     }
 
-    /// Calls `f` with the length and a token of each prefix of `data` that is a token.
-    pub(crate) fn for_each_prefix(&self, data: &[u8], mut f: impl FnMut(usize, u32)) {
+    /// Calls `f` with the length and an item of each prefix of `data` that is one of the texts.
+    pub(crate) fn for_each_prefix(&self, data: &[u8], mut f: impl FnMut(usize, I)) {
         let mut node = self.root();
         for (depth, &byte) in data.iter().enumerate() {
             let Some(next) = self.child(node, byte) else {
                 return;
             };
-            if let Some(&token) = self.tokens_at(next).first() {
-                f(depth + 1, token);
+            if let Some(&item) = self.items_at(next).first() {
+                f(depth + 1, item);
             }
             node = next;
         }
     }
 
-    /// Whether some token spells `prefix` and more.
+    /// Whether some text is `prefix` and more.
     pub(crate) fn goes_on(&self, prefix: &[u8]) -> bool {
         let mut bytes = prefix.iter();
         let node = bytes.try_fold(self.root(), |node, &byte| self.child(node, byte));
@@ -319,7 +377,7 @@ mod tests {
     #[test]
     fn subtrees_are_ranges() {
         let words: [&[u8]; 5] = [b"b", b"ab", b"abc", b"ab", b"ad"];
-        let trie = Trie::new((0..5).collect(), |id| words[id as usize]);
+        let trie = Trie::new((0..5).collect(), |id: usize| words[id]);
         let prefixes = |data: &[u8]| {
             let mut out = Vec::new();
             trie.for_each_prefix(data, |length, token| out.push((length, token)));
@@ -328,11 +386,12 @@ mod tests {
         assert_eq!(prefixes(b"abcx"), [(2, 1), (3, 2)]);
         assert_eq!(prefixes(b"x"), []);
         assert!(trie.goes_on(b"ab") && !trie.goes_on(b"abc"));
-        let ab = (0..trie.len())
-            .find(|&i| trie.tokens_at(i) == [1, 3])
+        let ab = trie
+            .nodes()
+            .find(|&node| trie.items_at(node) == [1, 3])
             .unwrap();
         assert_eq!(trie.node(ab).depth, 2);
-        assert_eq!(trie.node(ab).skip - ab, 2);
+        assert_eq!(trie.node(ab).skip, ab.next().next());
     }
 
     proptest! {
@@ -341,8 +400,8 @@ mod tests {
             words in prop::collection::vec("[a-d]{1,4}", 1..60),
             wanted in prop::collection::vec(prop::collection::vec(0..4_u8, 0..4), 4),
         ) {
-            let ids = 0..words.len() as u32;
-            let trie = Trie::new(ids.collect(), |id| words[id as usize].as_bytes());
+            let ids = 0..words.len();
+            let trie = Trie::new(ids.collect(), |id| words[id].as_bytes());
             // What may come depends on how many bytes have been read.
             let next = |depth: usize| {
                 let bytes: Vec<u8> = wanted[depth % 4].iter().map(|i| b'a' + i).collect();
@@ -350,12 +409,12 @@ mod tests {
             };
             let step = |depth: usize, byte, _| next(depth).contains(byte).then_some(depth + 1);
             let (mut walked, mut sought) = (Vec::new(), Vec::new());
-            trie.walk(0, step, |tokens, _| walked.extend_from_slice(tokens));
-            trie.seek(0, next, step, |tokens, _| sought.extend_from_slice(tokens));
+            trie.walk(0, step, |items, _| walked.extend_from_slice(items));
+            trie.seek(0, next, step, |items, _| sought.extend_from_slice(items));
             sought.sort_unstable();
             walked.sort_unstable();
             prop_assert_eq!(sought, walked);
-            for node in 0..=trie.root() {
+            for node in trie.nodes().chain([trie.root()]) {
                 let children = trie.children.of(node);
                 for (&byte, &child) in children.0.iter().zip(children.1) {
                     prop_assert_eq!(trie.child(node, byte), Some(child));

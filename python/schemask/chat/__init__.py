@@ -21,13 +21,15 @@ from schemask.chat.messages import (
     messages_from_example,
 )
 from schemask.chat.notations.base import Notation
-from schemask.chat.notations.flagged import FlaggedArguments
 from schemask.chat.notations.json import JsonArguments
 from schemask.chat.notations.marked import MarkedArguments
 from schemask.chat.notations.python import PythonArguments
 from schemask.chat.notations.raw import RawArguments
+from schemask.chat.notations.typed import TypedArguments
 from schemask.chat.reader import TurnReader
 from schemask.chat.spec import FormatSpec
+from schemask.chat.templates.template import ChatTemplate
+from schemask.chat.tokens import render_labels, render_tokens
 
 __all__ = [
     "FORMATS",
@@ -38,8 +40,8 @@ __all__ = [
     "CallFinished",
     "CallStarted",
     "ChatFormat",
+    "ChatTemplate",
     "Event",
-    "FlaggedArguments",
     "FormatSpec",
     "JsonArguments",
     "MarkedArguments",
@@ -52,9 +54,12 @@ __all__ = [
     "Text",
     "ToolCall",
     "TurnReader",
+    "TypedArguments",
     "call_schema",
     "chat_format",
     "check_messages",
     "messages_from_example",
+    "render_labels",
+    "render_tokens",
     "turn_of",
 ]

@@ -27,6 +27,9 @@ def call_schema(
             `patterns`.
         patterns: Patterns of the strings that other members hold.
         optional_members: Keys that may be missing.
+
+    Raises:
+        ToolError: What cannot be a tool.
     """
     definitions: Schema = {}
     options = []

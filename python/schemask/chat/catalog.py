@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
+from schemask.chat.families import SPECS
 from schemask.chat.format import ChatFormat
-from schemask.chat.formats import (
-    command_r,
-    deepseek,
-    gemma,
-    glm,
-    gpt_oss,
-    granite,
-    kimi,
-    lfm,
-    llama,
-    mistral,
-    phi,
-    qwen,
-    tool_code,
-)
 from schemask.errors import FormatError, shortened
 
-_FAMILIES = (
-    tool_code,
-    qwen,
-    glm,
-    llama,
-    lfm,
-    mistral,
-    deepseek,
-    kimi,
-    gpt_oss,
-    gemma,
-    granite,
-    phi,
-    command_r,
-)
-
-FORMATS: dict[str, ChatFormat] = {
-    spec.name: ChatFormat(spec) for family in _FAMILIES for spec in family.FORMATS
-}
+FORMATS: dict[str, ChatFormat] = {spec.name: ChatFormat(spec) for spec in SPECS}
 """All of them by name."""
 
 TOOL_CODE = FORMATS["tool_code"]
@@ -47,6 +15,9 @@ HERMES = FORMATS["hermes"]
 
 def chat_format(name_or_format: str | ChatFormat) -> ChatFormat:
     """The format of that name, or the format itself.
+
+    Args:
+        name_or_format: A key of `FORMATS`, or a format of your own.
 
     Raises:
         FormatError: No format has that name.

@@ -18,8 +18,9 @@ T = TypeVar("T")
 Waiting: TypeAlias = Generator[None, None, T]
 Emit: TypeAlias = Callable[[str], None]
 
-_STRING_STOP = re.compile(r'["\\]')
+_STRING_STOPS = {quote: re.compile(rf"[{quote}\\]") for quote in "\"'"}
 _NESTING = re.compile(r'["{}\[\]]')
+_NESTING_OR_QUOTE = re.compile(r"""["'{}\[\]]""")
 _SCALAR_END = re.compile(r"[^A-Za-z0-9+.-]")
 _NOT_SPACE = re.compile(r"[^ \t\n\r]")
 
@@ -139,6 +140,14 @@ class Cursor:
         self.at = found
         return encodable(self.text[start:found])
 
+    def until_any(self, texts: Sequence[str]) -> Waiting[str]:
+        """What comes before the first of some texts; the place is then at that text."""
+        pieces: list[str] = []
+        yield from self.passage(texts, pieces.append)
+        if self.is_over:
+            self.fail(f"{texts[0].strip()} is missing")
+        return "".join(pieces)
+
     def passage(self, stops: Sequence[str], emit: Emit) -> Waiting[None]:
         """Text up to the first stop, passed on as soon as it cannot be a part of one."""
         pattern = re.compile("|".join(map(re.escape, sorted(stops, key=len, reverse=True))))
@@ -211,11 +220,41 @@ class Cursor:
                 yield
             self.at = found.start()
 
-    def _string(self, start: int, send: Callable[[], None]) -> Waiting[None]:
+    def value_of_either(self) -> Waiting[int]:
+        """Goes past a value of JSON or of Python, whose strings may be between apostrophes.
+
+        Returns:
+            Where the value ends.
+        """
+        start = self.at
+        yield from self.need(1)
+        depth = 0
+        while True:
+            opening = self.next_character
+            if opening and opening in "\"'":
+                yield from self._string(start, lambda: None, opening)
+            elif opening and opening in "[{":
+                self.at += 1
+                depth += 1
+            elif opening and opening in "]}":
+                self.at += 1
+                depth -= 1
+            elif depth == 0:
+                yield from self.scalar()
+            if depth <= 0:
+                return self.at
+            while not (found := _NESTING_OR_QUOTE.search(self.text, self.at)):
+                if self.is_whole:
+                    self.fail("the value does not end", start)
+                self.at = len(self.text)
+                yield
+            self.at = found.start()
+
+    def _string(self, start: int, send: Callable[[], None], quote: str = '"') -> Waiting[None]:
         """Goes past a string of the value that begins at `start`."""
         self.at += 1
         while True:
-            found = _STRING_STOP.search(self.text, self.at)
+            found = _STRING_STOPS[quote].search(self.text, self.at)
             escapes = found is not None and found[0] == "\\"
             if found is None or (escapes and found.end() == len(self.text)):
                 self.at = found.start() if found else len(self.text)

@@ -11,9 +11,10 @@ For a format `f`, a message `m` of the assistant and tools that take its calls:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from schemask.chat.events import turn_of
 from schemask.chat.grammar import turn_tree
@@ -22,7 +23,9 @@ from schemask.chat.reader import TurnReader
 from schemask.chat.renderer import Renderer
 from schemask.chat.response_template import response_template
 from schemask.chat.spec import FormatSpec
-from schemask.errors import FormatError, shortened
+from schemask.chat.templates.derivation import Derivation, derivation_of
+from schemask.chat.templates.template import ChatTemplate
+from schemask.errors import FormatError, check_flags, shortened
 from schemask.schemas.schema import Schema
 from schemask.tools import ToolSet, ToolsLike
 
@@ -33,19 +36,86 @@ class ChatFormat:
 
     Args:
         spec: The format as data.
+        derived: What it was derived from: see `from_template`.
 
     Raises:
         FormatError: `spec` is no `FormatSpec`.
     """
 
     spec: FormatSpec
+    derived: Derivation | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.spec, FormatSpec):
             raise FormatError(f"a format is made of a FormatSpec, not of {shortened(self.spec)}")
 
     def __repr__(self) -> str:
-        return f"<ChatFormat {self.name}>"
+        by = f" of {self.template}" if self.template is not None else ""
+        return f"<ChatFormat {self.name}{by}>"
+
+    @classmethod
+    def from_template(
+        cls,
+        source: Any,
+        *,
+        bos_token: str = "",
+        eos_token: str = "",
+        special_tokens: Iterable[str] = (),
+        name: str = "template",
+    ) -> ChatFormat:
+        """The format in which a model was trained: derived from its chat template, and proven.
+
+        The template is made to render short conversations that differ in one thing each, and what
+        differs in their texts becomes the fields of `spec`, which a person can read, correct and
+        keep. Then random conversations are rendered by the template and written by the format: the
+        texts must be the same, the grammar must accept them and the reader read them back. The
+        format renders by the template itself.
+
+        A template that writes no calls gives a format whose turns are the template's, and in whose
+        words calls, results and tools are written by another format: the one of `FORMATS` whose
+        tags the template names, else `"tool_code"`.
+
+        Args:
+            source: A tokenizer or processor of transformers; a `llama_cpp.Llama`; the path of a
+                GGUF, of a template, or of a folder that transformers wrote; the text of a
+                template; or a `ChatTemplate`.
+            bos_token: Text of the token that begins a text, over what the source says.
+            eos_token: Text of the token that ends one, over what the source says.
+            special_tokens: Texts of special tokens, beside those of the source.
+            name: Name of the format, in errors.
+
+        Raises:
+            FormatError: The source has no template; it does not write a question and an answer; or
+                it writes a turn that the format writes otherwise, or that cannot be read back. The
+                error shows the turn and the first text that differs.
+        """
+        template = source
+        if not isinstance(source, ChatTemplate):
+            template = ChatTemplate.of(
+                source, bos_token=bos_token, eos_token=eos_token, special_tokens=special_tokens
+            )
+        derivation = derivation_of(template, name)
+        return cls(derivation.spec, derivation)
+
+    @property
+    def template(self) -> ChatTemplate | None:
+        """The template that renders conversations; None if the format does so itself."""
+        return None if self.derived is None else self.derived.template
+
+    def with_reasoning(self, on: bool) -> ChatFormat:
+        """The format with prompts that make the model reason, or that make it not reason.
+
+        Args:
+            on: Whether it is to reason.
+
+        Raises:
+            FormatError: No variable of the template does that, or there is no template.
+        """
+        check_flags(FormatError, on=on)
+        if self.derived is None:
+            raise FormatError(f"{self.name} has no template whose prompts could be told to reason")
+        derivation = self.derived.with_reasoning(on)
+        return ChatFormat(derivation.spec, derivation)
 
     @property
     def name(self) -> str:
@@ -74,14 +144,15 @@ class ChatFormat:
         Raises:
             FormatError: A message of another shape, or content that holds a marker of the format
                 and would be mistaken for it.
+            ToolError: What cannot be a tool.
             LimitError: To find the order of a call's arguments takes too much work.
         """
-        return "".join(
-            text
-            for text, _ in self._renderer.pieces(
-                messages, ToolSet.of(tools or ()), add_generation_prompt
-            )
-        )
+        check_flags(FormatError, add_generation_prompt=add_generation_prompt)
+        tool_set = ToolSet.of(tools or ())
+        if self.derived is not None:
+            return self.derived.writer.text(messages, tool_set, add_generation_prompt)
+        pieces = self._renderer.pieces(messages, tool_set, add_generation_prompt)
+        return "".join(text for text, _ in pieces)
 
     def render_spans(
         self, messages: Sequence[Mapping[str, Any]], tools: ToolsLike | None = None
@@ -92,12 +163,21 @@ class ChatFormat:
         marker that ends the turn.
 
         Args:
-            messages: As in `render`.
-            tools: As in `render`.
+            messages: Turns in the shape of transformers' chat templates.
+            tools: Tools to list in the system turn, which is added if there is none. The arguments
+                of their calls are written in the order in which the grammar reads them.
+
+        Returns:
+            The text, and the spans in it: (first character, one past the last), ascending.
 
         Raises:
-            FormatError: As `render`, and so is LimitError.
+            FormatError: A message of another shape, or content that holds a marker of the format
+                and would be mistaken for it.
+            ToolError: What cannot be a tool.
+            LimitError: To find the order of a call's arguments takes too much work.
         """
+        if self.derived is not None:
+            return self.derived.writer.spans(messages, ToolSet.of(tools or ()))
         text, spans = "", []
         for piece, is_written in self._renderer.pieces(messages, ToolSet.of(tools or ()), False):
             if is_written:
@@ -116,11 +196,16 @@ class ChatFormat:
 
         Args:
             message: The turn in the shape of transformers' chat templates.
-            tools: As in `render`, for the order of arguments; those of other tools keep theirs.
-            prompt: As in `parse`.
+            tools: The tools whose grammar says in which order the arguments of their calls are
+                written; those of calls of other tools keep their order.
+            prompt: The prompt that the turn continues, or its end: it may have opened reasoning. If
+                not given, it ends as prompts of the format do.
 
         Raises:
-            FormatError: As `render`, and so is LimitError.
+            FormatError: A message of another shape or role, or content that holds a marker of the
+                format and would be mistaken for it.
+            ToolError: What cannot be a tool.
+            LimitError: To find the order of a call's arguments takes too much work.
         """
         checked = check_messages([message])[0]
         if checked["role"] != "assistant":
@@ -154,13 +239,20 @@ class ChatFormat:
 
         Text that holds a marker of the format (a web page that tries to end the turn, say) becomes
         a JSON string with the marker escaped.
+
+        Args:
+            name: The tool that was called.
+            text: What it returned, as `result_text` gives it.
+
+        Raises:
+            FormatError: `name` or `text` is no string.
         """
         if not isinstance(name, str) or not isinstance(text, str):
             wrong = shortened(name if isinstance(text, str) else text)
             raise FormatError(f"the name and the text of a result are strings, not {wrong}")
         text = text.encode("utf-8", "backslashreplace").decode()
         if any(marker in text for marker in self._renderer.forbidden("tool")):
-            text = self.spec.write_json(text)
+            text = dataclasses.replace(self.spec, escapes=True).write_json(text)
         return {"role": "tool", "name": name, "content": text}
 
     def tree(
@@ -170,7 +262,7 @@ class ChatFormat:
         parallel: bool = True,
         min_calls: int = 1,
         max_calls: int | None = None,
-        reasoning: bool = False,
+        reasoning: bool | Literal["auto"] = "auto",
         prompt: str | None = None,
     ) -> dict[str, Any]:
         """The assistant's turns that are allowed, as the tree that `Grammar.from_tools` compiles.
@@ -182,13 +274,15 @@ class ChatFormat:
             parallel: Whether one turn may hold several calls.
             min_calls: The fewest calls of a turn that calls.
             max_calls: The most calls of a turn.
-            reasoning: Whether a block of reasoning may come first.
+            reasoning: Whether a block of reasoning may come first. "auto": if the model reasons
+                unless told otherwise, or the prompt has opened reasoning.
             prompt: The prompt that the turn continues, or its end: it may have opened reasoning, or
                 closed it. If not given, it ends as prompts of the format do.
 
         Raises:
             FormatError: An unknown `tool_choice`, a call demanded where there are no tools, counts
                 that leave nothing, or reasoning in a format without it.
+            ToolError: What cannot be a tool.
             UnsupportedSchemaError: A schema that the notation of arguments cannot express.
         """
         return turn_tree(
@@ -231,8 +325,14 @@ class ChatFormat:
         """A reader of one turn that is fed with text as it comes.
 
         Args:
-            tools: As in `parse`.
-            prompt: As in `parse`.
+            tools: The tools that may be called; `[]` if there are none. Where strings are written
+                without quotes, their schemas tell strings from other values.
+            prompt: The prompt that the turn continues, or its end: it may have opened reasoning. If
+                not given, it ends as prompts of the format do.
+
+        Raises:
+            FormatError: A prompt that is no string.
+            ToolError: What cannot be a tool.
         """
         return TurnReader(self.spec, ToolSet.of(tools), self._opened(prompt))
 
@@ -248,7 +348,6 @@ class ChatFormat:
             tools: The tools that may be called; `[]` if there are none. Where strings are written
                 without quotes, their schemas tell strings from other values; values of a tool that
                 is not among them are taken for JSON wherever they look like it.
-
             prompt: The prompt that the turn continues, or its end: it may have opened reasoning. If
                 not given, it ends as prompts of the format do.
 
@@ -256,6 +355,7 @@ class ChatFormat:
             FormatError: With the line and column of a call that is cut off, is not spelt as this
                 format spells it, or has other members than it should; of a call that words follow;
                 or of a marker where no marker belongs.
+            ToolError: What cannot be a tool.
         """
         reader = self.reader(tools, prompt=prompt)
         return turn_of([*reader.feed(text), *reader.finish()])

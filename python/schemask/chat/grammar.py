@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from schemask.chat.calls import call_schema
 from schemask.chat.spec import FormatSpec
@@ -20,7 +20,7 @@ def turn_tree(
     parallel: bool = True,
     min_calls: int = 1,
     max_calls: int | None = None,
-    reasoning: bool = False,
+    reasoning: bool | Literal["auto"] = "auto",
     opened: str = "",
 ) -> dict[str, Any]:
     """The assistant's turns that are allowed; see `ChatFormat.tree`.
@@ -32,7 +32,8 @@ def turn_tree(
             continue
         if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count < 2**32:
             raise FormatError(f"{name} is a number of calls from 1 on, not {shortened(count)}")
-    check_flags(FormatError, parallel=parallel, reasoning=reasoning)
+    thinks = _thinks(spec, reasoning, opened)
+    check_flags(FormatError, parallel=parallel, reasoning=thinks)
     if not isinstance(tool_choice, str):
         raise FormatError(f"tool_choice is a string, not {shortened(tool_choice)}")
     if tool_choice in ("auto", "required", "none"):
@@ -49,13 +50,21 @@ def turn_tree(
     most = min(limits) if limits else None
     if most is not None and most < min_calls:
         raise FormatError(f"a turn cannot hold at least {min_calls} and at most {most} calls")
-    return _TurnTree(spec, opened).turn(callable_tools, tool_choice, min_calls, most, reasoning)
+    return _TurnTree(spec, opened).turn(callable_tools, tool_choice, min_calls, most, thinks)
+
+
+def _thinks(spec: FormatSpec, reasoning: bool | str, opened: str) -> bool:
+    """Whether reasoning may come first."""
+    if reasoning != "auto":
+        return reasoning  # type: ignore[return-value]
+    return spec.left_of_opening(opened)[0] is not None and (spec.reasons or bool(opened))
 
 
 class _TurnTree:
     def __init__(self, spec: FormatSpec, opened: str) -> None:
         self.spec = spec
         self.thinking, self.plain = spec.left_of_opening(opened)
+        self.plain_calls = spec.left_of_opening(opened, calls_follow=True)[1]
         self.trees = Trees(spec.tokens)
         self.text = self.trees.text
 
@@ -74,8 +83,8 @@ class _TurnTree:
             called["all"].append(self.end_of_calls())
         # What follows reasoning, and what follows where there is none.
         ways: list[Tree] = []
-        if self.plain is not None:
-            ways.append(self.answer(called, tool_choice, self.plain, self.plain))
+        if self.plain is not None and self.plain_calls is not None:
+            ways.append(self.answer(called, tool_choice, self.plain, self.plain_calls))
         if self.thinking is not None and (thinks or self.plain is None):
             after = [spec.after_reasoning(calls_follow) for calls_follow in (False, True)]
             answer = self.answer(called, tool_choice, *after)

@@ -30,13 +30,12 @@ MAX_DIGITS = 4300
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One call, as the model wrote it: the arguments are plain JSON values, not yet validated.
-
-    A number past the range of floats, such as 1e999, is an int: exact, but for a fraction.
+    """One call, as the model wrote it: nothing in it is validated.
 
     Attributes:
         name: Name of the tool.
-        arguments: The arguments by name.
+        arguments: Plain JSON values, by the names of the parameters. A number past the range of
+            floats, such as 1e999, is an int: exact, but for a fraction.
         id: What the results of the call refer to, in formats that write it; else None. Calls that
             differ in it alone are equal.
     """
@@ -48,7 +47,13 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class ParsedTurn:
-    """What an assistant's turn says: reasoning, if any; words, calls, or both."""
+    """What an assistant's turn says: words, calls, or both.
+
+    Attributes:
+        content: The words; empty if there are none.
+        tool_calls: The calls, in order.
+        reasoning: The text of the reasoning block; empty if there is none.
+    """
 
     content: str
     tool_calls: list[ToolCall]
@@ -58,8 +63,12 @@ class ParsedTurn:
     def from_message(cls, message: Mapping[str, Any]) -> ParsedTurn:
         """The turn that a message of the assistant spells out.
 
+        Args:
+            message: The message, in the shape of transformers' chat templates or as OpenAI's
+                client makes it.
+
         Raises:
-            FormatError: As `check_messages`.
+            FormatError: A role, key or type that `check_messages` does not take.
         """
         (checked,) = check_messages([message])
         return cls(checked["content"], calls_of(checked), checked.get("reasoning_content", ""))
@@ -86,6 +95,9 @@ def check_messages(messages: Iterable[Mapping[str, Any]]) -> list[Message]:
     the content; one call under `function_call`; the roles "developer" and "function", which are
     "system" and "tool"; the messages as objects; and other keys that hold None or nothing.
 
+    Args:
+        messages: The messages, dicts or objects of OpenAI's client.
+
     Raises:
         FormatError: Another role, key or type; the message counts from 0.
     """
@@ -99,6 +111,9 @@ def messages_from_example(example: Mapping[str, Any]) -> list[Message]:
 
     Takes `{"messages": [...]}` and the short form `{"user": <text>, "tool_call": {"name": ...,
     "arguments": {...}}}` (the call may also be JSON text).
+
+    Args:
+        example: The line, read from JSON.
 
     Raises:
         DataError: Another shape.

@@ -51,7 +51,8 @@ class TurnReader:
             text: The piece, of any length.
 
         Raises:
-            FormatError: As `ChatFormat.parse`, as soon as no more text could make it good.
+            FormatError: With the line and column of what the format does not allow there, as soon
+                as no more text could make it good.
         """
         if not isinstance(text, str):
             raise FormatError(f"a turn is text, not {shortened(text)}")
@@ -62,7 +63,8 @@ class TurnReader:
         """What the end of the text completes.
 
         Raises:
-            FormatError: As `ChatFormat.parse`.
+            FormatError: With the line and column of a call that is cut off, or of what the format
+                does not allow there.
         """
         self._text.is_whole = True
         return self._advance()
@@ -90,11 +92,13 @@ class TurnReader:
         has_words = True
         if spec.wraps_words:
             has_words = yield from self._take_any([spec.preamble_open, spec.words_open])
+            if not has_words and spec.words_with_calls == "before":
+                # Words that calls follow may stand without a marker where other words have one.
+                has_words = not (spec.preamble_open.strip() or (yield from self._starts_call()))
         elif spec.words_open:
             yield from text.take(spec.words_open)
-        if has_words:
-            yield from self._words()
-        if (yield from self._starts_call()) or not (has_words or text.is_over):
+        calls_follow = has_words and (yield from self._words())
+        if calls_follow or (yield from self._starts_call()) or not (has_words or text.is_over):
             yield from self._all_calls()
         else:
             yield from self._end()
@@ -103,8 +107,10 @@ class TurnReader:
         spec, text = self._spec, self._text
         thinking, plain = spec.left_of_opening(self._opened)
         if thinking is None or not (not thinking.strip() or (yield from text.loosely(thinking))):
-            if plain:
-                yield from text.loosely(plain)
+            plain_calls = spec.left_of_opening(self._opened, calls_follow=True)[1]
+            literals = [literal for literal in (plain, plain_calls) if literal]
+            if not (yield from self._take_any(literals)) and plain and not plain.strip():
+                yield from text.take(plain)
             return
         closings = [spec.after_reasoning(calls_follow) for calls_follow in (False, True)]
         stops = [*closings, *spec.reasoning_stops]
@@ -119,8 +125,8 @@ class TurnReader:
                 return True
         return False
 
-    def _words(self) -> Waiting[None]:
-        """Words, and what closes them."""
+    def _words(self) -> Waiting[bool]:
+        """Words, and what closes them; whether that says that calls follow."""
         spec = self._spec
         closings = [spec.words_close, spec.preamble_close]
         wrapped = [text for text in closings if text.strip()]
@@ -128,7 +134,13 @@ class TurnReader:
         ends = [spec.turn_end, spec.calls_end, *spec.stops]
         stops = [*marks, *wrapped, *(text.strip() for text in wrapped), *filter(None, ends)]
         yield from self._text.passage(stops, lambda piece: self._emit(Text(piece)))
-        yield from self._take_any(wrapped)
+        if marks and (yield from self._text.ahead(spec.call_mark)):
+            return False
+        if spec.words_close.strip() and (yield from self._text.loosely(spec.words_close)):
+            return False
+        return bool(spec.preamble_close.strip()) and (
+            yield from self._text.loosely(spec.preamble_close)
+        )
 
     def _starts_call(self) -> Waiting[bool]:
         mark = self._spec.call_mark
@@ -147,12 +159,20 @@ class TurnReader:
                 if not (yield from text.take(separator)):
                     break
                 yield from text.skip_space()
-            elif not (yield from text.ahead(spec.call_open.strip())):
+            elif (yield from self._calls_are_over()):
                 break
         yield from text.literal(spec.calls_close)
         if spec.words_with_calls == "after":
             yield from self._words()
         yield from self._end()
+
+    def _calls_are_over(self) -> Waiting[bool]:
+        """Whether no further call comes, where nothing separates calls."""
+        spec, text = self._spec, self._text
+        closing = spec.calls_close.strip()
+        if text.is_over or (closing and (yield from text.ahead(closing))):
+            return True
+        return not (yield from text.ahead(spec.call_start))
 
     def _end(self) -> Waiting[None]:
         """The end of the turn, with or without the marker."""
@@ -206,6 +226,9 @@ class TurnReader:
     def _name(self, following: list[str]) -> Waiting[str]:
         """What comes before the following pieces of a call."""
         text = self._text
+        if following[0] == "{arguments}":
+            ends = [self._spec.arguments.opening, self._spec.after_arguments.strip()]
+            return (yield from text.until_any([end for end in ends if end]))
         if following[1:2] not in (["{id}"], ["{index}"]):
             return (yield from text.until(following[0]))
         # The name may hold the text that comes before a number: only the last one does.

@@ -37,20 +37,16 @@ class Renderer:
         checked = check_messages(messages)
         definitions = tools.definitions
         if definitions:
-            preamble = "\n".join(
-                [spec.tools_intro, *(spec.write_json(definition) for definition in definitions)]
-            )
-            preamble += spec.tools_outro
+            preamble = self.described(tools)
             if checked and checked[0]["role"] == "system":
                 preamble = self.content(checked.pop(0)) + "\n\n" + preamble
             yield self._turn("system", preamble), False
+        called = 0
         results: list[str] = []
         for index, message in enumerate(checked):
             role = message["role"]
             if role == "tool":
-                opening = spec.result_open + spec.result_padding
-                closing = spec.result_padding + spec.result_close
-                results.append(opening + self.content(message) + closing)
+                results.append(self.result(message))
                 following = checked[index + 1 : index + 2]
                 if not following or following[0]["role"] != "tool":
                     yield self._turn(spec.result_role, spec.result_separator.join(results)), False
@@ -62,23 +58,40 @@ class Renderer:
                     end = spec.calls_end
                 yield opening, False
                 yield spec.default_prompt, False
-                yield self.assistant(message, tools, spec.default_prompt) + end, True
+                yield self.assistant(message, tools, spec.default_prompt, called) + end, True
+                called += len(message.get("tool_calls", ()))
                 yield closing.removeprefix(spec.turn_end), False
             else:
                 yield self._turn(role, self.content(message)), False
         if add_generation_prompt:
             yield spec.around("assistant")[0] + spec.default_prompt, False
 
-    def assistant(self, message: Message, tools: ToolSet, opened: str = "") -> str:
+    def described(self, tools: ToolSet) -> str:
+        """What the system turn says of the tools."""
+        spec = self._spec
+        written = map(spec.write_json, tools.definitions)
+        return "\n".join([spec.tools_intro, *written]) + spec.tools_outro
+
+    def result(self, message: Message) -> str:
+        """The result of a tool with its tags."""
+        spec = self._spec
+        opening = spec.result_open + spec.result_padding
+        closing = spec.result_padding + spec.result_close
+        return opening + self.content(message) + closing
+
+    def assistant(
+        self, message: Message, tools: ToolSet, opened: str = "", earlier_calls: int = 0
+    ) -> str:
         """What the model writes of a turn, but its end.
 
         Args:
             message: A message that has been checked.
             tools: The tools whose schemas order arguments.
             opened: The part of the turn that the prompt holds.
+            earlier_calls: How many calls the conversation holds before the turn.
         """
         spec = self._spec
-        calls = self._calls(message, tools)
+        calls = self._calls(message, tools, earlier_calls if spec.counts_on else 0)
         content = self.content(message)
         start = self._start(
             message.get("reasoning_content", ""), bool(calls and not content), opened
@@ -104,10 +117,10 @@ class Renderer:
             if 0 <= (content + following).find(mark) < len(content):
                 raise FormatError(f"the content and what follows it would spell {mark!r} too early")
 
-    def _calls(self, message: Message, tools: ToolSet) -> str:
+    def _calls(self, message: Message, tools: ToolSet, first: int) -> str:
         spec = self._spec
         parts = []
-        for index, call in enumerate(calls_of(message)):
+        for index, call in enumerate(calls_of(message), first):
             parameters, order = None, None
             if call.name in tools:
                 parameters, order = tools[call.name].parameters, tools[call.name].key_order
@@ -121,7 +134,7 @@ class Renderer:
     def _start(self, reasoning: str, calls_follow: bool, opened: str) -> str:
         """The reasoning of a turn, or what stands in its place."""
         spec = self._spec
-        thinking, plain = spec.left_of_opening(opened)
+        thinking, plain = spec.left_of_opening(opened, calls_follow)
         if not reasoning:
             # Reasoning that the prompt opened is closed at once.
             return f"{thinking}{spec.after_reasoning(calls_follow)}" if plain is None else plain

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from schemask.chat.messages import encodable
 from schemask.chat.notations.base import Notation
 from schemask.chat.notations.json import JsonArguments
-from schemask.chat.texts import TAG, pieces_of
+from schemask.chat.texts import PLACEHOLDER, TAG, pieces_of
 from schemask.errors import FormatError, shortened
 
 WordsWithCalls: TypeAlias = Literal["before", "after", "none"]
@@ -54,6 +54,7 @@ class FormatSpec:
         max_calls: Calls that one turn may hold.
         id_pattern: Pattern of `{id}`.
         first_index: `{index}` of the first call of a turn.
+        counts_on: Whether `{index}` counts the calls of a whole conversation, and not of a turn.
         arguments: How the arguments of a call are spelt, in the place of `{arguments}`: one of the
             notations of `schemask.chat.notations`.
         bare: First characters of a call, in formats without a tag before calls. Words begin
@@ -69,6 +70,7 @@ class FormatSpec:
         reasoning_close: Text after it.
         reasoning_close_calls: Text after it where calls follow at once, if it is another.
         no_reasoning: Text in the place of reasoning, where there is none.
+        no_reasoning_calls: Text in its place where calls follow at once, if it is another.
         reasons: Whether the model reasons unless it is told not to.
         thinking_prompt: Text that a prompt adds after the opening of the assistant's turn for the
             model to reason: a beginning of what the turn would hold.
@@ -107,6 +109,7 @@ class FormatSpec:
     max_calls: int | None = None
     id_pattern: str = "[a-zA-Z0-9]{9}"
     first_index: int = 0
+    counts_on: bool = False
     arguments: Notation = field(default_factory=JsonArguments)
     bare: str = ""
     words_open: str = ""
@@ -119,6 +122,7 @@ class FormatSpec:
     reasoning_close: str = ""
     reasoning_close_calls: str | None = None
     no_reasoning: str = ""
+    no_reasoning_calls: str | None = None
     reasons: bool = False
     thinking_prompt: str = ""
     plain_prompt: str = ""
@@ -142,7 +146,11 @@ class FormatSpec:
         return f"<FormatSpec {self.name}: {tags}, arguments={self.arguments!r}>"
 
     def around(self, role: str) -> tuple[str, str]:
-        """What stands before and after the body of a turn of a role."""
+        """The texts before and after the body of a turn of a role.
+
+        Args:
+            role: "system", "user", "assistant" or "tool".
+        """
         for name, opening, closing in self.turns:
             if name == role:
                 return opening, closing
@@ -154,15 +162,21 @@ class FormatSpec:
         marks = (self.turn_end.strip(), self.calls_end.strip(), *self.next_turns)
         found = dict.fromkeys(mark for mark in (*marks, self.turn_start) if mark)
         # What stands between words and calls does not end a turn.
-        inside = self.preamble_close + self.calls_open
+        inside = self.preamble_close + self.calls_open + self.call_open
         return tuple(mark for mark in found if mark not in inside)
 
     @property
     def call_mark(self) -> str:
         """What tells calls from words: the first tag before them."""
-        if self.bare:
+        if self.bare or self.max_calls == 0:
             return ""
-        return (self.calls_open or self.call_open or pieces_of(self.call)[0]).strip()
+        return self.calls_open.strip() or self.call_start
+
+    @property
+    def call_start(self) -> str:
+        """The text with which each call begins; empty if it begins with what is its own."""
+        first = "{" if self.call == "{call}" else pieces_of(self.call)[0]
+        return self.call_open.strip() or ("" if PLACEHOLDER.fullmatch(first) else first.strip())
 
     @property
     def call_marks(self) -> tuple[str, ...]:
@@ -170,8 +184,9 @@ class FormatSpec:
         if not self.call_mark:
             return ()
         opening = self.calls_open or self.call_open
-        before = self.preamble_close + opening[: len(opening) - len(opening.lstrip())]
-        return tuple(dict.fromkeys((before + self.call_mark, self.call_mark)))
+        space = opening[: len(opening) - len(opening.lstrip())]
+        before = (self.preamble_close + space, self.no_preamble + space, "")
+        return tuple(dict.fromkeys(text + self.call_mark for text in before))
 
     @property
     def wraps_words(self) -> bool:
@@ -193,7 +208,11 @@ class FormatSpec:
         return tuple(dict.fromkeys(mark for mark in marks if mark))
 
     def after_reasoning(self, calls_follow: bool) -> str:
-        """The text after a block of reasoning."""
+        """The text after a block of reasoning.
+
+        Args:
+            calls_follow: Whether calls come next, and not words.
+        """
         if calls_follow and self.reasoning_close_calls is not None:
             return self.reasoning_close_calls
         return self.reasoning_close
@@ -204,20 +223,33 @@ class FormatSpec:
         return self.thinking_prompt if self.reasons else self.plain_prompt
 
     def opened_by(self, prompt: str) -> str:
-        """The part of the assistant's turn that stands at the end of a prompt already."""
+        """The part of the assistant's turn that stands at the end of a prompt already.
+
+        Args:
+            prompt: The prompt, or its end.
+
+        Returns:
+            One of `thinking_prompt` and `plain_prompt`; empty if the prompt ends with neither.
+        """
         around = self.around("assistant")[0]
         known = sorted({self.thinking_prompt, self.plain_prompt}, key=len, reverse=True)
         return next((tail for tail in known if tail and prompt.endswith(around + tail)), "")
 
-    def left_of_opening(self, opened: str) -> tuple[str | None, str | None]:
-        """What is still to be written before reasoning, and before words or calls without any.
+    def left_of_opening(
+        self, opened: str, calls_follow: bool = False
+    ) -> tuple[str | None, str | None]:
+        """What is still to be written before reasoning, and before what follows if there is none.
 
         Args:
             opened: The part of the turn that the prompt holds.
+            calls_follow: Whether calls follow at once, or words.
 
         Returns:
             Two texts; None for what cannot follow.
         """
+        no_reasoning = self.no_reasoning
+        if calls_follow and self.no_reasoning_calls is not None:
+            no_reasoning = self.no_reasoning_calls
         thinking, plain = None, None
         if self.reasoning_open:
             closing = self.reasoning_close.strip()
@@ -225,8 +257,8 @@ class FormatSpec:
                 thinking = self.reasoning_open[len(opened) :]
             elif opened.startswith(self.reasoning_open) and closing not in opened:
                 thinking = ""
-        if self.no_reasoning.startswith(opened):
-            plain = self.no_reasoning[len(opened) :]
+        if no_reasoning.startswith(opened):
+            plain = no_reasoning[len(opened) :]
         elif thinking is None or opened == self.plain_prompt:
             plain = ""
         return thinking, plain
@@ -256,6 +288,9 @@ class FormatSpec:
 
     def write_json(self, value: Any) -> str:
         """`value` as `json.dumps` writes it, with no marker of the format spelt inside a string.
+
+        Args:
+            value: A plain JSON value.
 
         Raises:
             FormatError: No JSON text reads back as this value.

@@ -171,14 +171,15 @@ def check_count(name: str, value: object, least: int = 1) -> None:
         raise ModelError(f"{name} is at least {least}, not {shortened(value)}")
 
 
-def check_prompt(prompt: object) -> None:
-    """Raises ModelError for a prompt that is no string, or one that UTF-8 cannot hold."""
+def check_prompt(prompt: object) -> str:
+    """The prompt; raises ModelError if it is no string, or one that UTF-8 cannot hold."""
     if not isinstance(prompt, str):
         raise ModelError(f"the prompt is a string, not {shortened(prompt)}")
     try:
         prompt.encode()
     except UnicodeEncodeError as error:
         raise ModelError(f"the prompt has a lone surrogate at character {error.start}") from error
+    return prompt
 
 
 def check_number(name: str, value: object, most: float = math.inf) -> None:

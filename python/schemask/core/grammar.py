@@ -123,13 +123,14 @@ class Grammar:
         format: str | ChatFormat = "tool_code",
         tool_choice: str = "auto",
         parallel: bool = True,
-        whitespace: Whitespace = "spaced",
+        whitespace: Whitespace | None = None,
         property_order: PropertyOrder = "schema",
-        spelling: Spelling = "plain",
+        spelling: Spelling | None = None,
         strict: bool = True,
         min_calls: int = 1,
         max_calls: int | None = None,
-        reasoning: bool = False,
+        reasoning: bool | Literal["auto"] = "auto",
+        prompt: str | None = None,
         limits: Limits | None = None,
     ) -> Grammar:
         """The turns of an assistant that may call tools: what `ChatFormat.parse` reads.
@@ -141,13 +142,16 @@ class Grammar:
             tool_choice: `"auto"`: words, calls, or words and then calls; `"required"`: at least one
                 call; `"none"`: words only; or the name of the tool that must be called.
             parallel: Whether a turn may hold more than one call.
-            whitespace: See the class.
+            whitespace: See the class; None is as the format writes JSON.
             property_order: See the class.
-            spelling: See the class.
+            spelling: See the class; None is as the format writes JSON.
             strict: See the class.
             min_calls: The fewest calls of a turn that calls.
             max_calls: The most calls of a turn.
             reasoning: Whether a block of reasoning may come first, in formats that have one.
+                `"auto"`: if the model reasons unless told otherwise, or the prompt has opened it.
+            prompt: The prompt that the turn continues, or its end: it may have opened reasoning, or
+                closed it. If not given, it ends as prompts of the format do.
             limits: See the class.
 
         Raises:
@@ -161,12 +165,24 @@ class Grammar:
         from schemask.tools import ToolSet
 
         form = chat_format(format)
-        tree = form.tree(ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning)
+        tree = form.tree(
+            ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning, prompt
+        )
         text = json.dumps(tree, ensure_ascii=False)
-        is_python = form.spec.arguments.python_literals
+        notation = form.spec.arguments
+        if whitespace is None:
+            whitespace = notation.whitespace
+        if spelling is None:
+            spelling = notation.spelling
         return cls(
             _native.Grammar.from_tree(
-                text, whitespace, property_order, spelling, strict, is_python, limits_of(limits)
+                text,
+                whitespace,
+                property_order,
+                spelling,
+                strict,
+                notation.python_literals,
+                limits_of(limits),
             ),
             "tools",
         )

@@ -11,6 +11,7 @@ from schemask.models.base import (
     Completion,
     Model,
     Sampling,
+    TokenModel,
 )
 from schemask.models.llama_cpp import LlamaCppModel
 from schemask.models.openai import OpenAIModel
@@ -26,5 +27,6 @@ __all__ = [
     "Model",
     "OpenAIModel",
     "Sampling",
+    "TokenModel",
     "TransformersModel",
 ]

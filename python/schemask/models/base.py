@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from schemask.chat import ParsedTurn
+from schemask.chat import ChatTemplate, ParsedTurn
+from schemask.chat.templates.sources import read_source
 from schemask.core.generation import Completion as Completion
 from schemask.core.generation import Status, TextStream, check_prompt
 from schemask.core.sampling import GREEDY as GREEDY
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChatTurn:
-    """The assistant's next turn; fields as in `Completion`."""
+    """The assistant's next turn, as a chat endpoint gives it.
+
+    Attributes:
+        turn: The words and calls; no call is validated.
+        status: "complete" if the model ended the turn itself, "max_tokens" if it was cut off.
+        prompt_tokens: Length of the prompt, in tokens; 0 if it is not known.
+        completion_tokens: Length of the turn, in tokens; 0 if it is not known.
+    """
 
     turn: ParsedTurn
     status: Status
@@ -45,7 +53,7 @@ class Model(Protocol):
 
     def generate(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         *,
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
@@ -55,7 +63,9 @@ class Model(Protocol):
         """Continues `prompt`.
 
         Args:
-            prompt: The text to continue; special tokens may be spelt in it.
+            prompt: The text to continue, in which special tokens may be spelt, and before which the
+                token is put that begins a text, if it is missing; or token ids, taken as they are.
+                Only a `TokenModel` has to take these.
             grammar: What the text must match, compiled for `vocabulary`. The text then ends valid
                 within `sampling.max_tokens`.
             sampling: How tokens are chosen. The status is "max_tokens" whenever the limit on tokens
@@ -65,8 +75,44 @@ class Model(Protocol):
 
         Raises:
             ModelError: The model cannot do what is asked: no grammar, prompt too long, no answer.
-            Error: As the grammar's matcher raises.
+            GenerationError: The generation could not go on; with the position and the text so far.
+            LimitError: The limit on tokens is too small for any text of the grammar, or a mask
+                takes too much work.
         """
+
+
+class TokenModel(Model, Protocol):
+    """A model whose prompts are made of token ids, so that no text in them can be a marker."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """What `schemask.chat.render_tokens` takes as tokenizer."""
+
+    @property
+    def template(self) -> ChatTemplate | None:
+        """The chat template that the model was trained on, or None if it brings none.
+
+        Raises:
+            FormatError: It cannot be read.
+        """
+
+
+def template_of(source: Any, template: ChatTemplate | str | None) -> ChatTemplate | None:
+    """The template of a model.
+
+    Args:
+        source: The tokenizer of the model, or the model.
+        template: What to take instead of the model's own.
+
+    Raises:
+        FormatError: What is there is no template.
+    """
+    if isinstance(template, ChatTemplate):
+        return template
+    found = read_source(source)
+    if template is not None:
+        found = found._replace(text=ChatTemplate.of(template).text)
+    return None if found.text is None else ChatTemplate.made_of(found)
 
 
 @runtime_checkable
@@ -104,6 +150,9 @@ class CallableModel:
 
     Args:
         function: Called with each prompt; returns the whole answer.
+
+    Raises:
+        ModelError: `function` cannot be called.
     """
 
     vocabulary = None
@@ -118,15 +167,29 @@ class CallableModel:
 
     def generate(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         *,
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
-        """As `Model.generate`; `sampling` has no effect."""
-        check_prompt(prompt)
+        """Continues `prompt` with what the function answers, up to the first of the `stop` texts.
+
+        Args:
+            prompt: The text to continue.
+            grammar: Must be None.
+            sampling: Checked, and without effect.
+            stop: Texts at which to end; none of them is part of the result.
+            on_text: Called with each piece of text once it is certain to be part of the result.
+
+        Returns:
+            The text, without token ids; its counts of tokens are 0.
+
+        Raises:
+            ModelError: A grammar, arguments of a wrong type, or an answer that is no string.
+        """
+        prompt = check_prompt(prompt)
         check_is_sampling(sampling)
         if grammar is not None:
             raise ModelError("a plain callable cannot be constrained by a grammar")

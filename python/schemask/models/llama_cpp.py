@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from schemask.chat import ChatTemplate
 from schemask.core.generation import (
     Completion,
     Status,
     TextStream,
     check_is_vocabulary,
-    check_prompt,
     token_limit,
 )
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
+from schemask.models.base import template_of
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
@@ -28,27 +30,66 @@ class LlamaCppModel:
     Args:
         llama: The model; it should serve one generation at a time.
         vocabulary: Its vocabulary, if it has been read already.
+        template: Its chat template, or the text or path of one, if it is not the one in the GGUF.
+
+    Attributes:
+        vocabulary: Its vocabulary.
+        tokenizer: The `Llama`, which `schemask.chat.render_tokens` takes as tokenizer.
+
+    Raises:
+        ModelError: `vocabulary` is no `Vocabulary`.
+        DependencyError: llama-cpp-python is not installed.
+        VocabularyError: The tokens of the model cannot be read.
     """
 
-    def __init__(self, llama: Llama, vocabulary: Vocabulary | None = None) -> None:
+    def __init__(
+        self,
+        llama: Llama,
+        vocabulary: Vocabulary | None = None,
+        *,
+        template: ChatTemplate | str | None = None,
+    ) -> None:
         check_is_vocabulary(vocabulary)
         self.vocabulary = vocabulary or Vocabulary.from_llama_cpp(llama)
+        self.tokenizer: Any = llama
         self._llama: Any = llama
+        self._given_template = template
 
     def __repr__(self) -> str:
         return f"<LlamaCppModel of {self.vocabulary.size} tokens>"
 
+    @functools.cached_property
+    def template(self) -> ChatTemplate | None:
+        """As `TokenModel.template`."""
+        return template_of(self._llama, self._given_template)
+
     def generate(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         *,
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
-        """As `Model.generate`. The limit on tokens is cut to what the context still holds."""
-        check_prompt(prompt)
+        """Continues `prompt`; the limit on tokens is cut to what the context still holds.
+
+        Args:
+            prompt: The text to continue, in which special tokens are recognised, or its tokens.
+            grammar: What the text must match, compiled for `vocabulary`; the text then ends valid
+                within the limit on tokens.
+            sampling: How tokens are chosen. Without its `top_p`, that of llama-cpp-python is taken.
+            stop: Texts at which to end; none of them is part of the result.
+            on_text: Called with each piece of text once it is certain to be part of the result.
+
+        Raises:
+            ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
+                argument is of a wrong type.
+            GenerationError: The generation could not go on; with the position and the text so far.
+            LimitError: The limit on tokens is too small for any text of the grammar, or a mask
+                takes too much work.
+            DependencyError: llama-cpp-python is not installed.
+        """
         check_is_sampling(sampling)
         if grammar is None:
             return self._continue(prompt, sampling, stop, on_text)
@@ -68,7 +109,7 @@ class LlamaCppModel:
 
     def _continue(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         sampling: Sampling,
         stop: Sequence[str],
         on_text: Callable[[str], None] | None,

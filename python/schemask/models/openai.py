@@ -35,6 +35,9 @@ class OpenAIModel:
         model: Name of the model at that endpoint.
         options: Sent with each request, over what this class sends; None leaves a key out. Models
             that want another name for the limit take `max_tokens=None, max_completion_tokens=512`.
+
+    Raises:
+        ModelError: An asynchronous client, or an argument of a wrong type.
     """
 
     vocabulary = None
@@ -57,18 +60,32 @@ class OpenAIModel:
 
     def generate(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         *,
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
-        """As `Model.generate`: `prompt` is one message of the user, and the answer the text.
+        """Sends `prompt` as one message of the user; the answer is the text.
 
-        Stop strings are searched here, since endpoints differ in how many they take.
+        Args:
+            prompt: The message.
+            grammar: Must be None.
+            sampling: How tokens are chosen; sent with the request.
+            stop: Texts at which the result ends; none of them is part of it. They are searched for
+                in the whole answer, since endpoints differ in how many they take.
+            on_text: Called with the text, once the answer is there.
+
+        Returns:
+            The text, without token ids; its counts of tokens are those of the endpoint, or 0.
+
+        Raises:
+            ModelError: A grammar, an argument of a wrong type, no answer, or one that was refused
+                or filtered.
+            DependencyError: openai is not installed.
         """
-        check_prompt(prompt)
+        prompt = check_prompt(prompt)
         check_is_sampling(sampling)
         if grammar is not None:
             raise ModelError("a remote model cannot be constrained by a grammar")
@@ -90,7 +107,25 @@ class OpenAIModel:
         parallel: bool = True,
         sampling: Sampling = GREEDY,
     ) -> ChatTurn:
-        """As `ChatModel.chat`. A turn cut off inside a call is "max_tokens" and has no calls."""
+        """The next turn; names and arguments of its calls are not validated.
+
+        Args:
+            messages: The conversation, in the shape of transformers' chat templates.
+            tools: The tools that the turn may call.
+            tool_choice: "auto", "required", "none" or the name of a tool.
+            parallel: Whether the turn may hold several calls.
+            sampling: How tokens are chosen; sent with the request.
+
+        Returns:
+            The turn. One that was cut off inside a call is "max_tokens" and has no calls.
+
+        Raises:
+            ModelError: No answer, one that was refused or filtered, the result of a tool before its
+                call, or an argument of a wrong type.
+            FormatError: Messages of another shape, or calls whose arguments are no JSON.
+            ToolError: What cannot be a tool.
+            DependencyError: openai is not installed.
+        """
         check_is_sampling(sampling)
         request: dict[str, Any] = {}
         if definitions := ToolSet.of(tools).definitions:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from schemask.chat import ChatTemplate
 from schemask.core.generation import (
     Completion,
     Status,
@@ -14,13 +15,13 @@ from schemask.core.generation import (
     check_compiled,
     check_is_vocabulary,
     check_model,
-    check_prompt,
     check_vocabulary,
     token_limit,
 )
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
-from schemask.errors import GenerationError, ModelError
+from schemask.errors import GenerationError
+from schemask.models.base import template_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -35,6 +36,15 @@ class TransformersModel:
         model: The model, on any device.
         tokenizer: Its tokenizer.
         vocabulary: Its vocabulary, if it has been read already.
+        template: Its chat template, or the text or path of one, if it is not the tokenizer's.
+
+    Attributes:
+        vocabulary: Its vocabulary.
+        tokenizer: Its tokenizer.
+
+    Raises:
+        ModelError: `model` cannot generate, or `vocabulary` is no `Vocabulary`.
+        VocabularyError: The tokens of the tokenizer cannot be read.
     """
 
     def __init__(
@@ -42,6 +52,8 @@ class TransformersModel:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         vocabulary: Vocabulary | None = None,
+        *,
+        template: ChatTemplate | str | None = None,
     ) -> None:
         check_model(model)
         check_is_vocabulary(vocabulary)
@@ -50,37 +62,59 @@ class TransformersModel:
             tokenizer, vocab_size=config.vocab_size
         )
         self._model: Any = model
-        self._tokenizer: Any = tokenizer
+        self.tokenizer: Any = tokenizer
+        self._given_template = template
         self._context: int | None = getattr(config, "max_position_embeddings", None)
 
     def __repr__(self) -> str:
         return f"<TransformersModel {type(self._model).__name__} of {self.vocabulary.size} tokens>"
 
+    @functools.cached_property
+    def template(self) -> ChatTemplate | None:
+        """As `TokenModel.template`."""
+        return template_of(self.tokenizer, self._given_template)
+
     def generate(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         *,
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
-        """As `Model.generate`. The limit on tokens is cut to what the context still holds."""
+        """Continues `prompt`; the limit on tokens is cut to what the context still holds.
+
+        Args:
+            prompt: The text to continue, as the tokenizer reads it.
+            grammar: What the text must match, compiled for `vocabulary`; the text then ends valid
+                within the limit on tokens.
+            sampling: How tokens are chosen. Without its `top_p`, that of the model's generation
+                config is taken.
+            stop: Texts at which to end; none of them is part of the result.
+            on_text: Called with each piece of text once it is certain to be part of the result.
+
+        Raises:
+            ModelError: The prompt is empty or fills the context, the grammar is for another
+                vocabulary, or an argument is of a wrong type.
+            GenerationError: The generation could not go on, or ended where the text is not valid;
+                with the position and the text so far.
+            LimitError: The limit on tokens is too small for any text of the grammar, or a mask
+                takes too much work.
+        """
         import torch
         from transformers import LogitsProcessorList, StoppingCriteriaList
 
-        from schemask.transformers import SchemaLogitsProcessor
+        from schemask.transformers import SchemaLogitsProcessor, encode_prompt
 
-        check_prompt(prompt)
         check_is_sampling(sampling)
         if grammar is not None:
             check_compiled(grammar)
-            encode = functools.partial(self._tokenizer.encode, add_special_tokens=False)
+            encode = functools.partial(self.tokenizer.encode, add_special_tokens=False)
             check_vocabulary(grammar.vocabulary, encode)
-        encoded = self._tokenizer(prompt, return_tensors="pt").to(self._model.device)
-        length = encoded["input_ids"].shape[1]
-        if length == 0:
-            raise ModelError("the prompt has no tokens, and the tokenizer puts none before it")
+        prompt_ids = encode_prompt(self.tokenizer, prompt, self.vocabulary.size)
+        length = len(prompt_ids)
+        input_ids = torch.tensor([prompt_ids], device=self._model.device)
         limit = token_limit(sampling.max_tokens, length, self._context)
         stream = TextStream(stop, on_text)
         follower = _Follower(self.vocabulary, stream, length)
@@ -96,7 +130,8 @@ class TransformersModel:
         with torch.random.fork_rng():
             torch.manual_seed(sampling.seed)
             self._model.generate(
-                **encoded,
+                input_ids=input_ids,
+                attention_mask=torch.ones_like(input_ids),
                 **choosing,
                 num_beams=1,
                 num_return_sequences=1,
@@ -112,7 +147,6 @@ class TransformersModel:
         elif follower.is_complete:
             status = "complete"
         tokens = follower.token_ids
-        prompt_ids = encoded["input_ids"][0].tolist()
         if any(processor.is_cut(prompt_ids, tokens) for processor in processors):
             status = "max_tokens"
         if grammar is not None and not stream.stopped:

@@ -60,7 +60,9 @@ def arranged(value: Any, grammar: _native.Grammar) -> Any:
     Raises:
         GrammarError: The grammar is another one.
         LimitError: It takes too much work; `pointer` is that of a place in the value.
-        TypeError: As `json.dumps`, and so are ValueError and RecursionError.
+        TypeError: Something in the value is of no type that JSON has.
+        ValueError: A number is not finite, or the value holds itself.
+        RecursionError: The value nests too deeply.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # A lone surrogate becomes the escape that JSON has for it.

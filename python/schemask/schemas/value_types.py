@@ -15,6 +15,20 @@ _TYPING = {
 }
 
 
+TYPES = ("string", "number", "boolean", "null", "array", "object")
+"""The types of JSON; whole numbers are of the type "number", too."""
+
+
+def type_of(value: Any) -> str:
+    """The type of a JSON value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    kinds = {str: "string", int: "number", float: "number", list: "array", dict: "object"}
+    return kinds[type(value)]
+
+
 def types_of(schema: Any) -> frozenset[str]:
     """The types of which a schema allows values; integers are numbers."""
     kind = schema.get("type") if isinstance(schema, dict) else None
@@ -25,7 +39,7 @@ def types_of(schema: Any) -> frozenset[str]:
     return _types_of(json.dumps(schema))
 
 
-_EVERY_TYPE = frozenset({"null", "boolean", "number", "string", "array", "object"})
+_EVERY_TYPE = frozenset(TYPES)
 
 
 @functools.lru_cache(maxsize=4096)

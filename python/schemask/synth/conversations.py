@@ -138,8 +138,13 @@ def generate(
     Raises:
         DataError: A file that cannot be continued (a damaged line, other tools, another writer) or
             written, or a line for which all attempts were refused; lines written so far stay.
+        ToolError: What cannot be a tool.
+        FormatError: Lines of the file that no chat format can write.
+        SchemaError: Parameters of a tool that are no JSON Schema, or that nothing satisfies.
         UnsupportedSchemaError: Parameters of a tool that are not supported exactly.
-        ModelError: As the teacher raises. What a function raises passes through.
+        LimitError: Parameters of a tool that take too much work.
+        ModelError: What the teacher raises, if it is a model. What a function raises passes
+            through.
     """
     tool_set = ToolSet.of(tools)
     place = _check_plan(tool_set, count, path, words, parallel, attempts)
@@ -179,7 +184,25 @@ def check(
     attempts: int = 16,
     resume: bool = True,
 ) -> None:
-    """Raises what `generate` would raise before it asks the teacher; nothing is changed."""
+    """Raises what `generate` would raise before it asks the teacher; nothing is changed.
+
+    Args:
+        tools: The tools.
+        count: Lines that the file shall have in the end.
+        path: The file, which need not exist.
+        words: Share of conversations in which no tool is called.
+        parallel: Share of conversations in which one turn makes two calls.
+        attempts: How often to ask for a line before giving up.
+        resume: False refuses a file that has content.
+
+    Raises:
+        DataError: No tools, a count or share out of range, or a file that cannot be continued: a
+            damaged line, other tools, another writer.
+        ToolError: What cannot be a tool.
+        FormatError: Lines of the file that no chat format can write.
+        SchemaError: Parameters of a tool that are no JSON Schema, or that nothing satisfies.
+        LimitError: Parameters of a tool that take too much work.
+    """
     tool_set = ToolSet.of(tools)
     with Journal(_check_plan(tool_set, count, path, words, parallel, attempts)) as journal:
         _read(journal, tool_set, resume)

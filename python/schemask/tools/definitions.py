@@ -26,8 +26,8 @@ _TYPES = (None, "function", "custom")
 _CAPITALS = {"OBJECT", "ARRAY", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "NULL"}
 
 
-def read_definition(definition: Any) -> tuple[str, str, Schema]:
-    """Name, description and parameters; see `Tool.from_definition`."""
+def read_definition(definition: Any) -> tuple[str, str, Schema, dict[str, Any]]:
+    """Name, description, parameters and annotations; see `Tool.from_definition`."""
     given = _members(definition)
     inner = next((_members(given[key]) for key in _WRAPPERS if given.get(key) is not None), given)
     name = inner.get("name")
@@ -38,7 +38,9 @@ def read_definition(definition: Any) -> tuple[str, str, Schema]:
         description = ""
     if not isinstance(description, str):
         raise ToolError(f"{name}: the description must be a string")
-    return name, description, _parameters(name, inner)
+    annotations = inner.get("annotations")
+    annotations = dict(annotations) if isinstance(annotations, Mapping) else {}
+    return name, description, _parameters(name, inner), annotations
 
 
 def _members(definition: Any) -> Mapping[str, Any]:
@@ -46,7 +48,7 @@ def _members(definition: Any) -> Mapping[str, Any]:
         return definition
     if not isinstance(definition, type) and callable(getattr(definition, "model_dump", None)):
         return _members(definition.model_dump(by_alias=True, exclude_none=True))
-    keys = ("name", "description", *_SCHEMA_KEYS)
+    keys = ("name", "description", "annotations", *_SCHEMA_KEYS)
     if isinstance(getattr(definition, "name", None), str):
         return {key: getattr(definition, key, None) for key in keys}
     raise ToolError(f"not a tool: {shortened(definition)}")

@@ -6,17 +6,18 @@ a function is only ever entered with values of the types that it declares.
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import functools
 import inspect
-import json
 import re
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, overload
 
 import pydantic
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import to_json
 from typing_extensions import ParamSpec, TypeVar
 
 from schemask.errors import ToolError, shortened
@@ -24,8 +25,10 @@ from schemask.schemas.key_order import KeyOrder
 from schemask.schemas.python_values import BindableSchema, DescribedSchema, bindable, whole_numbers
 from schemask.schemas.schema import Schema, map_schema
 from schemask.schemas.surrogates import surrogate_place
+from schemask.schemas.validator import Validator
 from schemask.tools.definitions import read_definition
 from schemask.tools.docstrings import read_docstring
+from schemask.tools.mcp import McpFunction, list_definitions
 
 # Of the function of a tool, where they are known.
 P = ParamSpec("P", default=...)
@@ -56,12 +59,19 @@ class Tool(Generic[P, R]):
         parameters: JSON Schema of the arguments object. Of a function, it allows what `bind` takes
             and nothing else: dates that Python can hold, numbers that are floats.
         function: The Python function, or None for a definition that something else carries out.
+        annotations: Hints for whoever carries out the calls, as the Model Context Protocol has
+            them, such as `{"readOnlyHint": True}`. The model does not see them.
+
+    Raises:
+        ToolError: A name that models cannot write, or parameters that are not the schema of an
+            object.
     """
 
     name: str
     description: str
     parameters: Schema
     function: Callable[P, R] | None = None
+    annotations: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _described: Schema | None = field(default=None, repr=False)
     _arguments: type[pydantic.BaseModel] | None = field(default=None, repr=False)
 
@@ -150,8 +160,10 @@ class Tool(Generic[P, R]):
             ToolError: No name, parameters that are not the schema of an object, or a key that is
                 not known and might hold them.
         """
-        name, description, parameters = read_definition(definition)
-        return cls(name=name, description=description, parameters=parameters)
+        name, description, parameters, annotations = read_definition(definition)
+        return cls(
+            name=name, description=description, parameters=parameters, annotations=annotations
+        )
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -170,14 +182,30 @@ class Tool(Generic[P, R]):
         """The order in which a grammar of calls reads the keys of the arguments."""
         return KeyOrder(self.parameters)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    @functools.cached_property
+    def _validator(self) -> Validator:
+        return Validator(self.parameters)
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the function as it is, unchecked, so that a decorated function stays usable."""
         return self._require_function()(*args, **kwargs)
+
+    def check_callable(self) -> None:
+        """Makes sure that calls can be carried out here and now.
+
+        Raises:
+            ToolError: There is no function; or it asks a server whose session is no longer there,
+                or lives in the event loop that would have to wait.
+        """
+        function = self._require_function()
+        if isinstance(function, McpFunction):
+            function.check_callable()
 
     def bind(self, arguments: Mapping[str, Any]) -> inspect.BoundArguments:
         """The arguments, validated and converted to what the function declares, ready to call with.
 
-        Defaults are left to the function.
+        Defaults are left to the function. Where the tool was not made from its function, the
+        arguments are those that `parameters` allows, as they are.
 
         Args:
             arguments: The JSON object that a model wrote, by the names of the parameters.
@@ -186,13 +214,24 @@ class Tool(Generic[P, R]):
             ToolError: An argument is missing, unknown or of the wrong type; the message names it.
         """
         function = self._require_function()
-        assert self._arguments is not None
         if not isinstance(arguments, Mapping):
             raise ToolError(f"{self.name}: arguments must be an object, not {shortened(arguments)}")
+        if self._arguments is not None:
+            return _bind(inspect.signature(function), self._converted(self._arguments, arguments))
+        if (problem := self._validator.problem(dict(arguments))) is not None:
+            raise ToolError(f"{self.name}: {problem}")
         try:
-            # As JSON, because strict types take strings for dates and members of enums only there.
+            return _bind(inspect.signature(function), dict(arguments))
+        except TypeError as error:  # the function has other parameters than the tool
+            raise ToolError(f"{self.name}: {error}") from error
+
+    def _converted(
+        self, model: type[pydantic.BaseModel], arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        try:
+            # Strict types take strings for dates and members of enums only if they come as JSON.
             text = to_json(whole_numbers(dict(arguments)), inf_nan_mode="constants")
-            values = self._arguments.model_validate_json(text)
+            values = model.model_validate_json(text)
         except pydantic.ValidationError as error:
             problems = (
                 f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg']}"
@@ -203,24 +242,24 @@ class Tool(Generic[P, R]):
             raise ToolError(f"{self.name}: the arguments are nested too deeply") from error
         except Exception as error:  # of a validator that somebody else wrote
             raise ToolError(f"{self.name}: {type(error).__name__}: {error}") from error
-        given = {
+        return {
             str(info.alias): getattr(values, attribute)
-            for attribute, info in type(values).model_fields.items()
+            for attribute, info in model.model_fields.items()
             if attribute in values.model_fields_set
         }
-        return _bind(inspect.signature(function), given)
 
     def call(self, arguments: Mapping[str, Any]) -> R:
         """Validates and converts `arguments`, then calls the function.
 
         Args:
-            arguments: As `bind`.
+            arguments: The JSON object that a model wrote, by the names of the parameters.
 
         Returns:
             What the function returns.
 
         Raises:
-            ToolError: As `bind`. What the function itself raises passes through.
+            ToolError: An argument is missing, unknown or of the wrong type. What the function
+                itself raises passes through.
         """
         bound = self.bind(arguments)
         return self._require_function()(*bound.args, **bound.kwargs)
@@ -250,11 +289,12 @@ def tool(
 
     Args:
         function: The function, where the decorator stands without parentheses.
-        name: See `Tool.from_function`.
-        description: See `Tool.from_function`.
+        name: Its name for the model; that of the function if None.
+        description: What it does, for the model; the first paragraph of its docstring if None.
 
     Raises:
-        ToolError: See `Tool.from_function`.
+        ToolError: `*args` or `**kwargs`, a parameter without annotation, a type that JSON Schema
+            cannot describe, or a coroutine function.
 
     >>> @tool
     ... def get_stock_price(symbol: str) -> float:
@@ -306,12 +346,60 @@ class ToolSet:
         """`tools` itself if it is a ToolSet already.
 
         Args:
-            tools: As the class takes them.
+            tools: A tool set, or `Tool`s, plain functions and definitions.
 
         Raises:
-            ToolError: As the class.
+            ToolError: Two tools of one name, or what cannot be a tool.
         """
         return tools if isinstance(tools, ToolSet) else cls(tools)
+
+    @classmethod
+    async def from_mcp(
+        cls, session: Any, *, names: Collection[str] | None = None, timeout: float | None = 60.0
+    ) -> ToolSet:
+        """The tools of a running server of the Model Context Protocol, which can be called.
+
+        A call asks the server and waits for the answer, a `schemask.mcp.McpResult`. The session
+        answers in its event loop only, which has to run on: so call the tools, and `run_agent`,
+        in another thread.
+
+            >>> tools = await ToolSet.from_mcp(session)
+            >>> result = await asyncio.to_thread(run_agent, model, tools, "What is 2 + 2?")
+
+        Without an event loop of your own, `schemask.mcp.connect` runs one. What the server lists is
+        asked once: after it says that its list has changed, make another set.
+
+        Args:
+            session: An `mcp.ClientSession` that is initialized, or an `mcp.Client`, in asyncio.
+            names: Which tools are taken, in the order of the server; all if None.
+            timeout: Seconds that the server may take for each answer; None is no limit.
+
+        Raises:
+            ToolError: No session, no or no proper answer, a tool that has no schema of an object or
+                a name that no format can write, or none of one of the names.
+        """
+        if isinstance(names, str) or not isinstance(names, (Collection, type(None))):
+            raise ToolError(f"names are a list of names of tools, not {shortened(names)}")
+        is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+        if timeout is not None and not (is_number and timeout > 0):
+            raise ToolError(f"a timeout is a number of seconds above 0, not {shortened(timeout)}")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError as error:
+            raise ToolError("a session lives in an event loop of asyncio; there is none") from error
+        definitions = await list_definitions(session, timeout)
+        listed = [definition["name"] for definition in definitions]
+        if unknown := [name for name in names or () if name not in listed]:
+            known = ", ".join(listed) or "none at all"
+            raise ToolError(f"the server has no tool {shortened(unknown[0])}; there is {known}")
+        return cls(
+            dataclasses.replace(
+                Tool.from_definition(definition),
+                function=McpFunction(session, loop, definition, timeout),
+            )
+            for definition in definitions
+            if names is None or definition["name"] in names
+        )
 
     @property
     def definitions(self) -> list[dict[str, Any]]:
@@ -343,21 +431,6 @@ class ToolSet:
 
 
 ToolsLike: TypeAlias = ToolSet | Iterable[Tool | Callable[..., Any] | Mapping[str, Any]]
-
-
-def result_text(result: Any) -> str:
-    """What a tool returned, as the text that the model reads: strings as they are, else JSON.
-
-    Raises:
-        ToolError: A value that refers to itself, which no JSON text can spell.
-    """
-    if isinstance(result, str):
-        return result
-    try:
-        packed = to_json(result, fallback=str, bytes_mode="base64", inf_nan_mode="strings")
-        return json.dumps(json.loads(packed), ensure_ascii=False)
-    except (PydanticSerializationError, ValueError, RecursionError) as error:
-        raise ToolError(f"a result that cannot be written as JSON: {error}") from error
 
 
 def _unwrap(function: Callable[..., Any]) -> tuple[Any, set[str]]:

@@ -6,6 +6,7 @@ use crate::grammar::lark::{Context, LarkReader, is_name, is_terminal};
 use crate::grammar::syntax::{Expr, ExprId, TokenName, TokenSet};
 use crate::regex;
 use crate::regex::codeset::CodeSet;
+use crate::vocab::TokenId;
 
 impl LarkReader<'_> {
     /// An atom, if one stands here.
@@ -228,7 +229,7 @@ impl LarkReader<'_> {
                 if last < first {
                     return Err(self.source.error(from, "the range ends before it begins"));
                 }
-                names.push(TokenName::Ids(first, last));
+                names.push(TokenName::Ids(TokenId(first), TokenId(last)));
                 if self.source.eat("]>") {
                     break;
                 }
@@ -263,8 +264,7 @@ impl LarkReader<'_> {
         }
         let text = &rest[..values.byte_offset()];
         self.source.at += text.chars().count();
-        self.syntax.schemas.push(text.into());
-        let schema = self.syntax.schemas.len() as u32 - 1;
+        let schema = self.syntax.new_schema(text);
         Ok(self.syntax.push(Expr::Json(schema)))
     }
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::decimal::Decimal;
 use crate::json::constants::canonical;
 use crate::json::cost::{NEVER, add};
-use crate::json::formula::{FormulaId, Kind};
+use crate::json::formula::FormulaId;
+use crate::json::kind::Kind;
 use crate::json::number::Numbers;
 use crate::json::object::keys::Key;
 use crate::json::rules::Rules;
@@ -245,7 +246,7 @@ impl Rules {
         let (completion, shape) = self.cheapest_object(formula, &cost)?;
         let members = completion.members.iter().map(|&(key, value)| {
             let name = match key {
-                Key::Declared(rank) => shape.keys[rank as usize].to_string(),
+                Key::Declared(rank) => shape.keys[rank.index()].to_string(),
                 Key::Other(text, _) => self.texts.spell(text),
             };
             Some((name, self.cheapest_value(value)?))

@@ -1,6 +1,7 @@
 //! The items of a `uniqueItems` array that have been read: a later one must differ from them.
 
-use crate::json::formula::{Formula, FormulaId, Kind};
+use crate::json::formula::{Formula, FormulaId};
+use crate::json::kind::Kind;
 use crate::json::rules::Rules;
 use crate::regex::node::NodeId;
 

@@ -69,8 +69,8 @@ impl Shape {
     pub(crate) fn demand(&self, rules: &Rules, rule: RuleId, key: Key) -> FormulaId {
         match key {
             Key::Declared(rank) => match self.demands.get(&rule) {
-                Some(demands) => demands[rank as usize],
-                None => rules.property(rule, &self.keys[rank as usize]),
+                Some(demands) => demands[rank.index()],
+                None => rules.property(rule, &self.keys[rank.index()]),
             },
             Key::Other(text, class) => {
                 if !self.of_words.is_empty()

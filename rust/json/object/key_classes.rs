@@ -7,34 +7,34 @@ use std::sync::OnceLock;
 
 use crate::json::cost::key_bytes;
 use crate::json::formula::{FormulaId, RuleId};
-use crate::json::object::keys::{Key, KeyTable, KnownKey};
-use crate::json::object::shape::{KeyClass, Required, Shape};
+use crate::json::object::keys::{Key, KeyRank, KeyTable, KnownKey};
+use crate::json::object::shape::{KeyClass, Required, Shape, ShapeId};
 use crate::json::rules::{ObjectRule, Rules};
 use crate::regex::node::NodeId;
 use crate::work;
 
 impl Rules {
     /// What an object whose keys these rules tell apart knows of its keys.
-    pub(crate) fn shape(&self, rules: &[RuleId]) -> (u32, &Shape) {
-        let id = self.shapes.intern(rules.into());
+    pub(crate) fn shape(&self, rules: &[RuleId]) -> (ShapeId, &Shape) {
+        let id = ShapeId(self.shapes.intern(rules.into()));
         (id, self.shape_of(id))
     }
 
-    pub(crate) fn shape_of(&self, id: u32) -> &Shape {
-        let shape = self.shapes.memo(id);
-        shape.get_or_init(|| Shape::new(self, self.shapes.get(id)))
+    pub(crate) fn shape_of(&self, id: ShapeId) -> &Shape {
+        let shape = self.shapes.memo(id.0);
+        shape.get_or_init(|| Shape::new(self, self.shapes.get(id.0)))
     }
 }
 
 impl Shape {
     pub(super) fn new(rules: &Rules, ids: &[RuleId]) -> Shape {
-        let mut ranks: FxHashMap<Arc<str>, u32> = FxHashMap::default();
+        let mut ranks: FxHashMap<Arc<str>, KeyRank> = FxHashMap::default();
         let mut keys: Vec<Arc<str>> = Vec::new();
         for &rule in ids {
             for (key, _) in &rules.object(rule).properties {
                 ranks.entry(key.clone()).or_insert_with(|| {
                     keys.push(key.clone());
-                    keys.len() as u32 - 1
+                    KeyRank(keys.len() as u32 - 1)
                 });
             }
         }
@@ -58,42 +58,52 @@ impl Shape {
             ranks,
         };
         for &id in ids {
-            let rule = rules.object(id);
-            work::spend(1 + rule.required.len() + rule.dependent.len());
-            if rule.has_patterns() {
-                work::spend(keys_work(rule, &shape));
-                work::hold(4 * shape.keys.len());
-                let demands = shape.keys.iter().map(|key| rules.property(id, key));
-                let demands = demands.collect();
-                shape.demands.insert(id, demands);
-            }
-            let most = rule.max.map_or(0, |max| max.saturating_add(1));
-            shape.counted = shape.counted.max(rule.min).max(most);
-            shape.has_dependent |= !rule.dependent.is_empty();
-            let required = shape.required_by(rules, id);
-            shape.wanted.extend(required.named());
-            work::spend(4 * rule.words.len());
-            for (word, _) in &rule.words {
-                if let key @ Key::Other(text, _) = shape.key(rules, word) {
-                    shape.wanted.push(key);
-                    let demand = rules.property(id, word);
-                    shape.of_words.insert((id, text), demand);
-                }
-            }
-            shape.required.insert(id, required);
+            shape.add_rule(rules, id);
         }
         shape.wanted.sort_unstable();
         shape.wanted.dedup();
-        let declared = shape.keys.iter().zip(0..);
+        shape.table = shape.key_table(rules);
+        shape
+    }
+
+    /// Notes what a rule says of keys.
+    fn add_rule(&mut self, rules: &Rules, id: RuleId) {
+        let rule = rules.object(id);
+        work::spend(1 + rule.required.len() + rule.dependent.len());
+        if rule.has_patterns() {
+            work::spend(keys_work(rule, self));
+            work::hold(4 * self.keys.len());
+            let demands = self.keys.iter().map(|key| rules.property(id, key));
+            let demands = demands.collect();
+            self.demands.insert(id, demands);
+        }
+        let most = rule.max.map_or(0, |max| max.saturating_add(1));
+        self.counted = self.counted.max(rule.min).max(most);
+        self.has_dependent |= !rule.dependent.is_empty();
+        let required = self.required_by(rules, id);
+        self.wanted.extend(required.named());
+        work::spend(4 * rule.words.len());
+        for (word, _) in &rule.words {
+            if let key @ Key::Other(text, _) = self.key(rules, word) {
+                self.wanted.push(key);
+                let demand = rules.property(id, word);
+                self.of_words.insert((id, text), demand);
+            }
+        }
+        self.required.insert(id, required);
+    }
+
+    /// The keys that are told apart, by their spelling.
+    fn key_table(&self, rules: &Rules) -> KeyTable {
+        let declared = self.keys.iter().zip((0..).map(KeyRank));
         let declared = declared.map(|(key, rank)| (key.to_string(), KnownKey::Declared(rank)));
-        let wanted = shape.wanted.iter().map(|&key| {
+        let wanted = self.wanted.iter().map(|&key| {
             let Key::Other(text, _) = key else {
                 unreachable!("declared keys are not wanted")
             };
             (rules.texts.spell(text), KnownKey::Wanted(key))
         });
-        shape.table = KeyTable::new(declared.chain(wanted));
-        shape
+        KeyTable::new(declared.chain(wanted))
     }
 
     fn required_by(&self, rules: &Rules, id: RuleId) -> Required {

@@ -2,11 +2,27 @@
 
 use crate::json::texts::TextId;
 
+/// A declared key: its place among those of its object's shape, in the order in which they appear
+/// first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(crate) struct KeyRank(pub(crate) u32);
+
+impl KeyRank {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    pub(crate) fn next(self) -> Self {
+        KeyRank(self.0 + 1)
+    }
+}
+
 /// A key: declared in the object's shape, or another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Key {
     /// A declared key, by its rank.
-    Declared(u32),
+    Declared(KeyRank),
     /// An undeclared key, by its text and the class of undeclared keys that it is in.
     Other(TextId, u16),
 }
@@ -15,7 +31,7 @@ pub(crate) enum Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum KnownKey {
     /// It is declared, with this rank.
-    Declared(u32),
+    Declared(KeyRank),
     /// It is not declared but named by some rule, and has not come.
     Wanted(Key),
     /// It is not declared, and has come.
@@ -161,20 +177,20 @@ mod tests {
     #[test]
     fn prefixes_are_ranges() {
         let table = KeyTable::new([
-            ("name".to_owned(), KnownKey::Declared(0)),
-            ("né".to_owned(), KnownKey::Declared(1)),
-            ("n".to_owned(), KnownKey::Declared(2)),
-            ("age".to_owned(), KnownKey::Declared(3)),
+            ("name".to_owned(), KnownKey::Declared(KeyRank(0))),
+            ("né".to_owned(), KnownKey::Declared(KeyRank(1))),
+            ("n".to_owned(), KnownKey::Declared(KeyRank(2))),
+            ("age".to_owned(), KnownKey::Declared(KeyRank(3))),
             ("nap".to_owned(), KnownKey::Used),
         ]);
         let n = table.step(table.start().unwrap(), 'n').unwrap();
         assert_eq!(table.text(n), "n");
-        assert_eq!(table.whole(n), Some(KnownKey::Declared(2)));
+        assert_eq!(table.whole(n), Some(KnownKey::Declared(KeyRank(2))));
         let na = table.step(n, 'a').unwrap();
         assert_eq!(table.whole(na), None);
         assert_eq!(
             table.open(na).collect::<Vec<_>>(),
-            [(Key::Declared(0), "me")]
+            [(Key::Declared(KeyRank(0)), "me")]
         );
         assert!(table.next_chars(na).eq(['m', 'p']));
         assert_eq!(
@@ -184,7 +200,7 @@ mod tests {
         assert_eq!(table.step(na, 'x'), None);
         assert_eq!(
             table.whole(table.step(n, 'é').unwrap()),
-            Some(KnownKey::Declared(1))
+            Some(KnownKey::Declared(KeyRank(1)))
         );
         assert_eq!(table.step(n, 'e'), None);
     }

@@ -4,6 +4,7 @@ mod choices;
 mod clause_rest;
 pub(super) mod completion;
 mod demands;
+pub(super) mod goal;
 mod key_classes;
 pub(crate) mod keys;
 mod least_demands;

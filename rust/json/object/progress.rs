@@ -1,7 +1,7 @@
 //! What has been read of an object, as far as it matters.
 
 use crate::json::formula::RuleId;
-use crate::json::object::keys::Key;
+use crate::json::object::keys::{Key, KeyRank};
 use crate::json::object::shape::Shape;
 use crate::json::rules::Rules;
 use crate::json::texts::TextId;
@@ -10,7 +10,7 @@ use crate::json::texts::TextId;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ObjectProgress {
     /// Keys come in order: declared keys of lower rank are past.
-    pub(super) rank: u32,
+    pub(super) rank: KeyRank,
     /// A bit for each declared key that was read; all zero where nothing depends on which were.
     used: Box<[u64]>,
     /// Other keys that were read, sorted.
@@ -19,13 +19,14 @@ pub(crate) struct ObjectProgress {
     pub(super) count: u64,
 }
 
-pub(crate) fn bit(bits: &[u64], i: u32) -> bool {
-    bits.get(i as usize / 64)
-        .is_some_and(|word| word >> (i % 64) & 1 != 0)
+/// Whether the bit of a declared key is set.
+pub(crate) fn bit(bits: &[u64], KeyRank(rank): KeyRank) -> bool {
+    bits.get(rank as usize / 64)
+        .is_some_and(|word| word >> (rank % 64) & 1 != 0)
 }
 
-pub(crate) fn set_bit(bits: &mut [u64], i: u32) {
-    bits[i as usize / 64] |= 1 << (i % 64);
+pub(crate) fn set_bit(bits: &mut [u64], KeyRank(rank): KeyRank) {
+    bits[rank as usize / 64] |= 1 << (rank % 64);
 }
 
 impl ObjectProgress {
@@ -47,7 +48,7 @@ impl ObjectProgress {
         match key {
             Key::Declared(rank) => {
                 if ordered {
-                    next.rank = rank + 1;
+                    next.rank = rank.next();
                 }
                 if !next.used.is_empty() {
                     set_bit(&mut next.used, rank);
@@ -55,7 +56,7 @@ impl ObjectProgress {
             }
             Key::Other(..) => {
                 if ordered {
-                    next.rank = shape.keys.len() as u32;
+                    next.rank = shape.end_of_ranks();
                 }
                 let mut others = next.others.into_vec();
                 let at = others.partition_point(|&other| other < key);
@@ -67,7 +68,7 @@ impl ObjectProgress {
     }
 
     pub(crate) fn is_nothing(&self) -> bool {
-        self.rank == 0 && self.others.is_empty() && self.used.iter().all(|&word| word == 0)
+        self.rank == KeyRank(0) && self.others.is_empty() && self.used.iter().all(|&word| word == 0)
     }
 
     /// Whether a key may come, as far as the order of keys and their number go.

@@ -1,7 +1,7 @@
 //! Objects that are being read: which keys may come next, and what a member makes of the object.
 
 use crate::json::formula::{FormulaId, RuleId, truth};
-use crate::json::object::keys::{Key, KeyTable, KnownKey};
+use crate::json::object::keys::{Key, KeyRank, KeyTable, KnownKey};
 use crate::json::object::progress::{ObjectProgress, bit, set_bit};
 use crate::json::object::shape::Shape;
 use crate::json::object::state::{AllowedKeys, Member, MemberId, Object, ObjectId};
@@ -65,7 +65,7 @@ impl Obligations {
 
     pub(crate) fn key_text(&self, object: ObjectId, key: Key) -> String {
         match key {
-            Key::Declared(rank) => self.shape_of(object).keys[rank as usize].to_string(),
+            Key::Declared(rank) => self.shape_of(object).keys[rank.index()].to_string(),
             Key::Other(text, _) => self.rules.texts.spell(text),
         }
     }
@@ -77,7 +77,7 @@ impl Obligations {
             let allowed_keys = self.allowed_keys(id);
             let shape = self.shape_of(id);
             let regexes = &self.rules.scanner.regexes;
-            let declared = shape.keys.iter().zip(0..);
+            let declared = shape.keys.iter().zip((0..).map(KeyRank));
             let declared = declared.filter(|&(_, rank)| allowed_keys.allows(Key::Declared(rank)));
             let mut words: Vec<String> = declared.map(|(key, _)| key.to_string()).collect();
             let wanted = allowed_keys.wanted.iter().filter(|(_, may)| *may);
@@ -131,14 +131,14 @@ impl Obligations {
         self.objects.memo(id.0).allowed_keys.get_or_init(|| {
             let object = self.objects.get(id.0);
             let shape = self.rules.shape_of(object.shape);
-            let keys = shape.keys.len() as u32;
-            work::spend(keys as usize + shape.wanted.len() + shape.classes.len());
-            let mut allowed = vec![0; keys.div_ceil(64) as usize];
+            let keys = shape.keys.len();
+            work::spend(keys + shape.wanted.len() + shape.classes.len());
+            let mut allowed = vec![0; keys.div_ceil(64)];
             let mut classes = vec![false; shape.classes.len()];
             let mut wanted: Vec<(Key, bool)> =
                 shape.wanted.iter().map(|&key| (key, false)).collect();
             for way in self.object_ways_once(id, object.requirement) {
-                for rank in object.progress.rank..keys {
+                for rank in shape.ranks_from(object.progress.rank) {
                     if !bit(&allowed, rank) && self.allows(id, &way, Key::Declared(rank)) {
                         set_bit(&mut allowed, rank);
                     }

@@ -33,6 +33,17 @@ pub(super) struct Interest {
     pub(super) required: bool,
 }
 
+/// What is decided about the demands on a value.
+#[derive(Clone)]
+struct ValueWay {
+    /// What the value satisfies in any case, and what is satisfied.
+    holds: Vec<FormulaId>,
+    /// What it must satisfy for that.
+    satisfied: Vec<FormulaId>,
+    /// The demands that it does not satisfy.
+    broken: Vec<FormulaId>,
+}
+
 pub(super) struct ResidueBuilder<'a> {
     pub(super) rules: &'a Rules,
     pub(super) shape: &'a Shape,
@@ -360,40 +371,18 @@ impl<'a> ResidueBuilder<'a> {
             Formula::And(parts) => parts.to_vec(),
             _ => vec![base],
         };
-        let mut ways: Vec<(Vec<FormulaId>, Vec<FormulaId>, Vec<FormulaId>)> =
-            vec![(given, Vec::new(), Vec::new())];
+        let mut ways = vec![ValueWay {
+            holds: given,
+            satisfied: Vec::new(),
+            broken: Vec::new(),
+        }];
         for demand in demands {
             let is_broken = interested
                 .iter()
                 .any(|(rule, interest)| interest.demand == demand && self.negative.contains(rule));
             let mut next = Vec::new();
-            for (holds, satisfied, broken) in ways {
-                work::spend(4 + holds.len() + satisfied.len() + broken.len());
-                let excludes = |&one: &FormulaId| self.rules.excludes(one, demand, 1);
-                let is_given = holds.contains(&demand);
-                let with_broken = [&broken[..], &[demand]].concat();
-                if demand == FormulaId::FALSE || !is_given && holds.iter().any(excludes) {
-                    next.push((holds, satisfied, with_broken));
-                    continue;
-                }
-                if is_given {
-                    next.push((holds, satisfied, broken));
-                    continue;
-                }
-                let not = self.rules.formulas.not(demand);
-                let mut denied = satisfied.clone();
-                if is_broken {
-                    denied.push(not);
-                }
-                next.push((holds.clone(), denied, with_broken));
-                // What this one excludes anyway need not be denied.
-                let mut satisfied = satisfied;
-                satisfied.retain(|&one| {
-                    let inner = self.rules.formulas.not(one);
-                    !broken.contains(&inner) || !self.rules.excludes(inner, demand, 1)
-                });
-                satisfied.push(demand);
-                next.push(([&holds[..], &[demand]].concat(), satisfied, broken));
+            for way in ways {
+                self.decide(way, demand, is_broken, &mut next);
             }
             if next.len() > MOST_CHOICES {
                 return None;
@@ -409,9 +398,40 @@ impl<'a> ResidueBuilder<'a> {
         work::spend(ways.len() * interested.len());
         Some(
             ways.into_iter()
-                .map(|(_, satisfied, broken)| (satisfied, failing(&broken)))
+                .map(|way| (way.satisfied, failing(&way.broken)))
                 .collect(),
         )
+    }
+
+    /// Adds the ways in which a value satisfies a demand, or does not. Only if the demand `is_broken` by
+    /// some rule is it said that it does not.
+    fn decide(&self, way: ValueWay, demand: FormulaId, is_broken: bool, out: &mut Vec<ValueWay>) {
+        work::spend(4 + way.holds.len() + way.satisfied.len() + way.broken.len());
+        let excludes = |&one: &FormulaId| self.rules.excludes(one, demand, 1);
+        if way.holds.contains(&demand) && demand != FormulaId::FALSE {
+            out.push(way);
+            return;
+        }
+        let mut denied = way.clone();
+        denied.broken.push(demand);
+        if demand == FormulaId::FALSE || way.holds.iter().any(excludes) {
+            out.push(denied);
+            return;
+        }
+        if is_broken {
+            denied.satisfied.push(self.rules.formulas.not(demand));
+        }
+        out.push(denied);
+        // What this one excludes anyway need not be denied.
+        let mut met = way;
+        let broken = &met.broken;
+        met.satisfied.retain(|&one| {
+            let inner = self.rules.formulas.not(one);
+            !broken.contains(&inner) || !self.rules.excludes(inner, demand, 1)
+        });
+        met.satisfied.push(demand);
+        met.holds.push(demand);
+        out.push(met);
     }
 
     /// Choices without those that demand more than others and lead nowhere else.

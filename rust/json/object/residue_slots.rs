@@ -5,8 +5,9 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::json::formula::{Formula, FormulaId, Kind, RuleId};
-use crate::json::object::keys::Key;
+use crate::json::formula::{Formula, FormulaId, RuleId};
+use crate::json::kind::Kind;
+use crate::json::object::keys::{Key, KeyRank};
 use crate::json::object::residue_builder::{Interest, ResidueBuilder};
 use crate::json::object::residues::Slot;
 use crate::json::texts::TextId;
@@ -152,32 +153,7 @@ impl ResidueBuilder<'_> {
         // Rules that hold in any case name the most keys, and none of their own doing.
         let (certain, others): (Vec<RuleId>, Vec<RuleId>) =
             order.iter().partition(|rule| self.certain.contains(rule));
-        let declared = (0..shape.keys.len() as u32).map(Key::Declared);
-        let all: Vec<Key> = declared.chain(shape.wanted.iter().copied()).collect();
-        for rule in others {
-            work::spend(2 * all.len());
-            let required = shape.required(rule);
-            let demanded = all.iter().filter_map(|&key| {
-                let demand = shape.demand(self.rules, rule, key);
-                let required = match key {
-                    Key::Declared(rank) => required.declared.contains(&rank),
-                    other => required.others.contains(&other),
-                };
-                (demand != FormulaId::TRUE || required).then_some((key, demand, required))
-            });
-            for (key, demand, required) in demanded.collect::<Vec<_>>() {
-                if !self.is_soon_weighed(demand) {
-                    return None;
-                }
-                let slot = self.slot(Slot::Key(key));
-                let interests = self.interests.entry(rule).or_default();
-                interests.push(Interest {
-                    slot,
-                    demand,
-                    required,
-                });
-            }
-        }
+        self.find_named(&others)?;
         let mut is_fixed = FxHashSet::default();
         for &rule in &certain {
             self.interests.entry(rule).or_default();
@@ -201,6 +177,38 @@ impl ResidueBuilder<'_> {
             let interests = self.interests.entry(*rule).or_default();
             interests.sort_by_key(|interest| interest.slot);
             interests.dedup_by_key(|interest| interest.slot);
+        }
+        Some(())
+    }
+
+    /// What rules that may fail want of the keys that some rule names.
+    fn find_named(&mut self, rules: &[RuleId]) -> Option<()> {
+        let shape = self.shape;
+        let declared = shape.ranks_from(KeyRank(0)).map(Key::Declared);
+        let all: Vec<Key> = declared.chain(shape.wanted.iter().copied()).collect();
+        for &rule in rules {
+            work::spend(2 * all.len());
+            let required = shape.required(rule);
+            let demanded = all.iter().filter_map(|&key| {
+                let demand = shape.demand(self.rules, rule, key);
+                let required = match key {
+                    Key::Declared(rank) => required.declared.contains(&rank),
+                    other => required.others.contains(&other),
+                };
+                (demand != FormulaId::TRUE || required).then_some((key, demand, required))
+            });
+            for (key, demand, required) in demanded.collect::<Vec<_>>() {
+                if !self.is_soon_weighed(demand) {
+                    return None;
+                }
+                let slot = self.slot(Slot::Key(key));
+                let interests = self.interests.entry(rule).or_default();
+                interests.push(Interest {
+                    slot,
+                    demand,
+                    required,
+                });
+            }
         }
         Some(())
     }

@@ -282,19 +282,7 @@ impl<'a> ResidueCourse<'a> {
     /// The fewest bytes of the members to come once `next` has come, or from here on without one.
     fn find_ends(&self, next: Option<Key>) -> ResidueCosts {
         let steps = &self.residues.steps;
-        let slots = self.residues.slots.iter().zip(&self.stands);
-        let stands: Vec<Stand> = slots
-            .map(|(&slot, &stand)| match (slot, stand) {
-                (_, Stand::Kept | Stand::Absent) => stand,
-                (Slot::Key(key), _) if self.is_passed(key, next) => Stand::Absent,
-                (Slot::Fresh(class, _), _)
-                    if matches!(next, Some(Key::Other(_, of)) if of == class) =>
-                {
-                    self.stand(slot, next)
-                }
-                _ => stand,
-            })
-            .collect();
+        let stands = self.stands_after(next);
         work::spend((stands.len() + steps.len() + self.costs.len()) / 2);
         let fixed = self.residues.fixed.iter().zip(&self.fixed);
         let fixed = fixed.map(
@@ -316,6 +304,30 @@ impl<'a> ResidueCourse<'a> {
             });
             ends.after[number] = least;
         }
+        self.find_before(&stands, &mut ends);
+        ends
+    }
+
+    /// What may become of the keys once a member has come.
+    fn stands_after(&self, next: Option<Key>) -> Vec<Stand> {
+        let slots = self.residues.slots.iter().zip(&self.stands);
+        slots
+            .map(|(&slot, &stand)| match (slot, stand) {
+                (_, Stand::Kept | Stand::Absent) => stand,
+                (Slot::Key(key), _) if self.is_passed(key, next) => Stand::Absent,
+                (Slot::Fresh(class, _), _)
+                    if matches!(next, Some(Key::Other(_, of)) if of == class) =>
+                {
+                    self.stand(slot, next)
+                }
+                _ => stand,
+            })
+            .collect()
+    }
+
+    /// The fewest bytes up to each step and beside each slot, of those from each step on.
+    fn find_before(&self, stands: &[Stand], ends: &mut ResidueCosts) {
+        let steps = &self.residues.steps;
         let slot_of = |to: ResidueTarget| match to {
             ResidueTarget::Step(step) => steps[step as usize].slot,
             _ => stands.len(),
@@ -346,7 +358,6 @@ impl<'a> ResidueCourse<'a> {
                 }
             });
         }
-        ends
     }
 
     /// Calls `f` with each way to go on from a step, and the bytes of its member.
@@ -401,7 +412,7 @@ impl<'a> ResidueCourse<'a> {
     /// The bytes of a key, of a colon and of a comma.
     fn name_bytes(&self, key: Key) -> u64 {
         let name = match key {
-            Key::Declared(rank) => self.shape.key_bytes[rank as usize],
+            Key::Declared(rank) => self.shape.key_bytes[rank.index()],
             Key::Other(text, _) => key_bytes(&self.rules.texts.spell(text)),
         };
         name + 2 * self.rules.separator

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::json::formula::{FormulaId, RuleId};
-use crate::json::object::keys::{Key, KeyTable};
+use crate::json::object::keys::{Key, KeyRank, KeyTable};
 use crate::json::object::residues::Residues;
 use crate::json::texts::TextId;
 use crate::regex::node::NodeId;
@@ -26,11 +26,16 @@ pub(crate) struct KeyClass {
 /// The cheapest keys of a class, by the class and how many they are.
 type CheapestKeys = FxHashMap<(u16, usize), Arc<[Key]>>;
 
+/// A shape of objects: an index into [`Rules`](crate::json::rules::Rules).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(crate) struct ShapeId(pub(super) u32);
+
 #[derive(Debug)]
 pub(crate) struct Shape {
     /// The declared keys by rank: in the order of their first appearance.
     pub(crate) keys: Vec<Arc<str>>,
-    pub(super) ranks: FxHashMap<Arc<str>, u32>,
+    pub(super) ranks: FxHashMap<Arc<str>, KeyRank>,
     /// The bytes of each declared key with its quotes.
     pub(crate) key_bytes: Vec<u64>,
     /// What each rule requires.
@@ -61,7 +66,7 @@ pub(crate) struct Shape {
 #[derive(Debug, Default)]
 pub(crate) struct Required {
     /// Ranks of declared keys, rising.
-    pub(crate) declared: Vec<u32>,
+    pub(crate) declared: Vec<KeyRank>,
     pub(crate) others: Vec<Key>,
     /// What a key requires.
     pub(crate) dependent: Vec<(Key, Vec<Key>)>,
@@ -79,8 +84,18 @@ impl Required {
 
 impl Shape {
     /// The rank of a declared key.
-    pub(crate) fn rank(&self, text: &str) -> Option<u32> {
+    pub(crate) fn rank(&self, text: &str) -> Option<KeyRank> {
         self.ranks.get(text).copied()
+    }
+
+    /// The ranks of declared keys from one on.
+    pub(crate) fn ranks_from(&self, first: KeyRank) -> impl Iterator<Item = KeyRank> + use<> {
+        (first.0..self.end_of_ranks().0).map(KeyRank)
+    }
+
+    /// After the last rank.
+    pub(super) fn end_of_ranks(&self) -> KeyRank {
+        KeyRank(self.keys.len() as u32)
     }
 
     /// Whether undeclared keys are told apart by their text.

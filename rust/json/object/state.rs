@@ -6,6 +6,7 @@ use crate::json::formula::FormulaId;
 use crate::json::object::completion::ObjectCompletion;
 use crate::json::object::keys::{Key, KeyTable};
 use crate::json::object::progress::{ObjectProgress, bit};
+use crate::json::object::shape::ShapeId;
 use crate::json::obligation::{ObligationId, Verdicts};
 use crate::regex::scan::ScanId;
 
@@ -17,7 +18,7 @@ pub(crate) struct ObjectId(pub(crate) u32);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Object {
     /// The `Shape` of the rules that the object began with.
-    pub(super) shape: u32,
+    pub(super) shape: ShapeId,
     pub(super) requirement: FormulaId,
     pub(crate) queries: Box<[FormulaId]>,
     pub(super) progress: ObjectProgress,

@@ -1,5 +1,6 @@
 //! What is told of a token: the answers of a matcher that is asked for reasons.
 
+use crate::vocab::TokenId;
 use std::fmt;
 
 /// Why something may not come.
@@ -117,7 +118,7 @@ pub struct Allowed {
     /// How many tokens may come, stop tokens included.
     pub count: usize,
     /// The first of these, by rising id.
-    pub tokens: Vec<u32>,
+    pub tokens: Vec<TokenId>,
     /// Whether the text may end here.
     pub may_end: bool,
 }

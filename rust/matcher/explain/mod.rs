@@ -8,15 +8,15 @@ mod words;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::bits_of;
 use crate::matcher::Matcher;
+use crate::vocab::token::{MaskWord, TokenId, bits_of};
 use crate::work;
 use place::JsonPlace;
 use search::{Found, Last, Search};
 use words::{listed, position, shown};
 
 pub use explanation::{Allowed, Explanation, Refusal};
-pub(super) use search::Piece;
+pub(super) use search::TextPiece;
 
 impl Matcher {
     /// What may come next: in words, and the first `limit` tokens that may.
@@ -26,11 +26,11 @@ impl Matcher {
     /// If the text so far can be read in too many ways (see [`Limits::readings`]), or the mask
     /// takes too much work.
     pub fn allowed(&self, limit: usize) -> Result<Allowed, Error> {
-        let mut bits = vec![0; self.compiled.vocabulary().mask_words()];
+        let mut bits = vec![MaskWord::NONE; self.compiled.vocabulary().mask_words()];
         self.fill_mask(&mut bits)?;
         Ok(Allowed {
             description: self.description(self.now.config)?,
-            count: bits.iter().map(|word| word.count_ones() as usize).sum(),
+            count: bits.iter().map(|word| word.0.count_ones() as usize).sum(),
             tokens: bits_of(&bits).take(limit).collect(),
             may_end: self.is_terminated() || self.is_accepting(),
         })
@@ -43,7 +43,7 @@ impl Matcher {
     /// If the vocabulary has no such token, or the text so far can be read in too many ways: see
     /// [`Limits::readings`]. What takes more work than [`Limits::explain_work`] is no error but a
     /// refusal that is [`Refusal::Undecided`].
-    pub fn explain(&self, token: u32) -> Result<Explanation, Error> {
+    pub fn explain(&self, token: TokenId) -> Result<Explanation, Error> {
         let vocabulary = self.compiled.vocabulary();
         let is_allowed = self.clone().accept(token)?;
         let bytes = vocabulary.token(token).unwrap_or_default();
@@ -113,7 +113,7 @@ impl Matcher {
     #[cfg_attr(not(feature = "python"), allow(dead_code))]
     pub(crate) fn brief_description(&self) -> Option<String> {
         let machine = &self.engine.machine;
-        let describe = || Ok(machine.describe(self.now.config));
+        let describe = || Ok(machine.describer().describe(self.now.config));
         self.metered(Limits::brief, describe).ok()
     }
 
@@ -122,8 +122,8 @@ impl Matcher {
         let mut text = Vec::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Bytes(bytes) => text.extend_from_slice(bytes),
-                &Piece::Token(token) => {
+                TextPiece::Bytes(bytes) => text.extend_from_slice(bytes),
+                &TextPiece::Token(token) => {
                     text.extend_from_slice(
                         self.compiled.vocabulary().token(token).unwrap_or_default(),
                     );
@@ -138,7 +138,9 @@ impl Matcher {
             return Ok("nothing, since the text has ended".to_owned());
         }
         let machine = &self.engine.machine;
-        self.metered(Limits::completion, || Ok(machine.describe(config)))
+        self.metered(Limits::completion, || {
+            Ok(machine.describer().describe(config))
+        })
     }
 
     /// The explanation of something that may come.
@@ -200,7 +202,9 @@ impl Matcher {
         let mut at = self.now.config;
         let mut refused = None;
         for (index, &byte) in data.iter().enumerate() {
-            let next = self.metered(Limits::accept, || Ok(self.engine.machine.step(at, byte)))?;
+            let next = self.metered(Limits::accept, || {
+                Ok(self.engine.machine.stepper().step(at, byte))
+            })?;
             match next {
                 Some(next) => at = next,
                 None => {
@@ -284,7 +288,9 @@ impl Matcher {
         let mut place = JsonPlace::after(&text[start..]);
         let machine = &self.engine.machine;
         let ends_number = b",]} \t\n\r".contains(&byte)
-            && self.metered(Limits::accept, || Ok(machine.can_end_number(at)))?;
+            && self.metered(Limits::accept, || {
+                Ok(machine.describer().can_end_number(at))
+            })?;
         if ends_number {
             place.end_number();
         }
@@ -301,27 +307,28 @@ impl Matcher {
         while at < text.len() {
             let token = pieces.next();
             let bytes = match token {
-                Some(Piece::Bytes(bytes)) => bytes,
-                Some(&Piece::Token(token)) => self.compiled.vocabulary().token(token)?,
+                Some(TextPiece::Bytes(bytes)) => bytes,
+                Some(&TextPiece::Token(token)) => self.compiled.vocabulary().token(token)?,
                 None => &text[at..],
             };
             let before = config;
             let mut spelled = Some(before);
             for &byte in bytes {
                 work::spend(1);
-                spelled = spelled.and_then(|config| machine.step(config, byte));
-                let is_inside = spelled.is_some_and(|config| machine.is_in_json(config));
+                spelled = spelled.and_then(|config| machine.stepper().step(config, byte));
+                let is_inside =
+                    spelled.is_some_and(|config| machine.describer().is_in_json(config));
                 start = is_inside.then(|| start.unwrap_or(at));
                 at += 1;
             }
             let named = match token {
-                Some(&Piece::Token(token)) => self.named_from(before, token),
+                Some(&TextPiece::Token(token)) => self.named_from(before, token),
                 _ => Vec::new(),
             };
             if let (None, [first, ..]) = (spelled, &named[..]) {
-                start = machine.is_in_json(*first).then_some(at);
+                start = machine.describer().is_in_json(*first).then_some(at);
             }
-            config = machine.all_of(spelled.into_iter().chain(named))?;
+            config = machine.stepper().all_of(spelled.into_iter().chain(named))?;
         }
         start
     }

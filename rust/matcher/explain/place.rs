@@ -8,7 +8,7 @@ use crate::schema::extend_pointer;
 #[derive(Debug, Default)]
 pub(super) struct JsonPlace {
     around: Vec<Container>,
-    state: State,
+    state: PlaceState,
     /// The bytes of the string or key that is open, from its quote on.
     open: Vec<u8>,
 }
@@ -25,7 +25,7 @@ enum Container {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum PlaceState {
     /// A value is to begin.
     #[default]
     Before,
@@ -46,7 +46,7 @@ impl JsonPlace {
         let mut escaped = false;
         for &byte in text {
             match place.state {
-                State::InKey | State::InString => {
+                PlaceState::InKey | PlaceState::InString => {
                     place.open.push(byte);
                     if escaped || byte == b'\\' {
                         escaped = !escaped;
@@ -66,74 +66,75 @@ impl JsonPlace {
             b'{' => {
                 let (keys, key) = (Vec::new(), None);
                 self.around.push(Container::Object { keys, key });
-                self.state = State::Opened;
+                self.state = PlaceState::Opened;
             }
             b'[' => {
                 self.around.push(Container::Array { index: 0 });
-                self.state = State::Opened;
+                self.state = PlaceState::Opened;
             }
             b'}' | b']' => {
                 self.around.pop();
-                self.state = State::After;
+                self.state = PlaceState::After;
             }
             b',' => {
                 if let Some(Container::Array { index }) = self.around.last_mut() {
                     *index += 1;
                 }
                 self.state = if in_object {
-                    State::BeforeKey
+                    PlaceState::BeforeKey
                 } else {
-                    State::Before
+                    PlaceState::Before
                 };
             }
-            b':' => self.state = State::Before,
+            b':' => self.state = PlaceState::Before,
             b'"' => {
-                let is_key = in_object && matches!(self.state, State::Opened | State::BeforeKey);
+                let is_key =
+                    in_object && matches!(self.state, PlaceState::Opened | PlaceState::BeforeKey);
                 self.state = if is_key {
-                    State::InKey
+                    PlaceState::InKey
                 } else {
-                    State::InString
+                    PlaceState::InString
                 };
                 self.open = vec![byte];
             }
-            b'-' | b'0'..=b'9' => self.state = State::InNumber,
+            b'-' | b'0'..=b'9' => self.state = PlaceState::InNumber,
             byte if byte.is_ascii_whitespace() => {
-                if self.state == State::InNumber {
-                    self.state = State::After;
+                if self.state == PlaceState::InNumber {
+                    self.state = PlaceState::After;
                 }
             }
-            _ if self.state == State::InNumber => {}
+            _ if self.state == PlaceState::InNumber => {}
             byte => {
-                if self.state != State::InLiteral {
+                if self.state != PlaceState::InLiteral {
                     self.open.clear();
                 }
                 self.open.push(byte);
                 let words: [&[u8]; 6] = [b"null", b"true", b"false", b"None", b"True", b"False"];
                 let is_whole = words.contains(&&*self.open);
                 self.state = if is_whole {
-                    State::After
+                    PlaceState::After
                 } else {
-                    State::InLiteral
+                    PlaceState::InLiteral
                 };
             }
         }
     }
 
     fn end_string(&mut self) {
-        if self.state == State::InKey
+        if self.state == PlaceState::InKey
             && let Some(Container::Object { keys, key }) = self.around.last_mut()
         {
             let text: String = serde_json::from_slice(&self.open).unwrap_or_default();
             keys.push(text.clone());
             *key = Some(text);
         }
-        self.state = State::After;
+        self.state = PlaceState::After;
     }
 
     /// Takes a number to have ended, if one is being read.
     pub(super) fn end_number(&mut self) {
-        if self.state == State::InNumber {
-            self.state = State::After;
+        if self.state == PlaceState::InNumber {
+            self.state = PlaceState::After;
         }
     }
 
@@ -144,8 +145,13 @@ impl JsonPlace {
         for (depth, container) in self.around.iter().enumerate() {
             let is_inside = depth + 1 < self.around.len()
                 || match self.state {
-                    State::Before | State::InString | State::InLiteral | State::InNumber => true,
-                    State::Opened => matches!(container, Container::Array { .. }) && next != b']',
+                    PlaceState::Before
+                    | PlaceState::InString
+                    | PlaceState::InLiteral
+                    | PlaceState::InNumber => true,
+                    PlaceState::Opened => {
+                        matches!(container, Container::Array { .. }) && next != b']'
+                    }
                     _ => false,
                 };
             match container {
@@ -164,7 +170,7 @@ impl JsonPlace {
         let Some(Container::Object { keys, .. }) = self.around.last() else {
             return None;
         };
-        if self.state != State::InKey || next != b'"' {
+        if self.state != PlaceState::InKey || next != b'"' {
             return None;
         }
         let mut whole = self.open.clone();

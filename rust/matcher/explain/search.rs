@@ -9,6 +9,7 @@ use crate::compile::{CompiledGrammar, NamedRule, Relaxation, Relaxed};
 use crate::error::Error;
 use crate::machine::Config;
 use crate::schema::{Constraint, ConstraintKind};
+use crate::vocab::TokenId;
 use crate::work;
 
 /// How many groups of constraints are looked for at most.
@@ -16,8 +17,8 @@ const MOST: usize = 8;
 
 /// What a text was continued with.
 #[derive(Clone, Debug)]
-pub(crate) enum Piece {
-    Token(u32),
+pub(crate) enum TextPiece {
+    Token(TokenId),
     Bytes(Arc<[u8]>),
 }
 
@@ -54,14 +55,18 @@ pub(super) enum Found {
 /// Asks about one text.
 pub(super) struct Search<'a> {
     compiled: &'a CompiledGrammar,
-    pieces: &'a [Piece],
+    pieces: &'a [TextPiece],
     last: Last<'a>,
     /// Units of work.
     left: u64,
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(compiled: &'a CompiledGrammar, pieces: &'a [Piece], last: Last<'a>) -> Self {
+    pub(super) fn new(
+        compiled: &'a CompiledGrammar,
+        pieces: &'a [TextPiece],
+        last: Last<'a>,
+    ) -> Self {
         Search {
             compiled,
             pieces,
@@ -245,25 +250,30 @@ impl<'a> Search<'a> {
 }
 
 /// Whether a text can be read, and, if it ends, may end there.
-fn reads(relaxed: &Relaxed, compiled: &CompiledGrammar, pieces: &[Piece], last: Last<'_>) -> bool {
+fn reads(
+    relaxed: &Relaxed,
+    compiled: &CompiledGrammar,
+    pieces: &[TextPiece],
+    last: Last<'_>,
+) -> bool {
     let machine = &relaxed.machine;
     let read = |config: Config, bytes: &[u8]| {
         work::spend(bytes.len());
         let mut bytes = bytes.iter();
-        bytes.try_fold(config, |at, &byte| machine.step(at, byte))
+        bytes.try_fold(config, |at, &byte| machine.stepper().step(at, byte))
     };
     let mut config = machine.start();
     for piece in pieces {
         let next = match piece {
-            Piece::Bytes(bytes) => read(config, bytes),
-            &Piece::Token(token) => {
+            TextPiece::Bytes(bytes) => read(config, bytes),
+            &TextPiece::Token(token) => {
                 let vocabulary = compiled.vocabulary();
                 let text = vocabulary
                     .token(token)
                     .filter(|_| vocabulary.is_text(token));
                 let spelled = text.and_then(|text| read(config, text));
                 let named = relaxed.read_named(config, token);
-                machine.all_of(spelled.into_iter().chain(named))
+                machine.stepper().all_of(spelled.into_iter().chain(named))
             }
         };
         match next {
@@ -273,6 +283,6 @@ fn reads(relaxed: &Relaxed, compiled: &CompiledGrammar, pieces: &[Piece], last: 
     }
     match last {
         Last::Bytes(bytes) => read(config, bytes).is_some(),
-        Last::End => machine.is_accepting(config),
+        Last::End => machine.stepper().is_accepting(config),
     }
 }

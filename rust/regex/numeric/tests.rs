@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::decimal::Decimal;
-use crate::regex::cost::NO_WAY;
+use crate::regex::char_cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Spelling};
 use crate::regex::numeric::{Divisor, End, Interval, MAX_EXPONENT, Set};
 use crate::regex::regexes::Regexes;

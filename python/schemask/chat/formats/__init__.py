@@ -1,1 +1,1 @@
-"""Formats as data: one file for each family of models; `schemask.chat.catalog` lists them."""
+"""The formats of families of models, a file each."""

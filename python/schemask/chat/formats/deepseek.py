@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemask.chat.notations.flagged import FlaggedArguments
+from schemask.chat.notations.typed import TypedArguments
 from schemask.chat.spec import FormatSpec
 
 _DEEPSEEK_TURNS = (
@@ -57,9 +57,16 @@ DEEPSEEK_V32 = FormatSpec(
     calls_open="\n\n<｜DSML｜function_calls>\n",
     calls_close="\n</｜DSML｜function_calls>",
     call='{name}">\n{arguments}',
-    arguments=FlaggedArguments(
-        '<｜DSML｜parameter name="{key}" string="false">{value}</｜DSML｜parameter>\n',
-        string='<｜DSML｜parameter name="{key}" string="true">{value}</｜DSML｜parameter>\n',
+    arguments=TypedArguments(
+        '<｜DSML｜parameter name="{key}" string="{type}">{value}</｜DSML｜parameter>\n',
+        types=(
+            ("string", "true"),
+            ("number", "false"),
+            ("boolean", "false"),
+            ("null", "false"),
+            ("array", "false"),
+            ("object", "false"),
+        ),
     ),
     reasoning_open="<think>",
     reasoning_close="</think>",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, Literal, Protocol
 
 from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.trees import Tree, Trees
@@ -61,12 +61,27 @@ class Notation(ABC):
     - `read` gives `a` of what `write` wrote of it, or `write` raises FormatError;
     - what `write` wrote is a text of `grammar`, if `a` satisfies `p`;
     - `read` reads every text of `grammar`.
-
-    Attributes:
-        python_literals: Whether JSON values in its grammar spell `True`, `False` and `None`.
     """
 
-    python_literals: ClassVar[bool] = False
+    @property
+    def python_literals(self) -> bool:
+        """Whether JSON values in its grammar spell `True`, `False` and `None`."""
+        return False
+
+    @property
+    def whitespace(self) -> Literal["flexible", "compact", "spaced"]:
+        """How the grammar spaces JSON: an option of `Grammar`."""
+        return "spaced"
+
+    @property
+    def spelling(self) -> Literal["plain", "any"]:
+        """How the grammar spells strings of JSON: an option of `Grammar`."""
+        return "plain"
+
+    @property
+    def opening(self) -> str:
+        """Text with which the first argument begins; empty if that is its name."""
+        return ""
 
     @property
     def closing(self) -> str:
@@ -86,6 +101,7 @@ class Notation(ABC):
 
         Raises:
             FormatError: The notation cannot spell them so that they are read back.
+            UnsupportedSchemaError: A reference in `parameters` that leads nowhere.
         """
 
     @abstractmethod
@@ -102,6 +118,7 @@ class Notation(ABC):
 
         Raises:
             FormatError: With the place of what is no argument.
+            UnsupportedSchemaError: A reference in `parameters` that leads nowhere.
         """
 
     @abstractmethod
@@ -120,6 +137,9 @@ class Notation(ABC):
     @abstractmethod
     def template(self, around: Surroundings) -> ArgumentsTemplate:
         """How response templates read the arguments.
+
+        Args:
+            around: The format.
 
         Raises:
             FormatError: They cannot.

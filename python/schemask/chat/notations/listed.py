@@ -24,6 +24,9 @@ class ListedArguments(Notation):
     Attributes:
         argument: Text of an argument, with `{key}` and then `{value}` in it.
         separator: Text between two arguments.
+
+    Raises:
+        FormatError: A template without `{key}` and then `{value}`.
     """
 
     argument: str
@@ -31,6 +34,10 @@ class ListedArguments(Notation):
 
     def __post_init__(self) -> None:
         check_template(self.argument)
+
+    @property
+    def opening(self) -> str:
+        return self.argument.partition("{key}")[0].strip()
 
     @property
     def closing(self) -> str:
@@ -42,11 +49,20 @@ class ListedArguments(Notation):
         return self.argument.partition("{key}")[2].partition("{value}")[0]
 
     def value_stops(self, around: Surroundings) -> tuple[str, ...]:
-        """Texts that strings do not hold where they are written without quotes."""
+        """Texts that strings do not hold where they are written without quotes.
+
+        Args:
+            around: The format.
+        """
         return tuple(dict.fromkeys((self.closing, self.closing.strip(), *around.stops)))
 
     def carries_key(self, key: str, around: Surroundings) -> bool:
-        """Whether the name of an argument comes back as it is."""
+        """Whether the name of an argument is read back as it is written.
+
+        Args:
+            key: The name.
+            around: The format.
+        """
         head = self.argument.partition("{key}")[0]
         # Without a text before it, a name must not begin like the end of all arguments.
         end = around.after_arguments.strip()
@@ -69,14 +85,29 @@ class ListedArguments(Notation):
         return self.separator.join(written)
 
     def template_of(self, value: Any) -> str:
-        """The template of an argument with this value."""
+        """The template by which an argument with this value is written.
+
+        Args:
+            value: A plain JSON value.
+        """
         return self.argument
 
     @abstractmethod
     def write_value(
         self, key: str, value: Any, parameters: Schema | None, around: Surroundings
     ) -> str:
-        """What stands for `{value}`; arguments and errors as of `write`."""
+        """What stands for `{value}` in the text of an argument.
+
+        Args:
+            key: The name of the argument.
+            value: A plain JSON value.
+            parameters: JSON Schema of all arguments; None if the tool is not known.
+            around: The format.
+
+        Raises:
+            FormatError: The notation cannot spell the value so that it is read back.
+            UnsupportedSchemaError: A reference in `parameters` that leads nowhere.
+        """
 
     def read(
         self, text: Cursor, parameters: Schema, around: Surroundings, emit: Emit
@@ -106,7 +137,16 @@ class ListedArguments(Notation):
 
     @abstractmethod
     def read_argument(self, text: Cursor, parameters: Schema) -> Waiting[tuple[str, Any]]:
-        """Reads one argument: its name and its value; arguments and errors as of `read`."""
+        """Reads one argument: its name and its value.
+
+        Args:
+            text: At the first character of the argument.
+            parameters: JSON Schema of all arguments; `{}` if the tool is not known.
+
+        Raises:
+            FormatError: With the place of what is no argument.
+            UnsupportedSchemaError: A reference in `parameters` that leads nowhere.
+        """
 
     def grammar(self, tool: Tool, trees: Trees, around: Surroundings) -> Tree:
         arguments = declared_arguments(tool.parameters)
@@ -115,13 +155,25 @@ class ListedArguments(Notation):
             if not self.carries_key(argument.key, around):
                 what = " (it could not be told from what is around it)"
                 refuse(argument.path[:-1], argument.key, what)
-            written.append(self.argument_tree(argument, trees, around))
+            written.append(self.argument_tree(argument, tool, trees, around))
         required = [argument.required for argument in arguments]
         return trees.separated(written, required, self.separator)
 
     @abstractmethod
-    def argument_tree(self, argument: Argument, trees: Trees, around: Surroundings) -> Tree:
-        """The texts of one argument; arguments and errors as of `grammar`."""
+    def argument_tree(
+        self, argument: Argument, tool: Tool, trees: Trees, around: Surroundings
+    ) -> Tree:
+        """The texts of one argument that its schema allows.
+
+        Args:
+            argument: The argument.
+            tool: The tool of whose calls it is one.
+            trees: Makes trees, and holds the rules of the grammar.
+            around: The format.
+
+        Raises:
+            UnsupportedSchemaError: The notation cannot express the schema.
+        """
 
 
 def check_template(argument: str) -> None:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from schemask.chat.arguments import Argument, schema_of_argument
 from schemask.chat.cursor import Cursor, Waiting
-from schemask.chat.messages import DECODER
 from schemask.chat.notations.base import ArgumentsTemplate, Surroundings
 from schemask.chat.notations.listed import ListedArguments, read_filled
+from schemask.chat.notations.values import Styles, read_python
 from schemask.chat.patterns import loosely, possibly
 from schemask.chat.texts import common_start
 from schemask.chat.trees import Tree, Trees, narrowed
 from schemask.errors import FormatError
 from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import types_of
+from schemask.tools import Tool
+
+CDATA = ("<![CDATA[", "]]>")
+"""What a section of XML is between in which nothing is marked up."""
 
 _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 # What a text is taken for where a schema allows strings and values of this type.
 _LOOKS = {
-    "null": "null",
-    "boolean": "true|false",
+    "null": "null|None",
+    "boolean": "true|false|True|False",
     "number": _NUMBER,
     "array": r"\[[\s\S]*",
     "object": r"\{[\s\S]*",
@@ -32,35 +36,85 @@ _LOOKS = {
 
 @dataclass(frozen=True)
 class RawArguments(ListedArguments):
-    """Arguments one by one; strings as they are, other values as JSON.
+    """Arguments one by one; strings as they are, other values as JSON or as Python shows them.
 
     Where a schema allows strings and others, a text that looks like one of the others is one. A
-    parameter that is not declared may be anything.
+    parameter that is not declared may be anything. What is read may be spelt either way.
+
+    Attributes:
+        argument: Text of an argument, with `{key}` and then `{value}` in it.
+        separator: Text between two arguments.
+        styles: How values other than strings are spelt.
+        cdata: Characters for which a string is written in a CDATA section of XML.
+
+    Raises:
+        FormatError: A template without `{key}` and then `{value}`.
     """
+
+    styles: Styles = field(default_factory=Styles, kw_only=True)
+    cdata: str = field(default="", kw_only=True)
 
     def write_value(
         self, key: str, value: Any, parameters: Schema | None, around: Surroundings
     ) -> str:
-        is_string = isinstance(value, str)
-        stops = self.value_stops(around)
-        text = written_text(key, value, stops) if is_string else around.write_json(value)
         types = types_of(True if parameters is None else schema_of_argument(parameters, key))
-        if is_string and (_looks_like(text, types) or "string" not in types):
+        if not isinstance(value, str):
+            text = self.styles.write(value) or around.write_json(value)
+            if "string" in types and not _looks_like(text, types):
+                raise FormatError(f"the argument {key!r} would be taken for text")
+            return text
+        if _looks_like(value, types) or "string" not in types:
             raise FormatError(f"the argument {key!r} would be taken for a value other than text")
-        if not is_string and not ("string" not in types or _looks_like(text, types)):
-            raise FormatError(f"the argument {key!r} would be taken for text")
-        return text
+        if any(character in value for character in self.cdata):
+            return CDATA[0] + written_text(key, value, (CDATA[1], *around.stops)) + CDATA[1]
+        return written_text(key, value, self.value_stops(around))
 
     def read_argument(self, text: Cursor, parameters: Schema) -> Waiting[tuple[str, Any]]:
         def read_value(key: str, closing: str) -> Waiting[Any]:
-            return _read_value(text, schema_of_argument(parameters, key), closing)
+            if self.cdata and (yield from text.take(CDATA[0])):
+                string = yield from text.until(CDATA[1])
+                text.at += len(CDATA[1])
+                return string
+            return (yield from _read_value(text, schema_of_argument(parameters, key), closing))
 
         return (yield from read_filled(text, self.argument, read_value))
 
-    def argument_tree(self, argument: Argument, trees: Trees, around: Surroundings) -> Tree:
-        strings, others = _value_trees(argument.schema, self.value_stops(around))
-        value = {"any": [strings, others]} if strings and others else strings or others
+    def argument_tree(
+        self, argument: Argument, tool: Tool, trees: Trees, around: Surroundings
+    ) -> Tree:
+        ways = list(self._ways(argument, tool, trees, around))
+        value = ways[0] if len(ways) == 1 else {"any": ways}
         return trees.filled(self.argument, {"{key}": argument.key, "{value}": value})
+
+    def _ways(
+        self, argument: Argument, tool: Tool, trees: Trees, around: Surroundings
+    ) -> Iterator[Tree]:
+        """The values of an argument: strings, without the stops, and others.
+
+        Where both are allowed, a string that looks like one of the others is not among them.
+        """
+        schema = argument.schema
+        types = types_of(schema)
+        others = sorted(types - {"string"})
+        if "string" in types:
+            looks = "|".join(_LOOKS[kind] for kind in others)
+            plain = narrowed(schema, "string", {"not": {"pattern": f"^(?:{looks})$"}})
+            strings = plain if others else schema
+            stops = list(self.value_stops(around))
+            yield {"strings": strings, "stops": [*self.cdata, *stops]}
+            if self.cdata:
+                needing = {"pattern": f"[{re.escape(self.cdata)}]"}
+                marked = {
+                    "strings": narrowed(strings, "string", needing),
+                    "stops": [CDATA[1], *around.stops],
+                }
+                yield {"all": [CDATA[0], marked, CDATA[1]]}
+        root, path = tool.parameters, argument.path
+        tree = self.styles.tree(schema, others, root, path, trees, tool.name)
+        if tree is not None:
+            yield tree
+        elif not types:
+            yield {"json": schema}  # the engine says that nothing satisfies it
 
     def template(self, around: Surroundings) -> ArgumentsTemplate:
         return text_template(self.argument)
@@ -103,34 +157,21 @@ def _looks_like(text: str, types: frozenset[str]) -> bool:
     return any(re.fullmatch(_LOOKS[kind], text) for kind in sorted(types - {"string"}))
 
 
-def _value_trees(schema: Any, stops: Sequence[str]) -> tuple[Tree | None, Tree | None]:
-    """The values of a schema: strings, without the stops, and others.
-
-    Where both are allowed, a string that looks like one of the others is not among them.
-    """
-    types = types_of(schema)
-    others = sorted(types - {"string"})
-    if not others:
-        return {"strings": schema, "stops": list(stops)}, None
-    if "string" not in types:
-        return None, {"json": schema}
-    looks = "|".join(_LOOKS[kind] for kind in others)
-    plain = narrowed(schema, "string", {"not": {"pattern": f"^(?:{looks})$"}})
-    return {"strings": plain, "stops": list(stops)}, {"json": narrowed(schema, others)}
-
-
 def _read_value(text: Cursor, schema: Any, closing: str) -> Waiting[Any]:
     types = types_of(schema)
     start = text.at
     yield from text.need(1)
-    nested = {"[": "array", "{": "object", '"': "string"}.get(text.next_character)
-    is_json = nested in types if nested != "string" else "string" not in types
-    if is_json and nested:
-        return text.decoded(*(yield from text.value()))
-    raw = yield from text.until(closing)
-    if "string" in types and not _looks_like(raw, types):
-        return raw
+    nested = {"[": "array", "{": "object"}.get(text.next_character)
+    if nested in types:
+        end = yield from text.value_of_either()
+    elif text.next_character == '"' and "string" not in types:
+        end = (yield from text.value())[1]
+    else:
+        raw = yield from text.until(closing)
+        if "string" in types and not _looks_like(raw, types):
+            return raw
+        end = text.at
     try:
-        return DECODER.decode(raw)
-    except (ValueError, RecursionError) as error:
+        return read_python(text.text[start:end])
+    except ValueError as error:
         text.fail(f"no value of its schema: {error}", start)

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import jinja2
 import jinja2.ext
+import jinja2.meta
 import jinja2.nodes
 import jinja2.parser
 import jinja2.runtime
@@ -107,6 +108,16 @@ def _strftime_now(form: str) -> str:
 
 def _dict(*args: Any, **kwargs: Any) -> dict[Any, Any]:
     return dict(*args, **kwargs)
+
+
+def undeclared(text: str) -> set[str]:
+    """The variables that a template of a text does not set itself, its own names among them.
+
+    Raises:
+        FormatError: It is no template, with the line.
+    """
+    environment = compiled(text).environment
+    return jinja2.meta.find_undeclared_variables(environment.parse(text)) - {*environment.globals}
 
 
 @functools.lru_cache(maxsize=64)

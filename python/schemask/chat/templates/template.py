@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemask.chat.templates.environment import compiled, rendered, rendered_with_spans
+from schemask.chat.templates.sources import Source, read_source
+from schemask.errors import FormatError, shortened
 
 _REASONING_KEYS = ("reasoning_content", "thinking", "reasoning")
 
@@ -38,6 +40,73 @@ class ChatTemplate:
 
     def __post_init__(self) -> None:
         compiled(self.text)
+
+    @classmethod
+    def of(
+        cls,
+        source: Any,
+        *,
+        bos_token: str = "",
+        eos_token: str = "",
+        special_tokens: Iterable[str] = (),
+        with_tools: bool = True,
+    ) -> ChatTemplate:
+        """The template of a model.
+
+        A string is the text of a template if it holds `{{`, `{%`, `{#` or a newline, else a path.
+        Of a GGUF file only the head is read: no model is loaded, and llama.cpp is not needed.
+
+        Args:
+            source: A tokenizer or processor of transformers; a `llama_cpp.Llama`; the path of a
+                GGUF, of a template, or of a folder that transformers wrote; or the text.
+            bos_token: Text of the token that begins a text, over what the source says.
+            eos_token: Text of the token that ends one, over what the source says.
+            special_tokens: Texts of special tokens, beside those of the source.
+            with_tools: Whether the template for conversations with tools is taken, of models that
+                have one of their own for them.
+
+        Raises:
+            FormatError: The source has no template, or is none of these.
+            DependencyError: The library that reads such a source is not installed.
+        """
+        found = read_source(source, with_tools=with_tools)
+        if found.text is None:
+            raise FormatError(f"{shortened(source)} has no chat template")
+        given = {"bos_token": bos_token, "eos_token": eos_token}
+        named = {**found.named, **{name: text for name, text in given.items() if text}}
+        return cls.made_of(Source(found.text, named, (*found.special_tokens, *special_tokens)))
+
+    @classmethod
+    def find(cls, source: Any) -> ChatTemplate | None:
+        """The template of a model, or None if the model has none.
+
+        Args:
+            source: A tokenizer or processor of transformers; a `llama_cpp.Llama`; the path of a
+                GGUF, of a template, or of a folder that transformers wrote; or the text.
+
+        Raises:
+            FormatError: The source is nothing that could have one.
+            DependencyError: The library that reads such a source is not installed.
+        """
+        found = read_source(source)
+        return None if found.text is None else cls.made_of(found)
+
+    @classmethod
+    def made_of(cls, source: Source) -> ChatTemplate:
+        """The template that was found in a source.
+
+        Args:
+            source: What was found there.
+
+        Raises:
+            FormatError: None was, or it is no template.
+        """
+        if source.text is None:
+            raise FormatError("there is no chat template")
+        named = dict(source.named)
+        bos_token, eos_token = named.pop("bos_token", ""), named.pop("eos_token", "")
+        special = tuple(dict.fromkeys(source.special_tokens))
+        return cls(source.text, bos_token, eos_token, special, named)
 
     def __repr__(self) -> str:
         return f"<ChatTemplate of {len(self.text)} characters, {self.digest[:8]}>"
@@ -101,22 +170,32 @@ class ChatTemplate:
         tokens = {"bos_token": self.bos_token, "eos_token": self.eos_token}
         return {
             **tokens,
-            **_copied(self.variables),
-            "messages": [_with_reasoning(_copied(message)) for message in messages],
-            "tools": None if tools is None else _copied(tools),
+            **plain(self.variables),
+            "messages": [_with_reasoning(_said(message)) for message in messages],
+            "tools": None if tools is None else plain(tools),
             "documents": None,
             "add_generation_prompt": add_generation_prompt,
-            **_copied(variables),
+            **plain(variables),
         }
 
 
-def _copied(value: Any) -> Any:
-    """A copy in which templates may change lists and objects."""
+def plain(value: Any) -> Any:
+    """A copy in which templates may change lists and objects; pydantic's models are objects."""
+    if not isinstance(value, Mapping) and callable(getattr(value, "model_dump", None)):
+        value = value.model_dump()
     if isinstance(value, Mapping):
-        return {key: _copied(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_copied(item) for item in value]
+        return [plain(item) for item in value]
     return value
+
+
+def _said(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a message without what is None: to many templates that is another value."""
+    copy = plain(message)
+    if not isinstance(copy, dict):
+        raise FormatError(f"a message is an object, not {shortened(message)}")
+    return {key: item for key, item in copy.items() if item is not None}
 
 
 def _with_reasoning(message: dict[str, Any]) -> dict[str, Any]:

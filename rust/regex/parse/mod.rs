@@ -4,11 +4,16 @@
 //! `[\w-.]`). Where they would turn another dialect's syntax into letters (`\A`, `\Z`, `{,3}`),
 //! they are errors, as they are with the `u` flag.
 
+mod cursor;
+mod escape;
+
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::regex::ast::Ast;
 use crate::regex::classes;
 use crate::regex::codeset::CodeSet;
+use crate::regex::parse::cursor::Cursor;
+use crate::regex::parse::escape::Item;
 
 /// Reads a pattern.
 ///
@@ -16,84 +21,30 @@ use crate::regex::codeset::CodeSet;
 /// inline modifiers, [`ErrorKind::Limit`] if it is too large or too deep; with line and column.
 pub(crate) fn parse(pattern: &str, limits: &Limits) -> Result<Ast, Error> {
     let mut parser = Parser {
-        chars: pattern.chars().collect(),
-        at: 0,
+        text: Cursor {
+            chars: pattern.chars().collect(),
+            at: 0,
+        },
         depth: 0,
         nodes: 0,
         limits,
     };
     let ast = parser.alternation()?;
-    match parser.peek() {
+    match parser.text.peek() {
         None => Ok(ast),
-        Some(_) => Err(parser.grammar(parser.at, "`)` closes no group")),
+        Some(_) => Err(parser.text.grammar(parser.text.at, "`)` closes no group")),
     }
 }
 
 struct Parser<'a> {
-    chars: Vec<char>,
-    at: usize,
+    text: Cursor,
     /// Open groups.
     depth: usize,
     nodes: usize,
     limits: &'a Limits,
 }
 
-/// What an escape or a character of a class stands for.
-enum Item {
-    Char(u32),
-    Set(CodeSet),
-}
-
-impl Item {
-    fn set(self) -> CodeSet {
-        match self {
-            Item::Char(c) => CodeSet::single(c),
-            Item::Set(set) => set,
-        }
-    }
-}
-
 impl Parser<'_> {
-    fn peek(&self) -> Option<char> {
-        self.chars.get(self.at).copied()
-    }
-
-    fn eat(&mut self, text: &str) -> bool {
-        let found = self.looking_at(text);
-        if found {
-            self.at += text.chars().count();
-        }
-        found
-    }
-
-    fn looking_at(&self, text: &str) -> bool {
-        let rest = self.chars[self.at..].iter().copied();
-        text.chars().count() <= self.chars.len() - self.at
-            && rest.zip(text.chars()).all(|(a, b)| a == b)
-    }
-
-    /// The text from `from` to the current position, for messages.
-    fn piece(&self, from: usize) -> String {
-        self.chars[from..self.at.min(self.chars.len())]
-            .iter()
-            .collect()
-    }
-
-    fn error(&self, kind: ErrorKind, at: usize, message: impl Into<String>) -> Error {
-        let before = &self.chars[..at.min(self.chars.len())];
-        let line = 1 + before.iter().filter(|&&c| c == '\n').count();
-        let column = 1 + before.iter().rev().take_while(|&&c| c != '\n').count();
-        Error::at_position(kind, line, column, message)
-    }
-
-    fn grammar(&self, at: usize, message: impl Into<String>) -> Error {
-        self.error(ErrorKind::Grammar, at, message)
-    }
-
-    fn unsupported(&self, at: usize, message: impl Into<String>) -> Error {
-        self.error(ErrorKind::Unsupported, at, message)
-    }
-
     /// Accounts for a node, a set with many ranges counting as several.
     fn spend(&mut self, set: &CodeSet) -> Result<(), Error> {
         self.nodes += 1 + set.ranges().len() / 8;
@@ -102,7 +53,7 @@ impl Parser<'_> {
                 "the pattern has more than {} nodes",
                 self.limits.pattern_nodes
             );
-            return Err(self.error(ErrorKind::Limit, self.at, message));
+            return Err(self.text.error(ErrorKind::Limit, self.text.at, message));
         }
         Ok(())
     }
@@ -114,7 +65,7 @@ impl Parser<'_> {
 
     fn alternation(&mut self) -> Result<Ast, Error> {
         let mut branches = vec![self.concat()?];
-        while self.eat("|") {
+        while self.text.eat("|") {
             self.spend(&CodeSet::default())?;
             branches.push(self.concat()?);
         }
@@ -126,7 +77,7 @@ impl Parser<'_> {
 
     fn concat(&mut self) -> Result<Ast, Error> {
         let mut items = Vec::new();
-        while !matches!(self.peek(), None | Some('|' | ')')) {
+        while !matches!(self.text.peek(), None | Some('|' | ')')) {
             match self.term()? {
                 Ast::Empty => {}
                 Ast::Concat(inner) => items.extend(inner),
@@ -143,25 +94,25 @@ impl Parser<'_> {
     fn term(&mut self) -> Result<Ast, Error> {
         let bare_assertion = self.at_bare_assertion();
         let atom = self.atom()?;
-        let quantifier_at = self.at;
+        let quantifier_at = self.text.at;
         let Some((min, max)) = self.quantifier()? else {
             return Ok(atom);
         };
-        let quantifier = self.piece(quantifier_at);
+        let quantifier = self.text.piece(quantifier_at);
         if bare_assertion {
-            return Err(self.grammar(
+            return Err(self.text.grammar(
                 quantifier_at,
                 format!("nothing to repeat before `{quantifier}`"),
             ));
         }
-        self.eat("?");
-        let again = self.at;
+        self.text.eat("?");
+        let again = self.text.at;
         if self.quantifier()?.is_some() {
-            let message = match self.piece(again).as_str() {
+            let message = match self.text.piece(again).as_str() {
                 "+" => format!("`{quantifier}+` is possessive, which ECMA-262 does not know"),
                 extra => format!("nothing to repeat before `{extra}`: it follows `{quantifier}`"),
             };
-            return Err(self.grammar(again, message));
+            return Err(self.text.grammar(again, message));
         }
         self.spend(&CodeSet::default())?;
         Ok(Ast::Repeat {
@@ -175,42 +126,42 @@ impl Parser<'_> {
     /// repeated, but no other assertion.
     fn at_bare_assertion(&self) -> bool {
         matches!(
-            self.chars[self.at..],
+            self.text.chars[self.text.at..],
             ['^' | '$', ..] | ['\\', 'b' | 'B', ..] | ['(', '?', '<', '=' | '!', ..]
         )
     }
 
     /// A quantifier, but not the `?` that makes it lazy.
     fn quantifier(&mut self) -> Result<Option<(u32, Option<u32>)>, Error> {
-        let simple = match self.peek() {
+        let simple = match self.text.peek() {
             Some('*') => (0, None),
             Some('+') => (1, None),
             Some('?') => (0, Some(1)),
             Some('{') => return self.braces(),
             _ => return Ok(None),
         };
-        self.at += 1;
+        self.text.at += 1;
         Ok(Some(simple))
     }
 
     /// `{n}`, `{n,}` or `{n,m}`. Any other brace is a letter.
     fn braces(&mut self) -> Result<Option<(u32, Option<u32>)>, Error> {
-        let start = self.at;
-        self.at += 1;
-        let min = self.digits();
-        let max = if self.eat(",") {
-            self.digits()
+        let start = self.text.at;
+        self.text.at += 1;
+        let min = self.text.digits();
+        let max = if self.text.eat(",") {
+            self.text.digits()
         } else {
             min.clone()
         };
-        if !self.eat("}") || (min.is_empty() && max.is_empty()) {
-            self.at = start;
+        if !self.text.eat("}") || (min.is_empty() && max.is_empty()) {
+            self.text.at = start;
             return Ok(None);
         }
-        let piece = self.piece(start);
+        let piece = self.text.piece(start);
         if min.is_empty() {
             let message = format!("`{piece}` has no lower bound; write `{{0,{max}}}`");
-            return Err(self.grammar(start, message));
+            return Err(self.text.grammar(start, message));
         }
         let min = self.count(start, &min)?;
         let max = if max.is_empty() {
@@ -219,47 +170,42 @@ impl Parser<'_> {
             Some(self.count(start, &max)?)
         };
         if max.is_some_and(|max| max < min) {
-            return Err(self.grammar(start, format!("the bounds of `{piece}` are out of order")));
+            return Err(self
+                .text
+                .grammar(start, format!("the bounds of `{piece}` are out of order")));
         }
         Ok(Some((min, max)))
     }
 
-    fn digits(&mut self) -> String {
-        let start = self.at;
-        while self.peek().is_some_and(|c| c.is_ascii_digit()) {
-            self.at += 1;
-        }
-        self.piece(start)
-    }
-
     fn count(&self, at: usize, digits: &str) -> Result<u32, Error> {
-        digits
-            .parse()
-            .map_err(|_| self.error(ErrorKind::Limit, at, "a repeat counts past 4,294,967,295"))
+        digits.parse().map_err(|_| {
+            self.text
+                .error(ErrorKind::Limit, at, "a repeat counts past 4,294,967,295")
+        })
     }
 
     fn atom(&mut self) -> Result<Ast, Error> {
-        let start = self.at;
+        let start = self.text.at;
         if self.quantifier()?.is_some() {
-            let message = format!("nothing to repeat before `{}`", self.piece(start));
-            return Err(self.grammar(start, message));
+            let message = format!("nothing to repeat before `{}`", self.text.piece(start));
+            return Err(self.text.grammar(start, message));
         }
         // Neither the end nor `|` nor `)`: the caller looked.
-        let c = self.chars[start];
-        self.at += 1;
+        let c = self.text.chars[start];
+        self.text.at += 1;
         match c {
             '^' => self.assertion(Ast::Start),
             '$' => self.assertion(Ast::End),
             '.' => self.class(classes::dot()),
             '(' => self.group(start),
             '[' => self.brackets(start),
-            '\\' => match self.peek() {
+            '\\' => match self.text.peek() {
                 Some(b @ ('b' | 'B')) => {
-                    self.at += 1;
+                    self.text.at += 1;
                     self.assertion(Ast::WordBoundary { negated: b == 'B' })
                 }
                 _ => {
-                    let item = self.escape(start)?;
+                    let item = self.text.escape(start)?;
                     self.class(item.set())
                 }
             },
@@ -277,12 +223,12 @@ impl Parser<'_> {
         self.depth += 1;
         if self.depth > self.limits.pattern_depth {
             let message = format!("groups nest deeper than {}", self.limits.pattern_depth);
-            return Err(self.error(ErrorKind::Limit, start, message));
+            return Err(self.text.error(ErrorKind::Limit, start, message));
         }
         let look = self.group_kind(start)?;
         let body = self.alternation()?;
-        if !self.eat(")") {
-            return Err(self.grammar(start, "`(` is never closed"));
+        if !self.text.eat(")") {
+            return Err(self.text.grammar(start, "`(` is never closed"));
         }
         self.depth -= 1;
         match look {
@@ -297,7 +243,7 @@ impl Parser<'_> {
 
     /// Reads what says of which kind a group is; (ahead, negated) for lookarounds.
     fn group_kind(&mut self, start: usize) -> Result<Option<(bool, bool)>, Error> {
-        if !self.eat("?") || self.eat(":") {
+        if !self.text.eat("?") || self.text.eat(":") {
             return Ok(None);
         }
         for (text, look) in [
@@ -306,69 +252,73 @@ impl Parser<'_> {
             ("<=", (false, false)),
             ("<!", (false, true)),
         ] {
-            if self.eat(text) {
+            if self.text.eat(text) {
                 return Ok(Some(look));
             }
         }
-        if self.eat("<") {
+        if self.text.eat("<") {
             return self.group_name(start).map(|()| None);
         }
-        let flags = self.chars[self.at..]
+        let flags = self.text.chars[self.text.at..]
             .iter()
             .take_while(|c| matches!(c, 'i' | 'm' | 's' | '-'));
-        let end = self.at + flags.count();
-        if end > self.at && self.chars.get(end) == Some(&':') {
-            self.at = end + 1;
-            let message = format!("the modifiers `{}` are not supported", self.piece(start));
-            return Err(self.unsupported(start, message));
+        let end = self.text.at + flags.count();
+        if end > self.text.at && self.text.chars.get(end) == Some(&':') {
+            self.text.at = end + 1;
+            let message = format!(
+                "the modifiers `{}` are not supported",
+                self.text.piece(start)
+            );
+            return Err(self.text.unsupported(start, message));
         }
-        self.at = (end + 1).min(self.chars.len());
+        self.text.at = (end + 1).min(self.text.chars.len());
         let message = format!(
             "ECMA-262 has no group that starts with `{}`",
-            self.piece(start)
+            self.text.piece(start)
         );
-        Err(self.grammar(start, message))
+        Err(self.text.grammar(start, message))
     }
 
     fn group_name(&mut self, start: usize) -> Result<(), Error> {
-        let name = self.at;
+        let name = self.text.at;
         while self
+            .text
             .peek()
             .is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '$'))
         {
-            self.at += 1;
+            self.text.at += 1;
         }
-        let valid = self.at > name && !self.chars[name].is_numeric();
-        if !(valid && self.eat(">")) {
-            self.at = (self.at + 1).min(self.chars.len());
-            let message = format!("`{}` does not name a group", self.piece(start));
-            return Err(self.grammar(start, message));
+        let valid = self.text.at > name && !self.text.chars[name].is_numeric();
+        if !(valid && self.text.eat(">")) {
+            self.text.at = (self.text.at + 1).min(self.text.chars.len());
+            let message = format!("`{}` does not name a group", self.text.piece(start));
+            return Err(self.text.grammar(start, message));
         }
         Ok(())
     }
 
     /// What follows `[`.
     fn brackets(&mut self, start: usize) -> Result<Ast, Error> {
-        let negated = self.eat("^");
+        let negated = self.text.eat("^");
         let mut set = Vec::new();
-        while !self.eat("]") {
-            if self.at == self.chars.len() {
-                return Err(self.grammar(start, "`[` is never closed"));
+        while !self.text.eat("]") {
+            if self.text.at == self.text.chars.len() {
+                return Err(self.text.grammar(start, "`[` is never closed"));
             }
-            let from = self.at;
-            let lo = self.class_item()?;
-            let is_range = self.peek() == Some('-')
-                && !matches!(self.chars.get(self.at + 1), None | Some(']'));
+            let from = self.text.at;
+            let lo = self.text.class_item()?;
+            let is_range = self.text.peek() == Some('-')
+                && !matches!(self.text.chars.get(self.text.at + 1), None | Some(']'));
             if !is_range {
                 set.extend_from_slice(lo.set().ranges());
                 continue;
             }
-            self.at += 1;
-            let hi = self.class_item()?;
+            self.text.at += 1;
+            let hi = self.text.class_item()?;
             match (lo, hi) {
                 (Item::Char(lo), Item::Char(hi)) if lo > hi => {
-                    let message = format!("the range `{}` is out of order", self.piece(from));
-                    return Err(self.grammar(from, message));
+                    let message = format!("the range `{}` is out of order", self.text.piece(from));
+                    return Err(self.text.grammar(from, message));
                 }
                 (Item::Char(lo), Item::Char(hi)) => set.push((lo, hi)),
                 // Annex B: a set bounds no range, so the hyphen is a character.
@@ -381,130 +331,6 @@ impl Parser<'_> {
         }
         let set = CodeSet::new(set);
         self.class(if negated { set.complement() } else { set })
-    }
-
-    fn class_item(&mut self) -> Result<Item, Error> {
-        let start = self.at;
-        let c = self.chars[start];
-        self.at += 1;
-        if c != '\\' {
-            return Ok(Item::Char(c.into()));
-        }
-        if self.eat("b") {
-            return Ok(Item::Char(0x08));
-        }
-        self.escape(start)
-    }
-
-    /// What follows the `\` at `start`, but for word boundaries.
-    fn escape(&mut self, start: usize) -> Result<Item, Error> {
-        let Some(c) = self.peek() else {
-            return Err(self.grammar(start, "`\\` escapes nothing"));
-        };
-        self.at += 1;
-        let next_is_digit = self.peek().is_some_and(|c| c.is_ascii_digit());
-        Ok(match c {
-            'd' => Item::Set(classes::digit()),
-            'D' => Item::Set(classes::digit().complement()),
-            'w' => Item::Set(classes::word()),
-            'W' => Item::Set(classes::word().complement()),
-            's' => Item::Set(classes::space()),
-            'S' => Item::Set(classes::space().complement()),
-            'p' | 'P' => Item::Set(self.property(start, c == 'P')?),
-            'f' => Item::Char(0x0C),
-            'n' => Item::Char(0x0A),
-            'r' => Item::Char(0x0D),
-            't' => Item::Char(0x09),
-            'v' => Item::Char(0x0B),
-            '0' if !next_is_digit => Item::Char(0),
-            'c' => Item::Char(self.control(start)?),
-            'x' => Item::Char(self.hex(start, 2)?),
-            'u' => Item::Char(self.unicode(start)?),
-            '1'..='9' => return Err(self.backreference(start)),
-            'k' if self.peek() == Some('<') => return Err(self.backreference(start)),
-            'A' | 'Z' | 'z' => {
-                let anchor = if c == 'A' { '^' } else { '$' };
-                let message = format!("ECMA-262 has no `\\{c}`; its anchor is `{anchor}`");
-                return Err(self.grammar(start, message));
-            }
-            '0' | 'a'..='z' | 'A'..='Z' => {
-                return Err(self.grammar(start, format!("ECMA-262 has no escape `\\{c}`")));
-            }
-            // Annex B: any other character escapes to itself.
-            _ => Item::Char(c.into()),
-        })
-    }
-
-    fn backreference(&self, start: usize) -> Error {
-        self.unsupported(start, "backreferences are not regular")
-    }
-
-    /// `\cX`, X a letter.
-    fn control(&mut self, start: usize) -> Result<u32, Error> {
-        match self.peek() {
-            Some(c) if c.is_ascii_alphabetic() => {
-                self.at += 1;
-                Ok(u32::from(c) % 32)
-            }
-            _ => Err(self.grammar(start, "`\\c` needs a letter")),
-        }
-    }
-
-    /// Exactly `count` hexadecimal digits.
-    fn hex(&mut self, start: usize, count: usize) -> Result<u32, Error> {
-        let digits: String = self.chars[self.at..].iter().take(count).collect();
-        let is_hex = digits.len() == count && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        match u32::from_str_radix(&digits, 16) {
-            Ok(value) if is_hex => {
-                self.at += count;
-                Ok(value)
-            }
-            _ => {
-                let message = format!("`{}` needs {count} hexadecimal digits", self.piece(start));
-                Err(self.grammar(start, message))
-            }
-        }
-    }
-
-    /// `\uHHHH`, a surrogate pair of two, or `\u{…}`.
-    fn unicode(&mut self, start: usize) -> Result<u32, Error> {
-        if self.eat("{") {
-            let from = self.at;
-            while self.peek().is_some_and(|c| c.is_ascii_hexdigit()) {
-                self.at += 1;
-            }
-            let value = u32::from_str_radix(&self.piece(from), 16).ok();
-            return match value.filter(|&v| v <= crate::regex::codeset::MAX) {
-                Some(value) if self.eat("}") => Ok(value),
-                _ => Err(self.grammar(start, "`\\u{…}` holds no code point")),
-            };
-        }
-        let lead = self.hex(start, 4)?;
-        let after_lead = self.at;
-        if (0xD800..0xDC00).contains(&lead) && self.eat("\\u") {
-            if let Ok(trail @ 0xDC00..=0xDFFF) = self.hex(after_lead, 4) {
-                return Ok(0x1_0000 + ((lead - 0xD800) << 10) + (trail - 0xDC00));
-            }
-            self.at = after_lead;
-        }
-        Ok(lead)
-    }
-
-    /// What follows `\p` or `\P`.
-    fn property(&mut self, start: usize, negated: bool) -> Result<CodeSet, Error> {
-        let open = self.eat("{");
-        let name: String = self.chars[self.at..]
-            .iter()
-            .take_while(|&&c| c != '}')
-            .collect();
-        if open && self.at + name.chars().count() < self.chars.len() {
-            self.at += name.chars().count() + 1;
-            if let Some(set) = classes::property(&name) {
-                return Ok(if negated { set.complement() } else { set });
-            }
-        }
-        let message = format!("`{}` names no known Unicode property", self.piece(start));
-        Err(self.grammar(start, message))
     }
 }
 

@@ -1,0 +1,5 @@
+"""The command `schemask`."""
+
+from schemask.cli.program import main
+
+__all__ = ["main"]

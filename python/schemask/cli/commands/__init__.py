@@ -1,0 +1,1 @@
+"""The commands, each with its arguments and what it does. `program.py` lists them."""

@@ -1,0 +1,98 @@
+"""`schemask synth`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from schemask.cli.arguments import (
+    Commands,
+    add_command,
+    add_model,
+    add_sampling,
+    number,
+    sampling,
+    whole,
+)
+from schemask.cli.inputs import load_model, load_tools
+from schemask.errors import ModelError
+
+if TYPE_CHECKING:
+    from schemask.models.base import Model
+
+
+def add(commands: Commands) -> None:
+    """The command and its arguments."""
+    parser = add_command(
+        commands,
+        "synth",
+        run,
+        "Write synthetic conversations that call tools, as JSON lines.",
+        "The teacher is a local model, or an OpenAI-compatible endpoint (its key is read from\n"
+        "OPENAI_API_KEY). A file of such lines is continued; any other is left as it is.",
+        "schemask synth tools.py --count 1000 --out data.jsonl",
+    )
+    parser.add_argument(
+        "tools",
+        type=Path,
+        metavar="TOOLS",
+        help="a Python file with @tool functions, or a JSON file with a list of definitions",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the file to write or continue")
+    parser.add_argument(
+        "--count", type=whole(0), default=1000, help="lines in the end (%(default)s)"
+    )
+    parser.add_argument(
+        "--words", type=number(1), default=0.1, help="share without calls (%(default)s)"
+    )
+    parser.add_argument(
+        "--parallel", type=number(1), default=0.1, help="share with two calls (%(default)s)"
+    )
+    teacher = parser.add_mutually_exclusive_group()
+    teacher.add_argument("--openai", metavar="NAME", help="teach with this model of an endpoint")
+    add_model(teacher)
+    parser.add_argument("--base-url", help="address of the endpoint, if it is not OpenAI's")
+    add_sampling(parser, max_tokens=512, temperature=0.8)
+    parser.set_defaults(wrong_usage=parser.error)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Does it; returns the exit status."""
+    from schemask.synth import check, generate
+
+    if options.base_url is not None and options.openai is None:
+        options.wrong_usage("argument --base-url: only with --openai")
+    tools = load_tools(options.tools)
+    shares = {"words": options.words, "parallel": options.parallel}
+    check(tools, options.count, options.out, **shares)  # before a model is loaded
+    teacher = load_model(options.model) if options.openai is None else _open_endpoint(options)
+    report = generate(
+        teacher,
+        tools,
+        options.count,
+        options.out,
+        seed=options.seed,
+        **shares,
+        sampling=sampling(options),
+        progress=sys.stderr.isatty(),
+    )
+    refused = ", ".join(f"{count} {reason}" for reason, count in report.refused.items())
+    print(f"{options.out}: {report.found + report.written} lines, {report.written} of them new")
+    print(f"refused answers: {refused}")
+    return 0
+
+
+def _open_endpoint(options: argparse.Namespace) -> Model:
+    try:
+        import openai
+    except ImportError as error:
+        raise ModelError("openai is missing: pip install '.[openai]' in the checkout") from error
+    from schemask.models import OpenAIModel
+
+    try:
+        client = openai.OpenAI(base_url=options.base_url)
+    except openai.OpenAIError as error:
+        raise ModelError(str(error)) from error
+    return OpenAIModel(client, options.openai)

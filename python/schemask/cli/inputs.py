@@ -1,0 +1,109 @@
+"""What commands read: files, standard input, tools and models."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schemask.chat.messages import DECODER
+from schemask.errors import DataError, Error, ModelError, ToolError
+from schemask.tools import Tool, ToolSet
+
+if TYPE_CHECKING:
+    from schemask.models.base import Model
+
+CONTEXT_TOKENS = 4096
+
+
+def load_model(path: Path | None) -> Model:
+    """The model of a file; without one, that of the demo."""
+    from schemask.demo import model_path
+    from schemask.models import LlamaCppModel, preflight
+
+    if path is None:
+        path = model_path()
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    preflight.look(path)
+    from schemask.llama_cpp import Llama
+
+    try:
+        return LlamaCppModel(Llama(str(path), n_ctx=CONTEXT_TOKENS, verbose=False))
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def load_tools(path: Path) -> ToolSet:
+    """The tools of a Python file or of a JSON file."""
+    if path.suffix != ".py":
+        text = "".join(lines(str(path)))
+        try:
+            definitions = decoded(text)
+        except DataError as error:
+            place = str(path) if error.line is None else f"{path}: line {error.line}"
+            message = f"{place}: {error}"
+            raise DataError(message, line=error.line, column=error.column) from error
+        if not isinstance(definitions, list):
+            raise ToolError(f"{path}: not a list of tool definitions")
+        return ToolSet(definitions)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    found = [value for value in _run_file(path).values() if isinstance(value, Tool)]
+    if not found:
+        raise ToolError(f"{path}: no function has the decorator @tool")
+    # One tool may have two names in the file.
+    return ToolSet(list(dict.fromkeys(found)))
+
+
+def _run_file(path: Path) -> dict[str, Any]:
+    """What a Python file defines. What it raises is told with the line, as other bad input is."""
+    try:
+        return runpy.run_path(str(path))
+    except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        if isinstance(error, SyntaxError) and error.filename == str(path):
+            lines.append(error.lineno)
+        place = f"{path}: line {lines[-1]}" if lines else str(path)
+        what = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+        raise ToolError(f"{place}: {what}", line=lines[-1] if lines else None) from error
+
+
+def decoded(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        DataError: It is none, or one that no tool takes: with a key twice or a number without end.
+    """
+    try:
+        return DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        message = f"no JSON: {error.msg}, at column {error.colno}"
+        raise DataError(message, line=error.lineno, column=error.colno) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"no JSON: {error}") from error
+
+
+def shown_name(name: str) -> str:
+    """How messages name a file."""
+    return "standard input" if name == "-" else name
+
+
+def lines(name: str) -> Iterator[str]:
+    """The lines of the file of that name, or of standard input for "-".
+
+    A byte order mark at the beginning is no part of the text.
+    """
+    try:
+        number = sys.stdin.fileno() if name == "-" else name
+        with open(number, encoding="utf-8-sig", closefd=name != "-") as file:
+            yield from file
+    except UnicodeDecodeError as error:
+        raise DataError(f"{shown_name(name)}: not UTF-8: {error}") from error
+    except OSError as error:
+        raise DataError(f"{shown_name(name)}: {error.strerror or error}") from error

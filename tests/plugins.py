@@ -1,0 +1,54 @@
+"""The plug-ins: files of the package, one for each library that some users do not have.
+
+A new one is found here, and so by the tests of layers, docstrings and missing libraries.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+PACKAGE = Path(__file__).parents[1] / "python" / "schemask"
+
+
+class Plugin(NamedTuple):
+    """A plug-in.
+
+    Attributes:
+        name: Its file's name in the package.
+        library: The module that it imports first, which is missing without the extra.
+        extra: The extra that its message names.
+    """
+
+    name: str
+    library: str
+    extra: str
+
+
+def plugins() -> Iterator[Plugin]:
+    """All files at the top of the package that `raise missing(...)` when they are imported."""
+    for path in sorted(PACKAGE.glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            match node:
+                case ast.Try(
+                    body=[ast.Import(names=[ast.alias(name=library)]), *_]
+                    | [ast.ImportFrom(module=str(library)), *_],
+                    handlers=[
+                        ast.ExceptHandler(
+                            body=[
+                                ast.Raise(
+                                    exc=ast.Call(
+                                        func=ast.Name(id="missing"),
+                                        args=[_, ast.Constant(value=str(extra)), *_],
+                                    )
+                                )
+                            ]
+                        )
+                    ],
+                ):
+                    yield Plugin(path.stem, library, extra)
+
+
+PLUGINS = list(plugins())
