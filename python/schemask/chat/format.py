@@ -88,6 +88,7 @@ class ChatFormat:
             FormatError: The source has no template; it does not write a question and an answer; or
                 it writes a turn that the format writes otherwise, or that cannot be read back. The
                 error shows the turn and the first text that differs.
+            DependencyError: A library without which the source cannot be read is not installed.
         """
         template = source
         if not isinstance(source, ChatTemplate):

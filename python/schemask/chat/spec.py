@@ -148,7 +148,8 @@ class FormatSpec:
 
     def __repr__(self) -> str:
         tags = f"call_open={self.call_open!r}, call_close={self.call_close!r}"
-        return f"<FormatSpec {self.name}: {tags}, arguments={self.arguments!r}>"
+        arguments = type(self.arguments).__name__
+        return f"<FormatSpec {self.name}: {tags}, arguments={arguments}(…)>"
 
     def around(self, role: str) -> tuple[str, str]:
         """The texts before and after the body of a turn of a role.
