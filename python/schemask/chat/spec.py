@@ -77,6 +77,9 @@ class FormatSpec:
         plain_prompt: Text that a prompt adds there for the model not to reason.
         tokens: Texts that may be special tokens. If none are given, all tags are, as `<tag>` and
             `[TAG]`.
+        models: The models that write it, for people.
+        templates: Names of files of chat templates whose turns it writes, as trl and llama.cpp call
+            them, without the suffix.
         escapes: Whether JSON spells no marker of the format in a string, but escapes its first
             character. Templates of models write markers in strings as they are.
 
@@ -127,6 +130,8 @@ class FormatSpec:
     thinking_prompt: str = ""
     plain_prompt: str = ""
     tokens: tuple[str, ...] = ()
+    models: str = ""
+    templates: tuple[str, ...] = ()
     escapes: bool = True
 
     def __post_init__(self) -> None:
@@ -206,6 +211,13 @@ class FormatSpec:
         closings = (self.reasoning_close, self.reasoning_close_calls or "")
         marks = (*(closing.strip() for closing in closings), *self.stops)
         return tuple(dict.fromkeys(mark for mark in marks if mark))
+
+    @property
+    def no_reasoning_here(self) -> str:
+        """Why a turn cannot reason."""
+        if self.reasoning_open:
+            return f"{self.name} has no reasoning here: the prompt closed it"
+        return f"{self.name} has no notation of reasoning"
 
     def after_reasoning(self, calls_follow: bool) -> str:
         """The text after a block of reasoning.
