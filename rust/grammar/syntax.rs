@@ -59,8 +59,8 @@ pub(crate) enum Expr {
         stops: Box<[Box<str>]>,
         escapes: Escapes,
     },
-    /// Those of null, true and false that the schema allows and that have a text
-    /// here, which is how they are spelled.
+    /// Those of null, true and false that the schema allows and that have a text here, which is how
+    /// they are spelled.
     Literals {
         schema: GrammarSchemaId,
         spelled: SpelledLiterals,
@@ -271,17 +271,20 @@ impl Syntax {
                 },
                 &Expr::Rule(rule) => Expr::Rule(GrammarRuleId(rules[rule.0 as usize])),
                 &Expr::Json(schema) => Expr::Json(moved_schema(schema)),
-                Expr::Strings {
+                &Expr::Strings {
                     schema,
-                    stops,
-                    escapes,
+                    ref stops,
+                    ref escapes,
                 } => Expr::Strings {
-                    schema: moved_schema(*schema),
+                    schema: moved_schema(schema),
                     stops: stops.clone(),
                     escapes: escapes.clone(),
                 },
-                Expr::Literals { schema, spelled } => Expr::Literals {
-                    schema: moved_schema(*schema),
+                &Expr::Literals {
+                    schema,
+                    ref spelled,
+                } => Expr::Literals {
+                    schema: moved_schema(schema),
                     spelled: spelled.clone(),
                 },
                 Expr::Text(_) | Expr::Class(_) | Expr::Pattern { .. } => expr.clone(),

@@ -7,8 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::grammar::syntax::{
     Expr, ExprId, GrammarRuleId, GrammarSchemaId, SpelledLiterals, Syntax, TokenName, TokenSet,
 };
-use crate::json::kind::Kind;
-use crate::json::kind::Literals;
+use crate::json::kind::{Kind, Literals};
 use crate::limits::Limits;
 use crate::regex;
 use crate::regex::escaped::Escapes;

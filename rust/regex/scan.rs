@@ -2,6 +2,7 @@
 //!
 //! States are pruned: a character is in the table only if the text can still be finished.
 
+use std::collections::hash_map::Entry;
 use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -434,8 +435,8 @@ impl Scanner {
                     work::spend(next.len() / 8);
                     if let Some((_, by)) = next.iter_mut().find(|(known, _)| *known == to) {
                         *by = by.or(around);
-                    } else if !seen.contains_key(&to) {
-                        seen.insert(to, reach);
+                    } else if let Entry::Vacant(new) = seen.entry(to) {
+                        new.insert(reach);
                         next.push((to, around));
                     }
                 }
