@@ -27,7 +27,7 @@ LAYERS = (
     {"tools"},
     # chat
     {"chat.texts", "chat.calls", "chat.messages", "chat.arguments", "chat.patterns"},
-    {"chat.trees", "chat.cursor", "chat.events"},
+    {"chat.trees", "chat.cursor", "chat.events", "chat.narrow", "chat.automaton"},
     {"chat.notations"},
     {"chat.notations.values", "chat.notations.base"},
     {"chat.notations.listed"},
@@ -45,7 +45,13 @@ LAYERS = (
     {"chat.templates.calls"},
     {"chat.templates.section"},
     {"chat.templates.derive"},
-    {"chat.grammar", "chat.reader", "chat.renderer", "chat.response_template"},
+    {
+        "chat.grammar",
+        "chat.reader",
+        "chat.renderer",
+        "chat.response_template",
+        "chat.structural_tag",
+    },
     {"chat.templates.proof", "chat.templates.writer"},
     {"chat.templates.derivation", "chat.templates.findings"},
     {"chat.templates.report"},
