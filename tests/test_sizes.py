@@ -21,8 +21,7 @@ MOST_OF_A_FILE = 400
 MOST_OF_A_FUNCTION = 60
 
 # What is longer, and why it is better so.
-LONG_FILES = {
-}
+LONG_FILES = {}
 LONG_FUNCTIONS = {
     "fuzz/src/schema.rs::to_json": "a match with one arm for each keyword",
 }

@@ -14,6 +14,7 @@ mod cost;
 mod counts;
 mod derive;
 mod edges;
+pub(crate) mod escaped;
 pub(crate) mod facts;
 mod fingerprint;
 pub(crate) mod free;

@@ -9,8 +9,9 @@ from typing import Any
 from schemask.chat.catalog import chat_format
 from schemask.chat.format import ChatFormat
 from schemask.chat.messages import Message, check_messages
-from schemask.chat.templates.encoders import encoder_of
+from schemask.chat.templates.encoders import encoder_of, is_mistral_common
 from schemask.chat.templates.markers import Disguise
+from schemask.chat.templates.shape import with_ids
 from schemask.chat.templates.sources import read_source
 from schemask.chat.templates.template import ChatTemplate, plain
 from schemask.chat.templates.tokens import Prompt, Written, guarded, guarded_labels
@@ -43,8 +44,9 @@ def render_tokens(
 
     Args:
         messages: The conversation.
-        tokenizer: A tokenizer of transformers or a `llama_cpp.Llama`, whose text begins with the
-            token that the model wants there in any case.
+        tokenizer: A tokenizer of transformers, or a `llama_cpp.Llama`, whose texts begin with the
+            token that the model wants there in any case. `MistralCommonBackend` has no template,
+            but reads messages by itself; it takes neither of the options that follow.
         tools: Tools to describe to the model.
         format: What writes the conversation, if it is not the tokenizer's own template.
         add_generation_prompt: End with what makes the model speak.
@@ -56,6 +58,8 @@ def render_tokens(
         ToolError: What cannot be a tool.
         DependencyError: The library that reads the tokenizer is not installed.
     """
+    if format is None and is_mistral_common(tokenizer):
+        return _by_mistral_common(messages, tokenizer, tools)
     if format is None:
         found = read_source(tokenizer, with_tools=tools is not None, listed=False)
         format = ChatTemplate.made_of(found)
@@ -67,6 +71,23 @@ def render_tokens(
         add_generation_prompt=add_generation_prompt,
         **variables,
     ).token_ids
+
+
+def _by_mistral_common(
+    messages: Sequence[Mapping[str, Any]], tokenizer: Any, tools: ToolsLike | None
+) -> list[int]:
+    """As `render_tokens`, by the library that has no template and reads all messages as text."""
+    try:
+        ids: list[int] = tokenizer.apply_chat_template(
+            with_ids(check_messages(_checked_list(messages))),
+            tools=None if tools is None else ToolSet.of(tools).definitions,
+            return_dict=False,
+        )
+    except FormatError:
+        raise
+    except Exception as error:
+        raise FormatError(f"mistral-common refuses the messages: {error}") from error
+    return ids
 
 
 def prompt_of(

@@ -227,8 +227,10 @@ class _Derivation:
         if before_user is None:
             return ""
         head, between = before_user
-        found = [tag for tag in self._tags.found(head) if tag != self._template.bos_token]
-        return found[0] if found and found[0] in between else ""
+        found = self._tags.found(head)
+        # The token that begins a text may be the one that begins turns, or come before it.
+        first = found[: 2 if found[:1] == [self._template.bos_token] else 1]
+        return next((tag for tag in first if tag in between), "")
 
     # What stands before the parts of a turn.
 

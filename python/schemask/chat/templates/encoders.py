@@ -20,7 +20,12 @@ from schemask.errors import FormatError, missing, shortened
 # Tokens that are found as a whole, and stand in texts of any kind: words, single characters, white
 # space (which SentencePiece writes as U+2581), and the elements of HTML.
 _ORDINARY = re.compile(r"[\s\u2581]+|\w+|.", re.S)
-_ELEMENT = re.compile(r"</?[a-z][a-z0-9]*>")
+_ELEMENT = re.compile(
+    r"</?(a|abbr|article|aside|b|blockquote|body|br|button|caption|center|cite|code|col|dd|del|div"
+    r"|dl|dt|em|figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|label|li"
+    r"|link|main|meta|nav|ol|option|p|pre|q|script|section|select|small|span|strong|style|sub|sup"
+    r"|svg|table|tbody|td|textarea|tfoot|th|thead|title|tr|u|ul|video)>"
+)
 
 
 class Piece(NamedTuple):
@@ -91,12 +96,19 @@ def encoder_of(tokenizer: Any, written: str) -> Encoder:
         return _LlamaCpp(tokenizer, written)
     if hasattr(tokenizer, "backend_tokenizer"):
         return _Fast(tokenizer, written)
+    if is_mistral_common(tokenizer):
+        return _MistralCommon(tokenizer, written)
     if hasattr(tokenizer, "added_tokens_decoder") and hasattr(tokenizer, "_tokenize"):
         return _Slow(tokenizer, written)
     raise FormatError(
         "texts are read by a tokenizer of transformers or a llama_cpp.Llama, not by "
         f"{shortened(tokenizer)}"
     )
+
+
+def is_mistral_common(tokenizer: Any) -> bool:
+    """Whether it is a `MistralCommonBackend` of transformers."""
+    return hasattr(getattr(tokenizer, "tokenizer", None), "instruct_tokenizer")
 
 
 class _Added(NamedTuple):
@@ -317,6 +329,31 @@ class _Slow(_OfTransformers):
         newline = encode("\n")
         ids = [] if is_first else encode("\n" + text)
         return ids[len(newline) :] if newline and ids[: len(newline)] == newline else encode(text)
+
+
+class _MistralCommon(_OfTransformers):
+    """A tokenizer of mistral-common, which reads pieces by itself and never finds a marker."""
+
+    def encode(self, text: str) -> list[int]:
+        pieces = []
+        end = 0
+        for start, next_end in self.markers.find(text):
+            pieces += [Piece(text[end:start], False), Piece(text[start:next_end], True)]
+            end = next_end
+        return self.encode_pieces([*pieces, Piece(text[end:], False)], cut=False)
+
+    def encode_pieces(self, pieces: Sequence[Piece], *, cut: bool) -> list[int]:
+        ids: list[int] = []
+        for piece in pieces:
+            if piece.is_token:
+                ids.append(self.ids[piece.text])
+            elif piece.text:
+                ids += self._tokenizer.encode(piece.text, add_special_tokens=False)
+        return ids
+
+    def _added(self, tokenizer: Any) -> Iterable[_Added]:
+        named = zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)
+        return (_Added(text, token_id, True, False) for text, token_id in named)
 
 
 # llama.cpp
