@@ -11,11 +11,15 @@ from typing import Any, Literal, TypeAlias
 from schemask.chat.messages import encodable
 from schemask.chat.notations.base import Notation
 from schemask.chat.notations.json import JsonArguments
-from schemask.chat.texts import PLACEHOLDER, TAG, pieces_of
+from schemask.chat.texts import OPENING_TAG, PLACEHOLDER, TAG, parts_of, pieces_of
 from schemask.errors import FormatError, shortened
 
 WordsWithCalls: TypeAlias = Literal["before", "after", "none"]
 
+# What models write before calls that begin with no tag in the format.
+TAGS_OF_BARE_CALLS = ("<|python_tag|>", "<|python_start|>")
+CHANNEL = "<|channel|>"
+MESSAGE = "<|message|>"
 _CAPITALS = re.compile(r"\[/?[A-Z_]+\]")
 
 
@@ -173,19 +177,47 @@ class FormatSpec:
         return (self.calls_open or self.call_open or pieces_of(self.call)[0]).strip()
 
     @property
-    def call_start(self) -> str:
-        """The text with which each call begins; empty if it begins with what is its own."""
-        first = "{" if self.call == "{call}" else pieces_of(self.call)[0]
-        return self.call_open.strip() or ("" if PLACEHOLDER.fullmatch(first) else first.strip())
+    def call_head(self) -> str:
+        """The text from the beginning of a call to the first thing that is its own."""
+        head = self.call_open + self.call_padding
+        return head if self.call == "{call}" else head + PLACEHOLDER.split(self.call)[0]
+
+    @property
+    def call_tail(self) -> str:
+        """The text from the last thing that is a call's own to its end."""
+        tail = self.call_padding + self.call_close
+        return tail if self.call == "{call}" else PLACEHOLDER.split(self.call)[-1] + tail
+
+    @functools.cached_property
+    def call_tags(self) -> tuple[str, ...]:
+        """Tags before a call of which each tells that one begins, even without the others.
+
+        They are those that stand nowhere else in the format.
+        """
+        calls = (self.call_tail, self.calls_close, self.call_separator)
+        ends = (self.turn_start, self.turn_end, self.calls_end, *self.next_turns)
+        words = (self.words_open, self.words_close, self.preamble_open, self.no_preamble)
+        reasoning = (self.reasoning_open, self.reasoning_close, self.no_reasoning)
+        results = (self.result_open, self.result_close)
+        around = [text for role in self.turns for text in role[1:]]
+        others = (*calls, *ends, *words, *reasoning, *results, *around, self.preamble_close)
+        opening = OPENING_TAG.findall(self.calls_open + self.call_head)
+        found = [tag for tag in opening if not any(tag in text for text in others)]
+        return (*dict.fromkeys(found), *(TAGS_OF_BARE_CALLS if self.bare else ()))
 
     @property
     def call_marks(self) -> tuple[str, ...]:
-        """The mark, with the text before it that is no part of the words, and without."""
-        if not self.call_mark:
-            return ()
+        """The texts that tell calls from words, with the text before them that is no part of the
+        words, and without."""
         opening = self.calls_open or self.call_open
         before = self.preamble_close + opening[: len(opening) - len(opening.lstrip())]
-        return tuple(dict.fromkeys((before + self.call_mark, self.call_mark)))
+        marks = [mark for mark in (self.call_mark, *self.call_tags) if mark]
+        return tuple(dict.fromkeys([*(before + mark for mark in marks), *marks]))
+
+    @property
+    def has_channels(self) -> bool:
+        """Whether a turn is made of messages whose headers name channels, as those of harmony."""
+        return CHANNEL in self.words_open and MESSAGE in self.words_open
 
     @property
     def wraps_words(self) -> bool:
@@ -196,7 +228,9 @@ class FormatSpec:
     def word_stops(self) -> tuple[str, ...]:
         """Texts that words do not hold."""
         wrapped = (self.words_close.strip(), self.preamble_close.strip())
-        marks = (self.call_mark, self.reasoning_open.strip(), *wrapped, *self.stops)
+        calls = (self.call_mark, *self.call_tags)
+        reasoning = (self.reasoning_open.strip(), self.reasoning_close.strip())
+        marks = (*calls, *reasoning, *wrapped, *self.stops)
         return tuple(dict.fromkeys(mark for mark in marks if mark))
 
     @property
@@ -228,11 +262,19 @@ class FormatSpec:
             prompt: The prompt, or its end.
 
         Returns:
-            One of `thinking_prompt` and `plain_prompt`; empty if the prompt ends with neither.
+            One of `thinking_prompt` and `plain_prompt`, or the opening of reasoning; empty if the
+            prompt ends with none of them.
         """
         around = self.around("assistant")[0]
         known = sorted({self.thinking_prompt, self.plain_prompt}, key=len, reverse=True)
-        return next((tail for tail in known if tail and prompt.endswith(around + tail)), "")
+        for tail in known:
+            if tail and prompt.endswith(around + tail):
+                return tail
+        # Other prompts open reasoning, too, whatever they write before it.
+        opening = self.reasoning_open
+        if opening.strip() and prompt.rstrip().endswith(opening.strip()):
+            return opening if prompt.endswith(opening) else opening.rstrip()
+        return ""
 
     def left_of_opening(
         self, opened: str, calls_follow: bool = False
@@ -267,6 +309,11 @@ class FormatSpec:
         """The text that follows the arguments of a call."""
         following = pieces_of(self.call.partition("{arguments}")[2])
         return following[0] if following and following[0].strip() else self.call_close
+
+    @property
+    def arguments_end(self) -> str:
+        """The first part of that text; empty if there is none."""
+        return next(iter(parts_of(self.after_arguments)), "")
 
     @property
     def _markers(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ FUNCTION_GEMMA = FormatSpec(
     result_close="<end_function_response>",
     turn_start="<start_of_turn>",
     turn_end="<end_of_turn>",
+    next_turns=("<start_function_response>",),
     turns=turns_of("<start_of_turn>{role}\n", "<end_of_turn>\n", assistant="model"),
 )
 
@@ -29,7 +30,10 @@ GEMMA4 = FormatSpec(
     result_open="<|tool_response>",
     result_close="<tool_response|>",
     turn_start="<|turn>",
+    reasoning_open="<|channel>thought\n",
+    reasoning_close="<channel|>",
     turn_end="<turn|>",
+    next_turns=("<|tool_response>",),
     turns=turns_of("<|turn>{role}\n", "<turn|>\n", assistant="model"),
 )
 

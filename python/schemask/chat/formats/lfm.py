@@ -15,6 +15,8 @@ LFM2 = FormatSpec(
     calls_close="]<|tool_call_end|>",
     call="{name}({arguments})",
     arguments=PythonArguments("{key}={value}", separator=", "),
+    reasoning_open="<think>",
+    reasoning_close="</think>",
     result_open="<|tool_response_start|>",
     result_close="<|tool_response_end|>",
 )
