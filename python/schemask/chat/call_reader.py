@@ -49,8 +49,21 @@ class CallReader:
         self._tail = parts_of(spec.call_tail)
         self._opening = parts_of(spec.calls_open)
         self._closing = parts_of(spec.calls_close)
-        closers = [part for part in (*self._tail[-1:], *self._closing[-1:]) if len(part) > 1]
-        openers = [*self._head[:1], *spec.call_tags] if is_tag(self._head) else spec.call_tags
+        # What begins a further call, ends one, and ends all: a tag that says only that, or all.
+        head, tail, closing = (
+            spec.call_head.strip(),
+            spec.call_tail.strip(),
+            spec.calls_close.strip(),
+        )
+        is_own = bool(self._head) and (not is_tag(self._head) or self._head[0] in spec.call_tags)
+        self._starts = self._head[0] if is_own else head
+        self._closing_mark = closing
+        if self._closing and self._closing[0] not in head:
+            self._closing_mark = self._closing[0]
+        lasts = ((self._tail, tail), (self._closing, closing))
+        found = [parts[-1] if is_tag(parts[-1:]) else whole for parts, whole in lasts]
+        closers = [mark for mark in found if len(mark) > 1]
+        openers = [*([self._starts] if is_tag([self._starts]) else []), *spec.call_tags]
         self._closers = tuple(closers)
         ends = [*spec.stops, spec.turn_end.strip(), spec.calls_end.strip()]
         marks = dict.fromkeys(mark for mark in (*closers, *openers, *ends) if mark)
@@ -66,25 +79,27 @@ class CallReader:
     def read_all(self) -> Waiting[None]:
         """Reads calls, from the text before the first one to the text after the last one."""
         text, spec = self._text, self._spec
-        if not (yield from self._reading(self._open_calls)):
-            if not (yield from self._starts_call()):
-                return
+        opened = yield from self._reading(self._open_calls)
+        if not opened and not (yield from self._starts_call()):
+            return
         separators = [spec.call_separator.strip()] if spec.call_separator.strip() else []
         if spec.bare and spec.call == "{call}":
             separators += [";", ","]
-        while not (yield from self._ahead(self._closing[:1])):
+        closing = [self._closing_mark] if self._closing_mark else []
+        while not (yield from self._ahead(closing)):
             if not (yield from self._reading(self._call)):
                 if not (yield from self._starts_call()):
                     return
                 continue
-            if not (separators and (yield from text.take_any(separators))):
-                if not (yield from self._starts_call()):
-                    break
+            goes_on = bool(separators) and bool((yield from text.take_any(separators)))
+            if not goes_on and not (yield from self._starts_call()):
+                break
         yield from self._reading(self._close_calls)
 
     def _starts_call(self) -> Waiting[bool]:
         """Whether a further call comes next."""
-        heads = self._head[:1] or (["{"] if self._spec.call == "{call}" else [])
+        heads = [self._starts] if self._starts else []
+        heads += ["{"] if not heads and self._spec.call == "{call}" else []
         return (yield from self._ahead([*heads, *self._spec.call_tags]))
 
     def _ahead(self, texts: Sequence[str]) -> Waiting[bool]:
@@ -152,7 +167,7 @@ class CallReader:
                 text.fail(f"{part} is missing")
 
     def _close_call(self) -> Waiting[None]:
-        """Goes past the text after a call. Where it ends for another reason, tags may be missing."""
+        """Goes past the text after a call. Where it ends otherwise, tags may be missing."""
         text = self._text
         for i, part in enumerate(self._tail):
             if not (yield from text.take_any([part])):
@@ -169,9 +184,9 @@ class CallReader:
             found = bool((yield from text.take_any([part]))) or found
         if self._spec.bare:
             yield from text.take_any(["<|python_end|>"])
-        if self._closing and not found and len(self._closing[0]) == 1:
-            if not (yield from self._is_end(())):
-                text.fail(f"{self._closing[0]} is missing")
+        must_come = bool(self._closing) and not found and len(self._closing[0]) == 1
+        if must_come and not (yield from self._is_end(())):
+            text.fail(f"{self._closing[0]} is missing")
 
     def _is_end(self, following: Sequence[str]) -> Waiting[bool]:
         """Whether the text is over, or what ends a call comes next."""

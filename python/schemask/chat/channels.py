@@ -95,9 +95,7 @@ class ChannelReader:
                 return True
             text.at = start
             return False
-        if (yield from text.skip_space_before_text(CHANNEL)):
-            return True
-        return False
+        return (yield from text.skip_space_before_text(CHANNEL))
 
     def _header(self) -> Waiting[str]:
         """The text up to the body of a message; the place is then at the body.

@@ -11,7 +11,6 @@ from schemask.chat.cursor import Cursor, Waiting
 from schemask.chat.events import Event, Reasoning, Text
 from schemask.chat.messages import encodable
 from schemask.chat.spec import FormatSpec
-from schemask.chat.texts import TAG
 from schemask.errors import FormatError, shortened
 from schemask.tools import ToolSet
 
@@ -36,10 +35,6 @@ class TurnReader:
         self._opened = opened
         ends = (spec.turn_end, spec.turn_end.strip(), spec.calls_end, *spec.stops)
         self._ends = tuple(dict.fromkeys(filter(None, ends)))
-        # Marks that models write where they mean nothing, the longest first.
-        opening, closing = spec.reasoning_open.strip(), spec.reasoning_close.strip()
-        stray = {opening, closing, *(tag for tag in TAG.findall(opening) if spec.reasoning_close)}
-        self._stray = tuple(sorted(filter(None, stray), key=len, reverse=True))
         self._run: Iterator[None] = self._turn()
 
     def __repr__(self) -> str:
@@ -95,9 +90,11 @@ class TurnReader:
         while not text.is_over:
             if self._calls.has_begun and not (yield from self._goes_on()):
                 break
-            if spec.wraps_words:
+            is_wrapped = spec.wraps_words and (
                 yield from self._take_any([spec.preamble_open, spec.words_open])
-            yield from self._words()
+            )
+            if is_wrapped or not spec.wraps_words or not (yield from self._starts_call()):
+                yield from self._words()
             if (yield from self._starts_call()):
                 yield from self._calls.read_all()
             elif not (yield from self._goes_past_mark()):
@@ -138,7 +135,10 @@ class TurnReader:
         cores = [closing.strip() for closing in closings if closing.strip()]
         stops = [*filter(None, closings), *cores, *self._ends, *spec.call_marks]
         pattern = re.compile("|".join(map(re.escape, [*cores, *self._ends])) or r"(?!)")
-        emit = lambda piece: self._emit(Reasoning(piece))  # noqa: E731
+
+        def emit(piece: str) -> None:
+            self._emit(Reasoning(piece))
+
         while True:
             yield from text.passage(stops, emit)
             if text.is_over or (yield from self._take_any(closings)):
@@ -151,8 +151,9 @@ class TurnReader:
             closing = yield from text.first_of(pattern, start)
             if closing is None or closing[0] not in cores:
                 return
-            emit(encodable(text.text[start : closing.start()].rstrip()))
-            text.at = start + len(text.text[start : closing.start()].rstrip())
+            thought = text.text[start : closing.start()].rstrip()
+            emit(encodable(thought))
+            text.at = start + len(thought)
 
     # Words.
 
@@ -168,7 +169,7 @@ class TurnReader:
         spec = self._spec
         wrapped = [text for text in (spec.words_close, spec.preamble_close) if text.strip()]
         stops = [*spec.call_marks, *wrapped, *(text.strip() for text in wrapped)]
-        stops += [*self._ends, *self._stray]
+        stops += [*self._ends, *self._spec.stray_marks]
         yield from self._text.passage(stops, lambda piece: self._emit(Text(piece)))
         if not (yield from self._starts_call()):
             yield from self._take_any(wrapped)
@@ -181,7 +182,7 @@ class TurnReader:
             yield from text.take_space(spec.reasoning_open[len(spec.reasoning_open.rstrip()) :])
             yield from self._block()
             return True
-        for mark in self._stray:
+        for mark in self._spec.stray_marks:
             if (yield from text.take(mark)):
                 return True
         for end in self._ends:

@@ -194,16 +194,28 @@ class FormatSpec:
 
         They are those that stand nowhere else in the format.
         """
-        calls = (self.call_tail, self.calls_close, self.call_separator)
+        opening = OPENING_TAG.findall(self.calls_open + self.call_head)
+        around = (self.reasoning_open, self.call_tail, self.calls_close, self.call_separator)
+        found = [tag for tag in opening if not self._marks_more(tag, around)]
+        return (*dict.fromkeys(found), *(TAGS_OF_BARE_CALLS if self.bare else ()))
+
+    @functools.cached_property
+    def stray_marks(self) -> tuple[str, ...]:
+        """Marks of reasoning that models write where they mean nothing, longer ones first."""
+        opening, closing = self.reasoning_open.strip(), self.reasoning_close.strip()
+        calls = (self.calls_open, self.call_head, self.call_tail, self.calls_close)
+        tags = [tag for tag in TAG.findall(opening) if not self._marks_more(tag, calls)]
+        return tuple(sorted({mark for mark in (opening, closing, *tags) if mark}, key=len)[::-1])
+
+    def _marks_more(self, tag: str, others: tuple[str, ...]) -> bool:
+        """Whether a tag stands in one of some texts, or around turns, words or results."""
         ends = (self.turn_start, self.turn_end, self.calls_end, *self.next_turns)
-        words = (self.words_open, self.words_close, self.preamble_open, self.no_preamble)
-        reasoning = (self.reasoning_open, self.reasoning_close, self.no_reasoning)
+        words = (self.words_open, self.words_close, self.preamble_open, self.preamble_close)
+        before = (self.no_preamble, self.no_reasoning.replace(self.reasoning_open, ""))
         results = (self.result_open, self.result_close)
         around = [text for role in self.turns for text in role[1:]]
-        others = (*calls, *ends, *words, *reasoning, *results, *around, self.preamble_close)
-        opening = OPENING_TAG.findall(self.calls_open + self.call_head)
-        found = [tag for tag in opening if not any(tag in text for text in others)]
-        return (*dict.fromkeys(found), *(TAGS_OF_BARE_CALLS if self.bare else ()))
+        after = (self.reasoning_close, *ends, *words, *before, *results, *around)
+        return any(tag in text for text in (*others, *after))
 
     @property
     def call_marks(self) -> tuple[str, ...]:

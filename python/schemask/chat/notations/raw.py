@@ -274,7 +274,7 @@ def _decoded(raw: str) -> Any:
 
 def _may_look_like(text: str, types: frozenset[str]) -> bool:
     """Whether a text may go on to be taken for a JSON value of one of these types."""
-    if text[:1] == "[" and "array" in types or text[:1] == "{" and "object" in types:
+    if _NESTED.get(text[:1]) in types:
         return True
     words = ("null", "None", "true", "false", "True", "False")
     return bool(re.fullmatch(r"[-+.eE0-9]*", text)) or any(word.startswith(text) for word in words)

@@ -141,15 +141,15 @@ def _json_value(node: ast.expr) -> Any:
             members[name] = _json_value(value)
         return members
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-        value = _json_value(node.operand)
-        if not isinstance(value, bool) and isinstance(value, (int, float)):
-            return -value if isinstance(node.op, ast.USub) else value
+        number = _json_value(node.operand)
+        if not isinstance(number, bool) and isinstance(number, (int, float)):
+            return -number if isinstance(node.op, ast.USub) else number
     if isinstance(node, ast.Constant):
-        value = node.value
-        if value is None or isinstance(value, (bool, int, float)):
-            return value
-        if isinstance(value, str):
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        found = node.value
+        if found is None or isinstance(found, (bool, int, float)):
+            return found
+        if isinstance(found, str):
+            return found.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
     raise ValueError(f"{type(node).__name__} is no value of JSON")
 
 
