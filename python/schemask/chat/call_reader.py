@@ -89,6 +89,8 @@ class CallReader:
         while not (yield from self._ahead(closing)):
             if not (yield from self._reading(self._call)):
                 if not (yield from self._starts_call()):
+                    for part in self._closing:
+                        yield from text.take_any([part])
                     return
                 continue
             goes_on = bool(separators) and bool((yield from text.take_any(separators)))
@@ -257,6 +259,9 @@ class CallReader:
             text.fail("the name of a tool is missing")
         if not after or after == "{arguments}":
             yield from self._end_of_name(start)
+        elif not (yield from self._ahead(parts_of(after)[:1])):
+            yield from text.skip_space()
+            text.fail(f"{after} is missing")
         return name
 
     def _end_of_name(self, start: int) -> Waiting[None]:
@@ -321,12 +326,10 @@ class CallReader:
         text, spec = self._text, self._spec
         value = text.decoded(start, text.at)
         members = dict(value)
-        if isinstance(members.get("function"), dict) and not set(members) - {
-            "function",
-            "type",
-            *_IDS,
-        }:
-            members = {**members, **members.pop("function")}
+        inner = members.get("function")
+        if isinstance(inner, dict) and not set(members) - {"function", "type", *_IDS}:
+            members = {**members, **inner}
+            members.pop("function")
         if members.get("type") == "function":
             members.pop("type")
         held: dict[str, Any] = {}

@@ -267,6 +267,17 @@ class FormatSpec:
         """What a prompt opens of the turn, if nothing else is said."""
         return self.thinking_prompt if self.reasons else self.plain_prompt
 
+    def closes_reasoning(self, text: str) -> bool:
+        """Whether a turn closes reasoning that it did not open, before any call.
+
+        Args:
+            text: The turn.
+        """
+        closing, opening = self.reasoning_close.strip(), self.reasoning_open.strip()
+        at = text.find(closing) if closing and opening and not self.has_channels else -1
+        others = (opening, self.call_mark, *self.call_tags, *self.stops)
+        return at >= 0 and not any(mark in text[:at] for mark in others if mark)
+
     def opened_by(self, prompt: str) -> str:
         """The part of the assistant's turn that stands at the end of a prompt already.
 

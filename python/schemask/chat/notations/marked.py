@@ -71,7 +71,7 @@ class MarkedArguments(Notation):
         while not (yield from text.take_any([closing])):
             if members:
                 yield from text.literal(",")
-                yield from text.skip_space()
+            yield from text.skip_space()
             start = text.at
             key = yield from self._key(text)
             if key in members:

@@ -27,6 +27,8 @@ from schemask.schemas.value_types import types_of
 from schemask.tools import Tool
 
 _NAME_CHARACTER = re.compile(r"[\w.-]")
+# What follows a call in code, and no call of a format.
+_INSIDE_CODE = re.compile(r"[\w)\"'.]")
 _LITERALS = {None: "None", True: "True", False: "False"}
 # How strings between apostrophes spell characters.
 _ESCAPES: dict[str, dict[str, str]] = {"none": {}, "quotes": {"\\": "\\\\", "'": "\\'"}}
@@ -121,23 +123,29 @@ class PythonArguments(ListedArguments):
     def _ends_value(self, text: Cursor, around: Surroundings) -> Waiting[bool]:
         """Whether a quote before this place ends a string, or is one that was not escaped."""
         start = text.at
+        found = yield from self._goes_on(text, around)
+        text.at = start
+        return not found
+
+    def _goes_on(self, text: Cursor, around: Surroundings) -> Waiting[bool]:
+        """Whether what follows is no text of the format, but more of a string."""
         yield from text.skip_space()
-        ends = [end[:1] for end in parts_of(self.closing)[:1] or parts_of(around.after_arguments)]
-        found = text.is_over
-        for end in ends[:1]:
-            found = found or (yield from text.ahead(end))
+        end = next(iter(parts_of(self.closing) or parts_of(around.after_arguments)), "")[:1]
         separator = self.separator.strip()
-        if not found and separator and (yield from text.take(separator)):
+        if separator and (yield from text.take(separator)):
+            # The name of the next argument, unless a separator stands after the last one, too.
             yield from text.skip_space()
             yield from text.run(_NAME_CHARACTER)
             yield from text.skip_space()
-            after = self.after_key.strip()[:1]
-            found = text.is_over or (yield from text.ahead(after))
-            # A comma may stand after the last argument, too.
-            for end in ends[:1]:
-                found = found or (yield from text.ahead(end))
-        text.at = start
-        return found
+            is_named = yield from text.ahead(self.after_key.strip()[:1])
+            return not (is_named or text.is_over or (yield from text.ahead(end)))
+        if text.is_over:
+            return False
+        if not (end and (yield from text.take(end))):
+            return True
+        yield from text.skip_space()
+        yield from text.need(1)
+        return bool(_INSIDE_CODE.match(text.next_character))
 
     def argument_tree(
         self, argument: Argument, tool: Tool, trees: Trees, around: Surroundings

@@ -78,7 +78,7 @@ class RawArguments(ListedArguments):
         raw = RawText(self, text, parameters, emit)
         if "string" in types:
             return (yield from raw.string(types - {"string"}))
-        return (yield from raw.other(types, or_text=False))
+        return (yield from raw.other(types))
 
     def argument_tree(
         self, argument: Argument, tool: Tool, trees: Trees, around: Surroundings
@@ -195,15 +195,11 @@ class RawText:
         stream.end()
         return raw
 
-    def other(self, types: frozenset[str], or_text: bool) -> Waiting[Any]:
+    def other(self, types: frozenset[str]) -> Waiting[Any]:
         """A value that is no string, or is one if it can be nothing else.
 
         Args:
             types: The types that it should have.
-            or_text: Whether it may be a string.
-
-        Raises:
-            FormatError: It may not, and must.
         """
         text, start = self._text, self._text.at
         yield from text.need(1)
@@ -214,10 +210,8 @@ class RawText:
             text.at = start
             raw = yield from self._raw(lambda piece: None)
             found = _decoded(raw)
-            if or_text and (found is _NOTHING or type_of(found) not in types):
+            if found is _NOTHING or ("string" in types and type_of(found) not in types):
                 found = raw
-        if found is _NOTHING:
-            text.fail("no value of its schema", start)
         return self._whole(found)
 
     def _nested(self) -> Waiting[Any]:

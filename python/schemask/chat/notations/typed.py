@@ -83,9 +83,7 @@ class TypedArguments(ListedArguments):
         # The word may be wrong: the schema knows.
         if is_string and not (is_declared and "string" not in types):
             return (yield from raw.string())
-        return (
-            yield from raw.other(types, or_text=is_string or (is_declared and "string" in types))
-        )
+        return (yield from raw.other(types))
 
     def argument_tree(
         self, argument: Argument, tool: Tool, trees: Trees, around: Surroundings
