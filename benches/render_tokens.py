@@ -6,6 +6,7 @@ Of each tokenizer of `chat_tokenizers.py`, so many random conversations are rend
 markers in their texts, where the tokens have to be those of `apply_chat_template`; and with markers
 in every field, where the special tokens have to be those of the same conversation with a harmless
 word in the place of each marker. A conversation that the template refuses is tried without tools.
+In every tenth one, transformers is given the markers, too: "forged by them" counts these.
 """
 
 from __future__ import annotations
@@ -77,8 +78,9 @@ def compare(tokenizer: Any, markers: dict[str, int], seed: int, counts: Counter[
     counts["hostile time"] += time.perf_counter_ns() - int(started * 1e9)
     counts["hostile"] += 1
     counts["not forged"] += special_in(ids, markers) == special_in(wanted, markers)
-    plain = theirs(tokenizer, *hostile, prompt)
-    counts["forged by them"] += special_in(plain or [], markers) != special_in(ids, markers)
+    if seed % 10 == 0:
+        plain = theirs(tokenizer, *hostile, prompt)
+        counts["forged by them"] += special_in(plain or [], markers) != special_in(ids, markers)
 
 
 def main() -> None:

@@ -17,30 +17,6 @@ from schemask.errors import FormatError
 ROOT = Path(__file__).parents[1]
 REPOSITORY = "https://github.com/schemask/schemask/blob/main/"
 
-# Which models write each format. A format that is missing here fails the tests.
-MODELS = {
-    "tool_code": "schemask's own: base models, and those without a format",
-    "hermes": "Qwen2.5, Qwen3, QwQ, Hermes 2 and 3",
-    "qwen3_coder": "Qwen3-Coder, Qwen3.5, Nemotron 3",
-    "glm45": "GLM 4.5, 4.6",
-    "llama3_json": "Llama 3.1, 3.2, 3.3",
-    "llama4_pythonic": "Llama 4, small Llama 3.2",
-    "lfm2": "LFM2, LFM2.5",
-    "mistral_v3": "Mistral, tokenizers v3 to v7",
-    "mistral_v11": "Mistral, tokenizer v11",
-    "mistral_v13": "Mistral, tokenizer v13",
-    "deepseek_v3": "DeepSeek V3, R1",
-    "deepseek_v31": "DeepSeek V3.1",
-    "deepseek_v32": "DeepSeek V3.2",
-    "kimi_k2": "Kimi K2",
-    "harmony": "gpt-oss",
-    "function_gemma": "FunctionGemma",
-    "gemma4": "Gemma 4",
-    "granite3": "Granite 3.0, 3.2, 3.3",
-    "granite31": "Granite 3.1",
-    "phi4_mini": "Phi-4-mini",
-    "command_r7b": "Command R7B",
-}
 NEWLINE = "\n"
 CALL = {"function": {"name": "f", "arguments": {"n": 2, "s": "a"}}}
 
@@ -70,7 +46,7 @@ def formats() -> str:
         call = form.render_assistant({"role": "assistant", "tool_calls": [CALL]})
         cells = [
             f"`{name}`",
-            MODELS[name],
+            form.spec.models,
             _works(form.tree, [], reasoning=True),
             _works(form.render_assistant, {"role": "assistant", "tool_calls": [CALL, CALL]}),
             _works(form.response_template),

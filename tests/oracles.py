@@ -156,6 +156,32 @@ them; None for a grammar that is refused."""
 LLGUIDANCE = Asked(_letters_in_llguidance, _LIMITS)
 """(grammar of Lark, text) to what may come, as in `LLAMA_CPP`."""
 
+
+@functools.cache
+def _tag_in_xgrammar(tag: str) -> Any:
+    import xgrammar
+
+    letters = [bytes([byte]) for byte in range(256)]
+    kind = xgrammar.VocabType.RAW
+    tokens = xgrammar.TokenizerInfo([*letters, b"</s>"], vocab_type=kind, stop_token_ids=[256])
+    return xgrammar.GrammarCompiler(tokens).compile_structural_tag(tag)
+
+
+def _accepted_by_xgrammar(task: tuple[str, list[str]]) -> list[bool]:
+    import xgrammar
+
+    tag, texts = task
+    compiled = _tag_in_xgrammar(tag)
+    found = []
+    for text in texts:
+        matcher = xgrammar.GrammarMatcher(compiled)
+        found.append(matcher.accept_string(text) and matcher.accept_token(256))
+    return found
+
+
+XGRAMMAR = Asked(_accepted_by_xgrammar, Limits(seconds=60, bytes=4 << 30))
+"""(structural tag as JSON, texts) to whether each is one of its texts."""
+
 REGEX = Asked(_matches_in_regex, _LIMITS)
 """(pattern, texts) to whether it matches the whole text, a part of it, and what begins like it."""
 
@@ -164,6 +190,7 @@ ORACLES = {
     "llama.cpp's masks": LLAMA_CPP_MASKS,
     "llguidance": LLGUIDANCE,
     "regex": REGEX,
+    "xgrammar": XGRAMMAR,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -14,11 +15,11 @@ from typing import Any
 import pytest
 
 import schemask
-from schemask.chat import HERMES, TOOL_CODE
+from schemask.chat import HERMES, TOOL_CODE, ChatFormat
 from schemask.cli import main
 from schemask.cli.program import parser
 
-COMMANDS = ("demo", "synth", "format", "check", "explain", "generate")
+COMMANDS = ("demo", "synth", "format", "template", "check", "explain", "generate")
 PERSON = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
@@ -32,6 +33,13 @@ MESSAGES = [
     {"role": "tool", "name": "get_stock_price", "content": "150.0"},
     {"role": "assistant", "content": "At 150 dollars."},
 ]
+CHAT_TEMPLATE = """\
+{% for tool in tools or [] %}{{ tool | tojson }}
+{% endfor %}{% for m in messages %}<|im_start|>{{ m.role }}
+{{ m.content }}\
+{% for c in m.tool_calls %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
 TOOLS = """\
 from schemask import tool
 
@@ -337,6 +345,58 @@ def test_output_that_nobody_reads(tmp_path: Path) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait() == 1
+
+
+def test_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write(tmp_path / "chat_template.jinja", CHAT_TEMPLATE)
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": "<|im_end|>"}')
+    spec = ChatFormat.from_template(CHAT_TEMPLATE).spec
+    for path in (source, str(tmp_path)):
+        assert main(["template", path, "--conversations", "12"]) == 0
+        head, _, code = capsys.readouterr().out.partition("\n\n")
+        assert head.startswith("derived: yes\nproven: 12 conversations, ")
+        assert "\ncalls: any number in a turn\nreasoning: none\nfindings:\n" in head
+        assert "\n- there are no {% generation %} blocks: " in head
+        made: dict[str, Any] = {}
+        *imports, expression = code.split("\n\n")
+        exec("\n".join([*imports, f"spec = {expression}"]), made)
+        assert dataclasses.replace(made["spec"], tokens=()) == spec
+    assert main(["template", source, "--conversations", "12", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["derived"], found["proven"], found["error"]) == (True, True, None)
+    assert found["proof"]["conversations"] == 12
+    assert found["format"]["call_open"] == spec.call_open
+    assert {finding["kind"] for finding in found["findings"]} >= {"no_generation_blocks"}
+
+
+def test_template_that_is_not_proven(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lying = CHAT_TEMPLATE.replace("m.content", "m.content | replace('Berlin', 'Rome')")
+    source = write(tmp_path / "lying.jinja", lying)
+    assert main(["template", source]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.startswith("derived: yes\nproven: no\n")
+    assert captured.err.startswith(f"schemask: {source}: the turn ")
+    assert "Rome" in captured.err and captured.err.count("\n") == 1
+    source = write(tmp_path / "silent.jinja", "{{ messages | length }}")
+    assert main(["template", source, "--json"]) == 1
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert (found["derived"], found["format"]) == (False, None)
+    assert found["error"] in captured.err
+    assert [finding["kind"] for finding in found["findings"]] == ["format", "no_user"]
+
+
+def test_what_is_no_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "missing", tmp_path / "folder"):
+        assert main(["template", str(path)]) == 1
+        assert str(path) in one_line_error(capsys)
+    assert main(["template", write(tmp_path / "broken", "{% if %}")]) == 1
+    assert "line 1" in one_line_error(capsys)
+    for wrong in (["--conversations", "0"], ["--seed", "-1"], []):
+        with pytest.raises(SystemExit) as exit_:
+            main(["template", *wrong, *(["x"] if wrong else [])])
+        assert exit_.value.code == 2
 
 
 def test_generate(tmp_path: Path, capsys: pytest.CaptureFixture[str], gguf_path: Path) -> None:

@@ -138,9 +138,7 @@ impl GrammarDefinition {
                     return Err(unsatisfied());
                 }
                 let rules = &obligations.rules;
-                let strings =
-                    |schema: GrammarSchemaId| rules.string_language(roots[schema.index()]);
-                let program = Program::new(syntax, &rules.scanner, &costs, &strings, limits)?;
+                let program = Program::new(syntax, rules, &roots, &costs, limits)?;
                 Machine::of_program(obligations, program, &roots, whitespace, literals)
             }
         };

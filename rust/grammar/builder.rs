@@ -3,38 +3,38 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::{Error, ErrorKind};
-use crate::grammar::leaves::{leaf_languages, spell};
+use crate::grammar::leaves::leaf_languages;
 use crate::grammar::left::{filled, without_left_recursion};
 use crate::grammar::link::{DEEP, LARGE, link};
 use crate::grammar::program::{Pending, Program, TokenSetId};
-use crate::grammar::syntax::{
-    Expr, ExprId, GrammarRuleId, GrammarSchemaId, Syntax, TokenSet, parts,
-};
+use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenSet, parts};
 use crate::grammar::weigh::{NEVER, Weights, weigh, weigh_filled};
+use crate::json::formula::FormulaId;
+use crate::json::rules::Rules;
 use crate::limits::Limits;
 use crate::regex::char_cost::NO_WAY;
 use crate::regex::node::{Node, NodeId, Spelling};
 use crate::regex::regexes::Regexes;
-use crate::regex::scan::Scanner;
 use crate::work;
 
 impl Program {
-    /// The program of a grammar of which each schema's JSON values take at least so many bytes, and
-    /// its strings are those of `strings`.
+    /// The program of a grammar whose schemas are these formulas, and of each of which the JSON
+    /// values take at least so many bytes.
     ///
     /// # Errors
     ///
     /// If a rule is not defined, no text satisfies it, or a limit is reached.
     pub(crate) fn new(
         syntax: &Syntax,
-        scanner: &Scanner,
+        rules: &Rules,
+        schemas: &[FormulaId],
         schema_costs: &[u64],
-        strings: &dyn Fn(GrammarSchemaId) -> NodeId,
         limits: &Limits,
     ) -> Result<Self, Error> {
         refuse_undefined(syntax)?;
+        let scanner = &rules.scanner;
         let nodes = &scanner.regexes;
-        let leaves = leaf_languages(syntax, nodes, strings)?;
+        let leaves = leaf_languages(syntax, rules, schemas)?;
         let language = |id: ExprId| leaves[id.0 as usize];
         let weight = |node: Option<NodeId>, id: ExprId| match *syntax.expr(id) {
             Expr::Json(schema) => schema_costs[schema.index()],
@@ -206,7 +206,7 @@ impl Builder<'_> {
             Expr::Sequence(ref items) => {
                 let items = items.iter().rev();
                 items.fold(NodeId::EMPTY, |rest, &item| match self.syntax.expr(item) {
-                    Expr::Text(text) => spell(text, rest, nodes),
+                    Expr::Text(text) => nodes.spell(text, rest),
                     _ => nodes.concat(self.build(item), rest),
                 })
             }
@@ -238,10 +238,12 @@ impl Builder<'_> {
                 let symbol = self.symbol(cost, Pending::Free(filled(language, nodes)));
                 self.or_empty(symbol, is_nullable)
             }
-            Expr::Text(ref text) => spell(text, NodeId::EMPTY, nodes),
-            Expr::Class(_) | Expr::Pattern { .. } | Expr::And(_) | Expr::Not(_) => {
-                self.leaves[id.0 as usize].expect("it is a language")
-            }
+            Expr::Text(ref text) => nodes.spell(text, NodeId::EMPTY),
+            Expr::Class(_)
+            | Expr::Pattern { .. }
+            | Expr::And(_)
+            | Expr::Not(_)
+            | Expr::Literals { .. } => self.leaves[id.0 as usize].expect("it is a language"),
         }
     }
 

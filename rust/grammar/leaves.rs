@@ -1,24 +1,27 @@
 //! The expressions of a grammar that are languages by themselves.
 
 use crate::error::{Error, ErrorKind};
-use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, GrammarSchemaId, Syntax};
+use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax};
+use crate::json::formula::FormulaId;
+use crate::json::rules::Rules;
 use crate::regex::lower;
 use crate::regex::node::{NodeId, UNBOUNDED};
 use crate::regex::regexes::Regexes;
 
 /// The languages of the expressions of which the others are made: classes, patterns, free text,
-/// strings, conjunctions and negations. `None` for sequences, choices, repetitions and rules, for
-/// symbols, and for texts, which are spelled where they stand. `strings` gives the strings that a
-/// schema allows.
+/// strings, literals, conjunctions and negations. `None` for sequences, choices, repetitions and
+/// rules, for symbols, and for texts, which are spelled where they stand. `schemas` are the formulas
+/// of the schemas.
 pub(super) fn leaf_languages(
     syntax: &Syntax,
-    nodes: &Regexes,
-    strings: &dyn Fn(GrammarSchemaId) -> NodeId,
+    rules: &Rules,
+    schemas: &[FormulaId],
 ) -> Result<Vec<Option<NodeId>>, Error> {
     let reader = LeafReader {
         syntax,
-        nodes,
-        strings,
+        nodes: &rules.scanner.regexes,
+        rules,
+        schemas,
     };
     let leaf = |id| match syntax.expr(id) {
         Expr::Sequence(_) | Expr::Choice(_) | Expr::Repeat { .. } | Expr::Rule(_) => Ok(None),
@@ -32,7 +35,8 @@ pub(super) fn leaf_languages(
 struct LeafReader<'a> {
     syntax: &'a Syntax,
     nodes: &'a Regexes,
-    strings: &'a dyn Fn(GrammarSchemaId) -> NodeId,
+    rules: &'a Rules,
+    schemas: &'a [FormulaId],
 }
 
 impl LeafReader<'_> {
@@ -40,7 +44,7 @@ impl LeafReader<'_> {
     fn language(&self, id: ExprId, inside: &mut Vec<GrammarRuleId>) -> Result<NodeId, Error> {
         let nodes = self.nodes;
         Ok(match *self.syntax.expr(id) {
-            Expr::Text(ref text) => spell(text, NodeId::EMPTY, nodes),
+            Expr::Text(ref text) => nodes.spell(text, NodeId::EMPTY),
             Expr::Class(ref set) => nodes.class(set.clone()),
             Expr::Pattern {
                 ref ast, search, ..
@@ -68,8 +72,24 @@ impl LeafReader<'_> {
             }
             Expr::Rule(rule) => self.rule_language(rule, inside)?,
             Expr::Free { ref stops, whole } => free(stops, whole, nodes),
-            Expr::Strings { schema, ref stops } => {
-                nodes.and(vec![(self.strings)(schema), free(stops, false, nodes)])
+            Expr::Strings {
+                schema,
+                ref stops,
+                ref escapes,
+            } => {
+                let strings = self.rules.string_language(self.schemas[schema.index()]);
+                let written = nodes.escaped(strings, escapes)?;
+                nodes.and(vec![written, free(stops, false, nodes)])
+            }
+            Expr::Literals {
+                schema,
+                ref spelled,
+            } => {
+                let schema = self.schemas[schema.index()];
+                let allowed = spelled
+                    .iter()
+                    .filter(|(kind, _)| self.rules.allows_literal(schema, *kind));
+                nodes.words(allowed.map(|(_, text)| text))
             }
             Expr::Json(_) | Expr::Token(_) => {
                 let message =
@@ -103,12 +123,6 @@ impl LeafReader<'_> {
         inside.pop();
         Ok(language)
     }
-}
-
-/// Exactly this text and then `rest`, character by character, so that equal ends are one state.
-pub(super) fn spell(text: &str, rest: NodeId, nodes: &Regexes) -> NodeId {
-    let characters = text.chars().rev();
-    characters.fold(rest, |rest, c| nodes.concat(nodes.character(c), rest))
 }
 
 /// Text up to the first of some stops, with it or before it.

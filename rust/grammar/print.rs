@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::grammar::gbnf::{escape, show_class};
 use crate::grammar::syntax::{Expr, ExprId, GrammarRuleId, Syntax, TokenName, TokenSet};
+use crate::json::kind::Literals;
 
 /// How tightly what is around an expression binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,12 +129,33 @@ impl Printer<'_> {
                 out.push_str("%json ");
                 out.push_str(&self.syntax.schemas[schema.index()]);
             }
-            Expr::Strings { schema, stops } => {
+            Expr::Strings {
+                schema,
+                stops,
+                escapes,
+            } => {
                 out.push_str("%strings(");
                 out.push_str(&self.syntax.schemas[schema.index()]);
                 for stop in stops {
                     out.push_str(" - ");
                     quote(stop, out);
+                }
+                for (c, text) in escapes.iter() {
+                    out.push_str(", ");
+                    quote(c.encode_utf8(&mut [0; 4]), out);
+                    out.push_str(" as ");
+                    quote(text, out);
+                }
+                out.push(')');
+            }
+            Expr::Literals { schema, spelled } => {
+                out.push_str("%literals(");
+                out.push_str(&self.syntax.schemas[schema.index()]);
+                for (kind, text) in spelled {
+                    out.push_str(", ");
+                    out.push_str(&String::from_utf8_lossy(Literals::Json.text(*kind)));
+                    out.push_str(" as ");
+                    quote(text, out);
                 }
                 out.push(')');
             }

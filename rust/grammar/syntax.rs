@@ -1,8 +1,10 @@
 //! Grammars as they are written: expressions, and rules that give them names.
 
 use crate::error::{Error, ErrorKind};
+use crate::json::kind::Kind;
 use crate::regex::Ast;
 use crate::regex::codeset::CodeSet;
+use crate::regex::escaped::Escapes;
 use crate::vocab::TokenId;
 use crate::work;
 
@@ -50,10 +52,18 @@ pub(crate) enum Expr {
     Rule(GrammarRuleId),
     /// A JSON value of the schema.
     Json(GrammarSchemaId),
-    /// The strings of the schema, as they are and without quotes, in which none of the stops is.
+    /// The strings of the schema, without quotes and written with these escapes, in which none of the
+    /// stops is.
     Strings {
         schema: GrammarSchemaId,
         stops: Box<[Box<str>]>,
+        escapes: Escapes,
+    },
+    /// Those of null, true and false that the schema allows and that have a text here, which is how
+    /// they are spelled.
+    Literals {
+        schema: GrammarSchemaId,
+        spelled: SpelledLiterals,
     },
     /// One token, by id or name and never by its text.
     Token(TokenSet),
@@ -67,6 +77,9 @@ pub(crate) enum Expr {
     /// All other texts than those of this one, which must be regular.
     Not(ExprId),
 }
+
+/// Texts for some of null, true and false.
+pub(crate) type SpelledLiterals = Box<[(Kind, Box<str>)]>;
 
 /// Some tokens of a vocabulary, or all but those.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -258,9 +271,21 @@ impl Syntax {
                 },
                 &Expr::Rule(rule) => Expr::Rule(GrammarRuleId(rules[rule.0 as usize])),
                 &Expr::Json(schema) => Expr::Json(moved_schema(schema)),
-                &Expr::Strings { schema, ref stops } => Expr::Strings {
+                &Expr::Strings {
+                    schema,
+                    ref stops,
+                    ref escapes,
+                } => Expr::Strings {
                     schema: moved_schema(schema),
                     stops: stops.clone(),
+                    escapes: escapes.clone(),
+                },
+                &Expr::Literals {
+                    schema,
+                    ref spelled,
+                } => Expr::Literals {
+                    schema: moved_schema(schema),
+                    spelled: spelled.clone(),
                 },
                 Expr::Text(_) | Expr::Class(_) | Expr::Pattern { .. } => expr.clone(),
                 Expr::Token(_) | Expr::Free { .. } => expr.clone(),

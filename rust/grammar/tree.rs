@@ -5,10 +5,12 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind};
 use crate::grammar::syntax::{
-    Expr, ExprId, GrammarRuleId, GrammarSchemaId, Syntax, TokenName, TokenSet,
+    Expr, ExprId, GrammarRuleId, GrammarSchemaId, SpelledLiterals, Syntax, TokenName, TokenSet,
 };
+use crate::json::kind::{Kind, Literals};
 use crate::limits::Limits;
 use crate::regex;
+use crate::regex::escaped::Escapes;
 
 /// Reads `{"start": <expression>, "rules": {<name>: <expression>, …}}`.
 ///
@@ -101,6 +103,17 @@ impl TreeReader<'_> {
                     Some(stops) => texts(stops)?,
                     None => Box::new([]),
                 },
+                escapes: match members.get("escapes") {
+                    Some(escapes) => Escapes::new(escapes_in(escapes)?)?,
+                    None => Escapes::default(),
+                },
+            },
+            "literals" => Expr::Literals {
+                schema: self.schema(body),
+                spelled: match members.get("spelled") {
+                    Some(spelled) => literals_in(spelled)?,
+                    None => return Err(refuse("literals need a text for each in `spelled`")),
+                },
             },
             "free" => Expr::Free {
                 stops: texts(body)?,
@@ -171,6 +184,45 @@ fn texts(value: &Value) -> Result<Box<[Box<str>]>, Error> {
         text => Ok(text.into()),
     });
     texts.collect()
+}
+
+/// Members of an object whose values are texts.
+fn texts_by_name(value: &Value) -> Result<Vec<(&str, &str)>, Error> {
+    let members = value.as_object();
+    let members = members.ok_or_else(|| refuse(format!("{value} is no object of texts")))?;
+    let texts = members
+        .iter()
+        .map(|(name, text)| Ok((&**name, string(text)?)));
+    texts.collect()
+}
+
+fn escapes_in(value: &Value) -> Result<Vec<(char, &str)>, Error> {
+    let texts = texts_by_name(value)?.into_iter();
+    let escapes = texts.map(|(name, text)| {
+        let mut characters = name.chars();
+        match (characters.next(), characters.next()) {
+            (Some(c), None) => Ok((c, text)),
+            _ => Err(refuse(format!(
+                "{name:?} is not one character to be escaped"
+            ))),
+        }
+    });
+    escapes.collect()
+}
+
+fn literals_in(value: &Value) -> Result<SpelledLiterals, Error> {
+    let texts = texts_by_name(value)?.into_iter();
+    let literals = texts.map(|(name, text)| {
+        let kinds = [Kind::Null, Kind::True, Kind::False].into_iter();
+        let mut named = kinds.filter(|kind| Literals::Json.text(*kind) == name.as_bytes());
+        let kind = named.next();
+        let kind = kind.ok_or_else(|| refuse(format!("{name:?} is not null, true or false")))?;
+        match text {
+            "" => Err(refuse(format!("the text of {name} is empty"))),
+            _ => Ok((kind, text.into())),
+        }
+    });
+    literals.collect()
 }
 
 fn refuse(message: impl Into<String>) -> Error {

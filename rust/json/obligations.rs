@@ -141,7 +141,7 @@ impl Obligations {
     pub(crate) fn literal_verdicts(&self, id: ObligationId, kind: Kind) -> Verdicts {
         let queries = self.obligation_of(id).queries.iter();
         queries
-            .map(|&query| self.rules.formulas.of_kind(query, kind) == FormulaId::TRUE)
+            .map(|&query| self.rules.allows_literal(query, kind))
             .collect()
     }
 

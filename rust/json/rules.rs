@@ -259,6 +259,11 @@ impl Rules {
         self.formulas.or(&all)
     }
 
+    /// Whether a formula allows null, true or false, whichever is this kind.
+    pub(crate) fn allows_literal(&self, id: FormulaId, kind: Kind) -> bool {
+        self.formulas.of_kind(id, kind) == FormulaId::TRUE
+    }
+
     /// The strings that satisfy a formula.
     pub(crate) fn string_language(&self, id: FormulaId) -> NodeId {
         let id = self.formulas.of_kind(id, Kind::String);

@@ -35,7 +35,12 @@ impl Completer<'_> {
         let regexes = &self.machine.obligations.rules.scanner.regexes;
         let mut best: Option<(TextWay, u64)> = None;
         let mut offer = |way: TextWay, cost: u64| {
-            if best.as_ref().is_none_or(|(_, least)| cost < *least) {
+            // Control characters only where no other is as cheap.
+            let key = |way: &TextWay, cost| (cost, matches!(*way, TextWay::Character(..0x20)));
+            if best
+                .as_ref()
+                .is_none_or(|(other, least)| key(&way, cost) < key(other, *least))
+            {
                 best = Some((way, cost));
             }
         };

@@ -335,11 +335,7 @@ impl<'a> Writer<'a> {
     ) -> Result<String, Error> {
         let scanner = &self.machine.obligations.rules.scanner;
         Ok(match *syntax.expr(id) {
-            Expr::Text(ref text) => {
-                let mut quoted = String::new();
-                text.chars().for_each(|c| escape(c, &mut quoted));
-                format!("\"{quoted}\"")
-            }
+            Expr::Text(ref text) => quoted(text),
             Expr::Class(ref set) => show_class(set),
             Expr::Sequence(ref items) => self.all(syntax, schemas, items, " ")?,
             Expr::Choice(ref items) => self.all(syntax, schemas, items, " | ")?,
@@ -363,6 +359,17 @@ impl<'a> Writer<'a> {
                     false => lower::full(ast, &scanner.regexes)?,
                 };
                 self.language(language)?
+            }
+            Expr::Literals {
+                schema,
+                ref spelled,
+            } => {
+                let obligations = &self.machine.obligations;
+                let schema = obligations.obligation_of(schemas[schema.index()]);
+                let allows = |kind| obligations.rules.allows_literal(schema.requirement, kind);
+                let allowed = spelled.iter().filter(|(kind, _)| allows(*kind));
+                let texts: Vec<String> = allowed.map(|(_, text)| quoted(text)).collect();
+                format!("({})", texts.join(" | "))
             }
             Expr::Free { .. } | Expr::Strings { .. } | Expr::And(_) | Expr::Not(_) => {
                 return Err(refuse(
@@ -393,4 +400,10 @@ impl<'a> Writer<'a> {
             None => Err(refuse("what no text satisfies")),
         }
     }
+}
+
+fn quoted(text: &str) -> String {
+    let mut escaped = String::new();
+    text.chars().for_each(|c| escape(c, &mut escaped));
+    format!("\"{escaped}\"")
 }

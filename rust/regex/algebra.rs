@@ -26,6 +26,12 @@ impl Regexes {
         self.make(Node::Class(set))
     }
 
+    /// Exactly this text and then `rest`, character by character, so that equal ends are one state.
+    pub(crate) fn spell(&self, text: &str, rest: NodeId) -> NodeId {
+        let characters = text.chars().rev();
+        characters.fold(rest, |rest, c| self.concat(self.character(c), rest))
+    }
+
     /// A place for texts that are not read character by character. All that the store knows of them
     /// is that none is empty and that the cheapest has `cost` bytes. In the pieces of a language a
     /// symbol is a character of its own, see `symbol_of`. Complements and intersections must hold

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::regex::char_blocks::CharBlocks;
 
-/// The functions of a computed language. Its texts are of ASCII characters that need no escape in JSON.
+/// The functions of a computed language. Its texts are of ASCII letters, digits and hyphens.
 pub(crate) struct ComputedRule {
     /// Tells rules apart, in all stores of a process.
     pub(crate) name: &'static str,

@@ -14,6 +14,7 @@ mod cost;
 mod counts;
 mod derive;
 mod edges;
+pub(crate) mod escaped;
 pub(crate) mod facts;
 mod fingerprint;
 pub(crate) mod free;
@@ -30,7 +31,7 @@ pub(crate) mod scan_string;
 mod system;
 mod track;
 mod uncounted;
-mod words;
+mod word_list;
 
 pub(crate) use ast::Ast;
 pub(crate) use classes::property;

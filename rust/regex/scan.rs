@@ -2,6 +2,7 @@
 //!
 //! States are pruned: a character is in the table only if the text can still be finished.
 
+use std::collections::hash_map::Entry;
 use std::sync::OnceLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -399,15 +400,25 @@ impl Scanner {
                 seen,
             );
         }
-        let mut level = vec![id];
+        // The states at so many characters, each with those that lead to it from the level before.
+        let mut level = vec![(id, CharBlocks::default())];
         let mut reach = 0;
         let mut effort = Effort::new(self, most);
         while reach < AHEAD || most > NEIGHBOURS {
-            if !level.iter().all(|&state| effort.spend(state)) {
+            if !level.iter().all(|&(state, _)| effort.spend(state)) {
                 break;
             }
-            let fewer = level.iter().fold(safe_for, |safe_for, &state| {
-                safe_for.and(self.turns(state).live)
+            let mut fewer = safe_for;
+            level.retain(|&(state, by)| {
+                let (inside, outside) = (fewer.and(self.turns(state).live), fewer.without(by));
+                // A character after which few others are safe, such as a backslash, is better not
+                // safe itself.
+                let is_kept = inside.size() >= outside.size();
+                fewer = if is_kept { inside } else { outside };
+                if !is_kept {
+                    seen.remove(&state);
+                }
+                is_kept
             });
             // What is farther than tokens usually go must not spoil what is near.
             if fewer == CharBlocks::default() || reach >= AHEAD && fewer != safe_for {
@@ -415,12 +426,18 @@ impl Scanner {
             }
             safe_for = fewer;
             reach += 1;
-            let mut next = Vec::new();
-            for &state in &level {
+            let mut next: Vec<(ScanId, CharBlocks)> = Vec::new();
+            for &(state, _) in &level {
                 for &(to, around) in &self.turns(state).around {
-                    if !safe_for.misses(around) && !seen.contains_key(&to) {
-                        seen.insert(to, reach);
-                        next.push(to);
+                    if safe_for.misses(around) {
+                        continue;
+                    }
+                    work::spend(next.len() / 8);
+                    if let Some((_, by)) = next.iter_mut().find(|(known, _)| *known == to) {
+                        *by = by.or(around);
+                    } else if let Entry::Vacant(new) = seen.entry(to) {
+                        new.insert(reach);
+                        next.push((to, around));
                     }
                 }
             }
@@ -428,7 +445,7 @@ impl Scanner {
                 reach = u32::MAX;
                 break;
             }
-            if seen.len() > most || next.iter().any(|&state| is_computed(state)) {
+            if seen.len() > most || next.iter().any(|&(state, _)| is_computed(state)) {
                 break;
             }
             level = next;
@@ -490,5 +507,111 @@ fn last_alike(map: &[Piece], c: u32) -> u32 {
         Some(piece) if piece.lo <= c => piece.hi,
         Some(piece) => piece.lo - 1,
         None => u32::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limits::Limits;
+    use crate::regex::{lower, parse};
+
+    const CHARACTERS: &str = r"ab'\é";
+
+    fn pattern() -> impl Strategy<Value = String> {
+        let leaf = prop::sample::select(vec![
+            "a",
+            "b",
+            r"[^'\\]",
+            r"(?:[^'\\]|\\['\\])",
+            r"\\['b]",
+            "[ab]",
+            "é",
+            "'",
+        ]);
+        leaf.prop_map(str::to_owned)
+            .prop_recursive(3, 12, 3, |part| {
+                prop_oneof![
+                    prop::collection::vec(part.clone(), 1..4).prop_map(|parts| parts.concat()),
+                    prop::collection::vec(part.clone(), 2..4)
+                        .prop_map(|parts| format!("(?:{})", parts.join("|"))),
+                    (
+                        part,
+                        prop::sample::select(vec!["*", "+", "?", "{2,5}", "{0,40}"])
+                    )
+                        .prop_map(|(body, times)| format!("(?:{body}){times}")),
+                ]
+            })
+    }
+
+    /// Whether all texts of these characters, of exactly so many, lead to some state.
+    fn all_lead_on(scanner: &Scanner, start: ScanId, characters: &[char], length: u32) -> bool {
+        let mut level = vec![start];
+        for _ in 0..length {
+            let mut next = Vec::new();
+            for &state in &level {
+                for &c in characters {
+                    match scanner.step(state, c.into()) {
+                        Some(to) => next.push(to),
+                        None => return false,
+                    }
+                }
+            }
+            next.sort_unstable();
+            next.dedup();
+            level = next;
+        }
+        true
+    }
+
+    proptest! {
+        #[test]
+        fn texts_of_safe_characters_lead_on(pattern in pattern(), around in any::<bool>()) {
+            let scanner = Scanner::new(JsonSpelling::Plain);
+            let ast = parse(&pattern, &Limits::default()).unwrap();
+            let language = lower::full(&ast, &scanner.regexes).unwrap();
+            let mut states = Vec::from_iter(scanner.start(language, Box::new([])));
+            let mut done = 0;
+            while done < states.len().min(30) {
+                let state = states[done];
+                done += 1;
+                if around {
+                    scanner.find_safe_chars_around(state);
+                }
+                let next = CHARACTERS.chars().filter_map(|c| scanner.step(state, c.into()));
+                for to in next {
+                    if !states.contains(&to) {
+                        states.push(to);
+                    }
+                }
+                for subset in 1..1_usize << CHARACTERS.chars().count() {
+                    let chosen = CHARACTERS.chars().enumerate();
+                    let chosen = chosen.filter(|(i, _)| subset >> i & 1 == 1).map(|(_, c)| c);
+                    let chosen: Vec<char> = chosen.collect();
+                    let all = chosen.iter().map(|&c| CharBlocks::of(c.into()));
+                    let all = all.fold(CharBlocks::default(), CharBlocks::or);
+                    for length in [1, 2, 3, 6, 30, 60] {
+                        prop_assert!(
+                            !scanner.allows(state, all, length)
+                                || all_lead_on(&scanner, state, &chosen, length),
+                            "{} {:?} {}", pattern, chosen, length
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn characters_that_few_others_follow_are_not_safe() {
+        let scanner = Scanner::new(JsonSpelling::Plain);
+        let ast = parse(r"(?:[^'\\]|\\['\\n]){10,2000}", &Limits::default()).unwrap();
+        let language = lower::full(&ast, &scanner.regexes).unwrap();
+        let start = scanner.start(language, Box::new([])).unwrap();
+        let letters = CharBlocks::around(0x61, 0x7A);
+        assert!(scanner.allows(start, letters, 20));
+        assert!(!scanner.allows(start, letters.or(CharBlocks::of(0x5C)), 20));
     }
 }

@@ -27,10 +27,12 @@ from schemask.chat.notations.marked import MarkedArguments
 from schemask.chat.notations.python import PythonArguments
 from schemask.chat.notations.raw import RawArguments
 from schemask.chat.notations.typed import TypedArguments
+from schemask.chat.notations.values import Styles
+from schemask.chat.printed import as_python
 from schemask.chat.reader import TurnReader
 from schemask.chat.spec import FormatSpec
 from schemask.chat.templates.template import ChatTemplate
-from schemask.chat.tokens import render_tokens
+from schemask.chat.tokens import render_labels, render_tokens
 
 __all__ = [
     "FORMATS",
@@ -53,14 +55,17 @@ __all__ = [
     "PythonArguments",
     "RawArguments",
     "Reasoning",
+    "Styles",
     "Text",
     "ToolCall",
     "TurnReader",
     "TypedArguments",
+    "as_python",
     "call_schema",
     "chat_format",
     "check_messages",
     "messages_from_example",
+    "render_labels",
     "render_tokens",
     "turn_of",
 ]

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from schemask.chat.formats import (
+    apertus,
+    apriel,
+    bielik,
     command_r,
     deepseek,
     gemma,
+    gigachat,
     glm,
     gpt_oss,
     granite,
     kimi,
+    laguna,
     lfm,
+    ling,
     llama,
+    minicpm,
+    minimax,
     mistral,
+    muse,
+    nemotron,
     phi,
     qwen,
+    seed,
+    solar,
     tool_code,
 )
 from schemask.chat.spec import FormatSpec
@@ -22,7 +34,10 @@ from schemask.chat.spec import FormatSpec
 _FAMILIES = (
     tool_code,
     qwen,
+    nemotron,
     glm,
+    laguna,
+    ling,
     llama,
     lfm,
     mistral,
@@ -33,6 +48,15 @@ _FAMILIES = (
     granite,
     phi,
     command_r,
+    minimax,
+    seed,
+    apertus,
+    apriel,
+    bielik,
+    gigachat,
+    minicpm,
+    solar,
+    muse,
 )
 
 SPECS: tuple[FormatSpec, ...] = tuple(spec for family in _FAMILIES for spec in family.FORMATS)

@@ -23,6 +23,7 @@ from schemask.chat.reader import TurnReader
 from schemask.chat.renderer import Renderer
 from schemask.chat.response_template import response_template
 from schemask.chat.spec import FormatSpec
+from schemask.chat.structural_tag import structural_tag
 from schemask.chat.templates.derivation import Derivation, derivation_of
 from schemask.chat.templates.template import ChatTemplate
 from schemask.errors import FormatError, check_flags, shortened
@@ -88,6 +89,7 @@ class ChatFormat:
             FormatError: The source has no template; it does not write a question and an answer; or
                 it writes a turn that the format writes otherwise, or that cannot be read back. The
                 error shows the turn and the first text that differs.
+            DependencyError: A library without which the source cannot be read is not installed.
         """
         template = source
         if not isinstance(source, ChatTemplate):
@@ -295,6 +297,45 @@ class ChatFormat:
             reasoning,
             self._opened(prompt),
         )
+
+    def structural_tag(
+        self,
+        tools: ToolsLike,
+        tool_choice: str = "auto",
+        parallel: bool = True,
+        min_calls: int = 1,
+        max_calls: int | None = None,
+        reasoning: bool | Literal["auto"] = "auto",
+        prompt: str | None = None,
+    ) -> dict[str, Any]:
+        """The turns that `tree` allows, in the notation of xgrammar 0.2 and of servers that use it.
+
+            compiler.compile_structural_tag(FORMATS["hermes"].structural_tag(tools))
+            StructuredOutputsParams(structural_tag=json.dumps(...))  # vLLM
+
+        The language is the same but for this:
+
+        - JSON, which is left to xgrammar: it allows white space between the parts of JSON, any
+          spelling of characters in strings, and checks fewer keywords of JSON Schema than it reads;
+        - markers are texts, which special tokens spell as others do.
+
+        Args:
+            tools: The tools that may be called.
+            tool_choice: As of `tree`.
+            parallel: As of `tree`.
+            min_calls: As of `tree`.
+            max_calls: As of `tree`.
+            reasoning: As of `tree`.
+            prompt: As of `tree`.
+
+        Raises:
+            FormatError: As `tree`; or neither xgrammar's notation nor GBNF, of which parts of it
+                may be made, can say what stands in the place of an argument.
+            ToolError: What cannot be a tool.
+            UnsupportedSchemaError: A schema that the notation of arguments cannot express.
+        """
+        tree = self.tree(tools, tool_choice, parallel, min_calls, max_calls, reasoning, prompt)
+        return structural_tag(self.name, tree, self.spec.arguments)
 
     def response_template(self) -> dict[str, Any]:
         """The format for `tokenizer.parse_response` of transformers 5.13 or later.

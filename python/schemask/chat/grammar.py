@@ -73,8 +73,7 @@ class _TurnTree:
     ) -> dict[str, Any]:
         spec = self.spec
         if thinks and self.thinking is None:
-            why = "the prompt closed it" if spec.reasoning_open else "there is no notation of it"
-            raise FormatError(f"{spec.name} has no reasoning here: {why}")
+            raise FormatError(spec.no_reasoning_here)
         called: Tree | None = None
         if tool_choice != "none" and len(tools) > 0:
             called = {"all": [self.calls(tools, min_calls, max_calls)]}

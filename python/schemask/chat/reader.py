@@ -93,9 +93,14 @@ class TurnReader:
             is_wrapped = spec.wraps_words and (
                 yield from self._take_any([spec.preamble_open, spec.words_open])
             )
-            if is_wrapped or not spec.wraps_words or not (yield from self._starts_call()):
-                yield from self._words()
-            if (yield from self._starts_call()):
+            calls_follow = False
+            if is_wrapped or not spec.wraps_words:
+                calls_follow = yield from self._words()
+            elif not (yield from self._starts_call()):
+                # Where no mark tells calls from words, the marker of words does.
+                calls_follow = not (spec.call_mark or spec.max_calls == 0)
+                calls_follow = calls_follow or (yield from self._words())
+            if calls_follow or (yield from self._starts_call()):
                 yield from self._calls.read_all()
             elif not (yield from self._goes_past_mark()):
                 break
@@ -126,7 +131,9 @@ class TurnReader:
             yield from self._block()
         else:
             plain_calls = spec.left_of_opening(self._opened, calls_follow=True)[1]
-            yield from self._take_any(filter(None, [plain, plain_calls]))
+            literals = [literal for literal in (plain, plain_calls) if literal]
+            if not (yield from self._take_any(literals)) and plain and not plain.strip():
+                yield from text.take(plain)
 
     def _block(self) -> Waiting[None]:
         """Reasoning, and what closes it: a marker, the end of the turn, or a call before either."""
@@ -164,15 +171,20 @@ class TurnReader:
                 return True
         return False
 
-    def _words(self) -> Waiting[None]:
-        """Words up to a mark, and what closes them."""
+    def _words(self) -> Waiting[bool]:
+        """Words up to a mark, and what closes them; whether that says that calls follow."""
         spec = self._spec
         wrapped = [text for text in (spec.words_close, spec.preamble_close) if text.strip()]
         stops = [*spec.call_marks, *wrapped, *(text.strip() for text in wrapped)]
         stops += [*self._ends, *self._spec.stray_marks]
         yield from self._text.passage(stops, lambda piece: self._emit(Text(piece)))
-        if not (yield from self._starts_call()):
-            yield from self._take_any(wrapped)
+        if (yield from self._starts_call()):
+            return False
+        if spec.words_close.strip() and (yield from self._text.loosely(spec.words_close)):
+            return False
+        return bool(spec.preamble_close.strip()) and (
+            yield from self._text.loosely(spec.preamble_close)
+        )
 
     def _goes_past_mark(self) -> Waiting[bool]:
         """Goes past a mark that is no part of words, or reasoning that comes late."""

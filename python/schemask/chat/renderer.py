@@ -139,8 +139,7 @@ class Renderer:
             # Reasoning that the prompt opened is closed at once.
             return f"{thinking}{spec.after_reasoning(calls_follow)}" if plain is None else plain
         if thinking is None:
-            why = "the prompt closed it" if spec.reasoning_open else "there is no notation of it"
-            raise FormatError(f"{spec.name} cannot write the reasoning: {why}")
+            raise FormatError(spec.no_reasoning_here)
         for mark in spec.reasoning_stops:
             if mark in reasoning:
                 raise FormatError(f"the reasoning holds {mark!r}, which ends it")

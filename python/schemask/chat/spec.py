@@ -81,6 +81,9 @@ class FormatSpec:
         plain_prompt: Text that a prompt adds there for the model not to reason.
         tokens: Texts that may be special tokens. If none are given, all tags are, as `<tag>` and
             `[TAG]`.
+        models: The models that write it, for people.
+        templates: Names of files of chat templates whose turns it writes, as trl and llama.cpp call
+            them, without the suffix.
         escapes: Whether JSON spells no marker of the format in a string, but escapes its first
             character. Templates of models write markers in strings as they are.
 
@@ -131,6 +134,8 @@ class FormatSpec:
     thinking_prompt: str = ""
     plain_prompt: str = ""
     tokens: tuple[str, ...] = ()
+    models: str = ""
+    templates: tuple[str, ...] = ()
     escapes: bool = True
 
     def __post_init__(self) -> None:
@@ -147,7 +152,8 @@ class FormatSpec:
 
     def __repr__(self) -> str:
         tags = f"call_open={self.call_open!r}, call_close={self.call_close!r}"
-        return f"<FormatSpec {self.name}: {tags}, arguments={self.arguments!r}>"
+        arguments = type(self.arguments).__name__
+        return f"<FormatSpec {self.name}: {tags}, arguments={arguments}(…)>"
 
     def around(self, role: str) -> tuple[str, str]:
         """The texts before and after the body of a turn of a role.
@@ -172,9 +178,15 @@ class FormatSpec:
     @property
     def call_mark(self) -> str:
         """What tells calls from words: the first tag before them."""
-        if self.bare:
+        if self.bare or self.max_calls == 0:
             return ""
-        return (self.calls_open or self.call_open or pieces_of(self.call)[0]).strip()
+        return self.calls_open.strip() or self.call_start
+
+    @property
+    def call_start(self) -> str:
+        """The text with which each call begins; empty if it begins with what is its own."""
+        first = "{" if self.call == "{call}" else pieces_of(self.call)[0]
+        return self.call_open.strip() or ("" if PLACEHOLDER.fullmatch(first) else first.strip())
 
     @property
     def call_head(self) -> str:
@@ -194,6 +206,8 @@ class FormatSpec:
 
         They are those that stand nowhere else in the format.
         """
+        if self.max_calls == 0:
+            return ()
         opening = OPENING_TAG.findall(self.calls_open + self.call_head)
         around = (self.reasoning_open, self.call_tail, self.calls_close, self.call_separator)
         found = [tag for tag in opening if not self._marks_more(tag, around)]
@@ -222,9 +236,10 @@ class FormatSpec:
         """The texts that tell calls from words, with the text before them that is no part of the
         words, and without."""
         opening = self.calls_open or self.call_open
-        before = self.preamble_close + opening[: len(opening) - len(opening.lstrip())]
+        space = opening[: len(opening) - len(opening.lstrip())]
+        before = (self.preamble_close + space, self.no_preamble + space, "")
         marks = [mark for mark in (self.call_mark, *self.call_tags) if mark]
-        return tuple(dict.fromkeys([*(before + mark for mark in marks), *marks]))
+        return tuple(dict.fromkeys(text + mark for text in before for mark in marks))
 
     @property
     def has_channels(self) -> bool:
@@ -251,6 +266,13 @@ class FormatSpec:
         closings = (self.reasoning_close, self.reasoning_close_calls or "")
         marks = (*(closing.strip() for closing in closings), *self.stops)
         return tuple(dict.fromkeys(mark for mark in marks if mark))
+
+    @property
+    def no_reasoning_here(self) -> str:
+        """Why a turn cannot reason."""
+        if self.reasoning_open:
+            return f"{self.name} has no reasoning here: the prompt closed it"
+        return f"{self.name} has no notation of reasoning"
 
     def after_reasoning(self, calls_follow: bool) -> str:
         """The text after a block of reasoning.

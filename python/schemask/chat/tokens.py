@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from schemask.chat.catalog import chat_format
 from schemask.chat.format import ChatFormat
 from schemask.chat.messages import Message, check_messages
-from schemask.chat.templates.encoders import encoder_of
+from schemask.chat.templates.encoders import encoder_of, is_mistral_common
 from schemask.chat.templates.markers import Disguise
+from schemask.chat.templates.shape import with_ids
 from schemask.chat.templates.sources import read_source
 from schemask.chat.templates.template import ChatTemplate, plain
-from schemask.chat.templates.tokens import Prompt, guarded
+from schemask.chat.templates.tokens import Prompt, Written, guarded, guarded_labels
 from schemask.errors import FormatError, check_flags, shortened
 from schemask.tools import ToolSet, ToolsLike
 
@@ -42,8 +44,9 @@ def render_tokens(
 
     Args:
         messages: The conversation.
-        tokenizer: A tokenizer of transformers or a `llama_cpp.Llama`, whose text begins with the
-            token that the model wants there in any case.
+        tokenizer: A tokenizer of transformers, or a `llama_cpp.Llama`, whose texts begin with the
+            token that the model wants there in any case. `MistralCommonBackend` has no template,
+            but reads messages by itself; it takes neither of the options that follow.
         tools: Tools to describe to the model.
         format: What writes the conversation, if it is not the tokenizer's own template.
         add_generation_prompt: End with what makes the model speak.
@@ -55,6 +58,8 @@ def render_tokens(
         ToolError: What cannot be a tool.
         DependencyError: The library that reads the tokenizer is not installed.
     """
+    if format is None and is_mistral_common(tokenizer):
+        return _by_mistral_common(messages, tokenizer, tools)
     if format is None:
         found = read_source(tokenizer, with_tools=tools is not None, listed=False)
         format = ChatTemplate.made_of(found)
@@ -68,6 +73,23 @@ def render_tokens(
     ).token_ids
 
 
+def _by_mistral_common(
+    messages: Sequence[Mapping[str, Any]], tokenizer: Any, tools: ToolsLike | None
+) -> list[int]:
+    """As `render_tokens`, by the library that has no template and reads all messages as text."""
+    try:
+        ids: list[int] = tokenizer.apply_chat_template(
+            with_ids(check_messages(_checked_list(messages))),
+            tools=None if tools is None else ToolSet.of(tools).definitions,
+            return_dict=False,
+        )
+    except FormatError:
+        raise
+    except Exception as error:
+        raise FormatError(f"mistral-common refuses the messages: {error}") from error
+    return ids
+
+
 def prompt_of(
     messages: Sequence[Mapping[str, Any]],
     tokenizer: Any,
@@ -79,26 +101,68 @@ def prompt_of(
 ) -> Prompt:
     """As `render_tokens`, with the text."""
     check_flags(FormatError, add_generation_prompt=add_generation_prompt)
-    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
-        raise FormatError(f"messages are a list, not {shortened(messages)}")
-    if isinstance(format, ChatTemplate):
-        template = format
+    if not isinstance(format, ChatTemplate):
+        if variables:
+            raise FormatError(f"a chat format has no variable {shortened(next(iter(variables)))}")
+        form = chat_format(format)
+        values, written = _of_format(form, messages, tools)
+        render: Callable[..., str] = form.render
+    else:
         values = {
-            "messages": plain(list(messages)),
+            "messages": plain(list(_checked_list(messages))),
             "tools": None if tools is None else _definitions(tools),
             **plain(variables),
         }
-        return guarded(
-            lambda values: template.render(**values, add_generation_prompt=add_generation_prompt),
-            values,
-            tokenizer,
-            written=_written(template),
-            hidden=lambda disguise: disguise.all_hidden(values),
-        )
-    if variables:
-        raise FormatError(f"a chat format has no variable {shortened(next(iter(variables)))}")
+        written = Written(_around(format), lambda disguise: disguise.all_hidden(values))
+        render = format.render
+    return guarded(
+        lambda values: render(**values, add_generation_prompt=add_generation_prompt),
+        values,
+        tokenizer,
+        written,
+    )
+
+
+def render_labels(
+    messages: Sequence[Mapping[str, Any]],
+    tokenizer: Any,
+    tools: ToolsLike | None = None,
+    *,
+    format: str | ChatFormat,
+) -> dict[str, list[int]]:
+    """A conversation to train on: the tokens of `render_tokens`, and those that the loss counts.
+
+    Args:
+        messages: As in `render_tokens`.
+        tokenizer: A fast tokenizer of transformers.
+        tools: As in `render_tokens`.
+        format: What writes the conversation.
+
+    Returns:
+        `input_ids`, and `labels`: the same where a token begins in one of the spans of
+        `ChatFormat.render_spans`, which is what the model writes itself, and -100 elsewhere.
+
+    Raises:
+        FormatError: As `render_tokens` and `ChatFormat.render_spans`; or another tokenizer.
+        ToolError: What cannot be a tool.
+        DependencyError: A library that the tokenizer needs is not installed.
+    """
     form = chat_format(format)
-    checked = check_messages(messages)
+    values, written = _of_format(form, messages, tools)
+    ids, learned = guarded_labels(
+        lambda values: form.render_spans(**values), values, tokenizer, written
+    )
+    labels = [
+        token_id if is_learned else -100 for token_id, is_learned in zip(ids, learned, strict=True)
+    ]
+    return {"input_ids": ids, "labels": labels}
+
+
+def _of_format(
+    form: ChatFormat, messages: Sequence[Mapping[str, Any]], tools: ToolsLike | None
+) -> tuple[dict[str, Any], Written]:
+    """What a format renders, and what it writes around it."""
+    checked = check_messages(_checked_list(messages))
     values = {"messages": checked, "tools": ToolSet.of(tools or ()).definitions}
 
     def words_hidden(disguise: Disguise) -> Any:
@@ -109,13 +173,14 @@ def prompt_of(
             shown.update(disguise.all_hidden(words))
         return hidden
 
-    return guarded(
-        lambda values: form.render(**values, add_generation_prompt=add_generation_prompt),
-        values,
-        tokenizer,
-        written=_written(form),
-        hidden=None if getattr(form, "template", None) is None else words_hidden,
-    )
+    is_template = getattr(form, "template", None) is not None
+    return values, Written(_around(form), words_hidden if is_template else None)
+
+
+def _checked_list(messages: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
+        raise FormatError(f"messages are a list, not {shortened(messages)}")
+    return messages
 
 
 def result_message(form: ChatFormat, name: str, text: str, tokenizer: Any) -> Message:
@@ -123,17 +188,18 @@ def result_message(form: ChatFormat, name: str, text: str, tokenizer: Any) -> Me
 
     Marks of the format that are tokens of the tokenizer stay as they are: they are text there.
     """
-    disguise = Disguise(encoder_of(tokenizer, _written(form)).markers, [name, text])
+    disguise = Disguise(encoder_of(tokenizer, _around(form)).markers, [name, text])
     message = form.tool_message(name, disguise.markers_hidden(text))
     return {**message, "content": disguise.lifted(message["content"])}
 
 
-def _written(format: ChatFormat | ChatTemplate) -> str:
+def _around(format: ChatFormat | ChatTemplate) -> str:
     """What a template or a format writes around messages."""
-    template = format if isinstance(format, ChatTemplate) else getattr(format, "template", None)
-    if template is None:
-        return str(vars(format.spec))  # type: ignore[union-attr]
-    return "\0".join((template.text, *map(str, template.variables.values())))
+    if isinstance(format, ChatTemplate):
+        return "\0".join((format.text, *map(str, format.variables.values())))
+    template = getattr(format, "template", None)
+    own = str(dataclasses.asdict(format.spec))
+    return own if template is None else own + _around(template)
 
 
 def _definitions(tools: ToolsLike) -> list[Any]:

@@ -8,8 +8,12 @@ A tree is a text, or one of these objects:
 - `{"tag": text}`: a text that may also be one special token;
 - `{"pattern": text}`: what a regular expression matches as a whole;
 - `{"json": schema}`: the JSON values of a schema;
-- `{"strings": schema, "stops": [text, …]}`: its strings as they are, without quotes and escapes,
-  of which none holds a stop;
+- `{"strings": schema, "stops": [text, …], "escapes": {character: text, …}}`: its strings without
+  quotes, each character that has an escape written as that text and all others as they are; what is
+  written holds no stop. An escape begins with a character that has one itself, and with no other
+  escape, so that a text can be read back in one way only;
+- `{"literals": schema, "spelled": {"true": text, "false": text, "null": text}}`: those of true,
+  false and null that a schema allows and that are spelled here, and nothing else of it;
 - `{"free": [text, …]}`: any text up to the first of these stops.
 """
 

@@ -125,7 +125,7 @@ class Grammar:
         parallel: bool = True,
         whitespace: Whitespace | None = None,
         property_order: PropertyOrder = "schema",
-        spelling: Spelling = "plain",
+        spelling: Spelling | None = None,
         strict: bool = True,
         min_calls: int = 1,
         max_calls: int | None = None,
@@ -144,7 +144,7 @@ class Grammar:
             parallel: Whether a turn may hold more than one call.
             whitespace: See the class; None is as the format writes JSON.
             property_order: See the class.
-            spelling: See the class.
+            spelling: See the class; None is as the format writes JSON.
             strict: See the class.
             min_calls: The fewest calls of a turn that calls.
             max_calls: The most calls of a turn.
@@ -172,6 +172,8 @@ class Grammar:
         notation = form.spec.arguments
         if whitespace is None:
             whitespace = notation.whitespace
+        if spelling is None:
+            spelling = notation.spelling
         return cls(
             _native.Grammar.from_tree(
                 text,

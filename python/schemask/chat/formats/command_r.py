@@ -1,12 +1,15 @@
-"""Command R."""
+"""Formats of Command."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from schemask.chat.spec import FormatSpec
 
-# The tool-use template of Command R7B.
 COMMAND_R7B = FormatSpec(
     name="command_r7b",
+    models="Command R7B",
+    templates=("CohereForAI-c4ai-command-r7b-12-2024-tool_use",),
     call_open="",
     call_close="",
     call_separator=",\n    ",
@@ -17,11 +20,14 @@ COMMAND_R7B = FormatSpec(
         ("tool_name", "{name}"),
         ("parameters", "{arguments}"),
     ),
+    counts_on=True,
     words_open="<|START_RESPONSE|>",
     words_close="<|END_RESPONSE|>",
     words_with_calls="none",
     reasoning_open="<|START_THINKING|>",
     reasoning_close="<|END_THINKING|>",
+    no_reasoning_calls="<|START_THINKING|><|END_THINKING|>",
+    plain_prompt="<|START_THINKING|><|END_THINKING|>",
     result_open="<|START_TOOL_RESULT|>",
     result_close="<|END_TOOL_RESULT|>",
     turn_start="<|START_OF_TURN_TOKEN|>",
@@ -34,4 +40,16 @@ COMMAND_R7B = FormatSpec(
     ),
 )
 
-FORMATS = (COMMAND_R7B,)
+COMMAND_A = replace(
+    COMMAND_R7B,
+    name="command_a",
+    models="Command A, those that are mixtures of experts",
+    templates=("Cohere2MoE",),
+    words_open="<|START_TEXT|>",
+    words_close="<|END_TEXT|>",
+    no_reasoning_calls=None,
+    reasons=True,
+    thinking_prompt="<|START_THINKING|>",
+)
+
+FORMATS = (COMMAND_R7B, COMMAND_A)

@@ -1,13 +1,16 @@
-"""GLM."""
+"""Formats of GLM, whose turns have no end: the tag of the next role ends them."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from schemask.chat.notations.raw import RawArguments
 from schemask.chat.spec import FormatSpec
 
-# The chat template of GLM 4.5 and 4.6.
 GLM45 = FormatSpec(
     name="glm45",
+    models="GLM 4.5, 4.6",
+    templates=("glm4moe", "GLM-4.6"),
     call_open="<tool_call>",
     call_close="</tool_call>",
     call_separator="\n",
@@ -15,16 +18,45 @@ GLM45 = FormatSpec(
     call="{name}\n{arguments}",
     arguments=RawArguments("<arg_key>{key}</arg_key>\n<arg_value>{value}</arg_value>\n"),
     result_padding="\n",
-    reasoning_open="<think>",
+    reasoning_open="\n<think>",
     reasoning_close="</think>\n",
-    turn_start="<|user|>",
-    turn_end="<|observation|>",
+    no_reasoning="\n<think></think>\n",
+    reasons=True,
+    plain_prompt="\n<think></think>",
+    turn_start="",
+    turn_end="",
+    next_turns=("<|user|>", "<|observation|>"),
     turns=(
         ("system", "<|system|>\n", ""),
         ("user", "<|user|>\n", ""),
-        ("assistant", "<|assistant|>\n", ""),
+        ("assistant", "<|assistant|>", ""),
         ("tool", "<|observation|>\n", ""),
     ),
 )
 
-FORMATS = (GLM45,)
+# Without the newlines.
+GLM47 = replace(
+    GLM45,
+    name="glm47",
+    models="GLM 4.7",
+    templates=("GLM-4.7-Flash",),
+    call_separator="",
+    preamble_close="",
+    call="{name}{arguments}",
+    arguments=RawArguments("<arg_key>{key}</arg_key><arg_value>{value}</arg_value>"),
+    result_padding="",
+    result_separator="",
+    reasoning_open="<think>",
+    reasoning_close="</think>",
+    no_reasoning="</think>",
+    thinking_prompt="<think>",
+    plain_prompt="</think>",
+    turns=(
+        ("system", "<|system|>", ""),
+        ("user", "<|user|>", ""),
+        ("assistant", "<|assistant|>", ""),
+        ("tool", "<|observation|>", ""),
+    ),
+)
+
+FORMATS = (GLM45, GLM47)

@@ -1,22 +1,26 @@
-"""gpt-oss."""
+"""The format of gpt-oss."""
 
 from __future__ import annotations
 
 from schemask.chat.spec import FormatSpec
 
-# The harmony format of gpt-oss. A turn is one message of a channel; reasoning is one before it.
+# A turn is one message of a channel; reasoning, and words before a call, are one before it.
 HARMONY = FormatSpec(
     name="harmony",
-    call_open="<|channel|>commentary to=functions.",
+    models="gpt-oss",
+    templates=("gptoss",),
+    call_open="",
     call_close="",
-    call="{name} <|constrain|>json<|message|>{arguments}",
+    call=" to=functions.{name}<|channel|>commentary json<|message|>{arguments}",
     max_calls=1,
     words_open="<|channel|>final<|message|>",
     preamble_open="<|channel|>commentary<|message|>",
     preamble_close="<|end|><|start|>assistant",
     reasoning_open="<|channel|>analysis<|message|>",
     reasoning_close="<|end|><|start|>assistant",
+    reasons=True,
     calls_end="<|call|>",
+    next_turns=("<|end|>",),
     result_open="",
     result_close="",
     turn_start="<|start|>",

@@ -1,16 +1,17 @@
-"""Granite."""
+"""Formats of Granite."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from schemask.chat.formats.qwen import HERMES
 from schemask.chat.spec import FormatSpec, turns_of
 
-_GRANITE_TURNS = turns_of(
-    "<|start_of_role|>{role}<|end_of_role|>", "<|end_of_text|>\n", tool="tool_response"
-)
-
-# The chat template of Granite 3.0, 3.2 and 3.3.
+# From the documented prompts: the template does not write calls.
 GRANITE3 = FormatSpec(
     name="granite3",
+    models="Granite 3.0, 3.2, 3.3",
+    templates=("ibm-granite-granite-3.3-2B-Instruct",),
     call_open="",
     call_close="",
     call_separator=", ",
@@ -20,27 +21,36 @@ GRANITE3 = FormatSpec(
     result_close="",
     turn_start="<|start_of_role|>",
     turn_end="<|end_of_text|>",
-    turns=_GRANITE_TURNS,
+    turns=turns_of(
+        "<|start_of_role|>{role}<|end_of_role|>", "<|end_of_text|>\n", tool="tool_response"
+    ),
 )
 
-# The chat template of Granite 3.1.
-GRANITE31 = FormatSpec(
+GRANITE31 = replace(
+    GRANITE3,
     name="granite31",
-    call_open="",
-    call_close="",
-    call_separator=", ",
+    models="Granite 3.1",
+    templates=(),
     reasoning_open="<think>",
     reasoning_close="</think>",
     calls_open="<tool_call>[",
-    calls_close="]",
-    result_open="",
-    result_close="",
-    turn_start="<|start_of_role|>",
-    turn_end="<|end_of_text|>",
-    turns=_GRANITE_TURNS,
+)
+
+# The calls of Hermes in the turns of Granite.
+GRANITE4 = replace(
+    HERMES,
+    name="granite4",
+    models="Granite 4.0, 4.1",
+    templates=("ibm-granite-granite-4.1",),
+    reasoning_open="",
+    reasoning_close="",
+    turn_start=GRANITE3.turn_start,
+    turn_end=GRANITE3.turn_end,
+    turns=turns_of("<|start_of_role|>{role}<|end_of_role|>", "<|end_of_text|>\n"),
 )
 
 FORMATS = (
     GRANITE3,
     GRANITE31,
+    GRANITE4,
 )

@@ -1,17 +1,18 @@
-"""Llama 3 and 4."""
+"""Formats of Llama."""
 
 from __future__ import annotations
 
 from schemask.chat.notations.python import PythonArguments
 from schemask.chat.spec import FormatSpec, turns_of
 
-_LLAMA3_TURNS = turns_of(
-    "<|start_header_id|>{role}<|end_header_id|>\n\n", "<|eot_id|>", tool="ipython"
-)
-
-# The chat templates of Llama 3.1 and 3.2, without their built-in tools.
+# Without the built-in tools of these models.
 LLAMA3_JSON = FormatSpec(
     name="llama3_json",
+    models="Llama 3.1, 3.2, 3.3",
+    templates=(
+        *("llama3", "llama3_1", "llama3_2", "meta-llama-Llama-3.1-8B-Instruct"),
+        *("meta-llama-Llama-3.2-3B-Instruct", "meta-llama-Llama-3.3-70B-Instruct"),
+    ),
     call_open="",
     call_close="",
     call_members=(("name", "{name}"), ("parameters", "{arguments}")),
@@ -22,13 +23,13 @@ LLAMA3_JSON = FormatSpec(
     result_close="",
     turn_start="<|start_header_id|>",
     turn_end="<|eot_id|>",
-    calls_end="<|eom_id|>",
-    turns=_LLAMA3_TURNS,
+    turns=turns_of("<|start_header_id|>{role}<|end_header_id|>\n\n", "<|eot_id|>", tool="ipython"),
 )
 
-# The prompts of Llama 3.2 and 4.
+# From the documented prompts of Llama 3.2 and 4: their templates do not write it.
 LLAMA4_PYTHONIC = FormatSpec(
     name="llama4_pythonic",
+    models="Llama 4, small Llama 3.2",
     call_open="",
     call_close="",
     call_separator=", ",

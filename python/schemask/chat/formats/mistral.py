@@ -1,19 +1,15 @@
-"""Mistral."""
+"""Formats of Mistral, named after versions of its tokenizer."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from schemask.chat.spec import FormatSpec
 
-_MISTRAL_TURNS = (
-    ("system", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"),
-    ("user", "[INST]", "[/INST]"),
-    ("assistant", "", "</s>"),
-    ("tool", "", ""),
-)
-
-# mistral_common, instruct tokenizer v3 to v7.
 MISTRAL_V3 = FormatSpec(
     name="mistral_v3",
+    models="Mistral, tokenizers v3 to v7",
+    templates=("mistralai-Mistral-Nemo-Instruct-2407",),
     call_open="",
     call_close="",
     call_separator=", ",
@@ -25,37 +21,36 @@ MISTRAL_V3 = FormatSpec(
     result_separator="",
     turn_start="[INST]",
     turn_end="</s>",
-    turns=_MISTRAL_TURNS,
+    turns=(
+        ("system", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"),
+        ("user", "[INST]", "[/INST]"),
+        ("assistant", "", "</s>"),
+        ("tool", "", ""),
+    ),
 )
 
-# mistral_common, instruct tokenizer v11.
-MISTRAL_V11 = FormatSpec(
+MISTRAL_V11 = replace(
+    MISTRAL_V3,
     name="mistral_v11",
+    models="Mistral, tokenizer v11",
+    templates=("Mistral-Small-3.2-24B-Instruct-2506",),
     call_open="[TOOL_CALLS]",
-    call_close="",
+    call_separator="",
+    calls_open="",
+    calls_close="",
     call="{name}[CALL_ID]{id}[ARGS]{arguments}",
-    result_open="[TOOL_RESULTS]",
-    result_close="[/TOOL_RESULTS]",
-    result_separator="",
-    turn_start="[INST]",
-    turn_end="</s>",
-    turns=_MISTRAL_TURNS,
 )
 
-# mistral_common, instruct tokenizer v13.
-MISTRAL_V13 = FormatSpec(
+MISTRAL_V13 = replace(
+    MISTRAL_V11,
     name="mistral_v13",
-    call_open="[TOOL_CALLS]",
-    call_close="",
+    models="Mistral, tokenizer v13",
+    templates=(
+        *("mistralai-Ministral-3-14B-Reasoning-2512", "unsloth-mistral-Devstral-Small-2507"),
+    ),
     call="{name}[ARGS]{arguments}",
     reasoning_open="[THINK]",
     reasoning_close="[/THINK]",
-    result_open="[TOOL_RESULTS]",
-    result_close="[/TOOL_RESULTS]",
-    result_separator="",
-    turn_start="[INST]",
-    turn_end="</s>",
-    turns=_MISTRAL_TURNS,
 )
 
 FORMATS = (

@@ -1,12 +1,13 @@
-"""Phi."""
+"""The format of Phi-4-mini."""
 
 from __future__ import annotations
 
 from schemask.chat.spec import FormatSpec, turns_of
 
-# The model card of Phi-4-mini.
+# From the model card: the template does not write calls.
 PHI4_MINI = FormatSpec(
     name="phi4_mini",
+    models="Phi-4-mini",
     call_open="",
     call_close="",
     call_separator=", ",

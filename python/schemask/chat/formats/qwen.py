@@ -1,13 +1,20 @@
-"""Qwen 2.5 to 3.5, and who writes the same: Hermes and Nemotron 3."""
+"""Formats of Qwen."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from schemask.chat.notations.raw import RawArguments
+from schemask.chat.notations.values import Styles
 from schemask.chat.spec import FormatSpec
 
-# Byte for byte what the chat templates of Qwen2.5 and Qwen3 write.
 HERMES = FormatSpec(
     name="hermes",
+    models="Qwen2.5, Qwen3-Instruct-2507, Hermes 2 and 3",
+    templates=(
+        *("qwen2_5", "qwen2_5_vl", "qwen3_instruct_2507", "qwen3_vl", "MiMo-VL"),
+        *("Qwen-Qwen2.5-7B-Instruct", "HuggingFaceTB-SmolLM3-3B"),
+    ),
     call_open="<tool_call>",
     call_close="</tool_call>",
     call_padding="\n",
@@ -31,23 +38,72 @@ HERMES = FormatSpec(
     ),
 )
 
-# The chat template of Qwen3-Coder; Qwen3.5 and Nemotron 3 write the same.
+# Reasons unless the prompt has closed the block; turns without reasoning hold an empty one.
+QWEN3 = replace(
+    HERMES,
+    name="qwen3",
+    models="Qwen3",
+    templates=("qwen3",),
+    no_reasoning="<think>\n\n</think>\n\n",
+    reasons=True,
+    plain_prompt="<think>\n\n</think>\n\n",
+)
+
+# Each prompt opens reasoning.
+QWQ = replace(
+    HERMES,
+    name="qwq",
+    models="QwQ, Qwen3-Thinking-2507",
+    templates=("Qwen-QwQ-32B",),
+    reasons=True,
+    thinking_prompt="<think>\n",
+    plain_prompt="<think>\n</think>",
+)
+
 QWEN3_CODER = FormatSpec(
     name="qwen3_coder",
+    models="Qwen3-Coder",
+    templates=("Qwen3-Coder",),
     call_open="<tool_call>",
     call_close="</tool_call>",
     call_padding="\n",
     call_separator="\n",
-    preamble_close="\n",
+    preamble_close="\n\n",
     call="<function={name}>\n{arguments}</function>",
-    arguments=RawArguments("<parameter={key}>\n{value}\n</parameter>\n"),
+    arguments=RawArguments(
+        "<parameter={key}>\n{value}\n</parameter>\n", styles=Styles(literals="python")
+    ),
     result_role="user",
     result_padding="\n",
     reasoning_open="<think>\n",
     reasoning_close="\n</think>\n\n",
 )
 
+QWEN35 = replace(
+    QWEN3_CODER,
+    name="qwen35",
+    models="Qwen3.5",
+    templates=("qwen3_5_think", "qwen3_5_nothink", "Qwen3.5-4B"),
+    no_reasoning="<think>\n\n</think>\n\n",
+    reasons=True,
+    thinking_prompt="<think>\n",
+    plain_prompt="<think>\n\n</think>\n\n",
+)
+
+# Literals are those of JSON.
+QWEN36 = replace(
+    QWEN35,
+    name="qwen36",
+    models="Qwen3.6, Qwen3.8",
+    templates=("qwen3_6", "qwen3_8"),
+    arguments=RawArguments("<parameter={key}>\n{value}\n</parameter>\n"),
+)
+
 FORMATS = (
     HERMES,
+    QWEN3,
+    QWQ,
     QWEN3_CODER,
+    QWEN35,
+    QWEN36,
 )

@@ -6,6 +6,7 @@ from schemask.chat.spec import FormatSpec
 
 TOOL_CODE = FormatSpec(
     name="tool_code",
+    models="schemask's own: base models, and those without a format",
     call_open="<tool_code>",
     call_close="</tool_code>",
     call_padding="",

@@ -74,6 +74,11 @@ class Notation(ABC):
         return "spaced"
 
     @property
+    def spelling(self) -> Literal["plain", "any"]:
+        """How the grammar spells strings of JSON: an option of `Grammar`."""
+        return "plain"
+
+    @property
     def opening(self) -> str:
         """Text with which the first argument begins; empty if that is its name."""
         return ""

@@ -21,10 +21,16 @@ class JsonArguments(Notation):
     Attributes:
         separators: Text between members or items, and text between a key and its value.
         sort_keys: Whether keys are sorted, at any depth; else they come in their own order.
+        is_ascii: Whether characters past ASCII are escaped.
+        indent: Spaces by which each level is indented, on lines of its own; None is on one line.
+        margin: Spaces before each line but the first, beside those.
     """
 
     separators: tuple[str, str] = (", ", ": ")
     sort_keys: bool = False
+    is_ascii: bool = False
+    indent: int | None = None
+    margin: int = 0
 
     @property
     def opening(self) -> str:
@@ -32,9 +38,13 @@ class JsonArguments(Notation):
 
     @property
     def whitespace(self) -> Literal["flexible", "compact", "spaced"]:
-        if self.separators == (", ", ": "):
+        if self.indent is None and self.separators == (", ", ": "):
             return "spaced"
         return "compact" if self.separators == (",", ":") else "flexible"
+
+    @property
+    def spelling(self) -> Literal["plain", "any"]:
+        return "any" if self.is_ascii else "plain"
 
     def write(
         self, arguments: dict[str, Any], parameters: Schema | None, around: Surroundings
@@ -42,12 +52,14 @@ class JsonArguments(Notation):
         if self == JsonArguments():
             return around.write_json(arguments)
         around.write_json(arguments)  # refuses what is not JSON
-        return json.dumps(
+        text = json.dumps(
             arguments,
-            ensure_ascii=False,
+            ensure_ascii=self.is_ascii,
+            indent=self.indent,
             separators=self.separators,
             sort_keys=self.sort_keys,
         )
+        return text.replace("\n", "\n" + " " * self.margin)
 
     def read(
         self, text: Cursor, parameters: Schema, around: Surroundings, emit: Emit

@@ -30,8 +30,7 @@ _NAME_CHARACTER = re.compile(r"[\w.-]")
 # What follows a call in code, and no call of a format.
 _INSIDE_CODE = re.compile(r"[\w)\"'.]")
 _LITERALS = {None: "None", True: "True", False: "False"}
-# How strings between apostrophes spell characters.
-_ESCAPES: dict[str, dict[str, str]] = {"none": {}, "quotes": {"\\": "\\\\", "'": "\\'"}}
+_QUOTES_ESCAPED = (("\\", "\\\\"), ("'", "\\'"))
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,11 @@ class PythonArguments(ListedArguments):
         argument: Text of an argument, with `{key}` and then `{value}` in it.
         separator: Text between two arguments.
         strings: How strings are spelt. `"json"`: as JSON, and so are all values, but for `True`,
-            `False` and `None`, at any depth; `"python"`: as Python shows them; `"quotes"`: between
-            apostrophes, with a backslash before these and before backslashes; `"none"`: between
+            `False` and `None` at any depth, unless `styles` spells those as JSON; `"python"`: as
+            Python shows them; `"quotes"`: between apostrophes, with `escapes`; `"none"`: between
             apostrophes as they are, so that those that hold one cannot be written.
         styles: How other values are spelt, unless strings are spelt as JSON.
+        escapes: Of `"quotes"`, the characters that strings spell otherwise, and how.
 
     Raises:
         FormatError: A template without `{key}` and then `{value}`.
@@ -55,21 +55,27 @@ class PythonArguments(ListedArguments):
 
     strings: Literal["json", "python", "quotes", "none"] = "json"
     styles: Styles = field(default=WORDS_OF_PYTHON)
+    escapes: tuple[tuple[str, str], ...] = _QUOTES_ESCAPED
+
+    @property
+    def _escapes(self) -> dict[str, str]:
+        """How strings between apostrophes spell characters."""
+        return dict(self.escapes) if self.strings == "quotes" else {}
 
     @property
     def python_literals(self) -> bool:
-        return self.strings == "json"
+        return self.strings == "json" and self.styles.literals == "python"
 
     def write_value(
         self, key: str, value: Any, parameters: Schema | None, around: Surroundings
     ) -> str:
         if self.strings == "json":
-            return _written(value)
+            return _written(value) if self.python_literals else _dumps(value)
         if not isinstance(value, str):
             return self.styles.write(value) or around.write_json(value)
         if self.strings == "python":
             return repr(value)
-        escapes = _ESCAPES[self.strings]
+        escapes = self._escapes
         if not escapes and ("'" in value or "\\" in value):
             raise FormatError(f"the argument {key!r} holds what ends it or is read otherwise")
         return "'" + "".join(escapes.get(character, character) for character in value) + "'"
@@ -111,7 +117,7 @@ class PythonArguments(ListedArguments):
             if text.is_over:
                 text.fail("the string does not end", start)
             if text.next_character == "\\":
-                add((yield from read_escape(text, quote, self.strings)))
+                add((yield from read_escape(text, quote, self._escape)))
                 continue
             text.at += 1
             if (yield from self._ends_value(text, around)):
@@ -119,6 +125,16 @@ class PythonArguments(ListedArguments):
             add(quote)
         stream.end()
         return "".join(pieces)
+
+    def _escape(self, kind: str, quote: str) -> str | None:
+        """What a character after a backslash says of its own; None if it says what Python says."""
+        if self.strings == "json" and quote == '"':
+            return kind if kind == "/" else None
+        spelt = {text: character for character, text in self._escapes.items()}
+        if "\\" + kind in spelt:
+            return spelt["\\" + kind]
+        # Where backslashes are written as they are, they begin no other escape.
+        return "\\" + kind if spelt and "\\\\" not in spelt else None
 
     def _ends_value(self, text: Cursor, around: Surroundings) -> Waiting[bool]:
         """Whether a quote before this place ends a string, or is one that was not escaped."""
@@ -173,7 +189,7 @@ class PythonArguments(ListedArguments):
         if self.strings == "python":
             return ValueTrees(tool.parameters, tool.name, PYTHON, (), trees).string(schema)
         strings: dict[str, Any] = {"strings": schema, "stops": []}
-        if escapes := _ESCAPES[self.strings]:
+        if escapes := self._escapes:
             strings["escapes"] = escapes
         else:
             strings["stops"] += ["'", "\\"]

@@ -22,6 +22,9 @@ from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import type_of, types_of
 from schemask.tools import Tool
 
+CDATA = ("<![CDATA[", "]]>")
+"""What a section of XML is between in which nothing is marked up."""
+
 _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 # What a text is taken for where a schema allows strings and values of this type.
 _LOOKS = {
@@ -44,12 +47,14 @@ class RawArguments(ListedArguments):
         argument: Text of an argument, with `{key}` and then `{value}` in it.
         separator: Text between two arguments.
         styles: How values other than strings are spelt.
+        cdata: Characters for which a string is written in a CDATA section of XML.
 
     Raises:
         FormatError: A template without `{key}` and then `{value}`.
     """
 
     styles: Styles = field(default_factory=Styles, kw_only=True)
+    cdata: str = field(default="", kw_only=True)
 
     @property
     def following_argument(self) -> str:
@@ -69,6 +74,8 @@ class RawArguments(ListedArguments):
             return text
         if _looks_like(value, types) or "string" not in types:
             raise FormatError(f"the argument {key!r} would be taken for a value other than text")
+        if any(character in value for character in self.cdata):
+            return CDATA[0] + written_text(key, value, (CDATA[1], *around.stops)) + CDATA[1]
         return written_text(key, value, self.value_stops(around))
 
     def read_value(
@@ -76,6 +83,8 @@ class RawArguments(ListedArguments):
     ) -> Waiting[Any]:
         types = types_of(schema_of_argument(parameters, key))
         raw = RawText(self, text, parameters, emit)
+        if self.cdata and (yield from text.take(CDATA[0])):
+            return (yield from raw.section())
         if "string" in types:
             return (yield from raw.string(types - {"string"}))
         return (yield from raw.other(types))
@@ -100,8 +109,16 @@ class RawArguments(ListedArguments):
         if "string" in types:
             looks = "|".join(_LOOKS[kind] for kind in others)
             plain = narrowed(schema, "string", {"not": {"pattern": f"^(?:{looks})$"}})
+            strings = plain if others else schema
             stops = list(self.value_stops(around))
-            yield {"strings": plain if others else schema, "stops": stops}
+            yield {"strings": strings, "stops": [*self.cdata, *stops]}
+            if self.cdata:
+                needing = {"pattern": f"[{re.escape(self.cdata)}]"}
+                marked = {
+                    "strings": narrowed(strings, "string", needing),
+                    "stops": [CDATA[1], *around.stops],
+                }
+                yield {"all": [CDATA[0], marked, CDATA[1]]}
         root, path = tool.parameters, argument.path
         tree = self.styles.tree(schema, others, root, path, trees, tool.name)
         if tree is not None:
@@ -194,6 +211,23 @@ class RawText:
                 return self._whole(found)
         stream.end()
         return raw
+
+    def section(self) -> Waiting[str]:
+        """A string that stands in a section of XML which has been opened."""
+        text = self._text
+        stream = StringStream(self._emit)
+        pieces: list[str] = []
+
+        def add(piece: str) -> None:
+            pieces.append(piece)
+            stream.add(piece)
+
+        yield from text.passage([CDATA[1]], add)
+        yield from text.exactly(CDATA[1])
+        yield from text.literal(self._core)
+        yield from text.take_space(self._after)
+        stream.end()
+        return "".join(pieces)
 
     def other(self, types: frozenset[str]) -> Waiting[Any]:
         """A value that is no string, or is one if it can be nothing else.

@@ -43,7 +43,11 @@ class Styles:
     objects: Style = "json"
 
     def write(self, value: Any) -> str | None:
-        """The value as Python shows it, if it is spelt so."""
+        """The value as Python shows it, if it is spelt so.
+
+        Args:
+            value: A plain JSON value.
+        """
         if isinstance(value, list):
             style = self.arrays
         elif isinstance(value, dict):
@@ -53,7 +57,11 @@ class Styles:
         return repr(value) if style == "python" else None
 
     def of_type(self, kind: str) -> Style:
-        """How values of a type are spelt."""
+        """How values of a type are spelt.
+
+        Args:
+            kind: The type, by its name in JSON Schema.
+        """
         styles = {"array": self.arrays, "object": self.objects}
         return styles.get(kind, self.literals if kind in ("boolean", "null") else "json")
 

@@ -95,12 +95,17 @@ def _json_notation(render: Render) -> JsonArguments:
     text = render(sample) or ""
     for separators in _SEPARATORS:
         for sort_keys in (False, True):
-            written = json.dumps(
-                sample, ensure_ascii=False, separators=separators, sort_keys=sort_keys
-            )
-            if written in text:
-                return JsonArguments(separators=separators, sort_keys=sort_keys)
-    raise FormatError(f"the arguments are JSON of a spelling that is not known: {text[-300:]!r}")
+            for is_ascii in (False, True):
+                notation = JsonArguments(separators, sort_keys, is_ascii)
+                if notation.write(sample, None, _PLAIN) in text:
+                    return notation
+    for indent in range(1, 9):
+        for margin in range(0, 4 * indent + 1, indent):
+            notation = JsonArguments((",", ": "), indent=indent, margin=margin)
+            if notation.write(sample, None, _PLAIN) in text:
+                return notation
+    at = text.find(f'"{KEYS[1]}"')
+    raise FormatError(f"the arguments are JSON of a spelling that is not known: {text[at:]!r}")
 
 
 def _listed(render: Render, one: str, tags: Tags) -> Found:
@@ -112,7 +117,7 @@ def _listed(render: Render, one: str, tags: Tags) -> Found:
     pieces = {kind: _argument(render, empty, start, value) for kind, value in _SAMPLES.items()}
     separator = _separator(render, empty, start, one[start:end])
     found = Found(JsonArguments(), start, end)
-    for notation in _candidates(pieces, separator, tags):
+    for notation in _candidates(pieces, separator, tags, render):
         if _writes(notation, render, empty, start):
             return Found(notation, found.start, found.end)
     shown = {kind: piece for kind, piece in pieces.items() if piece is not None}
@@ -157,7 +162,30 @@ def _separator(render: Render, empty: str, start: int, first: str) -> str:
     return both[len(first) : len(both) - len(second)]
 
 
-def _candidates(pieces: Mapping[str, str | None], separator: str, tags: Tags) -> Iterator[Notation]:
+def _cdata(render: Render) -> str:
+    """The characters for which strings are written in CDATA sections."""
+    found = ""
+    for character in "<>&\"'\n":
+        text = render({KEYS[0]: f"a{character}b"})
+        if text is not None and f"<![CDATA[a{character}b]]>" in text:
+            found += character
+    return found
+
+
+def _escapes(render: Render) -> tuple[tuple[str, str], ...]:
+    """The characters that strings between apostrophes spell otherwise, and how."""
+    found = []
+    for character in ("\\", "'", '"', "\n", "\r", "\t"):
+        text = render({KEYS[0]: f"Qzleft{character}Qzright"}) or ""
+        spelled = text.rpartition("Qzleft")[2].partition("Qzright")[0]
+        if spelled and spelled != character:
+            found.append((character, spelled))
+    return tuple(found)
+
+
+def _candidates(
+    pieces: Mapping[str, str | None], separator: str, tags: Tags, render: Render
+) -> Iterator[Notation]:
     """Notations that may have written pieces."""
     string, number = pieces["string"], pieces["number"]
     if string is None or number is None or VALUES[0] not in string or "7" not in number:
@@ -169,18 +197,25 @@ def _candidates(pieces: Mapping[str, str | None], separator: str, tags: Tags) ->
     other_middle, _, other_closing = number.split(KEYS[0], 1)[1].partition("7")
     argument = f"{head}{{key}}{other_middle}{{value}}{other_closing}"
     if (middle, closing) == (other_middle, other_closing):
+        if not closing:
+            return  # nothing ends a value
+        cdata = _cdata(render)
         for styles in _STYLES:
-            yield RawArguments(argument, separator, styles=styles)
+            yield RawArguments(argument, separator, styles=styles, cdata=cdata)
         return
     if middle.startswith(other_middle) and closing.endswith(other_closing):
         mark = middle[len(other_middle) :]
         if mark == closing[: len(closing) - len(other_closing)] and mark:
+            escapes = _escapes(render)
             if mark == '"':
-                yield PythonArguments(argument, separator)
+                for literals in STYLES:
+                    yield PythonArguments(argument, separator, styles=Styles(literals=literals))
             elif mark == "'":
                 for strings in ("python", "quotes", "none"):
                     for styles in _STYLES:
-                        yield PythonArguments(argument, separator, strings=strings, styles=styles)
+                        yield PythonArguments(
+                            argument, separator, strings=strings, styles=styles, escapes=escapes
+                        )
             elif (head, other_middle, other_closing, separator) == ("", ":", "", ","):
                 for sort_keys in (False, True):
                     for null in ("null", "None"):
@@ -228,6 +263,7 @@ def _writes(notation: Notation, render: Render, empty: str, start: int) -> bool:
     """Whether a notation writes what the template writes."""
     values = [
         *_SAMPLES.values(),
+        *("it's", "a\\b", "line\nnext", 'say "x"', "'", "both ' and \""),
         *(False, 0, -1.5, 10**20, "é 日本", "a b", [], {}, [True, None, ["x"]]),
         {"qzinner": {"x": None, "a": [1, {"y": False}]}},
     ]

@@ -53,10 +53,16 @@ class CallProbe:
         self._written = one[self._found.start : self._found.end]
         # Some templates write ids only where results follow.
         answered = prober.before_result(Turn(calls=(ONE,))) or ""
-        self._id_is_optional = IDS[0] in answered and IDS[0] not in one
+        self._id_is_optional = IDS[0] not in one and self._has_id(answered, tags)
         self._text_of_one = answered if self._id_is_optional else one
         start, end = self._arguments(self._text_of_one)[0]
         self._head, self._tail = self._own_parts(self._text_of_one, start, end)
+
+    def _has_id(self, text: str, tags: Tags) -> bool:
+        """Whether the id of the first call stands after its arguments, before any tag."""
+        spans = self._arguments(text)
+        at = text.find(IDS[0], spans[0][1]) if spans else -1
+        return at >= 0 and not tags.found(text[spans[0][1] : at])
 
     def _own_parts(self, text: str, start: int, end: int) -> tuple[int, str]:
         """How far a call reaches before its arguments, and its text from their end on."""

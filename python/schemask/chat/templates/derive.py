@@ -14,9 +14,10 @@ from typing import Any
 
 from schemask.chat.spec import FormatSpec
 from schemask.chat.templates.arguments import ONE
-from schemask.chat.templates.calls import CallProbe, Calls, json_call, numbered
+from schemask.chat.templates.calls import CallProbe
 from schemask.chat.templates.environment import undeclared
 from schemask.chat.templates.probing import NAMES, REASONING, WORDS, Prober, Turn, shape_of
+from schemask.chat.templates.section import CallSection
 from schemask.chat.templates.shape import MessageShape
 from schemask.chat.templates.tags import Tags
 from schemask.chat.templates.template import ChatTemplate
@@ -121,8 +122,10 @@ class _Derivation:
         fields |= self._ends_of_words(before_user)
         fields["turns"] = (("assistant", self._role(opening), fields["turn_end"]),)
         fields["turn_start"] = self._turn_start
-        if calls is not None:
-            fields |= self._fields_of_calls(calls, prefix, fields)
+        if calls is not None and self._probe is not None:
+            section = CallSection(self._prober, self._tags, self._probe, self._turn_start)
+            fields |= section.fields(calls, prefix, fields)
+            self._findings += section.findings
         else:
             fields |= {"call_open": "", "call_close": "", "max_calls": 0}
         known = fields.pop("thinking"), fields.pop("plain")
@@ -224,8 +227,10 @@ class _Derivation:
         if before_user is None:
             return ""
         head, between = before_user
-        found = [tag for tag in self._tags.found(head) if tag != self._template.bos_token]
-        return found[0] if found and found[0] in between else ""
+        found = self._tags.found(head)
+        # The token that begins a text may be the one that begins turns, or come before it.
+        first = found[: 2 if found[:1] == [self._template.bos_token] else 1]
+        return next((tag for tag in first if tag in between), "")
 
     # What stands before the parts of a turn.
 
@@ -289,7 +294,12 @@ class _Derivation:
             raise FormatError("the template writes no turn of a call alone")
         prefix = self._tags.common_end([text for text in found if text is not None])
         # Neither the end of reasoning nor white space is a part of it.
-        marks = [tag for tag in self._tags.found(prefix) if _REASONING_NAME.search(tag)]
+        closing = self._tags.found(joints.reasoning_words or "")
+        if joints.words_calls is not None:
+            closing = []  # what stands between words and calls, too, is no end of reasoning
+        marks = [
+            tag for tag in self._tags.found(prefix) if _REASONING_NAME.search(tag) or tag in closing
+        ]
         return (prefix.rpartition(marks[-1])[2] if marks else prefix).lstrip()
 
     def _starts(self, joints: _Joints, prefix: str, opening: str) -> dict[str, Any]:
@@ -299,18 +309,24 @@ class _Derivation:
             no_reasoning = self._tags.up_to_last(joints.words)
         else:
             no_reasoning = self._tags.common_start([joints.words, before_calls])
+        if not no_reasoning.strip():
+            no_reasoning = ""
         words_open = joints.words[len(no_reasoning) :]
         closing = joints.reasoning_words
         if closing is not None:
             if not closing.endswith(words_open):
-                raise FormatError(f"words begin by {words_open!r}, but after reasoning {closing!r}")
+                # What stands before words without reasoning stands in its place.
+                no_reasoning, words_open = joints.words, ""
             closing = closing[: len(closing) - len(words_open)]
-        no_preamble = "" if before_calls is None else before_calls[len(no_reasoning) :]
+        no_preamble = ""
+        if before_calls is not None and before_calls.startswith(no_reasoning):
+            no_preamble = before_calls[len(no_reasoning) :]
         closing_calls = joints.reasoning_calls
         apart: str | None = None
         if closing_calls is not None:
             closing_calls = closing_calls.removesuffix(prefix)
-            if not closing_calls.endswith(no_preamble):
+            follows = before_calls is not None and before_calls.startswith(no_reasoning)
+            if not (follows and closing_calls.endswith(no_preamble)):
                 # What is in the place of reasoning before words is not what is there before calls.
                 apart, no_preamble = before_calls, ""
             closing_calls = closing_calls.removesuffix(no_preamble)
@@ -382,156 +398,16 @@ class _Derivation:
             return {"turn_end": self._tags.up_to_last(at_end), "next_turns": ()}
         head, between = before_user
         following = between[between.rfind(WORDS) + len(WORDS) :]
-        end = self._end(at_end, following)
+        end = self._tags.end(at_end, following, self._turn_start)
         if not end and at_end.strip():
             # The last turn of a conversation ends otherwise than those before it.
-            end = self._end(at_end, None)
+            end = self._tags.end(at_end, None, self._turn_start)
         elif not end:
             # A turn at the end of a conversation is left open.
             end = following.removesuffix(self._tags.common_end([following, head]))
             end = self._tags.up_to_last(end)
         next_turns = "" if end and following.startswith(end) else self._tags.first(following)
         return {"turn_end": end, "next_turns": (next_turns,) if next_turns else ()}
-
-    def _end(self, at_end: str, following: str | None) -> str:
-        """What ends a turn, at the end of a conversation and before another turn."""
-        end = at_end if following is None else self._tags.common_start([at_end, following])
-        if self._turn_start:
-            end = end.partition(self._turn_start)[0]
-        return self._tags.up_to_last(end)
-
-    # Calls.
-
-    def _fields_of_calls(
-        self, calls: Calls, prefix: str, fields: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        made: dict[str, Any] = {"arguments": calls.notation, "id_pattern": calls.id_pattern}
-        after = self._after_call()
-        head = self._tags.common_start([text for text in after if text is not None])
-        if self._turn_start:
-            head = head.partition(self._turn_start)[0]
-        if fields["turn_end"] and fields["turn_end"] in head:
-            head = head[: head.rindex(fields["turn_end"]) + len(fields["turn_end"])]
-        if calls.between is None:
-            self._note("a turn has one call: the template refuses or drops others")
-            opening, between, template = prefix, None, calls.call
-            made["max_calls"] = 1
-        else:
-            counted = numbered(prefix, calls.between)
-            opening, between, template = prefix, calls.between, calls.call
-            if counted is not None:
-                opening, between, made["first_index"] = counted
-            else:
-                template, index = self._numbered_call(template)
-                if index is not None:
-                    made["first_index"] = index
-            if "first_index" in made:
-                made["counts_on"] = self._counts_on(made["first_index"])
-        if between is None:
-            call_open, call_close, separator = opening, head, ""
-            end = self._end_of_calls(call_close, fields, after)
-            call_close = call_close.removesuffix(end)
-            calls_open, calls_close = "", ""
-        else:
-            call_open = self._tags.common_end([opening, between])
-            calls_open = opening.removesuffix(call_open)
-            closing = between.removesuffix(call_open)
-            call_close = self._tags.common_start([closing, head])
-            separator = closing[len(call_close) :]
-            rest = head[len(call_close) :]
-            end = self._end_of_calls(rest, fields, after, bool(calls_open))
-            calls_close = rest.removesuffix(end)
-        made["calls_end"] = "" if end == fields["turn_end"] else end
-        if parts := json_call(call_open, template, call_close):
-            call_open, call_close, made["call_members"] = parts
-            if calls.id_is_optional:
-                held = dict(made["call_members"])
-                made["optional_members"] = tuple(k for k, v in held.items() if v == "{id}")
-        else:
-            made["call"] = template
-        if not call_open.strip():
-            # White space before a call is white space between calls.
-            calls_open, separator, call_open = calls_open + call_open, separator + call_open, ""
-        made |= {"call_open": call_open, "call_close": call_close, "call_separator": separator}
-        made |= {"calls_open": calls_open, "calls_close": calls_close}
-        start = (calls_open + call_open).strip() or ("{" if "call_members" in made else template)
-        if start[:1] in ("{", "[") and not self._tags.first(start):
-            made["bare"] = start[0]
-            if fields.get("words_with_calls") != "none":
-                raise FormatError(f"nothing tells words from calls, which begin by {start!r}")
-        if not made["calls_end"] and not fields["turn_end"] and after[1] is not None:
-            following = self._tags.first(after[1][len(head) :])
-            if following and following not in fields["next_turns"]:
-                made["next_turns"] = (*fields["next_turns"], following)
-        return made
-
-    def _after_call(self) -> tuple[str | None, str | None]:
-        """What follows one call: at the end of a conversation, and before its result."""
-        assert self._probe is not None
-        turn = Turn(calls=(ONE,))
-        texts = []
-        at_end = None if self._probe.id_is_optional else self._prober.turn(turn)
-        for body in (at_end, self._prober.before_result(turn)):
-            spans = self._probe.spans(body) if body is not None else []
-            texts.append(body[spans[0][1] :] if body is not None and spans else None)
-        return texts[0], texts[1]
-
-    def _end_of_calls(
-        self,
-        rest: str,
-        fields: Mapping[str, Any],
-        after: tuple[str | None, str | None],
-        is_section: bool = False,
-    ) -> str:
-        """The marker that ends a turn of calls, of what follows the last of them."""
-        turn_end: str = fields["turn_end"]
-        if turn_end and rest.endswith(turn_end):
-            return turn_end
-        shared = self._tags.common_end([turn_end, rest]) if turn_end else ""
-        if shared.strip():
-            return shared
-        tags = self._tags.found(rest)
-        if not tags:
-            return ""
-        next_turn = (after[1] or "")[len(rest) :].strip() if after[1] is not None else ""
-        begins_turn = bool(self._turn_start) and self._turn_start in next_turn
-        if is_section and not begins_turn:
-            return ""
-        if not is_section and len(tags) < 2 and not begins_turn and turn_end:
-            last = rest[self._tags.last_start(rest) :]
-            return last if "/" not in last[:2] and not last.startswith("<|/") else ""
-        return rest[self._tags.last_start(rest) :] if begins_turn else ""
-
-    def _numbered_call(self, template: str) -> tuple[str, int | None]:
-        """A call with `{index}` where it counts calls, and the number of the first."""
-        assert self._probe is not None
-        two = self._probe.two
-        assert two is not None  # it has been rendered before
-        first, second = (two[start:end] for start, end in self._probe.spans(two))
-        counted = numbered(first.partition(NAMES[0])[2], second.partition(NAMES[1])[2])
-        if counted is None:
-            return template, None
-        head, name, tail = template.partition("{name}")
-        number = str(counted[2])
-        at = counted[0].find("{index}")
-        return head + name + tail[:at] + "{index}" + tail[at + len(number) :], counted[2]
-
-    def _counts_on(self, first: int) -> bool:
-        """Whether the first call of a second turn is not counted as that of the first is."""
-        assert self._probe is not None
-        turn = Turn(calls=(ONE,))
-        text = self._prober.again(turn)
-        alone = self._prober.turn(turn)
-        if text is None or alone is None:
-            return False
-        spans = self._probe.spans(text), self._probe.spans(alone)
-        before = 40
-        ends = (
-            found[max(0, span[-1][0] - before) : span[-1][1]]
-            for found, span in zip((text, alone), spans, strict=True)
-        )
-        counted = [re.findall(r"\d+", end)[-1:] for end in ends]
-        return counted == [[str(first + 1)], [str(first)]]
 
     def _tokens(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
         """The special tokens that the format holds."""

@@ -6,6 +6,8 @@ marker that is a piece of its own becomes its token, and all else is read as tex
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import re
 import secrets
 import weakref
@@ -18,7 +20,12 @@ from schemask.errors import FormatError, missing, shortened
 # Tokens that are found as a whole, and stand in texts of any kind: words, single characters, white
 # space (which SentencePiece writes as U+2581), and the elements of HTML.
 _ORDINARY = re.compile(r"[\s\u2581]+|\w+|.", re.S)
-_ELEMENT = re.compile(r"</?[a-z][a-z0-9]*>")
+_ELEMENT = re.compile(
+    r"</?(a|abbr|article|aside|b|blockquote|body|br|button|caption|center|cite|code|col|dd|del|div"
+    r"|dl|dt|em|figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|label|li"
+    r"|link|main|meta|nav|ol|option|p|pre|q|script|section|select|small|span|strong|style|sub|sup"
+    r"|svg|table|tbody|td|textarea|tfoot|th|thead|title|tr|u|ul|video)>"
+)
 
 
 class Piece(NamedTuple):
@@ -27,10 +34,12 @@ class Piece(NamedTuple):
     Attributes:
         text: What it says.
         is_token: Whether it is a marker, and to be read as one token.
+        is_learned: Whether a model that is trained learns to write it.
     """
 
     text: str
     is_token: bool
+    is_learned: bool = False
 
 
 class Encoder(Protocol):
@@ -54,6 +63,13 @@ class Encoder(Protocol):
             pieces: The pieces.
             cut: Whether markers are cut in two where they are text. There are models that make the
                 token of a marker out of the tokens of its parts.
+        """
+
+    def encode_learned(self, pieces: Sequence[Piece], *, cut: bool) -> list[tuple[int, bool]]:
+        """As `encode_pieces`, each token with whether the piece in which it begins is learned.
+
+        Raises:
+            FormatError: A tokenizer that does not say where its tokens stand.
         """
 
     def completed(self, token_ids: list[int], *, is_whole: bool) -> list[int]:
@@ -80,12 +96,19 @@ def encoder_of(tokenizer: Any, written: str) -> Encoder:
         return _LlamaCpp(tokenizer, written)
     if hasattr(tokenizer, "backend_tokenizer"):
         return _Fast(tokenizer, written)
+    if is_mistral_common(tokenizer):
+        return _MistralCommon(tokenizer, written)
     if hasattr(tokenizer, "added_tokens_decoder") and hasattr(tokenizer, "_tokenize"):
         return _Slow(tokenizer, written)
     raise FormatError(
         "texts are read by a tokenizer of transformers or a llama_cpp.Llama, not by "
         f"{shortened(tokenizer)}"
     )
+
+
+def is_mistral_common(tokenizer: Any) -> bool:
+    """Whether it is a `MistralCommonBackend` of transformers."""
+    return hasattr(getattr(tokenizer, "tokenizer", None), "instruct_tokenizer")
 
 
 class _Added(NamedTuple):
@@ -135,6 +158,11 @@ class _Base:
         self._written = written
         self._known = known
 
+    def encode_learned(self, pieces: Sequence[Piece], *, cut: bool) -> list[tuple[int, bool]]:
+        raise FormatError(
+            "only a fast tokenizer of transformers says where in a text its tokens stand"
+        )
+
     def _halves(self, text: str) -> list[str]:
         """A text cut after the first character of each marker."""
         cuts = [start + 1 for start in self.markers.begin(text)]
@@ -168,7 +196,9 @@ class _OfTransformers(_Base):
         inner, whole = self.encode("a"), self._tokenizer("a")["input_ids"]
         for start in range(len(whole) - len(inner) + 1):
             if whole[start : start + len(inner)] == inner:
-                return [*whole[:start], *token_ids, *whole[start + len(inner) :]]
+                before, after = whole[:start], whole[start + len(inner) :]
+                is_begun = token_ids[:start] == before
+                return [*([] if is_begun else before), *token_ids, *after]
         raise FormatError("the tokens that the tokenizer puts around a text change the text")
 
 
@@ -201,6 +231,9 @@ class _Fast(_OfTransformers):
     """
 
     def encode_pieces(self, pieces: Sequence[Piece], *, cut: bool) -> list[int]:
+        return [token_id for token_id, _ in self.encode_learned(pieces, cut=cut)]
+
+    def encode_learned(self, pieces: Sequence[Piece], *, cut: bool) -> list[tuple[int, bool]]:
         guard = self._known.guards.get(self._written)
         if guard is None or any(guard.secret in piece.text for piece in pieces):
             guard = self._known.guards[self._written] = self._guard(secrets.token_hex(8))
@@ -212,9 +245,15 @@ class _Fast(_OfTransformers):
                 texts.append(guard.name(_CUT).join(self._halves(piece.text)))
             else:
                 texts.append(piece.text)
-        encoded = guard.backend.encode("".join(texts), add_special_tokens=False).ids
-        ids = (guard.ids.get(token_id, token_id) for token_id in encoded)
-        return [token_id for token_id in ids if token_id != _CUT]
+        encoded = guard.backend.encode("".join(texts), add_special_tokens=False)
+        starts = list(itertools.accumulate(map(len, texts), initial=0))[:-1]
+        read = []
+        for token_id, (start, _) in zip(encoded.ids, encoded.offsets, strict=True):
+            token_id = guard.ids.get(token_id, token_id)
+            if token_id != _CUT:
+                piece = pieces[bisect.bisect_right(starts, start) - 1]
+                read.append((token_id, piece.is_learned))
+        return read
 
     def _guard(self, secret: str) -> _Guard:
         from tokenizers import AddedToken, Tokenizer
@@ -290,6 +329,31 @@ class _Slow(_OfTransformers):
         newline = encode("\n")
         ids = [] if is_first else encode("\n" + text)
         return ids[len(newline) :] if newline and ids[: len(newline)] == newline else encode(text)
+
+
+class _MistralCommon(_OfTransformers):
+    """A tokenizer of mistral-common, which reads pieces by itself and never finds a marker."""
+
+    def encode(self, text: str) -> list[int]:
+        pieces = []
+        end = 0
+        for start, next_end in self.markers.find(text):
+            pieces += [Piece(text[end:start], False), Piece(text[start:next_end], True)]
+            end = next_end
+        return self.encode_pieces([*pieces, Piece(text[end:], False)], cut=False)
+
+    def encode_pieces(self, pieces: Sequence[Piece], *, cut: bool) -> list[int]:
+        ids: list[int] = []
+        for piece in pieces:
+            if piece.is_token:
+                ids.append(self.ids[piece.text])
+            elif piece.text:
+                ids += self._tokenizer.encode(piece.text, add_special_tokens=False)
+        return ids
+
+    def _added(self, tokenizer: Any) -> Iterable[_Added]:
+        named = zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)
+        return (_Added(text, token_id, True, False) for text, token_id in named)
 
 
 # llama.cpp

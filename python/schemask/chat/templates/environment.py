@@ -27,6 +27,8 @@ import jinja2.utils
 
 from schemask.errors import FormatError
 
+_CONVERSATION = {"messages", "tools", "documents", "add_generation_prompt"}
+
 _spans: ContextVar[_Spans | None] = ContextVar("spans of generation blocks", default=None)
 
 
@@ -118,6 +120,26 @@ def undeclared(text: str) -> set[str]:
     """
     environment = compiled(text).environment
     return jinja2.meta.find_undeclared_variables(environment.parse(text)) - {*environment.globals}
+
+
+def settings(text: str) -> tuple[str, ...]:
+    """The variables by which whoever renders a template can choose what it writes, sorted.
+
+    Raises:
+        FormatError: It is no template, with the line.
+    """
+    tree = compiled(text).environment.parse(text)
+    names = [*tree.find_all(jinja2.nodes.Name)]
+    own = {name.name for name in names if name.ctx != "load"}
+    parameters = {name.name for name in names if name.ctx == "param"}
+    # What a template sets itself is a setting if it asks first whether it is there.
+    asked = {
+        node.node.name
+        for node in tree.find_all((jinja2.nodes.Test, jinja2.nodes.Filter))
+        if isinstance(node.node, jinja2.nodes.Name)
+        and node.name in ("defined", "undefined", "default", "d")
+    }
+    return tuple(sorted(undeclared(text) - (own - asked) - parameters - _CONVERSATION))
 
 
 @functools.lru_cache(maxsize=64)

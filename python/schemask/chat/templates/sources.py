@@ -97,8 +97,10 @@ def _of_tokenizer(tokenizer: Any, template: Any, with_tools: bool, listed: bool)
     named = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
     special: list[str] = []
     if listed:
-        added = getattr(tokenizer, "added_tokens_decoder", {}).values()
-        special = [token.content for token in added] + list(map(str, tokenizer.all_special_tokens))
+        added = getattr(tokenizer, "added_tokens_decoder", {})
+        if isinstance(added, Mapping):  # mistral-common has no such table
+            special = [token.content for token in added.values()]
+        special += map(str, tokenizer.all_special_tokens)
     return Source(_chosen(template, with_tools), named, _visible(special))
 
 

@@ -50,6 +50,19 @@ class Tags:
         ends = [match.end() for match in self._pattern.finditer(text)]
         return text[: ends[-1]] if ends else ""
 
+    def end(self, at_end: str, following: str | None, turn_start: str) -> str:
+        """What ends a turn.
+
+        Args:
+            at_end: What follows the turn at the end of a conversation.
+            following: What follows it up to what the next turn says; None if there is none.
+            turn_start: The marker with which turns begin; may be empty.
+        """
+        end = at_end if following is None else self.common_start([at_end, following])
+        if turn_start:
+            end = end.partition(turn_start)[0]
+        return self.up_to_last(end) or end.rstrip()
+
     def first(self, text: str) -> str:
         """The first tag of a text; empty if it has none."""
         match = self._pattern.search(text)

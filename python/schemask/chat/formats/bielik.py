@@ -1,0 +1,23 @@
+"""The format of Bielik."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from schemask.chat.formats.qwen import HERMES
+
+# As Hermes, but calls begin on a line of their own, even without words before them.
+BIELIK3 = replace(
+    HERMES,
+    name="bielik3",
+    models="Bielik 3.0",
+    templates=("Bielik-11B-v3.0-Instruct",),
+    no_preamble="\n",
+    reasoning_close="\n</think>\n",
+    reasons=True,
+    result_open="<|function_output|>",
+    result_close="",
+    result_padding="",
+)
+
+FORMATS = (BIELIK3,)

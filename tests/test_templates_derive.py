@@ -1,0 +1,264 @@
+"""Formats derived from chat templates, of real models and of our own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemask import Grammar
+from schemask.chat import ChatFormat, ParsedTurn, RawArguments, ToolCall
+from schemask.chat.templates.derivation import derivation_of
+from schemask.chat.templates.derive import derive
+from schemask.chat.templates.proof import prove
+from schemask.chat.templates.template import ChatTemplate
+from schemask.core.byte_vocabulary import byte_vocabulary
+from schemask.errors import FormatError
+
+TRL = Path(pytest.importorskip("trl").__file__).parent / "chat_templates"
+DATA = Path(os.environ.get("SCHEMASK_DATA", Path(__file__).parents[1] / "../shared/data"))
+
+# Templates from which no format can be derived and proven, and why.
+REFUSED = {
+    "MiniMax-M3.jinja": "no notation that is known",  # elements named after keys, nested
+    "NVIDIA-Nemotron-Nano-v2.jinja": "read back",  # words stand where reasoning has been opened
+    "fireworks-ai-llama-3-firefunction-v2.jinja": "'functions' is undefined",
+}
+
+
+def _with_tools(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("*.jinja")) if folder.is_dir() else []
+    return [path for path in paths if "tool" in path.read_text(encoding="utf-8")]
+
+
+TEMPLATES = [*_with_tools(TRL), *_with_tools(DATA / "templates")]
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather in a city.",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+            "required": ["city"],
+        },
+    },
+}
+ASKED = [{"role": "user", "content": "How is the weather in Rome?"}]
+CALL: dict[str, Any] = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"function": {"name": "get_weather", "arguments": {"city": "Rome"}}}],
+}
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_templates_of_models(path: Path) -> None:
+    template = ChatTemplate(path.read_text(encoding="utf-8"), "<s>", "</s>")
+    if path.name in REFUSED:
+        with pytest.raises(FormatError, match=REFUSED[path.name]):
+            ChatFormat.from_template(template)
+        return
+    form = ChatFormat.from_template(template)
+    assert form.derived is not None
+    assert form.derived.proof.turns > 50
+    assert form.template == template
+
+
+def test_data_folder_is_there_or_named(capsys: Any) -> None:
+    if not (DATA / "templates").is_dir():
+        pytest.skip(f"{DATA / 'templates'} is not there: only the templates of trl were tried")
+    assert len(_with_tools(DATA / "templates")) > 40
+
+
+def template(text: str) -> ChatTemplate:
+    return ChatTemplate(text, "<s>", "</s>")
+
+
+# A template of our own, which writes every part of a turn in a way of its own.
+PLAIN = """\
+{%- for message in messages %}
+{{- '<|' + message.role + '|>' }}
+{%- if message.reasoning_content %}
+{{- '<thoughts>' + message.reasoning_content + '</thoughts>\n' }}
+{%- endif %}
+{{- message.content }}
+{%- for call in message.tool_calls %}
+{{- '\n' if message.content or not loop.first }}<do {{ call.function.name }}>
+{%- for key, value in call.function.arguments.items() %}
+{{- '<arg ' + key + '>' + (value if value is string else value | tojson) + '</arg>' }}
+{%- endfor %}</do>
+{%- endfor %}
+{{- '<|end|>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}
+"""
+
+
+def test_fields_of_a_template_of_our_own() -> None:
+    spec = derive(template(PLAIN)).spec
+    assert spec.reasoning_open == "<thoughts>"
+    assert spec.reasoning_close == "</thoughts>\n"
+    assert (spec.call_open, spec.call_close) == ("<do ", "</do>")
+    assert spec.call == "{name}>{arguments}"
+    assert spec.arguments == RawArguments("<arg {key}>{value}</arg>")
+    assert (spec.call_separator, spec.preamble_close) == ("\n", "\n")
+    assert spec.turn_end == "<|end|>"
+    assert spec.around("assistant")[0] == "<|assistant|>"
+    assert spec.max_calls is None
+    assert spec.reasons
+
+
+def test_it_writes_reads_and_allows_what_the_template_writes() -> None:
+    form = ChatFormat.from_template(template(PLAIN))
+    text = form.render([*ASKED, CALL], [WEATHER])
+    prompt = form.render(ASKED, [WEATHER], add_generation_prompt=True)
+    written = form.render_assistant(CALL, [WEATHER], prompt=prompt)
+    assert text == prompt + written + "<|end|>\n"
+    assert written == "<do get_weather><arg city>Rome</arg></do>"
+    expected = ParsedTurn("", [ToolCall("get_weather", {"city": "Rome"})])
+    assert form.parse(written + "<|end|>", [WEATHER]) == expected
+    grammar = Grammar.from_tools([WEATHER], format=form)
+    assert grammar.compile(byte_vocabulary()).matcher().accept_bytes(written.encode())
+
+
+def test_spans_are_what_follows_prompts() -> None:
+    form = ChatFormat.from_template(template(PLAIN))
+    answer = {"role": "assistant", "content": "Sunny.", "reasoning_content": "Easy."}
+    result = {"role": "tool", "name": "get_weather", "content": "sun"}
+    text, spans = form.render_spans([*ASKED, CALL, result, answer], [WEATHER])
+    assert [text[start:end] for start, end in spans] == [
+        "<do get_weather><arg city>Rome</arg></do><|end|>",
+        "<thoughts>Easy.</thoughts>\nSunny.<|end|>",
+    ]
+
+
+def test_a_turn_that_changes_when_others_follow_has_no_span() -> None:
+    forgetful = PLAIN.replace(
+        "message.reasoning_content %}", "message.reasoning_content and loop.last %}"
+    )
+    form = ChatFormat.from_template(template(forgetful))
+    thought = {"role": "assistant", "content": "Hm.", "reasoning_content": "Easy."}
+    with pytest.raises(FormatError, match="message 1"):
+        form.render_spans([*ASKED, thought, *ASKED], [WEATHER])
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{% for message in messages %}{{ message.content }", "line 1"),
+        ("{{ messages[0].content }}", "does not write what the assistant says"),
+        ("Hello", "drops what the user says"),
+        ("{{ raise_exception('No.') }}", "refuses: No."),
+        (PLAIN.replace("value | tojson", "'?'"), "no notation"),
+        # Two values, one text: the second argument is lost.
+        (
+            PLAIN.replace("{%- for key", "{%- for key", 1).replace(
+                "'</arg>' }}", "'</arg>' }}{% break %}"
+            ),
+            "one and another|in the template",
+        ),
+    ],
+)
+def test_what_cannot_be_derived_is_said(text: str, problem: str) -> None:
+    with pytest.raises(FormatError, match=problem):
+        ChatFormat.from_template(text + "\n")
+
+
+def test_a_wrong_format_is_found_out() -> None:
+    import dataclasses
+
+    made = template(PLAIN)
+    derived = derive(made)
+    prove(made, derived)
+    for field, value in {
+        "turn_end": "<|stop|>",
+        "call_close": "</done>",
+        "preamble_close": " ",
+        "reasoning_close": "</thoughts>",
+        "arguments": RawArguments("<arg {key}>{value}</arg>\n"),
+    }.items():
+        wrong = dataclasses.replace(derived.spec, **{field: value})
+        with pytest.raises(FormatError, match="in the template"):
+            prove(made, dataclasses.replace(derived, spec=wrong))
+
+
+def test_a_template_is_derived_once() -> None:
+    assert derivation_of(template(PLAIN), "a") is derivation_of(template(PLAIN), "a")
+
+
+SWITCHED = PLAIN.replace(
+    "'<|assistant|>'", "'<|assistant|>' + ('' if enable_thinking else '<thoughts></thoughts>\n')"
+)
+
+
+def test_reasoning_can_be_switched() -> None:
+    form = ChatFormat.from_template(template(SWITCHED))
+    assert not form.spec.reasons
+    thinking = form.with_reasoning(True)
+    prompt = thinking.render(ASKED, add_generation_prompt=True)
+    assert prompt.endswith("<|assistant|>")
+    plain = form.with_reasoning(False).render(ASKED, add_generation_prompt=True)
+    assert plain.endswith("<|assistant|><thoughts></thoughts>\n")
+    text = "<thoughts>Hm.</thoughts>\nYes."
+
+    def allows(form: ChatFormat, prompt: str, **options: Any) -> bool:
+        grammar = Grammar.from_tools([WEATHER], format=form, prompt=prompt, **options)
+        matcher = grammar.compile(byte_vocabulary()).matcher()
+        return matcher.accept_bytes(text.encode()) and matcher.is_accepting
+
+    assert allows(thinking, prompt)
+    assert thinking.parse(text, [], prompt=prompt) == ParsedTurn("Yes.", [], "Hm.")
+    with pytest.raises(FormatError, match="reasoning"):
+        Grammar.from_tools([WEATHER], format=form, prompt=plain, reasoning=True)
+    assert not allows(form, plain)
+
+
+def test_reasoning_that_the_prompt_opens() -> None:
+    opened = SWITCHED.replace(
+        "'' if enable_thinking else '<thoughts></thoughts>\n'", "'<thoughts>'"
+    )
+    form = ChatFormat.from_template(template(opened))
+    prompt = form.render(ASKED, add_generation_prompt=True)
+    assert prompt.endswith("<|assistant|><thoughts>")
+    read = form.parse("Hm.</thoughts>\nYes.", [], prompt=prompt)
+    assert read == ParsedTurn("Yes.", [], "Hm.")
+    message = {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm."}
+    assert form.render_assistant(message, prompt=prompt) == "Hm.</thoughts>\nYes."
+
+
+CHATML = """\
+{%- for message in messages -%}
+{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>' + '\n' }}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}
+"""
+
+
+@pytest.mark.parametrize(
+    ("hint", "calls_by", "written"),
+    [
+        (
+            "",
+            "tool_code",
+            '<tool_code>{"name": "get_weather", "arguments": {"city": "Rome"}}</tool_code>',
+        ),
+        (
+            "{# <tool_call> and </tool_call> #}",
+            "hermes",
+            '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n</tool_call>',
+        ),
+    ],
+)
+def test_calls_are_words_to_a_template_without_them(hint: str, calls_by: str, written: str) -> None:
+    form = ChatFormat.from_template(template(hint + CHATML))
+    assert form.derived is not None and form.derived.calls_by == calls_by
+    result = {"role": "tool", "name": "get_weather", "content": "sun"}
+    text = form.render([*ASKED, CALL, result], [WEATHER], add_generation_prompt=True)
+    assert f"<|im_start|>assistant\n{written}<|im_end|>" in text
+    assert "get_weather" in text.partition("<|im_start|>user")[0]
+    assert "sun" in text.rpartition("<|im_start|>user")[2]
+    assert form.parse(written, [WEATHER]).tool_calls == [ToolCall("get_weather", {"city": "Rome"})]
