@@ -93,12 +93,14 @@ class TurnReader:
             is_wrapped = spec.wraps_words and (
                 yield from self._take_any([spec.preamble_open, spec.words_open])
             )
-            follows = False
-            if spec.wraps_words and not is_wrapped and not spec.call_marks:
-                follows = True  # where words have a mark and calls have none
-            elif is_wrapped or not spec.wraps_words or not (yield from self._starts_call()):
-                follows = yield from self._words()
-            if follows or (yield from self._starts_call()):
+            calls_follow = False
+            if is_wrapped or not spec.wraps_words:
+                calls_follow = yield from self._words()
+            elif not (yield from self._starts_call()):
+                # Where no mark tells calls from words, the marker of words does.
+                calls_follow = not (spec.call_mark or spec.max_calls == 0)
+                calls_follow = calls_follow or (yield from self._words())
+            if calls_follow or (yield from self._starts_call()):
                 yield from self._calls.read_all()
             elif not (yield from self._goes_past_mark()):
                 break
@@ -129,8 +131,8 @@ class TurnReader:
             yield from self._block()
         else:
             plain_calls = spec.left_of_opening(self._opened, calls_follow=True)[1]
-            taken = yield from self._take_any(filter(None, [plain, plain_calls]))
-            if not taken and plain and not plain.strip():
+            literals = [literal for literal in (plain, plain_calls) if literal]
+            if not (yield from self._take_any(literals)) and plain and not plain.strip():
                 yield from text.take(plain)
 
     def _block(self) -> Waiting[None]:
@@ -176,11 +178,13 @@ class TurnReader:
         stops = [*spec.call_marks, *wrapped, *(text.strip() for text in wrapped)]
         stops += [*self._ends, *self._spec.stray_marks]
         yield from self._text.passage(stops, lambda piece: self._emit(Text(piece)))
-        if not (yield from self._starts_call()):
-            for literal in sorted(wrapped, key=len, reverse=True):
-                if (yield from self._text.loosely(literal)):
-                    return literal not in (spec.words_close, spec.words_close.strip())
-        return False
+        if (yield from self._starts_call()):
+            return False
+        if spec.words_close.strip() and (yield from self._text.loosely(spec.words_close)):
+            return False
+        return bool(spec.preamble_close.strip()) and (
+            yield from self._text.loosely(spec.preamble_close)
+        )
 
     def _goes_past_mark(self) -> Waiting[bool]:
         """Goes past a mark that is no part of words, or reasoning that comes late."""

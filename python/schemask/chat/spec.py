@@ -206,6 +206,8 @@ class FormatSpec:
 
         They are those that stand nowhere else in the format.
         """
+        if self.max_calls == 0:
+            return ()
         opening = OPENING_TAG.findall(self.calls_open + self.call_head)
         around = (self.reasoning_open, self.call_tail, self.calls_close, self.call_separator)
         found = [tag for tag in opening if not self._marks_more(tag, around)]

@@ -117,7 +117,7 @@ class PythonArguments(ListedArguments):
             if text.is_over:
                 text.fail("the string does not end", start)
             if text.next_character == "\\":
-                add((yield from read_escape(text, quote, self.strings)))
+                add((yield from read_escape(text, quote, self._escape)))
                 continue
             text.at += 1
             if (yield from self._ends_value(text, around)):
@@ -125,6 +125,16 @@ class PythonArguments(ListedArguments):
             add(quote)
         stream.end()
         return "".join(pieces)
+
+    def _escape(self, kind: str, quote: str) -> str | None:
+        """What a character after a backslash says of its own; None if it says what Python says."""
+        if self.strings == "json" and quote == '"':
+            return kind if kind == "/" else None
+        spelt = {text: character for character, text in self._escapes.items()}
+        if "\\" + kind in spelt:
+            return spelt["\\" + kind]
+        # Where backslashes are written as they are, they begin no other escape.
+        return "\\" + kind if spelt and "\\\\" not in spelt else None
 
     def _ends_value(self, text: Cursor, around: Surroundings) -> Waiting[bool]:
         """Whether a quote before this place ends a string, or is one that was not escaped."""

@@ -87,6 +87,8 @@ class RawArguments(ListedArguments):
             return string
         types = types_of(schema_of_argument(parameters, key))
         raw = RawText(self, text, parameters, emit)
+        if self.cdata and (yield from text.take(CDATA[0])):
+            return (yield from raw.section())
         if "string" in types:
             return (yield from raw.string(types - {"string"}))
         return (yield from raw.other(types))
@@ -213,6 +215,23 @@ class RawText:
                 return self._whole(found)
         stream.end()
         return raw
+
+    def section(self) -> Waiting[str]:
+        """A string that stands in a section of XML which has been opened."""
+        text = self._text
+        stream = StringStream(self._emit)
+        pieces: list[str] = []
+
+        def add(piece: str) -> None:
+            pieces.append(piece)
+            stream.add(piece)
+
+        yield from text.passage([CDATA[1]], add)
+        yield from text.exactly(CDATA[1])
+        yield from text.literal(self._core)
+        yield from text.take_space(self._after)
+        stream.end()
+        return "".join(pieces)
 
     def other(self, types: frozenset[str]) -> Waiting[Any]:
         """A value that is no string, or is one if it can be nothing else.

@@ -57,21 +57,19 @@ class StringStream:
             self._emit('"')
 
 
-def read_escape(text: Cursor, quote: str, style: str) -> Waiting[str]:
-    """What an escape in a string between quotes says.
+def read_escape(text: Cursor, quote: str, own: Callable[[str, str], str | None]) -> Waiting[str]:
+    """What an escape in a string between quotes says: what it says in Python, if nothing else.
 
     Args:
         text: At the backslash.
         quote: The quotes.
-        style: How the notation spells strings: see `PythonArguments.strings`.
+        own: What a character after a backslash says otherwise, of the character and the quotes.
     """
     yield from text.need(2)
     kind = text.text[text.at + 1 : text.at + 2]
     text.at += 1 + len(kind)
-    if style == "quotes":
-        return kind if kind in ("\\", quote) else "\\" + kind
-    if style == "json" and quote == '"' and kind == "/":
-        return kind
+    if (said := own(kind, quote)) is not None:
+        return said
     if kind in _SHORT_OF_PYTHON:
         return _SHORT_OF_PYTHON[kind]
     if kind in _CODES:
