@@ -82,10 +82,6 @@ class RawArguments(ListedArguments):
     def read_value(
         self, key: str, text: Cursor, parameters: Schema, around: Surroundings, emit: Emit
     ) -> Waiting[Any]:
-        if self.cdata and (yield from text.take(CDATA[0])):
-            string = yield from text.until(CDATA[1])
-            text.at += len(CDATA[1])
-            return string
         types = types_of(schema_of_argument(parameters, key))
         raw = RawText(self, text, parameters, emit)
         if self.cdata and (yield from text.take(CDATA[0])):
