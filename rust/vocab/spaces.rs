@@ -66,6 +66,7 @@ impl Spaces {
         }
     }
 
+    #[inline]
     pub(crate) fn spaced(&self, SpacedId(i): SpacedId) -> Spaced {
         self.spaced[i as usize]
     }
