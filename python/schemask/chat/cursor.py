@@ -179,7 +179,8 @@ class Cursor:
 
     def passage(self, stops: Sequence[str], emit: Emit) -> Waiting[None]:
         """Text up to the first stop, passed on as soon as it cannot be a part of one."""
-        pattern = re.compile("|".join(map(re.escape, sorted(stops, key=len, reverse=True))))
+        ordered = sorted(stops, key=len, reverse=True)
+        pattern = re.compile("|".join(map(re.escape, ordered)) or r"(?!)")
         while True:
             found = pattern.search(self.text, self.at)
             # A longer stop could begin before the one that is complete.
@@ -201,7 +202,7 @@ class Cursor:
 
     def _held(self, stops: Sequence[str]) -> int:
         """Where the text ends that is no unfinished beginning of a stop."""
-        longest = max(map(len, stops))
+        longest = max(map(len, stops), default=0)
         for start in range(max(self.at, len(self.text) - longest + 1), len(self.text)):
             rest = self.text[start:]
             if any(len(rest) < len(stop) and stop.startswith(rest) for stop in stops):
