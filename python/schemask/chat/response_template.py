@@ -49,8 +49,8 @@ def _reasoning(spec: FormatSpec) -> _Region:
 
 def _words(spec: FormatSpec) -> _Region:
     if not spec.words_open:
-        ends = dict.fromkeys((spec.words_close, spec.turn_end, spec.calls_end, *spec.stops))
-        ways = [re.escape(end) + _no_calls(spec, end) for end in ends if end]
+        marks = dict.fromkeys((spec.words_close, spec.turn_end, spec.calls_end, *spec.stops))
+        ways = [re.escape(mark) + _no_calls(spec, mark) for mark in marks if mark]
         # What comes after the end of the turn is no second content.
         return {"close_pattern": f"(?:{'|'.join(ways)}).*", **_VERBATIM}
     openings = [text for text in (spec.words_open, spec.preamble_open) if text]
