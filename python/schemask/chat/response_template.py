@@ -21,10 +21,17 @@ _VERBATIM = {"content": "text", "content_args": {"strip": False}}
 
 def response_template(spec: FormatSpec) -> dict[str, Any]:
     """The response template of a format; see `ChatFormat.response_template`."""
+    if not spec.stops:
+        raise FormatError(f"{spec.name}: nothing but the end of the text ends a turn of calls")
     fields: dict[str, _Region] = {}
     if spec.reasoning_open:
+        opening = loosely(spec.reasoning_open)
+        closing = spec.reasoning_close.strip()
+        if closing and spec.no_reasoning.lstrip().startswith(closing):
+            # A turn without reasoning ends it all the same.
+            opening += rf"|\A\s*(?={re.escape(closing)})"
         fields["reasoning_content"] = {
-            "open_pattern": loosely(spec.reasoning_open),
+            "open_pattern": opening,
             "close_pattern": loosely(spec.reasoning_close),
             **_VERBATIM,
         }
@@ -44,8 +51,18 @@ def response_template(spec: FormatSpec) -> dict[str, Any]:
 
 def _words(spec: FormatSpec) -> _Region:
     if not spec.words_open:
+        closing = spec.words_close
+        if closing.strip() and closing.strip() in spec.calls_open + spec.call_open:
+            raise FormatError(f"{spec.name}: what ends words begins calls, in response templates")
+        lead = spec.turn_end[: len(spec.turn_end) - len(spec.turn_end.lstrip())]
+        ends = possibly(lead) + f"(?:{any_of(spec.stops)})"
+        if closing.strip():
+            ends = f"(?:{loosely(closing)}|{ends})"
         # What comes after the end of the turn is no second content.
-        return {"close_pattern": f"(?:{any_of(spec.stops)}).*", **_VERBATIM}
+        return {
+            "close_pattern": f"{possibly(closing) if not closing.strip() else ''}{ends}.*",
+            **_VERBATIM,
+        }
     openings = [text for text in (spec.words_open, spec.preamble_open) if text]
     closings = [text for text in (spec.words_close, spec.preamble_close) if text]
     # A stop inside a closing text is not found before that text is whole.
@@ -69,16 +86,19 @@ def _calls(spec: FormatSpec) -> _Region:
         raise FormatError(f"{spec.name}: in response templates each call needs a tag before it")
     opening = possibly(spec.preamble_close)
     if spec.calls_open:
-        again = rf"(?<={re.escape(spec.call_close.strip())}\s*)"
+        between = possibly(spec.call_separator.strip())
+        between = rf"\s*{between}\s*" if between else r"\s*"
+        again = rf"(?<={re.escape(spec.call_close.strip())}{between})"
         opening += rf"(?:{re.escape(spec.calls_open.rstrip())}\s*|{again})"
     opening += _start(spec)
     if spec.call == "{call}":
         keys = {what: f"{{content.{key}}}" for key, what in spec.call_members}
         function = {"name": keys["{name}"], "arguments": keys["{arguments}"]}
-        after = ""
+        after = spec.call_padding + spec.call_close
     else:
         function = {"name": "{name}", "arguments": "{content}"}
         before, _, after = spec.call.partition("{arguments}")
+        after += spec.call_padding + spec.call_close
         # Brackets around the arguments belong to what is read.
         bracket, closing = arguments.brackets
         opening += _head(spec, before.removesuffix(bracket))
@@ -87,9 +107,7 @@ def _calls(spec: FormatSpec) -> _Region:
     region: _Region = {"open_pattern": opening, "repeats": True, "content": arguments.content}
     if arguments.content_args:
         region["content_args"] = dict(arguments.content_args)
-    region["close_pattern"] = arguments.body + _end(
-        spec, after + spec.call_padding + spec.call_close
-    )
+    region["close_pattern"] = arguments.body + _end(spec, after)
     region["transform"] = {"type": "function", "function": function}
     return region
 
@@ -121,6 +139,8 @@ def _head(spec: FormatSpec, text: str) -> str:
     """What stands in a call before the arguments, from which the name is taken."""
     held = {"{name}": r"(?P<name>[\w.:/-]+?)", "{id}": f"(?:{spec.id_pattern})"}
     held["{index}"] = f"(?:{INDEX_PATTERN})"
+    if text.endswith("{name}"):
+        held["{name}"] = r"(?P<name>[\w.:/-]+)"  # no text says where it ends
     return "".join(held.get(piece) or loosely(piece) for piece in pieces_of(text))
 
 

@@ -117,6 +117,8 @@ class RawArguments(ListedArguments):
             yield {"json": schema}  # the engine says that nothing satisfies it
 
     def template(self, around: Surroundings) -> ArgumentsTemplate:
+        if "python" in (self.styles.arrays, self.styles.objects):
+            raise FormatError(f"{around.name}: response templates cannot read values of Python")
         return text_template(self.argument)
 
 
