@@ -5,7 +5,7 @@ EXTENSION = python/schemask/_native.abi3.so
 FUZZ_SECONDS ?= 1200
 WHEELS ?= dist
 
-.PHONY: help build test test-rust lint lint-rust lint-python docs format bench fuzz wheel ci
+.PHONY: help build test test-rust lint lint-rust lint-python docs files format bench fuzz wheel ci
 
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ lint-python:
 
 docs: ## the site, in target/site; a dead link is an error
 	NO_MKDOCS_2_WARNING=1 COLUMNS=80 $(PYTHON) -m mkdocs build --strict
+
+files: ## docs/files.md: each source file in one line, as it says of itself
+	$(PYTHON) tests/file_list.py
 
 format: ## rewrites files as the formatters want them
 	cargo fmt

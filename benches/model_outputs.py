@@ -86,9 +86,10 @@ def _judged(case: OutputCase, formats: Formats) -> Verdict:
     prompt = _prompt(case, formats.template(template))
     reading = read(form, [case.text], case.tools, prompt, not case.is_partial)
     expected = f"{case.content!r} {case.reasoning!r} {case.calls}"
-    ours = f"{reading.content!r} {reading.reasoning!r} {reading.calls} {reading.problem}"
+    problems = "; ".join(filter(None, [*reading.failed, reading.problem]))
+    ours = f"{reading.content!r} {reading.reasoning!r} {reading.calls} {problems}"
     details = (f"text     {case.text!r}", f"expected {expected}", f"read     {ours}")
-    verdict = REFUSED if reading.problem else DIFFERENT
+    verdict = REFUSED if problems else DIFFERENT
     if is_same(reading, case):
         verdict = AGREE
     for seed in SEEDS:

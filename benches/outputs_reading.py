@@ -12,6 +12,7 @@ from typing import Any
 from schemask.chat import (
     FORMATS,
     ArgumentDelta,
+    CallFailed,
     CallFinished,
     CallStarted,
     ChatFormat,
@@ -123,26 +124,32 @@ class Formats:
     def of_template(self, name: str) -> ChatFormat | None:
         """The format of a template: derived, or else the one that the catalogue has for it."""
         derived = self.derived(name)
-        if derived is not None or name not in BY_TEMPLATE:
-            return derived
-        return FORMATS[BY_TEMPLATE[name]]
+        if name in BY_TEMPLATE and (derived is None or not writes_calls(derived)):
+            return FORMATS[BY_TEMPLATE[name]]
+        return derived
 
     def of_parser(self, name: str, text: str) -> ChatFormat | None:
         """The format of a parser of vLLM."""
         if name not in BY_PARSER:
             return self.derived(TEMPLATES_BY_PARSER.get(name, ""))
         forms = [FORMATS[form] for form in BY_PARSER[name]]
-        return next((form for form in forms if form.spec.call_mark in text), forms[0])
+        return next(
+            (form for form in forms if any(tag in text for tag in form.spec.call_tags)), forms[0]
+        )
 
     def derived(self, name: str) -> ChatFormat | None:
         """The format that is derived from a template, if it can be."""
         if name not in self._derived:
             self._derived[name] = None
-            derive = getattr(ChatFormat, "from_template", None)
-            if derive and name in self._files:
+            if name in self._files:
                 with contextlib.suppress(FormatError):
-                    self._derived[name] = derive(self._files[name])
+                    self._derived[name] = ChatFormat.from_template(self._files[name])
         return self._derived[name]
+
+
+def writes_calls(form: ChatFormat) -> bool:
+    """Whether the template of a derived format writes calls, and not words alone."""
+    return form.spec.call_open != FORMATS["tool_code"].spec.call_open
 
 
 @dataclass
@@ -154,13 +161,16 @@ class Reading:
         reasoning: The reasoning.
         calls: Names, and arguments as JSON text, as far as they are there.
         ids: Their ids, where the format writes some.
-        problem: What could not be read, if anything.
+        failed: What looks like a call and cannot be read.
+        problem: What ended the reading, if anything did.
     """
 
     content: str = ""
     reasoning: str = ""
     calls: list[tuple[str, str]] = field(default_factory=list)
     ids: list[str | None] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    _place: dict[int, int] = field(default_factory=dict)
     problem: str = ""
 
     def add(self, events: Iterable[Any]) -> None:
@@ -171,13 +181,20 @@ class Reading:
             elif isinstance(event, Reasoning):
                 self.reasoning += event.text
             elif isinstance(event, CallStarted):
+                self._place[event.index] = len(self.calls)
                 self.calls.append((event.name, ""))
                 self.ids.append(None)
             elif isinstance(event, ArgumentDelta):
-                name, arguments = self.calls[event.index]
-                self.calls[event.index] = name, arguments + event.text
+                place = self._place[event.index]
+                name, arguments = self.calls[place]
+                self.calls[place] = name, arguments + event.text
             elif isinstance(event, CallFinished):
-                self.ids[event.index] = event.call.id
+                self.ids[self._place[event.index]] = event.call.id
+            elif isinstance(event, CallFailed):
+                self.failed.append(event.problem)
+                place = self._place.pop(event.index, None)
+                if place is not None:
+                    del self.calls[place], self.ids[place]
 
 
 def read(

@@ -17,6 +17,9 @@ pub enum JsonSpelling {
     Any,
 }
 
+/// The whitespace of JSON.
+pub(crate) const SPACES: [u8; 4] = *b" \t\n\r";
+
 /// The largest code point.
 const MAX: u32 = char::MAX as u32;
 

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
+import file_list
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")])
-SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("rust/**/*.rs"))
+SOURCES = "\n".join(
+    path.read_text(encoding="utf-8")
+    for folder, suffix in (("rust", "rs"), ("python", "py"))
+    for path in ROOT.glob(f"{folder}/**/*.{suffix}")
+)
 
 
 def is_there(name: str, document: Path) -> bool:
@@ -36,6 +42,14 @@ def test_the_words_of_the_glossary_are_in_the_sources() -> None:
     assert len(places) > 25
     named = [name for place in places for name in re.findall(r"`(\w+)`", place)]
     missing = [
-        name for name in named if not re.search(rf"\b(?:struct|enum|type|fn) {name}\b", SOURCES)
+        name
+        for name in named
+        if not re.search(rf"\b(?:struct|enum|type|fn|class) {name}\b", SOURCES)
     ]
     assert missing == []
+
+
+def test_the_list_of_files_is_what_they_say_of_themselves() -> None:
+    listed = file_list.PAGE.read_text(encoding="utf-8")
+    assert listed == file_list.page(), "`make files` writes docs/files.md anew"
+    assert "| `step.rs` | What a byte makes of a configuration. |" in listed

@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-RUST = Path(__file__).parents[1] / "rust"
+ROOT = Path(__file__).parents[1]
+RUST = ROOT / "rust"
 
-# A module uses its own layer and those before it.
+# A module uses itself and those before it. `docs/code-map.md` has the same order.
 LAYERS = (
     "error",
     "work",
@@ -175,13 +176,28 @@ def test_the_reader_of_uses() -> None:
     assert set(crate.circle()) == {"a/b", "a/c"}
 
 
-def test_no_rust_module_uses_one_above_it() -> None:
+def test_no_rust_module_uses_one_after_it() -> None:
     crate = the_crate()
     for module in crate.sources:
         for used in crate.uses(module):
             assert LAYERS.index(used[0]) <= LAYERS.index(module[0]), (
                 f"{'/'.join(module)} uses {'/'.join(used)}"
             )
+
+
+def test_the_machine_knows_no_tokens() -> None:
+    crate = the_crate()
+    of_machine = [module for module in crate.sources if module[0] == "machine"]
+    users = [module for module in of_machine if "vocab" in {used[0] for used in crate.uses(module)}]
+    assert of_machine
+    assert users == []
+
+
+def test_the_code_map_has_the_layers_in_order() -> None:
+    text = (ROOT / "docs" / "code-map.md").read_text(encoding="utf-8")
+    table = text.partition("### Rust\n")[2].partition("###")[0]
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    assert tuple(re.findall(r"`(\w+)`", "".join(rows))) == LAYERS
 
 
 def test_no_rust_files_use_each_other_in_a_circle() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,8 @@ LAYERS = (
     {"chat.templates.calls"},
     {"chat.templates.section"},
     {"chat.templates.derive"},
+    {"chat.call_reader"},
+    {"chat.channels"},
     {
         "chat.grammar",
         "chat.reader",
@@ -140,17 +143,27 @@ def around(name: str) -> set[str]:
 def run_by(name: str) -> set[str]:
     """The modules that run when a module is imported, before it or from inside it."""
     used = set(imported(name)) - {name}
-    # The package itself is above all of its modules: it exports them.
+    # The package itself comes after all of its modules: it exports them.
     assert "" not in used, f"schemask.{name} imports from the package instead of a module"
     return used | (used.union(*map(around, used)) - around(name) - {name})
 
 
-def test_no_module_imports_from_above() -> None:
+def test_no_module_imports_from_a_later_layer() -> None:
     for name in MODULES.keys() - {""}:
         layer, entry = entry_of(name)
         for other in run_by(name):
             beside = entry.endswith(".*") and entry_of(other)[1] == entry
             assert beside or entry_of(other)[0] < layer, f"schemask.{name} imports schemask.{other}"
+
+
+def test_the_code_map_has_the_layers_in_order() -> None:
+    text = (PACKAGE.parents[1] / "docs" / "code-map.md").read_text(encoding="utf-8")
+    table = text.partition("### Python\n")[2].partition("###")[0]
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    found = [name for row in rows for name in sorted(re.findall(r"`(\w+)`", row))]
+    tops = [sorted({entry.partition(".")[0] for entry in layer}) for layer in LAYERS]
+    # `__main__` is no more than the command.
+    assert [*found, "__main__"] == list(dict.fromkeys(name for layer in tops for name in layer))
 
 
 def test_no_circle_between_files() -> None:
@@ -161,7 +174,7 @@ def test_no_circle_between_files() -> None:
 
 
 def test_packages_export_their_own_modules() -> None:
-    """And whoever is inside goes past them: a package with exports is above its modules."""
+    """And whoever is inside goes past them: a package with exports comes after its modules."""
     for name in MODULES.keys() - {""}:
         if MODULES[name].name == "__init__.py":
             strangers = [used for used in imported(name) if name not in around(used)]

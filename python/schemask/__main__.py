@@ -1,3 +1,5 @@
+"""`python -m schemask`: the command."""
+
 import sys
 
 from schemask.cli import main

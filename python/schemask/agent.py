@@ -143,6 +143,7 @@ def run_agent(
         ToolError: A tool that cannot be called; see `Tool.check_callable`.
         FormatError: Messages of a wrong shape; an unknown format or choice; or a template of the
             model from which no format follows.
+        DependencyError: A library without which the model's template cannot be read is missing.
         ModelError: The model failed, or should be bound to a choice and cannot be constrained.
     """
     tool_set = _checked_tools(model, tools)

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::json::evaluated::{Evaluated, Evaluation};
 use crate::json::formula::FormulaId;
-use crate::json::read::{PatternKeys, RuleReader, keys};
+use crate::json::from_model::{PatternKeys, RuleReader, keys};
 use crate::json::rules::{ArrayRule, ChildId, ObjectRule};
 use crate::regex::node::NodeId;
 use crate::schema::model::{InPlace, Keywords, Schema, SchemaId};

@@ -7,8 +7,7 @@ use crate::machine::lookahead::Lookahead;
 use crate::machine::whitespace::{SpacingStep, WhitespaceRun};
 use crate::regex::codeset::MAX;
 use crate::regex::scan::ScanId;
-use crate::spelling::{JsonSpelling, Partial};
-use crate::vocab::SPACES;
+use crate::spelling::{JsonSpelling, Partial, SPACES};
 
 impl Lookahead<'_> {
     /// Bytes among which are all that may come next.

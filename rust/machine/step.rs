@@ -10,8 +10,7 @@ use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::stepper::Stepper;
 use crate::machine::whitespace::SpacingStep;
 use crate::regex::scan_string::{Scanned, scan_string};
-use crate::spelling::Partial;
-use crate::vocab::SPACES;
+use crate::spelling::{Partial, SPACES};
 
 impl Stepper<'_> {
     /// The configuration after one more byte; `None` if no valid text goes on like that.

@@ -1,6 +1,6 @@
 //! Whitespace between the tokens of JSON.
 
-use crate::vocab::SPACES;
+use crate::spelling::SPACES;
 
 /// Which whitespace a text may have between its JSON tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,12 +15,12 @@ use crate::mask::walk::{Ended, Walk};
 use crate::regex::node::NodeId;
 use crate::regex::scan::ScanId;
 use crate::regex::scan_string::{Scanned, scan_string};
-use crate::spelling::{JsonSpelling, Partial};
+use crate::spelling::{JsonSpelling, Partial, SPACES};
+use crate::vocab::Vocabulary;
 use crate::vocab::spaces::SpacedId;
 use crate::vocab::string_mask::{BegunValues, OpenedScalar, ScalarEnd};
 use crate::vocab::token::TokenId;
 use crate::vocab::trie::{Trie, TrieNodeId};
-use crate::vocab::{SPACES, Vocabulary};
 
 /// Subtrees with fewer tokens are walked.
 const SMALL: usize = 24;

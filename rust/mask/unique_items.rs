@@ -9,7 +9,7 @@ use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::walk::{Ended, Walk};
 use crate::regex::scan::ScanId;
-use crate::vocab::SPACES;
+use crate::spelling::SPACES;
 
 impl Walk<'_> {
     /// What comes after the string or number that is being read.

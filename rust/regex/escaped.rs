@@ -80,7 +80,7 @@ impl Regexes {
             return Ok(id);
         }
         let keys = escapes.iter().map(|(c, _)| (c.into(), c.into()));
-        let mut writer = Writer {
+        let mut writer = EscapeWriter {
             nodes: self,
             escapes,
             unescaped: CodeSet::new(keys).complement(),
@@ -102,7 +102,7 @@ struct Image {
     is_exact: bool,
 }
 
-struct Writer<'a> {
+struct EscapeWriter<'a> {
     nodes: &'a Regexes,
     escapes: &'a Escapes,
     unescaped: CodeSet,
@@ -111,7 +111,7 @@ struct Writer<'a> {
     known: FxHashMap<NodeId, Image>,
 }
 
-impl Writer<'_> {
+impl EscapeWriter<'_> {
     /// Just what is written of a language.
     fn exact(&mut self, id: NodeId) -> Result<NodeId, Error> {
         let Image { node, is_exact } = self.image(id)?;

@@ -31,7 +31,7 @@ pub(crate) mod scan_string;
 mod system;
 mod track;
 mod uncounted;
-mod words;
+mod word_list;
 
 pub(crate) use ast::Ast;
 pub(crate) use classes::property;

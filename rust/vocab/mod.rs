@@ -13,7 +13,6 @@ use crate::error::{Error, ErrorKind};
 use crate::spelling::JsonSpelling;
 
 use plain_texts::PlainTexts;
-pub(crate) use spaces::SPACES;
 use spaces::Spaces;
 use string_mask::SharedMasks;
 use strings::Strings;

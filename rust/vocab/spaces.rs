@@ -1,10 +1,8 @@
 //! Tokens that begin with JSON's whitespace.
 
+use crate::spelling::SPACES;
 use crate::vocab::token::TokenId;
 use crate::vocab::trie::Trie;
-
-/// The whitespace of JSON.
-pub(crate) const SPACES: [u8; 4] = *b" \t\n\r";
 
 /// The tokens that begin with whitespace, apart from what follows it.
 #[derive(Debug)]
@@ -66,6 +64,7 @@ impl Spaces {
         }
     }
 
+    #[inline]
     pub(crate) fn spaced(&self, SpacedId(i): SpacedId) -> Spaced {
         self.spaced[i as usize]
     }

@@ -4,6 +4,7 @@ from schemask.chat.calls import call_schema
 from schemask.chat.catalog import FORMATS, HERMES, TOOL_CODE, chat_format
 from schemask.chat.events import (
     ArgumentDelta,
+    CallFailed,
     CallFinished,
     CallStarted,
     Event,
@@ -39,6 +40,7 @@ __all__ = [
     "MAX_DIGITS",
     "TOOL_CODE",
     "ArgumentDelta",
+    "CallFailed",
     "CallFinished",
     "CallStarted",
     "ChatFormat",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from schemask.chat.messages import DECODER, encodable, fail_at
+from schemask.chat.texts import parts_of
 from schemask.errors import FormatError
 
 T = TypeVar("T")
@@ -22,6 +23,8 @@ _STRING_STOPS = {quote: re.compile(rf"[{quote}\\]") for quote in "\"'"}
 _NESTING = re.compile(r'["{}\[\]]')
 _NESTING_OR_QUOTE = re.compile(r"""["'{}\[\]]""")
 _SCALAR_END = re.compile(r"[^A-Za-z0-9+.-]")
+# Marks that are searched for are not longer.
+_LONGEST_MARK = 1000
 _NOT_SPACE = re.compile(r"[^ \t\n\r]")
 
 
@@ -79,14 +82,11 @@ class Cursor:
             self.fail(f"{text.strip()} is missing")
 
     def literal(self, text: str) -> Waiting[None]:
-        """Goes past a text of the format, with any white space before it."""
-        core = text.strip()
-        if not core:
-            yield from self.take(text)
-            return
-        yield from self.skip_space()
-        yield from self.exactly(core)
-        yield from self.take(text[len(text.rstrip()) :])
+        """Goes past a text of the format, with any white space between its tags."""
+        for part in parts_of(text):
+            yield from self.skip_space()
+            yield from self.exactly(part)
+        yield from self.take_space(text[len(text.rstrip()) :])
 
     def loosely(self, text: str) -> Waiting[bool]:
         """Goes past a text of the format, if it comes next, with or without the space around it."""
@@ -96,8 +96,36 @@ class Cursor:
         if not core or not (yield from self.skip_space_before_text(core)):
             return False
         self.at += len(core)
-        yield from self.take(text[len(text.rstrip()) :])
+        yield from self.take_space(text[len(text.rstrip()) :])
         return True
+
+    def take_space(self, space: str) -> Waiting[None]:
+        """Goes past as much of this white space as comes next."""
+        for character in space:
+            if not (yield from self.take(character)):
+                return
+
+    def take_any(self, texts: Iterable[str]) -> Waiting[str]:
+        """Goes past the first of some texts that comes next, with any white space before it.
+
+        Returns:
+            The text; empty if none comes.
+        """
+        for text in texts:
+            if (yield from self.skip_space_before_text(text)):
+                self.at += len(text)
+                return text
+        return ""
+
+    def run(self, pattern: re.Pattern[str]) -> Waiting[str]:
+        """Goes past the longest text that a pattern of one character matches again and again."""
+        start = self.at
+        while True:
+            while self.at < len(self.text) and pattern.match(self.text, self.at):
+                self.at += 1
+            if self.at < len(self.text) or self.is_whole:
+                return self.text[start : self.at]
+            yield
 
     def skip_space_before_text(self, text: str) -> Waiting[bool]:
         """Goes past white space, if this text comes after it; the place is then at the text."""
@@ -128,6 +156,15 @@ class Cursor:
         self.at = found.start()
         return True
 
+    def first_of(self, pattern: re.Pattern[str], start: int) -> Waiting[re.Match[str] | None]:
+        """Where a pattern is found from a place on; None if it is nowhere up to the end."""
+        while not (found := pattern.search(self.text, start)):
+            if self.is_whole:
+                return None
+            start = max(start, len(self.text) - _LONGEST_MARK)
+            yield
+        return found
+
     def until(self, text: str) -> Waiting[str]:
         """What comes before a text, which must come; the place is then at that text."""
         start = self.at
@@ -140,17 +177,11 @@ class Cursor:
         self.at = found
         return encodable(self.text[start:found])
 
-    def until_any(self, texts: Sequence[str]) -> Waiting[str]:
-        """What comes before the first of some texts; the place is then at that text."""
-        pieces: list[str] = []
-        yield from self.passage(texts, pieces.append)
-        if self.is_over:
-            self.fail(f"{texts[0].strip()} is missing")
-        return "".join(pieces)
-
     def passage(self, stops: Sequence[str], emit: Emit) -> Waiting[None]:
         """Text up to the first stop, passed on as soon as it cannot be a part of one."""
-        pattern = re.compile("|".join(map(re.escape, sorted(stops, key=len, reverse=True))))
+        pattern = re.compile(
+            "|".join(map(re.escape, sorted(stops, key=len, reverse=True))) or r"(?!)"
+        )
         while True:
             found = pattern.search(self.text, self.at)
             # A longer stop could begin before the one that is complete.
@@ -172,7 +203,7 @@ class Cursor:
 
     def _held(self, stops: Sequence[str]) -> int:
         """Where the text ends that is no unfinished beginning of a stop."""
-        longest = max(map(len, stops))
+        longest = max(map(len, stops), default=0)
         for start in range(max(self.at, len(self.text) - longest + 1), len(self.text)):
             rest = self.text[start:]
             if any(len(rest) < len(stop) and stop.startswith(rest) for stop in stops):
@@ -200,7 +231,8 @@ class Cursor:
         while True:
             opening = self.next_character
             if opening == '"':
-                yield from self._string(start, send)
+                if not (yield from self._string(send)):
+                    self.fail_json(start)
             elif opening and opening in "[{":
                 self.at += 1
                 depth += 1
@@ -220,19 +252,25 @@ class Cursor:
                 yield
             self.at = found.start()
 
-    def value_of_either(self) -> Waiting[int]:
+    def value_of_either(self, stops: Sequence[str] = ()) -> Waiting[int | None]:
         """Goes past a value of JSON or of Python, whose strings may be between apostrophes.
 
+        Args:
+            stops: Texts that stand in no value but in a string of it.
+
         Returns:
-            Where the value ends.
+            Where the value ends; None if the end of the text or a stop comes first.
         """
-        start = self.at
         yield from self.need(1)
+        pattern = _NESTING_OR_QUOTE
+        if stops:
+            pattern = re.compile("|".join([pattern.pattern, *map(re.escape, stops)]))
         depth = 0
         while True:
             opening = self.next_character
             if opening and opening in "\"'":
-                yield from self._string(start, lambda: None, opening)
+                if not (yield from self._string(lambda: None, opening)):
+                    return None
             elif opening and opening in "[{":
                 self.at += 1
                 depth += 1
@@ -243,15 +281,18 @@ class Cursor:
                 yield from self.scalar()
             if depth <= 0:
                 return self.at
-            while not (found := _NESTING_OR_QUOTE.search(self.text, self.at)):
+            searched = self.at
+            while not (found := pattern.search(self.text, searched)):
                 if self.is_whole:
-                    self.fail("the value does not end", start)
-                self.at = len(self.text)
+                    return None
+                searched = max(searched, len(self.text) - _LONGEST_MARK)
                 yield
             self.at = found.start()
+            if len(found[0]) > 1:
+                return None
 
-    def _string(self, start: int, send: Callable[[], None], quote: str = '"') -> Waiting[None]:
-        """Goes past a string of the value that begins at `start`."""
+    def _string(self, send: Callable[[], None], quote: str = '"') -> Waiting[bool]:
+        """Goes past a string, and says whether it ends."""
         self.at += 1
         while True:
             found = _STRING_STOPS[quote].search(self.text, self.at)
@@ -260,12 +301,12 @@ class Cursor:
                 self.at = found.start() if found else len(self.text)
                 send()
                 if self.is_whole:
-                    self.fail_json(start)
+                    return False
                 yield
                 continue
             self.at = found.end() + (1 if escapes else 0)
             if not escapes:
-                return
+                return True
 
     def scalar(self) -> Waiting[None]:
         """Goes past a number or a word."""
@@ -289,9 +330,9 @@ class Cursor:
             self.fail(f"the call cannot be read: {error}", start)
 
     def fail_json(self, start: int) -> NoReturn:
-        """Fails with what is wrong with the JSON that begins at `start`."""
+        """Fails with what is wrong with the JSON that begins at `start`, up to this place."""
         try:
-            DECODER.raw_decode(self.text, start)
+            DECODER.raw_decode(self.text[: self.at + 1], start)
         except json.JSONDecodeError as error:
             self.fail(f"the call is no JSON: {error.msg}", error.pos)
         except (ValueError, RecursionError) as error:

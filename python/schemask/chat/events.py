@@ -71,7 +71,27 @@ class CallFinished:
     call: ToolCall
 
 
-Event: TypeAlias = Text | Reasoning | CallStarted | ArgumentDelta | CallFinished
+@dataclass(frozen=True)
+class CallFailed:
+    """What looks like a call cannot be read. What follows it can be.
+
+    Attributes:
+        index: Which call of the turn it is, counted from 0. It may have started, and may have had
+            deltas.
+        text: All of it, as the model wrote it.
+        problem: What is wrong with it, and where.
+        line: Line of the turn where that is, counted from 1.
+        column: Column of that line, counted from 1.
+    """
+
+    index: int
+    text: str
+    problem: str
+    line: int
+    column: int
+
+
+Event: TypeAlias = Text | Reasoning | CallStarted | ArgumentDelta | CallFinished | CallFailed
 
 
 def turn_of(events: Iterable[Event]) -> ParsedTurn:
@@ -81,7 +101,7 @@ def turn_of(events: Iterable[Event]) -> ParsedTurn:
         events: What `TurnReader.feed` and `TurnReader.finish` gave, in order.
 
     Raises:
-        FormatError: Something is no event.
+        FormatError: A call failed, with line and column; or something is no event.
     """
     if not isinstance(events, Iterable):
         raise FormatError(f"events are a list of events, not {shortened(events)}")
@@ -94,6 +114,8 @@ def turn_of(events: Iterable[Event]) -> ParsedTurn:
             reasoning += event.text
         elif isinstance(event, CallFinished):
             calls.append(event.call)
+        elif isinstance(event, CallFailed):
+            raise FormatError(event.problem, line=event.line, column=event.column)
         elif not isinstance(event, (CallStarted, ArgumentDelta)):
             raise FormatError(f"not an event of a turn: {shortened(event)}")
     return ParsedTurn(words, calls, reasoning)

@@ -89,6 +89,7 @@ class ChatFormat:
             FormatError: The source has no template; it does not write a question and an answer; or
                 it writes a turn that the format writes otherwise, or that cannot be read back. The
                 error shows the turn and the first text that differs.
+            DependencyError: A library without which the source cannot be read is not installed.
         """
         template = source
         if not isinstance(source, ChatTemplate):
@@ -364,6 +365,11 @@ class ChatFormat:
     def reader(self, tools: ToolsLike, *, prompt: str | None = None) -> TurnReader:
         """A reader of one turn that is fed with text as it comes.
 
+        It reads what `parse` reads. What looks like a call and cannot be read is the event
+        `CallFailed`, after which it goes on. What it has passed on as words cannot become
+        reasoning: where the prompt may have opened that, `prompt` must be given, else the marker
+        that closes it is left out of the words.
+
         Args:
             tools: The tools that may be called; `[]` if there are none. Where strings are written
                 without quotes, their schemas tell strings from other values.
@@ -379,9 +385,12 @@ class ChatFormat:
     def parse(self, text: str, tools: ToolsLike, *, prompt: str | None = None) -> ParsedTurn:
         """Reads the body of an assistant's turn, with or without the end marker.
 
-        A closing tag inside a JSON string does not close the call. White space around the parts of
-        a call and between calls is free, as unconstrained models write it; words lose at most the
-        one `preamble_close` that stands before the first call.
+        What models are known to write is read, too, though the grammar does not allow it: white
+        space around the parts of a call and between its tags; closing tags that are missing at the
+        end of the turn, or where the next call begins; Python's literals where calls are Python's;
+        words after calls; the variants of the headers of harmony, and of the members of a JSON
+        call. A closing tag inside a JSON string does not close the call. Words lose at most the one
+        `preamble_close` that stands before the first call.
 
         Args:
             text: The body.
@@ -389,15 +398,17 @@ class ChatFormat:
                 without quotes, their schemas tell strings from other values; values of a tool that
                 is not among them are taken for JSON wherever they look like it.
             prompt: The prompt that the turn continues, or its end: it may have opened reasoning. If
-                not given, it ends as prompts of the format do.
+                not given, it ends as prompts of the format do, or has opened reasoning if the text
+                closes some that it did not open.
 
         Raises:
-            FormatError: With the line and column of a call that is cut off, is not spelt as this
-                format spells it, or has other members than it should; of a call that words follow;
-                or of a marker where no marker belongs.
+            FormatError: With the line and column of what looks like a call and cannot be read (a
+                `reader` passes on the others); or of text after the marker that ends the turn.
             ToolError: What cannot be a tool.
         """
         reader = self.reader(tools, prompt=prompt)
+        if prompt is None and isinstance(text, str) and self.spec.closes_reasoning(text):
+            reader = TurnReader(self.spec, ToolSet.of(tools), self.spec.reasoning_open)
         return turn_of([*reader.feed(text), *reader.finish()])
 
     def _opened(self, prompt: str | None) -> str:

@@ -289,6 +289,11 @@ def encodable(text: str) -> str:
 
 
 def fail_at(text: str, position: int, problem: str) -> NoReturn:
+    raise error_at(text, position, problem)
+
+
+def error_at(text: str, position: int, problem: str) -> FormatError:
+    """The error of what is wrong at a place of a text, with its line and column."""
     line = text.count("\n", 0, position) + 1
     column = position - (text.rfind("\n", 0, position) + 1) + 1
-    raise FormatError(f"line {line}, column {column}: {problem}", line=line, column=column)
+    return FormatError(f"line {line}, column {column}: {problem}", line=line, column=column)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from schemask.chat.cursor import Cursor, Emit, Waiting
-from schemask.chat.events import (
-    ArgumentDelta,
-    CallFinished,
-    CallStarted,
-    Event,
-    Reasoning,
-    Text,
-)
-from schemask.chat.messages import ToolCall
+from schemask.chat.call_reader import CallReader
+from schemask.chat.channels import ChannelReader
+from schemask.chat.cursor import Cursor, Waiting
+from schemask.chat.events import Event, Reasoning, Text
+from schemask.chat.messages import encodable
 from schemask.chat.spec import FormatSpec
-from schemask.chat.texts import pieces_of
 from schemask.errors import FormatError, shortened
 from schemask.tools import ToolSet
 
@@ -36,8 +30,11 @@ class TurnReader:
         self._tools = tools
         self._text = Cursor()
         self._events: list[Event] = []
-        self._calls = 0
+        self._calls = CallReader(spec, tools, self._text, self._emit)
+        self._channels = ChannelReader(spec, tools, self._text, self._emit)
         self._opened = opened
+        ends = (spec.turn_end, spec.turn_end.strip(), spec.calls_end, *spec.stops)
+        self._ends = tuple(dict.fromkeys(filter(None, ends)))
         self._run: Iterator[None] = self._turn()
 
     def __repr__(self) -> str:
@@ -77,46 +74,95 @@ class TurnReader:
     def _emit(self, event: Event) -> None:
         self._events.append(event)
 
-    def _deltas(self, index: int) -> Emit:
-        """Passes on pieces of the arguments of a call."""
-        return lambda piece: self._emit(ArgumentDelta(index, piece))
-
     # The order of things.
 
     def _turn(self) -> Iterator[None]:
         spec, text = self._spec, self._text
+        if spec.has_channels:
+            yield from self._channels.read_all(self._opened)
+            yield from self._end()
+            return
         yield from self._reasoning()
         if spec.bare and (yield from text.skip_space_before(spec.bare)):
-            yield from self._all_calls()
-            return
-        has_words = True
-        if spec.wraps_words:
-            has_words = yield from self._take_any([spec.preamble_open, spec.words_open])
-            if not has_words and spec.words_with_calls == "before":
-                # Words that calls follow may stand without a marker where other words have one.
-                has_words = not (spec.preamble_open.strip() or (yield from self._starts_call()))
-        elif spec.words_open:
+            yield from self._calls.read_all()
+        elif spec.words_open and not spec.wraps_words:
             yield from text.take(spec.words_open)
-        calls_follow = has_words and (yield from self._words())
-        if calls_follow or (yield from self._starts_call()) or not (has_words or text.is_over):
-            yield from self._all_calls()
-        else:
-            yield from self._end()
+        while not text.is_over:
+            if self._calls.has_begun and not (yield from self._goes_on()):
+                break
+            is_wrapped = spec.wraps_words and (
+                yield from self._take_any([spec.preamble_open, spec.words_open])
+            )
+            calls_follow = False
+            if is_wrapped or not spec.wraps_words:
+                calls_follow = yield from self._words()
+            elif not (yield from self._starts_call()):
+                # Where no mark tells calls from words, the marker of words does.
+                calls_follow = not (spec.call_mark or spec.max_calls == 0)
+                calls_follow = calls_follow or (yield from self._words())
+            if calls_follow or (yield from self._starts_call()):
+                yield from self._calls.read_all()
+            elif not (yield from self._goes_past_mark()):
+                break
+        yield from self._end()
+
+    def _goes_on(self) -> Waiting[bool]:
+        """Whether more than the end of the turn follows calls."""
+        spec, text = self._spec, self._text
+        start = text.at
+        yield from text.skip_space()
+        for end in self._ends:
+            if (yield from text.ahead(end)):
+                return False
+        if text.is_over and spec.words_with_calls != "after":
+            return False
+        text.at = start
+        return True
+
+    # Reasoning.
 
     def _reasoning(self) -> Waiting[None]:
         spec, text = self._spec, self._text
         thinking, plain = spec.left_of_opening(self._opened)
-        if thinking is None or not (not thinking.strip() or (yield from text.loosely(thinking))):
+        if thinking is not None and not thinking.strip():
+            yield from text.take_space(thinking)
+            yield from self._block()
+        elif thinking is not None and (yield from text.loosely(thinking)):
+            yield from self._block()
+        else:
             plain_calls = spec.left_of_opening(self._opened, calls_follow=True)[1]
             literals = [literal for literal in (plain, plain_calls) if literal]
             if not (yield from self._take_any(literals)) and plain and not plain.strip():
                 yield from text.take(plain)
-            return
+
+    def _block(self) -> Waiting[None]:
+        """Reasoning, and what closes it: a marker, the end of the turn, or a call before either."""
+        spec, text = self._spec, self._text
         closings = [spec.after_reasoning(calls_follow) for calls_follow in (False, True)]
-        stops = [*closings, *spec.reasoning_stops]
-        yield from text.passage(stops, lambda piece: self._emit(Reasoning(piece)))
-        if not (yield from self._take_any(closings)) and not text.is_over:
-            yield from text.literal(spec.reasoning_close)
+        cores = [closing.strip() for closing in closings if closing.strip()]
+        stops = [*filter(None, closings), *cores, *self._ends, *spec.call_marks]
+        pattern = re.compile("|".join(map(re.escape, [*cores, *self._ends])) or r"(?!)")
+
+        def emit(piece: str) -> None:
+            self._emit(Reasoning(piece))
+
+        while True:
+            yield from text.passage(stops, emit)
+            if text.is_over or (yield from self._take_any(closings)):
+                return
+            start = text.at
+            if not (yield from self._starts_call()):
+                return
+            text.at = start
+            # A call is a part of the reasoning if what closes this comes later.
+            closing = yield from text.first_of(pattern, start)
+            if closing is None or closing[0] not in cores:
+                return
+            thought = text.text[start : closing.start()].rstrip()
+            emit(encodable(thought))
+            text.at = start + len(thought)
+
+    # Words.
 
     def _take_any(self, literals: Iterable[str]) -> Waiting[bool]:
         """Goes past the first of these texts that comes next, longer ones first."""
@@ -126,15 +172,13 @@ class TurnReader:
         return False
 
     def _words(self) -> Waiting[bool]:
-        """Words, and what closes them; whether that says that calls follow."""
+        """Words up to a mark, and what closes them; whether that says that calls follow."""
         spec = self._spec
-        closings = [spec.words_close, spec.preamble_close]
-        wrapped = [text for text in closings if text.strip()]
-        marks = [] if spec.bare else spec.call_marks
-        ends = [spec.turn_end, spec.calls_end, *spec.stops]
-        stops = [*marks, *wrapped, *(text.strip() for text in wrapped), *filter(None, ends)]
+        wrapped = [text for text in (spec.words_close, spec.preamble_close) if text.strip()]
+        stops = [*spec.call_marks, *wrapped, *(text.strip() for text in wrapped)]
+        stops += [*self._ends, *self._spec.stray_marks]
         yield from self._text.passage(stops, lambda piece: self._emit(Text(piece)))
-        if marks and (yield from self._text.ahead(spec.call_mark)):
+        if (yield from self._starts_call()):
             return False
         if spec.words_close.strip() and (yield from self._text.loosely(spec.words_close)):
             return False
@@ -142,37 +186,30 @@ class TurnReader:
             yield from self._text.loosely(spec.preamble_close)
         )
 
-    def _starts_call(self) -> Waiting[bool]:
-        mark = self._spec.call_mark
-        return bool(mark) and (yield from self._text.skip_space_before_text(mark))
-
-    def _all_calls(self) -> Waiting[None]:
+    def _goes_past_mark(self) -> Waiting[bool]:
+        """Goes past a mark that is no part of words, or reasoning that comes late."""
         spec, text = self._spec, self._text
-        yield from text.literal(spec.calls_open)
-        separator = spec.call_separator.strip()
-        while True:
-            yield from self._call()
-            yield from text.skip_space()
-            if spec.max_calls == 1:
-                break
-            if separator:
-                if not (yield from text.take(separator)):
-                    break
-                yield from text.skip_space()
-            elif (yield from self._calls_are_over()):
-                break
-        yield from text.literal(spec.calls_close)
-        if spec.words_with_calls == "after":
-            yield from self._words()
-        yield from self._end()
-
-    def _calls_are_over(self) -> Waiting[bool]:
-        """Whether no further call comes, where nothing separates calls."""
-        spec, text = self._spec, self._text
-        closing = spec.calls_close.strip()
-        if text.is_over or (closing and (yield from text.ahead(closing))):
+        opening = spec.reasoning_open.strip()
+        if opening and (yield from text.take(opening)):
+            yield from text.take_space(spec.reasoning_open[len(spec.reasoning_open.rstrip()) :])
+            yield from self._block()
             return True
-        return not (yield from text.ahead(spec.call_start))
+        for mark in self._spec.stray_marks:
+            if (yield from text.take(mark)):
+                return True
+        for end in self._ends:
+            if (yield from text.ahead(end)):
+                return False
+        return not text.is_over
+
+    def _starts_call(self) -> Waiting[bool]:
+        """Whether a call comes next, after any white space; the place is then at its mark."""
+        spec, text = self._spec, self._text
+        marks = [mark for mark in (spec.call_mark, *spec.call_tags) if mark]
+        for mark in marks:
+            if (yield from text.skip_space_before_text(mark)):
+                return True
+        return False
 
     def _end(self) -> Waiting[None]:
         """The end of the turn, with or without the marker."""
@@ -181,125 +218,3 @@ class TurnReader:
         yield from text.skip_space()
         if not text.is_over:
             text.fail("the turn should end here")
-
-    # Calls.
-
-    def _call(self) -> Waiting[None]:
-        spec, text = self._spec, self._text
-        yield from text.literal(spec.call_open + spec.call_padding)
-        index, self._calls = self._calls, self._calls + 1
-        if spec.call == "{call}":
-            yield from self._call_object(index)
-        else:
-            yield from self._call_in_pieces(index)
-        yield from text.literal(spec.call_padding + spec.call_close)
-
-    def _call_in_pieces(self, index: int) -> Waiting[None]:
-        spec, text = self._spec, self._text
-        pieces = pieces_of(spec.call)
-        name: str = ""
-        call_id: str | None = None
-        arguments: dict[str, Any] = {}
-        for i, piece in enumerate(pieces):
-            following = pieces[i + 1] if i + 1 < len(pieces) else spec.call_close
-            start = text.at
-            if piece == "{name}":
-                again = (yield from self._name(pieces[i + 1 :] or [following])).strip()
-                if name and again != name:
-                    text.fail(f"the call is of {name!r}, and here of {again!r}", start)
-                if not name:
-                    name = again
-                    self._emit(CallStarted(index, name))
-            elif piece == "{id}":
-                call_id = yield from text.until(following)
-            elif piece == "{index}":
-                yield from text.until(following)
-            elif piece == "{arguments}":
-                parameters = self._tools[name].parameters if name in self._tools else {}
-                arguments = yield from spec.arguments.read(
-                    text, parameters, spec, self._deltas(index)
-                )
-            else:
-                yield from text.literal(piece)
-        self._emit(CallFinished(index, ToolCall(name, arguments, call_id)))
-
-    def _name(self, following: list[str]) -> Waiting[str]:
-        """What comes before the following pieces of a call."""
-        text = self._text
-        if following[0] == "{arguments}":
-            ends = [self._spec.arguments.opening, self._spec.after_arguments.strip()]
-            return (yield from text.until_any([end for end in ends if end]))
-        if following[1:2] not in (["{id}"], ["{index}"]):
-            return (yield from text.until(following[0]))
-        # The name may hold the text that comes before a number: only the last one does.
-        start = text.at
-        yield from text.until(following[2])
-        end = text.text.rfind(following[0], start, text.at)
-        if end < 0:
-            text.fail(f"{following[0]} is missing", start)
-        text.at = end
-        return text.text[start:end]
-
-    def _call_object(self, index: int) -> Waiting[None]:
-        text = self._text
-        what_of = dict(self._spec.call_members)
-        yield from text.skip_space()
-        start = text.at
-        if text.next_character != "{":
-            text.fail_json(start)
-        text.at += 1
-        # Arguments that come before the name are passed on when the call is complete.
-        held = ""
-        started = False
-        while True:
-            yield from text.skip_space()
-            if text.next_character == "}":
-                text.at += 1
-                break
-            if text.next_character != '"':
-                text.fail_json(start)
-            key = text.decoded(*(yield from text.value()))
-            yield from text.skip_space()
-            if text.next_character != ":":
-                text.fail_json(start)
-            text.at += 1
-            yield from text.skip_space()
-            what = what_of.get(key)
-            if what == "{arguments}" and started and text.next_character == "{":
-                yield from text.value(self._deltas(index))
-            else:
-                place = yield from text.value()
-                if what == "{arguments}":
-                    held = text.text[slice(*place)]
-                elif what == "{name}" and not started:
-                    name = text.decoded(*place)
-                    if isinstance(name, str):
-                        started = True
-                        self._emit(CallStarted(index, name))
-            yield from text.skip_space()
-            if text.next_character == ",":
-                text.at += 1
-            elif text.next_character != "}":
-                text.fail_json(start)
-        call = self._call_of(start)
-        if held:
-            self._emit(ArgumentDelta(index, held))
-        self._emit(CallFinished(index, call))
-
-    def _call_of(self, start: int) -> ToolCall:
-        text, spec = self._text, self._spec
-        value = text.decoded(start, text.at)
-        held = {what: value[key] for key, what in spec.call_members if key in value}
-        shape = ", ".join(
-            f'"{key}": <{"object" if what == "{arguments}" else "string"}>'
-            for key, what in spec.call_members
-        )
-        keys = {key for key, _ in spec.call_members}
-        if (
-            not keys - {*spec.optional_members} <= set(value) <= keys
-            or not isinstance(held["{arguments}"], dict)
-            or not all(isinstance(v, str) for w, v in held.items() if w != "{arguments}")
-        ):
-            text.fail(f"a call is {{{shape}}}", start)
-        text.check(value, start, spec.write_json)
-        return ToolCall(held["{name}"], held["{arguments}"], held.get("{id}"))

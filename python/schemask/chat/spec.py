@@ -11,11 +11,15 @@ from typing import Any, Literal, TypeAlias
 from schemask.chat.messages import encodable
 from schemask.chat.notations.base import Notation
 from schemask.chat.notations.json import JsonArguments
-from schemask.chat.texts import PLACEHOLDER, TAG, pieces_of
+from schemask.chat.texts import OPENING_TAG, PLACEHOLDER, TAG, parts_of, pieces_of
 from schemask.errors import FormatError, shortened
 
 WordsWithCalls: TypeAlias = Literal["before", "after", "none"]
 
+# What models write before calls that begin with no tag in the format.
+TAGS_OF_BARE_CALLS = ("<|python_tag|>", "<|python_start|>")
+CHANNEL = "<|channel|>"
+MESSAGE = "<|message|>"
 _CAPITALS = re.compile(r"\[/?[A-Z_]+\]")
 
 
@@ -148,7 +152,8 @@ class FormatSpec:
 
     def __repr__(self) -> str:
         tags = f"call_open={self.call_open!r}, call_close={self.call_close!r}"
-        return f"<FormatSpec {self.name}: {tags}, arguments={self.arguments!r}>"
+        arguments = type(self.arguments).__name__
+        return f"<FormatSpec {self.name}: {tags}, arguments={arguments}(…)>"
 
     def around(self, role: str) -> tuple[str, str]:
         """The texts before and after the body of a turn of a role.
@@ -184,14 +189,62 @@ class FormatSpec:
         return self.call_open.strip() or ("" if PLACEHOLDER.fullmatch(first) else first.strip())
 
     @property
-    def call_marks(self) -> tuple[str, ...]:
-        """The mark, with the text before it that is no part of the words, and without."""
-        if not self.call_mark:
+    def call_head(self) -> str:
+        """The text from the beginning of a call to the first thing that is its own."""
+        head = self.call_open + self.call_padding
+        return head if self.call == "{call}" else head + PLACEHOLDER.split(self.call)[0]
+
+    @property
+    def call_tail(self) -> str:
+        """The text from the last thing that is a call's own to its end."""
+        tail = self.call_padding + self.call_close
+        return tail if self.call == "{call}" else PLACEHOLDER.split(self.call)[-1] + tail
+
+    @functools.cached_property
+    def call_tags(self) -> tuple[str, ...]:
+        """Tags before a call of which each tells that one begins, even without the others.
+
+        They are those that stand nowhere else in the format.
+        """
+        if self.max_calls == 0:
             return ()
+        opening = OPENING_TAG.findall(self.calls_open + self.call_head)
+        around = (self.reasoning_open, self.call_tail, self.calls_close, self.call_separator)
+        found = [tag for tag in opening if not self._marks_more(tag, around)]
+        return (*dict.fromkeys(found), *(TAGS_OF_BARE_CALLS if self.bare else ()))
+
+    @functools.cached_property
+    def stray_marks(self) -> tuple[str, ...]:
+        """Marks of reasoning that models write where they mean nothing, longer ones first."""
+        opening, closing = self.reasoning_open.strip(), self.reasoning_close.strip()
+        calls = (self.calls_open, self.call_head, self.call_tail, self.calls_close)
+        tags = [tag for tag in TAG.findall(opening) if not self._marks_more(tag, calls)]
+        return tuple(sorted({mark for mark in (opening, closing, *tags) if mark}, key=len)[::-1])
+
+    def _marks_more(self, tag: str, others: tuple[str, ...]) -> bool:
+        """Whether a tag stands in one of some texts, or around turns, words or results."""
+        ends = (self.turn_start, self.turn_end, self.calls_end, *self.next_turns)
+        words = (self.words_open, self.words_close, self.preamble_open, self.preamble_close)
+        before = (self.no_preamble, self.no_reasoning.replace(self.reasoning_open, ""))
+        results = (self.result_open, self.result_close)
+        around = [text for role in self.turns for text in role[1:]]
+        after = (self.reasoning_close, *ends, *words, *before, *results, *around)
+        return any(tag in text for text in (*others, *after))
+
+    @property
+    def call_marks(self) -> tuple[str, ...]:
+        """The texts that tell calls from words, with the text before them that is no part of the
+        words, and without."""
         opening = self.calls_open or self.call_open
         space = opening[: len(opening) - len(opening.lstrip())]
         before = (self.preamble_close + space, self.no_preamble + space, "")
-        return tuple(dict.fromkeys(text + self.call_mark for text in before))
+        marks = [mark for mark in (self.call_mark, *self.call_tags) if mark]
+        return tuple(dict.fromkeys(text + mark for text in before for mark in marks))
+
+    @property
+    def has_channels(self) -> bool:
+        """Whether a turn is made of messages whose headers name channels, as those of harmony."""
+        return CHANNEL in self.words_open and MESSAGE in self.words_open
 
     @property
     def wraps_words(self) -> bool:
@@ -202,7 +255,9 @@ class FormatSpec:
     def word_stops(self) -> tuple[str, ...]:
         """Texts that words do not hold."""
         wrapped = (self.words_close.strip(), self.preamble_close.strip())
-        marks = (self.call_mark, self.reasoning_open.strip(), *wrapped, *self.stops)
+        calls = (self.call_mark, *self.call_tags)
+        reasoning = (self.reasoning_open.strip(), self.reasoning_close.strip())
+        marks = (*calls, *reasoning, *wrapped, *self.stops)
         return tuple(dict.fromkeys(mark for mark in marks if mark))
 
     @property
@@ -234,6 +289,17 @@ class FormatSpec:
         """What a prompt opens of the turn, if nothing else is said."""
         return self.thinking_prompt if self.reasons else self.plain_prompt
 
+    def closes_reasoning(self, text: str) -> bool:
+        """Whether a turn closes reasoning that it did not open, before any call.
+
+        Args:
+            text: The turn.
+        """
+        closing, opening = self.reasoning_close.strip(), self.reasoning_open.strip()
+        at = text.find(closing) if closing and opening and not self.has_channels else -1
+        others = (opening, self.call_mark, *self.call_tags, *self.stops)
+        return at >= 0 and not any(mark in text[:at] for mark in others if mark)
+
     def opened_by(self, prompt: str) -> str:
         """The part of the assistant's turn that stands at the end of a prompt already.
 
@@ -241,11 +307,19 @@ class FormatSpec:
             prompt: The prompt, or its end.
 
         Returns:
-            One of `thinking_prompt` and `plain_prompt`; empty if the prompt ends with neither.
+            One of `thinking_prompt` and `plain_prompt`, or the opening of reasoning; empty if the
+            prompt ends with none of them.
         """
         around = self.around("assistant")[0]
         known = sorted({self.thinking_prompt, self.plain_prompt}, key=len, reverse=True)
-        return next((tail for tail in known if tail and prompt.endswith(around + tail)), "")
+        for tail in known:
+            if tail and prompt.endswith(around + tail):
+                return tail
+        # Other prompts open reasoning, too, whatever they write before it.
+        opening = self.reasoning_open
+        if opening.strip() and prompt.rstrip().endswith(opening.strip()):
+            return opening if prompt.endswith(opening) else opening.rstrip()
+        return ""
 
     def left_of_opening(
         self, opened: str, calls_follow: bool = False
@@ -280,6 +354,11 @@ class FormatSpec:
         """The text that follows the arguments of a call."""
         following = pieces_of(self.call.partition("{arguments}")[2])
         return following[0] if following and following[0].strip() else self.call_close
+
+    @property
+    def arguments_end(self) -> str:
+        """The first part of that text; empty if there is none."""
+        return next(iter(parts_of(self.after_arguments)), "")
 
     @property
     def _markers(self) -> tuple[str, ...]:

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 PLACEHOLDER = re.compile(r"(\{(?:call|name|arguments|id|index|key|value)\})")
 TAG = re.compile(r"(<[^<>\s]+>|\[/?[A-Z_]+\])")
 
+OPENING_TAG = re.compile(r"<[^<>\s]+>?|\[/?[A-Z_]+\]")
+"""A tag, or the beginning of one that holds more than its name."""
+
 INDEX_PATTERN = "0|[1-9][0-9]{0,3}"
 """What stands for `{index}`."""
 
@@ -15,6 +18,11 @@ INDEX_PATTERN = "0|[1-9][0-9]{0,3}"
 def pieces_of(text: str) -> list[str]:
     """A text cut at its placeholders, which are pieces of their own; none is empty."""
     return [piece for piece in PLACEHOLDER.split(text) if piece]
+
+
+def parts_of(text: str) -> list[str]:
+    """A text of a format cut at its tags and at white space, without the white space."""
+    return [part for piece in TAG.split(text) for part in piece.split()]
 
 
 def filled(text: str, held: Mapping[str, str]) -> str:

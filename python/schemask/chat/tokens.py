@@ -144,6 +144,8 @@ def render_labels(
 
     Raises:
         FormatError: As `render_tokens` and `ChatFormat.render_spans`; or another tokenizer.
+        ToolError: What cannot be a tool.
+        DependencyError: A library that the tokenizer needs is not installed.
     """
     form = chat_format(format)
     values, written = _of_format(form, messages, tools)

@@ -71,7 +71,12 @@ class TransformersModel:
 
     @functools.cached_property
     def template(self) -> ChatTemplate | None:
-        """As `TokenModel.template`."""
+        """The chat template of the model, or the one that was given; None if there is none.
+
+        Raises:
+            FormatError: The template that was given, or the model's own, is none.
+            DependencyError: A library without which it cannot be read is not installed.
+        """
         return template_of(self.tokenizer, self._given_template)
 
     def generate(

@@ -72,6 +72,8 @@ def _parameters(name: str, definition: Mapping[str, Any]) -> Schema:
     schema = definition[found[0]]
     if isinstance(schema, Mapping) and set(schema) == {"json"}:
         schema = schema["json"]
+    if schema == {}:  # clients of OpenAI say so that there are none
+        return {"type": "object", "properties": {}, "additionalProperties": False}
     if isinstance(schema, Mapping) and schema.get("type") == "OBJECT":
         schema = map_schema(dict(schema), _in_small_letters)
     if not isinstance(schema, Mapping) or schema.get("type") != "object":

@@ -3,7 +3,7 @@
 mod explanation;
 mod place;
 mod search;
-mod words;
+mod wording;
 
 use crate::error::Error;
 use crate::limits::Limits;
@@ -13,7 +13,7 @@ use crate::vocab::token::{MaskWord, TokenId, bits_of};
 use crate::work;
 use place::JsonPlace;
 use search::{Found, Last, Search};
-use words::{listed, position, shown};
+use wording::{listed, position, shown};
 
 pub use explanation::{Allowed, Explanation, Refusal};
 pub(super) use search::TextPiece;
@@ -191,7 +191,7 @@ impl Matcher {
         explanation.value_pointer = self.value_pointer(&self.text(), self.now.config, b' ')?;
         let mut search = Search::new(&self.compiled, &self.pieces, Last::End);
         if let Found::Groups { groups, all } = search.groups()? {
-            words::name_groups(&mut explanation, self.compiled.options(), &groups, all);
+            wording::name_groups(&mut explanation, self.compiled.options(), &groups, all);
             explanation.refusal = Some(Refusal::Unfinished);
             explanation.reason = format!("{ending}: {}", explanation.reason);
         }
@@ -235,7 +235,7 @@ impl Matcher {
         let mut search = Search::new(&self.compiled, &self.pieces, Last::Bytes(&data[..=index]));
         match search.groups()? {
             Found::Groups { groups, all } => {
-                words::name_groups(&mut explanation, self.compiled.options(), &groups, all)
+                wording::name_groups(&mut explanation, self.compiled.options(), &groups, all)
             }
             Found::Refused => {
                 self.name_syntax(&mut explanation, &mut search, &text, data[index])?

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from schemask.chat.arguments import Argument, declared_arguments, refuse
 from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.notations.base import Notation, Surroundings
-from schemask.chat.texts import PLACEHOLDER, filled, pieces_of
+from schemask.chat.texts import PLACEHOLDER, TAG, filled, parts_of
 from schemask.chat.trees import Tree, Trees
 from schemask.errors import FormatError
 from schemask.schemas.schema import Schema
@@ -48,13 +47,21 @@ class ListedArguments(Notation):
         """Text between the name of any argument and its value."""
         return self.argument.partition("{key}")[2].partition("{value}")[0]
 
+    @property
+    def following_argument(self) -> str:
+        """Text with which the next argument begins where models write no `closing` before it;
+        empty if they do not."""
+        return ""
+
     def value_stops(self, around: Surroundings) -> tuple[str, ...]:
         """Texts that strings do not hold where they are written without quotes.
 
         Args:
             around: The format.
         """
-        return tuple(dict.fromkeys((self.closing, self.closing.strip(), *around.stops)))
+        return tuple(
+            dict.fromkeys(filter(None, (self.closing, self.closing.strip(), *around.stops)))
+        )
 
     def carries_key(self, key: str, around: Surroundings) -> bool:
         """Whether the name of an argument is read back as it is written.
@@ -69,6 +76,8 @@ class ListedArguments(Notation):
         return (
             key == key.strip()
             and (key + self.after_key).find(self.after_key) == len(key)
+            and self._end_of_key not in key
+            and not any(mark and mark in key for mark in (self.closing.strip(), self.opening))
             and not (end and not head.strip() and key.startswith(end))
             and not any(stop in key for stop in around.stops)
         )
@@ -113,38 +122,69 @@ class ListedArguments(Notation):
         self, text: Cursor, parameters: Schema, around: Surroundings, emit: Emit
     ) -> Waiting[dict[str, Any]]:
         arguments: dict[str, Any] = {}
-        opening = PLACEHOLDER.split(self.argument)[0].strip()
         separator = self.separator.strip()
         while True:
             yield from text.skip_space()
-            if opening:
-                if not (yield from text.ahead(opening)):
-                    break
-            elif (yield from text.ahead(around.after_arguments.strip())):
+            if (yield from self._is_over(text, around)):
                 break
-            if separator and arguments and not (yield from text.take(separator)):
-                text.fail(f"{separator} is missing")
+            if separator and arguments:
+                if not (yield from text.take(separator)):
+                    text.fail(f"{separator} is missing")
+                yield from text.skip_space()
+                if (yield from self._is_over(text, around)):
+                    break
             start = text.at
-            key, value = yield from self.read_argument(text, parameters)
+            yield from text.literal(PLACEHOLDER.split(self.argument)[0])
+            key = yield from self._key(text, parameters)
             if key in arguments:
                 text.fail(f"the argument {key!r} comes twice", start)
+            emit(f"{', ' if arguments else '{'}{around.write_json(key)}: ")
+            value = yield from self.read_value(key, text, parameters, around, emit)
             text.check(value, start, around.write_json)
-            before = ", " if arguments else "{"
             arguments[key] = value
-            emit(f"{before}{around.write_json(key)}: {around.write_json(value)}")
         emit("}" if arguments else "{}")
         return arguments
 
+    def _is_over(self, text: Cursor, around: Surroundings) -> Waiting[bool]:
+        """Whether no further argument comes."""
+        if self.opening:
+            opening = parts_of(self.opening)[0]
+            return not (yield from text.ahead(opening))
+        end = next(iter(parts_of(around.after_arguments)), "")
+        return bool(end) and (yield from text.ahead(end[:1]))
+
+    def _key(self, text: Cursor, parameters: Schema) -> Waiting[str]:
+        """The name of an argument; the place is then after the text that follows it."""
+        start = text.at
+        key = (yield from text.until(self._end_of_key)).strip()
+        yield from text.literal(self.after_key)
+        around_values = [self.closing.strip(), self.opening]
+        if any(mark and mark in key for mark in around_values):
+            text.fail(f"{self._end_of_key} is missing", start)
+        return key
+
+    @property
+    def _end_of_key(self) -> str:
+        """The first tag after a name, or else all that is between it and its value."""
+        core = self.after_key.strip()
+        found = TAG.match(core)
+        return found[0] if found else core or self.after_key
+
     @abstractmethod
-    def read_argument(self, text: Cursor, parameters: Schema) -> Waiting[tuple[str, Any]]:
-        """Reads one argument: its name and its value.
+    def read_value(
+        self, key: str, text: Cursor, parameters: Schema, around: Surroundings, emit: Emit
+    ) -> Waiting[Any]:
+        """Reads the value of an argument, and the text after it.
 
         Args:
-            text: At the first character of the argument.
+            key: The name of the argument.
+            text: At what follows the text between the name and the value.
             parameters: JSON Schema of all arguments; `{}` if the tool is not known.
+            around: The format.
+            emit: Called with pieces of the value as JSON, as soon as they are certain.
 
         Raises:
-            FormatError: With the place of what is no argument.
+            FormatError: With the place of what is no value.
             UnsupportedSchemaError: A reference in `parameters` that leads nowhere.
         """
 
@@ -180,25 +220,3 @@ def check_template(argument: str) -> None:
     """Raises FormatError for a template that does not say where name and value stand."""
     if "{value}" not in argument.partition("{key}")[2]:
         raise FormatError(f"an argument holds {{key}} and then {{value}}, unlike {argument!r}")
-
-
-def read_filled(
-    text: Cursor, template: str, read_value: Callable[[str, str], Waiting[Any]]
-) -> Waiting[tuple[str, Any]]:
-    """Reads name and value of an argument that was written by a template.
-
-    Args:
-        text: At the beginning of the template.
-        template: The template.
-        read_value: Reads the value, by the name of the argument and the text after the value.
-    """
-    pieces = pieces_of(template)
-    key, value = "", None
-    for piece, following in zip(pieces, [*pieces[1:], ""], strict=True):
-        if piece == "{key}":
-            key = (yield from text.until(following)).strip()
-        elif piece == "{value}":
-            value = yield from read_value(key, following)
-        else:
-            yield from text.literal(piece)
-    return key, value

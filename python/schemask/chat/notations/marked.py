@@ -11,11 +11,14 @@ from typing import Any
 from schemask.chat.arguments import declared_arguments, followed
 from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.notations.base import ArgumentsTemplate, Notation, Surroundings
-from schemask.chat.notations.values import BARE_KEY, Spelling, ValueTrees
+from schemask.chat.notations.strings import StringStream
+from schemask.chat.notations.values import BARE_KEY, Spelling, ValueTrees, read_python
 from schemask.chat.trees import Tree, Trees
 from schemask.errors import FormatError
 from schemask.schemas.schema import Schema
 from schemask.tools import Tool
+
+_KEY_CHARACTER = re.compile(r"[A-Za-z0-9_.\-]")
 
 
 @dataclass(frozen=True)
@@ -59,47 +62,95 @@ class MarkedArguments(Notation):
         self, text: Cursor, parameters: Schema, around: Surroundings, emit: Emit
     ) -> Waiting[dict[str, Any]]:
         # The braces around the arguments belong to the template of the call.
-        arguments = yield from self._members(text, around.after_arguments.strip()[:1])
+        arguments = yield from self._members(text, around.after_arguments.strip()[:1], emit)
         text.check(arguments, text.at, around.write_json)
-        emit(around.write_json(arguments))
         return arguments
 
-    def _members(self, text: Cursor, closing: str) -> Waiting[dict[str, Any]]:
+    def _members(self, text: Cursor, closing: str, emit: Emit) -> Waiting[dict[str, Any]]:
         members: dict[str, Any] = {}
-        while not (yield from text.ahead(closing)):
+        while not (yield from text.take_any([closing])):
             if members:
-                yield from text.exactly(",")
+                yield from text.literal(",")
+            yield from text.skip_space()
             start = text.at
-            key = yield from text.until(":")
+            key = yield from self._key(text)
             if key in members:
                 text.fail(f"the key {key!r} comes twice", start)
-            text.at += 1
-            members[key] = yield from self._value(text)
+            emit(f"{', ' if members else '{'}{json.dumps(key, ensure_ascii=False)}: ")
+            members[key] = yield from self._value(text, emit)
+        text.at -= len(closing)
+        emit("}" if members else "{}")
         return members
 
-    def _value(self, text: Cursor) -> Waiting[Any]:
+    def _key(self, text: Cursor) -> Waiting[str]:
+        """A key, which may have quotes, and the colon after it."""
+        for quote in (self.mark, '"', "'"):
+            if (yield from text.take(quote)):
+                key = yield from text.until(quote)
+                text.at += len(quote)
+                yield from text.literal(":")
+                return key
+        start = text.at
+        key = yield from text.run(_KEY_CHARACTER)
+        if not key:
+            text.fail("a key is missing", start)
+        yield from text.literal(":")
+        return key
+
+    def _value(self, text: Cursor, emit: Emit) -> Waiting[Any]:
+        yield from text.skip_space()
         if (yield from text.take(self.mark)):
-            string = yield from text.until(self.mark)
-            text.at += len(self.mark)
-            return string
+            return (yield from self._string(text, emit))
         yield from text.need(1)
         opening = text.next_character
-        if opening not in ("[", "{"):
-            start = text.at
-            yield from text.scalar()
-            if text.text[start : text.at] == self.null:
-                return None
-            return text.decoded(start, text.at)
-        text.at += 1
         if opening == "{":
-            members = yield from self._members(text, "}")
+            text.at += 1
+            members = yield from self._members(text, "}", emit)
             text.at += 1
             return members
+        if opening == "[":
+            text.at += 1
+            return (yield from self._items(text, emit))
+        start = text.at
+        value: Any = None
+        if opening and opening in "\"'":
+            end = yield from text.value_of_either()
+        else:
+            yield from text.scalar()
+            end = text.at
+        if end is None:
+            text.fail("the value does not end", start)
+        if text.text[start:end] != self.null:
+            try:
+                value = read_python(text.text[start:end])
+            except ValueError as error:
+                text.fail(f"no value: {error}", start)
+        emit(json.dumps(value, ensure_ascii=False))
+        return value
+
+    def _string(self, text: Cursor, emit: Emit) -> Waiting[str]:
+        start = text.at
+        pieces: list[str] = []
+        stream = StringStream(emit)
+
+        def add(piece: str) -> None:
+            pieces.append(piece)
+            stream.add(piece)
+
+        yield from text.passage([self.mark], add)
+        if not (yield from text.take(self.mark)):
+            text.fail(f"{self.mark} is missing", start)
+        stream.end()
+        return "".join(pieces)
+
+    def _items(self, text: Cursor, emit: Emit) -> Waiting[list[Any]]:
         items: list[Any] = []
-        while not (yield from text.take("]")):
+        while not (yield from text.take_any(["]"])):
             if items:
-                yield from text.exactly(",")
-            items.append((yield from self._value(text)))
+                yield from text.literal(",")
+            emit(", " if items else "[")
+            items.append((yield from self._value(text, emit)))
+        emit("]" if items else "[]")
         return items
 
     def grammar(self, tool: Tool, trees: Trees, around: Surroundings) -> Tree:
@@ -111,7 +162,7 @@ class MarkedArguments(Notation):
 
     def template(self, around: Surroundings) -> ArgumentsTemplate:
         if self.null != "null":
-            raise FormatError(f"{around.name}: response templates cannot read {self.null}")
+            raise FormatError(f"{around.name}: response templates cannot read values of Python")
         mark = re.escape(self.mark)
         return ArgumentsTemplate(
             rf"\G(?:{mark}.*?{mark}|(?!{mark}).)*?\K",

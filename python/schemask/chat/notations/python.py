@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schemask.chat.arguments import Argument
-from schemask.chat.cursor import Cursor, Waiting
+from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.notations.base import ArgumentsTemplate, Surroundings
-from schemask.chat.notations.listed import ListedArguments, read_filled
+from schemask.chat.notations.listed import ListedArguments
+from schemask.chat.notations.strings import StringStream, read_escape
 from schemask.chat.notations.values import (
     PYTHON,
-    PYTHON_LITERALS,
     WORDS_OF_PYTHON,
     Styles,
     ValueTrees,
     read_python,
 )
+from schemask.chat.texts import parts_of
 from schemask.chat.trees import Tree, Trees
 from schemask.errors import FormatError
 from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import types_of
 from schemask.tools import Tool
 
+_NAME_CHARACTER = re.compile(r"[\w.-]")
+# What follows a call in code, and no call of a format.
+_INSIDE_CODE = re.compile(r"[\w)\"'.]")
 _LITERALS = {None: "None", True: "True", False: "False"}
 _QUOTES_ESCAPED = (("\\", "\\\\"), ("'", "\\'"))
 
@@ -77,17 +80,88 @@ class PythonArguments(ListedArguments):
             raise FormatError(f"the argument {key!r} holds what ends it or is read otherwise")
         return "'" + "".join(escapes.get(character, character) for character in value) + "'"
 
-    def read_argument(self, text: Cursor, parameters: Schema) -> Waiting[tuple[str, Any]]:
-        def read_value(key: str, closing: str) -> Waiting[Any]:
-            yield from text.skip_space()
-            start = text.at
+    def read_value(
+        self, key: str, text: Cursor, parameters: Schema, around: Surroundings, emit: Emit
+    ) -> Waiting[Any]:
+        yield from text.skip_space()
+        start = text.at
+        yield from text.need(1)
+        value: Any
+        if text.next_character and text.next_character in "\"'":
+            value = yield from self._string(text, around, emit)
+        else:
             end = yield from text.value_of_either()
+            if end is None:
+                text.fail("the value does not end", start)
             try:
-                return _read(text.text[start:end])
+                value = read_python(text.text[start:end])
             except ValueError as error:
                 text.fail(f"no value: {error}", start)
+            emit(json.dumps(value, ensure_ascii=False))
+        yield from text.literal(self.closing)
+        return value
 
-        return (yield from read_filled(text, self.argument, read_value))
+    def _string(self, text: Cursor, around: Surroundings, emit: Emit) -> Waiting[str]:
+        """Reads a string between quotes of either kind, in which newlines may stand as they are."""
+        start, quote = text.at, text.next_character
+        text.at += 1
+        pieces: list[str] = []
+        stream = StringStream(emit)
+
+        def add(piece: str) -> None:
+            pieces.append(piece)
+            stream.add(piece)
+
+        while True:
+            yield from text.passage([quote, "\\"], add)
+            if text.is_over:
+                text.fail("the string does not end", start)
+            if text.next_character == "\\":
+                add((yield from read_escape(text, quote, self._escape)))
+                continue
+            text.at += 1
+            if (yield from self._ends_value(text, around)):
+                break
+            add(quote)
+        stream.end()
+        return "".join(pieces)
+
+    def _escape(self, kind: str, quote: str) -> str | None:
+        """What a character after a backslash says of its own; None if it says what Python says."""
+        if self.strings == "json" and quote == '"':
+            return kind if kind == "/" else None
+        spelt = {text: character for character, text in self._escapes.items()}
+        if "\\" + kind in spelt:
+            return spelt["\\" + kind]
+        # Where backslashes are written as they are, they begin no other escape.
+        return "\\" + kind if spelt and "\\\\" not in spelt else None
+
+    def _ends_value(self, text: Cursor, around: Surroundings) -> Waiting[bool]:
+        """Whether a quote before this place ends a string, or is one that was not escaped."""
+        start = text.at
+        found = yield from self._goes_on(text, around)
+        text.at = start
+        return not found
+
+    def _goes_on(self, text: Cursor, around: Surroundings) -> Waiting[bool]:
+        """Whether what follows is no text of the format, but more of a string."""
+        yield from text.skip_space()
+        end = next(iter(parts_of(self.closing) or parts_of(around.after_arguments)), "")[:1]
+        separator = self.separator.strip()
+        if separator and (yield from text.take(separator)):
+            # The name of the next argument, unless a separator stands after the last one, too.
+            yield from text.skip_space()
+            yield from text.run(_NAME_CHARACTER)
+            yield from text.skip_space()
+            is_named = yield from text.ahead(self.after_key.strip()[:1])
+            return not (is_named or text.is_over or (yield from text.ahead(end)))
+        if text.is_over:
+            return False
+        if not (end and (yield from text.take(end))):
+            return True
+        yield from text.skip_space()
+        yield from text.need(1)
+        return bool(_INSIDE_CODE.match(text.next_character))
 
     def argument_tree(
         self, argument: Argument, tool: Tool, trees: Trees, around: Surroundings
@@ -133,28 +207,6 @@ def _written(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_written, value)) + "]"
     return _LITERALS[value] if value is None or isinstance(value, bool) else _dumps(value)
-
-
-def _read(text: str) -> Any:
-    """The value of a literal.
-
-    Raises:
-        ValueError: It is none.
-    """
-    words: Mapping[str, str] = {python: word for word, python in PYTHON_LITERALS.items()}
-    pattern = r'"(?:[^"\\]|\\.)*"|True|False|None'
-    as_json = re.sub(pattern, lambda found: words.get(found[0], found[0]), text)
-    try:
-        return read_python(as_json)
-    except ValueError:
-        # A newline inside a string is none of Python's, but some templates write it.
-        if not text.startswith("'"):
-            return read_python(text)
-        return _unescaped(text[1:-1])
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: found[1], text, flags=re.S)
 
 
 def _dumps(value: Any) -> str:

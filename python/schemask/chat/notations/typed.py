@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemask.chat.arguments import Argument
-from schemask.chat.cursor import Cursor, Waiting
+from schemask.chat.arguments import Argument, schema_of_argument
+from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.notations.base import ArgumentsTemplate, Surroundings
 from schemask.chat.notations.listed import ListedArguments
-from schemask.chat.notations.raw import text_template, written_text
-from schemask.chat.texts import PLACEHOLDER
+from schemask.chat.notations.raw import RawText, text_template, written_text
 from schemask.chat.trees import Tree, Trees, narrowed
 from schemask.errors import FormatError
 from schemask.schemas.schema import Schema
@@ -68,23 +67,23 @@ class TypedArguments(ListedArguments):
             return written_text(key, value, self.value_stops(around))
         return around.write_json(value)
 
-    def read_argument(self, text: Cursor, parameters: Schema) -> Waiting[tuple[str, Any]]:
-        yield from text.literal(PLACEHOLDER.split(self.argument)[0])
-        key = (yield from text.until(self.after_key)).strip()
-        yield from text.literal(self.after_key)
+    def read_value(
+        self, key: str, text: Cursor, parameters: Schema, around: Surroundings, emit: Emit
+    ) -> Waiting[Any]:
         start = text.at
-        word = (yield from text.until(self._after_type)).strip()
+        word = (yield from text.until(self._after_type.strip())).strip()
         if word not in dict(self.types).values():
             known = ", ".join(dict.fromkeys(dict(self.types).values()))
             text.fail(f"{word!r} is none of {known}", start)
-        text.at += len(self._after_type)
-        value: Any
-        if word == dict(self.types)["string"]:
-            value = yield from text.until(self.closing)
-        else:
-            value = text.decoded(*(yield from text.value()))
-        yield from text.literal(self.closing)
-        return key, value
+        yield from text.literal(self._after_type)
+        raw = RawText(self, text, parameters, emit)
+        is_string = word == dict(self.types)["string"]
+        types = types_of(schema_of_argument(parameters, key))
+        is_declared = key in parameters.get("properties", {}) and bool(types)
+        # The word may be wrong: the schema knows.
+        if is_string and not (is_declared and "string" not in types):
+            return (yield from raw.string())
+        return (yield from raw.other(types))
 
     def argument_tree(
         self, argument: Argument, tool: Tool, trees: Trees, around: Surroundings

@@ -96,31 +96,69 @@ WORDS_OF_PYTHON = Styles(literals="python")
 """JSON with `True`, `False` and `None` where these are whole values."""
 
 
+# What JSON and Python spell otherwise: strings, three words, and numbers that begin with zeros.
+_SPELT = re.compile(
+    r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+    r"|\b(?:true|false|null|True|False|None)\b|(?<![\w.])0+(?=[0-9])",
+    re.DOTALL,
+)
+_JSON_LITERALS = {word: json for json, word in PYTHON_LITERALS.items()}
+_RAW = re.compile(r"\\.|[\n\r\0]", re.DOTALL)
+_RAW_ESCAPES = {"\n": "\\n", "\r": "\\r", "\0": "\\x00"}
+
+
 def read_python(text: str) -> Any:
-    """The JSON value of a literal of Python, or of JSON.
+    """The JSON value of a literal of Python, or of JSON, or of both mixed.
+
+    Strings may hold newlines as they are; a set is a list, in its order.
 
     Raises:
         ValueError: It is neither.
     """
     try:
-        return DECODER.decode(text)
+        return DECODER.decode(_SPELT.sub(_as_json, text))
     except (ValueError, RecursionError):
         pass
     try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError) as error:
+        tree = ast.parse(_SPELT.sub(_as_python, text).strip(), mode="eval")
+        return _json_value(tree.body)
+    except (SyntaxError, MemoryError, RecursionError, TypeError) as error:
         raise ValueError(f"neither JSON nor Python: {error}") from error
-    return _json_value(value)
 
 
-def _json_value(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_json_value(item) for item in value]
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: _json_value(item) for key, item in value.items()}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise ValueError(f"{type(value).__name__} is no type of JSON")
+def _as_json(found: re.Match[str]) -> str:
+    return _JSON_LITERALS.get(found[0], "" if found[0].strip("0") == "" else found[0])
+
+
+def _as_python(found: re.Match[str]) -> str:
+    spelt = found[0]
+    if spelt[0] in "\"'":
+        return _RAW.sub(lambda raw: _RAW_ESCAPES.get(raw[0], raw[0]), spelt)
+    return PYTHON_LITERALS.get(spelt, "" if spelt.strip("0") == "" else spelt)
+
+
+def _json_value(node: ast.expr) -> Any:
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        return [_json_value(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        members: dict[str, Any] = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            name = None if key is None else _json_value(key)
+            if not isinstance(name, str) or name in members:
+                raise ValueError(f"{name!r} is no key, or the same key twice")
+            members[name] = _json_value(value)
+        return members
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        number = _json_value(node.operand)
+        if not isinstance(number, bool) and isinstance(number, (int, float)):
+            return -number if isinstance(node.op, ast.USub) else number
+    if isinstance(node, ast.Constant):
+        found = node.value
+        if found is None or isinstance(found, (bool, int, float)):
+            return found
+        if isinstance(found, str):
+            return found.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    raise ValueError(f"{type(node).__name__} is no value of JSON")
 
 
 @dataclass(frozen=True)
