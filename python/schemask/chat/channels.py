@@ -16,12 +16,11 @@ from schemask.chat.events import (
     Text,
 )
 from schemask.chat.messages import ToolCall, error_at
-from schemask.chat.spec import CHANNEL, MESSAGE, FormatSpec
+from schemask.chat.spec import CHANNEL, ENDS_OF_MESSAGES, MESSAGE, FormatSpec
 from schemask.errors import FormatError
 from schemask.tools import ToolSet
 
-_START, _END, _CALL, _RETURN = "<|start|>", "<|end|>", "<|call|>", "<|return|>"
-_ENDS = (_END, _CALL, _RETURN, _START)
+_END, _CALL, _, _START = ENDS_OF_MESSAGES
 _RECIPIENT = re.compile(r"\bto=([^\s<]+)")
 _CHANNELS = re.compile(re.escape(CHANNEL) + r"\s*(\w+)")
 _FUNCTIONS = "functions."
@@ -65,7 +64,7 @@ class ChannelReader:
             if not (yield from self._has_header()):
                 if not text.is_over:
                     yield from text.passage(
-                        [*_ENDS, CHANNEL], lambda piece: self._emit(Text(piece))
+                        [*ENDS_OF_MESSAGES, CHANNEL], lambda piece: self._emit(Text(piece))
                     )
             else:
                 header = yield from self._header()
@@ -109,7 +108,7 @@ class ChannelReader:
         text = self._text
         start = text.at
         yield from text.take(_START)
-        pattern = re.compile("|".join(map(re.escape, (MESSAGE, *_ENDS))))
+        pattern = re.compile("|".join(map(re.escape, (MESSAGE, *ENDS_OF_MESSAGES))))
         found = yield from text.first_of(pattern, text.at)
         if found is None or found[0] != MESSAGE:
             end = len(text.text) if found is None else found.start()
@@ -129,9 +128,9 @@ class ChannelReader:
         if recipients:
             yield from self._call(recipients[-1], start)
         elif channels and channels[-1] == "analysis":
-            yield from text.passage(_ENDS, lambda piece: self._emit(Reasoning(piece)))
+            yield from text.passage(ENDS_OF_MESSAGES, lambda piece: self._emit(Reasoning(piece)))
         else:
-            yield from text.passage(_ENDS, lambda piece: self._emit(Text(piece)))
+            yield from text.passage(ENDS_OF_MESSAGES, lambda piece: self._emit(Text(piece)))
 
     def _call(self, recipient: str, start: int) -> Waiting[None]:
         spec, text = self._spec, self._text
@@ -155,7 +154,7 @@ class ChannelReader:
             self._count += 1
             self._emit(CallFinished(index, ToolCall(name, arguments)))
             return
-        pattern = re.compile("|".join(map(re.escape, _ENDS)))
+        pattern = re.compile("|".join(map(re.escape, ENDS_OF_MESSAGES)))
         found = yield from text.first_of(pattern, body)
         text.at = len(text.text) if found is None else found.start()
         self._fail(start, error)
@@ -168,7 +167,7 @@ class ChannelReader:
         self._count += 1
 
     def _is_end(self) -> Waiting[bool]:
-        for end in _ENDS:
+        for end in ENDS_OF_MESSAGES:
             if (yield from self._text.ahead(end)):
                 return True
         return False

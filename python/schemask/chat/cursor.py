@@ -179,9 +179,8 @@ class Cursor:
 
     def passage(self, stops: Sequence[str], emit: Emit) -> Waiting[None]:
         """Text up to the first stop, passed on as soon as it cannot be a part of one."""
-        pattern = re.compile(
-            "|".join(map(re.escape, sorted(stops, key=len, reverse=True))) or r"(?!)"
-        )
+        ordered = sorted(stops, key=len, reverse=True)
+        pattern = re.compile("|".join(map(re.escape, ordered)) or r"(?!)")
         while True:
             found = pattern.search(self.text, self.at)
             # A longer stop could begin before the one that is complete.

@@ -20,6 +20,8 @@ WordsWithCalls: TypeAlias = Literal["before", "after", "none"]
 TAGS_OF_BARE_CALLS = ("<|python_tag|>", "<|python_start|>")
 CHANNEL = "<|channel|>"
 MESSAGE = "<|message|>"
+ENDS_OF_MESSAGES = ("<|end|>", "<|call|>", "<|return|>", "<|start|>")
+"""Markers after the messages of channels."""
 _CAPITALS = re.compile(r"\[/?[A-Z_]+\]")
 
 
@@ -257,14 +259,16 @@ class FormatSpec:
         wrapped = (self.words_close.strip(), self.preamble_close.strip())
         calls = (self.call_mark, *self.call_tags)
         reasoning = (self.reasoning_open.strip(), self.reasoning_close.strip())
-        marks = (*calls, *reasoning, *wrapped, *self.stops)
+        ends = ENDS_OF_MESSAGES if self.has_channels else ()
+        marks = (*calls, *reasoning, *wrapped, *ends, *self.stops)
         return tuple(dict.fromkeys(mark for mark in marks if mark))
 
     @property
     def reasoning_stops(self) -> tuple[str, ...]:
         """Texts that reasoning does not hold."""
         closings = (self.reasoning_close, self.reasoning_close_calls or "")
-        marks = (*(closing.strip() for closing in closings), *self.stops)
+        ends = ENDS_OF_MESSAGES if self.has_channels else ()
+        marks = (*(closing.strip() for closing in closings), *ends, *self.stops)
         return tuple(dict.fromkeys(mark for mark in marks if mark))
 
     @property

@@ -88,7 +88,7 @@ class PythonArguments(ListedArguments):
         yield from text.need(1)
         value: Any
         if text.next_character and text.next_character in "\"'":
-            value = yield from self._string(text, around, emit)
+            value = yield from self._string(text, parameters, around, emit)
         else:
             end = yield from text.value_of_either()
             if end is None:
@@ -101,7 +101,9 @@ class PythonArguments(ListedArguments):
         yield from text.literal(self.closing)
         return value
 
-    def _string(self, text: Cursor, around: Surroundings, emit: Emit) -> Waiting[str]:
+    def _string(
+        self, text: Cursor, parameters: Schema, around: Surroundings, emit: Emit
+    ) -> Waiting[str]:
         """Reads a string between quotes of either kind, in which newlines may stand as they are."""
         start, quote = text.at, text.next_character
         text.at += 1
@@ -120,7 +122,7 @@ class PythonArguments(ListedArguments):
                 add((yield from read_escape(text, quote, self._escape)))
                 continue
             text.at += 1
-            if (yield from self._ends_value(text, around)):
+            if (yield from self._ends_value(text, parameters, around)):
                 break
             add(quote)
         stream.end()
@@ -136,14 +138,14 @@ class PythonArguments(ListedArguments):
         # Where backslashes are written as they are, they begin no other escape.
         return "\\" + kind if spelt and "\\\\" not in spelt else None
 
-    def _ends_value(self, text: Cursor, around: Surroundings) -> Waiting[bool]:
+    def _ends_value(self, text: Cursor, parameters: Schema, around: Surroundings) -> Waiting[bool]:
         """Whether a quote before this place ends a string, or is one that was not escaped."""
         start = text.at
-        found = yield from self._goes_on(text, around)
+        found = yield from self._goes_on(text, parameters, around)
         text.at = start
         return not found
 
-    def _goes_on(self, text: Cursor, around: Surroundings) -> Waiting[bool]:
+    def _goes_on(self, text: Cursor, parameters: Schema, around: Surroundings) -> Waiting[bool]:
         """Whether what follows is no text of the format, but more of a string."""
         yield from text.skip_space()
         end = next(iter(parts_of(self.closing) or parts_of(around.after_arguments)), "")[:1]
@@ -151,6 +153,9 @@ class PythonArguments(ListedArguments):
         if separator and (yield from text.take(separator)):
             # The name of the next argument, unless a separator stands after the last one, too.
             yield from text.skip_space()
+            for name in parameters.get("properties", {}):
+                if (yield from text.ahead(name + self.after_key)):
+                    return False
             yield from text.run(_NAME_CHARACTER)
             yield from text.skip_space()
             is_named = yield from text.ahead(self.after_key.strip()[:1])
