@@ -145,7 +145,9 @@ def _head(spec: FormatSpec, text: str) -> str:
 
 def _end(spec: FormatSpec, closing: str, is_last: bool = False) -> str:
     """What ends a call, or the list of all."""
-    end = rf"\s*{loosely(closing.strip())}\s*" if closing.strip() else r"\s*"
+    # White space may begin words that stand after calls.
+    space = "" if spec.words_with_calls == "after" else r"\s*"
+    end = rf"\s*{loosely(closing.strip())}{space}" if closing.strip() else r"\s*"
     last = "" if is_last else spec.calls_close.strip()
     following = any_of([text for text in (spec.call_open.strip(), *spec.stops) if text])
     if last:
