@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,3 +166,39 @@ def test_what_templates_cannot_express() -> None:
     own = ChatFormat(FormatSpec("own", call_open="", call_close="", calls_open="<calls>"))
     with pytest.raises(FormatError, match="tag before"):
         own.response_template()
+
+
+DERIVED = (
+    *("gemma4_v5", "glm4moe", "gptoss", "llama3_1", "nemotron_3_super", "qwen2_5", "qwen3"),
+    *("qwen3_5_think", "qwen3_8"),
+)
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_derived_formats(name: str, llama3_tokenizer: Any) -> None:
+    """Formats that follow from templates of trl, on turns with words, reasoning and calls."""
+    templates = Path(str(importlib.util.find_spec("trl").origin)).parent / "chat_templates"  # type: ignore[union-attr]
+    form = ChatFormat.from_template(templates / f"{name}.jinja")
+    prompt = form.render([{"role": "user", "content": "Go."}], add_generation_prompt=True)
+    weather = ToolCall("get_weather", {"city": "a\n<b> é", "days": 3, "unit": "celsius"})
+    calls = [[], [weather], [ToolCall("ping", {}), weather], [ToolCall("ping", {})]]
+    compared = 0
+    for made in calls:
+        for words in ("", "Well.\nSo {it} is, <b>."):
+            for reasoning in ("", "Hm.\nWell"):
+                message = message_of(words, made, reasoning)
+                try:
+                    text = form.render_assistant(message, TOOLS, prompt=prompt)
+                    expected = form.parse(text, TOOLS, prompt=prompt).message
+                except FormatError:
+                    continue
+                for call in expected.get("tool_calls", []):
+                    call.pop("id", None)
+                end = (form.spec.calls_end if made else "") or form.spec.turn_end
+                for whole in (text, text + end, text + end + "\n" * bool(end)):
+                    found = read(llama3_tokenizer, form, whole, prefix=prompt)
+                    for call in found.get("tool_calls", []):
+                        call.pop("id", None)
+                    assert found == expected
+                    compared += 1
+    assert compared > 3

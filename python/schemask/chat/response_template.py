@@ -70,8 +70,9 @@ def _words(spec: FormatSpec) -> _Region:
 
 def _no_calls(spec: FormatSpec, end: str) -> str:
     """What tells the end of words from the text before calls that begins with it."""
-    rest = spec.calls_open.removeprefix(end)
-    return "" if rest == spec.calls_open else rf"(?!{re.escape(rest)})"
+    opening = (spec.calls_open + spec.call_open).rstrip()
+    rest = opening.removeprefix(end)
+    return "" if rest == opening else rf"(?!{re.escape(rest)})"
 
 
 def _calls(spec: FormatSpec) -> _Region:
@@ -82,16 +83,19 @@ def _calls(spec: FormatSpec) -> _Region:
         raise FormatError(f"{spec.name}: in response templates each call needs a tag before it")
     opening = possibly(spec.preamble_close)
     if spec.calls_open:
-        again = rf"|(?<={re.escape(spec.call_close.strip())}\s*)" if spec.max_calls != 1 else ""
+        between = rf"\s*{possibly(spec.call_separator.strip())}\s*"
+        again = rf"|(?<={re.escape(spec.call_close.strip())}{between})"
+        again = again if spec.max_calls != 1 else ""
         opening += rf"(?:{re.escape(spec.calls_open.rstrip())}\s*{again})"
     opening += _start(spec)
     if spec.call == "{call}":
         keys = {what: f"{{content.{key}}}" for key, what in spec.call_members}
         function = {"name": keys["{name}"], "arguments": keys["{arguments}"]}
-        after = ""
+        after = spec.call_padding + spec.call_close
     else:
         function = {"name": "{name}", "arguments": "{content}"}
         before, _, after = spec.call.partition("{arguments}")
+        after += spec.call_padding + spec.call_close
         # Brackets around the arguments belong to what is read.
         bracket, closing = arguments.brackets
         opening += _head(spec, before.removesuffix(bracket))
@@ -104,9 +108,7 @@ def _calls(spec: FormatSpec) -> _Region:
     region: _Region = {"open_pattern": opening, "repeats": True, "content": arguments.content}
     if arguments.content_args:
         region["content_args"] = dict(arguments.content_args)
-    region["close_pattern"] = arguments.body + _end(
-        spec, after + spec.call_padding + spec.call_close
-    )
+    region["close_pattern"] = arguments.body + _end(spec, after)
     region["transform"] = {"type": "function", "function": function}
     return region
 
@@ -143,13 +145,15 @@ def _head(spec: FormatSpec, text: str) -> str:
 
 def _end(spec: FormatSpec, closing: str, is_last: bool = False) -> str:
     """What ends a call, or the list of all."""
-    end = rf"\s*{loosely(closing.strip())}\s*" if closing.strip() else r"\s*"
+    # White space may begin words that stand after calls.
+    space = "" if spec.words_with_calls == "after" else r"\s*"
+    end = rf"\s*{loosely(closing.strip())}{space}" if closing.strip() else r"\s*"
     last = "" if is_last else spec.calls_close.strip()
     following = any_of([text for text in (spec.call_open.strip(), *spec.stops) if text])
     if last:
         # What comes next is waited for, lest a part of `calls_close` be taken for words.
         separator = possibly(spec.call_separator.strip())
         return rf"{end}(?:{re.escape(last)}\s*|{separator}\s*(?={following})|\Z)"
-    if not closing.strip() and not following:
+    if not closing.strip() and not (spec.stops and following):
         raise FormatError(f"{spec.name}: response templates need a text after a call")
     return end if closing.strip() else rf"{end}(?={following})"
