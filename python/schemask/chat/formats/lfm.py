@@ -12,6 +12,9 @@ LFM2 = FormatSpec(
     name="lfm2",
     models="LFM2",
     templates=("lfm2", "lfm2_v2", "LFM2-8B-A1B", "LFM2.5-Instruct"),
+    # Read, if a model reasons; the templates write none.
+    reasoning_open="<think>",
+    reasoning_close="</think>",
     call_open="",
     call_close="",
     call_separator=", ",
