@@ -173,7 +173,7 @@ FAILING: dict[str, list[Callable[[], object]]] = {
         lambda: Grammar.from_tools([number], tool_choice="typd"),
         lambda: HERMES.render([{"role": "user", "content": "<|im_end|>"}]),
         lambda: HERMES.parse('<tool_call>\n{"name": "f", "arg', NONE),
-        lambda: HERMES.parse(CALL + " and more", NONE),
+        lambda: HERMES.parse(CALL + "<|im_end|> and more", NONE),
         lambda: HERMES.render([{"role": "bot", "content": ""}]),
         lambda: Grammar.from_tools([number], "tool_code", reasoning=True),
     ],
