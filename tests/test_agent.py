@@ -138,7 +138,7 @@ def test_strings_that_look_like_other_values(form: ChatFormat, text: str) -> Non
     called = ParsedTurn("", [ToolCall("note", arguments)]).message
     words = ParsedTurn("Done.", []).message
     model = Parrot(*(form.render_assistant(message, [note]) for message in (called, words)))
-    result = run_agent(model, [note], "Go!", format=form)
+    result = run_agent(model, [note], "Go!", format=form, sampling=Sampling(max_tokens=1000))
     assert got == [(text, 7, None)]
     assert (result.status, result.answer) == ("answered", "Done.")
     assert shape(result) == [("call", "ok"), ("result", "ok"), ("words", "ok")]

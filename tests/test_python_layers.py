@@ -46,6 +46,8 @@ LAYERS = (
     {"chat.templates.calls"},
     {"chat.templates.section"},
     {"chat.templates.derive"},
+    {"chat.call_reader"},
+    {"chat.channels"},
     {
         "chat.grammar",
         "chat.reader",

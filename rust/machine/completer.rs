@@ -11,6 +11,7 @@ pub(crate) struct Completer<'a> {
 
 impl Machine {
     /// Finds completions of this machine's configurations.
+    #[inline]
     pub(crate) fn completer(&self) -> Completer<'_> {
         Completer { machine: self }
     }

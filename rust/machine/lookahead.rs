@@ -11,6 +11,7 @@ pub(crate) struct Lookahead<'a> {
 
 impl Machine {
     /// What says what may come next.
+    #[inline]
     pub(crate) fn lookahead(&self) -> Lookahead<'_> {
         Lookahead { machine: self }
     }

@@ -11,6 +11,7 @@ pub(crate) struct Stepper<'a> {
 
 impl Machine {
     /// What makes new configurations.
+    #[inline]
     pub(crate) fn stepper(&self) -> Stepper<'_> {
         Stepper { machine: self }
     }

@@ -158,6 +158,7 @@ impl Machine {
     }
 
     /// What reads the text of rules.
+    #[inline]
     pub(crate) fn text_reader(&self) -> TextReader<'_> {
         TextReader {
             tables: &self.texts,
@@ -168,6 +169,7 @@ impl Machine {
     }
 
     /// What reads the keys of objects.
+    #[inline]
     pub(crate) fn key_reader(&self) -> KeyReader<'_> {
         KeyReader {
             obligations: &self.obligations,

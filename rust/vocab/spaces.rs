@@ -64,6 +64,7 @@ impl Spaces {
         }
     }
 
+    #[inline]
     pub(crate) fn spaced(&self, SpacedId(i): SpacedId) -> Spaced {
         self.spaced[i as usize]
     }

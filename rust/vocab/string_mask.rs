@@ -25,6 +25,7 @@ pub(crate) struct StringMask {
 
 impl StringMask {
     /// Whether a closing token may come.
+    #[inline]
     pub(crate) fn is_open(&self, exit: ExitId) -> bool {
         self.open.as_ref().is_none_or(|open| open.holds(exit))
     }
@@ -60,6 +61,7 @@ impl ExitBits {
         ExitBits(vec![u64::MAX; count.div_ceil(64)].into())
     }
 
+    #[inline]
     pub(crate) fn holds(&self, ExitId(exit): ExitId) -> bool {
         self.0[exit as usize / 64] >> (exit % 64) & 1 == 1
     }
@@ -135,6 +137,7 @@ impl ClosingTokens {
         self.tokens.len()
     }
 
+    #[inline]
     pub(crate) fn get(&self, exit: ExitId) -> ClosingToken {
         self.tokens[exit.0 as usize]
     }

@@ -8,6 +8,7 @@ use std::fmt;
 pub struct TokenId(pub u32);
 
 impl TokenId {
+    #[inline]
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
@@ -34,6 +35,7 @@ impl MaskWord {
 }
 
 /// The words of a bitmask over so many tokens.
+#[inline]
 pub(crate) fn words_of(tokens: usize) -> usize {
     tokens.div_ceil(MaskWord::BITS)
 }
@@ -74,6 +76,7 @@ pub(crate) fn bits_of(bits: &[MaskWord]) -> impl Iterator<Item = TokenId> {
 }
 
 /// Whether the bit of a token is set.
+#[inline]
 pub(crate) fn has_bit(bits: &[MaskWord], TokenId(token): TokenId) -> bool {
     bits[token as usize / 32].0 >> (token % 32) & 1 == 1
 }

@@ -10,11 +10,13 @@ use crate::work;
 pub(crate) struct TrieNodeId(pub(crate) u32);
 
 impl TrieNodeId {
+    #[inline]
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 
     /// The next node in pre-order: the first one below, if there is one.
+    #[inline]
     pub(crate) fn next(self) -> Self {
         TrieNodeId(self.0 + 1)
     }
@@ -28,14 +30,17 @@ pub(crate) struct ItemRange {
 }
 
 impl ItemRange {
+    #[inline]
     pub(crate) fn len(self) -> usize {
         (self.end - self.start) as usize
     }
 
+    #[inline]
     pub(crate) fn is_empty(self) -> bool {
         self.start == self.end
     }
 
+    #[inline]
     pub(crate) fn of<T>(self, items: &[T]) -> &[T] {
         &items[self.start as usize..self.end as usize]
     }
@@ -117,6 +122,7 @@ impl Children {
     }
 
     /// The children of a node: their bytes and themselves.
+    #[inline]
     fn of(&self, node: TrieNodeId) -> (&[u8], &[TrieNodeId]) {
         let starts = &self.starts[node.index()..node.index() + 2];
         let range = starts[0] as usize..starts[1] as usize;
@@ -193,11 +199,13 @@ impl<I: Copy> Trie<I> {
     }
 
     /// The node whose subtree is the whole trie.
+    #[inline]
     pub(crate) fn root(&self) -> TrieNodeId {
         TrieNodeId(self.nodes.len() as u32 - 1)
     }
 
     /// The items of the whole subtree of a node, its own included.
+    #[inline]
     pub(crate) fn items_below(&self, node: TrieNodeId) -> &[I] {
         self.range_below(node).of(&self.items)
     }
@@ -315,11 +323,13 @@ impl<I: Copy> Trie<I> {
         (0..self.root().0).map(TrieNodeId)
     }
 
+    #[inline]
     pub(crate) fn node(&self, node: TrieNodeId) -> TrieNode {
         self.nodes[node.index()]
     }
 
     /// Where the items of a node stand among all of [`Trie::all`].
+    #[inline]
     pub(crate) fn range_at(&self, node: TrieNodeId) -> ItemRange {
         ItemRange {
             start: self.node(node).first,
@@ -328,6 +338,7 @@ impl<I: Copy> Trie<I> {
     }
 
     /// Where the tokens of the whole subtree of node `i` stand among all of [`Trie::all`].
+    #[inline]
     pub(crate) fn range_below(&self, node: TrieNodeId) -> ItemRange {
         let TrieNode { skip, first, .. } = self.node(node);
         ItemRange {
@@ -337,11 +348,13 @@ impl<I: Copy> Trie<I> {
     }
 
     /// The items of a range of [`Trie::all`].
+    #[inline]
     pub(crate) fn items_in(&self, range: ItemRange) -> &[I] {
         range.of(&self.items)
     }
 
     /// The items of a node, usually one or none.
+    #[inline]
     pub(crate) fn items_at(&self, node: TrieNodeId) -> &[I] {
         self.range_at(node).of(&self.items)
     }

@@ -23,11 +23,7 @@ def response_template(spec: FormatSpec) -> dict[str, Any]:
     """The response template of a format; see `ChatFormat.response_template`."""
     fields: dict[str, _Region] = {}
     if spec.reasoning_open:
-        fields["reasoning_content"] = {
-            "open_pattern": loosely(spec.reasoning_open),
-            "close_pattern": loosely(spec.reasoning_close),
-            **_VERBATIM,
-        }
+        fields["reasoning_content"] = _reasoning(spec)
     fields["tool_calls"] = _calls(spec)
     fields["content"] = _words(spec)
     anchors = [spec.around("assistant")[0]]
@@ -42,10 +38,21 @@ def response_template(spec: FormatSpec) -> dict[str, Any]:
     }
 
 
+def _reasoning(spec: FormatSpec) -> _Region:
+    opening = loosely(spec.reasoning_open)
+    closing = spec.reasoning_close.strip()
+    if spec.no_reasoning.startswith(closing) or spec.plain_prompt.startswith(closing):
+        # A turn without reasoning closes what nothing has opened.
+        opening += f"|(?={re.escape(closing)})"
+    return {"open_pattern": opening, "close_pattern": loosely(spec.reasoning_close), **_VERBATIM}
+
+
 def _words(spec: FormatSpec) -> _Region:
     if not spec.words_open:
+        marks = dict.fromkeys((spec.words_close, spec.turn_end, spec.calls_end, *spec.stops))
+        ways = [re.escape(mark) + _no_calls(spec, mark) for mark in marks if mark]
         # What comes after the end of the turn is no second content.
-        return {"close_pattern": f"(?:{any_of(spec.stops)}).*", **_VERBATIM}
+        return {"close_pattern": f"(?:{'|'.join(ways)}).*", **_VERBATIM}
     openings = [text for text in (spec.words_open, spec.preamble_open) if text]
     closings = [text for text in (spec.words_close, spec.preamble_close) if text]
     # A stop inside a closing text is not found before that text is whole.
@@ -61,6 +68,12 @@ def _words(spec: FormatSpec) -> _Region:
     }
 
 
+def _no_calls(spec: FormatSpec, end: str) -> str:
+    """What tells the end of words from the text before calls that begins with it."""
+    rest = spec.calls_open.removeprefix(end)
+    return "" if rest == spec.calls_open else rf"(?!{re.escape(rest)})"
+
+
 def _calls(spec: FormatSpec) -> _Region:
     arguments = spec.arguments.template(spec)
     if spec.call == "{call}" and spec.calls_open.rstrip().endswith("["):
@@ -69,8 +82,8 @@ def _calls(spec: FormatSpec) -> _Region:
         raise FormatError(f"{spec.name}: in response templates each call needs a tag before it")
     opening = possibly(spec.preamble_close)
     if spec.calls_open:
-        again = rf"(?<={re.escape(spec.call_close.strip())}\s*)"
-        opening += rf"(?:{re.escape(spec.calls_open.rstrip())}\s*|{again})"
+        again = rf"|(?<={re.escape(spec.call_close.strip())}\s*)" if spec.max_calls != 1 else ""
+        opening += rf"(?:{re.escape(spec.calls_open.rstrip())}\s*{again})"
     opening += _start(spec)
     if spec.call == "{call}":
         keys = {what: f"{{content.{key}}}" for key, what in spec.call_members}
@@ -82,7 +95,11 @@ def _calls(spec: FormatSpec) -> _Region:
         # Brackets around the arguments belong to what is read.
         bracket, closing = arguments.brackets
         opening += _head(spec, before.removesuffix(bracket))
-        opening += rf"(?={re.escape(bracket)})" if bracket else ""
+        ends = [bracket]
+        if before.endswith("{name}"):
+            ends = [spec.arguments.opening, spec.after_arguments.strip()]
+        following = any_of([end for end in ends if end])
+        opening += rf"(?=\s*(?:{following}))" if following else ""
         after = after.removeprefix(closing)
     region: _Region = {"open_pattern": opening, "repeats": True, "content": arguments.content}
     if arguments.content_args:
@@ -133,4 +150,6 @@ def _end(spec: FormatSpec, closing: str, is_last: bool = False) -> str:
         # What comes next is waited for, lest a part of `calls_close` be taken for words.
         separator = possibly(spec.call_separator.strip())
         return rf"{end}(?:{re.escape(last)}\s*|{separator}\s*(?={following})|\Z)"
+    if not closing.strip() and not following:
+        raise FormatError(f"{spec.name}: response templates need a text after a call")
     return end if closing.strip() else rf"{end}(?={following})"

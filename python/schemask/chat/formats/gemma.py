@@ -19,6 +19,7 @@ FUNCTION_GEMMA = FormatSpec(
     result_open="<start_function_response>",
     result_close="<end_function_response>",
     turn_start="<start_of_turn>",
+    next_turns=("<start_function_response>",),
     turn_end="<end_of_turn>",
     turns=turns_of("<start_of_turn>{role}\n", "<end_of_turn>\n", assistant="model"),
 )

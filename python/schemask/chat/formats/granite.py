@@ -31,8 +31,6 @@ GRANITE31 = replace(
     name="granite31",
     models="Granite 3.1",
     templates=(),
-    reasoning_open="<think>",
-    reasoning_close="</think>",
     calls_open="<tool_call>[",
 )
 

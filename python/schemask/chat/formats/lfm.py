@@ -24,8 +24,6 @@ LFM2 = FormatSpec(
         strings="quotes",
         escapes=(("\\", "\\\\"), ("'", "\\'"), ("\n", "\\n"), ("\r", "\\r")),
     ),
-    reasoning_open="<think>",
-    reasoning_close="</think>",
     result_open="<|tool_response_start|>",
     result_close="<|tool_response_end|>",
 )

@@ -161,6 +161,8 @@ class MarkedArguments(Notation):
         return made.members(*followed(tool.parameters, tool.parameters, ()))
 
     def template(self, around: Surroundings) -> ArgumentsTemplate:
+        if self.null != "null":
+            raise FormatError(f"{around.name}: response templates cannot read values of Python")
         mark = re.escape(self.mark)
         return ArgumentsTemplate(
             rf"\G(?:{mark}.*?{mark}|(?!{mark}).)*?\K",

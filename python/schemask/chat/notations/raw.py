@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemask import _native
 from schemask.chat.arguments import Argument, schema_of_argument
 from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.notations.base import ArgumentsTemplate, Surroundings
@@ -17,7 +18,7 @@ from schemask.chat.notations.values import Styles, read_python
 from schemask.chat.patterns import loosely, possibly
 from schemask.chat.texts import TAG, common_start
 from schemask.chat.trees import Tree, Trees, narrowed
-from schemask.errors import FormatError
+from schemask.errors import FormatError, SchemaError
 from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import type_of, types_of
 from schemask.tools import Tool
@@ -118,7 +119,8 @@ class RawArguments(ListedArguments):
                     "strings": narrowed(strings, "string", needing),
                     "stops": [CDATA[1], *around.stops],
                 }
-                yield {"all": [CDATA[0], marked, CDATA[1]]}
+                if _is_possible(marked):
+                    yield {"all": [CDATA[0], marked, CDATA[1]]}
         root, path = tool.parameters, argument.path
         tree = self.styles.tree(schema, others, root, path, trees, tool.name)
         if tree is not None:
@@ -127,7 +129,22 @@ class RawArguments(ListedArguments):
             yield {"json": schema}  # the engine says that nothing satisfies it
 
     def template(self, around: Surroundings) -> ArgumentsTemplate:
+        if self.cdata or "python" in (self.styles.arrays, self.styles.objects):
+            what = "sections of XML" if self.cdata else "values of Python"
+            raise FormatError(f"{around.name}: response templates cannot read {what}")
         return text_template(self.argument)
+
+
+def _is_possible(tree: Tree) -> bool:
+    """Whether a tree of strings allows any: that none of a list needs a section is no error."""
+    text = json.dumps({"start": tree, "rules": {}})
+    try:
+        _native.Grammar.from_tree(text, "spaced", "any", "plain", False, False, {})
+    except SchemaError as error:
+        if "nothing satisfies" in str(error):
+            return False
+        raise
+    return True
 
 
 def written_text(key: str, text: str, stops: Sequence[str]) -> str:
