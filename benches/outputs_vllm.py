@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 
 from outputs_reading import Formats, cuts, read
-from schemask.chat import ArgumentDelta, CallStarted, ChatFormat, Text
+from schemask.chat import ArgumentDelta, CallFailed, CallStarted, ChatFormat, Text
 from schemask.errors import FormatError
 
 STAND_INS = ("vllm", "transformers", "openai", "xgrammar", "torch", "partial_json_parser")
@@ -145,7 +145,9 @@ class StandIn:
         self._check_cuts(form, model_output, tools)
         reader = form.reader(tools, prompt="")
         try:
-            delta = _delta([*reader.feed(model_output), *reader.finish()]) or Delta()
+            events = [*reader.feed(model_output), *reader.finish()]
+            delta = _delta(events) or Delta()
+            _note_failures(events)
         except FormatError as error:
             READ[-1]["error"] = str(error)
             raise
@@ -170,7 +172,9 @@ class StandIn:
             READ[-1]["texts"].append("")
         READ[-1]["texts"][-1] += delta_text
         try:
-            return _delta(self._reader.feed(delta_text))
+            events = self._reader.feed(delta_text)
+            _note_failures(events)
+            return _delta(events)
         except FormatError as error:
             READ[-1]["error"] = str(error)
             raise
@@ -206,6 +210,13 @@ def _definition(tool: Any) -> dict[str, Any]:
         name, parameters = inner.name, inner.parameters
     schema = {"type": "object", **(parameters or {})}
     return {"type": "function", "function": {"name": name, "parameters": schema}}
+
+
+def _note_failures(events: Iterable[Any]) -> None:
+    """Notes what looks like a call and could not be read: a test that fails was refused."""
+    for event in events:
+        if isinstance(event, CallFailed):
+            READ[-1]["error"] = event.problem
 
 
 def _delta(events: Iterable[Any]) -> Delta | None:

@@ -140,7 +140,7 @@ def test_docstrings_of_modules(name: str) -> None:
 
 
 # What cannot happen where it is raised: a mask of a vocabulary's own width is right, and so are the
-# options with which examples are checked; and a reader that is made has not read yet.
+# options with which examples are checked, and a reader that is new has no text that could be wrong.
 UNREACHABLE = {
     "chat.TurnReader": {"FormatError"},
     "llama_cpp.SchemaLogitsProcessor": {"MaskError"},

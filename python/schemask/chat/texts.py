@@ -21,8 +21,8 @@ def pieces_of(text: str) -> list[str]:
 
 
 def parts_of(text: str) -> list[str]:
-    """A text of a format cut at its tags and at white space, without the white space."""
-    return [part for piece in TAG.split(text) for part in piece.split()]
+    """A text of a format cut at its tags, fences and white space, without the white space."""
+    return [part for piece in TAG.split(text) for part in piece.replace("```", " ```").split()]
 
 
 def filled(text: str, held: Mapping[str, str]) -> str:
