@@ -212,6 +212,11 @@ def byte_vocabulary() -> Vocabulary:
     return Vocabulary([bytes([b]) for b in range(256)] + [b""], stop_token_ids=[256])
 
 
+def can_reason(form: ChatFormat) -> bool:
+    """Whether reasoning may follow a prompt of the format."""
+    return form.spec.left_of_opening(form.spec.default_prompt)[0] is not None
+
+
 def drawn(form: ChatFormat, data: Any) -> tuple[dict[str, Any], str] | None:
     """A message and its text; None if the notation refuses to write it."""
     made = data.draw(st.lists(calls, max_size=form.spec.max_calls or 3))
@@ -240,7 +245,7 @@ def test_written_allowed_and_read_back(
     assert form.parse(text, TOOLS).message == message
     name = data.draw(st.sampled_from(sorted(vocabularies)))
     encode, vocabulary = vocabularies[name]
-    thinks = bool(form.spec.reasoning_open)
+    thinks = can_reason(form)
     matcher = compiled(form, vocabulary, reasoning=thinks, spelling=spelling_of(text)).matcher()
     tokens = encode(text)
     own = set(tags_of(form))
@@ -331,7 +336,7 @@ def test_tags_may_be_special_tokens(form: ChatFormat, data: Any) -> None:
     message, text = found
     tags = list(form.spec.tokens) or sorted(set(tags_of(form)) | set(TAG.findall(form.spec.call)))
     vocabulary = tagged(form, tags)
-    options = {"reasoning": bool(form.spec.reasoning_open), "spelling": spelling_of(text)}
+    options = {"reasoning": can_reason(form), "spelling": spelling_of(text)}
     matcher = compiled(form, vocabulary, **options).matcher()
     at, taken = 0, 0
     while at < len(text):
@@ -387,7 +392,7 @@ def test_walks_are_read_and_valid(
 ) -> None:
     """Random texts that the masks allow, ended by a budget or by the shortest ending."""
     least = options.get("min_calls", 1)
-    if (options.get("reasoning") and not form.spec.reasoning_open) or least > (
+    if (options.get("reasoning") and not can_reason(form)) or least > (
         form.spec.max_calls or least
     ):
         return

@@ -363,4 +363,7 @@ def test_the_package_has_no_other_way_to_write() -> None:
             assert name not in ("write_text", "write_bytes", "mkstemp", "NamedTemporaryFile")
             modes = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
             if name in ("open", "fdopen"):
-                assert not any(set(str(mode)) <= set("rwaxbt+") and mode != "r" for mode in modes)
+                assert not any(
+                    set(str(mode)) & set("wax+") and set(str(mode)) <= set("rwaxbt+")
+                    for mode in modes
+                )
