@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from schemask.chat.arguments import OTHER_KEYWORDS, followed, refuse
 from schemask.chat.messages import DECODER
 from schemask.chat.trees import Tree, Trees, narrowed, optional
+from schemask.errors import FormatError
 from schemask.schemas.places import argument_schema
 from schemask.schemas.pointer import Path
 from schemask.schemas.schema import Schema
@@ -54,7 +55,10 @@ class Styles:
             style = self.objects
         else:
             style = self.literals if value is None or isinstance(value, bool) else "json"
-        return repr(value) if style == "python" else None
+        if style != "python":
+            return None
+        _check_shown(value)
+        return repr(value)
 
     def of_type(self, kind: str) -> Style:
         """How values of a type are spelt.
@@ -199,9 +203,24 @@ class Spelling:
         return {"all": [mark, strings, mark]}
 
 
+# Characters that Python shows as escapes, and that the grammar knows; others are not written.
+_CONTROLS = (*range(32), *range(127, 161), 173)
+
+
+def _check_shown(value: Any) -> None:
+    """Refuses strings with characters that Python shows as other escapes."""
+    if isinstance(value, (list, dict)):
+        for inner in [*value, *value.values()] if isinstance(value, dict) else value:
+            _check_shown(inner)
+    elif isinstance(value, str):
+        for character in value:
+            if not character.isprintable() and ord(character) not in _CONTROLS:
+                raise FormatError(f"a string holds {character!r}, which Python shows as an escape")
+
+
 def _python_escapes(quote: str) -> dict[str, str]:
     """How Python shows characters of a string in these quotes."""
-    shown = {chr(code): repr(chr(code))[1:-1] for code in (*range(32), 127)}
+    shown = {chr(code): repr(chr(code))[1:-1] for code in _CONTROLS}
     return {**shown, "\\": "\\\\", quote: f"\\{quote}"}
 
 
