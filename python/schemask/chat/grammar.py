@@ -8,7 +8,7 @@ from typing import Any, Literal
 from schemask.chat.calls import call_schema
 from schemask.chat.spec import FormatSpec
 from schemask.chat.texts import INDEX_PATTERN
-from schemask.chat.trees import Tree, Trees, optional
+from schemask.chat.trees import Tree, Trees, either, optional
 from schemask.errors import FormatError, check_flags, shortened
 from schemask.tools import Tool, ToolSet
 
@@ -91,7 +91,7 @@ class _TurnTree:
             ways.append(
                 {"all": [self.text(self.thinking), *([thoughts] if thinks else []), answer]}
             )
-        return {"start": _any(ways), "rules": self.trees.rules}
+        return {"start": either(ways), "rules": self.trees.rules}
 
     def answer(
         self, called: Tree | None, tool_choice: str, before_words: str, before_calls: str
@@ -121,7 +121,7 @@ class _TurnTree:
             else:
                 ways.append({"all": [opening, self.words(), *closing]})
                 ways += self.preamble(called, tool_choice, before_words)
-        return _any(ways)
+        return either(ways)
 
     def preamble(self, called: Tree | None, tool_choice: str, before: str) -> list[Tree]:
         """Words and then calls, where something of its own is between them."""
@@ -132,7 +132,7 @@ class _TurnTree:
         return [{"all": [self.text(opening), self.words(), self.text(closing), called]}]
 
     def end_of_calls(self) -> Tree:
-        return optional(self.text(self.spec.calls_end or self.spec.turn_end))
+        return optional(self.text(self.spec.end_of(has_calls=True)))
 
     def words(self) -> Tree:
         stops = list(self.spec.word_stops)
@@ -173,7 +173,3 @@ class _TurnTree:
             "{arguments}": spec.arguments.grammar(tool, self.trees, spec),
         }
         return self.trees.filled(spec.call, held)
-
-
-def _any(ways: list[Tree]) -> Tree:
-    return ways[0] if len(ways) == 1 else {"any": ways}

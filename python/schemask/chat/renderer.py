@@ -53,9 +53,7 @@ class Renderer:
                     results = []
             elif role == "assistant":
                 opening, closing = spec.around("assistant")
-                end = spec.turn_end
-                if "tool_calls" in message and spec.calls_end:
-                    end = spec.calls_end
+                end = spec.end_of("tool_calls" in message)
                 yield opening, False
                 yield spec.default_prompt, False
                 yield self.assistant(message, tools, spec.default_prompt, called) + end, True

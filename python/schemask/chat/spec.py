@@ -271,6 +271,14 @@ class FormatSpec:
         marks = (*(closing.strip() for closing in closings), *ends, *self.stops)
         return tuple(dict.fromkeys(mark for mark in marks if mark))
 
+    def end_of(self, has_calls: bool) -> str:
+        """The marker after a turn.
+
+        Args:
+            has_calls: Whether the turn has calls.
+        """
+        return (self.calls_end if has_calls else "") or self.turn_end
+
     @property
     def no_reasoning_here(self) -> str:
         """Why a turn cannot reason."""

@@ -30,7 +30,9 @@ def filled(text: str, held: Mapping[str, str]) -> str:
     return "".join(held.get(piece, piece) for piece in pieces_of(text))
 
 
-def common_start(one: str, other: str) -> str:
-    """The longest text that both begin with."""
+def common_start(*texts: str) -> str:
+    """The longest text that all begin with."""
+    # Of texts in order, the first and the last differ most.
+    one, other = min(texts), max(texts)
     length = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
     return one[:length]

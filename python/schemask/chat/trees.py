@@ -81,7 +81,12 @@ class Trees:
                 rest = {"rule": name}
             ways.append({"all": [items[i], rest]})
             rest = {"all": [following[i], rest]}
-        return ways[0] if len(ways) == 1 else {"any": ways[::-1]}
+        return either(ways[::-1])
+
+
+def either(ways: list[Tree]) -> Tree:
+    """The texts of any of some trees, of which there is one at least."""
+    return ways[0] if len(ways) == 1 else {"any": ways}
 
 
 def optional(tree: Tree) -> Tree:

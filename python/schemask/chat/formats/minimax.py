@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemask.chat.notations.raw import RawArguments
-from schemask.chat.spec import FormatSpec
+from schemask.chat.spec import FormatSpec, turns_of
 
 MINIMAX_M1 = FormatSpec(
     name="minimax_m1",
@@ -53,15 +53,7 @@ MINIMAX_M2 = FormatSpec(
     result_close="</response>",
     turn_start="]~b]",
     turn_end="[e~[",
-    turns=tuple(
-        (role, f"]~b]{name}\n", "[e~[\n")
-        for role, name in {
-            "system": "system",
-            "user": "user",
-            "assistant": "ai",
-            "tool": "tool",
-        }.items()
-    ),
+    turns=turns_of("]~b]{role}\n", "[e~[\n", assistant="ai"),
     escapes=False,
 )
 

@@ -18,9 +18,10 @@ from schemask.chat.notations.values import (
     Styles,
     ValueTrees,
     read_python,
+    shown,
 )
 from schemask.chat.texts import parts_of
-from schemask.chat.trees import Tree, Trees
+from schemask.chat.trees import Tree, Trees, either
 from schemask.errors import FormatError
 from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import types_of
@@ -74,7 +75,7 @@ class PythonArguments(ListedArguments):
         if not isinstance(value, str):
             return self.styles.write(value) or around.write_json(value)
         if self.strings == "python":
-            return repr(value)
+            return shown(value)
         escapes = self._escapes
         if not escapes and ("'" in value or "\\" in value):
             raise FormatError(f"the argument {key!r} holds what ends it or is read otherwise")
@@ -188,7 +189,7 @@ class PythonArguments(ListedArguments):
         root, path = tool.parameters, argument.path
         if tree := self.styles.tree(schema, others, root, path, trees, tool.name):
             ways.append(tree)
-        return ways[0] if len(ways) == 1 else {"any": ways}
+        return either(ways)
 
     def _string_tree(self, schema: Any, tool: Tool, trees: Trees) -> Tree:
         if self.strings == "python":

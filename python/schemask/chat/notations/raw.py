@@ -17,7 +17,7 @@ from schemask.chat.notations.strings import StringStream
 from schemask.chat.notations.values import Styles, read_python
 from schemask.chat.patterns import loosely, possibly
 from schemask.chat.texts import TAG, common_start
-from schemask.chat.trees import Tree, Trees, narrowed
+from schemask.chat.trees import Tree, Trees, either, narrowed
 from schemask.errors import FormatError, SchemaError
 from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import type_of, types_of
@@ -94,7 +94,7 @@ class RawArguments(ListedArguments):
         self, argument: Argument, tool: Tool, trees: Trees, around: Surroundings
     ) -> Tree:
         ways = list(self._ways(argument, tool, trees, around))
-        value = ways[0] if len(ways) == 1 else {"any": ways}
+        value = either(ways)
         return trees.filled(self.argument, {"{key}": argument.key, "{value}": value})
 
     def _ways(

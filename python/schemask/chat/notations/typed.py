@@ -10,7 +10,7 @@ from schemask.chat.cursor import Cursor, Emit, Waiting
 from schemask.chat.notations.base import ArgumentsTemplate, Surroundings
 from schemask.chat.notations.listed import ListedArguments
 from schemask.chat.notations.raw import RawText, text_template, written_text
-from schemask.chat.trees import Tree, Trees, narrowed
+from schemask.chat.trees import Tree, Trees, either, narrowed
 from schemask.errors import FormatError
 from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import TYPES, type_of, types_of
@@ -103,7 +103,7 @@ class TypedArguments(ListedArguments):
             # The engine says that nothing satisfies the schema.
             template = self.argument.replace("{type}", "")
             ways = [trees.filled(template, {"{key}": argument.key, "{value}": {"json": schema}})]
-        return ways[0] if len(ways) == 1 else {"any": ways}
+        return either(ways)
 
     def template(self, around: Surroundings) -> ArgumentsTemplate:
         words = dict.fromkeys(word for _, word in self.types)

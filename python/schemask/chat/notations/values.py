@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from schemask.chat.arguments import OTHER_KEYWORDS, followed, refuse
 from schemask.chat.messages import DECODER
-from schemask.chat.trees import Tree, Trees, narrowed, optional
+from schemask.chat.trees import Tree, Trees, either, narrowed, optional
 from schemask.errors import FormatError
 from schemask.schemas.places import argument_schema
 from schemask.schemas.pointer import Path
@@ -48,6 +48,9 @@ class Styles:
 
         Args:
             value: A plain JSON value.
+
+        Raises:
+            FormatError: A string holds a character that Python shows as an escape of another kind.
         """
         if isinstance(value, list):
             style = self.arrays
@@ -55,10 +58,7 @@ class Styles:
             style = self.objects
         else:
             style = self.literals if value is None or isinstance(value, bool) else "json"
-        if style != "python":
-            return None
-        _check_shown(value)
-        return repr(value)
+        return shown(value) if style == "python" else None
 
     def of_type(self, kind: str) -> Style:
         """How values of a type are spelt.
@@ -93,7 +93,7 @@ class Styles:
         ways += [made.of_type(kind, path) for kind in ("array", "object") if kind in others]
         if not ways:
             return None
-        return ways[0] if len(ways) == 1 else {"any": ways}
+        return either(ways)
 
 
 WORDS_OF_PYTHON = Styles(literals="python")
@@ -207,8 +207,17 @@ class Spelling:
 _CONTROLS = (*range(32), *range(127, 161), 173)
 
 
+def shown(value: Any) -> str:
+    """A JSON value as Python shows it.
+
+    Raises:
+        FormatError: A string holds a character that Python shows as an escape of another kind.
+    """
+    _check_shown(value)
+    return repr(value)
+
+
 def _check_shown(value: Any) -> None:
-    """Refuses strings with characters that Python shows as other escapes."""
     if isinstance(value, (list, dict)):
         for inner in [*value, *value.values()] if isinstance(value, dict) else value:
             _check_shown(inner)
@@ -280,7 +289,7 @@ class ValueTrees:
             ways.append(self.string(alone))
         ways += self._scalars(alone, types)
         ways += [self.of_type(kind, place) for kind in ("array", "object") if kind in types]
-        return ways[0] if len(ways) == 1 else {"any": ways}
+        return either(ways)
 
     def of_type(self, kind: str, path: Path) -> Tree:
         """The lists, or the objects, of the schema at a path."""
@@ -326,7 +335,7 @@ class ValueTrees:
             if text not in escapes:
                 strings["stops"].append(text)
             ways.append({"all": [mark, strings, mark]})
-        return ways[0] if len(ways) == 1 else {"any": ways}
+        return either(ways)
 
     def _array(self, schema: Schema, path: Path) -> Tree:
         self._check(schema, path, "array")

@@ -97,7 +97,7 @@ class _Derivation:
         self._shape = shape or MessageShape()
         self._tags = Tags((*template.special_tokens, template.bos_token, template.eos_token))
         self._prober = Prober(template, self._shape)
-        self._modes = list(self._found_modes())
+        self._modes = list(self._found_modes())  # the first without variables
         self._probe: CallProbe | None = None
         if shape is not None:
             self._probe = CallProbe(self._prober, self._tags)
@@ -120,7 +120,6 @@ class _Derivation:
         fields |= self._starts(joints, prefix, opening)
         fields |= self._prompts(opening, fields["reasoning_open"])
         fields |= self._ends_of_words(before_user)
-        fields["turns"] = (("assistant", self._role(opening), fields["turn_end"]),)
         fields["turn_start"] = self._turn_start
         if calls is not None and self._probe is not None:
             section = CallSection(self._prober, self._tags, self._probe, self._turn_start)
@@ -135,38 +134,36 @@ class _Derivation:
             # What turns of words end with before what all turns end with, closes words.
             fields["words_close"] = words_close
             fields |= {"turn_end": calls_end, "calls_end": ""}
-            fields["turns"] = (("assistant", self._role(opening), calls_end),)
+        fields["turns"] = (("assistant", self._role(opening), fields["turn_end"]),)
         fields["tokens"] = self._tokens(fields)
         return Derived(FormatSpec(**fields), self._shape, *known, tuple(self._findings))
 
     # What the prompt opens.
 
-    def _found_modes(self) -> Iterator[tuple[Mapping[str, Any], str]]:
-        """Variables that change the prompt, each with it; at first, none."""
+    def _found_modes(self) -> Iterator[Prober]:
+        """What renders with variables that change the prompt; at first, with none."""
         seen = {self._prober.prompt}
-        yield {}, self._prober.prompt
+        yield self._prober
         for name in sorted(undeclared(self._template.text)):
             if not _SWITCH.search(name) or _NO_SWITCH.search(name):
                 continue
             for value in (True, False, "on", "off", "none", "enabled", "disabled"):
+                prober = Prober(self._template, self._shape, {name: value})
                 try:
-                    prompt = Prober(self._template, self._shape, {name: value}).prompt
+                    prompt = prober.prompt
                 except FormatError:
                     continue
                 if prompt not in seen:
                     seen.add(prompt)
-                    yield {name: value}, prompt
+                    yield prober
 
     def _body(self, turn: Turn) -> str | None:
         """What follows the user's words, by the first variables that do not drop reasoning."""
-        texts = []
-        for variables, _ in self._modes:
-            text = Prober(self._template, self._shape, variables).turn(turn)
-            texts.append(text)
-            if text is None or (turn.reasoning and REASONING not in text):
-                continue
-            return text
-        return texts[0]
+        for prober in self._modes:
+            text = prober.turn(turn)
+            if text is not None and (REASONING in text or not turn.reasoning):
+                return text
+        return self._prober.turn(turn)
 
     def _opening(self) -> str:
         """What follows the user's words, up to where turns differ."""
@@ -178,9 +175,9 @@ class _Derivation:
         ]
         bodies = [body for turn in turns if (body := self._body(turn)) is not None]
         opening = self._tags.common_start([*bodies, self._prober.prompt])
-        for _, prompt in self._modes:
+        for prober in self._modes:
             # Variables may change what the user says, too.
-            opening = self._tags.common_start([opening, prompt]) or opening
+            opening = self._tags.common_start([opening, prober.prompt]) or opening
         names = list(_REASONING_NAME.finditer(opening))
         marker = self._tags.start_at(opening, names[-1].start()) if names else len(opening)
         if len(self._tags.found(opening[marker:])) > 2:
@@ -191,13 +188,13 @@ class _Derivation:
     def _prompts(self, opening: str, reasoning_open: str) -> dict[str, Any]:
         """What prompts open of a turn."""
         role = self._role(opening)
-        tails = [
-            (variables, prompt[len(opening) :])
-            if prompt.startswith(opening)
-            else (variables, prompt[prompt.rfind(role) + len(role) :])
-            for variables, prompt in self._modes
-            if prompt.startswith(opening) or (role and role in prompt)
-        ]
+        tails = []
+        for prober in self._modes:
+            prompt = prober.prompt
+            if prompt.startswith(opening):
+                tails.append((prober.variables, prompt[len(opening) :]))
+            elif role and role in prompt:
+                tails.append((prober.variables, prompt.rpartition(role)[2]))
         thinking, plain = None, None
         for variables, tail in tails:
             opens = bool(reasoning_open) and (
@@ -359,7 +356,8 @@ class _Derivation:
 
     def _hidden_reasoning(self) -> dict[str, Any]:
         """Reasoning that prompts open and the template drops: its end is that of its marker."""
-        for _, prompt in self._modes:
+        for prober in self._modes:
+            prompt = prober.prompt
             marker = self._tags.found(prompt)[-1:]
             if marker and _REASONING_NAME.search(marker[0]):
                 closing = f"</{marker[0][1:]}" if marker[0].startswith("<") else ""

@@ -18,6 +18,7 @@ from schemask.chat.renderer import Renderer
 from schemask.chat.templates.derive import Derived
 from schemask.chat.templates.shape import with_ids
 from schemask.chat.templates.template import ChatTemplate
+from schemask.chat.texts import common_start
 from schemask.errors import FormatError
 from schemask.tools import ToolSet
 
@@ -108,8 +109,8 @@ class _Prover:
         self._renderer = Renderer(derived.spec)
         self._random = random.Random(seed)
         self._tally = _Tally()
-        modes = (None, derived.thinking, derived.plain)
-        self._modes = [dict(mode) for mode in modes if mode is not None] or [{}]
+        modes = (derived.thinking, derived.plain)
+        self._modes = [dict(mode) for mode in modes if mode is not None]
         if {} not in self._modes:
             self._modes.insert(0, {})
 
@@ -138,23 +139,22 @@ class _Prover:
 
     def _check(self, before: list[Message], message: Message, tools: ToolSet) -> None:
         """Compares one turn; counts it, or raises what is wrong with it."""
-        shape = self._derived.shape
         checked = with_ids(check_messages([*before, message]))
         message = checked[-1]
+        shaped = self._derived.shape.of(checked)
+        called = sum(len(made.get("tool_calls", ())) for made in checked[:-1])
+        # Reasoning that such a turn holds could not be told from what is before the turn.
+        interrupted = checked[-2]["role"] == "tool" and "reasoning_content" not in message
         definitions = [dict(definition) for definition in tools.definitions]
         differences = []
         for variables in self._modes:
             try:
-                shaped = shape.of(checked)
                 whole = self._template.render(shaped, definitions, **variables)
                 prompt = self._template.render(
                     shaped[:-1], definitions, add_generation_prompt=True, **variables
                 )
             except FormatError:
                 continue  # conversations that the template refuses are not written by it
-            called = sum(len(made.get("tool_calls", ())) for made in checked[:-1])
-            # Reasoning that such a turn holds could not be told from what is before the turn.
-            interrupted = checked[-2]["role"] == "tool" and "reasoning_content" not in message
             difference = self._difference(message, tools, whole, prompt, called, interrupted)
             if difference is None:
                 return
@@ -252,7 +252,7 @@ class _Prover:
         """Checks that the reader and the grammar take a turn."""
         turn = ParsedTurn.from_message(message)
         spec = self._spec
-        end = (spec.calls_end if "tool_calls" in message else "") or spec.turn_end
+        end = spec.end_of("tool_calls" in message)
         for text in (written, written + end):
             reader = TurnReader(spec, tools, opened)
             events = []
@@ -384,16 +384,9 @@ def _without_ids(message: Message) -> Message:
     return {**message, "tool_calls": calls}
 
 
-def _alike(one: str, other: str) -> int:
-    return next(
-        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
-        min(len(one), len(other)),
-    )
-
-
 def _shown(message: Message, difference: tuple[str, str]) -> str:
     written, found = difference
-    at = _alike(written, found)
+    at = len(common_start(written, found))
     near = slice(max(0, at - 30), at + 60)
     turn = {key: value for key, value in message.items() if key != "role"}
     return (

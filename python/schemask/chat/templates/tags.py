@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from schemask.chat.texts import TAG
+from schemask.chat.texts import TAG, common_start
 
 
 class Tags:
@@ -29,7 +29,7 @@ class Tags:
 
     def common_start(self, texts: Sequence[str]) -> str:
         """The longest text with which all begin."""
-        length = _alike(texts)
+        length = len(common_start(*texts))
         for text in texts:
             for match in self._pattern.finditer(text):
                 if match.start() < length < match.end():
@@ -38,7 +38,7 @@ class Tags:
 
     def common_end(self, texts: Sequence[str]) -> str:
         """The longest text with which all end."""
-        length = _alike([text[::-1] for text in texts])
+        length = len(common_start(*(text[::-1] for text in texts)))
         for text in texts:
             for match in self._pattern.finditer(text):
                 if match.start() < len(text) - length < match.end():
@@ -79,12 +79,3 @@ class Tags:
         """Where the last tag of a text begins; its length if it has none."""
         starts = [match.start() for match in self._pattern.finditer(text)]
         return starts[-1] if starts else len(text)
-
-
-def _alike(texts: Sequence[str]) -> int:
-    """How many characters texts begin with alike."""
-    # Of texts in order, the first and the last differ most.
-    first, last = min(texts), max(texts)
-    return next(
-        (i for i, pair in enumerate(zip(first, last, strict=False)) if len({*pair}) > 1), len(first)
-    )
