@@ -401,7 +401,7 @@ def test_walks_are_read_and_valid(
     called = 0
     for seed in range(6 if options in WALKS[:2] else 3):
         rng = random.Random(seed)
-        budget = [None, 100, 160][seed % 3]
+        budget = [None, 120, 180][seed % 3]
         matcher = compiled(form, llama3_vocabulary, **options).matcher(max_tokens=budget)
         text = walk(matcher, llama3_vocabulary, rng, budget or 60)
         assert budget is None or matcher.is_accepting
