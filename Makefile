@@ -15,7 +15,7 @@ build: ## the extension, beside the Python sources
 	cp target/release/libschemask.so $(EXTENSION).new && mv $(EXTENSION).new $(EXTENSION)
 
 test: test-rust ## the tests of Rust and Python
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 test-rust:
 	cargo test --locked --quiet
