@@ -46,7 +46,7 @@ NAMED_BY_NONE = {
     "smolvlm": "takes messages in parts",
     "MiniMax-M3": "is derived: arguments are elements named after their keys",
     "NVIDIA-Nemotron-Nano-v2": "the last words are written as reasoning",
-    "fireworks-ai-llama-3-firefunction-v2": "wants the tools as text of its own variable",
+    "fireworks-ai-llama-3-firefunction-v2": "wants the day in a variable of its own",
 }
 
 

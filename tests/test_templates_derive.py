@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ DATA = Path(os.environ.get("SCHEMASK_DATA", Path(__file__).parents[1] / "../shar
 # Templates from which no format can be derived and proven, and why.
 REFUSED = {
     "NVIDIA-Nemotron-Nano-v2.jinja": "read back",  # words stand where reasoning has been opened
-    "fireworks-ai-llama-3-firefunction-v2.jinja": "'functions' is undefined",
+    "fireworks-ai-llama-3-firefunction-v2.jinja": "'datetime' is undefined",
 }
 
 
@@ -261,6 +262,21 @@ def test_calls_are_words_to_a_template_without_them(hint: str, calls_by: str, wr
     assert "get_weather" in text.partition("<|im_start|>user")[0]
     assert "sun" in text.rpartition("<|im_start|>user")[2]
     assert form.parse(written, [WEATHER]).tool_calls == [ToolCall("get_weather", {"city": "Rome"})]
+
+
+def test_tools_as_text_of_another_name() -> None:
+    text = """{{ functions + today }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}
+{%- if m.tool_calls %}<calls>[{% for c in m.tool_calls -%}
+{"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}
+{%- if not loop.last %}, {% endif %}{% endfor %}]{% endif %}<|end|>{% endfor %}
+{%- if add_generation_prompt %}<|assistant|>{% endif %}"""
+    with pytest.raises(FormatError, match="'today' is undefined"):
+        ChatFormat.from_template(ChatTemplate(text))
+    template = ChatTemplate(text, variables={"today": "Monday"})
+    form = ChatFormat.from_template(template)
+    assert form.render_assistant(CALL, [WEATHER]).startswith("<calls>[")
+    prompt = template.render(ASKED, [WEATHER], add_generation_prompt=True)
+    assert prompt.startswith(json.dumps([WEATHER], indent=4) + "Monday<|user|>")
 
 
 ELEMENTS = """
