@@ -36,7 +36,11 @@ DIFFERENT = "different"
 NO_FORMAT = "no format"
 CONTINUED = "continues a message"
 NOT_AN_OUTPUT = "reads no output"
-COMPARED = (AGREE, ON_PURPOSE, REFUSED, DIFFERENT)
+# What says nothing of how well a format is read: it is not the format, or it is misread there.
+OTHER_FORMAT = "other format"
+MISREAD_THERE = "misread there"
+NOT_THE_SAME = (OTHER_FORMAT, MISREAD_THERE)
+COMPARED = (AGREE, ON_PURPOSE, REFUSED, DIFFERENT, *NOT_THE_SAME)
 BESIDE = (NO_FORMAT, CONTINUED, NOT_AN_OUTPUT)
 SEEDS = range(4)
 
@@ -207,22 +211,27 @@ def excused(verdicts: Iterable[Verdict], exceptions: Iterable[dict[str, str]]) -
 
     Args:
         verdicts: What came of the cases.
-        exceptions: Each the `case`s that differ, as a pattern of their names, and the `reason`.
+        exceptions: Each the `case`s that differ, as a pattern of their names, and the `reason`;
+            the `kind` if it is one of `NOT_THE_SAME`.
     """
     known = list(exceptions)
 
     def with_reason(verdict: Verdict) -> Verdict:
-        reasons = [e["reason"] for e in known if fnmatch.fnmatchcase(verdict.name, e["case"])]
-        if verdict.verdict not in (REFUSED, DIFFERENT) or not reasons:
+        meant = [e for e in known if fnmatch.fnmatchcase(verdict.name, e["case"])]
+        if verdict.verdict not in (REFUSED, DIFFERENT) or not meant:
             return verdict
-        return replace(verdict, verdict=ON_PURPOSE, reason=reasons[0])
+        kind = meant[0].get("kind", ON_PURPOSE)
+        return replace(verdict, verdict=kind, reason=meant[0]["reason"])
 
     return [with_reason(verdict) for verdict in verdicts]
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """How many cases of each format came to what."""
-    lines = ["| format | cases | " + " | ".join(COMPARED) + " |", "|---" * 6 + "|"]
+    lines = [
+        "| format | cases | " + " | ".join(COMPARED) + " |",
+        "|---" * (2 + len(COMPARED)) + "|",
+    ]
     forms = sorted({v.form for v in verdicts if v.verdict in COMPARED})
     for form in [*forms, ""]:
         of_form = [v for v in verdicts if v.verdict in COMPARED and form in ("", v.form)]
@@ -232,10 +241,11 @@ def table(verdicts: Sequence[Verdict]) -> str:
     counts = Counter(v.verdict for v in verdicts)
     compared = sum(counts[kind] for kind in COMPARED)
     lines.append("")
-    lines.append(
-        f"{counts[AGREE] / max(compared, 1):.1%} agree; of those that are not meant to differ, "
-        f"{counts[AGREE] / max(compared - counts[ON_PURPOSE], 1):.1%}"
-    )
+    same = compared - sum(counts[kind] for kind in NOT_THE_SAME)
+    lines += [
+        f"{counts[AGREE] / max(compared, 1):.1%} agree; where the format is the same and not "
+        f"misread there, {counts[AGREE] / max(same, 1):.1%} of {same}"
+    ]
     lines += [f"not compared: {counts[kind]} ({kind})" for kind in BESIDE if counts[kind]]
     missing = Counter(v.form for v in verdicts if v.verdict == NO_FORMAT)
     if missing:
@@ -264,7 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for verdict in named:
             is_unnamed = verdict.verdict in (REFUSED, DIFFERENT)
             unnamed += is_unnamed
-            if is_unnamed or (given.list and verdict.verdict == ON_PURPOSE):
+            if is_unnamed or (given.list and verdict.verdict in (ON_PURPOSE, *NOT_THE_SAME)):
                 places = ", ".join(dict.fromkeys((verdict.name, verdict.place)))
                 print(f"\n{verdict.verdict} ({verdict.form}): {places}")
                 print("\n".join(f"  {line}" for line in (verdict.reason, *verdict.details) if line))

@@ -83,24 +83,25 @@ BY_PARSER = {
     "qwen3_coder": ("qwen3_coder",),
 }
 
-# Templates by what vLLM calls its parsers, where the catalogue has no format.
-TEMPLATES_BY_PARSER = {
-    "apertus": "Apertus-8B-Instruct",
-    "deepseek_v4": "deepseek-ai-DeepSeek-V4",
-    "gigachat3": "GigaChat3-10B-A1.8B",
-    "granite-20b-fc": "tool_chat_template_granite_20b_fc",
-    "hunyuan_a13b": "tool_chat_template_hunyuan_a13b",
-    "hy_v3": "tencent-Hy3",
-    "internlm": "tool_chat_template_internlm2_tool",
-    "kimi_k3": "Kimi-K3",
-    "minicpm5": "openbmb-MiniCPM5-1B",
-    "minimax_m2": "MiniMax-M2",
-    "minimax_m3": "MiniMax-M3",
-    "phi4_mini_json": "tool_chat_template_phi4_mini",
-    "poolside_v1": "poolside-Laguna-XS.2",
-    "seed_oss": "ByteDance-Seed-OSS",
-    "step3p5": "StepFun3.5-Flash",
-    "xlam": "tool_chat_template_xlam_llama",
+# Templates by what vLLM calls its parsers, where the catalogue has no format. Again the first
+# whose mark stands in the text is meant.
+TEMPLATES_BY_PARSER: dict[str, tuple[str, ...]] = {
+    "apertus": ("Apertus-8B-Instruct",),
+    "deepseek_v4": ("deepseek-ai-DeepSeek-V4",),
+    "gigachat3": ("GigaChat3-10B-A1.8B", "GigaChat3.1-10B-A1.8B"),
+    "granite-20b-fc": ("tool_chat_template_granite_20b_fc",),
+    "hunyuan_a13b": ("tool_chat_template_hunyuan_a13b",),
+    "hy_v3": ("tencent-Hy3",),
+    "internlm": ("tool_chat_template_internlm2_tool",),
+    "kimi_k3": ("Kimi-K3",),
+    "minicpm5": ("openbmb-MiniCPM5-1B",),
+    "minimax_m2": ("MiniMax-M2",),
+    "minimax_m3": ("MiniMax-M3",),
+    "phi4_mini_json": ("tool_chat_template_phi4_mini",),
+    "poolside_v1": ("poolside-Laguna-XS.2",),
+    "seed_oss": ("ByteDance-Seed-OSS",),
+    "step3p5": ("StepFun3.5-Flash",),
+    "xlam": ("tool_chat_template_xlam_llama",),
 }
 
 
@@ -130,12 +131,13 @@ class Formats:
 
     def of_parser(self, name: str, text: str) -> ChatFormat | None:
         """The format of a parser of vLLM."""
-        if name not in BY_PARSER:
-            return self.derived(TEMPLATES_BY_PARSER.get(name, ""))
-        forms = [FORMATS[form] for form in BY_PARSER[name]]
-        return next(
-            (form for form in forms if any(tag in text for tag in form.spec.call_tags)), forms[0]
-        )
+        if name in BY_PARSER:
+            forms = [FORMATS[form] for form in BY_PARSER[name]]
+        else:
+            derived = map(self.derived, TEMPLATES_BY_PARSER.get(name, ()))
+            forms = [form for form in derived if form is not None]
+        marked = [form for form in forms if any(tag in text for tag in form.spec.call_tags)]
+        return next(iter([*marked, *forms]), None)
 
     def derived(self, name: str) -> ChatFormat | None:
         """The format that is derived from a template, if it can be."""

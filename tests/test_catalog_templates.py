@@ -44,9 +44,9 @@ NAMED_BY_NONE = {
     "idefics3": "takes messages in parts",
     "llava_next": "takes messages in parts",
     "smolvlm": "takes messages in parts",
-    "MiniMax-M3": "nests arguments as elements, and drops those that are null",
+    "MiniMax-M3": "is derived: arguments are elements named after their keys",
     "NVIDIA-Nemotron-Nano-v2": "the last words are written as reasoning",
-    "fireworks-ai-llama-3-firefunction-v2": "wants the tools as text of its own variable",
+    "fireworks-ai-llama-3-firefunction-v2": "wants the day in a variable of its own",
 }
 
 

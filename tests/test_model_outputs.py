@@ -11,6 +11,7 @@ from model_outputs import (
     AGREE,
     CONTINUED,
     DIFFERENT,
+    MISREAD_THERE,
     NO_FORMAT,
     NOT_AN_OUTPUT,
     ON_PURPOSE,
@@ -217,14 +218,18 @@ def test_what_differs_on_purpose_has_a_reason() -> None:
         Verdict("a.py::test[1]", "", "hermes", REFUSED),
         Verdict("a.py::test[2]", "", "hermes", AGREE),
         Verdict("b.py::test", "", "hermes", DIFFERENT),
+        Verdict("c.py::test", "", "hermes", DIFFERENT),
     ]
-    known = [{"case": "a.py::test*", "reason": "so it is"}]
+    known = [
+        {"case": "a.py::test*", "reason": "so it is"},
+        {"case": "c.py::*", "kind": "misread there", "reason": "it loses text"},
+    ]
     found = model_outputs.excused(verdicts, known)
-    assert [v.verdict for v in found] == [ON_PURPOSE, AGREE, DIFFERENT]
+    assert [v.verdict for v in found] == [ON_PURPOSE, AGREE, DIFFERENT, MISREAD_THERE]
     assert found[0].reason == "so it is"
     text = model_outputs.table(found)
-    assert "| hermes | 3 | 1 | 1 | 0 | 1 |" in text
-    assert "33.3% agree; of those that are not meant to differ, 50.0%" in text
+    assert "| hermes | 4 | 1 | 1 | 0 | 1 | 0 | 1 |" in text
+    assert "25.0% agree; where the format is the same and not misread there, 33.3% of 3" in text
 
 
 @pytest.mark.parametrize("names", [BY_TEMPLATE.values(), *BY_PARSER.values()])

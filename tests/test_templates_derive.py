@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from schemask import Grammar
-from schemask.chat import ChatFormat, ParsedTurn, RawArguments, ToolCall
+from schemask.chat import ChatFormat, ElementArguments, ParsedTurn, RawArguments, ToolCall
 from schemask.chat.templates.derivation import derivation_of
 from schemask.chat.templates.derive import derive
 from schemask.chat.templates.proof import prove
@@ -22,9 +23,8 @@ DATA = Path(os.environ.get("SCHEMASK_DATA", Path(__file__).parents[1] / "../shar
 
 # Templates from which no format can be derived and proven, and why.
 REFUSED = {
-    "MiniMax-M3.jinja": "no notation that is known",  # elements named after keys, nested
     "NVIDIA-Nemotron-Nano-v2.jinja": "read back",  # words stand where reasoning has been opened
-    "fireworks-ai-llama-3-firefunction-v2.jinja": "'functions' is undefined",
+    "fireworks-ai-llama-3-firefunction-v2.jinja": "'datetime' is undefined",
 }
 
 
@@ -262,3 +262,46 @@ def test_calls_are_words_to_a_template_without_them(hint: str, calls_by: str, wr
     assert "get_weather" in text.partition("<|im_start|>user")[0]
     assert "sun" in text.rpartition("<|im_start|>user")[2]
     assert form.parse(written, [WEATHER]).tool_calls == [ToolCall("get_weather", {"city": "Rome"})]
+
+
+def test_tools_as_text_of_another_name() -> None:
+    text = """{{ functions + today }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}
+{%- if m.tool_calls %}<calls>[{% for c in m.tool_calls -%}
+{"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}
+{%- if not loop.last %}, {% endif %}{% endfor %}]{% endif %}<|end|>{% endfor %}
+{%- if add_generation_prompt %}<|assistant|>{% endif %}"""
+    with pytest.raises(FormatError, match="'today' is undefined"):
+        ChatFormat.from_template(ChatTemplate(text))
+    template = ChatTemplate(text, variables={"today": "Monday"})
+    form = ChatFormat.from_template(template)
+    assert form.render_assistant(CALL, [WEATHER]).startswith("<calls>[")
+    prompt = template.render(ASKED, [WEATHER], add_generation_prompt=True)
+    assert prompt.startswith(json.dumps([WEATHER], indent=4) + "Monday<|user|>")
+
+
+ELEMENTS = """
+{%- macro xml(v) -%}
+{%- if v is mapping -%}
+{%- for k, x in v.items() if x is not none -%}MARK<{{ k }}>{{ xml(x) }}MARK</{{ k }}>{%- endfor -%}
+{%- elif v is iterable and v is not string -%}
+{%- for x in v -%}MARK<entry>{{ xml(x) }}MARK</entry>{%- endfor -%}
+{%- elif v is boolean -%}{{ v | tojson }}
+{%- else -%}{{ v }}
+{%- endif -%}
+{%- endmacro -%}
+{%- for m in messages -%}<|{{ m.role }}|>{{ m.content }}
+{%- for c in m.tool_calls or [] -%}
+MARK<call name="{{ c.function.name }}">{{ xml(c.function.arguments) }}MARK</call>
+{%- endfor -%}<|end|>{%- endfor -%}
+{%- if add_generation_prompt -%}<|assistant|>{%- endif -%}
+"""
+
+
+@pytest.mark.parametrize("mark", ["", "]~["])
+def test_elements_that_are_named_after_keys(mark: str) -> None:
+    form = ChatFormat.from_template(ChatTemplate(ELEMENTS.replace("MARK", mark)))
+    assert form.spec.arguments == ElementArguments(mark, item="entry")
+    assert form.derived is not None
+    assert form.derived.proof.turns > 50
+    text = form.render_assistant(CALL, [WEATHER])
+    assert f"{mark}<city>Rome{mark}</city>" in text

@@ -22,6 +22,7 @@ from schemask.chat.messages import (
     messages_from_example,
 )
 from schemask.chat.notations.base import Notation
+from schemask.chat.notations.elements import ElementArguments
 from schemask.chat.notations.json import JsonArguments
 from schemask.chat.notations.marked import MarkedArguments
 from schemask.chat.notations.python import PythonArguments
@@ -45,6 +46,7 @@ __all__ = [
     "CallStarted",
     "ChatFormat",
     "ChatTemplate",
+    "ElementArguments",
     "Event",
     "FormatSpec",
     "JsonArguments",

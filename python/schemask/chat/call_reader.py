@@ -185,7 +185,7 @@ class CallReader:
         for part in self._closing:
             found = bool((yield from text.take_any([part]))) or found
         if self._spec.bare:
-            yield from text.take_any(["<|python_end|>"])
+            yield from text.take_any(["<|python_end|>", "</tool_call>"])
         must_come = bool(self._closing) and not found and len(self._closing[0]) == 1
         if must_come and not (yield from self._is_end(())):
             text.fail(f"{self._closing[0]} is missing")

@@ -17,7 +17,7 @@ from schemask.errors import FormatError, shortened
 WordsWithCalls: TypeAlias = Literal["before", "after", "none"]
 
 # What models write before calls that begin with no tag in the format.
-TAGS_OF_BARE_CALLS = ("<|python_tag|>", "<|python_start|>")
+TAGS_OF_BARE_CALLS = ("<|python_tag|>", "<|python_start|>", "<tool_call>", "[TOOL_CALLS]")
 CHANNEL = "<|channel|>"
 MESSAGE = "<|message|>"
 ENDS_OF_MESSAGES = ("<|end|>", "<|call|>", "<|return|>", "<|start|>")

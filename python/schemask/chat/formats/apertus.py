@@ -1,4 +1,9 @@
-"""The format of Apertus."""
+"""The format of Apertus.
+
+Apertus of the Swiss AI initiative. All calls of a turn stand in one list, each an object whose
+only key is the tool's name. The results stand in a list inside the turn that called, which then
+goes on.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Formats of Apriel."""
+"""Formats of Apriel.
+
+Apriel 1.5 and 1.6 of ServiceNow. Calls are a JSON list between `<tool_calls>` tags, on a line of
+its own. Apriel 1.6 reasons first, between two English sentences instead of tags: each prompt
+ends with the first one, and `[BEGIN FINAL RESPONSE]` comes before the answer.
+"""
 
 from __future__ import annotations
 

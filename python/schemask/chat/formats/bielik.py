@@ -1,4 +1,8 @@
-"""The format of Bielik."""
+"""The format of Bielik.
+
+Bielik 3.0 of SpeakLeash, which writes calls as Hermes does (`qwen.py`) but with a newline before
+the first one even where no words come before it, and shows results after `<|function_output|>`.
+"""
 
 from __future__ import annotations
 

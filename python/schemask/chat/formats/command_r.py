@@ -1,4 +1,9 @@
-"""Formats of Command."""
+"""Formats of Command.
+
+Command R7B and Command A of Cohere. Calls are an indented JSON list between action tags; their
+ids count all calls of the conversation. Words stand between tags, too, and a turn has words or
+calls. Command R7B writes an empty block of thinking before calls without reasoning.
+"""
 
 from __future__ import annotations
 

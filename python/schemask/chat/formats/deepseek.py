@@ -1,4 +1,9 @@
-"""Formats of DeepSeek."""
+"""Formats of DeepSeek.
+
+DeepSeek V3 to V3.2, R1 and its distillations. The tags have fullwidth bars (`｜`) and low blocks
+(`▁`) in them. V3 and R1 write arguments as fenced JSON, V3.1 as JSON after a separator; V3.2
+writes them one by one in DSML, its own markup, where each says whether it is a string.
+"""
 
 from __future__ import annotations
 

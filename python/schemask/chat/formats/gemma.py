@@ -1,4 +1,9 @@
-"""Formats of Gemma."""
+"""Formats of Gemma.
+
+FunctionGemma and Gemma 4 of Google. Calls look like JSON without quotes: keys are bare, strings
+stand between markers. The results come in the turn that called; with Gemma 4 words may follow
+them there. Gemma 3 has no format of its own for calls.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The format of GigaChat."""
+"""The format of GigaChat.
+
+GigaChat 3 of Sber. A call is a message of its own, to the role `function call`, after the words
+of the assistant; a turn has one call at most.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Formats of GLM, whose turns have no end: the tag of the next role ends them."""
+"""Formats of GLM, whose turns have no end: the tag of the next role ends them.
+
+GLM 4.5 to 4.7 of Z.ai. A call is the tool's name and then a tagged key and a tagged value for
+each argument. Strings have no quotes, so that the schema tells "7" from 7. GLM 4.7 writes the
+same without newlines, and the prompt decides whether it reasons.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The format of gpt-oss."""
+"""The format of gpt-oss.
+
+gpt-oss of OpenAI, whose format is called harmony. A turn is a series of messages, each to a
+channel: `analysis` has reasoning, `commentary` calls and what is said before them, `final` the
+answer. The recipient of a call stands in the header of its message.
+"""
 
 from __future__ import annotations
 

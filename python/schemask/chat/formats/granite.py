@@ -1,4 +1,9 @@
-"""Formats of Granite."""
+"""Formats of Granite.
+
+Granite 3 and 4 of IBM. Granite 3 writes all calls as one JSON list after a tag that nothing
+closes, up to the end of the turn; the tag of 3.1 is another one. Granite 4 writes the calls of
+Hermes (`qwen.py`).
+"""
 
 from __future__ import annotations
 

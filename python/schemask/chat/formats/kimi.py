@@ -1,4 +1,9 @@
-"""Formats of Kimi."""
+"""Formats of Kimi.
+
+Kimi K2 and K3 of Moonshot. K2 writes calls in a section; the id of a call is its tool's name and
+its number in the whole conversation. K3 has a notation of its own for everything: `<|open|>` and
+`<|close|>` with a name between, where each argument says its type.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Formats of Laguna, in whose turns calls are spelt as in those of GLM."""
+"""Formats of Laguna, in whose turns calls are spelt as in those of GLM.
+
+Laguna S and XS of Poolside. Turns stand between tags of roles, as `<assistant>`. A call is a
+name, and a tagged key and a tagged value for each argument; XS writes each on a line of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Formats of LFM2."""
+"""Formats of LFM2.
+
+LFM2 and LFM2.5 of Liquid AI. Calls are a list of Python's calls between two tags, as
+`[f(city='Oslo')]`. They differ in how values are shown: strings escaped or as they are, lists as
+in Python or as JSON.
+"""
 
 from __future__ import annotations
 

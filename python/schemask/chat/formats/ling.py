@@ -1,4 +1,9 @@
-"""The format of Ling, in whose turns calls are spelt as in those of GLM."""
+"""The format of Ling, in whose turns calls are spelt as in those of GLM.
+
+Ling 3.0 of InclusionAI. A call is a name, and a tagged key and a tagged value for each argument.
+The roles stand between tags in capitals, and every turn begins with a block of thinking, if an
+empty one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Formats of Llama."""
+"""Formats of Llama.
+
+Llama 3.1 to 4 of Meta. No tag comes before a call: a turn that begins with `{` (or `[`, as
+Python's calls) is one, so that a turn has words or calls, and words begin otherwise.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The format of MiniCPM."""
+"""The format of MiniCPM.
+
+MiniCPM5 of OpenBMB. Calls are XML elements with names in attributes. Values are as Python shows
+them, and strings with `<`, `&` or a newline stand in CDATA sections.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Formats of MiniMax."""
+"""Formats of MiniMax.
+
+MiniMax M1 and M2. M1 writes a JSON object a line between `<tool_calls>` tags. M2 writes XML-like
+elements with names in attributes, strings as they are, and reasons before everything; the
+markers of its turns are `]~b]` and `[e~[`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Formats of Mistral, named after versions of its tokenizer."""
+"""Formats of Mistral, named after versions of its tokenizer.
+
+Mistral's open models: what they write follows the version of the tokenizer. Up to v7, calls are
+one JSON list with ids of nine characters; from v11 on, each call has a marker, name and
+arguments of its own, at first with an id between them. The markers are in capitals between
+square brackets.
+"""
 
 from __future__ import annotations
 

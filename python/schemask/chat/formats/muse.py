@@ -1,4 +1,8 @@
-"""The format of Muse Glimmer."""
+"""The format of Muse Glimmer.
+
+A turn is a series of messages, each to someone: reasoning to the model itself, words to the
+user, and each call to its tool, whose name stands there a second time.
+"""
 
 from __future__ import annotations
 

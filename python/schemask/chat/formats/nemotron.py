@@ -1,4 +1,8 @@
-"""Formats of Nemotron."""
+"""Formats of Nemotron.
+
+Nemotron 3 and 3.5 of NVIDIA, which write calls as Qwen3.5 does (`qwen.py`) but end each with a
+newline. They differ in the newlines around reasoning.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The format of Phi-4-mini."""
+"""The format of Phi-4-mini.
+
+Phi-4-mini of Microsoft: one JSON list between two tags. Its template shows tools but writes no
+calls, so that this is from the model card.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Formats of Qwen."""
+"""Formats of Qwen.
+
+Qwen2.5 to Qwen3.8, QwQ, and Hermes of Nous Research, whose notation of calls the first ones took
+over: a JSON object between `<tool_call>` tags. Qwen3-Coder and its successors write arguments
+one by one between tags, with strings as they are. They differ in who opens reasoning: the model
+or the prompt.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The format of Seed-OSS."""
+"""The format of Seed-OSS.
+
+Seed-OSS of ByteDance. Calls are those of Qwen3-Coder (`qwen.py`) with `seed:` in their tags, no
+newlines around values, and lists and objects as Python shows them.
+"""
 
 from __future__ import annotations
 

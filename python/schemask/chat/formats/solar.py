@@ -1,4 +1,8 @@
-"""The format of Solar."""
+"""The format of Solar.
+
+Solar Open of Upstage. A call begins with its id, which the results name, and parts of it follow
+tags. A turn has words, after `<|content|>`, or calls.
+"""
 
 from __future__ import annotations
 

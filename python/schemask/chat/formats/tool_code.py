@@ -1,4 +1,8 @@
-"""The format of this package, for models that were trained on none."""
+"""The format of this package, for models that were trained on none.
+
+A JSON object between plain tags. The introduction of the tools says how to call one, since such
+models have never seen it; there is no reasoning, and no special token is needed.
+"""
 
 from __future__ import annotations
 

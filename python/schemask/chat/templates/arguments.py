@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from schemask.chat.notations.base import Notation
+from schemask.chat.notations.elements import ElementArguments
 from schemask.chat.notations.json import JsonArguments
 from schemask.chat.notations.marked import MarkedArguments
 from schemask.chat.notations.python import PythonArguments
@@ -115,6 +117,9 @@ def _listed(render: Render, one: str, tags: Tags) -> Found:
         raise FormatError("the template refuses a call without arguments")
     start, end = _inserted(empty, one, tags)
     pieces = {kind: _argument(render, empty, start, value) for kind, value in _SAMPLES.items()}
+    elements, cut_off = _elements(pieces)
+    if elements is not None and _writes(elements, render, empty, start - cut_off):
+        return Found(elements, start - cut_off, end - cut_off)
     separator = _separator(render, empty, start, one[start:end])
     found = Found(JsonArguments(), start, end)
     for notation in _candidates(pieces, separator, tags, render):
@@ -122,6 +127,22 @@ def _listed(render: Render, one: str, tags: Tags) -> Found:
             return Found(notation, found.start, found.end)
     shown = {kind: piece for kind, piece in pieces.items() if piece is not None}
     raise FormatError(f"the arguments are in no notation that is known: {shown}")
+
+
+def _elements(pieces: Mapping[str, str | None]) -> tuple[Notation | None, int]:
+    """Elements that are named after keys, if the pieces may be such.
+
+    Returns:
+        The notation, and how many characters of the first argument stand before what was taken for
+        its beginning, since the text after all arguments begins like an argument.
+    """
+    string, array = pieces["string"] or "", pieces["array"] or ""
+    key, value = KEYS[0], VALUES[0]
+    found = re.fullmatch(rf"(.*)<{key}>{value}(.*)</{key}>(.*)", string, re.DOTALL)
+    item = re.search(r"<(\w+)>Qzinner", array)
+    if found is None or item is None or found[3] + found[1] != found[2]:
+        return None, 0
+    return ElementArguments(found[2], item[1]), len(found[3])
 
 
 def _inserted(without: str, with_it: str, tags: Tags) -> tuple[int, int]:

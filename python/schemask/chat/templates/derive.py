@@ -88,6 +88,32 @@ class _Joints:
     words_calls: str | None = None
 
 
+def _without(text: str | None, end: str) -> str | None:
+    """A text without its end, if it has that; None if there is no text."""
+    return None if text is None else text.removesuffix(end)
+
+
+def _before_calls(
+    calls: str | None, reasoning_calls: str | None, no_reasoning: str
+) -> tuple[str, str | None]:
+    """What is in the place of words before calls, and in that of reasoning, if that is another text
+    than before words.
+
+    Args:
+        calls: What is before calls alone, without what belongs to them.
+        reasoning_calls: The same between reasoning and calls.
+        no_reasoning: What is in the place of reasoning before words.
+    """
+    no_preamble = None
+    if calls is not None and calls.startswith(no_reasoning):
+        no_preamble = calls[len(no_reasoning) :]
+    if reasoning_calls is None:
+        return no_preamble or "", None
+    if no_preamble is not None and reasoning_calls.endswith(no_preamble):
+        return no_preamble, None
+    return "", calls
+
+
 class _Derivation:
     def __init__(self, template: ChatTemplate, name: str) -> None:
         self._template = template
@@ -300,51 +326,62 @@ class _Derivation:
         return (prefix.rpartition(marks[-1])[2] if marks else prefix).lstrip()
 
     def _starts(self, joints: _Joints, prefix: str, opening: str) -> dict[str, Any]:
-        """Fields of what stands before words and calls, and around reasoning."""
-        before_calls = None if joints.calls is None else joints.calls.removesuffix(prefix)
-        if before_calls is None:
-            no_reasoning = self._tags.up_to_last(joints.words)
-        else:
-            no_reasoning = self._tags.common_start([joints.words, before_calls])
-        if not no_reasoning.strip():
-            no_reasoning = ""
-        words_open = joints.words[len(no_reasoning) :]
-        closing = joints.reasoning_words
-        if closing is not None:
-            if not closing.endswith(words_open):
-                # What stands before words without reasoning stands in its place.
-                no_reasoning, words_open = joints.words, ""
-            closing = closing[: len(closing) - len(words_open)]
-        no_preamble = ""
-        if before_calls is not None and before_calls.startswith(no_reasoning):
-            no_preamble = before_calls[len(no_reasoning) :]
-        closing_calls = joints.reasoning_calls
-        apart: str | None = None
-        if closing_calls is not None:
-            closing_calls = closing_calls.removesuffix(prefix)
-            follows = before_calls is not None and before_calls.startswith(no_reasoning)
-            if not (follows and closing_calls.endswith(no_preamble)):
-                # What is in the place of reasoning before words is not what is there before calls.
-                apart, no_preamble = before_calls, ""
-            closing_calls = closing_calls.removesuffix(no_preamble)
+        """Fields of what stands before words and calls, and around reasoning.
+
+        Texts of which each is two or three of these fields tell what each of them is:
+
+            joints.words           = no_reasoning    + words_open
+            joints.reasoning_words = reasoning_close + words_open
+            joints.calls           = no_reasoning    + no_preamble + prefix
+            joints.reasoning_calls = reasoning_close + no_preamble + prefix
+
+        If no fields make all four, calls have a `no_reasoning_calls` of their own; and if
+        reasoning closes otherwise before them, a `reasoning_close_calls`.
+        """
+        calls = _without(joints.calls, prefix)
+        reasoning_calls = _without(joints.reasoning_calls, prefix)
+        no_reasoning, words_open = self._before_words(joints, calls)
+        no_preamble, no_reasoning_calls = _before_calls(calls, reasoning_calls, no_reasoning)
+        close = _without(joints.reasoning_words, words_open)
+        close_calls = _without(reasoning_calls, no_preamble)
         fields: dict[str, Any] = {
             "no_reasoning": no_reasoning,
             "words_open": words_open,
             "no_preamble": no_preamble,
             "reasoning_open": joints.reasoning or "",
-            "reasoning_close": closing if closing is not None else closing_calls or "",
+            "reasoning_close": close if close is not None else close_calls or "",
         }
-        if apart is not None:
-            fields["no_reasoning_calls"] = apart
-        if None not in (closing, closing_calls) and closing != closing_calls:
-            fields["reasoning_close_calls"] = closing_calls
+        if no_reasoning_calls is not None:
+            fields["no_reasoning_calls"] = no_reasoning_calls
+        if None not in (close, close_calls) and close != close_calls:
+            fields["reasoning_close_calls"] = close_calls
         if joints.reasoning is None:
             fields |= self._hidden_reasoning()
         elif not joints.reasoning.strip():
             fields |= self._unmarked_reasoning(opening)
-        if before_calls is not None:
+        if calls is not None:
             fields |= self._preamble(joints, prefix, fields)
         return fields
+
+    def _before_words(self, joints: _Joints, calls: str | None) -> tuple[str, str]:
+        """What is in the place of reasoning before words, and what opens words.
+
+        Args:
+            joints: What stands before the parts of turns.
+            calls: What is before calls alone, without what belongs to them.
+        """
+        words = joints.words
+        if calls is None:
+            no_reasoning = self._tags.up_to_last(words)
+        else:
+            no_reasoning = self._tags.common_start([words, calls])
+        if not no_reasoning.strip():
+            no_reasoning = ""
+        words_open = words[len(no_reasoning) :]
+        if joints.reasoning_words is not None and not joints.reasoning_words.endswith(words_open):
+            # It is not there after reasoning, so that it stands in the place of reasoning.
+            return words, ""
+        return no_reasoning, words_open
 
     def _unmarked_reasoning(self, opening: str) -> dict[str, Any]:
         """Reasoning whose beginning only the prompt marks."""

@@ -27,7 +27,7 @@ import jinja2.utils
 
 from schemask.errors import FormatError
 
-_CONVERSATION = {"messages", "tools", "documents", "add_generation_prompt"}
+_CONVERSATION = {"messages", "tools", "functions", "documents", "add_generation_prompt"}
 
 _spans: ContextVar[_Spans | None] = ContextVar("spans of generation blocks", default=None)
 
@@ -112,14 +112,16 @@ def _dict(*args: Any, **kwargs: Any) -> dict[Any, Any]:
     return dict(*args, **kwargs)
 
 
-def undeclared(text: str) -> set[str]:
+@functools.lru_cache(maxsize=64)
+def undeclared(text: str) -> frozenset[str]:
     """The variables that a template of a text does not set itself, its own names among them.
 
     Raises:
         FormatError: It is no template, with the line.
     """
     environment = compiled(text).environment
-    return jinja2.meta.find_undeclared_variables(environment.parse(text)) - {*environment.globals}
+    found = jinja2.meta.find_undeclared_variables(environment.parse(text))
+    return frozenset(found - {*environment.globals})
 
 
 def settings(text: str) -> tuple[str, ...]:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemask.chat.templates.environment import compiled, rendered, rendered_with_spans
+from schemask.chat.templates.environment import (
+    compiled,
+    rendered,
+    rendered_with_spans,
+    undeclared,
+)
 from schemask.chat.templates.sources import Source, read_source
 from schemask.errors import FormatError, shortened
 
+_FUNCTIONS = "functions"
 _REASONING_KEYS = ("reasoning_content", "thinking", "reasoning")
 
 
@@ -168,6 +175,9 @@ class ChatTemplate:
         # transformers gives a template all special tokens that a tokenizer has a name for, and
         # no others: what is not there is undefined.
         tokens = {"bos_token": self.bos_token, "eos_token": self.eos_token}
+        if tools is not None and _FUNCTIONS in (names := undeclared(self.text)):
+            # Some want the tools as text, by the name that they once had.
+            tokens |= {} if "tools" in names else {_FUNCTIONS: json.dumps(plain(tools), indent=4)}
         return {
             **tokens,
             **plain(self.variables),
