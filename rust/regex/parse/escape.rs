@@ -9,13 +9,15 @@ use crate::regex::parse::cursor::Cursor;
 pub(super) enum Item {
     Char(u32),
     Set(CodeSet),
+    /// What `\p{…}` or `\P{…}` stands for.
+    Property(CodeSet),
 }
 
 impl Item {
     pub(super) fn set(self) -> CodeSet {
         match self {
             Item::Char(c) => CodeSet::single(c),
-            Item::Set(set) => set,
+            Item::Set(set) | Item::Property(set) => set,
         }
     }
 }
@@ -49,7 +51,7 @@ impl Cursor {
             'W' => Item::Set(classes::word().complement()),
             's' => Item::Set(classes::space()),
             'S' => Item::Set(classes::space().complement()),
-            'p' | 'P' => Item::Set(self.property(start, c == 'P')?),
+            'p' | 'P' => Item::Property(self.property(start, c == 'P')?),
             'f' => Item::Char(0x0C),
             'n' => Item::Char(0x0A),
             'r' => Item::Char(0x0D),

@@ -321,6 +321,14 @@ impl Parser<'_> {
                     return Err(self.text.grammar(from, message));
                 }
                 (Item::Char(lo), Item::Char(hi)) => set.push((lo, hi)),
+                // With the `u` flag no set bounds a range, and without it there are no properties.
+                (Item::Property(_), _) | (_, Item::Property(_)) => {
+                    let message = format!(
+                        "a property bounds no range, as in `{}`; a hyphen is `\\-`",
+                        self.text.piece(from)
+                    );
+                    return Err(self.text.grammar(from, message));
+                }
                 // Annex B: a set bounds no range, so the hyphen is a character.
                 (lo, hi) => {
                     set.extend_from_slice(lo.set().ranges());
@@ -490,6 +498,8 @@ mod tests {
             (r"\b+", 3, "+"),
             ("(?<=a)?", 7, "?"),
             ("[b-a]", 2, "b-a"),
+            (r"[^{-\p{L}]", 3, r"{-\p{L}"),
+            (r"[\P{L}-a]", 2, r"\P{L}-a"),
             ("[a", 1, "["),
             ("(a", 1, "("),
             ("a)", 2, ")"),
