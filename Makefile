@@ -10,12 +10,13 @@ WHEELS ?= dist
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
+# As in a wheel: built together with the library for Rust, it would get no link-time optimisation.
 build: ## the extension, beside the Python sources
-	cargo build --release --features python --lib
+	cargo rustc --release --features python --lib --crate-type cdylib
 	cp target/release/libschemask.so $(EXTENSION).new && mv $(EXTENSION).new $(EXTENSION)
 
 test: test-rust ## the tests of Rust and Python
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 test-rust:
 	cargo test --locked --quiet

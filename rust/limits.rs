@@ -1,4 +1,4 @@
-//! Every cap on work and growth, in one place.
+//! Every cap on work and growth, and the timeout, with their defaults.
 
 use std::time::Duration;
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,12 +40,34 @@ def pytest_sessionstart() -> None:
         pytest.exit(str(error), returncode=1)
 
 
+# Of each of the other engines: how many questions it was asked, and how many are without a verdict.
+_asked: Counter[str] = Counter()
+_unanswered: Counter[str] = Counter()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Counts; a worker of pytest-xdist leaves it to the process that reports."""
+    asked = {name: oracle.asked for name, oracle in ORACLES.items()}
+    unanswered = {name: len(oracle.unanswered) for name, oracle in ORACLES.items()}
+    _asked.update(asked)
+    _unanswered.update(unanswered)
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["oracles"] = (asked, unanswered)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Adds what a worker has counted; one that crashed says nothing."""
+    asked, unanswered = getattr(node, "workeroutput", {}).get("oracles", ({}, {}))
+    _asked.update(asked)
+    _unanswered.update(unanswered)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Says how many questions the other engines left without a verdict."""
-    for name, oracle in ORACLES.items():
-        if oracle.asked:
-            missing = len(oracle.unanswered)
-            terminalreporter.write_line(f"{name}: no verdict on {missing} of {oracle.asked}")
+    for name, asked in _asked.items():
+        if asked:
+            terminalreporter.write_line(f"{name}: no verdict on {_unanswered[name]} of {asked}")
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +149,9 @@ def _saved_tokenizer(path: Path) -> Any:
         cache.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=cache))
         tokenizer.save_pretrained(unfinished)
-        unfinished.rename(saved)
+        # Another process may have been faster.
+        with contextlib.suppress(OSError):
+            unfinished.rename(saved)
     return transformers.AutoTokenizer.from_pretrained(saved)
 
 

@@ -20,6 +20,8 @@ HEAD = """\
 Every source file in one line: the first sentence of what stands at its head. `make files` writes
 this page, and a test compares it. The [code map](code-map.md) says in which order to read them, and
 what uses what.
+
+The line under a folder is that of its `mod.rs` or `__init__.py`, which has what the others share.
 """
 
 

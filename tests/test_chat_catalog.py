@@ -233,7 +233,7 @@ def drawn(form: ChatFormat, data: Any) -> tuple[dict[str, Any], str] | None:
 
 
 @EACH
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_written_allowed_and_read_back(
     form: ChatFormat, vocabularies: dict[str, Any], data: Any
@@ -399,9 +399,9 @@ def test_walks_are_read_and_valid(
     validators = {tool.name: jsonschema.Draft202012Validator(tool.parameters) for tool in TOOLS}
     choice = options.get("tool_choice", "auto")
     called = 0
-    for seed in range(6 if options in WALKS[:2] else 3):
+    for seed in range(3 if options in WALKS[:2] else 2):
         rng = random.Random(seed)
-        budget = [None, 100, 160][seed % 3]
+        budget = [None, 120, 180][seed % 3]
         matcher = compiled(form, llama3_vocabulary, **options).matcher(max_tokens=budget)
         text = walk(matcher, llama3_vocabulary, rng, budget or 60)
         assert budget is None or matcher.is_accepting
@@ -499,7 +499,7 @@ def nasty_names(form: ChatFormat) -> st.SearchStrategy[str]:
 
 
 @EACH
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_names_of_arguments_come_back_or_are_refused(
     form: ChatFormat, byte_vocabulary: Vocabulary, data: Any

@@ -20,12 +20,12 @@ use crate::work;
 /// A set of valid texts. Immutable and cheap to share.
 ///
 /// ```
-/// use schemask::{Grammar, Options, Vocabulary};
+/// use schemask::{Grammar, Options, TokenId, Vocabulary};
 ///
 /// let grammar = Grammar::from_json_schema(r#"{"type": "integer", "minimum": 10}"#, Options::default())?;
-/// let vocabulary = Vocabulary::new(&["1", "2", "0", "-", "</s>"], &[4], &[])?;
+/// let vocabulary = Vocabulary::new(&["1", "2", "0", "-", "</s>"], &[TokenId(4)], &[])?;
 /// let mut matcher = grammar.compile(vocabulary.into())?.matcher(None)?;
-/// assert!(matcher.accept(0)?);
+/// assert!(matcher.accept(TokenId(0))?);
 /// assert!(!matcher.is_accepting());
 /// assert_eq!(matcher.completion()?, b"0");
 /// # Ok::<(), schemask::Error>(())
@@ -251,12 +251,12 @@ impl Grammar {
     /// definitions may refer to them, too.
     ///
     /// ```
-    /// use schemask::{Grammar, Options, Vocabulary};
+    /// use schemask::{Grammar, Options, TokenId, Vocabulary};
     ///
     /// let nested = Grammar::literal("(").then(&Grammar::reference("nested"))?;
     /// let nested = nested.then(&Grammar::literal(")"))?.repeat(0, Some(1))?;
     /// let grammar = Grammar::reference("nested").define(&[("nested", &nested)])?;
-    /// let vocabulary = Vocabulary::new(&["(", ")", "</s>"], &[2], &[])?;
+    /// let vocabulary = Vocabulary::new(&["(", ")", "</s>"], &[TokenId(2)], &[])?;
     /// let mut matcher = grammar.compile(vocabulary.into())?.matcher(None)?;
     /// assert!(matcher.accept_bytes(b"(()") && !matcher.is_accepting());
     /// assert_eq!(matcher.completion()?, b")");

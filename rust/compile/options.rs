@@ -1,4 +1,4 @@
-//! How a grammar is read.
+//! The options of a grammar: whitespace, the order of keys, spelling, strictness, resources, limits.
 
 use crate::json::kind::Literals;
 use crate::limits::Limits;

@@ -45,6 +45,7 @@ impl KeyReader<'_> {
     }
 
     /// What a byte makes of a key.
+    #[inline]
     pub(super) fn step_key(self, state: State, byte: u8) -> Option<State> {
         let texts = &self.obligations.rules.texts;
         match state {

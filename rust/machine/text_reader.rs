@@ -109,6 +109,7 @@ impl<'a> TextReader<'a> {
 
     /// The bytes that may begin something other than the next character of a rule's text: a
     /// symbol's text, or what follows the rule.
+    #[inline]
     pub(super) fn turns_away(self, scan: ScanId, stack: StackId) -> ByteSet {
         let symbols = self.beginnings(scan).symbols;
         match self.scanner.can_end(scan) {

@@ -1,6 +1,6 @@
-//! Masks inside keys that an object knows, since a schema names them.
+//! Masks inside keys that may become one that a schema names, or another.
 //!
-//! The keys are few and their texts are known, so they are looked up in the vocabulary's trie, one
+//! The named ones are few and their texts are known, so they are looked up in the vocabulary's trie, one
 //! by one; only what follows them is walked.
 
 use crate::json::object::keys::{Key, KeyTable, KnownKey, Prefix};

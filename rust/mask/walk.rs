@@ -123,11 +123,12 @@ impl Walk<'_> {
             vocabulary: self.vocabulary,
             shared,
         };
+        let reads_key = |exit: &ExitId| exits.keys.binary_search(exit).is_ok();
         let mut found = exits.closing.to_vec();
         let first = self.machine.lookahead().next_bytes(after);
         self.walk(&of, exits.beyond.root(), after, first, &mut found);
         ClosingAfter {
-            reads_key: exits.keys.iter().any(|exit| found.contains(exit)),
+            reads_key: found.iter().any(reads_key),
             exits: found.into(),
             max_completion_bytes: OnceLock::new(),
         }

@@ -14,6 +14,7 @@ pub(crate) enum Scanned {
 }
 
 /// Reads a byte of a JSON string.
+#[inline]
 pub(crate) fn scan_string(scanner: &Scanner, scan: ScanId, partial: Partial, byte: u8) -> Scanned {
     match partial.decode_json(byte, scanner.spelling) {
         Decoded::Partial(partial) if partial.can_step(scanner, scan) => {

@@ -198,7 +198,7 @@ class Renderer:
         own = {"assistant": spec.word_stops, "tool": (spec.result_close,)}.get(role, ())
         if role == spec.result_role:
             own = (*own, spec.result_open)
-        return tuple(mark for mark in (*spec.stops, *own) if mark)
+        return tuple(mark for mark in (*spec.turn_marks, *own) if mark)
 
     def _turn(self, role: str, body: str) -> str:
         opening, closing = self._spec.around(role)

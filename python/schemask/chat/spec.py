@@ -169,13 +169,17 @@ class FormatSpec:
         return f"{self.turn_start}{role}\n", f"{self.turn_end}\n"
 
     @property
+    def turn_marks(self) -> tuple[str, ...]:
+        """Texts that stand between turns: no message holds one."""
+        marks = (self.turn_end.strip(), self.calls_end.strip(), *self.next_turns)
+        return tuple(dict.fromkeys(mark for mark in (*marks, self.turn_start) if mark))
+
+    @property
     def stops(self) -> tuple[str, ...]:
         """Texts at which the turn of an unconstrained model is over."""
-        marks = (self.turn_end.strip(), self.calls_end.strip(), *self.next_turns)
-        found = dict.fromkeys(mark for mark in (*marks, self.turn_start) if mark)
         # What stands between words and calls does not end a turn.
         inside = self.preamble_close + self.calls_open + self.call_open
-        return tuple(mark for mark in found if mark not in inside)
+        return tuple(mark for mark in self.turn_marks if mark not in inside)
 
     @property
     def call_mark(self) -> str:
@@ -260,7 +264,7 @@ class FormatSpec:
         calls = (self.call_mark, *self.call_tags)
         reasoning = (self.reasoning_open.strip(), self.reasoning_close.strip())
         ends = ENDS_OF_MESSAGES if self.has_channels else ()
-        marks = (*calls, *reasoning, *wrapped, *ends, *self.stops)
+        marks = (*calls, *reasoning, *wrapped, *ends, *self.turn_marks)
         return tuple(dict.fromkeys(mark for mark in marks if mark))
 
     @property
@@ -268,7 +272,7 @@ class FormatSpec:
         """Texts that reasoning does not hold."""
         closings = (self.reasoning_close, self.reasoning_close_calls or "")
         ends = ENDS_OF_MESSAGES if self.has_channels else ()
-        marks = (*(closing.strip() for closing in closings), *ends, *self.stops)
+        marks = (*(closing.strip() for closing in closings), *ends, *self.turn_marks)
         return tuple(dict.fromkeys(mark for mark in marks if mark))
 
     def end_of(self, has_calls: bool) -> str:

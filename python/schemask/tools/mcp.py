@@ -54,7 +54,7 @@ class McpFunction:
 
     def check_callable(self) -> None:
         """Raises ToolError where a call could not be answered: in the session's own loop."""
-        if _running_loop() is self._loop:
+        if running_loop() is self._loop:
             raise ToolError(
                 f"{self._name}: called from the event loop of its session, which would wait for "
                 "itself: call it, or run_agent, in a thread (await asyncio.to_thread(run_agent, …))"
@@ -101,7 +101,8 @@ class McpFunction:
             raise
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop of this thread, if one runs."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -37,6 +37,9 @@ class McpResult:
         Texts are as they are, also those of resources. Images, sounds, links and binary resources
         are named, since no text can hold them. The JSON value stands for the texts if the tool
         declares a schema for it, or if there is nothing else.
+
+        Raises:
+            ToolError: A JSON value that refers to itself, which no JSON text can spell.
         """
         prefers_json = self.has_schema or not self.content
         if self.structured is None or not prefers_json:

@@ -6,7 +6,6 @@ a function is only ever entered with values of the types that it declares.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import functools
 import inspect
@@ -14,7 +13,7 @@ import re
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeAlias, overload
+from typing import Any, Generic, Protocol, TypeAlias, overload, runtime_checkable
 
 import pydantic
 from pydantic_core import to_json
@@ -28,7 +27,6 @@ from schemask.schemas.surrogates import surrogate_place
 from schemask.schemas.validator import Validator
 from schemask.tools.definitions import read_definition
 from schemask.tools.docstrings import read_docstring
-from schemask.tools.mcp import McpFunction, list_definitions
 
 # Of the function of a tool, where they are known.
 P = ParamSpec("P", default=...)
@@ -37,6 +35,13 @@ Q = ParamSpec("Q")
 S = TypeVar("S")
 
 _NAME = re.compile(r"[\w.:/-]+")
+
+
+@runtime_checkable
+class _ChecksItself(Protocol):
+    """A function that knows whether it can be called here and now."""
+
+    def check_callable(self) -> None: ...
 
 
 def _tidy(schema: Schema) -> Schema:
@@ -198,7 +203,7 @@ class Tool(Generic[P, R]):
                 or lives in the event loop that would have to wait.
         """
         function = self._require_function()
-        if isinstance(function, McpFunction):
+        if isinstance(function, _ChecksItself):
             function.check_callable()
 
     def bind(self, arguments: Mapping[str, Any]) -> inspect.BoundArguments:
@@ -383,10 +388,12 @@ class ToolSet:
         is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
         if timeout is not None and not (is_number and timeout > 0):
             raise ToolError(f"a timeout is a number of seconds above 0, not {shortened(timeout)}")
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError as error:
-            raise ToolError("a session lives in an event loop of asyncio; there is none") from error
+        # It needs asyncio, which takes as long to import as a tenth of the package.
+        from schemask.tools.mcp import McpFunction, list_definitions, running_loop
+
+        loop = running_loop()
+        if loop is None:
+            raise ToolError("a session lives in an event loop of asyncio; there is none")
         definitions = await list_definitions(session, timeout)
         listed = [definition["name"] for definition in definitions]
         if unknown := [name for name in names or () if name not in listed]:
