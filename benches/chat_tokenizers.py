@@ -248,7 +248,9 @@ class _Speaker:
         for _ in range(rng.randint(0, 2) if self._marks else 0):
             mark = rng.choice(self._marks)
             cut = int(rng.random() * len(mark))
-            pieces = (mark, mark + mark, "x" + mark + "y", mark[cut:], mark[:cut])
+            # No half is empty, since templates look for empty texts.
+            half = mark[: max(cut, 1)]
+            pieces = (mark, mark + mark, "x" + mark + "y", mark[cut:], half)
             words.insert(rng.randint(0, len(words)), rng.choice(pieces))
         return rng.choice((" ", " ", "\n", "")).join(words)
 

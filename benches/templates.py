@@ -1,6 +1,6 @@
 """Formats derived from chat templates of real models, and proven against them.
 
-    python benches/templates.py --conversations 500
+    python benches/templates.py --conversations 500 --csv templates.csv
 
 The templates are those that come with `trl` and, if they are there, those of the data folder (see
 `benches/corpus.py`) and of the folders named. A template that knows no tools is left out. For each
@@ -11,13 +11,14 @@ format: the same bytes, accepted by the grammar and read back equal in random cu
 from __future__ import annotations
 
 import argparse
-import csv
+import importlib.metadata
 import sys
 import time
 from pathlib import Path
 
 from tqdm import tqdm
 
+import record
 from corpus import data_folder
 from schemask.chat.templates.derive import derive
 from schemask.chat.templates.proof import prove
@@ -26,7 +27,7 @@ from schemask.errors import FormatError
 
 FIELDS = (
     *("template", "derived", "proven", "conversations", "turns", "unwritable", "off_prompt"),
-    *("dropped_reasoning", "seconds", "remarks"),
+    *("dropped_reasoning", "dropped_parts", "changed", "seconds", "remarks"),
 )
 
 
@@ -69,6 +70,8 @@ def row(name: str, text: str, conversations: int, seed: int) -> dict[str, object
             "unwritable": proof.unwritable,
             "off_prompt": proof.off_prompt,
             "dropped_reasoning": proof.dropped_reasoning,
+            "dropped_parts": proof.dropped_parts,
+            "changed": proof.changed,
             "remarks": remarks,
         }
     except FormatError as error:
@@ -81,16 +84,17 @@ def main() -> int:
     parser.add_argument("folders", nargs="*", type=Path, help="folders of further templates")
     parser.add_argument("--conversations", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="a CSV file for the rows")
+    parser.add_argument("--csv", type=Path, help="a file for the rows")
     arguments = parser.parse_args()
     rows = []
     for name, text in tqdm(templates([*default_folders(), *arguments.folders]), unit="template"):
         rows.append(row(name, text, arguments.conversations, arguments.seed))
-    if arguments.out:
-        with arguments.out.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, FIELDS)
-            writer.writeheader()
-            writer.writerows(rows)
+    if arguments.csv:
+        data = f"{len(rows)} templates, those of trl {importlib.metadata.version('trl')} among them"
+        command = " ".join(["python benches/templates.py", *sys.argv[1:]])
+        notes = record.circumstances(data, command)
+        table = [[made.get(field, "") for field in FIELDS] for made in rows]
+        record.write(arguments.csv, notes, FIELDS, table)
     for made in rows:
         state = "proven" if made["proven"] else "derived" if made["derived"] else "refused"
         print(f"{state:8} {made['template']:50} {made['seconds']:6} s  {made['remarks']}")

@@ -8,8 +8,11 @@ import dataclasses
 import json
 import os
 import signal
+import socket
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -462,3 +465,65 @@ def test_what_is_no_session(session: Any) -> None:
 def test_tools_are_listed_in_asyncio() -> None:
     with pytest.raises(ToolError, match="asyncio"):
         ToolSet.from_mcp(None).send(None)
+
+
+HTTP_SERVER = """
+import sys
+try:
+    from mcp.server import MCPServer
+    at = {"port": int(sys.argv[1])}
+    server = MCPServer("far", log_level="ERROR")
+except ImportError:  # version 1 of the package
+    from mcp.server.fastmcp import FastMCP
+    at = {}
+    server = FastMCP("far", log_level="ERROR", port=int(sys.argv[1]))
+
+@server.tool()
+def twice(number: int) -> int:
+    return 2 * number
+
+server.run("streamable-http", **at)
+"""
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Where a server in another process answers over HTTP."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    with subprocess.Popen([sys.executable, "-c", HTTP_SERVER, str(port)]) as server:
+        try:
+            for _ in range(600):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                assert server.poll() is None, "the server has ended"
+                time.sleep(0.1)
+            yield port
+        finally:
+            server.kill()
+
+
+def test_a_server_over_http(port: int) -> None:
+    from mcp.client.streamable_http import streamable_http_client
+
+    with connect(streamable_http_client(f"http://127.0.0.1:{port}/mcp")) as tools:
+        assert tools.names == ["twice"]
+        assert tools["twice"].call({"number": 21}).structured == {"result": 42}
+        model = script(a_call("twice", number="two"), a_call("twice", number=4), "It is 8.")
+        result = run_agent(model, tools, "What is twice 4?")
+    assert [status for status, _ in results(result)] == ["invalid_arguments", "ok"]
+    assert results(result)[1][1] == '{"result": 8}'
+
+
+def test_no_server_over_http() -> None:
+    from mcp.client.streamable_http import streamable_http_client
+
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/mcp"
+        with (
+            pytest.raises(ToolError, match="the server cannot be reached"),
+            connect(streamable_http_client(url), timeout=10),
+        ):
+            pass

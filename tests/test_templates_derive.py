@@ -186,6 +186,33 @@ def test_a_wrong_format_is_found_out() -> None:
             prove(made, dataclasses.replace(derived, spec=wrong))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "dropped"),
+    [
+        (
+            "{%- for key, value in call.function.arguments.items() %}",
+            "{%- for key, value in call.function.arguments.items() if value is not none %}",
+            '"nothing": null',
+        ),
+        (
+            "{{- message.content }}",
+            "{{- message.content if message.content != 'null' }}",
+            '"content": "null"',
+        ),
+    ],
+)
+def test_two_values_of_one_text_are_said(old: str, new: str, dropped: str) -> None:
+    """The turn is proven as it is without what the template drops, which is named."""
+    made = template(PLAIN.replace(old, new))
+    proof = prove(made, derive(made), conversations=150)
+    assert 0 < proof.dropped_parts < proof.turns / 4
+    [finding] = proof.findings
+    before, _, after = finding.partition(" is written as ")
+    assert before.startswith("some words or arguments are dropped: ")
+    assert dropped in before and dropped not in after
+    assert prove(template(PLAIN), derive(template(PLAIN))).dropped_parts == 0
+
+
 def test_a_template_is_derived_once() -> None:
     assert derivation_of(template(PLAIN), "a") is derivation_of(template(PLAIN), "a")
 

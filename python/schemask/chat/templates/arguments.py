@@ -289,7 +289,11 @@ def _writes(notation: Notation, render: Render, empty: str, start: int) -> bool:
         {"qzinner": {"x": None, "a": [1, {"y": False}]}},
     ]
     samples = [{KEYS[0]: value} for value in values]
-    samples += [{KEYS[1]: "x y", KEYS[0]: 1}, {KEYS[0]: [], KEYS[1]: None}]
+    for pair in ({KEYS[1]: "x y", KEYS[0]: 1}, {KEYS[0]: [], KEYS[1]: None}):
+        # Some templates leave out arguments that are null, or empty.
+        samples.append(
+            {key: value for key, value in pair.items() if _argument(render, empty, start, value)}
+        )
     for sample in samples:
         text = render(sample)
         if text is None:

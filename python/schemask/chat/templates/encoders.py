@@ -231,9 +231,25 @@ class _Fast(_OfTransformers):
     """
 
     def encode_pieces(self, pieces: Sequence[Piece], *, cut: bool) -> list[int]:
-        return [token_id for token_id, _ in self.encode_learned(pieces, cut=cut)]
+        guard, texts = self._guarded(pieces, cut=cut)
+        encoded = guard.backend.encode("".join(texts), add_special_tokens=False)
+        ids = (guard.ids.get(token_id, token_id) for token_id in encoded.ids)
+        return [token_id for token_id in ids if token_id != _CUT]
 
     def encode_learned(self, pieces: Sequence[Piece], *, cut: bool) -> list[tuple[int, bool]]:
+        guard, texts = self._guarded(pieces, cut=cut)
+        encoded = guard.backend.encode("".join(texts), add_special_tokens=False)
+        starts = list(itertools.accumulate(map(len, texts), initial=0))[:-1]
+        read = []
+        for token_id, (start, _) in zip(encoded.ids, encoded.offsets, strict=True):
+            token_id = guard.ids.get(token_id, token_id)
+            if token_id != _CUT:
+                piece = pieces[bisect.bisect_right(starts, start) - 1]
+                read.append((token_id, piece.is_learned))
+        return read
+
+    def _guarded(self, pieces: Sequence[Piece], *, cut: bool) -> tuple[_Guard, list[str]]:
+        """A guard, and the pieces in its names."""
         guard = self._known.guards.get(self._written)
         if guard is None or any(guard.secret in piece.text for piece in pieces):
             guard = self._known.guards[self._written] = self._guard(secrets.token_hex(8))
@@ -245,15 +261,7 @@ class _Fast(_OfTransformers):
                 texts.append(guard.name(_CUT).join(self._halves(piece.text)))
             else:
                 texts.append(piece.text)
-        encoded = guard.backend.encode("".join(texts), add_special_tokens=False)
-        starts = list(itertools.accumulate(map(len, texts), initial=0))[:-1]
-        read = []
-        for token_id, (start, _) in zip(encoded.ids, encoded.offsets, strict=True):
-            token_id = guard.ids.get(token_id, token_id)
-            if token_id != _CUT:
-                piece = pieces[bisect.bisect_right(starts, start) - 1]
-                read.append((token_id, piece.is_learned))
-        return read
+        return guard, texts
 
     def _guard(self, secret: str) -> _Guard:
         from tokenizers import AddedToken, Tokenizer

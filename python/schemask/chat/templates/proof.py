@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import random
@@ -58,6 +59,7 @@ class Proof:
             the reason of the first.
         off_prompt: Turns that do not begin as any prompt of the template ends.
         dropped_reasoning: Turns whose reasoning the template drops.
+        dropped_parts: Turns of whose words or arguments the template drops some.
         changed: Turns that the template writes otherwise because of what comes before them.
         findings: What was found, a sentence each.
     """
@@ -67,6 +69,7 @@ class Proof:
     unwritable: int
     off_prompt: int
     dropped_reasoning: int
+    dropped_parts: int
     changed: int
     findings: tuple[str, ...]
 
@@ -97,6 +100,7 @@ class _Tally:
     unwritable: int = 0
     off_prompt: int = 0
     dropped_reasoning: int = 0
+    dropped_parts: int = 0
     changed: int = 0
     findings: dict[str, None] = field(default_factory=dict)
 
@@ -131,6 +135,7 @@ class _Prover:
             tally.unwritable,
             tally.off_prompt,
             tally.dropped_reasoning,
+            tally.dropped_parts,
             tally.changed,
             tuple(tally.findings),
         )
@@ -161,14 +166,56 @@ class _Prover:
             differences.append(difference)
         if not differences:
             return
+        tally = self._tally
+        lesser, optional = self._without_dropped(before, message, tools)
+        if lesser != message:
+            self._check(before, lesser, optional)
+            if not tally.dropped_parts:
+                example = f"{_as_json(message)} is written as {_as_json(lesser)}"
+                tally.findings[f"some words or arguments are dropped: {example}"] = None
+            tally.dropped_parts += 1
+            return
         if len(before) > 1:
             # Some templates lose count of calls, and write later turns without their beginning.
             self._check([{"role": "user", "content": "Hello"}], message, tools)
-            self._tally.changed += 1
-            example = _shown(message, differences[0])
-            self._tally.findings.setdefault(f"what comes before changes a turn: {example}")
+            if not tally.changed:
+                example = _shown(message, differences[0])
+                tally.findings[f"what comes before changes a turn: {example}"] = None
+            tally.changed += 1
             return
         raise FormatError(_shown(message, differences[0]))
+
+    def _without_dropped(
+        self, before: list[Message], message: Message, tools: ToolSet
+    ) -> tuple[Message, ToolSet]:
+        """The turn without what the template writes nothing of, and tools that allow it."""
+        calls = message.get("tool_calls", [])
+        whole = self._written(before, message, tools)
+        required = [*tools.definitions]
+        if message["content"]:
+            wordless = {**message, "content": ""}
+            if self._written(before, wordless, tools) == whole:
+                message = wordless
+        for at, call in enumerate(calls):
+            for key in call["function"]["arguments"]:
+                lesser = copy.deepcopy(message)
+                del lesser["tool_calls"][at]["function"]["arguments"][key]
+                if self._written(before, lesser, tools) == whole:
+                    message = lesser
+                    required = _not_required(required, call["function"]["name"], key)
+        return message, ToolSet(required)
+
+    def _written(self, before: list[Message], message: Message, tools: ToolSet) -> list[str | None]:
+        """What the template writes of a conversation with each of its variables."""
+        shaped = self._derived.shape.of(with_ids(check_messages([*before, message])))
+        definitions = [dict(definition) for definition in tools.definitions]
+        texts: list[str | None] = []
+        for variables in self._modes:
+            try:
+                texts.append(self._template.render(shaped, definitions, **variables))
+            except FormatError:
+                texts.append(None)
+        return texts
 
     def _difference(
         self,
@@ -384,12 +431,28 @@ def _without_ids(message: Message) -> Message:
     return {**message, "tool_calls": calls}
 
 
+def _not_required(
+    definitions: list[Mapping[str, Any]], name: str, key: str
+) -> list[Mapping[str, Any]]:
+    """Definitions of tools, of which one does not require an argument."""
+    made = copy.deepcopy(definitions)
+    for definition in made:
+        if definition["function"]["name"] == name:
+            parameters = definition["function"]["parameters"]
+            parameters["required"] = [held for held in parameters["required"] if held != key]
+    return made
+
+
 def _shown(message: Message, difference: tuple[str, str]) -> str:
     written, found = difference
     at = len(common_start(written, found))
     near = slice(max(0, at - 30), at + 60)
-    turn = {key: value for key, value in message.items() if key != "role"}
     return (
-        f"the turn {json.dumps(turn, ensure_ascii=False)} is {written[near]!r} from character "
-        f"{near.start} on, but in the template {found[near]!r}"
+        f"the turn {_as_json(message)} is {written[near]!r} from character {near.start} on, but in "
+        f"the template {found[near]!r}"
     )
+
+
+def _as_json(message: Message) -> str:
+    turn = {key: value for key, value in message.items() if key != "role"}
+    return json.dumps(turn, ensure_ascii=False)

@@ -137,6 +137,7 @@ def _proven(
         unwritable=sum(proof.unwritable for proof in proofs),
         off_prompt=sum(proof.off_prompt for proof in proofs),
         dropped_reasoning=sum(proof.dropped_reasoning for proof in proofs),
+        dropped_parts=sum(proof.dropped_parts for proof in proofs),
         changed=sum(proof.changed for proof in proofs),
         findings=tuple(dict.fromkeys(text for proof in proofs for text in proof.findings)),
     )

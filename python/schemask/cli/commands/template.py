@@ -95,6 +95,7 @@ def _show(made: TemplateReport) -> None:
         for count, what in (
             (proof.off_prompt, "turns do not begin as prompts end"),
             (proof.dropped_reasoning, "turns have their reasoning dropped"),
+            (proof.dropped_parts, "turns have words or arguments dropped"),
             (proof.unwritable, "turns could not be read back, and are refused"),
         ):
             if count:
