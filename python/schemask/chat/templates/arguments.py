@@ -289,7 +289,8 @@ def _writes(notation: Notation, render: Render, empty: str, start: int) -> bool:
         {"qzinner": {"x": None, "a": [1, {"y": False}]}},
     ]
     samples = [{KEYS[0]: value} for value in values]
-    for pair in ({KEYS[1]: "x y", KEYS[0]: 1}, {KEYS[0]: [], KEYS[1]: None}):
+    pairs: list[dict[str, Any]] = [{KEYS[1]: "x y", KEYS[0]: 1}, {KEYS[0]: [], KEYS[1]: None}]
+    for pair in pairs:
         # Some templates leave out arguments that are null, or empty.
         samples.append(
             {key: value for key, value in pair.items() if _argument(render, empty, start, value)}

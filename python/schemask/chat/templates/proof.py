@@ -6,7 +6,7 @@ import copy
 import functools
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -191,7 +191,7 @@ class _Prover:
         """The turn without what the template writes nothing of, and tools that allow it."""
         calls = message.get("tool_calls", [])
         whole = self._written(before, message, tools)
-        required = [*tools.definitions]
+        required: Sequence[Mapping[str, Any]] = tools.definitions
         if message["content"]:
             wordless = {**message, "content": ""}
             if self._written(before, wordless, tools) == whole:
@@ -432,10 +432,10 @@ def _without_ids(message: Message) -> Message:
 
 
 def _not_required(
-    definitions: list[Mapping[str, Any]], name: str, key: str
+    definitions: Sequence[Mapping[str, Any]], name: str, key: str
 ) -> list[Mapping[str, Any]]:
     """Definitions of tools, of which one does not require an argument."""
-    made = copy.deepcopy(definitions)
+    made: list[Any] = copy.deepcopy([*definitions])
     for definition in made:
         if definition["function"]["name"] == name:
             parameters = definition["function"]["parameters"]
