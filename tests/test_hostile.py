@@ -13,7 +13,7 @@ import schemask
 from hostile_cases import cases
 from hostile_cases.keywords import CHAINS, NESTINGS
 from schemask.core.byte_vocabulary import byte_vocabulary
-from workers import Outcome, Tell, run
+from workers import Outcome, Tell, address_space, run
 
 ALL = {case.name: case for case in cases()}
 GROUPS = ("odd pattern", "odd gbnf", "lark")
@@ -30,14 +30,16 @@ SAMPLE = [
     *("everyday: allOf of 8 anyOf of required", "everyday: password of allOf"),
     *(name for name in ALL if name.partition(":")[0] in GROUPS),
 ]
-# Nothing here is about speed: what takes so much hangs.
+# Nothing here is about speed: what takes so much hangs. The bytes are beyond what a fork of the
+# tests has from them, which may be more.
 SECONDS = 120.0
 MEMORY = 4 << 30
 
 
 def walk(name: str, tell: Tell) -> None:
     """Compiles, walks and completes. A limit may end this anywhere, another error at the start."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    limit = address_space() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     choose = random.Random(name)
     vocabulary = byte_vocabulary()
     mask = schemask.allocate_mask(1, vocabulary.size)
