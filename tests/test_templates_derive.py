@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from schemask import Grammar
-from schemask.chat import ChatFormat, ElementArguments, ParsedTurn, RawArguments, ToolCall
+from schemask.chat import (
+    ArgumentDelta,
+    ChatFormat,
+    ElementArguments,
+    ParsedTurn,
+    RawArguments,
+    ToolCall,
+    turn_of,
+)
 from schemask.chat.templates.derivation import derivation_of
 from schemask.chat.templates.derive import derive
 from schemask.chat.templates.proof import prove
@@ -66,6 +74,40 @@ def test_templates_of_models(path: Path) -> None:
     assert form.derived is not None
     assert form.derived.proof.turns > 50
     assert form.template == template
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_a_turn_is_read_alike_in_every_cut(path: Path) -> None:
+    if path.name in REFUSED:
+        return
+    form = ChatFormat.from_template(ChatTemplate(path.read_text(encoding="utf-8"), "<s>", "</s>"))
+    called = {**CALL, "content": "Let me look."}
+    text = written(form, called) or written(form, CALL)
+    assert text
+    whole = read(form, [text])
+    assert [call.name for call in whole.tool_calls] == ["get_weather"]
+    assert whole == form.parse(text, [WEATHER])
+    assert read(form, list(text)) == whole
+    for cut in range(len(text)):
+        assert read(form, [text[:cut], text[cut:]]) == whole, text[:cut]
+
+
+def written(form: ChatFormat, message: dict[str, Any]) -> str:
+    """A turn; empty if the format has none that says it."""
+    try:
+        return form.render_assistant(message, [WEATHER])
+    except FormatError:
+        return ""
+
+
+def read(form: ChatFormat, pieces: list[str]) -> ParsedTurn:
+    """A turn that comes in pieces; what is told of a call meanwhile is what it says in the end."""
+    reader = form.reader([WEATHER])
+    events = [event for piece in pieces for event in reader.feed(piece)] + [*reader.finish()]
+    told = "".join(event.text for event in events if isinstance(event, ArgumentDelta))
+    turn = turn_of(events)
+    assert [json.loads(told)] == [call.arguments for call in turn.tool_calls]
+    return turn
 
 
 def test_data_folder_is_there_or_named(capsys: Any) -> None:

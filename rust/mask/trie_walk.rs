@@ -1,4 +1,5 @@
-//! The walk of the vocabulary's trie: masks of states that few tokens may follow.
+//! The walk of the vocabulary's trie: masks of states that few tokens may follow, such as declared
+//! keys.
 //!
 //! The vocabulary's trie is walked with configurations. What is the same wherever it stands is not
 //! walked again: runs of whitespace, and what stays inside a string or a number that a token opens.

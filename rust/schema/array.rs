@@ -1,5 +1,5 @@
 //! Keywords for arrays: `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`,
-//! `uniqueItems`, `contains`, `unevaluatedItems`.
+//! `uniqueItems`, `contains`, `minContains`, `maxContains`, `unevaluatedItems`.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! What each keyword of a schema demands of values, and schemas that are read without some of it.
+//! What each keyword of a schema demands of values, in words, and schemas that are read without some
+//! of it.
 //!
 //! To find out which keywords refuse a text, a schema is read again without some of them, and asked
 //! whether the text is refused still. So what is left out must only ever allow more:

@@ -1,4 +1,4 @@
-"""Conversations as the tokens that a model reads."""
+"""`render_tokens`: conversations as the tokens that a model reads, whatever writes their text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversations as tokens, in which nothing that a message says is a marker."""
+"""The tokens of a text of which it is known what messages said: none of that is a marker."""
 
 from __future__ import annotations
 
