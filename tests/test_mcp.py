@@ -291,9 +291,14 @@ def test_a_server_that_does_not_answer() -> None:
 
 
 def test_an_interrupt_ends_the_wait() -> None:
-    with connect(odd_server()) as tools, pytest.raises(KeyboardInterrupt):
-        threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
-        tools["sleeps"]()
+    # A shell has what it starts in the background ignore interrupts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with connect(odd_server()) as tools, pytest.raises(KeyboardInterrupt):
+            threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+            tools["sleeps"]()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_nobody_answers_after_the_end() -> None:
