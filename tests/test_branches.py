@@ -205,7 +205,7 @@ OBJECTS = [
 
 @pytest.mark.parametrize("leaves", LEAVES)
 @pytest.mark.parametrize("declared", [True, False])
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.data(), st.sampled_from(["schema", "any"]))
 def test_nested_branches_are_exact(leaves: str, declared: bool, data: Any, order: Any) -> None:
     schema = {"type": "object", "allOf": [data.draw(branches(LEAVES[leaves]))]}

@@ -62,7 +62,7 @@ class Tally(Counter[str]):
 def test_a_text_is_accepted_exactly_if_it_is_an_instance() -> None:
     counts: Counter[str] = Counter()
 
-    @settings(COMMON, max_examples=700)
+    @settings(COMMON, max_examples=450)
     @given(schemas_with_texts())
     def holds(drawn: tuple[Any, list[str]]) -> None:
         findings = Findings()
