@@ -171,22 +171,20 @@ class _Worker:
         self.pipe.close()
 
 
-def address_space() -> int:
-    """Bytes of address space of this process; 0 where that cannot be told."""
-    try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0
+def limit_memory(more: int) -> None:
+    """Bounds this process to `more` bytes of address space beyond those that it has."""
+    if not os.path.exists("/proc/self/statm"):
+        return  # other systems do not keep to the limit, either
+    with open("/proc/self/statm") as file:
+        held = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (held + more, resource.RLIM_INFINITY))
 
 
 def _work(function: Callable[..., Any], pipe: Any, limits: Limits | None) -> None:
     if limits is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what native code says before it aborts
-        if os.path.exists("/proc/self/statm"):  # other systems do not keep to the limit, either
-            limit = address_space() + limits.bytes
-            resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+        limit_memory(limits.bytes)
     while True:
         try:
             task = pipe.recv()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,7 +12,7 @@ import schemask
 from hostile_cases import cases
 from hostile_cases.keywords import CHAINS, NESTINGS
 from schemask.core.byte_vocabulary import byte_vocabulary
-from workers import Outcome, Tell, address_space, run
+from workers import Outcome, Tell, limit_memory, run
 
 ALL = {case.name: case for case in cases()}
 GROUPS = ("odd pattern", "odd gbnf", "lark")
@@ -38,8 +37,7 @@ MEMORY = 4 << 30
 
 def walk(name: str, tell: Tell) -> None:
     """Compiles, walks and completes. A limit may end this anywhere, another error at the start."""
-    limit = address_space() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    limit_memory(MEMORY)
     choose = random.Random(name)
     vocabulary = byte_vocabulary()
     mask = schemask.allocate_mask(1, vocabulary.size)
