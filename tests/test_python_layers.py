@@ -62,6 +62,7 @@ LAYERS = (
     {"chat.catalog"},
     {"chat.tokens"},
     {"chat"},
+    {"_lines"},
     # core
     {"core"},
     {"core.limits", "core.vocabulary", "core.masking", "core.generation"},

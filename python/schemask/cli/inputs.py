@@ -1,16 +1,13 @@
-"""What commands read: files, standard input, tools and models."""
+"""What commands are given: tools and models."""
 
 from __future__ import annotations
 
-import json
 import runpy
-import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from schemask.chat.messages import DECODER
+from schemask._lines import decoded, lines
 from schemask.errors import DataError, Error, ModelError, ToolError
 from schemask.tools import Tool, ToolSet
 
@@ -72,38 +69,3 @@ def _run_file(path: Path) -> dict[str, Any]:
         place = f"{path}: line {lines[-1]}" if lines else str(path)
         what = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
         raise ToolError(f"{place}: {what}", line=lines[-1] if lines else None) from error
-
-
-def decoded(text: str) -> Any:
-    """The value of a JSON text.
-
-    Raises:
-        DataError: It is none, or one that no tool takes: with a key twice or a number without end.
-    """
-    try:
-        return DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        message = f"no JSON: {error.msg}, at column {error.colno}"
-        raise DataError(message, line=error.lineno, column=error.colno) from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"no JSON: {error}") from error
-
-
-def shown_name(name: str) -> str:
-    """How messages name a file."""
-    return "standard input" if name == "-" else name
-
-
-def lines(name: str) -> Iterator[str]:
-    """The lines of the file of that name, or of standard input for "-".
-
-    A byte order mark at the beginning is no part of the text.
-    """
-    try:
-        number = sys.stdin.fileno() if name == "-" else name
-        with open(number, encoding="utf-8-sig", closefd=name != "-") as file:
-            yield from file
-    except UnicodeDecodeError as error:
-        raise DataError(f"{shown_name(name)}: not UTF-8: {error}") from error
-    except OSError as error:
-        raise DataError(f"{shown_name(name)}: {error.strerror or error}") from error

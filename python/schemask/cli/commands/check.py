@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from schemask._lines import lines
 from schemask.cli.arguments import Commands, add_command
-from schemask.cli.inputs import lines
 from schemask.errors import UnsupportedSchemaError
 
 

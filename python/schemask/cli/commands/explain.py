@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from schemask._lines import lines
 from schemask.cli.arguments import WHITESPACE, Commands, add_command
-from schemask.cli.inputs import lines
 
 
 def add(commands: Commands) -> None:

@@ -6,15 +6,15 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from schemask._files import replacing
-from schemask.chat import FORMATS, ChatFormat, chat_format, messages_from_example
+from schemask._lines import at_line, conversation_of, read_objects
+from schemask.chat import FORMATS, ChatFormat, chat_format
 from schemask.cli.arguments import Commands, add_command
-from schemask.cli.inputs import decoded, lines, shown_name
-from schemask.errors import DataError, Error
-from schemask.tools import ToolSet
+from schemask.errors import Error
 
 
 def add(commands: Commands) -> None:
@@ -43,26 +43,17 @@ def run(options: argparse.Namespace) -> int:
         out: BinaryIO = sys.stdout.buffer  # in UTF-8, whatever the terminal's encoding is
         if options.out is not None:
             out = stack.enter_context(replacing(options.out, force=options.force))
-        for number, line in enumerate(lines(options.data), start=1):
-            if not line.strip():
-                continue
+        for number, example in read_objects(options.data):
             try:
-                text = _training_text(line, form)
+                text = _training_text(example, form)
             except Error as error:
-                place = f"{shown_name(options.data)}: line {number}"
-                message = f"{place}: {error}"
-                raise DataError(message, line=number, column=error.column) from error
+                raise at_line(error, options.data, number) from error
             if not options.plain:
                 text = json.dumps({"text": text}, ensure_ascii=False) + "\n"
             out.write(text.encode())
     return 0
 
 
-def _training_text(line: str, form: ChatFormat) -> str:
-    example = decoded(line)
-    if not isinstance(example, dict):
-        raise DataError("not a JSON object")
-    tools = example.get("tools") or []
-    if isinstance(tools, str):
-        tools = decoded(tools)
-    return form.render(messages_from_example(example), ToolSet(tools) if tools else None)
+def _training_text(example: Mapping[str, Any], form: ChatFormat) -> str:
+    messages, tools = conversation_of(example)
+    return form.render(messages, tools if len(tools) else None)

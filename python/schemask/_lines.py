@@ -1,0 +1,96 @@
+"""JSON lines as they are read: files, standard input, and the conversations in their lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from schemask.chat.messages import DECODER, Message, messages_from_example
+from schemask.errors import DataError, Error
+from schemask.tools import ToolSet
+
+
+class Conversation(NamedTuple):
+    """What a line of training data holds."""
+
+    messages: list[Message]
+    tools: ToolSet
+
+
+def read_objects(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file of JSON lines, with the numbers of their lines; empty lines are none.
+
+    Raises:
+        DataError: No such file, or a line that is no JSON object; `line` says which.
+    """
+    name = os.fspath(path)
+    for number, line in enumerate(lines(name), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = decoded(line)
+            if not isinstance(value, dict):
+                raise DataError("not a JSON object")
+        except DataError as error:
+            raise at_line(error, name, number) from error
+        yield number, value
+
+
+def conversation_of(example: Mapping[str, Any]) -> Conversation:
+    """The messages and tools of `{"messages": [...], "tools": [...]}` or of a short example.
+
+    Tools may be JSON text, as files that Arrow has read hold them.
+
+    Raises:
+        DataError: Tools that are no JSON.
+        FormatError: Messages of a wrong shape.
+        ToolError: What cannot be a tool.
+    """
+    tools = example.get("tools") or []
+    if isinstance(tools, str):
+        tools = decoded(tools)
+    return Conversation(messages_from_example(example), ToolSet(tools))
+
+
+def at_line(error: Error, name: str, number: int) -> DataError:
+    """The same error, with the file and the line."""
+    message = f"{shown_name(name)}: line {number}: {error}"
+    return DataError(message, line=number, column=error.column)
+
+
+def decoded(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        DataError: It is none, or one that no tool takes: with a key twice or a number without end.
+    """
+    try:
+        return DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        message = f"no JSON: {error.msg}, at column {error.colno}"
+        raise DataError(message, line=error.lineno, column=error.colno) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"no JSON: {error}") from error
+
+
+def shown_name(name: str) -> str:
+    """How messages name a file."""
+    return "standard input" if name == "-" else name
+
+
+def lines(name: str) -> Iterator[str]:
+    """The lines of the file of that name, or of standard input for "-".
+
+    A byte order mark at the beginning is no part of the text.
+    """
+    try:
+        number = sys.stdin.fileno() if name == "-" else name
+        with open(number, encoding="utf-8-sig", closefd=name != "-") as file:
+            yield from file
+    except UnicodeDecodeError as error:
+        raise DataError(f"{shown_name(name)}: not UTF-8: {error}") from error
+    except OSError as error:
+        raise DataError(f"{shown_name(name)}: {error.strerror or error}") from error
