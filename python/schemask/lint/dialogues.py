@@ -31,16 +31,17 @@ def look_at_order(dialogue: Dialogue) -> Iterator[LintFinding]:
                 names = ", ".join(call["function"]["name"] for call in waiting)
                 problem = f"the calls of {names} have no result before this message"
                 yield dialogue.finding("turn-order", problem, turn)
-            waiting = []
-            if role == previous and role in ("user", "assistant"):
+            elif role == previous and role in ("user", "assistant"):
                 yield dialogue.finding("turn-order", f"two turns of the {role} in a row", turn)
             elif role == "system" and turn:
                 yield dialogue.finding("turn-order", "a system message after other messages", turn)
+            elif role == "user" and previous == "tool":
+                yield dialogue.finding("turn-order", "no answer to the result before this", turn)
             elif role == "assistant" and previous in ("", "system"):
                 yield dialogue.finding("turn-order", "the assistant speaks before any user", turn)
             waiting = [dict(call) for call in message.get("tool_calls", ())]
         previous = role
-    if messages[-1]["role"] != "assistant":
+    if messages[-1]["role"] != "assistant" and dialogue.spoken:
         problem = f"the last message is a {_WHO[messages[-1]['role']]}: nothing answers it"
         yield dialogue.finding("turn-order", problem, len(messages) - 1)
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from schemask.chat import ChatFormat, ChatTemplate, FormatSpec
 from schemask.chat.templates.derive import derive
+from schemask.chat.texts import parts_of
 from schemask.errors import Error, FormatError
 from schemask.lint.offers import offered
 from schemask.lint.samples import Dialogue
@@ -86,7 +87,7 @@ class PlainWriter:
             text = self.template.render([question, {"role": "assistant", "content": _WORDS}])
         except FormatError:
             return ""
-        return text.rpartition(_WORDS)[2]
+        return next(iter(parts_of(text.rpartition(_WORDS)[2])), "")
 
     def write(self, dialogue: Dialogue, end: int, *, prompt: bool, mode: Mapping[str, Any]) -> str:
         return self.written(dialogue.raw[:end], dialogue.tools, prompt=prompt, mode=mode)
@@ -225,20 +226,23 @@ class Script:
         except FormatError:
             return None  # some templates want a conversation to end in some way
         shown, start = self._begin(turn, alone)
-        end = len(alone.rstrip())
-        mark = next((mark for mark in self.writer.ends if alone[:end].endswith(mark)), "")
+        end, mark = self._end(alone)
         same = _same(alone, text)
-        if same < end - len(mark):
+        if end - len(mark) <= same < end:  # a marker that is written after the last turn only
+            end, mark = self._end(alone[: end - len(mark)])
+        if same < end:
             return Speech(turn, start, end, bool(mark), _difference(alone, text, same))
-        if same < end:  # a marker that is written after the last turn only
-            end -= len(mark)
-            mark = ""
         if not mark:
             rest = text[end:]
             follows = len(rest) - len(rest.lstrip())
             mark = next((mark for mark in self.writer.ends if rest[follows:].startswith(mark)), "")
             end += follows + len(mark) if mark else 0
         return Speech(turn, start, end, bool(mark), shown)
+
+    def _end(self, text: str) -> tuple[int, str]:
+        """Where a text ends but for white space, and the marker of an end that stands there."""
+        text = text.rstrip()
+        return len(text), next((mark for mark in self.writer.ends if text.endswith(mark)), "")
 
     def _begin(self, turn: int, alone: str) -> tuple[str | None, int]:
         """Where what the model writes begins, and how it differs from what prompts end with."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,20 @@ def _of_folder(path: Path) -> Any:
         raise ModelError(f"{path}: no tokenizer can be loaded: {error}") from error
 
 
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Drops what llama.cpp says of a vocabulary without weights, whatever it is told."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _of_gguf(path: Path) -> Any:
     from schemask.models import preflight
 
@@ -51,6 +68,7 @@ def _of_gguf(path: Path) -> Any:
     except ImportError as error:
         raise missing("llama-cpp-python", "llama-cpp", error) from error
     try:
-        return Llama(str(path), vocab_only=True, verbose=False)
+        with _silence():
+            return Llama(str(path), vocab_only=True, verbose=False)
     except ValueError as error:
         raise ModelError(f"{path}: {error}") from error
