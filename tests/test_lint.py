@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from chat_tokenizers import template_text
 from schemask.cli import main
 from schemask.errors import DataError, FormatError, ModelError
-from schemask.lint import RULES, LintFinding, LintReport, lint
+from schemask.lint import RULES, LintReport, likeness, lint
 
 TOOLS = [
     {
@@ -265,11 +265,11 @@ FAULTS: dict[str, Fault] = {
     "two users": (without(7, 1, 2, 3, 4), "turn-order", 7, "two turns", "/messages/1"),
     "the assistant first": (without(7, 0, 1, 2, 3), "turn-order", 7, "before", "/messages/0"),
     "the system in between": (
-        message(1, 1, role="system"),
+        message(7, 5, role="system"),
         "turn-order",
-        1,
+        7,
         "system message after",
-        "/messages/1",
+        "/messages/5",
     ),
     "an end without an answer": (without(7, 6), "turn-order", 7, "nothing answers", "/messages/5"),
     "no answer": (without(8, 1), "no-trained-tokens", 8, "no turn of the assistant", ""),
@@ -432,3 +432,491 @@ def test_a_planted_fault_is_found_and_nothing_else(check: Check, name: str) -> N
     shown = report.as_text()
     assert f"{rule} (1): {RULES[rule].cause}" in shown
     assert f"line {number}" in shown
+
+
+# Faults of a template, in one that has none: what is exchanged in it for what, and what is found.
+OPENING = "{{- '<|im_start|>' + message.role + '\\n' }}\n        {%- generation %}"
+CLOSING = "{{- '<|im_end|>\\n' }}\n        {%- endgeneration %}"
+WORDS = "+ '\\n</think>\\n\\n' + content.lstrip('\\n') }}"
+IN_TEMPLATES: dict[str, tuple[str, str, str, str]] = {
+    "drops calls": (
+        "{%- if message.tool_calls %}",
+        "{%- if false %}",
+        "calls-dropped",
+        "drops tool_calls of message 2",
+    ),
+    "drops the second call": (
+        "{%- for tool_call in message.tool_calls %}",
+        "{%- for tool_call in message.tool_calls[:1] %}",
+        "calls-dropped",
+        "drops tool_calls of message 1",
+    ),
+    "drops results": (
+        "{{- '\\n<tool_response>\\n' }}\n        {{- content }}",
+        "{{- '\\n<tool_response>\\n' }}",
+        "calls-dropped",
+        "drops content of message 3",
+    ),
+    "drops tools": ("{%- if tools %}", "{%- if false %}", "calls-dropped", "drops tools"),
+    "drops the system": (
+        "{{- messages[0].content + '\\n\\n' }}",
+        "",
+        "calls-dropped",
+        "drops content of message 0",
+    ),
+    "drops what is 0": (
+        "{{- tool_call.arguments | tojson }}",
+        "{ {%- for k, v in tool_call.arguments.items() if v %}{{ k }}: {{ v | tojson }}, "
+        "{% endfor %} }",
+        "calls-dropped",
+        "drops the argument 'amount' of message 1",
+    ),
+    "refuses": (
+        "{%- if message.tool_calls %}",
+        "{%- if message.tool_calls | length > 1 %}{{ raise_exception('one call!') }}{% endif %}"
+        "{%- if message.tool_calls %}",
+        "template-refuses",
+        "one call!",
+    ),
+    "rewrites earlier turns": (
+        "'<think>\\n' + reasoning_content.strip('\\n') " + WORDS,
+        "('' if loop.index0 < ns.last_query_index else '<think>\\n\\n</think>\\n\\n') + content }}",
+        "rewritten-turns",
+        "<think>",
+    ),
+    "begins otherwise than prompts end": (
+        "{{- '<|im_start|>assistant\\n' }}",
+        "{{- '<|im_start|>assistant\\n<think>\\nSo' }}",
+        "rewritten-turns",
+        "So",
+    ),
+    "trains the prompt": (
+        OPENING,
+        "{%- generation %}{{- '<|im_start|>' + message.role + '\\n' }}",
+        "prompt-in-loss",
+        "what the prompt supplies: '<|im_start|>assistant",
+    ),
+    "trains what follows": (
+        CLOSING,
+        "{{- '<|im_end|>\\nAnd so on.' }}{%- endgeneration %}",
+        "prompt-in-loss",
+        "what follows the turn: '\\nAnd so on.'",
+    ),
+    "trains everything": (
+        "{{- '<|im_start|>' + message.role + '\\n' + content + '<|im_end|>' + '\\n' }}",
+        "{%- generation %}{{- '<|im_start|>' + message.role + '\\n' + content + '<|im_end|>' "
+        "+ '\\n' }}{%- endgeneration %}",
+        "prompt-in-loss",
+        "what the prompt supplies: '<|im_start|>user",
+    ),
+    "does not train the end": (
+        CLOSING,
+        "{%- endgeneration %}{{- '<|im_end|>\\n' }}",
+        "missing-end",
+        "leaves out what ends the turn: '<|im_end|>'",
+    ),
+    "does not end the last turn": (
+        CLOSING,
+        "{%- if not loop.last %}{{- '<|im_end|>\\n' }}{% endif %}{%- endgeneration %}",
+        "missing-end",
+        "no marker ends the turn",
+    ),
+    "does not train words": (
+        "{%- generation %}\n        {{- '<think>\\n' + reasoning_content.strip('\\n') " + WORDS,
+        "{{- '<think>\\n' + reasoning_content.strip('\\n') " + WORDS + "{%- generation %}",
+        "no-trained-tokens",
+        "leaves out '<think>",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_TEMPLATES)
+def test_a_fault_of_the_template_is_found_and_nothing_else(
+    check: Check, template: str, name: str
+) -> None:
+    there, other, rule, part = IN_TEMPLATES[name]
+    assert there in template
+    report = check(good(), template=template.replace(there, other))
+    assert report.counts.keys() == {rule}, report.as_text()
+    assert part in report.as_text(), report.as_text()
+
+
+def test_what_is_longer_than_the_limit(check: Check) -> None:
+    lengths = check(good()).statistics.lengths
+    # The last line ends with white space that nobody needs.
+    assert check(good(), max_length=lengths[100] - 1).findings == ()
+    report = check(good(), max_length=lengths[100] - 2)
+    assert found(report) == [("truncated", 7)]
+    (finding,) = report.findings
+    assert (finding.turn, finding.pointer) == (6, "/messages/6")
+    assert f"{lengths[100] - 2} are kept" in finding.message
+    assert "and 2 more" in check(good(), max_length=10).findings[6].message
+
+
+SIMPLE = [said("user", "Who wrote Faust?"), said("assistant", "Goethe.")]
+
+
+def test_prompts_and_completions(check: Check) -> None:
+    lines: list[Any] = [
+        {"prompt": entry["messages"][:at], "completion": entry["messages"][at:], **tools}
+        for entry in good()
+        for at in [2 if entry["messages"][0]["role"] == "system" else 1]
+        for tools in [{"tools": json.dumps(entry["tools"])}]
+    ]
+    report = check(lines)
+    # All of a completion is trained, also results of tools.
+    assert found(report) == [("prompt-in-loss", number) for number in range(1, 8)]
+    assert report.findings[0].pointer == "/completion/1"
+    assert report.findings[0].message.endswith("messages of tool")
+    for entry in lines[:7]:
+        del entry["completion"][1:]
+    assert check(lines).findings == ()
+    lines[7]["completion"] = []
+    assert found(check(lines)) == [("no-trained-tokens", 8)]
+    texts = [{"prompt": f"{at} + 1 = ", "completion": f"{at + 1}<|im_end|>"} for at in range(9)]
+    assert check(texts).findings == ()
+    texts[4]["completion"] = " "
+    texts[6]["completion"] = "7<|im_end|>\n<|im_start|>user\nAnd then?<|im_end|>\n"
+    assert found(check(texts)) == [("prompt-in-loss", 7), ("no-trained-tokens", 5)]
+
+
+def test_preferences(check: Check) -> None:
+    lines: list[Any] = [
+        {
+            "prompt": entry["messages"][:2],
+            "chosen": entry["messages"][2:3],
+            # What is rejected may be wrong.
+            "rejected": [called(("get_weather", {"town": 1}))],
+            "tools": entry["tools"],
+        }
+        for entry in good()[:6]
+    ]
+    report = check(lines)
+    assert report.findings == ()
+    assert report.statistics.conversations == 12
+    lines[3]["chosen"] = [called(("get_weather", {"town": 2}))]
+    lines[4]["rejected"] = lines[4]["chosen"]
+    assert found(check(lines)) == [("same-answers", 5), ("schema-violation", 4)]
+    whole = [
+        {"chosen": SIMPLE, "rejected": [SIMPLE[0], said("assistant", "Schiller.")]},
+        {"chosen": "Yes.", "rejected": "No.", "prompt": "Is it?"},
+    ]
+    assert check(whole).findings == ()
+
+
+def test_texts_are_trained_whole(check: Check, hf_tokenizer: Any, template: str) -> None:
+    text = hf_tokenizer.apply_chat_template(SIMPLE, chat_template=template, tokenize=False)
+    report = check([{"text": text}, {"text": "A text of the web."}, {"text": ""}])
+    assert found(report) == [
+        ("prompt-in-loss", 1),
+        ("prompt-in-loss", 2),
+        ("no-trained-tokens", 3),
+    ]
+    own = len(hf_tokenizer("<think>\n\n</think>\n\nGoethe.<|im_end|>")["input_ids"])
+    total = len(hf_tokenizer(text)["input_ids"])
+    assert f"{total - own} of {total} tokens are outside" in report.findings[0].message
+
+
+def encoded(tokenizer: Any, template: str) -> dict[str, list[int]]:
+    """A conversation of two turns as tokens, labelled as it should be."""
+    messages = [*SIMPLE, said("user", "And Don Carlos?"), said("assistant", "Schiller.")]
+    text = tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False)
+    ids, labels = [], []
+    for number, part in enumerate(text.split("<|im_start|>assistant\n")):
+        own, mark, rest = part.partition("<|im_end|>") if number else ("", "", part)
+        if not number:
+            rest = part
+        begun = "" if rest == text.rpartition("<|im_end|>")[2] else "<|im_start|>assistant\n"
+        mine, others = (tokenizer(held)["input_ids"] for held in (own + mark, rest + begun))
+        ids += mine + others
+        labels += mine + [-100] * len(others)
+    assert tokenizer.decode(ids) == text
+    return {"input_ids": ids, "labels": labels}
+
+
+def test_tokens_and_labels(check: Check, hf_tokenizer: Any, template: str) -> None:
+    line = encoded(hf_tokenizer, template)
+    ids, labels = line["input_ids"], line["labels"]
+    report = check([line], max_length=len(ids) - 1)
+    assert report.findings == ()
+    assert report.statistics.lines == {"tokens": 1}
+    assert report.statistics.trained == len(labels) - labels.count(-100)
+    first = next(at for at, label in enumerate(labels) if label != -100)
+    end = hf_tokenizer.convert_tokens_to_ids("<|im_end|>")
+    last = len(labels) - labels[::-1].index(end) - 1
+
+    def changed(at: int, label: int) -> dict[str, list[int]]:
+        return {"input_ids": ids, "labels": [*labels[:at], label, *labels[at + 1 :]]}
+
+    masks = {"completion_mask": [int(label != -100) for label in labels]}
+    for made, rule, part in (
+        (changed(first - 1, ids[first - 1]), "prompt-in-loss", "1 tokens are trained outside"),
+        ({"input_ids": ids}, "prompt-in-loss", "from /labels/0"),
+        (changed(last, -100), "missing-end", "turn 1 of the assistant is not trained"),
+        (
+            {"input_ids": ids[:last], "labels": labels[:last]},
+            "missing-end",
+            "turn 1 of the assistant is not there",
+        ),
+        (changed(first, -100), "no-trained-tokens", "1 of"),
+        ({"input_ids": ids, "labels": [-100] * len(ids)}, "no-trained-tokens", "none of"),
+        (changed(first, 0), "bad-labels", f"the label of token {first} is 0"),
+        ({"input_ids": ids, "labels": labels[:-1]}, "bad-labels", "labels for"),
+        ({"input_ids": "1 2"}, "bad-labels", "list of numbers"),
+        ({"input_ids": ids, "completion_mask": [1]}, "bad-labels", "mask"),
+    ):
+        report = check([made])
+        assert found(report) == [(rule, 1)], report.as_text()
+        assert part in report.findings[0].message
+    assert found(check([line], max_length=last)) == [("truncated", 1)]
+    assert check([{"input_ids": ids, **masks}]).findings == ()
+    assert found(check([line, line])) == [("duplicate", 2)]
+
+
+def test_leakage_into_an_evaluation(check: Check, tmp_path: Path) -> None:
+    asked = good()[2]["messages"][1]["content"]
+    long = " ".join(f"word{at}" for at in range(40))
+    shapes = [
+        {"messages": [said("user", asked.upper() + "!"), said("assistant", "Hot.")]},
+        {"id": "simple_1", "question": [[said("user", long)]], "function": []},
+        {"prompt": "Thanks!", "completion": "Welcome."},
+    ]
+    files = [write(tmp_path / f"{at}.jsonl", [shape]) for at, shape in enumerate(shapes)]
+    lines = [*good(), line(said("user", long + " more"), said("assistant", "Yes."))]
+    report = check(lines, against=files)
+    assert found(report) == [("leaked", 3), ("nearly-leaked", 10)]
+    assert "0.jsonl, line 1" in report.findings[0].message
+    assert "1.jsonl, line 1" in report.findings[1].message
+    assert report.findings[0].pointer == "/messages/1/content"
+    with pytest.raises(DataError, match="list"):
+        check(lines, against=files[0])
+    with pytest.raises(DataError, match="No such file"):
+        check(lines, against=[tmp_path / "none.jsonl"])
+
+
+def test_what_arrow_makes_of_a_good_file(hf_tokenizer: Any, template: str, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    lines = good()[:7]
+    for entry in lines:
+        for made in entry["messages"]:
+            for call in made.get("tool_calls", ()):
+                if call["function"]["name"] == "convert":
+                    call["function"]["arguments"]["amount"] = 1.5
+    rewritten = datasets.Dataset.from_list(lines)
+    report = lint(rewritten, hf_tokenizer, template=template)
+    assert set(report.counts) == {"null-definitions", "null-arguments"}, report.as_text()
+    assert report.counts["null-arguments"] == 8
+    assert report.name == "data"
+    # As JSON text, both stay as they were.
+    kept = [
+        {
+            "messages": [
+                {
+                    **made,
+                    "tool_calls": [
+                        {
+                            "type": "function",
+                            "function": {
+                                "name": call["function"]["name"],
+                                "arguments": json.dumps(call["function"]["arguments"]),
+                            },
+                        }
+                        for call in made.get("tool_calls", ())
+                    ],
+                }
+                for made in entry["messages"]
+            ],
+            "tools": json.dumps(entry["tools"]),
+        }
+        for entry in lines
+    ]
+    assert lint(datasets.Dataset.from_list(kept), hf_tokenizer, template=template).findings == ()
+    other = template.replace("tool_call.arguments is string", "false")
+    report = lint(datasets.Dataset.from_list(kept), hf_tokenizer, template=other)
+    assert report.counts.keys() == {"arguments-as-text"}
+    assert report.findings[0].pointer == CALL + "/arguments"
+
+
+def test_with_the_models_own_template_or_format(
+    gguf_path: Path, hf_tokenizer: Any, tmp_path: Path
+) -> None:
+    """SmolLM2's template knows no calls; the format that follows from it writes them in words."""
+    path = write(tmp_path / "train.jsonl", good())
+    report = lint(path, gguf_path)
+    assert report.counts.keys() == {"calls-dropped"}
+    assert "drops tool_calls of message 2; tools" in report.findings[0].message
+    by_format = [
+        lint(path, tokenizer, format=form)
+        for tokenizer in (gguf_path, hf_tokenizer)
+        for form in ("template", "hermes")
+    ]
+    assert all(report.findings == () for report in by_format)
+    for one, other in zip(by_format[:2], by_format[2:], strict=True):
+        assert one.statistics == other.statistics
+
+
+def test_what_is_not_taken(hf_tokenizer: Any, tmp_path: Path, template: str) -> None:
+    path = write(tmp_path / "train.jsonl", good())
+    for options, kind, part in (
+        ({"keep": -1}, DataError, "keep is an integer"),
+        ({"max_length": 0}, DataError, "max_length is an integer"),
+        ({"ignore": ["order"]}, DataError, "no rule is called 'order'"),
+        ({"progress": "no"}, DataError, "progress is True or False"),
+        ({"format": "hermes", "template": template}, DataError, "not by both"),
+        ({"format": "none"}, FormatError, "none"),
+        ({"template": "none.jinja"}, FormatError, "none.jinja"),
+    ):
+        with pytest.raises(kind, match=part):
+            lint(path, hf_tokenizer, **options)
+    with pytest.raises(DataError, match="No such file"):
+        lint(tmp_path / "none.jsonl", hf_tokenizer)
+    with pytest.raises(FormatError, match="no such file or folder"):
+        lint(path, tmp_path / "none")
+    with pytest.raises(ModelError, match="no tokenizer can be loaded"):
+        lint(path, tmp_path)
+    with pytest.raises(ModelError):
+        lint(path, path)
+    with pytest.raises(FormatError, match="tokenizer"):
+        lint(path, object())
+
+
+def test_a_tokenizer_without_a_template(hf_tokenizer: Any, tmp_path: Path) -> None:
+    bare = copy.deepcopy(hf_tokenizer)
+    bare.chat_template = None
+    assert found(lint([{"input_ids": [1, 2], "labels": [-100, 2]}], bare)) == [
+        ("prompt-in-loss", 1)
+    ]
+    with pytest.raises(FormatError, match="has no chat template"):
+        lint(good(), bare)
+
+
+def test_examples_that_are_no_objects(hf_tokenizer: Any) -> None:
+    report = lint([{"text": "One."}, 2], hf_tokenizer, ignore=["prompt-in-loss"])  # type: ignore[list-item]
+    assert found(report) == [("invalid-json", 2)]
+
+
+def test_all_is_counted_and_some_kept(check: Check) -> None:
+    lines = [b"{"] * 7
+    report = check(lines, keep=3)
+    assert len(report.findings) == 3
+    assert report.counts == {"invalid-json": 7}
+    assert "and 5 more" in report.as_text(2)
+    assert "line 3" not in report.as_text(2)
+
+
+# The command.
+
+
+def test_the_command(
+    hf_tokenizer: Any, template: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "tokenizer"
+    hf_tokenizer.save_pretrained(folder)
+    own = tmp_path / "own.jinja"
+    own.write_text(template, encoding="utf-8")
+    data = write(tmp_path / "train.jsonl", good())
+    common = ["--tokenizer", str(folder), "--template", str(own)]
+
+    def run(*arguments: str) -> tuple[int, str]:
+        status = main(["lint", *arguments, *common])
+        return status, capsys.readouterr().out
+
+    status, text = run(str(data))
+    assert status == 0
+    assert "9 lines, 0 errors, 0 warnings" in text
+    status, text = run(str(data), "--max-length", "300", "--json")
+    assert status == 1
+    made = json.loads(text)
+    assert list(made) == [
+        *("version", "file", "lines", "errors", "warnings", "rules", "findings", "statistics")
+    ]
+    assert made["rules"][0]["id"] == "truncated"
+    assert set(made["findings"][0]) == {"rule", "severity", "line", "turn", "pointer", "message"}
+    assert made["statistics"]["lengths"].keys() == {"0", "50", "90", "99", "100"}
+    assert run(str(data), "--max-length", "300", "--ignore", "truncated")[0] == 0
+    lines = good()
+    lines[0]["tools"][1]["function"]["description"] = ""
+    warned = write(tmp_path / "warned.jsonl", lines)
+    assert run(str(warned))[0] == 0
+    assert run(str(warned), "--strict")[0] == 1
+    assert run(str(warned), "--against", str(data))[0] == 1
+
+
+# What is fast, against what is slow.
+
+
+def test_signatures_estimate_how_much_texts_share() -> None:
+    draw = random.Random(0)
+    for _ in range(30):
+        words = [f"w{at}" for at in range(draw.randint(20, 200))]
+        other = [draw.choice((word, word, word, "x")) for word in words]
+        runs = [
+            {tuple(text[at : at + n]) for n in (1, 2) for at in range(len(text) - n + 1)}
+            for text in (words, other)
+        ]
+        exact = len(runs[0] & runs[1]) / len(runs[0] | runs[1])
+        share = (likeness.signature(words, 2) == likeness.signature(other, 2)).mean()
+        assert abs(share - exact) < 0.25
+
+
+def test_texts_that_are_alike_are_found_among_many() -> None:
+    draw = random.Random(1)
+    texts = [[f"w{draw.randint(0, 999)}" for _ in range(60)] for _ in range(200)]
+    for at in range(100, 150):
+        # All of them, but for a word or two.
+        texts[at] = [*texts[at - 100]]
+        texts[at][draw.randint(0, 59)] = "other"
+    like = likeness.LikeTexts(0.85)
+    made = [likeness.signature(text, 1) for text in texts]
+    for line, signature in enumerate(made):
+        like.add(line, line % 2, signature)
+    slow = {
+        (one, other)
+        for one in range(200)
+        for other in range(one)
+        if (made[one] == made[other]).mean() >= 0.85 and one % 2 == other % 2
+    }
+    fast = {(one, other) for one, other, _ in like.pairs()}
+    assert fast <= slow
+    assert len(fast) >= 0.9 * len(slow) > 30
+
+
+def test_structures_are_looked_at_once(check: Check, template: str) -> None:
+    """What is dropped of a line does not depend on the lines before it."""
+    other = template.replace("{%- if message.tool_calls %}", "{%- if message.tool_calls == 1 %}")
+    lines = good()
+    together = check(lines, template=other)
+    alone = [check([entry], template=other) for entry in lines]
+    assert [finding.message for finding in together.findings] == [
+        finding.message for report in alone for finding in report.findings
+    ]
+
+
+@pytest.mark.parametrize("name", ["qwen2_5_training", "glm4moe_training", "gptoss_training"])
+def test_prompts_in_the_loss_of_trl(check: Check, hf_tokenizer: Any, name: str) -> None:
+    """Blocks hold tokens of the prompt exactly where transformers' own mask has them."""
+    template = template_text(name)
+    report = check(good(), template=template)
+    told = {(finding.line, finding.turn) for finding in report.findings}
+    assert not report.counts or report.counts.keys() == {"prompt-in-loss"}
+    for number, entry in enumerate(good(), start=1):
+        messages, tools = entry["messages"], entry["tools"]
+        for turn, made in enumerate(messages):
+            if made["role"] != "assistant":
+                continue
+            prompt, whole = (
+                hf_tokenizer.apply_chat_template(
+                    messages[:end],
+                    tools=tools,
+                    chat_template=template,
+                    add_generation_prompt=end == turn,
+                    return_assistant_tokens_mask=True,
+                    return_dict=True,
+                )
+                for end in (turn, turn + 1)
+            )
+            length = len(prompt["input_ids"])
+            assert whole["input_ids"][:length] == prompt["input_ids"]
+            before = sum(prompt["assistant_masks"])
+            trains = sum(whole["assistant_masks"][:length]) > before
+            assert trains == ((number, turn) in told)

@@ -107,7 +107,7 @@ class Comparison:
         for dialogue, turn, text in requests:
             if (found := self._known.find(text)) is not None:
                 place, share = found
-                if share == 1.0:
+                if share is None:
                     problem = f"{shortened(text)} is in {place}"
                     yield dialogue.finding("leaked", problem, turn, "content")
                 else:
@@ -115,7 +115,7 @@ class Comparison:
                     yield dialogue.finding("nearly-leaked", problem, turn, "content")
         if sample.text is not None and (found := self._known.find(sample.text[0])) is not None:
             place, share = found
-            rule = "leaked" if share == 1.0 else "nearly-leaked"
+            rule = "leaked" if share is None else "nearly-leaked"
             yield LintFinding(rule, sample.line, f"the text is in {place}")
 
     def last_findings(self) -> Iterator[LintFinding]:

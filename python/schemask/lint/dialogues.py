@@ -16,7 +16,7 @@ _WHO = {"system": "system message", "user": "user", "assistant": "assistant", "t
 def look_at_order(dialogue: Dialogue) -> Iterator[LintFinding]:
     """Roles in an order in which no model meets them, and calls and results that do not fit."""
     messages = dialogue.messages
-    previous = ""
+    previous, asked = "", False
     waiting: list[dict[str, Any]] = []
     for turn, message in enumerate(messages):
         role = message["role"]
@@ -37,8 +37,9 @@ def look_at_order(dialogue: Dialogue) -> Iterator[LintFinding]:
                 yield dialogue.finding("turn-order", "a system message after other messages", turn)
             elif role == "user" and previous == "tool":
                 yield dialogue.finding("turn-order", "no answer to the result before this", turn)
-            elif role == "assistant" and previous in ("", "system"):
+            elif role == "assistant" and not asked:
                 yield dialogue.finding("turn-order", "the assistant speaks before any user", turn)
+            asked |= role == "user"
             waiting = [dict(call) for call in message.get("tool_calls", ())]
         previous = role
     if messages[-1]["role"] != "assistant" and dialogue.spoken:

@@ -138,13 +138,13 @@ class KnownRequests:
         self._places.append(place)
         self._signatures.append(made)
 
-    def find(self, text: str) -> tuple[str, float] | None:
-        """Where a request stands that is the same or nearly so, and how alike it is."""
+    def find(self, text: str) -> tuple[str, float | None] | None:
+        """Where a request stands that is the same, or nearly so and how alike it is then."""
         words = request_key(text).split()
         if len(words) < _LEAST_WORDS:
             return None
         if (place := self._exact.get(" ".join(words))) is not None:
-            return place, 1.0
+            return place, None
         made = signature(words, 2)
         near = {at for key in self._keys(made) for at in self._buckets.get(key, ())}
         shares = [(float((self._signatures[at] == made).mean()), at) for at in near]

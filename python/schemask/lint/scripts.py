@@ -70,14 +70,14 @@ class PlainWriter:
         self.around = "\0".join((template.text, *map(str, template.variables.values())))
         self.has_blocks = "endgeneration" in template.text
         modes: list[Mapping[str, Any]] = [{}]
-        ends = [template.eos_token]
         try:
             derived = derive(template, "template")
-            ends += ends_of(derived.spec)
+            ends = ends_of(derived.spec)
             modes += [mode for mode in (derived.thinking, derived.plain) if mode]
         except FormatError:
-            ends += [self._end_of_words()]
-        self.ends = tuple(dict.fromkeys(end.strip() for end in ends if end.strip()))
+            ends = [self._end_of_words()]
+        ends = [end for end in ends if end] or [template.eos_token]
+        self.ends = tuple(dict.fromkeys(filter(None, ends)))
         self.modes = tuple(modes)
 
     def _end_of_words(self) -> str:
@@ -225,11 +225,13 @@ class Script:
             alone = self.upto(turn + 1)
         except FormatError:
             return None  # some templates want a conversation to end in some way
-        shown, start = self._begin(turn, alone)
-        end, mark = self._end(alone)
+        if (begun := self._begin(turn, alone)) is None:
+            return None
+        shown, start = begun
+        end, mark = self._end(alone, start)
         same = _same(alone, text)
         if end - len(mark) <= same < end:  # a marker that is written after the last turn only
-            end, mark = self._end(alone[: end - len(mark)])
+            end, mark = self._end(alone[: end - len(mark)], start)
         if same < end:
             return Speech(turn, start, end, bool(mark), _difference(alone, text, same))
         if not mark:
@@ -239,12 +241,13 @@ class Script:
             end += follows + len(mark) if mark else 0
         return Speech(turn, start, end, bool(mark), shown)
 
-    def _end(self, text: str) -> tuple[int, str]:
-        """Where a text ends but for white space, and the marker of an end that stands there."""
-        text = text.rstrip()
-        return len(text), next((mark for mark in self.writer.ends if text.endswith(mark)), "")
+    def _end(self, text: str, start: int) -> tuple[int, str]:
+        """Where a turn ends, and the marker there; without one, where the text ends."""
+        places = [(text.rfind(mark, start) + len(mark), mark) for mark in self.writer.ends]
+        found = [(end, mark) for end, mark in places if end >= start + len(mark)]
+        return max(found, default=(len(text.rstrip()), ""))
 
-    def _begin(self, turn: int, alone: str) -> tuple[str | None, int]:
+    def _begin(self, turn: int, alone: str) -> tuple[str | None, int] | None:
         """Where what the model writes begins, and how it differs from what prompts end with."""
         first: tuple[str | None, int] | None = None
         for mode in range(len(self.writer.modes)):
@@ -256,7 +259,7 @@ class Script:
                 return None, len(prompt)
             same = _same(prompt, alone)
             first = first or (_difference(prompt, alone, same), same)
-        return first or (None, 0)
+        return first
 
 
 def _same(one: str, other: str) -> int:
