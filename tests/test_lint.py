@@ -897,8 +897,11 @@ def test_prompts_in_the_loss_of_trl(check: Check, hf_tokenizer: Any, name: str) 
     """Blocks hold tokens of the prompt exactly where transformers' own mask has them."""
     template = template_text(name)
     report = check(good(), template=template)
-    told = {(finding.line, finding.turn) for finding in report.findings}
-    assert not report.counts or report.counts.keys() == {"prompt-in-loss"}
+    told = {
+        (finding.line, finding.turn)
+        for finding in report.findings
+        if finding.rule == "prompt-in-loss"
+    }
     for number, entry in enumerate(good(), start=1):
         messages, tools = entry["messages"], entry["tools"]
         for turn, made in enumerate(messages):

@@ -80,6 +80,14 @@ LAYERS = (
     {"synth"},
     # what stands on all of them
     {"agent"},
+    # lint
+    {"lint.rules", "lint.likeness", "lint.tokenizers", "lint.offers"},
+    {"lint.samples"},
+    {"lint.calls", "lint.dialogues", "lint.scripts", "lint.comparison"},
+    {"lint.statistics", "lint.dropped", "lint.trained"},
+    {"lint.report"},
+    {"lint.linter"},
+    {"lint"},
     {"demo"},
     # the command line
     {"cli.errors", "cli.arguments", "cli.inputs"},
