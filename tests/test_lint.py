@@ -923,3 +923,49 @@ def test_prompts_in_the_loss_of_trl(check: Check, hf_tokenizer: Any, name: str) 
             before = sum(prompt["assistant_masks"])
             trains = sum(whole["assistant_masks"][:length]) > before
             assert trains == ((number, turn) in told)
+
+
+ANYTHING: tuple[Any, ...] = (
+    *(None, 0, -1, 1.5, True, "", '"', "{}", "[]", "<|im_end|>", 10**30, "\0"),
+    *([], {}, [1], [[]], [None], {"a": None}, {"role": "user"}, {"type": "object"}),
+)
+
+
+def places_in(value: Any) -> list[tuple[Any, Any]]:
+    """Every list or object in a value, with each of its keys."""
+    keys = (
+        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    )
+    return [(value, key) for key in keys] + [
+        place for key in keys for place in places_in(value[key])
+    ]
+
+
+def spoilt(line: Any, draw: random.Random) -> Any:
+    """A line with one or two parts that are missing or something else."""
+    made = copy.deepcopy(line)
+    for _ in range(draw.randint(1, 2)):
+        holder, key = draw.choice(places_in(made) or [({"": 0}, "")])
+        if draw.random() < 0.3:
+            del holder[key]
+        else:
+            holder[key] = copy.deepcopy(draw.choice(ANYTHING))
+    return made
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_a_line_holds_it_is_looked_at(
+    check: Check, hf_tokenizer: Any, template: str, seed: int
+) -> None:
+    draw = random.Random(seed)
+    lines = [spoilt(draw.choice(good()), draw) for _ in range(12)]
+    for entry in lines[:4]:
+        messages = entry.pop("messages", None)
+        if isinstance(messages, list):
+            entry.update(prompt=messages[:1], chosen=messages[1:], rejected=messages[2:])
+    lines.append(spoilt(encoded(hf_tokenizer, template), draw))
+    report = check(
+        lines, max_length=60, **({"template": None, "format": "hermes"} if seed % 2 else {})
+    )
+    assert report.lines == len(lines)
+    json.dumps(report.as_json())

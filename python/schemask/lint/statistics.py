@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from schemask.lint.calls import tools_of
 from schemask.lint.likeness import digest
+from schemask.lint.offers import offered
 from schemask.lint.rules import LintFinding
 from schemask.lint.samples import Dialogue, Sample
 
@@ -105,11 +105,11 @@ class StatisticsCounter:
         yield from self._compared(dialogue)
 
     def _compared(self, dialogue: Dialogue) -> Iterator[LintFinding]:
-        for at, (name, tool) in enumerate(tools_of(dialogue).items()):
+        for at, tool in enumerate(map(offered, dialogue.tools or ())):
             if tool.tool is None:
                 continue
             place = f"/tools/{at}"
-            key = tool.parameters_key
+            name, key = tool.tool.name, tool.parameters_key
             if name not in self._parameters and len(self._parameters) < _MOST_NAMES:
                 self._parameters[name] = key, dialogue.line
             known, line = self._parameters.get(name, (key, 0))
