@@ -162,31 +162,86 @@ def turn_tokens(
         ToolError: What cannot be a tool.
         DependencyError: A library that the tokenizer needs is not installed.
     """
-    *before, message = messages
+    last = _LastTurn(messages, tokenizer, tools, format)
+    if end := last.end:
+        turn = last.written(end)
+        return TurnTokens(last.prompt.prompt, turn.text, last.prompt.continued(turn), True, None)
+    turn = last.written()
+    mark = last.mark_before(following or _answer_to(messages[-1]))
+    return TurnTokens(last.prompt.prompt, turn.text, last.prompt.continued(turn), False, mark)
 
-    def written(messages: Sequence[Message], is_prompt: bool = False) -> Guarded:
-        values, written = _of_format(format, messages, tools)
-        return _guarded(format, values, tokenizer, written, add_generation_prompt=is_prompt)
 
-    guard = written(before, is_prompt=True)
-    turn = _turn(before, message, tokenizer, tools, format, guard.text, "")
-    whole = written(messages).text
-    begun = guard.text + turn.text
-    if whole.startswith(guard.text) and not whole.startswith(begun):
-        raise FormatError(
-            f"the template does not write the turn {shortened(turn.text)}, "
-            f"but {shortened(whole[len(guard.text) :])}"
-        )
-    end = _end_of(format.spec, "tool_calls" in message, whole, begun)
-    next_mark = None
-    if end:
-        turn = _turn(before, message, tokenizer, tools, format, guard.text, end)
-    else:
-        follower = following or _answer_to(message)
-        rest = written([*messages, follower]).text.removeprefix(begun).lstrip()
-        marks = [mark for mark in format.spec.next_turns if rest.startswith(mark)]
-        next_mark = guard.marker(marks[0]) if marks else None
-    return TurnTokens(guard.prompt, turn.text, guard.continued(turn), bool(end), next_mark)
+class _LastTurn:
+    """A conversation whose last message is a turn of the assistant, as its template writes it.
+
+    Attributes:
+        prompt: What the model reads before the turn.
+        begun: The text up to the turn's end, without what marks that.
+    """
+
+    def __init__(
+        self, messages: Sequence[Message], tokenizer: Any, tools: ToolSet, form: ChatFormat
+    ) -> None:
+        self._form, self._tools, self._tokenizer = form, tools, tokenizer
+        self._messages = list(messages)
+        self.prompt = self._rendered(messages[:-1], is_prompt=True)
+        self._whole = self._rendered(messages).text
+        texts = [self._begun()]
+        if form.derived is not None and "tool_calls" in messages[-1]:
+            # Whether calls have ids where they need not is up to the template.
+            self._messages = with_ids(messages)
+            texts.insert(0, self._begun())
+        follows = self._whole.startswith(self.prompt.text)
+        fitting = [text for text in texts if self._whole.startswith(text)]
+        self.begun = (fitting or texts)[0]
+        if self.begun == texts[-1]:
+            self._messages = list(messages)
+        if follows and not fitting:
+            start = len(self.prompt.text)
+            raise FormatError(
+                f"the template does not write the turn {shortened(self.begun[start:])}, "
+                f"but {shortened(self._whole[start:])}"
+            )
+
+    @property
+    def end(self) -> str:
+        """The marker that ends the turn, as far as can be seen in the whole conversation."""
+        spec = self._form.spec
+        has_calls = "tool_calls" in self._messages[-1]
+        for mark in (spec.calls_end if has_calls else "", spec.turn_end):
+            if mark and self._whole.startswith(self.begun + mark):
+                return mark
+        return spec.end_of(has_calls)
+
+    def written(self, end: str = "") -> Guarded:
+        """What the model writes of the turn, and what ends it."""
+        form = self._form
+        renderer = Renderer(form.spec)
+        opened = form.spec.opened_by(self.prompt.text)
+        *before, message = self._messages
+        called = sum(len(turn.get("tool_calls", ())) for turn in before)
+
+        def render(values: Any) -> str:
+            own = ToolSet.of(values["tools"])
+            return renderer.assistant(values["message"], own, opened, called) + end
+
+        values = {"message": message, "tools": self._tools.definitions}
+        return Guarded(render, values, self._tokenizer, Written(_around(form), None))
+
+    def mark_before(self, following: Message) -> int | None:
+        """The token with which the next turn begins; None if it is none that the format names."""
+        text = self._rendered([*self._messages, following]).text
+        rest = text.removeprefix(self.begun).lstrip()
+        marks = [mark for mark in self._form.spec.next_turns if rest.startswith(mark)]
+        return self.prompt.marker(marks[0]) if marks else None
+
+    def _rendered(self, messages: Sequence[Message], is_prompt: bool = False) -> Guarded:
+        values, written = _of_format(self._form, messages, self._tools)
+        form, tokenizer = self._form, self._tokenizer
+        return _guarded(form, values, tokenizer, written, add_generation_prompt=is_prompt)
+
+    def _begun(self) -> str:
+        return self.prompt.text + self.written().text
 
 
 def text_tokens(
@@ -219,37 +274,6 @@ def text_tokens(
         text += spec.end_of(bool(spec.call_mark) and spec.call_mark in text)
     turn = Guarded(lambda _: text, {}, tokenizer, Written(_around(format), None))
     return TurnTokens(guard.prompt, turn.text, guard.continued(turn), bool(ends), None)
-
-
-def _turn(
-    before: Sequence[Message],
-    message: Message,
-    tokenizer: Any,
-    tools: ToolSet,
-    form: ChatFormat,
-    prompt: str,
-    end: str,
-) -> Guarded:
-    """What a model writes of a turn after a prompt, and what ends it."""
-    renderer = Renderer(form.spec)
-    opened = form.spec.opened_by(prompt)
-    *earlier, message = with_ids([*before, message]) if form.derived else [*before, message]
-    called = sum(len(turn.get("tool_calls", ())) for turn in earlier)
-
-    def render(values: Any) -> str:
-        own = ToolSet.of(values["tools"])
-        return renderer.assistant(values["message"], own, opened, called) + end
-
-    values = {"message": message, "tools": tools.definitions}
-    return Guarded(render, values, tokenizer, Written(_around(form), None))
-
-
-def _end_of(spec: FormatSpec, has_calls: bool, whole: str, begun: str) -> str:
-    """The marker that ends a turn, as far as can be seen in the whole conversation."""
-    for mark in (spec.calls_end if has_calls else "", spec.turn_end):
-        if mark and whole.startswith(begun + mark):
-            return mark
-    return spec.end_of(has_calls)
 
 
 def _answer_to(message: Message) -> Message:

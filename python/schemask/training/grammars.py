@@ -28,6 +28,7 @@ class TurnGrammars:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
+        self._stops = frozenset(vocabulary.stop_token_ids)
         self._compiled: OrderedDict[Any, CompiledGrammar] = OrderedDict()
 
     def check(
@@ -49,7 +50,8 @@ class TurnGrammars:
             choices: Whether to find that out; else all are.
 
         Returns:
-            Of each token whether there is any other, or other text than the one it spells.
+            Of each token up to the one that ends the text whether there is any other, or other
+            text than the one it spells. More tokens than these are never decoded.
 
         Raises:
             DataError: The grammar does not allow the turn; with the reason.
@@ -60,17 +62,22 @@ class TurnGrammars:
         forced = b""
         for position, token_id in enumerate(token_ids):
             text = self.vocabulary.token(token_id)
+            is_end = token_id in self._stops and matcher.is_accepting
             if choices:
                 # What must follow is one text, in whichever tokens.
                 forced = forced or b"".join(map(self.vocabulary.token, matcher.forced_tokens()))
                 is_forced = bool(text) and forced.startswith(text)
                 found.append(not is_forced and matcher.allowed(1).count > 1)
                 forced = forced[len(text) :] if is_forced else b""
+            else:
+                found.append(True)
             if not matcher.accept(token_id):
                 raise self._refusal(matcher, token_ids, position)
+            if is_end:
+                return found
         if not (matcher.is_accepting or matcher.is_terminated):
             raise DataError(f"the turn is unfinished: {matcher.explain_end()}")
-        return found if choices else [True] * len(token_ids)
+        return found
 
     def _matcher(self, form: ChatFormat, tools: ToolSet, prompt: str) -> Matcher:
         key = form.spec, form.spec.opened_by(prompt), json.dumps(tools.definitions)

@@ -174,7 +174,11 @@ class Turns:
             raise
         except Error as error:
             raise DataError(str(error), column=error.column) from error
-        return dataclasses.replace(learned, is_trained=is_trained)
+        read = learned.token_ids[: len(is_trained)]
+        text = learned.text
+        if len(read) < len(learned.token_ids):
+            text = b"".join(map(self._grammars.vocabulary.token, read)).decode()
+        return dataclasses.replace(learned, text=text, token_ids=read, is_trained=is_trained)
 
     def _learned(self, turn: TurnTokens, place: str) -> LearnedTurn:
         """The turn with a token that ends it."""
