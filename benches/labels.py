@@ -171,8 +171,8 @@ def main() -> int:
         )
         all_of = {row["template"] for row in done}
         print(
-            f"{who}: {len(done)} encoded, {len(judged) - len(done)} refused; {extra} tokens trained "
-            f"that are never written, {missed} missed of {sum(row['tokens'] for row in done)}; "
+            f"{who}: {len(done)} encoded, {len(judged) - len(done)} refused; {extra} tokens "
+            f"trained that are never written, {missed} missed of {sum(row['tokens'] for row in done)}; "
             f"exact on {len(all_of) - len(wrong)} of {len(all_of)} templates"
         )
     return 0

@@ -10,7 +10,6 @@ from schemask.chat.catalog import chat_format
 from schemask.chat.format import ChatFormat
 from schemask.chat.messages import Message, check_messages
 from schemask.chat.renderer import Renderer
-from schemask.chat.spec import FormatSpec
 from schemask.chat.templates.encoders import encoder_of, is_mistral_common
 from schemask.chat.templates.markers import Disguise
 from schemask.chat.templates.shape import with_ids
@@ -129,14 +128,14 @@ class TurnTokens(NamedTuple):
         prompt: What the model reads before it.
         text: What the model writes, up to the marker that ends the turn, which is a part of it.
         token_ids: The tokens of that.
-        has_end: Whether such a marker ends it.
+        end: That marker; empty if the format has none.
         next_mark: The token that opens the turn after it, of a turn without such a marker.
     """
 
     prompt: Prompt
     text: str
     token_ids: list[int]
-    has_end: bool
+    end: str
     next_mark: int | None
 
 
@@ -163,12 +162,10 @@ def turn_tokens(
         DependencyError: A library that the tokenizer needs is not installed.
     """
     last = _LastTurn(messages, tokenizer, tools, format)
-    if end := last.end:
-        turn = last.written(end)
-        return TurnTokens(last.prompt.prompt, turn.text, last.prompt.continued(turn), True, None)
-    turn = last.written()
-    mark = last.mark_before(following or _answer_to(messages[-1]))
-    return TurnTokens(last.prompt.prompt, turn.text, last.prompt.continued(turn), False, mark)
+    end = last.end
+    turn = last.written(end)
+    mark = None if end else last.mark_before(following or _answer_to(messages[-1]))
+    return TurnTokens(last.prompt.prompt, turn.text, last.prompt.continued(turn), end, mark)
 
 
 class _LastTurn:
@@ -269,11 +266,12 @@ def text_tokens(
     values, written = _of_format(format, messages, tools)
     guard = _guarded(format, values, tokenizer, written, add_generation_prompt=True)
     spec = format.spec
-    ends = [end for end in (spec.calls_end, spec.turn_end) if end]
-    if not any(text.endswith(end) for end in ends):
-        text += spec.end_of(bool(spec.call_mark) and spec.call_mark in text)
+    end = next((end for end in (spec.calls_end, spec.turn_end) if end and text.endswith(end)), "")
+    if not end:
+        end = spec.end_of(bool(spec.call_mark) and spec.call_mark in text)
+        text += end
     turn = Guarded(lambda _: text, {}, tokenizer, Written(_around(format), None))
-    return TurnTokens(guard.prompt, turn.text, guard.continued(turn), bool(ends), None)
+    return TurnTokens(guard.prompt, turn.text, guard.continued(turn), end, None)
 
 
 def _answer_to(message: Message) -> Message:

@@ -50,8 +50,7 @@ class TurnGrammars:
             choices: Whether to find that out; else all are.
 
         Returns:
-            Of each token up to the one that ends the text whether there is any other, or other
-            text than the one it spells. More tokens than these are never decoded.
+            Of each token whether there is any other, or other text than the one it spells.
 
         Raises:
             DataError: The grammar does not allow the turn; with the reason.
@@ -62,7 +61,6 @@ class TurnGrammars:
         forced = b""
         for position, token_id in enumerate(token_ids):
             text = self.vocabulary.token(token_id)
-            is_end = token_id in self._stops and matcher.is_accepting
             if choices:
                 # What must follow is one text, in whichever tokens.
                 forced = forced or b"".join(map(self.vocabulary.token, matcher.forced_tokens()))
@@ -73,9 +71,8 @@ class TurnGrammars:
                 found.append(True)
             if not matcher.accept(token_id):
                 raise self._refusal(matcher, token_ids, position)
-            if is_end:
-                return found
-        if not (matcher.is_accepting or matcher.is_terminated):
+        ends = token_ids[-1:] and token_ids[-1] in self._stops
+        if not (matcher.is_accepting or matcher.is_terminated or ends):
             raise DataError(f"the turn is unfinished: {matcher.explain_end()}")
         return found
 

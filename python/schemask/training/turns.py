@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -174,28 +175,31 @@ class Turns:
             raise
         except Error as error:
             raise DataError(str(error), column=error.column) from error
-        read = learned.token_ids[: len(is_trained)]
-        text = learned.text
-        if len(read) < len(learned.token_ids):
-            text = b"".join(map(self._grammars.vocabulary.token, read)).decode()
-        return dataclasses.replace(learned, text=text, token_ids=read, is_trained=is_trained)
+        return dataclasses.replace(learned, is_trained=is_trained)
 
     def _learned(self, turn: TurnTokens, place: str) -> LearnedTurn:
         """The turn with a token that ends it."""
         vocabulary = self._grammars.vocabulary
-        text, token_ids = turn.text, turn.token_ids
-        spelt = b"".join(map(vocabulary.token, token_ids)).decode(errors="replace")
-        if spelt != text:
+        stops = vocabulary.stop_token_ids
+        token_ids = turn.token_ids
+        spelt = [vocabulary.token(token_id) for token_id in token_ids]
+        if b"".join(spelt) != turn.text.encode():
+            shown = shortened(b"".join(spelt).decode(errors="replace"))
             raise DataError(
-                f"the tokens after the prompt spell {shortened(spelt)}, not {shortened(text)}"
+                f"the tokens after the prompt spell {shown}, not {shortened(turn.text)}"
             )
-        if not turn.has_end:
+        if turn.end:
+            # Decoding stops at the first token that it knows as an end, whatever follows it.
+            length = len(turn.text.removesuffix(turn.end).encode())
+            reached = itertools.accumulate(map(len, spelt))
+            ends = (at for at, end in enumerate(reached, 1) if end > length)
+            cut = next((at for at in ends if token_ids[at - 1] in stops), len(token_ids))
+            token_ids = token_ids[:cut]
+        else:
             # The model has to stop by a token that decoding knows as an end.
-            stops = vocabulary.stop_token_ids
             known = (turn.next_mark, getattr(self.tokenizer, "eos_token_id", None), stops[0])
-            end = next(mark for mark in known if mark is not None and mark in stops)
-            token_ids = [*token_ids, end]
-            text += vocabulary.token(end).decode(errors="replace")
+            token_ids = [*token_ids, next(mark for mark in known if mark in stops)]
+        text = b"".join(map(vocabulary.token, token_ids)).decode()
         return LearnedTurn(place, *turn.prompt, text, token_ids, [True] * len(token_ids))
 
 
