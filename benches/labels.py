@@ -11,11 +11,11 @@ the tokens that are trained are compared with those that the template makes the 
 from __future__ import annotations
 
 import argparse
-import collections
 import difflib
 import importlib.metadata
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +31,30 @@ from schemask.training.labels import encode
 from templates import default_folders
 
 FIELDS = (
-    *("template", "kind", "turns", "tokens", "ours", "ours_extra", "ours_missed", "ours_refused"),
+    *(
+        "template",
+        "of",
+        "kind",
+        "turns",
+        "tokens",
+        "ours",
+        "ours_extra",
+        "ours_missed",
+        "ours_refused",
+    ),
     *("trl", "trl_extra", "trl_missed", "trl_refused"),
 )
 
 
-def templates(folders: list[Path]) -> list[tuple[str, str]]:
-    """All templates of some folders, but those that TRL made of others."""
-    found: dict[str, str] = {}
-    for folder in folders:
+def templates(folders: list[Path]) -> list[tuple[str, str, str]]:
+    """All templates of some folders, but those that TRL made of others: name, folder and text."""
+    found: dict[str, tuple[str, str]] = {}
+    for folder in reversed(folders):
+        of = "trl" if folder.name == "chat_templates" else "data"
         for path in sorted(folder.rglob("*.jinja")):
             if not path.stem.endswith("_training"):
-                found.setdefault(path.read_text(encoding="utf-8"), path.name)
-    return [(name, text) for text, name in found.items()]
+                found.setdefault(path.read_text(encoding="utf-8"), (path.name, of))
+    return [(name, of, text) for text, (name, of) in found.items()]
 
 
 def tokenizer_for(template: str) -> Any:
@@ -123,13 +134,13 @@ def by_trl(
     return {"trl": "masked", "trl_extra": extra, "trl_missed": missed}
 
 
-def rows_of(name: str, text: str, seeds: int) -> list[dict[str, Any]]:
+def rows_of(name: str, of: str, text: str, seeds: int) -> list[dict[str, Any]]:
     tokenizer = tokenizer_for(text)
     rows = []
     for kind in KINDS:
         for seed in range(seeds):
             messages, tools = conversation(kind, seed)
-            row: dict[str, Any] = {"template": name, "kind": kind}
+            row: dict[str, Any] = {"template": name, "of": of, "kind": kind}
             turns: list[TrueTurn] = []
             try:
                 turns = truth(tokenizer, messages, tools)
@@ -143,38 +154,44 @@ def rows_of(name: str, text: str, seeds: int) -> list[dict[str, Any]]:
     return rows
 
 
+def summary(rows: list[dict[str, Any]], of: str) -> Iterator[str]:
+    """What came out for the templates of a folder."""
+    rows = [row for row in rows if row["of"] == of]
+    judged = [row for row in rows if isinstance(row["turns"], int)]
+    yield f"templates of {of}: {len(judged)} of {len(rows)} conversations judged"
+    for who in ("ours", "trl"):
+        done = [row for row in judged if f"{who}_extra" in row]
+        extra, missed = (sum(row[f"{who}_{what}"] for row in done) for what in ("extra", "missed"))
+        wrong = {row["template"] for row in done if row[f"{who}_extra"] or row[f"{who}_missed"]}
+        names = {row["template"] for row in done}
+        tokens = sum(row["tokens"] for row in done)
+        yield (
+            f"  {who}: {len(done)} encoded, {len(judged) - len(done)} refused; {extra} tokens "
+            f"trained that are never written, {missed} of {tokens} missed; exact on "
+            f"{len(names - wrong)} of {len(names)} templates"
+        )
+    accepted = sum(row["ours"] != "refused" for row in rows)
+    yield f"  the grammar accepts all turns of {accepted} conversations, judged or not"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1, help="conversations of each kind")
-    parser.add_argument("--only", help="part of the names of templates")
+    parser.add_argument("--only", default="", help="part of the names of templates")
     parser.add_argument("--csv", type=Path, help="a file for the rows")
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    chosen = [pair for pair in templates(default_folders()) if (arguments.only or "") in pair[0]]
-    for name, text in tqdm(chosen, unit="template"):
-        rows += rows_of(name, text, arguments.seeds)
+    chosen = [found for found in templates(default_folders()) if arguments.only in found[0]]
+    for name, of, text in tqdm(chosen, unit="template"):
+        rows += rows_of(name, of, text, arguments.seeds)
     if arguments.csv:
-        data = (
-            f"{len(chosen)} templates, those of trl {importlib.metadata.version('trl')} among them"
-        )
+        version = importlib.metadata.version("trl")
+        data = f"{len(chosen)} templates, those of trl {version} among them"
         command = " ".join(["python benches/labels.py", *sys.argv[1:]])
         table = [[row.get(field, "") for field in FIELDS] for row in rows]
         record.write(arguments.csv, record.circumstances(data, command), FIELDS, table)
-    judged = [row for row in rows if isinstance(row["turns"], int)]
-    print(f"{len(judged)} of {len(rows)} conversations judged")
-    for who in ("ours", "trl"):
-        done = [row for row in judged if f"{who}_extra" in row]
-        extra = sum(row[f"{who}_extra"] for row in done)
-        missed = sum(row[f"{who}_missed"] for row in done)
-        wrong = collections.Counter(
-            row["template"] for row in done if row[f"{who}_extra"] or row[f"{who}_missed"]
-        )
-        all_of = {row["template"] for row in done}
-        print(
-            f"{who}: {len(done)} encoded, {len(judged) - len(done)} refused; {extra} tokens "
-            f"trained that are never written, {missed} missed of {sum(row['tokens'] for row in done)}; "
-            f"exact on {len(all_of) - len(wrong)} of {len(all_of)} templates"
-        )
+    for of in ("trl", "data"):
+        print(*summary(rows, of), sep="\n")
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from schemask.chat.catalog import chat_format
@@ -180,21 +180,18 @@ class _LastTurn:
         self, messages: Sequence[Message], tokenizer: Any, tools: ToolSet, form: ChatFormat
     ) -> None:
         self._form, self._tools, self._tokenizer = form, tools, tokenizer
-        self._messages = list(messages)
         self.prompt = self._rendered(messages[:-1], is_prompt=True)
         self._whole = self._rendered(messages).text
-        texts = [self._begun()]
-        if form.derived is not None and "tool_calls" in messages[-1]:
-            # Whether calls have ids where they need not is up to the template.
-            self._messages = with_ids(messages)
-            texts.insert(0, self._begun())
-        follows = self._whole.startswith(self.prompt.text)
-        fitting = [text for text in texts if self._whole.startswith(text)]
-        self.begun = (fitting or texts)[0]
-        if self.begun == texts[-1]:
-            self._messages = list(messages)
-        if follows and not fitting:
-            start = len(self.prompt.text)
+        self.begun = ""
+        for way in _ways(messages, is_derived=form.derived is not None):
+            self._messages = way
+            self.begun = self.prompt.text + self.written().text
+            if self._whole.startswith(self.begun):
+                return
+        self._messages = list(messages)
+        self.begun = self.prompt.text + self.written().text
+        start = len(self.prompt.text)
+        if self._whole.startswith(self.prompt.text):
             raise FormatError(
                 f"the template does not write the turn {shortened(self.begun[start:])}, "
                 f"but {shortened(self._whole[start:])}"
@@ -237,8 +234,15 @@ class _LastTurn:
         form, tokenizer = self._form, self._tokenizer
         return _guarded(form, values, tokenizer, written, add_generation_prompt=is_prompt)
 
-    def _begun(self) -> str:
-        return self.prompt.text + self.written().text
+
+def _ways(messages: Sequence[Message], *, is_derived: bool) -> Iterator[list[Message]]:
+    """The conversation, in the ways in which a template may write its last turn."""
+    yield list(messages)
+    *before, message = messages
+    words = {key: message[key].strip() for key in _WORDS if key in message}
+    stripped = [*before, {**message, **words}]
+    if is_derived:  # it may want ids of calls, or drop the white space around words
+        yield from (with_ids(messages), stripped, with_ids(stripped))
 
 
 def text_tokens(

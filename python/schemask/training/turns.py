@@ -13,10 +13,11 @@ from typing import Any, Literal, TypeAlias
 from schemask._lines import conversation_of
 from schemask.chat import TOOL_CODE, ChatFormat, chat_format
 from schemask.chat.messages import Message, check_messages
+from schemask.chat.templates.encoders import is_mistral_common
 from schemask.chat.tokens import TurnTokens, text_tokens, turn_tokens
 from schemask.core.generation import check_is_vocabulary
 from schemask.core.vocabulary import Vocabulary
-from schemask.errors import DataError, Error, shortened
+from schemask.errors import DataError, Error, FormatError, shortened
 from schemask.models.base import template_of
 from schemask.tools import ToolSet, ToolsLike
 from schemask.training.grammars import TurnGrammars
@@ -219,6 +220,8 @@ def _conversation(
 
 def _own_format(tokenizer: Any) -> ChatFormat:
     """The format of the model's own template, as the loop takes it."""
+    if is_mistral_common(tokenizer):
+        raise FormatError("mistral-common has no template: give the format of the model's turns")
     template = template_of(tokenizer, None)
     return TOOL_CODE if template is None else ChatFormat.from_template(template)
 
