@@ -115,15 +115,15 @@ def _said(tokenizer: Any, token_ids: list[int], message: dict[str, Any]) -> int:
     """How many tokens it takes until all is said."""
     parts = [message.get("content", "").strip(), message.get("reasoning_content", "")]
     parts += [call["function"]["name"] for call in message.get("tool_calls", ())]
-    wanted = {part: parts.count(part) for part in parts if part}
-
-    def missing(length: int) -> str | None:
-        text = tokenizer.decode(token_ids[:length])
-        return next((part for part in wanted if text.count(part) < wanted[part]), None)
-
-    if (part := missing(len(token_ids))) is not None:
-        raise Unknown(f"the template drops {part!r}")
-    return next(length for length in range(len(token_ids) + 1) if missing(length) is None)
+    text = tokenizer.decode(token_ids)
+    for part in filter(None, parts):
+        if text.count(part) < parts.count(part):
+            raise Unknown(f"the template drops {part!r}")
+    for length in range(len(token_ids), 0, -1):
+        rest = tokenizer.decode(token_ids[length - 1 :])
+        if any(part in rest for part in filter(None, parts)):
+            return length
+    return 0
 
 
 def _next_marker(
