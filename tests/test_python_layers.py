@@ -73,6 +73,12 @@ LAYERS = (
     {"models.base", "models.preflight"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
     {"models"},
+    # training
+    {"training.grammars"},
+    {"training.turns"},
+    {"training.labels"},
+    {"training.rows"},
+    {"training"},
     # synth
     {"synth.outcomes", "synth.prompts"},
     {"synth.ledger", "synth.processes", "synth.conversations"},
