@@ -142,7 +142,9 @@ def _tools(value: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
         held = value.get(key)
         if isinstance(held, str):
             held = decoded(held)
-        for definition in [held] if isinstance(held, Mapping) else held or ():
+        for definition in held if isinstance(held, list) else [held]:
+            if not isinstance(definition, Mapping):
+                continue
             inner = definition.get("function", definition)
             if isinstance(inner, Mapping) and isinstance(inner.get("name"), str):
                 parameters = inner.get("parameters", inner.get("input_schema", {}))
