@@ -172,8 +172,9 @@ def _wrong_function(right: RightTurn, draw: random.Random) -> Iterator[Message]:
     for place in _places(right, draw):
         call = right.calls[place]
         called = {other["name"] for other in right.calls}
-        for name in _shuffled(right.tools.names, draw):
-            if name not in called:
+        names = _shuffled(right.tools.names, draw)
+        for name in sorted(names, key=called.__contains__):  # first those that are not called
+            if name != call["name"]:
                 made = made_up(right.tools[name], call["arguments"], right.texts, draw)
                 if made is not None:
                     yield _with_call(right, place, name, made)

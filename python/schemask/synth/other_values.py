@@ -8,12 +8,21 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from schemask.chat.arguments import schema_of_argument
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.grammar import Grammar
 from schemask.errors import Error
 from schemask.schemas.schema import Schema
-from schemask.synth.validity import argument_problem
+from schemask.synth.validity import argument_problem, value_problem
 from schemask.tools import Tool
+
+_FORMATS = {
+    "date": "{day}",
+    "date-time": "{day}T{hour:02}:00:00Z",
+    "time": "{hour:02}:00:00Z",
+    "email": "office@example.org",
+    "uri": "https://example.org/{day}",
+}
 
 
 def same_value(one: Any) -> Any:
@@ -123,17 +132,23 @@ def made_up(
     """
     parameters = tool.parameters
     properties = parameters.get("properties", {})
-    required = parameters.get("required", [])
-    for _ in range(8):
+    required = [key for key in parameters.get("required", []) if key in properties]
+    try:
         made = {
-            key: known[key] if key in known else _value_of(properties[key], texts, draw)
+            key: _fitting(schema_of_argument(parameters, key), known.get(key), texts, draw)
             for key in required
-            if key in properties
         }
-        if argument_problem(parameters, made) is None:
-            return made
-        known = {}  # of another type there
-    return _shortest(parameters)
+    except Error:  # references that lead nowhere
+        return None
+    return made if argument_problem(parameters, made) is None else _shortest(parameters)
+
+
+def _fitting(schema: Any, known: Any, texts: Sequence[str], draw: random.Random) -> Any:
+    """A valid value, such as a person would give, else the shortest."""
+    for value in (known, *(_value_of(schema, texts, draw) for _ in range(4))):
+        if value is not None and value_problem(schema, value) is None:
+            return value
+    return _shortest(schema)
 
 
 def _value_of(schema: Any, texts: Sequence[str], draw: random.Random) -> Any:
@@ -150,6 +165,9 @@ def _value_of(schema: Any, texts: Sequence[str], draw: random.Random) -> Any:
         kind = kind[0] if kind else None
     if kind in ("integer", "number"):
         return draw.randint(1, 20)
+    if kind == "string" and schema.get("format") in _FORMATS:
+        day, hour = f"2026-{draw.randint(1, 12):02}-{draw.randint(1, 28):02}", draw.randint(7, 20)
+        return _FORMATS[schema["format"]].format(day=day, hour=hour)
     if kind == "string":
         return draw.choice(texts) if texts else "this"
     if kind == "boolean":
@@ -166,11 +184,10 @@ def _value_of(schema: Any, texts: Sequence[str], draw: random.Random) -> Any:
     return None
 
 
-def _shortest(parameters: Schema) -> dict[str, Any] | None:
-    """The shortest arguments that there are, as the engine finds them."""
+def _shortest(schema: Any) -> Any:
+    """The shortest value that there is, as the engine finds it; None if it finds none."""
     try:
-        grammar = Grammar.from_json_schema(parameters, "compact", strict=False)
-        made = json.loads(grammar.compile(byte_vocabulary()).matcher().completion())
+        grammar = Grammar.from_json_schema(schema, "compact", strict=False)
+        return json.loads(grammar.compile(byte_vocabulary()).matcher().completion())
     except (Error, ValueError):
         return None
-    return made if isinstance(made, dict) else None

@@ -151,9 +151,7 @@ class Pair:
                 continue
             if isinstance(candidate, str):
                 return {"text": candidate}
-            if not is_allowed or _calls(candidate, right.tools) != _calls(
-                right.message, right.tools
-            ):
+            if not is_allowed or _told(candidate, right.tools) != _told(right.message, right.tools):
                 return candidate
         return None
 

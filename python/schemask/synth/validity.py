@@ -73,7 +73,17 @@ def argument_problem(parameters: Schema, arguments: Mapping[str, Any]) -> str | 
     declared = parameters.get("properties", {}) if _is_plainly_open(parameters) else arguments
     if unknown := [key for key in arguments if key not in declared]:
         return f"no parameter is called {unknown[0]!r}"
-    return _validator(_text(parameters)).problem(dict(arguments))
+    return value_problem(parameters, dict(arguments))
+
+
+def value_problem(schema: Any, value: Any) -> str | None:
+    """Why a value is none of a schema, in words; None if it is one.
+
+    Args:
+        schema: A JSON Schema; what is compiled for it is kept.
+        value: The value.
+    """
+    return _validator(_text(schema)).problem(value)
 
 
 def _is_plainly_open(parameters: Schema) -> bool:

@@ -1,4 +1,4 @@
-"""System prompts that explain tools, of which only the rest is kept: tools have a place of theirs."""
+"""System prompts that explain tools, of which the rest is kept: tools have a place of theirs."""
 
 from __future__ import annotations
 

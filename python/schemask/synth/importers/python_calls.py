@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from schemask.synth.importers.conversation import GivenCall
 from schemask.synth.importers.notes import ImportRefusal, Notes
@@ -110,7 +110,7 @@ class _CallList:
             if text and not re.search(r"[\[\]{}()\"'=]", text):
                 self._notes.add("text without quotes", f"{key}={text}")
                 return text
-            return self._fail(f"no value of {key}: {text!r}")
+            self._fail(f"no value of {key}: {text!r}")
 
     def _skip(self) -> None:
         while self._text[self._place : self._place + 1].isspace():
@@ -122,7 +122,7 @@ class _CallList:
             self._fail(f"no {mark!r}")
         self._place += 1
 
-    def _fail(self, problem: str) -> Any:
+    def _fail(self, problem: str) -> NoReturn:
         told = f"{problem} at character {self._place} of {self._text[:200]!r}"
         raise ImportRefusal("unreadable", told)
 
