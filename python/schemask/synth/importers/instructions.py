@@ -15,8 +15,12 @@ def without_instructions(text: str, pattern: re.Pattern[str], notes: Notes) -> s
         pattern: What is found in lines about tools.
         notes: That lines were dropped is told here.
     """
-    lines = text.split("\n")
-    kept = [line for line in lines if not pattern.search(line)]
-    if len(kept) < len(lines):
-        notes.add("instructions dropped", f"{len(lines) - len(kept)} lines of the system prompt")
+    kept, dropped = [], 0
+    for line in text.split("\n"):
+        if not pattern.search(line):
+            kept.append(line)
+        elif re.search(r"\w", line):
+            dropped += 1
+    if dropped:
+        notes.add("instructions dropped", f"{dropped} lines of the system prompt")
     return "\n".join(kept).strip()

@@ -73,10 +73,7 @@ def _messages(record: Mapping[str, Any], notes: Notes) -> list[Message]:
             notes.add("weight dropped")
             message = {key: value for key, value in message.items() if key != "weight"}
         plain.append(message)
-    try:
-        messages = check_messages(plain)
-    except Error as error:
-        raise ImportRefusal("wrong shape", str(error)) from error
+    messages = [_checked(message, place) for place, message in enumerate(plain)]
     for place, (message, own) in enumerate(zip(messages, plain, strict=True)):
         if message["role"] != own["role"]:
             notes.add("roles mapped", f"message {place}: {own['role']} is {message['role']}")
@@ -89,6 +86,14 @@ def _messages(record: Mapping[str, Any], notes: Notes) -> list[Message]:
         if "name" in message and message["role"] != "tool":
             notes.add("names of speakers dropped", f"message {place}: {message['name']}")
     return messages
+
+
+def _checked(message: Any, place: int) -> Message:
+    try:
+        return check_messages([message])[0]
+    except Error as error:
+        told = str(error).removeprefix("message 0: ")
+        raise ImportRefusal("wrong shape", f"message {place}: {told}") from error
 
 
 def _results(

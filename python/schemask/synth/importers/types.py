@@ -58,7 +58,7 @@ def schema_of_type(text: str) -> tuple[Schema, bool]:
         tree = ast.parse(body, mode="eval").body if body else ast.Name("any")
     except SyntaxError as error:
         raise ImportRefusal("unknown type", repr(text)) from error
-    if isinstance(tree, ast.Subscript) and _name(tree.value) == "optional":
+    if isinstance(tree, ast.Subscript) and _name(tree.value).casefold() == "optional":
         # `Optional[int]` says that it may be left out, as functions do by None for a default.
         return _schema(tree.slice, text), True
     return _schema(tree, text), optional
@@ -77,20 +77,20 @@ def _schema(tree: ast.expr, text: str) -> Schema:
     if isinstance(tree, ast.Subscript):
         items = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
         name = _name(tree.value)
-        make = _GENERICS.get(name)
+        make = _GENERICS.get(name.casefold())
         if make is not None:
             return make(items, text)
-        if kind_of(name) == "array":
-            return {"type": "array", "items": _schema(items[0], text)}
         kind = kind_of(name)
+        if kind == "array":
+            return {"type": "array", "items": _schema(items[0], text)}
         return {} if kind is None else {"type": kind}
     raise ImportRefusal("unknown type", repr(text))
 
 
 def _name(tree: ast.expr) -> str:
     if isinstance(tree, ast.Attribute):
-        return tree.attr.casefold()
-    return tree.id.casefold() if isinstance(tree, ast.Name) else ""
+        return tree.attr
+    return tree.id if isinstance(tree, ast.Name) else ""
 
 
 def _one_of(schemas: list[Schema]) -> Schema:
