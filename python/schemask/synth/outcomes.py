@@ -44,8 +44,8 @@ class Stage(Protocol):
     """Work on one line at a time: a pure function of the line and its number.
 
     A stage is sent to other processes, so it can be pickled: a frozen dataclass is best, and what
-    it holds is made when it is first needed. It draws with `random.Random(f"{seed}/{name}/{index}")`
-    and nothing else.
+    it holds is made when it is first needed. All that it draws, it draws by
+    `random.Random(f"{seed}/{name}/{index}")`.
 
     Two more methods are called if it has them. `close()` ends what it holds, in each process that
     had it. `reduction()` makes a function `(outcome, index) -> Outcome` that has the last word: it
