@@ -18,6 +18,7 @@ from schemask.errors import DataError
 from schemask.synth.decontaminate import Decontaminate
 from schemask.synth.duplicates import Deduplicate
 from schemask.synth.outcomes import Outcome, Stage
+from schemask.synth.stages import run_stage
 from schemask.synth.withheld import Withheld, WithheldText, read_records
 from schemask.synth.words import jaccard, shingles_of, words_of
 
@@ -120,6 +121,25 @@ def test_characters_and_calls() -> None:
     ]
     same = Deduplicate(0.7, shingles="characters", size=4, same_calls=True)
     assert [o.refused for o in walked(same, examples)] == [None, None, "duplicate"]
+
+
+def test_in_files(tmp_path: Path) -> None:
+    """In one process or two, and where a run goes on, the same lines stay."""
+    requests = texts(60, seed=5)
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(json.dumps(line(text)) + "\n" for text in requests))
+    ledgers = []
+    for workers in (1, 2):
+        target = tmp_path / f"{workers}.jsonl"
+        for _ in range(2):
+            report = run_stage(Deduplicate(), source, target, workers=workers, progress=False)
+        ledgers.append(Path(f"{target}.ledger.jsonl").read_bytes())
+    assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()
+    assert ledgers[0] == ledgers[1]
+    assert report.refused["near duplicate"] + report.written <= 60
+    again = tmp_path / "again.jsonl"
+    assert run_stage(Deduplicate(), target, again, progress=False).refused == {}
+    assert again.read_bytes() == target.read_bytes()
 
 
 def test_words() -> None:

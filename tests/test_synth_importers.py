@@ -19,6 +19,8 @@ from schemask.synth.importers.notes import ImportRefusal, Notes
 from schemask.synth.importers.python_calls import read_calls
 from schemask.synth.importers.types import schema_of_type
 from schemask.synth.outcomes import Stage
+from schemask.synth.stages import run_stage
+from schemask.synth.withheld import read_records
 from strategies.lines import lines
 
 CASES = {
@@ -55,6 +57,24 @@ def test_samples(shape: str, name: str) -> None:
             jsonschema.validate(function["arguments"], tools[function["name"]]["parameters"])
     for form in (HERMES, TOOL_CODE):
         form.render(line["messages"], line["tools"])
+
+
+def test_files_and_their_ledger(tmp_path: Path) -> None:
+    """Published files are often one JSON list; what was mended or refused stands in the ledger."""
+    records = [case["record"] for (shape, _), case in CASES.items() if shape == "xlam"]
+    (tmp_path / "in.json").write_text(json.dumps(records, indent=1))
+    target = tmp_path / "out.jsonl"
+    report = run_stage(
+        Import("xlam"), tmp_path / "in.json", target, reader=read_records, progress=False
+    )
+    assert report.read == len(records)
+    assert report.written == sum("refused" not in c for (s, _), c in CASES.items() if s == "xlam")
+    assert report.refused["unknown tool"] == 1
+    assert report.mended["null dropped"] == 1
+    _, *entries, _ = map(json.loads, Path(f"{target}.ledger.jsonl").read_text().splitlines())
+    for entry in entries:
+        assert entry.get("detail") or not ("refused" in entry or "mended" in entry)
+    assert any("'3' is 3" in entry.get("detail", "") for entry in entries)
 
 
 def test_every_shape_has_samples_that_are_kept_mended_and_refused() -> None:

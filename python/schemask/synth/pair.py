@@ -84,8 +84,8 @@ class Pair:
 
     def options(self) -> dict[str, Any]:
         """All that decides about what is written, as JSON."""
-        form = chat_format(self.format)
-        named = self.format if isinstance(self.format, str) else digest_of(as_python(form.spec))
+        form = self.format
+        named = form if isinstance(form, str) else digest_of(as_python(form.spec))
         return {
             "pairs": self.pairs,
             "faults": list(self.faults),

@@ -20,14 +20,25 @@ _ASKING = {"user", "human"}
 
 
 class WithheldText(NamedTuple):
-    """A request, and where it was found."""
+    """A request that training data must not hold.
+
+    Attributes:
+        text: The request.
+        place: Where it was found.
+    """
 
     text: str
     place: str
 
 
 class WithheldTool(NamedTuple):
-    """What a tool is known by, and where it was found."""
+    """What a tool is known by that training data must not hold.
+
+    Attributes:
+        name: Its name.
+        parameters: The names of its parameters.
+        place: Where it was found.
+    """
 
     name: str
     parameters: frozenset[str]
