@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from schemask.chat import HERMES, TOOL_CODE
 from schemask.errors import DataError
+from schemask.synth import Augment, Decontaminate, Deduplicate, Pair, Withheld
 from schemask.synth.importers import SHAPES, Import
 from schemask.synth.importers.notes import ImportRefusal, Notes
 from schemask.synth.importers.python_calls import read_calls
@@ -322,3 +325,43 @@ def test_settings() -> None:
     assert Import("xlam").options() == {"shape": "xlam"}
     with pytest.raises(DataError, match="shape is one of hermes, openai"):
         Import("alpaca")
+
+
+JUNK = [None, True, -1.5, "", "[", "\ud800", [], {}, [[["x"]]], {"name": "x"}, {"$ref": "#/no"}]
+
+
+def spoilt(value: Any, draw: random.Random) -> Any:
+    """The value with something in it replaced, also inside of texts that are JSON."""
+    if isinstance(value, str):
+        try:
+            inner = json.loads(value)
+        except ValueError:
+            inner = None
+        if isinstance(inner, (dict, list)):
+            return json.dumps(spoilt(inner, draw))
+        cut = draw.randint(0, len(value))
+        ways = [value[:cut], value[:cut] + draw.choice("\"'{}[]()=,<> ") + value[cut:]]
+        return draw.choice([*ways, copy.deepcopy(draw.choice(JUNK))])
+    if not isinstance(value, (dict, list)) or not value or draw.random() < 0.1:
+        return copy.deepcopy(draw.choice(JUNK))
+    made = copy.copy(value)
+    place = draw.choice(list(value) if isinstance(value, dict) else range(len(value)))
+    made[place] = spoilt(value[place], draw)
+    return made
+
+
+def test_whatever_a_record_holds_it_is_read_or_refused() -> None:
+    draw = random.Random(11)
+    stages = [Augment(keep_original=True), Pair(), Deduplicate(), Decontaminate(Withheld())]
+    kept = 0
+    for _ in range(1200):
+        shape, name = draw.choice(list(CASES))
+        outcome = Import(shape)(spoilt(CASES[shape, name]["record"], draw), 0)
+        assert outcome.refused is None or outcome.detail
+        for line in outcome.examples:
+            kept += 1
+            for stage in stages:
+                if isinstance(spoiled := spoilt(line, draw), dict):
+                    assert isinstance(stage, Stage)
+                    assert stage(spoiled, 0).refused != ""
+    assert kept > 100

@@ -46,7 +46,7 @@ def flaw_of(messages: Sequence[Message], tools: ToolSet) -> Flaw | None:
     if not any(message["role"] == "assistant" for message in messages):
         return Flaw("no answer", "the assistant says nothing")
     for tool in tools:
-        if (problem := _schema_problem(_text(tool.parameters))) is not None:
+        if (problem := schema_problem(tool.parameters)) is not None:
             return Flaw("invalid tool", f"{tool.name}: {problem}")
     for index, message in enumerate(messages):
         for number, call in enumerate(message.get("tool_calls", ())):
@@ -60,6 +60,15 @@ def flaw_of(messages: Sequence[Message], tools: ToolSet) -> Flaw | None:
     return _order_flaw(messages) or _writing_flaw(messages, tools)
 
 
+def schema_problem(schema: Any) -> str | None:
+    """Why a schema is none that the engine can read and a value satisfies; None if it is one.
+
+    Args:
+        schema: The schema; what is found is kept.
+    """
+    return _schema_problem(_text(schema))
+
+
 def argument_problem(parameters: Schema, arguments: Mapping[str, Any]) -> str | None:
     """Why arguments are not those of a tool, in words; None if they are.
 
@@ -67,10 +76,11 @@ def argument_problem(parameters: Schema, arguments: Mapping[str, Any]) -> str | 
     it.
 
     Args:
-        parameters: The JSON Schema of the arguments.
+        parameters: The JSON Schema of the arguments; what is compiled for it is kept.
         arguments: The arguments.
     """
     declared = parameters.get("properties", {}) if _is_plainly_open(parameters) else arguments
+    declared = declared if isinstance(declared, Mapping) else arguments
     if unknown := [key for key in arguments if key not in declared]:
         return f"no parameter is called {unknown[0]!r}"
     return value_problem(parameters, dict(arguments))

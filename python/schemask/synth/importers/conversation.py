@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from schemask._lines import decoded
@@ -12,10 +12,9 @@ from schemask.chat.arguments import schema_of_argument
 from schemask.chat.messages import Message, check_messages
 from schemask.errors import Error, shortened
 from schemask.schemas.schema import Schema
-from schemask.schemas.validator import Validator
 from schemask.synth.importers.definitions import tool_of
 from schemask.synth.importers.notes import ImportRefusal, Notes
-from schemask.synth.validity import argument_problem, flaw_of
+from schemask.synth.validity import argument_problem, flaw_of, value_problem
 from schemask.tools import Tool, ToolSet
 
 
@@ -27,9 +26,9 @@ class GivenCall(NamedTuple):
 
 
 class GivenResult(NamedTuple):
-    """A result as a data set has it; None is not told."""
+    """A result as a data set has it; None is a name that is not told."""
 
-    name: str | None
+    name: Any
     text: str
 
 
@@ -37,14 +36,16 @@ class ConversationBuilder:
     """Puts a line together; refuses what does not fit.
 
     Args:
-        tools: Definitions as the data set has them.
+        tools: A list of definitions as the data set has them.
         notes: What is mended is told here.
 
     Raises:
-        ImportRefusal: A definition that cannot be mended, or two tools of one name.
+        ImportRefusal: No list, a definition that cannot be mended, or two tools of one name.
     """
 
-    def __init__(self, tools: Iterable[Any], notes: Notes) -> None:
+    def __init__(self, tools: Any, notes: Notes) -> None:
+        if not isinstance(tools, list):
+            raise ImportRefusal("wrong shape", f"tools are no list: {shortened(tools)}")
         self._notes = notes
         self._messages: list[Message] = []
         self._waiting: list[str] = []
@@ -110,9 +111,10 @@ class ConversationBuilder:
         given = self._split(given)
         place = f"message {len(self._messages)}"
         if len(given) != len(self._waiting):
-            told = f"{place}: {len(given)} results for {len(self._waiting)} calls"
-            raise ImportRefusal("unbalanced", told)
-        names = [None if name is None else self._names.get(name, name) for name, _ in given]
+            counts = f"{len(given)} results for {len(self._waiting)} calls"
+            raise ImportRefusal("unbalanced", f"{place}: {counts}")
+        told = [None if name is None else str(name) for name, _ in given]
+        names = [None if name is None else self._names.get(name, name) for name in told]
         order = list(range(len(given)))
         if (
             None not in names
@@ -127,8 +129,8 @@ class ConversationBuilder:
                 left[order[-1]] = ""
         for called, index in zip(self._waiting, order, strict=True):
             if names[index] not in (called, None):
-                told = f"{place}: a result of {names[index]}, where {called} was called"
-                raise ImportRefusal("unbalanced", told)
+                both = f"a result of {names[index]}, where {called} was called"
+                raise ImportRefusal("unbalanced", f"{place}: {both}")
             content = given[index].text
             self._messages.append({"role": "tool", "name": called, "content": content})
         self._waiting = []
@@ -220,17 +222,17 @@ def mended_arguments(
     required = parameters.get("required", [])
     for key, value in given.items():
         try:
-            validator = Validator(schema_of_argument(parameters, key))
+            schema = schema_of_argument(parameters, key)
         except Error:
             continue
-        if validator.problem(value) is None:
+        if value_problem(schema, value) is None:
             continue
         if value is None and key not in required:
             notes.add("null dropped", f"{place}: {key}")
             del arguments[key]
             continue
         for other in _other_types(value):
-            if validator.problem(other) is None:
+            if value_problem(schema, other) is None:
                 notes.add("arguments mended", f"{place}: {key}: {shortened(value)} is {other!r}")
                 arguments[key] = other
                 break

@@ -10,6 +10,7 @@ from schemask.errors import Error, shortened
 from schemask.schemas.schema import Schema, map_schema
 from schemask.synth.importers.notes import ImportRefusal, Notes
 from schemask.synth.importers.types import JSON_TYPES, kind_of, schema_of_type
+from schemask.synth.validity import schema_problem, value_problem
 from schemask.tools import Tool
 
 _KNOWN = {"name", "description", "parameters"}
@@ -51,6 +52,8 @@ def tool_of(given: Any, notes: Notes) -> tuple[str, Tool]:
         raise ImportRefusal("invalid tool", str(error)) from error
     except ImportRefusal as refusal:
         raise ImportRefusal(refusal.reason, f"{name}: {refusal.detail}") from refusal
+    if (problem := schema_problem(made.parameters)) is not None:
+        raise ImportRefusal("invalid tool", f"{name}: {problem}")
     return own, made
 
 
@@ -66,8 +69,6 @@ def _parameters(definition: Mapping[str, Any], name: str, notes: Notes) -> Schem
             notes.add("types mapped", f"{name}: parameters have no type")
             schema["type"] = "object"
         made: Schema = map_schema(schema, lambda part: _mended(part, name, notes))
-        if "properties" not in made and made.get("type") == "object":
-            return made
         return made
     return _flat(given, name, notes)
 
@@ -99,9 +100,7 @@ def _flat(given: Mapping[str, Any], name: str, notes: Notes) -> Schema:
 
 
 def _fits(value: Any, schema: Schema) -> bool:
-    from schemask.schemas.validator import Validator
-
-    return Validator(schema).problem(value) is None
+    return value_problem(schema, value) is None
 
 
 def _mended(part: Schema, name: str, notes: Notes) -> Schema:
@@ -145,8 +144,10 @@ def _mend_required(made: Schema, properties: Schema, name: str, notes: Notes) ->
                 required.remove(key)
             properties[key] = {k: v for k, v in schema.items() if k != "optional"}
             notes.add("required mended", f"{name}: {key}")
-    if unknown := [key for key in required if key not in properties]:
-        notes.add("required mended", f"{name}: {', '.join(map(str, unknown))} is not declared")
-        required = [key for key in required if key in properties]
+    declared = [key for key in required if isinstance(key, str) and key in properties]
+    if declared != required:
+        unknown = [shortened(key) for key in required if key not in declared]
+        notes.add("required mended", f"{name}: not declared: {', '.join(unknown)}")
+        required = declared
     if required != given and (required or "required" in made):
         made["required"] = required

@@ -39,7 +39,7 @@ def turns_of(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if not isinstance(turn, Mapping):
             raise ImportRefusal("wrong shape", f"turn {number} is no object")
         role = turn.get("from", turn.get("role"))
-        if role not in _ROLES:
+        if not isinstance(role, str) or role not in _ROLES:
             raise ImportRefusal("wrong shape", f"turn {number} is from {role!r}")
         yield _ROLES[role], turn.get("value", turn.get("content"))
 
@@ -55,8 +55,6 @@ def read_sharegpt(record: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
         ImportRefusal: It cannot be one.
     """
     tools = json_value(record.get("tools") or [], "tools")
-    if not isinstance(tools, list):
-        raise ImportRefusal("wrong shape", "tools are no list")
     builder = ConversationBuilder(tools, notes)
     if record.get("system"):
         builder.say("system", record["system"])

@@ -56,7 +56,7 @@ def schema_of_type(text: str) -> tuple[Schema, bool]:
         return {}, True
     try:
         tree = ast.parse(body, mode="eval").body if body else ast.Name("any")
-    except SyntaxError as error:
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise ImportRefusal("unknown type", repr(text)) from error
     if isinstance(tree, ast.Subscript) and _name(tree.value).casefold() == "optional":
         # `Optional[int]` says that it may be left out, as functions do by None for a default.
@@ -68,7 +68,7 @@ def _schema(tree: ast.expr, text: str) -> Schema:
     if isinstance(tree, ast.Constant) and tree.value is None:
         return {"type": "null"}
     if isinstance(tree, ast.Constant) and isinstance(tree.value, str):
-        return _schema(ast.parse(tree.value, mode="eval").body, text)
+        return schema_of_type(tree.value)[0]
     if isinstance(tree, (ast.Name, ast.Attribute)):
         kind = kind_of(_name(tree))
         return {} if kind is None else {"type": kind}
