@@ -259,7 +259,7 @@ def test_right_answers_are_right_by_both_judges(examples: dict[str, Any], packag
     draw = random.Random(0)
     tried: list[Any] = []
     for example in with_answers(examples):
-        for left_out in (False, True, True, True):
+        for left_out in (False, *[True] * 7):
             tried.append((example, right_calls(example.expected, draw, left_out=left_out)))
     verdicts = asked(package, [question(example, calls) for example, calls in tried])
     right = set()

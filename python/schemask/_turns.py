@@ -6,7 +6,7 @@ import inspect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from schemask._native import CompiledGrammar
 from schemask.chat import (
@@ -52,6 +52,14 @@ class WrittenTurn:
     token_ids: list[int]
 
 
+class Thoughts(NamedTuple):
+    """Words before a call: the text, how many tokens were generated for it, and the time."""
+
+    text: str
+    tokens: int
+    seconds: float
+
+
 class TurnWriter:
     """Gets the next turn from either kind of model.
 
@@ -77,7 +85,7 @@ class TurnWriter:
         self._tokenizer = getattr(model, "tokenizer", None)
         self._parallel = parallel
         self._sampling = sampling
-        self._compiled: dict[tuple[str, str], CompiledGrammar] = {}
+        self._compiled: dict[tuple[str, str, bool], CompiledGrammar] = {}
 
     def write(
         self,
@@ -86,6 +94,7 @@ class TurnWriter:
         *,
         constrained: bool = True,
         lead: str = "",
+        reasons: bool = False,
         on_mask: MaskObserver | None = None,
     ) -> WrittenTurn:
         """The next turn.
@@ -95,6 +104,7 @@ class TurnWriter:
             choice: "auto", "required", "none" or the name of a tool.
             constrained: Whether a model that can be constrained is.
             lead: Words of the turn that are there already, and no part of what is read.
+            reasons: Whether a block of reasoning may come first wherever the format has one.
             on_mask: Told of each mask, by models that tell.
 
         Raises:
@@ -127,7 +137,7 @@ class TurnWriter:
                 error = str(problem)
         else:
             prompt, given = self._prompt(messages, lead)
-            grammar = self._grammar(self._model, prompt, choice) if constrained else None
+            grammar = self._grammar(self._model, prompt, choice, reasons) if constrained else None
             completion = self._complete(self._model, given, grammar, on_mask)
             text, token_ids = completion.text, completion.token_ids
             tokens, cut = completion.completion_tokens, completion.status == "max_tokens"
@@ -142,15 +152,27 @@ class TurnWriter:
         return WrittenTurn(parsed, text, status, error, seconds, tokens, token_ids)
 
     def think(
-        self, model: Model, messages: list[Message], lead: str, sampling: Sampling
-    ) -> Completion:
-        """Words of the turn that come before its calls, and go on after `lead`.
+        self, model: Model, messages: list[Message], nudge: str, sampling: Sampling
+    ) -> Thoughts:
+        """Words that the turn begins with, up to where a call would begin.
 
-        They end where a call would begin.
+        There are none in a format that has a block for reasoning, if the prompt leaves room for it.
+
+        Args:
+            messages: The conversation.
+            model: The model.
+            nudge: What the words begin with.
+            sampling: How tokens are chosen, and how many there may be.
         """
-        _, given = self._prompt(messages, lead)
-        marks = [self._form.spec.call_mark] if self._form.spec.call_mark else []
-        return model.generate(given, stop=[*self._form.stops, *marks], sampling=sampling)
+        started = time.perf_counter()
+        prompt, given = self._prompt(messages, nudge)
+        spec = self._form.spec
+        if self._has_room_to_reason(prompt):
+            return Thoughts("", 0, 0.0)
+        marks = [spec.call_mark] if spec.call_mark else []
+        words = model.generate(given, stop=[*self._form.stops, *marks], sampling=sampling)
+        lead = (nudge + words.text).rstrip() + (spec.preamble_close or "\n")
+        return Thoughts(lead, words.completion_tokens, time.perf_counter() - started)
 
     def result_message(self, name: str, text: str) -> Message:
         """The result of a tool as the model can be shown it."""
@@ -170,16 +192,24 @@ class TurnWriter:
         begun = encoder_of(self._tokenizer, "").encode(lead) if lead else []
         return prompt.text, [*prompt.token_ids, *begun]
 
-    def _grammar(self, model: Model, prompt: str, choice: str) -> CompiledGrammar | None:
+    def _has_room_to_reason(self, prompt: str) -> bool:
+        spec = self._form.spec
+        return spec.left_of_opening(spec.opened_by(prompt))[0] is not None
+
+    def _grammar(
+        self, model: Model, prompt: str, choice: str, reasons: bool
+    ) -> CompiledGrammar | None:
         if model.vocabulary is None:
             return None
-        key = choice, self._form.spec.opened_by(prompt)
+        reasons = reasons and self._has_room_to_reason(prompt)
+        key = choice, self._form.spec.opened_by(prompt), reasons
         if key not in self._compiled:
             grammar = Grammar.from_tools(
                 self._tools,
                 format=self._form,
                 tool_choice=choice,
                 parallel=self._parallel,
+                reasoning=True if reasons else "auto",
                 prompt=prompt,
             )
             self._compiled[key] = grammar.compile(model.vocabulary)
