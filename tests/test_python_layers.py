@@ -74,8 +74,9 @@ LAYERS = (
     {"models.transformers", "models.llama_cpp", "models.openai"},
     {"models"},
     # synth
-    {"synth.prompts"},
-    {"synth.conversations"},
+    {"synth.outcomes", "synth.prompts"},
+    {"synth.ledger", "synth.processes", "synth.conversations"},
+    {"synth.stages"},
     {"synth"},
     # what stands on all of them
     {"agent"},

@@ -141,6 +141,10 @@ class Journal:
         """Bytes in the file."""
         return os.fstat(self._file.fileno()).st_size
 
+    def keep(self) -> None:
+        """Lets the file stay, also without a line."""
+        self._is_new = False
+
     def lines(self) -> Iterator[bytes]:
         """The lines of the file with their line breaks, which the last one may lack."""
         with _explained(self.path), open(os.dup(self._file.fileno()), "rb") as file:

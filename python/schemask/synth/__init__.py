@@ -1,6 +1,21 @@
-"""Synthetic training data: a teacher writes conversations that call given tools."""
+"""Synthetic training data: a teacher writes conversations that call given tools, and stages refine
+them.
+"""
 
 from schemask.synth.conversations import Report, Teacher, TeacherRequest, check, generate
+from schemask.synth.outcomes import Outcome, Stage
 from schemask.synth.prompts import Kind
+from schemask.synth.stages import StageReport, run_stage
 
-__all__ = ["Kind", "Report", "Teacher", "TeacherRequest", "check", "generate"]
+__all__ = [
+    "Kind",
+    "Outcome",
+    "Report",
+    "Stage",
+    "StageReport",
+    "Teacher",
+    "TeacherRequest",
+    "check",
+    "generate",
+    "run_stage",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from schemask._lines import lines
 from schemask.cli.arguments import (
     WHITESPACE,
     Commands,
@@ -13,7 +14,7 @@ from schemask.cli.arguments import (
     sampling,
 )
 from schemask.cli.errors import fail
-from schemask.cli.inputs import CONTEXT_TOKENS, lines, load_model
+from schemask.cli.inputs import CONTEXT_TOKENS, load_model
 
 
 def add(commands: Commands) -> None:
