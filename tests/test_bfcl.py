@@ -23,7 +23,11 @@ import pytest
 
 from schemask.chat import ToolCall
 from schemask.core.grammar import Grammar
+from schemask.errors import DataError
 from schemask.evaluation.bfcl import CATEGORIES, BfclCalls, read_bfcl
+from schemask.evaluation.bfcl.checker import compare_call, fault_of
+from schemask.evaluation.bfcl.functions import tool_of
+from schemask.schemas.validator import Validator
 
 SIZES = {
     "simple_python": 400,
@@ -92,7 +96,7 @@ def asked(folder: Path, questions: list[list[Any]]) -> list[list[Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def picked(answer: Any, draw: random.Random, *, left_out: bool) -> Any:
+def picked(answer: Any, draw: random.Random, *, left_out: float) -> Any:
     """One value of those that BFCL allows; objects in it have choices of their own."""
     if isinstance(answer, list):
         return [picked(part, draw, left_out=left_out) for part in answer]
@@ -101,21 +105,21 @@ def picked(answer: Any, draw: random.Random, *, left_out: bool) -> Any:
     return chosen(answer, draw, left_out=left_out)
 
 
-def chosen(answers: dict[str, Any], draw: random.Random, *, left_out: bool) -> dict[str, Any]:
+def chosen(answers: dict[str, Any], draw: random.Random, *, left_out: float) -> dict[str, Any]:
     """A value for each parameter."""
     values = {}
     for name, choices in answers.items():
         given = [choice for choice in choices if choice != ""]
         if not left_out:
             given = given or list(choices)
-        elif "" in choices and draw.random() < 0.5:
+        elif "" in choices and draw.random() < left_out:
             continue
         if given:
             values[name] = picked(draw.choice(given), draw, left_out=left_out)
     return values
 
 
-def right_calls(expected: BfclCalls, draw: random.Random, *, left_out: bool) -> Calls:
+def right_calls(expected: BfclCalls, draw: random.Random, *, left_out: float) -> Calls:
     return [
         {answer.tool.name: chosen(dict(answer.values), draw, left_out=left_out)}
         for answer in expected.answers
@@ -259,7 +263,7 @@ def test_right_answers_are_right_by_both_judges(examples: dict[str, Any], packag
     draw = random.Random(0)
     tried: list[Any] = []
     for example in with_answers(examples):
-        for left_out in (False, *[True] * 7):
+        for left_out in (0.0, *[0.5] * 7):
             tried.append((example, right_calls(example.expected, draw, left_out=left_out)))
     verdicts = asked(package, [question(example, calls) for example, calls in tried])
     right = set()
@@ -277,7 +281,7 @@ def test_corrupted_answers_are_judged_alike(examples: dict[str, Any], package: P
     tried: list[Any] = []
     while len(tried) < 4000:
         example = draw.choice(pool)
-        calls = right_calls(example.expected, draw, left_out=draw.random() < 0.3)
+        calls = right_calls(example.expected, draw, left_out=draw.choice([0.0, 0.0, 0.5]))
         tried.append((example, corrupted(calls, draw)))
     verdicts = asked(package, [question(example, calls) for example, calls in tried])
     outcomes: Counter[str] = Counter()
@@ -292,3 +296,186 @@ def test_corrupted_answers_are_judged_alike(examples: dict[str, Any], package: P
     assert sum(outcomes.values()) - outcomes["raised"] >= 2000
     assert outcomes["right"] > 200, outcomes
     assert len(outcomes) > 10, outcomes
+
+
+TYPES = ("string", "integer", "float", "boolean", "array", "tuple", "dict", "any")
+
+
+def small_value(draw: random.Random, depth: int = 2) -> Any:
+    kinds = ["text", "number", "odd", "list", "object"]
+    kind = draw.choice(kinds if depth else kinds[:3])
+    if kind == "text":
+        return draw.choice(["", "a", "A.", "b c", "B/C", "'a'", '"a"', "1"])
+    if kind == "number":
+        return draw.choice([0, 1, 2, 1.0, 2.5, True, False])
+    if kind == "odd":
+        return draw.choice(ODD_VALUES)
+    if kind == "list":
+        return [small_value(draw, depth - 1) for _ in range(draw.randrange(3))]
+    return {draw.choice("ab"): small_value(draw, depth - 1) for _ in range(draw.randrange(3))}
+
+
+def described_type(value: Any, draw: random.Random) -> str:
+    """The type of a value, most of the time."""
+    names = {str: "string", int: "integer", float: "float", bool: "boolean", dict: "dict"}
+    fitting = {**names, list: draw.choice(["array", "tuple"])}.get(type(value))
+    return fitting if fitting and draw.random() < 0.8 else draw.choice(TYPES)
+
+
+def small_answers(draw: random.Random) -> list[Any]:
+    def answer(value: Any, depth: int) -> Any:
+        if isinstance(value, dict):
+            return {key: [answer(part, depth + 1), ""] for key, part in value.items()}
+        return [answer(part, depth + 1) for part in value] if isinstance(value, list) else value
+
+    return [answer(small_value(draw), 0) for _ in range(draw.randrange(1, 4))]
+
+
+def test_small_cases_are_judged_alike(package: Path) -> None:
+    """Any type, any values that are said to be right, and any that are given."""
+    draw = random.Random(2)
+    questions: list[Any] = []
+    for _ in range(6000):
+        described: dict[str, Any] = {}
+        answers = {name: small_answers(draw) for name in "xy" if draw.random() < 0.95}
+        for name in "xy":
+            first = answers.get(name, [None])[0]
+            described[name] = {"type": described_type(first, draw)}
+            if described[name]["type"] in ("array", "tuple"):
+                inner = first[0] if isinstance(first, list) and first else None
+                described[name]["items"] = {"type": described_type(inner, draw)}
+        required = [name for name in "xy" if draw.random() < 0.4]
+        given = {}
+        for name in "xyz":
+            pool = answers.get(name)
+            share = draw.random()
+            if pool and share < 0.6:
+                given[name] = picked(draw.choice(pool), draw, left_out=0.5)
+            elif share < (0.75 if pool else 0.2):
+                given[name] = small_value(draw)
+        function = {
+            "name": "f.g",
+            "parameters": {"type": "dict", "properties": described, "required": required},
+        }
+        model = draw.choice(["dots", "underscores"])
+        name = "f.g" if (model == "dots") == (draw.random() < 0.95) else "f_g"
+        questions.append([[function], [{name: given}], [{"f.g": answers}], "simple", model])
+    outcomes: Counter[str] = Counter()
+    for asked_, (valid, why) in zip(questions, asked(package, questions), strict=True):
+        [[function], [call], [truth], _, model] = asked_
+        made = tool_of(function, "f.g" if model == "dots" else "f_g")
+        ((name, given),) = call.items()
+        found = compare_call(0, function, made, truth["f.g"], ToolCall(name, given))
+        if isinstance(valid, str):
+            outcomes["raised"] += 1
+            continue
+        outcomes["right" if valid else why] += 1
+        assert valid != any(verdict.fault for verdict in found), (asked_, found, why)
+    assert outcomes["right"] > 500 and len(outcomes) > 10, outcomes
+
+
+def test_the_package_is_a_wheel_or_a_folder(package: Path, tmp_path: Path) -> None:
+    by_folder = read_bfcl(package, ["live_parallel", "irrelevance"], limit=9)
+    wheel = tmp_path / "bfcl.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path in (package / "bfcl_eval" / "data").rglob("*.json"):
+            if path.name.endswith(("_irrelevance.json", "_parallel.json")):
+                archive.write(path, path.relative_to(package))
+    for other in (wheel, package / "bfcl_eval", package / "bfcl_eval" / "data"):
+        again = read_bfcl(other, ["live_parallel", "irrelevance"], limit=9)
+        assert [example.digest for example in again] == [example.digest for example in by_folder]
+    with pytest.raises(DataError, match="0 files"):
+        read_bfcl(wheel, ["multiple"])
+
+
+def test_what_is_no_bfcl(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no data of bfcl-eval"):
+        read_bfcl(tmp_path)
+    with pytest.raises(DataError, match="no data of bfcl-eval"):
+        read_bfcl(tmp_path / "nothing")
+    (tmp_path / "x.whl").write_text("no archive")
+    with pytest.raises(DataError, match="no wheel"):
+        read_bfcl(tmp_path / "x.whl")
+    with pytest.raises(DataError, match="'simple' is none of"):
+        read_bfcl(tmp_path, ["simple"])
+    with pytest.raises(DataError, match="categories are a list"):
+        read_bfcl(tmp_path, "multiple")
+    for text, problem in {
+        "[]": "line 1: not a JSON object",
+        '{"id": "x"}': "'x' is no entry of BFCL: 'question'",
+        '{"id": "x", "question": [[]], "function": [{"name": "f"}]}': "have no properties",
+    }.items():
+        (tmp_path / "BFCL_v4_simple_python.json").write_text(text)
+        (tmp_path / "BFCL_v4_irrelevance.json").write_text(text)
+        with pytest.raises(DataError, match=problem):
+            read_bfcl(tmp_path, ["irrelevance"])
+
+
+def test_functions_become_tools() -> None:
+    described = {
+        "a": {"type": "float", "optional": True},
+        "b": {"type": "tuple", "items": {"type": "dict"}, "default": None},
+        "h": {"type": "string", "enum": ["x"], "default": None},
+        "c": {"type": "any", "description": "Anything."},
+        "d": {"type": "dict", "properties": {"e": {"type": "integer", "enum": ["1", "2"]}}},
+        "f": {"type": "array", "items": {"type": "string"}, "enum": ["x", "y"]},
+        "g": {"type": "boolean", "enum": ["True", "dontcare"]},
+    }
+    made = tool_of({"name": "t", "parameters": {"type": "dict", "properties": described}}, "t")
+    assert made.parameters == {
+        "type": "object",
+        "properties": {
+            "a": {"type": "number"},
+            "b": {"type": ["array", "null"], "items": {"type": "object"}, "default": None},
+            "h": {"type": ["string", "null"], "enum": ["x", None], "default": None},
+            "c": {"description": "Anything."},
+            "d": {
+                "type": "object",
+                "properties": {"e": {"type": "integer", "enum": [1, 2]}},
+                "additionalProperties": False,
+            },
+            "f": {"type": "array", "items": {"type": "string", "enum": ["x", "y"]}},
+            "g": {"enum": [True, "dontcare"]},
+        },
+        "additionalProperties": False,
+    }
+    with pytest.raises(DataError, match=r"t/x: unknown type 'List'"):
+        tool_of({"name": "t", "parameters": {"properties": {"x": {"type": "List"}}}}, "t")
+
+
+def test_where_the_checker_raises_the_answer_is_wrong(package: Path) -> None:
+    described = {"type": "array", "items": {"type": "dict"}}
+    function = {"name": "f", "parameters": {"properties": {"x": described}, "required": []}}
+    answers = [[{"a": ["b"]}], ""]
+    question_ = [[function], [{"f": {"x": [5]}}], [{"f": {"x": answers}}], "simple", "dots"]
+    assert asked(package, [question_])[0][0] == "AttributeError"
+    assert fault_of([5], answers, described) == "value"
+    function["parameters"]["properties"]["x"] = described = {"type": "float"}  # type: ignore[index]
+    question_ = [[function], [{"f": {"x": 10**400}}], [{"f": {"x": [1.0]}}], "simple", "dots"]
+    assert asked(package, [question_])[0][0] == "OverflowError"
+    assert fault_of(10**400, [1.0], described) == "value"
+
+
+def test_a_grammar_allows_a_right_answer(examples: dict[str, Any]) -> None:
+    """But for entries whose values are not of the type, or none of those, of their description."""
+    draw = random.Random(3)
+    never = set()
+    for example in with_answers(examples):
+        for attempt in range(24):
+            left_out = (0.9, 0.5, 0.0)[attempt % 3]
+            calls = as_calls(right_calls(example.expected, draw, left_out=left_out))
+            if example.expected.compare(calls).outcome == "right" and all(
+                Validator(example.tools[call.name].parameters).problem(call.arguments) is None
+                for call in calls
+            ):
+                break
+        else:
+            never.add(example.id)
+    assert never - NEVER_RIGHT == {
+        *("live_multiple_87-38-4", "live_multiple_750-169-5", "live_multiple_756-169-11"),
+        *("live_multiple_835-178-10", "live_multiple_871-182-8", "live_multiple_947-197-0"),
+        *("live_multiple_189-83-0", "live_parallel_multiple_2-2-0"),
+        *("live_multiple_552-153-1", "live_multiple_595-158-1", "live_multiple_596-158-2"),
+        *("live_multiple_731-167-2", "live_multiple_733-167-4", "live_multiple_735-167-6"),
+        *("parallel_multiple_21", "parallel_multiple_94"),
+    }

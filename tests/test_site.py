@@ -262,5 +262,14 @@ def test_each_public_name_is_in_the_reference() -> None:
         if f"schemask.{name}" not in named and name != "__version__"
     ]
     assert missing == []
-    for module in ("agent", "chat", "demo", "llama_cpp", "models", "synth", "transformers"):
+    for module in (
+        "agent",
+        "chat",
+        "demo",
+        "evaluation",
+        "llama_cpp",
+        "models",
+        "synth",
+        "transformers",
+    ):
         assert f"schemask.{module}" in named

@@ -99,31 +99,31 @@ def matched(
         compare: Compares one expected call, with its number, with a call.
     """
     verdicts: dict[int, tuple[ArgumentVerdict, ...]] = {}
-    left = list(calls)
+    left = dict(enumerate(calls))
     for number, wanted in enumerate(expected):
-        for call in left:
+        for place, call in left.items():
             found = compare(number, wanted, call)
             if not any(verdict.fault for verdict in found):
                 verdicts[number] = found
-                left.remove(call)
+                del left[place]
                 break
     for number, wanted in enumerate(expected):
         if number in verdicts or not left:
             continue
-        compared = [(compare(number, wanted, call), call) for call in left]
-        verdicts[number], best = min(
-            compared,
-            key=lambda pair: (
-                pair[1].name != names[number],
-                sum(bool(verdict.fault) for verdict in pair[0]),
-            ),
-        )
-        left.remove(best)
+        compared = {place: compare(number, wanted, call) for place, call in left.items()}
+
+        def distance(place: int, compared: Any = compared, name: str = names[number]) -> Any:
+            faults = sum(bool(verdict.fault) for verdict in compared[place])
+            return left[place].name != name, faults
+
+        best = min(compared, key=distance)
+        verdicts[number] = compared[best]
+        del left[best]
     arguments = [verdict for number in sorted(verdicts) for verdict in verdicts[number]]
     for number, name in enumerate(names):
         if number not in verdicts:
             arguments.append(ArgumentVerdict(number, name, "", "tool", "tool", name))
-    for extra, call in enumerate(left, start=len(expected)):
+    for extra, call in enumerate(left.values(), start=len(expected)):
         arguments.append(ArgumentVerdict(extra, call.name, "", "tool", "tool", None, call.name))
     faults = [verdict for verdict in arguments if verdict.fault]
     if not faults:

@@ -151,7 +151,7 @@ def _choices(choices: Any) -> list[Any]:
 
 def _objects_are_right(value: Any, answer: Any) -> bool:
     return (
-        isinstance(answer, (list, str))
+        isinstance(answer, (list, str, dict))
         and len(value) == len(answer)
         and all(_object_is_right(part, [whole]) for part, whole in zip(value, answer, strict=True))
     )

@@ -79,7 +79,18 @@ def _schema(described: Any, place: str) -> Schema:
             schema["additionalProperties"] = False
     if "items" in described:
         schema["items"] = _schema(described["items"], f"{place}/items")
-    return _mended_enum(schema) if isinstance(described.get("enum"), list) else schema
+    if isinstance(described.get("enum"), list):
+        schema = _mended_enum(schema)
+    return _with_null(schema) if described.get("default", "") is None else schema
+
+
+def _with_null(schema: Schema) -> Schema:
+    """The schema of a value that is null unless it is given."""
+    if isinstance(schema.get("type"), str):
+        schema["type"] = [schema["type"], "null"]
+    if "enum" in schema and None not in schema["enum"]:
+        schema["enum"] = [*schema["enum"], None]
+    return schema
 
 
 def _mended_enum(schema: Schema) -> Schema:
