@@ -65,7 +65,7 @@ LAYERS = (
     {"_lines"},
     # core
     {"core"},
-    {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
+    {"core.limits", "core.vocabulary", "core.masking", "core.mask_step", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     # plug-ins
     {plugin.name for plugin in PLUGINS},
@@ -79,6 +79,17 @@ LAYERS = (
     {"training.labels"},
     {"training.rows"},
     {"training"},
+    # turns, and their evaluation
+    {"_turns"},
+    {"agent"},
+    {"evaluation.verdicts", "evaluation.intervals", "evaluation.masks"},
+    {"evaluation.examples", "evaluation.records"},
+    {"evaluation.equality", "evaluation.runs", "evaluation.summary"},
+    {"evaluation.bfcl.files", "evaluation.bfcl.functions", "evaluation.bfcl.checker"},
+    {"evaluation.bfcl.entries"},
+    {"evaluation.bfcl"},
+    {"evaluation.heldout", "evaluation.when2call"},
+    {"evaluation"},
     # synth
     {"synth.outcomes", "synth.prompts"},
     {"synth.ledger", "synth.processes", "synth.conversations"},
@@ -97,8 +108,6 @@ LAYERS = (
     {"synth.importers.stage"},
     {"synth.importers"},
     {"synth"},
-    # what stands on all of them
-    {"agent"},
     # lint
     {"lint.rules", "lint.likeness", "lint.tokenizers", "lint.offers"},
     {"lint.samples"},
@@ -107,6 +116,7 @@ LAYERS = (
     {"lint.report"},
     {"lint.linter"},
     {"lint"},
+    # what stands on all of them
     {"demo"},
     # the command line
     {"cli.errors", "cli.arguments", "cli.inputs"},

@@ -265,5 +265,15 @@ def test_each_public_name_is_in_the_reference() -> None:
         if f"schemask.{name}" not in named and name != "__version__"
     ]
     assert missing == []
-    for module in ("agent", "chat", "demo", "lint", "llama_cpp", "models", "synth", "transformers"):
+    for module in (
+        "agent",
+        "chat",
+        "demo",
+        "evaluation",
+        "lint",
+        "llama_cpp",
+        "models",
+        "synth",
+        "transformers",
+    ):
         assert f"schemask.{module}" in named
