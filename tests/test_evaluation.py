@@ -43,7 +43,7 @@ from schemask.evaluation import (
 from schemask.evaluation.equality import are_equal, filled
 from schemask.evaluation.intervals import Z_95
 from schemask.evaluation.masks import MaskNotes
-from schemask.models import CallableModel, LlamaCppModel, Sampling, TransformersModel
+from schemask.models import CallableModel, ChatTurn, LlamaCppModel, Sampling, TransformersModel
 from schemask.tools import ToolSet, tool
 
 
@@ -654,3 +654,54 @@ def test_the_command_needs_something_to_ask(tmp_path: Path, capsys: Any) -> None
     assert main(["eval", "--out", str(tmp_path / "out")]) == 1
     assert "nothing to ask" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+class Endpoint:
+    """An endpoint that calls if it must."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def chat(self, messages: Any, *, tool_choice: str = "auto", **_: Any) -> ChatTurn:
+        self.asked.append(tool_choice)
+        if len(self.asked) > 6:
+            raise ModelError("the line is dead")
+        calls = [ToolCall(*WEATHER)] if tool_choice == "required" else []
+        return ChatTurn(ParsedTurn("words", calls), "complete", 0, 0)
+
+
+def test_an_endpoint_binds_turns_itself(tmp_path: Path) -> None:
+    """Where it fails, the run ends, and can go on later."""
+    endpoint = Endpoint()
+    options: dict[str, Any] = {"model": endpoint, "tool_choice": ["auto", "required"]}
+    with pytest.raises(ModelError, match="the line is dead"):
+        run(tmp_path / "records.jsonl", **options)
+    assert endpoint.asked == ["auto", "required"] * 3 + ["auto"]
+    written = read_records(tmp_path / "records.jsonl").records
+    assert [record.outcome for record in written[:4]] == ["no_call", "right", "no_call", "wrong"]
+    endpoint.asked = ["", ""]
+    with pytest.raises(ModelError):
+        run(tmp_path / "records.jsonl", **options)
+    assert len(read_records(tmp_path / "records.jsonl").records) == 10
+
+
+def test_reasoning_has_a_block_of_its_own(
+    tmp_path: Path, llama: Any, llama_vocabulary: Any
+) -> None:
+    """In a format that has one; what the model cannot do in time is a record, too."""
+    model = LlamaCppModel(llama, llama_vocabulary)
+    options: dict[str, Any] = {
+        "modes": ["reasoned"],
+        "tool_choice": "get_weather",
+        "format": "qwen3",
+        "progress": False,
+    }
+    (record,) = evaluate(
+        model, real_examples()[:1], tmp_path / "a", sampling=Sampling(max_tokens=48), **options
+    ).records
+    assert (record.lead, record.tool_choice) == ("", "get_weather")
+    assert [call["name"] for call in record.calls] == ["get_weather"], record.problem
+    (record,) = evaluate(
+        model, real_examples()[:1], tmp_path / "b", sampling=Sampling(max_tokens=4), **options
+    ).records
+    assert record.outcome == "failed" and "the budget of 4" in record.problem
