@@ -15,6 +15,7 @@ import pytest
 import schemask
 import schemask.agent
 import schemask.chat
+import schemask.evaluation
 import schemask.models
 import schemask.synth
 import schemask.tools
@@ -27,6 +28,7 @@ NAMES = [name for name in schemask.__all__ if not name.startswith("__")]
 MODULES = (
     schemask.agent,
     schemask.chat,
+    schemask.evaluation,
     schemask.models,
     schemask.synth,
     schemask.tools,

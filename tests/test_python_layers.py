@@ -65,7 +65,7 @@ LAYERS = (
     {"_lines"},
     # core
     {"core"},
-    {"core.limits", "core.vocabulary", "core.masking", "core.generation"},
+    {"core.limits", "core.vocabulary", "core.masking", "core.mask_step", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     # plug-ins
     {plugin.name for plugin in PLUGINS},
@@ -73,6 +73,23 @@ LAYERS = (
     {"models.base", "models.preflight"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
     {"models"},
+    # training
+    {"training.grammars"},
+    {"training.turns"},
+    {"training.labels"},
+    {"training.rows"},
+    {"training"},
+    # turns, and their evaluation
+    {"_turns"},
+    {"agent"},
+    {"evaluation.verdicts", "evaluation.intervals", "evaluation.masks"},
+    {"evaluation.examples", "evaluation.records"},
+    {"evaluation.equality", "evaluation.runs", "evaluation.summary"},
+    {"evaluation.bfcl.files", "evaluation.bfcl.functions", "evaluation.bfcl.checker"},
+    {"evaluation.bfcl.entries"},
+    {"evaluation.bfcl"},
+    {"evaluation.heldout", "evaluation.when2call"},
+    {"evaluation"},
     # synth
     {"synth.outcomes", "synth.prompts"},
     {"synth.ledger", "synth.processes", "synth.conversations"},
@@ -91,8 +108,15 @@ LAYERS = (
     {"synth.importers.stage"},
     {"synth.importers"},
     {"synth"},
+    # lint
+    {"lint.rules", "lint.likeness", "lint.tokenizers", "lint.offers"},
+    {"lint.samples"},
+    {"lint.calls", "lint.dialogues", "lint.scripts", "lint.comparison"},
+    {"lint.statistics", "lint.dropped", "lint.trained"},
+    {"lint.report"},
+    {"lint.linter"},
+    {"lint"},
     # what stands on all of them
-    {"agent"},
     {"demo"},
     # the command line
     {"cli.errors", "cli.arguments", "cli.inputs"},
