@@ -107,6 +107,7 @@ LAYERS = (
     {"synth.importers.toolace", "synth.importers.xlam"},
     {"synth.importers.stage"},
     {"synth.importers"},
+    {"synth.ray"},
     {"synth"},
     # lint
     {"lint.rules", "lint.likeness", "lint.tokenizers", "lint.offers"},

@@ -11,6 +11,7 @@ from schemask.synth.outcomes import Outcome, Stage
 from schemask.synth.pair import FAULTS, Pair
 from schemask.synth.paraphrase import ModelParaphraser
 from schemask.synth.prompts import Kind
+from schemask.synth.ray import RayCluster, run_pipeline
 from schemask.synth.stages import StageReport, run_stage
 from schemask.synth.withheld import Withheld, WithheldText, WithheldTool, read_records
 
@@ -25,6 +26,7 @@ __all__ = [
     "ModelParaphraser",
     "Outcome",
     "Pair",
+    "RayCluster",
     "Report",
     "Stage",
     "StageReport",
@@ -36,5 +38,6 @@ __all__ = [
     "check",
     "generate",
     "read_records",
+    "run_pipeline",
     "run_stage",
 ]

@@ -118,8 +118,8 @@ def run_stage(
             in_this_process if workers == 1 else functools.partial(in_processes, workers=workers)
         )
     source, place = os.fspath(source), Path(target)
-    _check_places(source, place)
-    digest, count = _digest(source)
+    check_places(source, place)
+    digest, count = digest_of_file(source)
     report = StageReport()
     head = {"stage": stage.name, "options": stage.options(), "source": digest}
     with Ledger(place, head, resume=resume) as ledger:
@@ -164,13 +164,14 @@ def _add(ledger: Ledger, number: int, outcome: Outcome, source: str) -> dict[str
         raise at_line(error, source, number) from error
 
 
-def _check_places(source: str, target: Path) -> None:
+def check_places(source: str, target: Path) -> None:
+    """Raises DataError if the output would be its own input."""
     given = os.path.realpath(source)
     if given in (os.path.realpath(target), os.path.realpath(ledger_path(target))):
         raise DataError(f"{source} cannot be read and written at once")
 
 
-def _digest(source: str) -> tuple[str, int]:
+def digest_of_file(source: str) -> tuple[str, int]:
     """The digest of a file, and how many lines it has."""
     digest, count = hashlib.sha256(), 0
     try:
