@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import pickle
+import warnings
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -76,10 +77,10 @@ class RayCluster:
             DataError: The stage cannot be sent, or Ray gave it up.
         """
         problems: list[DataError] = []
-        rows = _source_rows(_until_error(items, problems))
-        for row in self._read(self._mapped(stage, self._sent(rows))):
+        dataset = self._sent(_source_rows(_until_error(items, problems)))
+        for row in self._read(self._mapped(stage, dataset)):
             account: Outcome | Failure = pickle.loads(row.account)
-            yield row.index, account
+            yield row.number, account
         # As elsewhere, the lines before it are done.
         for problem in problems:
             raise problem
@@ -115,17 +116,20 @@ class RayCluster:
         except Exception as error:  # a class raises what it likes there
             raise DataError(f"{stage.name} cannot be sent to other processes: {error}") from error
         numbers = None if starts is None else ray.put(starts.arrays())
-        return dataset.map_batches(
-            _Worker,
-            fn_constructor_args=(pickled, numbers, apart),
-            compute=ActorPoolStrategy(size=self.workers or self._room()),
-            batch_size=None,
-            batch_format="pyarrow",
-            num_cpus=self.cpus,
-            num_gpus=self.gpus,
-            max_restarts=-1,
-            max_task_retries=self.retries,
-        )
+        with warnings.catch_warnings():
+            # Ray has no other name yet for how often a process is started and a call repeated.
+            warnings.filterwarnings("ignore", "`ray_remote_args`")
+            return dataset.map_batches(
+                _RayWorker,
+                fn_constructor_args=(pickled, numbers, apart),
+                compute=ActorPoolStrategy(size=self.workers or self._room()),
+                batch_size=None,
+                batch_format="pyarrow",
+                num_cpus=self.cpus,
+                num_gpus=self.gpus,
+                max_restarts=-1 if self.retries else 0,
+                max_task_retries=self.retries,
+            )
 
     def _room(self) -> int:
         import ray
@@ -143,9 +147,9 @@ class RayCluster:
             for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
                 for values in table.to_pylist():
                     row = _Row(**values)
-                    if row.index <= last:
-                        raise DataError(f"Ray gave line {row.index + 1} after line {last + 1}")
-                    last = row.index
+                    if row.number <= last:
+                        raise DataError(f"Ray gave line {row.number + 1} after line {last + 1}")
+                    last = row.number
                     yield row
 
 
@@ -216,21 +220,21 @@ class _Row(NamedTuple):
     """What became of a line.
 
     Attributes:
-        index: The number of the line in the input of the stage.
+        number: The number of the line in the input of the stage.
         origin: The number of the line of the source that it came of.
         account: The pickled outcome, without the lines if they are apart; or the failure.
-        count: How many lines there are.
+        kept: How many lines there are.
         examples: The pickled lines, if they are apart.
     """
 
-    index: int
+    number: int
     origin: int
     account: bytes
-    count: int
+    kept: int
     examples: list[bytes] = []  # noqa: RUF012 - nobody adds to it
 
 
-_NOTES = ("index", "origin", "account", "count")
+_NOTES = ("number", "origin", "account", "kept")
 
 
 def _table(rows: list[_Row]) -> Any:
@@ -268,7 +272,7 @@ class _Starts:
         return numpy.asarray(self._indices), numpy.asarray(self._numbers)
 
 
-class _Worker:
+class _RayWorker:
     """A stage in a process of the cluster."""
 
     def __init__(self, pickled: bytes, starts: Any, apart: bool) -> None:
@@ -287,7 +291,7 @@ class _Worker:
         return _table([made for row in rows for made in self._made(row)])
 
     def _made(self, row: _Row) -> Iterator[_Row]:
-        for index, data in enumerate(row.examples, start=self._start(row.index)):
+        for index, data in enumerate(row.examples, start=self._start(row.number)):
             try:
                 example = pickle.loads(data)
                 if self._starts is not None:
@@ -368,6 +372,8 @@ class _Pipeline:
                 yield number - 1, example
 
         dataset = self._sent(_source_rows(noted()))
+        if not origins:
+            return
         starts: _Starts | None = None
         for stage in stages[:-1]:
             dataset, starts = self._passed(stage, dataset, starts)
@@ -396,7 +402,7 @@ class _Pipeline:
         for row in self._cluster._read(mapped, _NOTES):
             notes: _Notes | Failure = pickle.loads(row.account)
             self._note(stage, row, notes)
-            following.add(row.index, row.count)
+            following.add(row.number, row.kept)
         return mapped, following
 
     def _whole(
@@ -408,7 +414,7 @@ class _Pipeline:
         for row in self._cluster._read(self._cluster._mapped(stage, dataset, starts)):
             result: Outcome | Failure = pickle.loads(row.account)
             if reduction is not None and isinstance(result, Outcome):
-                result = reduction(result, row.index)
+                result = reduction(result, row.number)
             self._note(stage, row, _Notes.of(result) if isinstance(result, Outcome) else result)
             assert isinstance(result, Outcome)
             yield row, result
@@ -430,9 +436,9 @@ class _Pipeline:
 def _rows_for(made: Iterable[tuple[_Row, Outcome]], starts: _Starts) -> Iterator[_Row]:
     """Rows for the stage that follows a reduction."""
     for row, outcome in made:
-        starts.add(row.index, len(outcome.examples))
+        starts.add(row.number, len(outcome.examples))
         pickled = [pickle.dumps(example) for example in outcome.examples]
-        yield _Row(row.index, row.origin, b"", len(pickled), pickled)
+        yield _Row(row.number, row.origin, b"", len(pickled), pickled)
 
 
 def _until_error(items: Iterable[Numbered], problems: list[DataError]) -> Iterator[Numbered]:
