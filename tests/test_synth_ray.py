@@ -8,13 +8,14 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from line_stages import Killed, Sifted, Unrepeated
+from line_stages import Closed, Killed, Sifted, Unrepeated
 from schemask.errors import DataError
 from schemask.synth import Deduplicate, RayCluster, Stage, run_pipeline, run_stage
 from schemask.synth.ledger import ledger_path
@@ -126,6 +127,20 @@ def test_a_process_that_always_ends(tmp_path: Path, cluster: RayCluster) -> None
     once = dataclasses.replace(cluster, workers=1, retries=0)
     with pytest.raises(DataError, match="Ray gave up"):
         run_stage(Killed(1), source, tmp_path / "out", mapper=once, progress=False)
+
+
+def test_a_stage_that_holds_something(tmp_path: Path, cluster: RayCluster) -> None:
+    """It has a process of its own, which takes up the work of one that was killed, and is closed."""
+    source, target = write(tmp_path / "in", [{"text": f"{n}"} for n in range(50)]), tmp_path / "out"
+    stage = Closed(30, str(tmp_path / "marker"))
+    run_stage(stage, source, target, mapper=dataclasses.replace(cluster, workers=1), progress=False)
+    assert target.read_bytes() == one_after_the_other([Killed(-1)], source, tmp_path / "oracle")
+    closed = tmp_path / "marker.closed"
+    for _ in range(500):  # the process ends after the run
+        if closed.exists():
+            break
+        time.sleep(0.01)
+    assert closed.read_text() == "closed\n"
 
 
 def test_nothing_comes_of_nothing(tmp_path: Path, cluster: RayCluster) -> None:

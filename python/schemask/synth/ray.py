@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import pickle
@@ -39,7 +40,8 @@ class RayCluster:
     process that ends takes no line with it: what it had is done again, by another one.
 
     Attributes:
-        workers: How many processes a stage gets; None is as many as the cluster has room for now.
+        workers: How many processes a stage gets; None is as many as there is room for. Those of a
+            stage that has `close`, or takes GPUs, end with it.
         cpus: The CPUs that each of them takes.
         gpus: The GPUs that each of them takes.
         lines: How many lines are sent at once.
@@ -109,27 +111,49 @@ class RayCluster:
             apart: Whether lines are kept beside what is said of them, for a stage that follows.
         """
         import ray
-        from ray.data import ActorPoolStrategy
 
         try:
             pickled = ray.cloudpickle.dumps(stage)
         except Exception as error:  # a class raises what it likes there
             raise DataError(f"{stage.name} cannot be sent to other processes: {error}") from error
-        numbers = None if starts is None else ray.put(starts.arrays())
+        # A reference in a list stays one: processes get the arrays from their machine's memory.
+        numbers = [] if starts is None else [ray.put(starts.arrays())]
+        work = (pickled, numbers, apart)
         with warnings.catch_warnings():
             # Ray has no other name yet for how often a process is started and a call repeated.
             warnings.filterwarnings("ignore", "`ray_remote_args`")
             return dataset.map_batches(
-                _RayWorker,
-                fn_constructor_args=(pickled, numbers, apart),
-                compute=ActorPoolStrategy(size=self.workers or self._room()),
+                **(self._kept_processes(work) if self._keeps(stage) else self._any_processes(work)),
                 batch_size=None,
                 batch_format="pyarrow",
                 num_cpus=self.cpus,
                 num_gpus=self.gpus,
-                max_restarts=-1 if self.retries else 0,
-                max_task_retries=self.retries,
             )
+
+    def _keeps(self, stage: Stage) -> bool:
+        """Whether a stage has processes of its own, which end with it: it holds what is scarce."""
+        return self.gpus > 0 or hasattr(stage, "close")
+
+    def _kept_processes(self, work: tuple[bytes, list[Any], bool]) -> dict[str, Any]:
+        from ray.data import ActorPoolStrategy
+
+        return {
+            "fn": _RayWorker,
+            "fn_constructor_args": work,
+            "compute": ActorPoolStrategy(size=self.workers or self._room()),
+            "max_restarts": -1 if self.retries else 0,
+            "max_task_retries": self.retries,
+        }
+
+    def _any_processes(self, work: tuple[bytes, list[Any], bool]) -> dict[str, Any]:
+        from ray.data import TaskPoolStrategy
+
+        return {
+            "fn": _apply,
+            "fn_args": work,
+            "compute": TaskPoolStrategy(self.workers),
+            "max_retries": self.retries,
+        }
 
     def _room(self) -> int:
         import ray
@@ -275,11 +299,11 @@ class _Starts:
 class _RayWorker:
     """A stage in a process of the cluster."""
 
-    def __init__(self, pickled: bytes, starts: Any, apart: bool) -> None:
+    def __init__(self, pickled: bytes, starts: Sequence[Any], apart: bool) -> None:
         import ray
 
         self._stage: Stage = pickle.loads(pickled)
-        self._starts = None if starts is None else ray.get(starts)
+        self._starts = ray.get(starts[0]) if starts else None
         self._apart = apart
 
     def __del__(self) -> None:
@@ -321,6 +345,16 @@ class _RayWorker:
         except Exception as error:  # objects raise what they like there
             problem = f"what {self._stage.name} made of it cannot be sent: {error}"
             return _Row(index, origin, pickle.dumps(Failure(problem)), 0)
+
+
+@functools.lru_cache(maxsize=1)
+def _worker(pickled: bytes, starts: tuple[Any, ...], apart: bool) -> _RayWorker:
+    """The stage that this process has had last, with what it has loaded."""
+    return _RayWorker(pickled, starts, apart)
+
+
+def _apply(table: Any, pickled: bytes, starts: list[Any], apart: bool) -> Any:
+    return _worker(pickled, tuple(starts), apart)(table)
 
 
 class _Notes(NamedTuple):
