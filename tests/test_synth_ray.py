@@ -17,7 +17,7 @@ import pytest
 
 from line_stages import Closed, Killed, Sifted, Unrepeated
 from schemask.errors import DataError
-from schemask.synth import Deduplicate, RayCluster, Stage, run_pipeline, run_stage
+from schemask.synth import Deduplicate, RayCluster, Stage, run_pipeline, run_stage, run_stages
 from schemask.synth.ledger import ledger_path
 
 pytest.importorskip("ray.data")
@@ -32,6 +32,8 @@ def cluster() -> Iterator[RayCluster]:
     import ray
 
     places = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     ray.init(
         num_cpus=2,
         include_dashboard=False,
@@ -44,6 +46,7 @@ def cluster() -> Iterator[RayCluster]:
     # Processes that end hold their CPUs for a while; with parts of one, nobody waits for them.
     yield RayCluster(2, cpus=0.2, lines=16)
     ray.shutdown()
+    monkeypatch.undo()
 
 
 def write(path: Path, examples: list[dict[str, Any]]) -> Path:
@@ -52,13 +55,9 @@ def write(path: Path, examples: list[dict[str, Any]]) -> Path:
 
 
 def one_after_the_other(stages: Sequence[Stage], source: Path, folder: Path) -> bytes:
-    """What `run_stage` writes in this process, stage by stage."""
-    folder.mkdir()
-    for number, stage in enumerate(stages):
-        target = folder / str(number)
-        run_stage(stage, source, target, progress=False)
-        source = target
-    return source.read_bytes()
+    """What one process writes, stage by stage."""
+    run_stages(stages, source, folder, progress=False)
+    return (folder / f"{len(stages)}-{stages[-1].name}.jsonl").read_bytes()
 
 
 def test_a_pipeline_writes_the_same(tmp_path: Path, cluster: RayCluster) -> None:
@@ -130,14 +129,14 @@ def test_a_process_that_always_ends(tmp_path: Path, cluster: RayCluster) -> None
 
 
 def test_a_stage_that_holds_something(tmp_path: Path, cluster: RayCluster) -> None:
-    """It has a process of its own, which takes up the work of one that was killed, and is closed."""
+    """It has a process of its own, started again after a kill, which is closed at the end."""
     source, target = write(tmp_path / "in", [{"text": f"{n}"} for n in range(50)]), tmp_path / "out"
     stage = Closed(30, str(tmp_path / "marker"))
     run_stage(stage, source, target, mapper=dataclasses.replace(cluster, workers=1), progress=False)
     assert target.read_bytes() == one_after_the_other([Killed(-1)], source, tmp_path / "oracle")
     closed = tmp_path / "marker.closed"
     for _ in range(500):  # the process ends after the run
-        if closed.exists():
+        if closed.exists() and closed.read_text():
             break
         time.sleep(0.01)
     assert closed.read_text() == "closed\n"

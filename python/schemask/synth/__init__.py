@@ -12,7 +12,7 @@ from schemask.synth.pair import FAULTS, Pair
 from schemask.synth.paraphrase import ModelParaphraser
 from schemask.synth.prompts import Kind
 from schemask.synth.ray import RayCluster, run_pipeline
-from schemask.synth.stages import StageReport, run_stage
+from schemask.synth.stages import StageReport, run_stage, run_stages
 from schemask.synth.withheld import Withheld, WithheldText, WithheldTool, read_records
 
 __all__ = [
@@ -40,4 +40,5 @@ __all__ = [
     "read_records",
     "run_pipeline",
     "run_stage",
+    "run_stages",
 ]
