@@ -2,9 +2,10 @@
 them.
 """
 
-from schemask.synth.conversations import Report, Teacher, TeacherRequest, check, generate
+from schemask.synth.conversations import Report, Teacher, check, generate
+from schemask.synth.kinds import Kind
 from schemask.synth.outcomes import Outcome, Stage
-from schemask.synth.prompts import Kind
+from schemask.synth.requests import TeacherRequest
 from schemask.synth.stages import StageReport, run_stage
 
 __all__ = [

@@ -13,7 +13,7 @@ import json
 import os
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from schemask._files import Journal
 from schemask._native import CompiledGrammar
-from schemask.chat import HERMES, TOOL_CODE, Message, call_schema, check_messages
+from schemask.chat import HERMES, TOOL_CODE, check_messages
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.generation import check_count
 from schemask.core.grammar import Grammar, PropertyOrder
@@ -31,42 +31,10 @@ from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, Error, check_flags, shortened
 from schemask.models.base import Model
 from schemask.schemas.schema import Schema
-from schemask.synth.prompts import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
+from schemask.synth.kinds import Kind
+from schemask.synth.requests import TeacherRequest, messages_of
+from schemask.synth.traits import DIFFICULTIES, PERSONAS, STYLES
 from schemask.tools import ToolSet, ToolsLike
-
-
-@dataclass(frozen=True)
-class TeacherRequest:
-    """What a teacher is asked to write: one conversation.
-
-    Attributes:
-        index: The line, from 0.
-        attempt: 0, or how many answers for this line were refused before.
-        seed: A number below 2**31 to sample with; each attempt has its own.
-        kind: "call" for one call, "parallel" for several in one turn, "words" for a question that
-            none of the tools helps with.
-        tools: The tools that the conversation offers.
-        targets: Names of the tools to call, in this order; none for "words".
-        hints: Who asks, how, and what makes it hard or easy.
-        schema: JSON Schema of the answer, an object. For calls: `user` (text), `tool_calls` (list
-            of `{"name", "arguments"}`), `results` (one text per call) and `answer` (text). For
-            "words": `user` and `answer`.
-    """
-
-    index: int
-    attempt: int
-    seed: int
-    kind: Kind
-    tools: ToolSet
-    targets: tuple[str, ...]
-    hints: tuple[str, ...]
-    schema: Schema
-
-    @property
-    def prompt(self) -> str:
-        """The request in words, to be continued with the JSON object; base models can do it too."""
-        return teacher_prompt(self.kind, self.tools, self.targets, self.hints)
-
 
 TEACHING = Sampling(max_tokens=512, temperature=0.8)
 """How teachers write, unless told otherwise."""
@@ -266,7 +234,7 @@ def _next_line(
             problem = str(refused)
             continue
         requests.add(key)
-        line = {"messages": _messages(example), "tools": request.tools.definitions}
+        line = {"messages": messages_of(example), "tools": request.tools.definitions}
         return json.dumps(line, ensure_ascii=False).encode() + b"\n"
     raise DataError(
         f"line {index + 1}: {attempts} answers in a row were refused, the last: {problem}"
@@ -306,33 +274,7 @@ class _Plan:
             tools=tools,
             targets=tuple(targets),
             hints=tuple(draw.choice(trait) for trait in traits),
-            schema=_example_schema(tools, targets),
         )
-
-
-def _example_schema(tools: ToolSet, targets: Sequence[str]) -> Schema:
-    def list_of(items: list[Schema]) -> Schema:
-        return {"type": "array", "prefixItems": items, "minItems": len(items), "items": False}
-
-    # No maximal length: at that length a text would end in the middle, and nobody would see.
-    text: Schema = {"type": "string", "minLength": 1}
-    properties: Schema = {"user": text}
-    definitions: Schema = {}
-    if targets:
-        called = ToolSet(tools[name] for name in dict.fromkeys(targets))
-        calls = call_schema(called)
-        definitions = {"$defs": calls["$defs"]}
-        by_name = dict(zip(called.names, calls["anyOf"], strict=True))
-        properties["tool_calls"] = list_of([by_name[name] for name in targets])
-        properties["results"] = list_of([text] * len(targets))
-    properties["answer"] = text
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-        **definitions,
-    }
 
 
 class _ExampleWriter:
@@ -387,7 +329,7 @@ class _ExampleWriter:
                     tool.bind(call["arguments"])
             # These write whatever a conversation can say; other formats refuse some of it.
             for form in (TOOL_CODE, HERMES):
-                form.render(_messages(example), request.tools)
+                form.render(messages_of(example), request.tools)
         except Error as error:
             raise _Refused("invalid", str(error)) from error
         return example
@@ -409,17 +351,6 @@ def _read_object(text: str) -> Any:
         return json.JSONDecoder().raw_decode(text, max(start, 0))[0]
     except (ValueError, RecursionError) as error:
         raise _Refused("invalid", f"no JSON object: {error}") from error
-
-
-def _messages(example: Mapping[str, Any]) -> list[Message]:
-    messages: list[Message] = [{"role": "user", "content": example["user"]}]
-    if "tool_calls" in example:
-        calls = [{"type": "function", "function": call} for call in example["tool_calls"]]
-        messages.append({"role": "assistant", "content": "", "tool_calls": calls})
-        for call, result in zip(example["tool_calls"], example["results"], strict=True):
-            messages.append({"role": "tool", "name": call["name"], "content": result})
-    messages.append({"role": "assistant", "content": example["answer"]})
-    return messages
 
 
 def _request_key(text: str) -> str:
