@@ -74,9 +74,14 @@ LAYERS = (
     {"models.transformers", "models.llama_cpp", "models.openai"},
     {"models"},
     # synth
-    {"synth.outcomes", "synth.prompts"},
-    {"synth.ledger", "synth.processes", "synth.conversations"},
-    {"synth.stages"},
+    {"synth.kinds", "synth.traits", "synth.values", "synth.outcomes"},
+    {"synth.worked_examples", "synth.ledger", "synth.processes", "synth.crews"},
+    {"synth.prompts", "synth.stages"},
+    {"synth.requests"},
+    {"synth.plans", "synth.answers"},
+    {"synth.teachers"},
+    {"synth.drafts"},
+    {"synth.conversations"},
     {"synth"},
     # what stands on all of them
     {"agent"},

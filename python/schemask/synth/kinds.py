@@ -50,4 +50,6 @@ def full_shares(given: Mapping[Kind, float] | None) -> dict[Kind, float]:
     if rest < 0 or (rest and not others):
         raise DataError(f"the shares are {1 - rest:g} of all conversations together, not 1")
     whole = math.fsum(others.values())
-    return {kind: given[kind] if kind in given else rest * others[kind] / whole for kind in KINDS}
+    return {
+        kind: float(given[kind]) if kind in given else rest * others[kind] / whole for kind in KINDS
+    }
