@@ -78,6 +78,7 @@ def synthetic(
     *,
     normalizer: Any = None,
     marks: tuple[str, ...] = (),
+    special: tuple[str, ...] | None = None,
     **flags: bool,
 ) -> Any:
     """A tokenizer made for a template.
@@ -86,6 +87,7 @@ def synthetic(
         template: The template.
         normalizer: What is done to texts first.
         marks: Markers, if they are not those that are found in the template.
+        special: Those of them that are special tokens, if it is not every other one.
         flags: Of all special tokens, such as `lstrip`.
     """
     backend = Tokenizer(models.BPE())
@@ -101,9 +103,13 @@ def synthetic(
     backend.train_from_iterator([TEXT, template], trainer)
     tokenizer = _with_template(backend, template, bos_token="<|bos|>", eos_token="<|eos|>")
     marks = marks or tuple(marks_of(template))
-    special = [AddedToken(mark, special=True, normalized=False, **flags) for mark in marks[::2]]
-    tokenizer.add_tokens(special, special_tokens=True)
-    tokenizer.add_tokens([AddedToken(mark, normalized=False) for mark in marks[1::2]])
+    special = marks[::2] if special is None else special
+    tokenizer.add_tokens(
+        [AddedToken(mark, special=True, normalized=False, **flags) for mark in special],
+        special_tokens=True,
+    )
+    others = [mark for mark in marks if mark not in special]
+    tokenizer.add_tokens([AddedToken(mark, normalized=False) for mark in others])
     return tokenizer
 
 

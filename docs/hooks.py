@@ -13,6 +13,7 @@ from schemask import Limits
 from schemask.chat import FORMATS
 from schemask.cli.program import parser
 from schemask.errors import FormatError
+from schemask.lint import RULES
 
 ROOT = Path(__file__).parents[1]
 REPOSITORY = "https://github.com/schemask/schemask/blob/main/"
@@ -23,7 +24,7 @@ CALL = {"function": {"name": "f", "arguments": {"n": 2, "s": "a"}}}
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Puts in the tables that stand for the package, and links to files outside of the site."""
-    for mark, make in {"formats": formats, "limits": limits, "commands": commands}.items():
+    for mark, make in MADE.items():
         if f"<!-- {mark} -->" in markdown:
             markdown = markdown.replace(f"<!-- {mark} -->", make())
     # GitHub wants bars in a table's code with a backslash, which Python-Markdown would show.
@@ -75,6 +76,14 @@ def limits() -> str:
     return "\n".join(rows)
 
 
+def rules() -> str:
+    """A table of the linter's rules."""
+    lines = ["| rule | | what is wrong | what mends it |", "| - | - | - | - |"]
+    for rule in RULES.values():
+        lines.append(f"| `{rule.id}` | {rule.severity} | {rule.cause} | {rule.hint} |")
+    return "\n".join(lines)
+
+
 def commands() -> str:
     """What each command's `--help` says."""
     program = parser()
@@ -83,3 +92,7 @@ def commands() -> str:
     for name, command in held[0].choices.items():
         parts.append(f"## {name}\n\n```text\n{command.format_help()}```")
     return "\n\n".join(parts)
+
+
+MADE = {"formats": formats, "limits": limits, "commands": commands, "rules": rules}
+"""What stands in the place of a mark such as `<!-- formats -->`."""

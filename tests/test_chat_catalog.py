@@ -463,7 +463,7 @@ def test_what_a_schema_refuses_is_refused(form: ChatFormat, byte_vocabulary: Voc
 
 
 @EACH
-def test_spans_are_what_the_model_writes(form: ChatFormat) -> None:
+def test_a_conversation_holds_what_the_model_writes(form: ChatFormat) -> None:
     call = message_of("", [ToolCall("ping", {})])
     words = message_of("Done.", [])
     conversation = [
@@ -472,11 +472,11 @@ def test_spans_are_what_the_model_writes(form: ChatFormat) -> None:
         {"role": "tool", "name": "ping", "content": "ok"},
         words,
     ]
-    text, spans = form.render_spans(conversation, TOOLS)
-    assert text == form.render(conversation, TOOLS)
-    bodies = [form.render_assistant(message, TOOLS) for message in (call, words)]
-    ends = [form.spec.calls_end or form.spec.turn_end, form.spec.turn_end]
-    assert [text[a:b] for a, b in spans] == [b + e for b, e in zip(bodies, ends, strict=True)]
+    text = form.render(conversation, TOOLS)
+    for index in (1, 3):
+        prompt = form.render(conversation[:index], TOOLS, add_generation_prompt=True)
+        turn = form.render_assistant(conversation[index], TOOLS)
+        assert text.startswith(prompt + turn + form.spec.end_of(index == 1))
 
 
 @EACH

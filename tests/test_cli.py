@@ -20,7 +20,17 @@ from schemask.cli import main
 from schemask.cli.program import parser
 from schemask.synth.kinds import KINDS
 
-COMMANDS = ("demo", "synth", "format", "template", "check", "explain", "generate")
+COMMANDS = (
+    "demo",
+    "synth",
+    "lint",
+    "eval",
+    "format",
+    "template",
+    "check",
+    "explain",
+    "generate",
+)
 PERSON = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},

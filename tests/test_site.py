@@ -18,6 +18,7 @@ from schemask.agent import run_agent
 from schemask.chat import FORMATS, HERMES, messages_from_example
 from schemask.core.generation import check_compiled, check_vocabulary, token_limit
 from schemask.errors import missing
+from schemask.lint import RULES
 from schemask.models import CallableModel
 from schemask.synth import generate
 
@@ -246,6 +247,8 @@ def test_the_tables_of_the_package_are_whole() -> None:
 
 def test_tables_are_put_in_and_links_out_of_the_site_lead_to_the_repository() -> None:
     links = "[a](../README.md) [b](../design.md#c) [d](../benches/README.md)"
+    rules = re.findall(r"^\| `([\w-]+)` \|", hooks().rules(), re.MULTILINE)
+    assert rules == list(RULES)
     page = f"<!-- formats -->\n| `a \\| b` |\n{links}"
     made = hooks().on_page_markdown(page)
     assert "| `hermes` |" in made and "| `a | b` |" in made
@@ -262,5 +265,15 @@ def test_each_public_name_is_in_the_reference() -> None:
         if f"schemask.{name}" not in named and name != "__version__"
     ]
     assert missing == []
-    for module in ("agent", "chat", "demo", "llama_cpp", "models", "synth", "transformers"):
+    for module in (
+        "agent",
+        "chat",
+        "demo",
+        "evaluation",
+        "lint",
+        "llama_cpp",
+        "models",
+        "synth",
+        "transformers",
+    ):
         assert f"schemask.{module}" in named

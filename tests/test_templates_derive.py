@@ -167,25 +167,14 @@ def test_it_writes_reads_and_allows_what_the_template_writes() -> None:
     assert grammar.compile(byte_vocabulary()).matcher().accept_bytes(written.encode())
 
 
-def test_spans_are_what_follows_prompts() -> None:
+def test_arguments_are_in_the_order_of_the_grammar() -> None:
     form = ChatFormat.from_template(template(PLAIN))
-    answer = {"role": "assistant", "content": "Sunny.", "reasoning_content": "Easy."}
-    result = {"role": "tool", "name": "get_weather", "content": "sun"}
-    text, spans = form.render_spans([*ASKED, CALL, result, answer], [WEATHER])
-    assert [text[start:end] for start, end in spans] == [
-        "<do get_weather><arg city>Rome</arg></do><|end|>",
-        "<thoughts>Easy.</thoughts>\nSunny.<|end|>",
-    ]
-
-
-def test_a_turn_that_changes_when_others_follow_has_no_span() -> None:
-    forgetful = PLAIN.replace(
-        "message.reasoning_content %}", "message.reasoning_content and loop.last %}"
-    )
-    form = ChatFormat.from_template(template(forgetful))
-    thought = {"role": "assistant", "content": "Hm.", "reasoning_content": "Easy."}
-    with pytest.raises(FormatError, match="message 1"):
-        form.render_spans([*ASKED, thought, *ASKED], [WEATHER])
+    arguments = {"days": 2, "city": "Rome"}
+    function = {"name": "get_weather", "arguments": arguments}
+    messages = [*ASKED, {**CALL, "tool_calls": [{"function": function}]}]
+    tool = {**WEATHER, "parameters": {"type": "object", "properties": {"city": {}, "days": {}}}}
+    assert "<arg city>Rome</arg><arg days>2</arg>" in form.render(messages, [tool])
+    assert "<arg days>2</arg><arg city>Rome</arg>" in form.render(messages)
 
 
 @pytest.mark.parametrize(

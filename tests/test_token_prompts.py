@@ -20,7 +20,6 @@ from schemask.chat import (
     ChatFormat,
     ChatTemplate,
     ParsedTurn,
-    render_labels,
     render_tokens,
 )
 from schemask.chat import ToolCall as Call
@@ -257,12 +256,6 @@ def test_a_derived_format_renders_by_its_template(qwen_template: str) -> None:
     assert tokenizer.decode(ids).count(evil) == 4
     plain = render_tokens(harmless, tokenizer, format=form)
     assert plain == tokenizer.apply_chat_template(harmless, return_dict=False)
-
-    made = render_labels(messages, tokenizer, [page], format=form)
-    assert made["input_ids"] == ids
-    learned = [label for label in made["labels"] if label != -100]
-    said = tokenizer.decode(learned)
-    assert said.startswith("<tool_call>") and said.endswith(f"I see <b>it</b>. {evil}<|im_end|>")
 
 
 def test_a_real_model_in_the_loop(small: LlamaCppModel) -> None:

@@ -8,20 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from schemask._native import CompiledGrammar
+from schemask._turns import TurnWriter, WrittenTurn, own_format
 from schemask.chat import (
-    TOOL_CODE,
     ChatFormat,
-    ChatTemplate,
     Message,
     ParsedTurn,
     ToolCall,
     chat_format,
     check_messages,
 )
-from schemask.chat.tokens import prompt_of, result_message
-from schemask.core.generation import Completion, check_count
-from schemask.core.grammar import Grammar
+from schemask.core.generation import check_count
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.errors import FormatError, ModelError, ToolError, check_flags, shortened
 from schemask.models.base import ChatModel, Model
@@ -153,8 +149,8 @@ def run_agent(
     if on_step is not None and not callable(on_step):
         raise ModelError(f"on_step is a function of a step, not {shortened(on_step)}")
     head, conversation, shown_from = _opening(messages, system, examples)
-    form = _own_format(model) if format is None else chat_format(format)
-    writer = _TurnWriter(model, tool_set, form, parallel, sampling)
+    form = own_format(model) if format is None else chat_format(format)
+    writer = TurnWriter(model, tool_set, form, parallel, sampling)
     log = _Log(on_step)
     exchange: object = None
     choice = tool_choice
@@ -236,7 +232,7 @@ class _Log:
         self._seconds = 0.0
         self._tokens = 0
 
-    def begin(self, turn: _Turn) -> None:
+    def begin(self, turn: WrittenTurn) -> None:
         self._seconds, self._tokens = turn.seconds, turn.tokens
 
     def add(
@@ -259,108 +255,6 @@ class _Log:
             self._on_step(step)
 
 
-@dataclass(frozen=True)
-class _Turn:
-    parsed: ParsedTurn | None
-    text: str
-    status: StepStatus
-    error: str | None
-    seconds: float
-    tokens: int
-
-
-class _TurnWriter:
-    """Gets the next turn from either kind of model."""
-
-    def __init__(
-        self,
-        model: Model | ChatModel,
-        tools: ToolSet,
-        form: ChatFormat,
-        parallel: bool,
-        sampling: Sampling,
-    ) -> None:
-        self._model = model
-        self._tools = tools
-        self._form = form
-        self._tokenizer = getattr(model, "tokenizer", None)
-        self._parallel = parallel
-        self._sampling = sampling
-        self._compiled: dict[tuple[str, str], CompiledGrammar] = {}
-
-    def write(self, messages: list[Message], choice: str) -> _Turn:
-        """The next turn. One that was cut is "truncated", and parsed as far as it can be read."""
-        is_bound = isinstance(self._model, ChatModel) or self._model.vocabulary is not None
-        if choice != "auto" and not is_bound:
-            raise ModelError(
-                f"the model cannot be constrained, so not to tool_choice={shortened(choice)}"
-            )
-        started = time.perf_counter()
-        text, tokens, cut = "", 0, False
-        parsed: ParsedTurn | None = None
-        error: str | None = None
-        if isinstance(self._model, ChatModel):
-            try:
-                answer = self._model.chat(
-                    messages,
-                    tools=self._tools,
-                    tool_choice=choice,
-                    parallel=self._parallel,
-                    sampling=self._sampling,
-                )
-                parsed, text = answer.turn, answer.turn.content
-                tokens, cut = answer.completion_tokens, answer.status == "max_tokens"
-            except FormatError as problem:
-                error = str(problem)
-        else:
-            prompt, prompt_ids = self._prompt(messages)
-            completion = self._complete(self._model, prompt, prompt_ids, choice)
-            text = completion.text
-            tokens, cut = completion.completion_tokens, completion.status == "max_tokens"
-            try:
-                parsed = self._form.parse(text, self._tools, prompt=prompt)
-            except FormatError as problem:
-                error = str(problem)
-        status: StepStatus = "ok" if parsed is not None else "malformed"
-        if cut:
-            status, error = "truncated", "the limit on tokens was reached"
-        return _Turn(parsed, text, status, error, time.perf_counter() - started, tokens)
-
-    def result_message(self, name: str, text: str) -> Message:
-        """The result of a tool as the model can be shown it."""
-        if self._tokenizer is None:
-            return self._form.tool_message(name, text)
-        return result_message(self._form, name, text, self._tokenizer)
-
-    def _prompt(self, messages: list[Message]) -> tuple[str, list[int] | None]:
-        """The conversation as text, and as tokens if the model reads them."""
-        form, tools = self._form, self._tools
-        if self._tokenizer is None:
-            return form.render(messages, tools, add_generation_prompt=True), None
-        prompt = prompt_of(
-            messages, self._tokenizer, tools, format=form, add_generation_prompt=True
-        )
-        return prompt.text, prompt.token_ids
-
-    def _complete(
-        self, model: Model, prompt: str, prompt_ids: list[int] | None, choice: str
-    ) -> Completion:
-        given = prompt if prompt_ids is None else prompt_ids
-        if model.vocabulary is None:
-            return model.generate(given, stop=self._form.stops, sampling=self._sampling)
-        key = choice, self._form.spec.opened_by(prompt)
-        if key not in self._compiled:
-            grammar = Grammar.from_tools(
-                self._tools,
-                format=self._form,
-                tool_choice=choice,
-                parallel=self._parallel,
-                prompt=prompt,
-            )
-            self._compiled[key] = grammar.compile(model.vocabulary)
-        return model.generate(given, grammar=self._compiled[key], sampling=self._sampling)
-
-
 def _message_of(turn: ParsedTurn) -> Message:
     """The turn as a message, with the ids that the model gave its calls."""
     message = turn.message
@@ -368,12 +262,6 @@ def _message_of(turn: ParsedTurn) -> Message:
         if call.id is not None:
             written["id"] = call.id
     return message
-
-
-def _own_format(model: Model | ChatModel) -> ChatFormat:
-    """The format of the model's own template, or "tool_code" if it brings none."""
-    template: ChatTemplate | None = getattr(model, "template", None)
-    return TOOL_CODE if template is None else ChatFormat.from_template(template)
 
 
 def _text(call: ToolCall) -> str:

@@ -43,6 +43,7 @@ from schemask.core.generation import (
     text_of,
     token_limit,
 )
+from schemask.core.mask_step import MaskObserver, Scored, mask_step
 from schemask.core.masking import allocate_mask, apply_mask
 from schemask.errors import GenerationError, ModelError, missing, shortened
 
@@ -89,6 +90,7 @@ class SchemaLogitsProcessor:
         max_tokens: A budget: the text is finished and valid within it.
         margin: By how much a token's score may lie below the best one for the sampler to choose it,
             for `is_cut`: 0 where decoding is greedy, `-log(min_p)` under min-p sampling.
+        on_mask: Called with each mask's `MaskStep`. What it raises ends the generation.
 
     Raises:
         ModelError: An argument of a wrong type or out of range.
@@ -101,11 +103,13 @@ class SchemaLogitsProcessor:
         *,
         max_tokens: int | None = None,
         margin: float = math.inf,
+        on_mask: MaskObserver | None = None,
     ) -> None:
         check_compiled(compiled)
         if max_tokens is not None:
             check_count("max_tokens", max_tokens)
         check_number("margin", margin)
+        self._on_mask = on_mask
         self._vocabulary = compiled.vocabulary
         self._matcher = compiled.matcher(max_tokens=max_tokens)
         self._margin = margin
@@ -127,7 +131,10 @@ class SchemaLogitsProcessor:
                 self._follow(input_ids)
                 self._matcher.fill_mask(self._bitmask)
                 wish = self._best_unaffordable(scores)
+                before = None if self._on_mask is None else Scored.of(scores)
                 apply_mask(scores, self._bitmask[0])
+                if self._on_mask is not None and before is not None:
+                    self._on_mask(mask_step(len(self._generated), before, Scored.of(scores)))
                 if wish > -math.inf and is_wish(wish, float(scores.max()), self._margin):
                     self._cut_at = len(self._generated)
                 return scores
@@ -251,6 +258,7 @@ def complete(
     seed: int = 0,
     stop: str | Sequence[str] = (),
     on_text: Callable[[str], None] | None = None,
+    on_mask: MaskObserver | None = None,
 ) -> Completion:
     """Generates a valid text; tokens that the grammar forces are evaluated in one batch, not
     sampled.
@@ -270,6 +278,8 @@ def complete(
         stop: Strings that end the generation early, and are not part of the text. Only then is the
             text not valid, but the beginning of a valid one.
         on_text: Called with each piece of text once it is certain to be part of the result.
+        on_mask: Called with the `MaskStep` of each token that is not forced: what the model would
+            have written without the grammar.
 
     Raises:
         ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
@@ -292,7 +302,7 @@ def complete(
     margin = 0.0
     if temperature > 0:
         margin = -math.log(min_p) if min_p > 0 else math.inf
-    processor = SchemaLogitsProcessor(compiled, max_tokens=budget, margin=margin)
+    processor = SchemaLogitsProcessor(compiled, max_tokens=budget, margin=margin, on_mask=on_mask)
     text = TextStream(stop, on_text)
     generated: list[int] = []
     status: Status = "max_tokens"

@@ -33,7 +33,7 @@ from schemask.chat.printed import as_python
 from schemask.chat.reader import TurnReader
 from schemask.chat.spec import FormatSpec
 from schemask.chat.templates.template import ChatTemplate
-from schemask.chat.tokens import render_labels, render_tokens
+from schemask.chat.tokens import render_tokens
 
 __all__ = [
     "FORMATS",
@@ -67,7 +67,6 @@ __all__ = [
     "chat_format",
     "check_messages",
     "messages_from_example",
-    "render_labels",
     "render_tokens",
     "turn_of",
 ]

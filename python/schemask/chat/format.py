@@ -153,39 +153,7 @@ class ChatFormat:
         tool_set = ToolSet.of(tools or ())
         if self.derived is not None:
             return self.derived.writer.text(messages, tool_set, add_generation_prompt)
-        pieces = self._renderer.pieces(messages, tool_set, add_generation_prompt)
-        return "".join(text for text, _ in pieces)
-
-    def render_spans(
-        self, messages: Sequence[Mapping[str, Any]], tools: ToolsLike | None = None
-    ) -> tuple[str, list[tuple[int, int]]]:
-        """The whole conversation, and where in it the model speaks: what a loss should count.
-
-        Each span begins where a generation begins, after the opening of the turn, and ends with the
-        marker that ends the turn.
-
-        Args:
-            messages: Turns in the shape of transformers' chat templates.
-            tools: Tools to list in the system turn, which is added if there is none. The arguments
-                of their calls are written in the order in which the grammar reads them.
-
-        Returns:
-            The text, and the spans in it: (first character, one past the last), ascending.
-
-        Raises:
-            FormatError: A message of another shape, or content that holds a marker of the format
-                and would be mistaken for it.
-            ToolError: What cannot be a tool.
-            LimitError: To find the order of a call's arguments takes too much work.
-        """
-        if self.derived is not None:
-            return self.derived.writer.spans(messages, ToolSet.of(tools or ()))
-        text, spans = "", []
-        for piece, is_written in self._renderer.pieces(messages, ToolSet.of(tools or ()), False):
-            if is_written:
-                spans.append((len(text), len(text) + len(piece)))
-            text += piece
-        return text, spans
+        return "".join(self._renderer.pieces(messages, tool_set, add_generation_prompt))
 
     def render_assistant(
         self,

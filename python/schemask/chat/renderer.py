@@ -30,8 +30,8 @@ class Renderer:
         messages: Sequence[Mapping[str, Any]],
         tools: ToolSet,
         add_generation_prompt: bool,
-    ) -> Iterator[tuple[str, bool]]:
-        """The text of a conversation in pieces, each with whether the model writes it."""
+    ) -> Iterator[str]:
+        """The text of a conversation in pieces."""
         spec = self._spec
         check_flags(FormatError, add_generation_prompt=add_generation_prompt)
         checked = check_messages(messages)
@@ -40,7 +40,7 @@ class Renderer:
             preamble = self.described(tools)
             if checked and checked[0]["role"] == "system":
                 preamble = self.content(checked.pop(0)) + "\n\n" + preamble
-            yield self._turn("system", preamble), False
+            yield self._turn("system", preamble)
         called = 0
         results: list[str] = []
         for index, message in enumerate(checked):
@@ -49,20 +49,19 @@ class Renderer:
                 results.append(self.result(message))
                 following = checked[index + 1 : index + 2]
                 if not following or following[0]["role"] != "tool":
-                    yield self._turn(spec.result_role, spec.result_separator.join(results)), False
+                    yield self._turn(spec.result_role, spec.result_separator.join(results))
                     results = []
             elif role == "assistant":
                 opening, closing = spec.around("assistant")
                 end = spec.end_of("tool_calls" in message)
-                yield opening, False
-                yield spec.default_prompt, False
-                yield self.assistant(message, tools, spec.default_prompt, called) + end, True
+                yield opening + spec.default_prompt
+                yield self.assistant(message, tools, spec.default_prompt, called) + end
                 called += len(message.get("tool_calls", ()))
-                yield closing.removeprefix(spec.turn_end), False
+                yield closing.removeprefix(spec.turn_end)
             else:
-                yield self._turn(role, self.content(message)), False
+                yield self._turn(role, self.content(message))
         if add_generation_prompt:
-            yield spec.around("assistant")[0] + spec.default_prompt, False
+            yield spec.around("assistant")[0] + spec.default_prompt
 
     def described(self, tools: ToolSet) -> str:
         """What the system turn says of the tools."""
@@ -203,6 +202,34 @@ class Renderer:
     def _turn(self, role: str, body: str) -> str:
         opening, closing = self._spec.around(role)
         return opening + body + closing
+
+
+def arranged_calls(messages: Sequence[Message], tools: ToolSet) -> list[Message]:
+    """The messages with the arguments of calls in the order in which the grammar reads them.
+
+    Args:
+        messages: Messages as `check_messages` returns them.
+        tools: The tools whose schemas say so; calls of others keep their order.
+
+    Raises:
+        FormatError: Arguments that are no JSON.
+        LimitError: To find the order takes too much work.
+    """
+    return [
+        {**message, "tool_calls": [_arranged_call(call, tools) for call in message["tool_calls"]]}
+        if "tool_calls" in message
+        else message
+        for message in messages
+    ]
+
+
+def _arranged_call(call: Message, tools: ToolSet) -> Message:
+    function = call["function"]
+    if function["name"] not in tools:
+        return call
+    order = tools[function["name"]].key_order
+    arguments = _arranged(function["name"], function["arguments"], order)
+    return {**call, "function": {**function, "arguments": arguments}}
 
 
 def _arranged(name: str, members: dict[str, Any], order: KeyOrder) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from schemask.core.generation import (
     check_is_vocabulary,
     token_limit,
 )
+from schemask.core.mask_step import MaskObserver
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
 from schemask.models.base import template_of
@@ -76,6 +77,7 @@ class LlamaCppModel:
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
+        on_mask: MaskObserver | None = None,
     ) -> Completion:
         """Continues `prompt`; the limit on tokens is cut to what the context still holds.
 
@@ -86,6 +88,7 @@ class LlamaCppModel:
             sampling: How tokens are chosen. Without its `top_p`, that of llama-cpp-python is taken.
             stop: Texts at which to end; none of them is part of the result.
             on_text: Called with each piece of text once it is certain to be part of the result.
+            on_mask: Called with the `MaskStep` of each token that is chosen under the grammar.
 
         Raises:
             ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
@@ -109,6 +112,7 @@ class LlamaCppModel:
             temperature=sampling.temperature,
             seed=sampling.seed,
             on_text=on_text,
+            on_mask=on_mask,
             **_cuts(sampling),
         )
 

@@ -18,6 +18,7 @@ from schemask.core.generation import (
     check_vocabulary,
     token_limit,
 )
+from schemask.core.mask_step import MaskObserver, Scored, mask_step
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import GenerationError
@@ -87,6 +88,7 @@ class TransformersModel:
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
+        on_mask: MaskObserver | None = None,
     ) -> Completion:
         """Continues `prompt`; the limit on tokens is cut to what the context still holds.
 
@@ -98,6 +100,7 @@ class TransformersModel:
                 config is taken.
             stop: Texts at which to end; none of them is part of the result.
             on_text: Called with each piece of text once it is certain to be part of the result.
+            on_mask: Called with the `MaskStep` of each token that is chosen under the grammar.
 
         Raises:
             ModelError: The prompt is empty or fills the context, the grammar is for another
@@ -141,7 +144,11 @@ class TransformersModel:
                 num_beams=1,
                 num_return_sequences=1,
                 max_new_tokens=limit,
-                logits_processor=LogitsProcessorList(processors),
+                logits_processor=LogitsProcessorList(
+                    processors
+                    if on_mask is None
+                    else [_Reported(p, on_mask, length) for p in processors]
+                ),
                 stopping_criteria=StoppingCriteriaList([follower]),
                 eos_token_id=self.vocabulary.stop_token_ids,
                 pad_token_id=self.vocabulary.stop_token_ids[0],
@@ -162,6 +169,21 @@ class TransformersModel:
                     f"the text ends unfinished at position {len(tokens)}: {stream.finish()!r}"
                 )
         return Completion(stream.finish(), tokens, status, length, len(tokens))
+
+
+class _Reported:
+    """A logits processor whose masks are told; batch size 1."""
+
+    def __init__(self, processor: Any, on_mask: MaskObserver, prompt_length: int) -> None:
+        self._processor = processor
+        self._on_mask = on_mask
+        self._prompt_length = prompt_length
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        masked = self._processor(input_ids, scores)
+        before, after = (Scored.of(row[0].float().cpu().numpy()) for row in (scores, masked))
+        self._on_mask(mask_step(input_ids.shape[1] - self._prompt_length, before, after))
+        return masked
 
 
 class _Follower:

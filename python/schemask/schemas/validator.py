@@ -40,24 +40,34 @@ class Validator:
         Args:
             value: What `json.dumps` writes; anything else is a problem, too.
         """
+        found = self.problem_at(value)
+        return None if found is None else found[1]
+
+    def problem_at(self, value: Any) -> tuple[str, str] | None:
+        """As `problem`, after the JSON pointer of the place in the value.
+
+        Args:
+            value: As in `problem`.
+        """
         try:
             text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
             data = text.encode()
         except UnicodeEncodeError:
-            return "a text with a lone surrogate"
+            return "", "a text with a lone surrogate"
         except (TypeError, ValueError, RecursionError) as error:
-            return f"no JSON value: {error}"
+            return "", f"no JSON value: {error}"
         if self._compiled is None:
             return None
         matcher = self._compiled.matcher()
         try:
             if matcher.accept_bytes(data):
                 # A number may be the beginning of others.
-                return None if matcher.is_accepting else str(matcher.explain_end())
+                return None if matcher.is_accepting else ("", str(matcher.explain_end()))
             found = matcher.explain_bytes(data)
         except Error as error:  # too much work
-            return str(error)
-        return f"{found.value_pointer or 'the value'}: {found.reason}; expected {found.expected}"
+            return "", str(error)
+        words = f"{found.reason}; expected {found.expected}"
+        return found.value_pointer or "", f"{found.value_pointer or 'the value'}: {words}"
 
 
 def _byte(value: int) -> bytes:

@@ -2,22 +2,41 @@
 them.
 """
 
+from schemask.synth.augment import Augment
 from schemask.synth.conversations import Report, check, generate
+from schemask.synth.decontaminate import Decontaminate
+from schemask.synth.duplicates import Deduplicate
+from schemask.synth.importers import SHAPES, Import
 from schemask.synth.kinds import Kind
 from schemask.synth.outcomes import Outcome, Stage
+from schemask.synth.pair import FAULTS, Pair
+from schemask.synth.paraphrase import ModelParaphraser
 from schemask.synth.requests import TeacherRequest
 from schemask.synth.stages import StageReport, run_stage
 from schemask.synth.teachers import Teacher
+from schemask.synth.withheld import Withheld, WithheldText, WithheldTool, read_records
 
 __all__ = [
+    "FAULTS",
+    "SHAPES",
+    "Augment",
+    "Decontaminate",
+    "Deduplicate",
+    "Import",
     "Kind",
+    "ModelParaphraser",
     "Outcome",
+    "Pair",
     "Report",
     "Stage",
     "StageReport",
     "Teacher",
     "TeacherRequest",
+    "Withheld",
+    "WithheldText",
+    "WithheldTool",
     "check",
     "generate",
+    "read_records",
     "run_stage",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from schemask.errors import Error
 from schemask.schemas.schema import Schema
 from schemask.synth.requests import TeacherRequest, messages_of, steps_of
 from schemask.synth.values import is_said, leaves
+from schemask.synth.words import words_of
 
 # Schemas of answers differ by the tools that are called, of which there may be many pairs.
 _MOST_GRAMMARS = 500
@@ -62,7 +62,7 @@ class AnswerCheck:
             RefusedAnswer: It is not what was asked for.
         """
         checked = self._as_schema_says(answer, request.schema)
-        if not words_of([checked["user"]]):
+        if not words_of(checked["user"]):
             raise RefusedAnswer("invalid", "a request without words")
         _check_calls(checked, request)
         if request.kind == "chain":
@@ -96,14 +96,10 @@ class AnswerCheck:
         return checked
 
 
-def words_of(texts: Iterable[str]) -> str:
-    """The words of what a user says, by which duplicates are known."""
-    return " ".join(re.findall(r"\w+", " ".join(texts).casefold()))
-
-
 def said_by_user(messages: Iterable[Mapping[str, Any]]) -> str:
-    """The words of the user in a conversation."""
-    return words_of(message["content"] for message in messages if message["role"] == "user")
+    """The words of the user in a conversation, by which duplicates are known."""
+    texts = (message["content"] for message in messages if message["role"] == "user")
+    return " ".join(words_of(" ".join(texts)))
 
 
 def _check_calls(answer: Mapping[str, Any], request: TeacherRequest) -> None:

@@ -28,6 +28,7 @@ from schemask.synth.kinds import Kind, full_shares
 from schemask.synth.ledger import Ledger
 from schemask.synth.outcomes import Outcome
 from schemask.synth.plans import Plan
+from schemask.synth.settings import check_whole
 from schemask.synth.teachers import TEACHING, Teacher, TeacherDesk
 from schemask.tools import ToolSet, ToolsLike
 
@@ -208,12 +209,10 @@ def _checked(
     tool_set = ToolSet.of(tools)
     if not len(tool_set):
         raise DataError("no tools to write conversations for")
-    numbers = {"count": (count, 0), "attempts": (attempts, 1)}
+    check_whole("count", count)
+    check_whole("attempts", attempts, least=1)
     if concurrency is not None:
-        numbers["concurrency"] = (concurrency, 1)
-    for name, (value, least) in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise DataError(f"{name} is an integer of at least {least}, not {shortened(value)}")
+        check_whole("concurrency", concurrency, least=1)
     check_count("seed", seed, least=0)
     plan = Plan(tool_set, int(seed), full_shares(shares), chains)
     try:

@@ -220,6 +220,8 @@ def _account(outcome: Outcome, data: bytes) -> dict[str, Any]:
     entry: dict[str, Any] = {}
     if outcome.examples:
         entry = {"written": len(outcome.examples), "check": _checksum(data)}
+        if outcome.detail:
+            entry["detail"] = outcome.detail
     if outcome.refused is not None:
         entry = {"refused": outcome.refused, "detail": outcome.detail}
     return {**entry, "mended": list(outcome.mended)} if outcome.mended else entry

@@ -20,7 +20,7 @@ class Outcome:
     Attributes:
         examples: The lines that take its place, in order; none if it was refused.
         refused: Why it was refused: a short fixed word, which reports count; None if it was not.
-        detail: The cause of the refusal in words, with its place.
+        detail: The cause of the refusal in words, with its place; or what was mended, and where.
         mended: What was set right in it: short fixed words, which reports count.
         value: What the reduction of the stage gets to see; it is not written.
 

@@ -6,8 +6,6 @@ marker that is a piece of its own becomes its token, and all else is read as tex
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import re
 import secrets
 import weakref
@@ -34,12 +32,10 @@ class Piece(NamedTuple):
     Attributes:
         text: What it says.
         is_token: Whether it is a marker, and to be read as one token.
-        is_learned: Whether a model that is trained learns to write it.
     """
 
     text: str
     is_token: bool
-    is_learned: bool = False
 
 
 class Encoder(Protocol):
@@ -65,11 +61,18 @@ class Encoder(Protocol):
                 token of a marker out of the tokens of its parts.
         """
 
-    def encode_learned(self, pieces: Sequence[Piece], *, cut: bool) -> list[tuple[int, bool]]:
-        """As `encode_pieces`, each token with whether the piece in which it begins is learned.
+    def encode_after(
+        self, before: Sequence[Piece], pieces: Sequence[Piece], *, cut: bool
+    ) -> list[int]:
+        """The tokens of pieces that follow others, of which none reaches back into those.
+
+        Args:
+            before: What stands before them.
+            pieces: The pieces.
+            cut: As of `encode_pieces`.
 
         Raises:
-            FormatError: A tokenizer that does not say where its tokens stand.
+            FormatError: The tokenizer has a token that does.
         """
 
     def completed(self, token_ids: list[int], *, is_whole: bool) -> list[int]:
@@ -158,10 +161,17 @@ class _Base:
         self._written = written
         self._known = known
 
-    def encode_learned(self, pieces: Sequence[Piece], *, cut: bool) -> list[tuple[int, bool]]:
-        raise FormatError(
-            "only a fast tokenizer of transformers says where in a text its tokens stand"
-        )
+    def encode_pieces(self, pieces: Sequence[Piece], *, cut: bool) -> list[int]:
+        raise NotImplementedError
+
+    def encode_after(
+        self, before: Sequence[Piece], pieces: Sequence[Piece], *, cut: bool
+    ) -> list[int]:
+        start = self.encode_pieces(before, cut=cut)
+        both = self.encode_pieces([*before, *pieces], cut=cut)
+        if both[: len(start)] != start:
+            raise FormatError("a token reaches over the end of the prompt")
+        return both[len(start) :]
 
     def _halves(self, text: str) -> list[str]:
         """A text cut after the first character of each marker."""
@@ -231,25 +241,15 @@ class _Fast(_OfTransformers):
     """
 
     def encode_pieces(self, pieces: Sequence[Piece], *, cut: bool) -> list[int]:
-        guard, texts = self._guarded(pieces, cut=cut)
-        encoded = guard.backend.encode("".join(texts), add_special_tokens=False)
-        ids = (guard.ids.get(token_id, token_id) for token_id in encoded.ids)
-        return [token_id for token_id in ids if token_id != _CUT]
+        return self._encoded(pieces, cut=cut, is_parted=False)
 
-    def encode_learned(self, pieces: Sequence[Piece], *, cut: bool) -> list[tuple[int, bool]]:
-        guard, texts = self._guarded(pieces, cut=cut)
-        encoded = guard.backend.encode("".join(texts), add_special_tokens=False)
-        starts = list(itertools.accumulate(map(len, texts), initial=0))[:-1]
-        read = []
-        for token_id, (start, _) in zip(encoded.ids, encoded.offsets, strict=True):
-            token_id = guard.ids.get(token_id, token_id)
-            if token_id != _CUT:
-                piece = pieces[bisect.bisect_right(starts, start) - 1]
-                read.append((token_id, piece.is_learned))
-        return read
+    def encode_after(
+        self, before: Sequence[Piece], pieces: Sequence[Piece], *, cut: bool
+    ) -> list[int]:
+        return self._encoded(pieces, cut=cut, is_parted=True)
 
-    def _guarded(self, pieces: Sequence[Piece], *, cut: bool) -> tuple[_Guard, list[str]]:
-        """A guard, and the pieces in its names."""
+    def _encoded(self, pieces: Sequence[Piece], *, cut: bool, is_parted: bool) -> list[int]:
+        """The tokens of pieces, parted from what stands before them or at the beginning."""
         guard = self._known.guards.get(self._written)
         if guard is None or any(guard.secret in piece.text for piece in pieces):
             guard = self._known.guards[self._written] = self._guard(secrets.token_hex(8))
@@ -261,7 +261,10 @@ class _Fast(_OfTransformers):
                 texts.append(guard.name(_CUT).join(self._halves(piece.text)))
             else:
                 texts.append(piece.text)
-        return guard, texts
+        start = guard.name(_CUT) if is_parted else ""
+        encoded = guard.backend.encode("".join([start, *texts]), add_special_tokens=False)
+        ids = (guard.ids.get(token_id, token_id) for token_id in encoded.ids)
+        return [token_id for token_id in ids if token_id != _CUT]
 
     def _guard(self, secret: str) -> _Guard:
         from tokenizers import AddedToken, Tokenizer

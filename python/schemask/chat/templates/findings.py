@@ -316,7 +316,7 @@ class Looker:
             yield Finding(
                 "no_generation_blocks",
                 "there are no {% generation %} blocks: a loss on the assistant's tokens alone "
-                "needs other masks, such as those of `render_spans`",
+                "needs other masks, such as those of `schemask.training`",
             )
             return
         texts = {

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemask.chat.messages import Message, check_messages
-from schemask.chat.renderer import Renderer
+from schemask.chat.renderer import Renderer, arranged_calls
 from schemask.chat.spec import FormatSpec
 from schemask.chat.templates.shape import MessageShape
 from schemask.chat.templates.template import ChatTemplate
-from schemask.errors import FormatError
 from schemask.tools import ToolSet
 
 
@@ -43,40 +42,12 @@ class TemplateWriter:
         definitions: list[Any] | None = list(tools.definitions) or None
         if self.calls_in_words:
             checked, definitions = self._in_words(checked, tools), None
+        else:
+            checked = arranged_calls(checked, tools)
         shaped = self.shape.of(checked)
         return self.template.render(
             shaped, definitions, add_generation_prompt=add_generation_prompt
         )
-
-    def spans(
-        self, messages: Sequence[Mapping[str, Any]], tools: ToolSet
-    ) -> tuple[str, list[tuple[int, int]]]:
-        """The conversation, and where the model speaks; as `ChatFormat.render_spans`."""
-        checked = check_messages(messages)
-        text = self.text(checked, tools)
-        renderer = Renderer(self.spec)
-        spans: list[tuple[int, int]] = []
-        called = 0
-        for index, message in enumerate(checked):
-            if message["role"] != "assistant":
-                continue
-            prompt = self.text(checked[:index], tools, add_generation_prompt=True)
-            opened = self.spec.opened_by(prompt)
-            written = renderer.assistant(message, tools, opened, called)
-            called += len(message.get("tool_calls", ()))
-            if not text.startswith(prompt + written):
-                raise FormatError(
-                    f"message {index}: in the whole conversation the template does not write this "
-                    "turn as it follows its prompt, so no span of it can be trained"
-                )
-            start, end = len(prompt), len(prompt) + len(written)
-            marker = self.spec.calls_end if "tool_calls" in message else ""
-            for mark in (marker, self.spec.turn_end):
-                if mark and text.startswith(mark, end):
-                    end += len(mark)
-                    break
-            spans.append((start, end))
-        return text, spans
 
     def _in_words(self, messages: list[Message], tools: ToolSet) -> list[Message]:
         """The conversation with tools, calls and results written into what is said."""

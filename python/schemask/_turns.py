@@ -1,0 +1,242 @@
+"""One turn of a model: what the loop of calls and an evaluation ask of it, and read of it."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from schemask._native import CompiledGrammar
+from schemask.chat import (
+    TOOL_CODE,
+    ChatFormat,
+    ChatTemplate,
+    Message,
+    ParsedTurn,
+)
+from schemask.chat.templates.encoders import encoder_of
+from schemask.chat.tokens import prompt_of, result_message
+from schemask.core.generation import Completion
+from schemask.core.grammar import Grammar
+from schemask.core.mask_step import MaskObserver
+from schemask.core.sampling import Sampling
+from schemask.errors import FormatError, ModelError, shortened
+from schemask.models.base import ChatModel, Model
+from schemask.tools import ToolSet
+
+TurnStatus: TypeAlias = Literal["ok", "truncated", "malformed"]
+
+
+@dataclass(frozen=True)
+class WrittenTurn:
+    """What a model wrote.
+
+    Attributes:
+        parsed: The turn as it was read, if it can be; of one that was cut, as far as it goes.
+        text: What the model wrote; the words alone, if an endpoint keeps the rest to itself.
+        status: "ok", "truncated" by the limit on tokens, or "malformed" if it cannot be read.
+        error: What went wrong, in words.
+        seconds: Time that it took.
+        tokens: How many tokens the model generated.
+        token_ids: These tokens, if the model tells.
+    """
+
+    parsed: ParsedTurn | None
+    text: str
+    status: TurnStatus
+    error: str | None
+    seconds: float
+    tokens: int
+    token_ids: list[int]
+
+
+class Thoughts(NamedTuple):
+    """Words before a call: the text, how many tokens were generated for it, and the time."""
+
+    text: str
+    tokens: int
+    seconds: float
+
+
+class TurnWriter:
+    """Gets the next turn from either kind of model.
+
+    Args:
+        model: The model.
+        tools: The tools of the conversation.
+        form: The format of a `Model`; a `ChatModel` brings its own.
+        parallel: Whether one turn may hold several calls.
+        sampling: How tokens are chosen.
+    """
+
+    def __init__(
+        self,
+        model: Model | ChatModel,
+        tools: ToolSet,
+        form: ChatFormat,
+        parallel: bool,
+        sampling: Sampling,
+    ) -> None:
+        self._model = model
+        self._tools = tools
+        self._form = form
+        self._tokenizer = getattr(model, "tokenizer", None)
+        self._parallel = parallel
+        self._sampling = sampling
+        self._compiled: dict[tuple[str, str, bool], CompiledGrammar] = {}
+
+    def write(
+        self,
+        messages: list[Message],
+        choice: str,
+        *,
+        constrained: bool = True,
+        lead: str = "",
+        reasons: bool = False,
+        on_mask: MaskObserver | None = None,
+    ) -> WrittenTurn:
+        """The next turn.
+
+        Args:
+            messages: The conversation.
+            choice: "auto", "required", "none" or the name of a tool.
+            constrained: Whether a model that can be constrained is.
+            lead: Words of the turn that are there already, and no part of what is read.
+            reasons: Whether a block of reasoning may come first wherever the format has one.
+            on_mask: Told of each mask, by models that tell.
+
+        Raises:
+            ModelError: The model failed, or should be bound to a choice and cannot be.
+        """
+        is_bound = isinstance(self._model, ChatModel) or (
+            constrained and self._model.vocabulary is not None
+        )
+        if choice != "auto" and not is_bound:
+            raise ModelError(
+                f"the model cannot be constrained, so not to tool_choice={shortened(choice)}"
+            )
+        started = time.perf_counter()
+        text, tokens, cut = "", 0, False
+        token_ids: list[int] = []
+        parsed: ParsedTurn | None = None
+        error: str | None = None
+        if isinstance(self._model, ChatModel):
+            try:
+                answer = self._model.chat(
+                    messages,
+                    tools=self._tools,
+                    tool_choice=choice,
+                    parallel=self._parallel,
+                    sampling=self._sampling,
+                )
+                parsed, text = answer.turn, answer.turn.content
+                tokens, cut = answer.completion_tokens, answer.status == "max_tokens"
+            except FormatError as problem:
+                error = str(problem)
+        else:
+            prompt, given = self._prompt(messages, lead)
+            grammar = self._grammar(self._model, prompt, choice, reasons) if constrained else None
+            completion = self._complete(self._model, given, grammar, on_mask)
+            text, token_ids = completion.text, completion.token_ids
+            tokens, cut = completion.completion_tokens, completion.status == "max_tokens"
+            try:
+                parsed = self._form.parse(text, self._tools, prompt=prompt)
+            except FormatError as problem:
+                error = str(problem)
+        status: TurnStatus = "ok" if parsed is not None else "malformed"
+        if cut:
+            status, error = "truncated", "the limit on tokens was reached"
+        seconds = time.perf_counter() - started
+        return WrittenTurn(parsed, text, status, error, seconds, tokens, token_ids)
+
+    def think(
+        self, model: Model, messages: list[Message], nudge: str, sampling: Sampling
+    ) -> Thoughts:
+        """Words that the turn begins with, up to where a call would begin.
+
+        There are none in a format that has a block for reasoning, if the prompt leaves room for it.
+
+        Args:
+            messages: The conversation.
+            model: The model.
+            nudge: What the words begin with.
+            sampling: How tokens are chosen, and how many there may be.
+        """
+        started = time.perf_counter()
+        prompt, given = self._prompt(messages, nudge)
+        spec = self._form.spec
+        if self._has_room_to_reason(prompt):
+            return Thoughts("", 0, 0.0)
+        marks = [spec.call_mark] if spec.call_mark else []
+        words = model.generate(given, stop=[*self._form.stops, *marks], sampling=sampling)
+        lead = (nudge + words.text).rstrip() + (spec.preamble_close or "\n")
+        return Thoughts(lead, words.completion_tokens, time.perf_counter() - started)
+
+    def result_message(self, name: str, text: str) -> Message:
+        """The result of a tool as the model can be shown it."""
+        if self._tokenizer is None:
+            return self._form.tool_message(name, text)
+        return result_message(self._form, name, text, self._tokenizer)
+
+    def _prompt(self, messages: list[Message], lead: str) -> tuple[str, str | list[int]]:
+        """The conversation as text without the lead, and as what the model reads."""
+        form, tools = self._form, self._tools
+        if self._tokenizer is None:
+            text = form.render(messages, tools, add_generation_prompt=True)
+            return text, text + lead
+        prompt = prompt_of(
+            messages, self._tokenizer, tools, format=form, add_generation_prompt=True
+        )
+        begun = encoder_of(self._tokenizer, "").encode(lead) if lead else []
+        return prompt.text, [*prompt.token_ids, *begun]
+
+    def _has_room_to_reason(self, prompt: str) -> bool:
+        spec = self._form.spec
+        return spec.left_of_opening(spec.opened_by(prompt))[0] is not None
+
+    def _grammar(
+        self, model: Model, prompt: str, choice: str, reasons: bool
+    ) -> CompiledGrammar | None:
+        if model.vocabulary is None:
+            return None
+        reasons = reasons and self._has_room_to_reason(prompt)
+        key = choice, self._form.spec.opened_by(prompt), reasons
+        if key not in self._compiled:
+            grammar = Grammar.from_tools(
+                self._tools,
+                format=self._form,
+                tool_choice=choice,
+                parallel=self._parallel,
+                reasoning=True if reasons else "auto",
+                prompt=prompt,
+            )
+            self._compiled[key] = grammar.compile(model.vocabulary)
+        return self._compiled[key]
+
+    def _complete(
+        self,
+        model: Model,
+        given: str | list[int],
+        grammar: CompiledGrammar | None,
+        on_mask: MaskObserver | None,
+    ) -> Completion:
+        if grammar is None:
+            return model.generate(given, stop=self._form.stops, sampling=self._sampling)
+        observed: dict[str, Any] = {}
+        if on_mask is not None and tells_masks(model):
+            observed["on_mask"] = on_mask
+        return model.generate(given, grammar=grammar, sampling=self._sampling, **observed)
+
+
+def tells_masks(model: object) -> bool:
+    """Whether a model takes `on_mask`, as those do whose scores are at hand."""
+    generate: Callable[..., Any] | None = getattr(model, "generate", None)
+    return generate is not None and "on_mask" in inspect.signature(generate).parameters
+
+
+def own_format(model: Model | ChatModel) -> ChatFormat:
+    """The format of the model's own template, or "tool_code" if it brings none."""
+    template: ChatTemplate | None = getattr(model, "template", None)
+    return TOOL_CODE if template is None else ChatFormat.from_template(template)

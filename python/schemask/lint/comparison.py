@@ -1,0 +1,157 @@
+"""Lines beside one another, and beside the requests of an evaluation."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from schemask._lines import read_objects
+from schemask.errors import DataError, shortened
+from schemask.lint.likeness import (
+    KnownRequests,
+    LikeTexts,
+    digest,
+    request_key,
+    signature,
+    words_of,
+)
+from schemask.lint.offers import offered
+from schemask.lint.rules import LintFinding
+from schemask.lint.samples import Dialogue, Sample
+
+_ALIKE, _LIKE_REQUESTS = 0.9, 0.8
+# Texts of fewer words are alike by chance.
+_FEW_WORDS = 12
+
+
+class Comparison:
+    """Finds lines that say the same, and requests that an evaluation has.
+
+    Args:
+        against: Files of the evaluation.
+
+    Raises:
+        DataError: One that cannot be read.
+    """
+
+    def __init__(self, against: Sequence[str | os.PathLike[str]]) -> None:
+        if isinstance(against, (str, os.PathLike)):
+            raise DataError("against is a list of files: put the path into a list")
+        self._known = KnownRequests(_LIKE_REQUESTS)
+        self._has_known = bool(against)
+        for path in against:
+            name = os.fspath(path)
+            for number, example in read_objects(name):
+                for request in requests_of(example):
+                    self._known.add(request, f"{Path(name).name}, line {number}")
+        self._said: dict[int, int] = {}
+        self._asked: dict[int, tuple[int, int]] = {}
+        self._like = LikeTexts(_ALIKE)
+
+    def add(self, sample: Sample) -> Iterator[LintFinding]:
+        """A line, with what is found when it is compared with those before."""
+        if sample.tokens is not None:
+            text = json.dumps(sample.tokens.input_ids)
+            yield from self._same(sample.line, digest(text, json.dumps(sample.tokens.labels)))
+            return
+        texts = [sample.text[0]] if sample.text is not None else []
+        group = 0
+        for dialogue in sample.dialogues:
+            texts += _texts_of(dialogue)
+            group = digest(*sorted(offered(tool).key for tool in dialogue.tools or ()))
+        if not texts:
+            return
+        words = words_of("\n".join(texts))
+        is_new = True
+        for finding in self._same(sample.line, digest(" ".join(words), str(group))):
+            is_new = False
+            yield finding
+        if is_new and len(words) >= _FEW_WORDS:
+            self._like.add(sample.line, group, signature(words, 3))
+        if is_new and sample.shape != "preference":
+            for dialogue in sample.dialogues:
+                yield from self._contradictions(dialogue, group)
+        if self._has_known:
+            yield from self._leaks(sample)
+
+    def _same(self, line: int, key: int) -> Iterator[LintFinding]:
+        first = self._said.setdefault(key, line)
+        if first != line:
+            yield LintFinding("duplicate", line, f"the same as line {first}")
+
+    def _contradictions(self, dialogue: Dialogue, group: int) -> Iterator[LintFinding]:
+        """Another first answer of calls to the same messages."""
+        messages = dialogue.messages
+        turn = next((at for at in dialogue.spoken), None)
+        if turn is None:
+            return
+        before = [f"{message['role']}: {message['content']}" for message in messages[:turn]]
+        calls = messages[turn].get("tool_calls", ())
+        said = sorted(json.dumps(call["function"], sort_keys=True) for call in calls)
+        key, made = digest(request_key("\n".join(before)), str(group)), digest(*said)
+        known, line = self._asked.setdefault(key, (made, dialogue.line))
+        if known != made:
+            problem = f"line {line} answers it by other calls"
+            yield dialogue.finding("contradiction", problem, turn)
+
+    def _leaks(self, sample: Sample) -> Iterator[LintFinding]:
+        requests = [
+            (dialogue, turn, message["content"])
+            for dialogue in sample.dialogues[:1]
+            for turn, message in enumerate(dialogue.messages)
+            if message["role"] == "user"
+        ]
+        for dialogue, turn, text in requests:
+            if (found := self._known.find(text)) is not None:
+                place, share = found
+                if share is None:
+                    problem = f"{shortened(text)} is in {place}"
+                    yield dialogue.finding("leaked", problem, turn, "content")
+                else:
+                    problem = f"{shortened(text)} is nearly in {place} ({share:.0%} alike)"
+                    yield dialogue.finding("nearly-leaked", problem, turn, "content")
+        if sample.text is not None and (found := self._known.find(sample.text[0])) is not None:
+            place, share = found
+            rule = "leaked" if share is None else "nearly-leaked"
+            yield LintFinding(rule, sample.line, f"the text is in {place}")
+
+    def last_findings(self) -> Iterator[LintFinding]:
+        """What is found when all lines have been seen."""
+        for line, other, share in self._like.pairs():
+            message = f"{share:.0%} the same as line {other}"
+            yield LintFinding("near-duplicate", line, message)
+
+
+def _texts_of(dialogue: Dialogue) -> Iterator[str]:
+    """What the messages of a dialogue say, but for the system."""
+    for message in dialogue.messages:
+        if message["role"] != "system":
+            yield f"{message['role']}: {message['content']}"
+        for call in message.get("tool_calls", ()):
+            yield json.dumps(call["function"], ensure_ascii=False, sort_keys=True)
+
+
+def requests_of(example: Mapping[str, Any]) -> Iterator[str]:
+    """The requests in an example of an evaluation: training data, BFCL, or plain text.
+
+    Args:
+        example: The example.
+    """
+    for key in ("messages", "prompt", "question", "input", "user", "text"):
+        yield from _requests_in(example.get(key))
+
+
+def _requests_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, list):
+                yield from _requests_in(item)
+            elif isinstance(item, Mapping) and item.get("role") == "user":
+                content = item.get("content")
+                if isinstance(content, str):
+                    yield content

@@ -1,0 +1,707 @@
+"""Evaluation: examples, judges, what is written down, and what it comes to."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema
+import numpy as np
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemask.chat import TOOL_CODE, ParsedTurn, ToolCall
+from schemask.cli import main
+from schemask.core.grammar import Grammar
+from schemask.core.mask_step import MaskStep, Scored, mask_step
+from schemask.core.masking import allocate_mask, apply_mask
+from schemask.errors import DataError, ModelError
+from schemask.evaluation import (
+    Abstention,
+    AnyCall,
+    EvalExample,
+    EvalRecord,
+    ExpectedCalls,
+    evaluate,
+    rate,
+    read_examples,
+    read_records,
+    read_when2call,
+    summarize,
+    table,
+)
+from schemask.evaluation.equality import are_equal, filled
+from schemask.evaluation.intervals import Z_95
+from schemask.evaluation.masks import MaskNotes
+from schemask.models import CallableModel, ChatTurn, LlamaCppModel, Sampling, TransformersModel
+from schemask.tools import ToolSet, tool
+
+
+class Place(pydantic.BaseModel):
+    city: str
+    country: str = "Norway"
+
+
+@tool
+def get_weather(place: str, days: int = 3, unit: Literal["C", "F"] = "C") -> str:
+    """The weather of the next days.
+
+    Args:
+        place: Name of a town.
+        days: How many days.
+        unit: Unit of temperatures.
+    """
+    return "sun"
+
+
+@tool
+def find_route(start: Place, end: Place | None = None, stops: list[Place] = []) -> str:  # noqa: B006
+    """A way from one place to another."""
+    return "north"
+
+
+TOOLS = ToolSet([get_weather, find_route])
+
+
+def example(*calls: tuple[str, dict[str, Any]], name: str = "one") -> EvalExample:
+    expected = ExpectedCalls(tuple(ToolCall(*call) for call in calls), TOOLS)
+    return EvalExample(name, "own", [{"role": "user", "content": "Go!"}], TOOLS, expected)
+
+
+def turn(*calls: tuple[str, dict[str, Any]]) -> ParsedTurn:
+    return ParsedTurn("", [ToolCall(*call) for call in calls])
+
+
+def line(*messages: dict[str, Any], **more: Any) -> str:
+    return json.dumps({"messages": messages, "tools": TOOLS.definitions, **more}) + "\n"
+
+
+def user(text: str) -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+def calling(*calls: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    made = [{"function": {"name": name, "arguments": given}} for name, given in calls]
+    return {"role": "assistant", "content": "", "tool_calls": made}
+
+
+WEATHER = ("get_weather", {"place": "Oslo"})
+
+
+# --- intervals ------------------------------------------------------------------------------------
+
+
+def wilson_by_search(successes: int, total: int) -> tuple[float, float]:
+    """The shares that the observed one does not contradict at 95%, by bisection."""
+    share = successes / total
+
+    def fits(p: float) -> bool:
+        return abs(share - p) <= Z_95 * math.sqrt(p * (1 - p) / total)
+
+    def edge(outside: float) -> float:
+        inside = share
+        for _ in range(80):
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if fits(middle) else (inside, middle)
+        return inside
+
+    return (0.0 if fits(0.0) else edge(0.0)), (1.0 if fits(1.0) else edge(1.0))
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_intervals_are_wilsons(pair: tuple[int, int]) -> None:
+    found = rate(*pair)
+    low, high = wilson_by_search(*pair)
+    assert found.low == pytest.approx(low, abs=1e-9)
+    assert found.high == pytest.approx(high, abs=1e-9)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_known_intervals() -> None:
+    assert str(rate(8, 10)) == "80.0% (49.0 to 94.3)"
+    assert str(rate(0, 200)) == "0.0% (0.0 to 1.9)"
+    assert str(rate(0, 0)) == "-"
+    assert math.isnan(rate(0, 0).value)
+
+
+# --- judges ---------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.sampled_from([0.0, 1.0, 2.5, -0.0])
+    | st.sampled_from(["", "a", "1"]),
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.sampled_from("ab"), parts),
+    max_leaves=6,
+)
+
+
+@given(JSON, JSON)
+def test_equality_is_that_of_json_schema(one: Any, other: Any) -> None:
+    assert are_equal(one, other) == jsonschema.Draft202012Validator({"const": one}).is_valid(other)
+    assert are_equal(one, json.loads(json.dumps(one)))
+
+
+def test_defaults_are_filled_in() -> None:
+    parameters = find_route.definition["function"]["parameters"]
+    assert filled({"start": {"city": "Oslo"}}, parameters) == {
+        "start": {"city": "Oslo", "country": "Norway"},
+        "end": None,
+        "stops": [],
+    }
+    given_ = {"start": {"city": "A"}, "end": {"city": "B"}, "stops": [{"city": "C"}]}
+    assert filled(given_, parameters) == {
+        name: [{"country": "Norway", **part} for part in value]
+        if isinstance(value, list)
+        else {"country": "Norway", **value}
+        for name, value in given_.items()
+    }
+
+
+WEATHERS = st.fixed_dictionaries(
+    {"place": st.sampled_from(["Oslo", "Bergen"])},
+    optional={"days": st.sampled_from([3, 3.0, 4]), "unit": st.sampled_from(["C", "F"])},
+)
+
+
+@given(WEATHERS, WEATHERS)
+def test_calls_are_right_where_the_function_gets_the_same(
+    wanted: dict[str, Any], got: dict[str, Any]
+) -> None:
+    def bound(arguments: dict[str, Any]) -> Any:
+        made = get_weather.bind(arguments)
+        made.apply_defaults()
+        return made.arguments
+
+    verdict = example(("get_weather", wanted)).judge(turn(("get_weather", got)))
+    assert (verdict.outcome == "right") == (bound(wanted) == bound(got))
+    wrong = {found.argument for found in verdict.arguments if found.fault}
+    assert wrong == {key for key, value in bound(wanted).items() if bound(got)[key] != value}
+
+
+CALLS = st.lists(st.tuples(st.just("get_weather"), WEATHERS), min_size=1, max_size=4)
+
+
+@given(CALLS, st.randoms(use_true_random=False), st.integers(0, 2))
+def test_parallel_calls_have_no_order(
+    calls: list[tuple[str, Any]], draw: random.Random, change: int
+) -> None:
+    shuffled = draw.sample(calls, k=len(calls))
+    if change == 0:
+        assert example(*calls).judge(turn(*shuffled)).outcome == "right"
+        return
+    if change == 1:
+        shuffled.append(draw.choice(calls))
+    else:
+        shuffled[0] = ("get_weather", {"place": "Lima"})
+    verdict = example(*calls).judge(turn(*shuffled))
+    assert verdict.outcome == "wrong"
+    assert any(found.fault for found in verdict.arguments)
+
+
+def test_equal_calls_to_python_are_two_calls() -> None:
+    """True is 1 to Python, and not in JSON."""
+    one, true = ("get_weather", {"place": 1}), ("get_weather", {"place": True})
+    assert example(one, true).judge(turn(true, one)).outcome == "right"
+    assert example(one, true).judge(turn(true, true)).outcome == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("written", "outcome", "fault"),
+    [
+        ([WEATHER], "right", None),
+        ([("get_weather", {"place": "Oslo", "days": 3.0})], "right", None),
+        ([], "no_call", None),
+        ([("get_weather", {"place": "oslo"})], "wrong", ("place", "string", "value")),
+        ([("get_weather", {"place": "Oslo", "days": 7})], "wrong", ("days", "integer", "value")),
+        ([("get_weather", {"place": "Oslo", "unit": "F"})], "wrong", ("unit", "choice", "value")),
+        ([("find_route", {"start": {"city": "Oslo"}})], "wrong", ("", "tool", "tool")),
+        ([WEATHER, WEATHER], "wrong", ("", "tool", "tool")),
+        ([("get_weather", {})], "malformed", ("place", "string", "missing")),
+        ([("get_weather", {"place": 1})], "malformed", ("place", "string", "type")),
+        ([("get_weather", {"place": "Oslo", "x": 1})], "malformed", ("x", "any", "unexpected")),
+        ([("get_sun", {"place": "Oslo"})], "malformed", ("", "tool", "tool")),
+    ],
+)
+def test_outcomes(
+    written: list[tuple[str, Any]], outcome: str, fault: tuple[str, str, str] | None
+) -> None:
+    verdict = example(WEATHER).judge(turn(*written))
+    assert verdict.outcome == outcome
+    assert bool(verdict.problem) == (outcome != "right")
+    faults = [(v.argument, v.kind, v.fault) for v in verdict.arguments if v.fault]
+    assert faults == ([] if fault is None else [fault])
+
+
+def test_where_no_call_is_right() -> None:
+    for kind in ("words", "ask", "cannot"):
+        abstaining = dataclasses.replace(example(), expected=Abstention(kind))  # type: ignore[arg-type]
+        assert abstaining.judge(turn()).outcome == "right"
+        assert abstaining.judge(turn(WEATHER)).outcome == "wrong"
+        assert abstaining.judge(turn(("get_sun", {}))).outcome == "malformed"
+        assert abstaining.judge(None, "cut").problem == "cut"
+    either = dataclasses.replace(example(), expected=AnyCall())
+    assert either.judge(turn()).outcome == "no_call"
+    assert either.judge(turn(("find_route", {"start": {"city": "A"}}))).outcome == "right"
+    assert either.judge(turn(("find_route", {}))).outcome == "malformed"
+
+
+# --- sources --------------------------------------------------------------------------------------
+
+
+def test_examples_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "held.jsonl"
+    earlier = [user("Hello"), {"role": "assistant", "content": "Hello!"}]
+    result = {"role": "tool", "name": "get_weather", "content": "sun"}
+    path.write_text(
+        line(*earlier, user("Weather in Oslo?"), calling(WEATHER), result)
+        + "\n"
+        + line(user("Both?"), calling(WEATHER, ("find_route", {"start": {"city": "A"}})))
+        + line(user("Weather?"), {"role": "assistant", "content": "Where?"}, kind="ask", id="x")
+        + line(user("Thanks"), {"role": "assistant", "content": "Welcome"}, category="talk"),
+        encoding="utf-8",
+    )
+    found = read_examples(path)
+    assert [one.id for one in found] == ["held:1", "held:3", "x", "held:5"]
+    categories = ["held/call", "held/parallel", "held/ask", "talk"]
+    assert [one.category for one in found] == categories
+    assert [one.expected.kind for one in found] == ["call", "parallel", "ask", "words"]
+    assert [message["role"] for message in found[0].messages] == ["user", "assistant", "user"]
+    assert found[0].judge(turn(WEATHER)).outcome == "right"
+    assert found[0].expected.shown == [{"name": "get_weather", "arguments": {"place": "Oslo"}}]
+    assert len({one.digest for one in found}) == 4
+    assert [one.id for one in read_examples(path, category="c", limit=2)] == ["c:1", "c:3"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        (line(user("Only asked")), "no turn of the assistant"),
+        (line({"role": "assistant", "content": "Hello"}), "no turn of the assistant"),
+        (line(user("?"), {"role": "system", "content": "x"}), "a message of 'system'"),
+        (line(user("?"), calling(WEATHER), kind="ask"), "its kind is 'ask'"),
+        (line(user("?"), calling(WEATHER), id=7), "id is a text"),
+        ('{"messages": 1}\n', "messages must be a list"),
+        ("[]\n", "not a JSON object"),
+    ],
+)
+def test_lines_that_are_no_examples(tmp_path: Path, bad: str, problem: str) -> None:
+    path = tmp_path / "held.jsonl"
+    path.write_text(line(user("?"), calling(WEATHER)) + bad, encoding="utf-8")
+    with pytest.raises(DataError, match=problem) as error:
+        read_examples(path)
+    assert error.value.line == 2
+
+
+def when2call(right: str, **more: Any) -> dict[str, Any]:
+    """A line in the shape of the published test file, which has other words."""
+    function = {
+        "name": "train.find",
+        "description": "Finds trains.",
+        "parameters": {
+            "type": "dict",
+            "required": ["to"],
+            "properties": {"to": {"type": "string"}, "price": {"type": "float"}},
+        },
+    }
+    call = {"name": "train.find", "arguments": {"to": "Rome"}}
+    return {
+        "uuid": f"id-{right}",
+        "source": "BFCL v2 Live Simple",
+        "source_id": "live_simple_0",
+        "question": "I want to go by train.",
+        "correct_answer": right,
+        "answers": {
+            "direct": "There are many.",
+            "tool_call": json.dumps(call),
+            "request_for_info": "Where to?",
+            "cannot_answer": "I cannot.",
+        },
+        "target_tool": None,
+        "tools": [json.dumps(function)],
+        "orig_tools": [json.dumps(function)],
+        **more,
+    }
+
+
+def test_when2call(tmp_path: Path) -> None:
+    path = tmp_path / "mcq.jsonl"
+    unknown = json.dumps({"name": "f", "parameters": {"properties": {"x": {"type": "List[x]"}}}})
+    lines = [
+        *map(when2call, ["tool_call", "direct", "request_for_info", "cannot_answer"]),
+        when2call("cannot_answer", uuid="none", tools=[]),
+        when2call("tool_call", uuid="no tools", tools=[]),
+        when2call("something"),
+        when2call("direct", question=None),
+        when2call("direct", tools=[unknown]),
+        when2call("direct", tools=["{"]),
+        when2call("direct", tools={}),
+    ]
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8")
+    found = read_when2call(path)
+    kinds = ["any_call", "words", "ask", "cannot", "cannot"]
+    assert [one.expected.kind for one in found.examples] == kinds
+    assert found.examples[0].category == "when2call/call"
+    assert found.examples[2].expected.shown == {"no_call": "ask", "words": "Where to?"}
+    (offered,) = found.examples[0].tools
+    assert (offered.name, offered.parameters["properties"]["price"]) == (
+        "train_find",
+        {"type": "number"},
+    )
+    assert [number for number, _ in found.unread] == [6, 7, 8, 9, 10, 11]
+    assert "unknown type 'List[x]'" in found.unread[3][1]
+
+
+# --- runs -----------------------------------------------------------------------------------------
+
+
+def answered(prompt: str) -> str:
+    """A model that calls for some towns, and for others in ways that are wrong."""
+    question = prompt.rpartition("user")[2]
+    if "Oslo" in question:
+        return TOOL_CODE.render_call(*WEATHER)
+    if "Bergen" in question:
+        return TOOL_CODE.render_call("get_weather", {"place": "Bergen", "unit": "F"})
+    if "Lima" in question:
+        return '<tool_code>{"name": "get_weather", "arguments": {"place'
+    return "I do not know."
+
+
+def asked_examples() -> list[EvalExample]:
+    towns = ["Oslo", "Bergen", "Lima", "Nowhere", "Oslo again", "Bergen again"]
+    made = [
+        EvalExample(
+            town,
+            "towns" if number < 4 else "again",
+            [user(f"The weather in {town}?")],
+            TOOLS,
+            ExpectedCalls((ToolCall("get_weather", {"place": town.split()[0]}),), TOOLS),
+        )
+        for number, town in enumerate(towns)
+    ]
+    return [*made, dataclasses.replace(made[3], id="no call", expected=Abstention("words"))]
+
+
+def run(path: Path, model: Any = None, **options: Any) -> list[EvalRecord]:
+    options = {"modes": ["unconstrained"], "progress": False, **options}
+    return evaluate(model or CallableModel(answered), asked_examples(), path, **options).records
+
+
+def untimed(records: list[EvalRecord]) -> list[EvalRecord]:
+    return [dataclasses.replace(record, seconds=0.0) for record in records]
+
+
+def test_records(tmp_path: Path) -> None:
+    records = run(tmp_path / "records.jsonl", name="towns")
+    outcomes = ["right", "wrong", "malformed", "no_call", "right", "wrong", "right"]
+    assert [record.outcome for record in records] == outcomes
+    read = read_records(tmp_path / "records.jsonl")
+    assert (read.records, read.name) == (records, "towns")
+    assert records[1].calls == (
+        {"name": "get_weather", "arguments": {"place": "Bergen", "unit": "F"}},
+    )
+    assert "cannot be read" in records[2].problem or records[2].problem
+    summary = summarize(records)
+    assert [(row.category, row.count) for row in summary.rows] == [
+        ("towns", 5),
+        ("again", 2),
+        ("all", 7),
+    ]
+    assert summary.rows[0].outcomes == {"right": 2, "wrong": 1, "malformed": 1, "no_call": 1}
+    (fault,) = summary.faults
+    assert (fault.kind, fault.count, fault.faults) == ("choice", 2, {"value": 2})
+    shown = table(summary)
+    assert "all       unconstrained  7  42.9% (15.8 to 75.0)      2          1        1" in shown
+    json.dumps(summary.json, allow_nan=False)
+    assert table(summarize([])) == "category  setting  n  right, 95% interval  masked  overruled"
+
+
+def test_a_run_goes_on_wherever_it_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    whole = run(path)
+    data = path.read_bytes()
+    for size in range(0, len(data), 211):
+        path.write_bytes(data[:size])
+        assert untimed(run(path)) == untimed(whole)
+    assert untimed(run(path)) == untimed(whole)
+    assert untimed(read_records(path).records) == untimed(whole)
+
+
+def test_files_of_other_runs_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    run(path)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="made with another sampling"):
+        run(path, sampling=Sampling(max_tokens=7))
+    with pytest.raises(DataError, match="made with another model"):
+        run(path, name="another")
+    with pytest.raises(DataError, match="has content"):
+        run(path, resume=False)
+    fewer = asked_examples()[1:]
+    with pytest.raises(DataError, match="line 2: a record of another example"):
+        evaluate(CallableModel(answered), fewer, path, modes=["unconstrained"], progress=False)
+    assert path.read_bytes() == before
+    for text in ("{}\n", "hello", '{"schemask_evaluation": 1}\n{}\n'):
+        path.write_text(text)
+        with pytest.raises(DataError):
+            run(path)
+        assert path.read_text() == text
+
+
+def test_misuse(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    with pytest.raises(ModelError, match="cannot be constrained"):
+        run(path, modes=["constrained"])
+    with pytest.raises(DataError, match="mode 'fast' is none"):
+        run(path, modes=["fast"])
+    with pytest.raises(DataError, match="modes are a list"):
+        run(path, modes="constrained")
+    with pytest.raises(DataError, match="two examples have the id"):
+        evaluate(CallableModel(answered), asked_examples() * 2, path, modes=["unconstrained"])
+    with pytest.raises(ModelError, match="no Model or ChatModel"):
+        evaluate(answered, [], path)  # type: ignore[arg-type]
+    assert not path.exists()
+
+
+# --- masks ----------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.floats(-20, 20, width=32), min_size=2, max_size=8).flatmap(
+        lambda scores: st.tuples(
+            st.just(scores), st.lists(st.booleans(), min_size=len(scores), max_size=len(scores))
+        )
+    )
+)
+def test_masked_mass_is_the_probability_of_what_is_forbidden(
+    pair: tuple[list[float], list[bool]],
+) -> None:
+    scores, allowed = pair
+    allowed[0] = True
+    before = np.array(scores, dtype=np.float32)
+    after = np.where(allowed, before, -np.inf).astype(np.float32)
+    step = mask_step(4, Scored.of(before), Scored.of(after))
+    odds = [math.exp(score) for score in before.tolist()]
+    forbidden = sum(odd for odd, is_allowed in zip(odds, allowed, strict=True) if not is_allowed)
+    assert step.masked_mass == pytest.approx(forbidden / sum(odds), abs=1e-6)
+    assert step.is_overruled == (not allowed[step.wanted])
+    assert step.position == 4
+
+
+def weather_grammar(vocabulary: Any) -> Any:
+    return Grammar.from_tools([get_weather], TOOL_CODE, "required").compile(vocabulary)
+
+
+def test_masks_are_told_by_transformers(tiny_model: Any, llama3_tokenizer: Any) -> None:
+    """The same as a pass through the model by hand, and a mask on its scores."""
+    import torch
+
+    model = TransformersModel(tiny_model, llama3_tokenizer)
+    compiled = weather_grammar(model.vocabulary)
+    steps: list[MaskStep] = []
+    prompt = [128000, 9906, 1917]
+    done = model.generate(
+        prompt, grammar=compiled, sampling=Sampling(max_tokens=40), on_mask=steps.append
+    )
+    assert [step.position for step in steps[: len(done.token_ids)]] == list(
+        range(len(done.token_ids))
+    )
+    matcher = compiled.matcher(max_tokens=40)
+    bitmask = allocate_mask(1, compiled.vocabulary.size)
+    with torch.no_grad():
+        scores = tiny_model(torch.tensor([[*prompt, *done.token_ids]])).logits[0, 2:].numpy()
+    for step, row, token in zip(steps, scores, done.token_ids, strict=False):
+        matcher.fill_mask(bitmask)
+        masked = row.copy()
+        apply_mask(masked, bitmask[0])
+        odds = np.exp(row.astype(np.float64) - row.max())
+        share = odds[np.isinf(masked)].sum() / odds.sum()
+        assert step.masked_mass == pytest.approx(share, abs=1e-4)
+        assert (step.wanted, step.best) == (int(row.argmax()), token)
+        assert matcher.accept(token)
+    told = MaskNotes()
+    for step in steps:
+        told(step)
+    summed = told.turn(done.token_ids, model.vocabulary)
+    assert summed is not None and summed.steps == len(steps)
+    assert summed.overruled == sum(step.wanted != step.best for step in steps) > 0
+
+
+def test_masks_are_told_by_llama_cpp(llama: Any, llama_vocabulary: Any) -> None:
+    model = LlamaCppModel(llama, llama_vocabulary)
+    compiled = weather_grammar(llama_vocabulary)
+    steps: list[MaskStep] = []
+    prompt = llama.tokenize(b"The weather in Oslo?\n", add_bos=False)
+    done = model.generate(
+        prompt, grammar=compiled, sampling=Sampling(max_tokens=40), on_mask=steps.append
+    )
+    plain = model.generate(prompt, grammar=compiled, sampling=Sampling(max_tokens=40))
+    assert done.token_ids == plain.token_ids
+    assert 0 < len(steps) <= len(done.token_ids) + 1
+    bitmask = allocate_mask(1, llama_vocabulary.size)
+    for step in steps[:3]:
+        text = done.token_ids[: step.position]
+        llama.reset()
+        llama.eval([*prompt, *text])
+        logits = llama._ctx.get_logits_ith(-1)
+        row = np.ctypeslib.as_array(logits, shape=(llama.n_vocab(),)).copy()
+        matcher = compiled.matcher(max_tokens=40)
+        assert all(map(matcher.accept, text))
+        matcher.fill_mask(bitmask)
+        masked = row.copy()
+        apply_mask(masked, bitmask[0])
+        odds = np.exp(row.astype(np.float64) - row.max())
+        share = odds[np.isinf(masked)].sum() / odds.sum()
+        assert step.masked_mass == pytest.approx(share, abs=2e-2)
+        assert step.best == done.token_ids[step.position]
+    with pytest.raises(Exception, match="no more"):
+        model.generate(prompt, grammar=compiled, on_mask=failing)
+
+
+def failing(step: MaskStep) -> None:
+    raise RuntimeError("no more")
+
+
+# --- a real model ---------------------------------------------------------------------------------
+
+
+SHORT = Sampling(max_tokens=32)
+
+
+def real_examples() -> list[EvalExample]:
+    asked = asked_examples()
+    return [asked[0], asked[-1]]
+
+
+def test_a_real_model(tmp_path: Path, llama: Any, llama_vocabulary: Any) -> None:
+    """SmolLM2 calls only if it must; what the masks took from it is told. Then a kill."""
+    model = LlamaCppModel(llama, llama_vocabulary)
+    path = tmp_path / "records.jsonl"
+    options: dict[str, Any] = {
+        "tool_choice": ("auto", "required"),
+        "sampling": SHORT,
+        "reasoning_tokens": 8,
+        "progress": False,
+    }
+    whole = evaluate(model, real_examples(), path, **options).records
+    assert [(record.id, record.setting) for record in whole] == [
+        ("Oslo", "unconstrained"),
+        ("Oslo", "constrained"),
+        ("Oslo", "constrained, required"),
+        ("Oslo", "reasoned"),
+        ("Oslo", "reasoned, required"),
+        ("no call", "unconstrained"),
+        ("no call", "constrained"),
+        ("no call", "reasoned"),
+    ]
+    by_setting = {record.setting: record for record in whole[:5]}
+    free = by_setting["unconstrained"]
+    assert (free.outcome, free.masked) == ("no_call", None)
+    bound = by_setting["constrained, required"]
+    assert bound.outcome in ("right", "wrong")
+    assert bound.calls and bound.masked is not None
+    assert bound.masked.overruled > 0
+    assert bound.masked.taken.startswith("<") and not bound.masked.after
+    assert 0.5 < bound.masked.most_mass <= 1
+    reasoned = by_setting["reasoned, required"]
+    assert reasoned.lead.startswith("Let me think") and reasoned.lead.endswith("\n")
+    assert reasoned.calls and reasoned.tokens > len(reasoned.calls)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"\n", len(data) // 2) - 7])
+    again = evaluate(model, real_examples(), path, **options).records
+    for one, other in zip(whole, again, strict=True):
+        assert (one.id, one.setting, one.outcome) == (other.id, other.setting, other.outcome)
+        assert (one.text, one.lead, one.calls) == (other.text, other.lead, other.calls)
+        assert (one.masked is None) == (other.masked is None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+def test_the_command_is_killed_and_goes_on(tmp_path: Path, capsys: Any) -> None:
+    data, out = tmp_path / "held.jsonl", tmp_path / "records.jsonl"
+    data.write_text(
+        line(user("The weather in Oslo?"), calling(WEATHER))
+        + line(user("Thank you"), {"role": "assistant", "content": "Welcome"}),
+        encoding="utf-8",
+    )
+    command = ["eval", "--data", str(data), "--out", str(out), "--max-tokens", "32"]
+    process = subprocess.Popen([sys.executable, "-m", "schemask", *command])
+    while process.poll() is None and (not out.exists() or out.read_bytes().count(b"\n") < 3):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    killed = read_records(out).records
+    assert len(killed) >= 2
+    assert main([*command, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["count"] for row in rows if row["category"] == "all"] == [2, 2, 1]
+    records = read_records(out).records
+    assert records[: len(killed)] == killed
+    assert len(records) == 5
+
+
+def test_the_command_needs_something_to_ask(tmp_path: Path, capsys: Any) -> None:
+    assert main(["eval", "--out", str(tmp_path / "out")]) == 1
+    assert "nothing to ask" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+class Endpoint:
+    """An endpoint that calls if it must."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def chat(self, messages: Any, *, tool_choice: str = "auto", **_: Any) -> ChatTurn:
+        self.asked.append(tool_choice)
+        if len(self.asked) > 6:
+            raise ModelError("the line is dead")
+        calls = [ToolCall(*WEATHER)] if tool_choice == "required" else []
+        return ChatTurn(ParsedTurn("words", calls), "complete", 0, 0)
+
+
+def test_an_endpoint_binds_turns_itself(tmp_path: Path) -> None:
+    """Where it fails, the run ends, and can go on later."""
+    endpoint = Endpoint()
+    options: dict[str, Any] = {"model": endpoint, "tool_choice": ["auto", "required"]}
+    with pytest.raises(ModelError, match="the line is dead"):
+        run(tmp_path / "records.jsonl", **options)
+    assert endpoint.asked == ["auto", "required"] * 3 + ["auto"]
+    written = read_records(tmp_path / "records.jsonl").records
+    assert [record.outcome for record in written[:4]] == ["no_call", "right", "no_call", "wrong"]
+    endpoint.asked = ["", ""]
+    with pytest.raises(ModelError):
+        run(tmp_path / "records.jsonl", **options)
+    assert len(read_records(tmp_path / "records.jsonl").records) == 10
+
+
+def test_reasoning_has_a_block_of_its_own(
+    tmp_path: Path, llama: Any, llama_vocabulary: Any
+) -> None:
+    """In a format that has one; what the model cannot do in time is a record, too."""
+    model = LlamaCppModel(llama, llama_vocabulary)
+    options: dict[str, Any] = {
+        "modes": ["reasoned"],
+        "tool_choice": "get_weather",
+        "format": "qwen3",
+        "progress": False,
+    }
+    (record,) = evaluate(
+        model, real_examples()[:1], tmp_path / "a", sampling=Sampling(max_tokens=48), **options
+    ).records
+    assert (record.lead, record.tool_choice) == ("", "get_weather")
+    assert [call["name"] for call in record.calls] == ["get_weather"], record.problem
+    (record,) = evaluate(
+        model, real_examples()[:1], tmp_path / "b", sampling=Sampling(max_tokens=4), **options
+    ).records
+    assert record.outcome == "failed" and "the budget of 4" in record.problem
