@@ -11,6 +11,7 @@ from schemask.synth.kinds import Kind
 from schemask.synth.outcomes import Outcome, Stage
 from schemask.synth.pair import FAULTS, Pair
 from schemask.synth.paraphrase import ModelParaphraser
+from schemask.synth.phrasebook import Phrasebook
 from schemask.synth.requests import TeacherRequest
 from schemask.synth.stages import StageReport, run_stage
 from schemask.synth.teachers import Teacher
@@ -27,6 +28,7 @@ __all__ = [
     "ModelParaphraser",
     "Outcome",
     "Pair",
+    "Phrasebook",
     "Report",
     "Stage",
     "StageReport",
