@@ -81,18 +81,19 @@ def log_expense(
 
 # fmt: off
 CITIES = [
-    "Vienna", "Graz", "Linz", "Salzburg", "Innsbruck", "Munich", "Berlin", "Hamburg",
-    "Cologne", "Leipzig", "Prague", "Brno", "Zurich", "Basel", "Bern", "Geneva", "Paris",
-    "Lyon", "Lille", "Milan", "Rome", "Turin", "Venice", "Bologna", "Madrid", "Porto",
-    "Lisbon", "Ghent", "Warsaw", "Krakow", "Budapest", "Zagreb", "Trieste", "Oslo", "Bergen",
-    "Malmo", "Aarhus", "Utrecht", "Antwerp", "Rotterdam",
+    "Vienna", "Graz", "Linz", "Salzburg", "Innsbruck", "Munich", "Berlin", "Hamburg", "Cologne",
+    "Leipzig", "Prague", "Brno", "Zurich", "Basel", "Bern", "Geneva", "Paris", "Lyon", "Lille",
+    "Milan", "Rome", "Turin", "Venice", "Bologna", "Madrid", "Porto", "Lisbon", "Ghent",
+    "Warsaw", "Krakow", "Budapest", "Zagreb", "Trieste", "Oslo", "Bergen", "Malmo", "Aarhus",
+    "Utrecht", "Antwerp", "Rotterdam",
 ]
 GOODS = [
     "apples", "oat milk", "rye bread", "batteries", "light bulbs", "olive oil", "carrots",
-    "dish soap", "rice", "tea", "coffee beans", "candles", "cat food", "lemons", "napkins", "tomatoes", "flour", "yoghurt", "toothpaste", "red onions", "spinach", "garlic",
-    "stamps", "pencils", "cheddar", "walnuts", "honey", "noodles", "potatoes", "eggs",
-    "butter", "sponges", "chickpeas", "basil", "ginger", "bananas", "shampoo", "mustard",
-    "lentils", "sunflower seeds",
+    "dish soap", "rice", "tea", "coffee beans", "candles", "cat food", "lemons", "napkins",
+    "tomatoes", "flour", "yoghurt", "toothpaste", "red onions", "spinach", "garlic", "stamps",
+    "pencils", "cheddar", "walnuts", "honey", "noodles", "potatoes", "eggs", "butter",
+    "sponges", "chickpeas", "basil", "ginger", "bananas", "shampoo", "mustard", "lentils",
+    "sunflower seeds",
 ]
 # fmt: on
 

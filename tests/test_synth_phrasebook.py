@@ -124,6 +124,8 @@ def test_held_out_phrases_are_none_of_the_others() -> None:
     for name, phrases in PHRASES.requests.items():
         assert sorted([*kept.requests[name], *held_out.requests[name]]) == sorted(phrases)
         assert len(held_out.requests[name]) == round(0.25 * len(phrases))
+    assert not set(kept.small_talk) & set(held_out.small_talk)
+    assert {*kept.small_talk, *held_out.small_talk} == set(PHRASES.small_talk)
     assert PHRASES.divided(0.25, seed=3) == (kept, held_out)
     assert PHRASES.divided(0.25, seed=4) != (kept, held_out)
 

@@ -8,7 +8,7 @@ import random
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from schemask.errors import DataError, shortened
 from schemask.schemas.pointer import resolve
@@ -16,6 +16,8 @@ from schemask.schemas.schema import Schema
 from schemask.synth.requests import TeacherRequest
 from schemask.synth.small_talk import NO_TOOL, SMALL_TALK
 from schemask.tools import Tool
+
+_Item = TypeVar("_Item")
 
 _MOST_NUMBERS = 10_000
 _RESULT = '{"status": "done"}'
@@ -95,7 +97,7 @@ class Phrasebook:
         }
 
     def divided(self, share: float, seed: int = 0) -> tuple[Phrasebook, Phrasebook]:
-        """Two phrasebooks with no phrase in common: the rest, and a share of each tool's.
+        """Two phrasebooks with no phrase and no small talk in common: the rest, and a share.
 
         Args:
             share: Of the phrases of each tool, how many the second one gets; one at least.
@@ -111,13 +113,13 @@ class Phrasebook:
         for name, phrases in self.requests.items():
             if len(phrases) < 2:
                 raise DataError(f"{name} has a single phrase, which cannot be divided")
-            count = min(max(1, round(share * len(phrases))), len(phrases) - 1)
-            chosen = set(random.Random(f"{seed}/{name}").sample(range(len(phrases)), count))
-            kept[name] = [text for number, text in enumerate(phrases) if number not in chosen]
-            held_out[name] = [text for number, text in enumerate(phrases) if number in chosen]
+            kept[name], held_out[name] = _divided(phrases, share, f"{seed}/{name}")
+        talk, other_talk = list(self.small_talk), list(self.small_talk)
+        if len(self.small_talk) > 1:
+            talk, other_talk = _divided(self.small_talk, share, f"{seed}")
         return (
-            dataclasses.replace(self, requests=kept),
-            dataclasses.replace(self, requests=held_out),
+            dataclasses.replace(self, requests=kept, small_talk=talk),
+            dataclasses.replace(self, requests=held_out, small_talk=other_talk),
         )
 
     def _asking_back(self, tool: Tool, missing: str, draw: random.Random) -> dict[str, Any]:
@@ -185,6 +187,16 @@ class Phrasebook:
         if not values:
             raise DataError(f"the phrasebook has no values for {parameter} of {tool.name}")
         return draw.choice(values)
+
+
+def _divided(items: Sequence[_Item], share: float, seed: str) -> tuple[list[_Item], list[_Item]]:
+    """The rest of the items, and a share of them: one at least, and never all."""
+    count = min(max(1, round(share * len(items))), len(items) - 1)
+    chosen = set(random.Random(seed).sample(range(len(items)), count))
+    parts: tuple[list[_Item], list[_Item]] = ([], [])
+    for number, item in enumerate(items):
+        parts[number in chosen].append(item)
+    return parts
 
 
 def _parameters(tool: Tool) -> dict[str, Schema]:
