@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import logging
 import os
@@ -20,7 +21,9 @@ from schemask.errors import DataError
 from schemask.synth import Deduplicate, RayCluster, Stage, run_pipeline, run_stage, run_stages
 from schemask.synth.ledger import ledger_path
 
-pytest.importorskip("ray.data")
+# Importing it takes a while, and each worker collects all tests.
+if importlib.util.find_spec("ray") is None:
+    pytest.skip("Ray is not installed", allow_module_level=True)
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning:ray", "ignore:The minimum number"
 )
