@@ -83,8 +83,9 @@ def test_a_pipeline_writes_the_same(tmp_path: Path, cluster: RayCluster) -> None
     assert entries[1]["detail"].startswith("sifted: line 2 is a third one")
 
     both = {path: path.read_bytes() for path in (target, ledger_path(target))}
-    for path, data in both.items():
-        path.write_bytes(data[: len(data) // 2])
+    # A kill may leave the ledger ahead.
+    for (path, data), part in zip(both.items(), (3, 2), strict=True):
+        path.write_bytes(data[: len(data) // part])
     again = run_pipeline(stages, source, target, cluster=cluster, progress=False)
     assert {path: path.read_bytes() for path in both} == both
     assert 0 < again.found < 200
