@@ -20,7 +20,8 @@ from schemask.cli import main
 from schemask.cli.program import parser
 
 COMMANDS = (
-    *("demo", "synth", "lint", "eval", "format", "template", "check", "explain", "generate"),
+    *("demo", "synth", "lint", "eval", "report"),
+    *("format", "template", "check", "explain", "generate"),
 )
 PERSON = {
     "type": "object",

@@ -116,6 +116,7 @@ LAYERS = (
     {"lint.report"},
     {"lint.linter"},
     {"lint"},
+    # what stands on all of them
     {"demo"},
     # the command line
     {"cli.errors", "cli.arguments", "cli.inputs"},
