@@ -13,8 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from schemask.cli import main
-from schemask.cli.inputs import load_model
-from schemask.errors import DataError, ModelError
+from schemask.errors import DataError
 from schemask.evaluation import (
     ArgumentVerdict,
     EvalRecord,
@@ -25,7 +24,6 @@ from schemask.evaluation import (
     summarize,
 )
 from schemask.evaluation.records import FORMAT, line_of
-from schemask.models import TransformersModel
 
 HOSTILE = (
     '</pre><script src="//x.test/a.js">alert(1)</script>&lt;$\\frac$\x00\u202e\ud800_{{ 7 * 7 }}'
@@ -134,7 +132,7 @@ def page(tmp_path: Path, evaluations: Any, **options: Any) -> Page:
     return Page((tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
-def test_the_page_has_the_numbers_of_the_summary(tmp_path: Path) -> None:
+def test_the_page_has_the_numbers_of_the_summary_and_what_was_gained(tmp_path: Path) -> None:
     both = {"before": evaluation(1), "after": evaluation(2)}
     found = page(tmp_path, both)
     head, *rows = found.tables["rates"]
@@ -160,24 +158,21 @@ def test_the_page_has_the_numbers_of_the_summary(tmp_path: Path) -> None:
         for row in summarize(one.records).faults
     }
 
-
-def test_gained_and_lost(tmp_path: Path) -> None:
     before, after = (
         {(r.id, r.setting): r.outcome == "right" for r in evaluation(seed).records}
         for seed in (1, 2)
     )
-    found = page(tmp_path, {"before": evaluation(1), "after": evaluation(2)})
     for row in found.tables["changes"][1:]:
         keys = [key for key in before if key[1] == row[0]]
         gained = sum(after[key] and not before[key] for key in keys)
         lost = sum(before[key] and not after[key] for key in keys)
         assert row[1:] == ["before", "after", "30", str(gained), str(lost)]
-    assert "changes" not in page(tmp_path, [evaluation(1)]).tables
 
 
 def test_all_that_is_not_right_can_be_opened(tmp_path: Path) -> None:
     one = evaluation(3)
     found = page(tmp_path, [one])
+    assert "changes" not in found.tables
     wrong = {record.id for record in one.records if record.outcome != "right"}
     shown = set(re.findall(r"example-\d+", found.text))
     assert shown == wrong
@@ -256,15 +251,3 @@ def test_the_command(tmp_path: Path, capsys: Any) -> None:
     assert read_records(before) == evaluation(1)
     assert main(["report", before, "--out", after]) == 1
     assert "is no report" in capsys.readouterr().err
-
-
-def test_a_folder_of_transformers_is_a_model(
-    tmp_path: Path, tiny_model: Any, llama3_tokenizer: Any
-) -> None:
-    tiny_model.save_pretrained(tmp_path)
-    with pytest.raises(ModelError):
-        load_model(tmp_path)
-    llama3_tokenizer.save_pretrained(tmp_path)
-    model = load_model(tmp_path)
-    assert isinstance(model, TransformersModel)
-    assert model.vocabulary.size == tiny_model.config.vocab_size

@@ -31,7 +31,7 @@ class ChangeRow(NamedTuple):
     setting: str
     before: str
     after: str
-    count: int
+    common: int
     gained: int
     lost: int
 
@@ -85,6 +85,7 @@ def report(
         raise DataError("title is a text, and notes are a list of texts")
     target = Path(path)
     _check_target(target)
+    folder = None if plots is None else _folder(Path(plots))
     rows = _rows(named)
     drawn = {
         "outcomes": outcome_plot(rows) if rows else "",
@@ -110,8 +111,8 @@ def report(
     )
     with replacing(target, force=True) as file:
         file.write(page.encode())
-    if plots is not None:
-        _write_plots(Path(plots), drawn)
+    if folder is not None:
+        _write_plots(folder, drawn)
 
 
 def _named(evaluations: Any) -> dict[str, Evaluation]:
@@ -142,11 +143,16 @@ def _check_target(path: Path) -> None:
         raise DataError(f"{path}: {error.strerror or error}") from error
 
 
-def _write_plots(folder: Path, drawn: Mapping[str, str]) -> None:
+def _folder(path: Path) -> Path:
+    """The folder, which is made if there is none."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{folder}: {error.strerror or error}") from error
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    return path
+
+
+def _write_plots(folder: Path, drawn: Mapping[str, str]) -> None:
     for key, text in drawn.items():
         if text:
             with replacing(folder / f"{key}.svg", force=True) as file:

