@@ -33,12 +33,14 @@ def teacher(request):
     time.sleep(0.002)
     if request.kind == "words":
         return {"user": f"Words {request.seed}", "answer": "No."}
-    calls = [{"name": name, "arguments": {"symbol": "A"}} for name in request.targets]
+    symbols = zip(request.targets, "AB")
+    calls = [{"name": name, "arguments": {"symbol": symbol}} for name, symbol in symbols]
     user, results = f"Ask {request.seed}", ["1" for _ in calls]
     return {"user": user, "tool_calls": calls, "results": results, "answer": "1."}
 
 print("ready", flush=True)
-generate(teacher, [get_stock_price], %d, sys.argv[1], progress=False)
+shares = {"call": 0.8, "parallel": 0.1, "words": 0.1}
+generate(teacher, [get_stock_price], %d, sys.argv[1], shares=shares, progress=False)
 """
 FORMAT = """
 import sys

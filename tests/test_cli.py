@@ -18,10 +18,23 @@ import schemask
 from schemask.chat import HERMES, TOOL_CODE, ChatFormat
 from schemask.cli import main
 from schemask.cli.program import parser
+from schemask.synth.kinds import KINDS
 
 COMMANDS = (
+<<<<<<< HEAD
     *("demo", "synth", "lint", "eval", "report"),
     *("format", "template", "check", "explain", "generate"),
+=======
+    "demo",
+    "synth",
+    "lint",
+    "eval",
+    "format",
+    "template",
+    "check",
+    "explain",
+    "generate",
+>>>>>>> main
 )
 PERSON = {
     "type": "object",
@@ -438,9 +451,9 @@ def test_models_that_cannot_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_synth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "data.jsonl"
     arguments = ["synth", write(tmp_path / "tools.py", TOOLS), "--out", str(out)]
-    shares = ["--words", "0", "--parallel", "0"]
+    shares = ["--share", "call=1"]
     assert main([*arguments, *shares, "--count", "1", "--max-tokens", "256"]) == 0
-    assert capsys.readouterr().out.startswith(f"{out}: 1 lines, 1 of them new\n")
+    assert capsys.readouterr().out.startswith(f"{out}: 1 lines, 1 of them new\nkinds: 1 call\n")
     [line] = out.read_text(encoding="utf-8").splitlines()
     [call] = json.loads(line)["messages"][1]["tool_calls"]
     assert call["function"]["name"] == "get_stock_price"
@@ -475,6 +488,20 @@ def test_teachers_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixtu
             main([*synth, *options])
         assert exit_.value.code == 2
         assert options[0] in capsys.readouterr().err
+
+
+def test_shares_of_synth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    synth = ["synth", write(tmp_path / "tools.py", TOOLS), "--out", str(tmp_path / "out")]
+    for share in ("call", "call=2", "call=x"):
+        with pytest.raises(SystemExit):
+            main([*synth, "--share", share])
+        assert "--share" in capsys.readouterr().err
+    assert main([*synth, "--share", "calls=1"]) == 1
+    assert "call, parallel, chain" in one_line_error(capsys)
+    with pytest.raises(SystemExit):
+        main(["synth", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert ", ".join(KINDS) in told
 
 
 def test_synth_without_a_key(

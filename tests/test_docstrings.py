@@ -141,16 +141,14 @@ def test_docstrings_of_modules(name: str) -> None:
     assert unsaid == UNREACHABLE.get(name, set())
 
 
-# What cannot happen where it is raised: a mask of a vocabulary's own width is right, and so are the
-# options with which examples are checked, a reader that is new has no text that could be wrong, and
-# paraphrases are strings.
+# What cannot happen where it is raised: a mask of a vocabulary's own width is right, a reader that
+# is new has no text that could be wrong, the tools of a set are tools, and paraphrases are strings.
 UNREACHABLE = {
     "chat.TurnReader": {"FormatError"},
     "llama_cpp.SchemaLogitsProcessor": {"MaskError"},
     "llama_cpp.complete": {"MaskError"},
     "synth.ModelParaphraser": {"GrammarError", "LimitError", "SchemaError"},
-    "synth.check": {"GrammarError"},
-    "synth.generate": {"GrammarError"},
+    "synth.TeacherRequest.schema": {"ToolError"},
 }
 
 

@@ -23,7 +23,8 @@ import pytest
 import schemask
 from schemask.chat import HERMES, TOOL_CODE
 from schemask.models import CallableModel, LlamaCppModel, OpenAIModel, Sampling
-from schemask.synth import TeacherRequest, generate
+from schemask.synth import Kind, TeacherRequest, generate
+from schemask.synth.ledger import ledger_path
 from schemask.tools import ToolSet, tool
 
 SYMBOLS = {"Apple": "AAPL", "Microsoft": "MSFT", "Nvidia": "NVDA", "Tesla": "TSLA"}
@@ -47,67 +48,114 @@ def find_flights(start: str, end: str, day: int | None = None) -> list[str]:
 
 
 TOOLS = ToolSet([get_stock_price, find_flights])
+CALLS: dict[Kind, float] = {"call": 1}
+
+
+def wish(draw: random.Random, target: str) -> tuple[str, dict[str, Any]]:
+    """Words of a user, and the call that they ask for."""
+    if target == "get_stock_price":
+        company, amount = draw.choice(sorted(SYMBOLS)), draw.randrange(1, 1000)
+        arguments: dict[str, Any] = {"symbol": SYMBOLS[company]}
+        words = f"what {amount} shares of {company} cost"
+    else:
+        start, end = draw.sample(["Oslo", "Zürich", "東京", "Lima"], k=2)
+        arguments = {"start": start, "end": end, "day": draw.randrange(1, 31)}
+        words = f"which planes go from {start} to {end} on day {arguments['day']}"
+    return words, {"name": target, "arguments": arguments}
 
 
 def teacher(request: TeacherRequest) -> dict[str, Any]:
     """Writes from templates; what it draws depends on the request alone."""
     draw = random.Random(request.seed)
-    if not request.targets:
-        return {"user": f"Tell me joke number {draw.randrange(10_000)}!", "answer": "No joke."}
     wishes, calls = [], []
     for target in request.targets:
-        if target == "get_stock_price":
-            company, amount = draw.choice(sorted(SYMBOLS)), draw.randrange(1, 1000)
-            wishes.append(f"what {amount} shares of {company} cost")
-            calls.append({"name": target, "arguments": {"symbol": SYMBOLS[company]}})
-        else:
-            start, end = draw.sample(["Oslo", "Zürich", "東京", "Lima"], k=2)
-            day = draw.randrange(1, 31)
-            wishes.append(f"which planes go from {start} to {end} on day {day}")
-            arguments = {"start": start, "end": end, "day": day}
-            calls.append({"name": target, "arguments": arguments})
-    return {
-        "user": f"I want to know {' and '.join(wishes)}.",
-        "tool_calls": calls,
-        "results": ["unknown" for _ in calls],
-        "answer": "That is unknown.",
-    }
+        words, call = wish(draw, target)
+        wishes.append(words)
+        calls.append(call)
+    answer = {"user": f"I want to know {' and '.join(wishes)}.", "answer": "That is unknown."}
+    results = ["unknown" for _ in calls]
+    number = draw.randrange(10_000)
+    if request.kind == "chain":
+        # What a later call needs is in the result before it, and nowhere else.
+        answer["user"] = f"Do it, {number}!"
+        results = [json.dumps(call["arguments"]) for call in calls[1:]] + ["done"]
+        steps = [{"call": call, "result": text} for call, text in zip(calls, results, strict=True)]
+        return {**answer, "steps": steps}
+    if request.kind == "missing_value":
+        question = {"user": f"Do it, {number}.", "question": f"What is {request.missing}?"}
+        answer = {**answer, **question, "reply": f"It is {wishes[0]}."}
+    if request.kind == "missing_tool":
+        return {"user": f"Do {request.withheld} number {number}!", "answer": "I cannot."}
+    if request.kind == "words":
+        return {"user": f"Tell me joke number {number}!", "answer": "No joke."}
+    return {**answer, "tool_calls": calls, "results": results}
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def shape(line: dict[str, Any]) -> str:
+    """Who speaks: the user, the assistant with words or calls, tools."""
+    letters = {"user": "u", "tool": "t", "assistant": "a"}
+    return "".join(
+        str(len(message["tool_calls"])) if "tool_calls" in message else letters[message["role"]]
+        for message in line["messages"]
+    )
+
+
+SHAPES: dict[str, set[str]] = {
+    "call": {"u1ta"},
+    "parallel": {"u2tta"},
+    "chain": {"u1t1ta"},
+    "missing_tool": {"ua"},
+    "missing_value": {"uau1ta"},
+    "words": {"ua"},
+}
+
+
 def test_lines_hold_valid_conversations(tmp_path: Path) -> None:
-    report = generate(teacher, TOOLS, 300, tmp_path / "data.jsonl", progress=False)
+    report = generate(teacher, TOOLS, 400, tmp_path / "data.jsonl", progress=False)
     lines = read(tmp_path / "data.jsonl")
-    assert (report.written, report.found) == (300, 0)
-    assert len(lines) == 300
-    assert len({line["messages"][0]["content"] for line in lines}) == 300
-    for line in lines:
+    assert (report.written, report.found) == (400, 0)
+    assert len(lines) == 400
+    said = {tuple(m["content"] for m in line["messages"] if m["role"] == "user") for line in lines}
+    assert len(said) == 400
+    entries = read(ledger_path(tmp_path / "data.jsonl"))[1:]
+    kinds: dict[str, set[str]] = {}
+    for line, entry in zip(lines, entries, strict=True):
         assert set(line) == {"messages", "tools"}
+        kinds.setdefault(entry["kind"], set()).add(shape(line))
         offered = {definition["function"]["name"]: definition for definition in line["tools"]}
         assert offered.items() <= {t.name: t.definition for t in TOOLS}.items()
-        roles = [message["role"] for message in line["messages"]]
-        calls = line["messages"][1].get("tool_calls", [])
-        assert roles == ["user", "assistant"] + (["tool"] * len(calls) + ["assistant"]) * bool(
-            calls
-        )
-        for call in calls:
-            parameters = offered[call["function"]["name"]]["function"]["parameters"]
-            jsonschema.validate(call["function"]["arguments"], parameters)
+        for call in calls_in(line):
+            parameters = offered[call["name"]]["function"]["parameters"]
+            jsonschema.validate(call["arguments"], parameters)
+        if entry["kind"] == "missing_tool":
+            assert offered and not any(name in line["messages"][0]["content"] for name in offered)
         for form in (TOOL_CODE, HERMES):
             form.render(line["messages"], line["tools"])
+    assert kinds == SHAPES
+    assert report.kinds == Counter(entry["kind"] for entry in entries)
+    assert sum(report.refused.values()) == sum(len(e.get("refusals", ())) for e in entries)
+
+
+def calls_in(line: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        call["function"] for message in line["messages"] for call in message.get("tool_calls", [])
+    ]
 
 
 def test_kinds_come_in_the_shares_that_were_asked_for(tmp_path: Path) -> None:
-    generate(teacher, TOOLS, 400, tmp_path / "d", words=0.25, parallel=0.5, progress=False)
-    counts = Counter(
-        len(line["messages"][1].get("tool_calls", [])) for line in read(tmp_path / "d")
-    )
-    assert counts.keys() == {0, 1, 2}
-    for calls, share in {0: 0.25, 1: 0.25, 2: 0.5}.items():
-        assert abs(counts[calls] / 400 - share) < 0.1
+    for shares, expected in (
+        ({"words": 0.25, "parallel": 0.5, "call": 0.25}, {"words": 0.25, "parallel": 0.5}),
+        ({"chain": 0.4, "call": 0}, {"chain": 0.4, "missing_tool": 0.15, "call": 0.0}),
+    ):
+        path = tmp_path / str(len(shares))
+        report = generate(teacher, TOOLS, 400, path, shares=shares, progress=False)
+        for kind, share in expected.items():
+            assert abs(report.kinds[kind] / 400 - share) < 0.1
+    assert {shape(line) for line in read(tmp_path / "3")} == {"ua", "u1ta", "u2tta"}
 
 
 def test_the_seed_decides(tmp_path: Path) -> None:
@@ -170,13 +218,14 @@ def test_a_file_that_cannot_be_continued(tmp_path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(schemask.errors.DataError, match="content already"):
         generate(teacher, TOOLS, 5, path, resume=False, progress=False)
-    with pytest.raises(schemask.errors.DataError, match="line 1 offers other tools"):
-        generate(teacher, [find_flights], 5, path, words=1, parallel=0, progress=False)
+    with pytest.raises(
+        schemask.errors.DataError, match=r"tools\.get_stock_price is .* there and None here"
+    ):
+        generate(teacher, [find_flights], 5, path, shares={"words": 1}, progress=False)
     assert path.read_bytes() == before
     path.write_bytes(before + b"{}\n")
-    with pytest.raises(schemask.errors.DataError, match="line 4 is damaged") as caught:
+    with pytest.raises(schemask.errors.DataError, match="lines that its ledger does not know"):
         generate(teacher, TOOLS, 5, path, progress=False)
-    assert caught.value.line == 4
     with pytest.raises(schemask.errors.DataError, match="nowhere"):
         generate(teacher, TOOLS, 5, tmp_path / "nowhere" / "data.jsonl", progress=False)
 
@@ -223,9 +272,9 @@ def first_arguments(example: dict[str, Any]) -> dict[str, Any]:
 def test_what_is_invalid_is_asked_for_again(
     tmp_path: Path, change: Callable[[dict[str, Any]], Any]
 ) -> None:
-    options: dict[str, Any] = {"words": 0, "parallel": 0, "progress": False}
+    options: dict[str, Any] = {"shares": CALLS, "progress": False}
     report = generate(damaged(change), [get_stock_price], 5, tmp_path / "data", **options)
-    assert report.refused == {"invalid": 5, "cut off": 0, "duplicate": 0}
+    assert report.refused == {"invalid": 5}
     assert len(read(tmp_path / "data")) == 5
     with pytest.raises(schemask.errors.DataError, match="line 6: 1 answers in a row were refused"):
         generate(damaged(change), [get_stock_price], 6, tmp_path / "data", attempts=1, **options)
@@ -258,7 +307,7 @@ def test_what_a_function_of_a_tool_would_not_take_is_refused(tmp_path: Path) -> 
         }
 
     report = generate(
-        teach, [halve], 10, tmp_path / "data", words=0, parallel=0, attempts=50, progress=False
+        teach, [halve], 10, tmp_path / "data", shares=CALLS, attempts=50, progress=False
     )
     assert report.refused["invalid"] > 0
     for line in read(tmp_path / "data"):
@@ -271,18 +320,29 @@ def test_duplicates_differ_in_no_word(tmp_path: Path) -> None:
     def teach(request: TeacherRequest) -> dict[str, Any]:
         return {"user": next(spellings), "answer": "Nothing."}
 
-    report = generate(teach, TOOLS, 2, tmp_path / "data", words=1, parallel=0, progress=False)
+    report = generate(teach, TOOLS, 2, tmp_path / "data", shares={"words": 1}, progress=False)
     assert [line["messages"][0]["content"] for line in read(tmp_path / "data")] == [
         "What's  new?",
         "What is old?",
     ]
     assert report.refused["duplicate"] == 2
     with pytest.raises(schemask.errors.DataError, match="an earlier line has"):
-        generate(teach, TOOLS, 3, tmp_path / "data", words=1, parallel=0, progress=False)
+        generate(teach, TOOLS, 3, tmp_path / "data", shares={"words": 1}, progress=False)
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
-    for options in ({"words": 0.6, "parallel": 0.6}, {"words": -0.1}, {"attempts": 0}):
+    for options in (
+        {"shares": {"words": 0.6, "parallel": 0.6}},
+        {"shares": {"words": -0.1}},
+        {"shares": {kind: 0.1 for kind in SHAPES}},
+        {"shares": {"tools": 0.1}},
+        {"shares": 0.1},
+        {"attempts": 0},
+        {"concurrency": 0},
+        {"chains": [("get_stock_price",)]},
+        {"chains": [("get_stock_price", "sell")]},
+        {"chains": "get_stock_price"},
+    ):
         with pytest.raises(schemask.errors.DataError):
             generate(teacher, TOOLS, 1, tmp_path / "data", progress=False, **options)
     with pytest.raises(schemask.errors.DataError, match="no tools"):
@@ -302,7 +362,7 @@ def test_other_libraries_read_the_lines(
     import datasets
 
     path = tmp_path / "data.jsonl"
-    generate(teacher, TOOLS, 60, path, words=0.3, parallel=0.3, progress=False)
+    generate(teacher, TOOLS, 60, path, progress=False)
     loaded = datasets.load_dataset(
         "json", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache")
     )
@@ -343,8 +403,7 @@ def test_a_text_model_teaches(tmp_path: Path) -> None:
         [get_stock_price],
         3,
         tmp_path / "data",
-        words=0,
-        parallel=0,
+        shares=CALLS,
         progress=False,
     )
     assert report.refused["invalid"] == 1
@@ -402,8 +461,7 @@ def test_an_endpoint_teaches(
             [get_stock_price],
             1,
             tmp_path / "data",
-            words=0,
-            parallel=0,
+            shares=CALLS,
             progress=False,
         )
     assert report.refused["invalid"] == 1
@@ -418,15 +476,14 @@ def test_a_local_model_teaches_under_the_grammar(tmp_path: Path, llama: Any) -> 
     """A small base model: what it writes is valid, and a run that goes on writes the same."""
     model = LlamaCppModel(llama)
     options: dict[str, Any] = {
-        "words": 0,
-        "parallel": 0,
+        "shares": CALLS,
         "sampling": Sampling(max_tokens=160, temperature=0.8),
         "progress": False,
     }
-    report = generate(model, TOOLS, 2, tmp_path / "whole", **options)
-    assert report.written == 2
-    assert report.refused["invalid"] == 0
-    first, second = (tmp_path / "whole").read_bytes().splitlines(keepends=True)
-    (tmp_path / "parts").write_bytes(first + second[:50])
-    generate(model, TOOLS, 2, tmp_path / "parts", **options)
-    assert (tmp_path / "parts").read_bytes() == first + second
+    path = tmp_path / "data"
+    assert generate(model, TOOLS, 1, path, **options).refused["invalid"] == 0
+    whole = path.read_bytes()
+    path.write_bytes(whole[:50])
+    report = generate(model, TOOLS, 1, path, **options)
+    assert (report.written, report.refused["invalid"]) == (1, 0)
+    assert path.read_bytes() == whole

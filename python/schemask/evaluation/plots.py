@@ -121,7 +121,10 @@ def mask_plot(rows: Sequence[NamedRow]) -> str:
         if found.row.overruled is not None:
             _rate_bar(axes, place, found.row.overruled, colours[found.name])
 
-    panels: dict[str, _Draw] = {"mean masked probability": draw_mass, "turns overruled": draw_overruled}
+    panels: dict[str, _Draw] = {
+        "mean masked probability": draw_mass,
+        "turns overruled": draw_overruled,
+    }
     return _drawn("masks", told, panels) if told else ""
 
 

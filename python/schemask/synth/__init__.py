@@ -3,15 +3,18 @@ them.
 """
 
 from schemask.synth.augment import Augment
-from schemask.synth.conversations import Report, Teacher, TeacherRequest, check, generate
+from schemask.synth.conversations import Report, check, generate
 from schemask.synth.decontaminate import Decontaminate
 from schemask.synth.duplicates import Deduplicate
 from schemask.synth.importers import SHAPES, Import
+from schemask.synth.kinds import Kind
 from schemask.synth.outcomes import Outcome, Stage
 from schemask.synth.pair import FAULTS, Pair
 from schemask.synth.paraphrase import ModelParaphraser
-from schemask.synth.prompts import Kind
+from schemask.synth.phrasebook import Phrasebook
+from schemask.synth.requests import TeacherRequest
 from schemask.synth.stages import StageReport, run_stage
+from schemask.synth.teachers import Teacher
 from schemask.synth.withheld import Withheld, WithheldText, WithheldTool, read_records
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "ModelParaphraser",
     "Outcome",
     "Pair",
+    "Phrasebook",
     "Report",
     "Stage",
     "StageReport",

@@ -1,95 +1,65 @@
 """Synthetic training data: a teacher writes conversations that call given tools.
 
-Line i of a file is a function of the seed, of i, and of the lines before it. So the file itself is
-the only state: a run that was killed goes on where the file ends, and ends with the file that an
-uninterrupted run would have written (if the teacher repeats itself under a seed, as local models
-do).
+Line i of a file is a function of the seed, of i, and of the lines before it, however many requests
+are open at once: only duplicates depend on other lines, and they are settled in the order of lines.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import contextlib
+import itertools
 import os
-import random
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from tqdm import tqdm
 
-from schemask._files import Journal
-from schemask._native import CompiledGrammar
-from schemask.chat import HERMES, TOOL_CODE, Message, call_schema, check_messages
-from schemask.core.byte_vocabulary import byte_vocabulary
+from schemask._lines import read_objects
 from schemask.core.generation import check_count
-from schemask.core.grammar import Grammar, PropertyOrder
 from schemask.core.sampling import Sampling, check_is_sampling
-from schemask.core.vocabulary import Vocabulary
-from schemask.errors import DataError, Error, check_flags, shortened
-from schemask.models.base import Model
-from schemask.schemas.schema import Schema
-from schemask.synth.prompts import DIFFICULTIES, PERSONAS, STYLES, Kind, teacher_prompt
+from schemask.errors import DataError, check_flags, shortened
+from schemask.synth.answers import said_by_user
+from schemask.synth.crews import crew_of
+from schemask.synth.drafts import DraftWriter
+from schemask.synth.kinds import Kind, full_shares
+from schemask.synth.ledger import Ledger
+from schemask.synth.outcomes import Outcome
+from schemask.synth.plans import Plan
+from schemask.synth.settings import check_whole
+from schemask.synth.teachers import TEACHING, Teacher, TeacherDesk
 from schemask.tools import ToolSet, ToolsLike
-
-
-@dataclass(frozen=True)
-class TeacherRequest:
-    """What a teacher is asked to write: one conversation.
-
-    Attributes:
-        index: The line, from 0.
-        attempt: 0, or how many answers for this line were refused before.
-        seed: A number below 2**31 to sample with; each attempt has its own.
-        kind: "call" for one call, "parallel" for several in one turn, "words" for a question that
-            none of the tools helps with.
-        tools: The tools that the conversation offers.
-        targets: Names of the tools to call, in this order; none for "words".
-        hints: Who asks, how, and what makes it hard or easy.
-        schema: JSON Schema of the answer, an object. For calls: `user` (text), `tool_calls` (list
-            of `{"name", "arguments"}`), `results` (one text per call) and `answer` (text). For
-            "words": `user` and `answer`.
-    """
-
-    index: int
-    attempt: int
-    seed: int
-    kind: Kind
-    tools: ToolSet
-    targets: tuple[str, ...]
-    hints: tuple[str, ...]
-    schema: Schema
-
-    @property
-    def prompt(self) -> str:
-        """The request in words, to be continued with the JSON object; base models can do it too."""
-        return teacher_prompt(self.kind, self.tools, self.targets, self.hints)
-
-
-TEACHING = Sampling(max_tokens=512, temperature=0.8)
-"""How teachers write, unless told otherwise."""
-
-Teacher: TypeAlias = Model | Callable[[TeacherRequest], Mapping[str, Any]]
 
 
 @dataclass
 class Report:
-    """What a run did.
+    """What is in a file, and what was refused on the way.
 
     Attributes:
         written: Lines that this run added.
         found: Lines that were there before.
-        refused: Why answers were not written, with how often: "invalid" (not of the schema, or text
-            that no chat format can write), "cut off" (at the token limit), "duplicate".
+        refused: Why answers were not written, with how often, also in earlier runs: "invalid" (not
+            of the schema, or text that no chat format can write), "cut off" (at the token limit),
+            "duplicate", "unlinked" (a chain in which a later call has nothing of an earlier
+            result), "not missing" (the user says at once what should be asked for).
+        kinds: How many lines there are of each kind.
     """
 
     written: int = 0
     found: int = 0
-    refused: dict[str, int] = field(
-        default_factory=lambda: {"invalid": 0, "cut off": 0, "duplicate": 0}
-    )
+    refused: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def count(self, entry: Mapping[str, Any]) -> None:
+        """Counts an entry of the ledger.
+
+        Args:
+            entry: The entry, as JSON.
+        """
+        self.kinds[entry["kind"]] += 1
+        self.refused.update(refusal["refused"] for refusal in entry.get("refusals", ()))
 
 
 def generate(
@@ -99,75 +69,90 @@ def generate(
     path: str | os.PathLike[str],
     *,
     seed: int = 0,
-    words: float = 0.1,
-    parallel: float = 0.1,
+    shares: Mapping[Kind, float] | None = None,
+    chains: Iterable[Sequence[str]] | None = None,
     sampling: Sampling = TEACHING,
     attempts: int = 16,
+    concurrency: int | None = None,
     resume: bool = True,
     progress: bool = True,
 ) -> Report:
     """Writes `count` conversations to the JSON lines file `path`.
 
     A line is `{"messages": [...], "tools": [...]}`, as TRL's `SFTTrainer` and transformers'
-    `apply_chat_template(messages, tools=tools)` read it: the user's request, the assistant's calls,
-    their results and the assistant's answer; or, for a question that needs no tool, request and
-    answer.
+    `apply_chat_template(messages, tools=tools)` read it. A `TeacherRequest` says what kinds of
+    conversations there are.
 
-    No two lines have the same request, apart from case, spaces and punctuation. Every call names a
-    tool that the line offers, and its arguments are valid; a model with a vocabulary is constrained
-    so that they are, and what any other teacher writes is checked. An answer that is refused is
-    asked for again with other hints.
+    In no two lines does the user say the same, apart from case, spaces and punctuation. Every call
+    names a tool that the line offers, and its arguments are valid; a model with a vocabulary is
+    constrained so that they are, and what any other teacher writes is checked. An answer that is
+    refused is asked for again with other hints, after some of them as another kind.
+
+    Beside the file, `<path>.ledger.jsonl` says of each line what kind it is and which answers were
+    refused before, and why. The two are continued where a run ended or was killed; with the same
+    teacher, they become the same as without the kill, whatever `concurrency` is.
 
     Args:
         teacher: A model adapter, or a function from a `TeacherRequest` to an example (a dict as the
-            request's `schema` says).
+            request's `schema` says), plain or `async def`.
         tools: The tools; none of them is run.
         count: Lines that the file shall have in the end.
-        path: The file. It is continued if it holds lines of this function for these tools, of which
-            a kill may have torn the last one; any other file is left as it is. While one run
-            writes it, another is refused.
+        path: The file. It is continued if it holds lines of this function for these tools, seed,
+            shares and chains; any other file is left as it is. While one run writes it, another is
+            refused.
         seed: Decides about everything that is drawn.
-        words: Share of conversations in which no tool is called.
-        parallel: Share of conversations in which one turn makes two calls.
+        shares: How many of all conversations are of each kind, from 0 to 1; of kinds that are not
+            named, as many as are left, in the proportions of the defaults: half of them "call", a
+            tenth each other kind. Where no tool has a required argument, or none can follow
+            another, "missing_value" and "chain" become "call"; with one tool alone, "missing_tool"
+            becomes "words".
+        chains: Which tools follow each other in a chain, such as
+            `[("find_user", "send_mail")]`; None is any two different ones of which the second takes
+            arguments.
         sampling: How the teacher's tokens are chosen, if it is a model, and how many a conversation
             may have; each request has a seed of its own instead of `sampling.seed`.
         attempts: How often to ask for a line before giving up.
+        concurrency: How many requests the teacher gets at once: by default 8 for an endpoint or an
+            `async def`, 1 for any other. A plain function and an endpoint are called in threads
+            then. A model that runs in this process always gets one.
         resume: False refuses to touch a file that has content.
         progress: Show a progress bar on standard error.
 
     Raises:
-        DataError: A file that cannot be continued (a damaged line, other tools, another writer) or
+        DataError: A file that cannot be continued (damaged, other tools, another writer) or
             written, or a line for which all attempts were refused; lines written so far stay.
         ToolError: What cannot be a tool.
-        FormatError: Lines of the file that no chat format can write.
         SchemaError: Parameters of a tool that are no JSON Schema, or that nothing satisfies.
         UnsupportedSchemaError: Parameters of a tool that are not supported exactly.
         LimitError: Parameters of a tool that take too much work.
         ModelError: What the teacher raises, if it is a model. What a function raises passes
             through.
     """
-    tool_set = ToolSet.of(tools)
-    place = _check_plan(tool_set, count, path, words, parallel, attempts)
-    check_count("seed", seed, least=0)
     check_is_sampling(sampling)
     check_flags(DataError, resume=resume, progress=progress)
-    if not isinstance(teacher, Model) and not callable(teacher):
-        raise DataError(f"the teacher is a Model or a function, not {shortened(teacher)}")
-    plan = _Plan(tool_set, seed, words, parallel)
-    writer = _ExampleWriter(teacher, sampling)
+    desk = TeacherDesk(teacher, sampling)
+    plan, place = _checked(tools, count, path, seed, shares, chains, attempts, concurrency)
     report = Report()
-    with Journal(place) as journal:
-        found = _continue(journal, tool_set, resume)
-        requests, report.found = set(found), len(found)
-        bar = tqdm(
-            total=count,
-            initial=min(report.found, count),
-            unit="line",
-            disable=not progress,
-        )
-        with bar:
-            for index in range(report.found, count):
-                journal.append(_next_line(plan, writer, index, attempts, requests, report))
+    with Ledger(place, _head(plan), resume=resume) as ledger:
+        for entry in ledger.entries:
+            report.count(entry)
+        report.found = len(ledger.entries)
+        writer = DraftWriter(plan, desk, attempts, _said_before(place, report.found))
+        with contextlib.ExitStack() as stack:
+            bar = stack.enter_context(
+                tqdm(
+                    total=count,
+                    initial=min(report.found, count),
+                    unit="line",
+                    disable=not progress,
+                )
+            )
+            size = desk.concurrency(concurrency)
+            crew = stack.enter_context(crew_of(size, is_async=desk.is_async))
+            drafts = writer.drafts(crew, range(report.found, count), ledger.flush)
+            # Closed, it asks for nothing more.
+            for draft in stack.enter_context(contextlib.closing(drafts)):
+                report.count(ledger.add(draft.entry, Outcome((draft.line,))))
                 report.written += 1
                 bar.update()
                 bar.set_postfix(report.refused, refresh=False)
@@ -179,9 +164,11 @@ def check(
     count: int,
     path: str | os.PathLike[str],
     *,
-    words: float = 0.1,
-    parallel: float = 0.1,
+    seed: int = 0,
+    shares: Mapping[Kind, float] | None = None,
+    chains: Iterable[Sequence[str]] | None = None,
     attempts: int = 16,
+    concurrency: int | None = None,
     resume: bool = True,
 ) -> None:
     """Raises what `generate` would raise before it asks the teacher; nothing is changed.
@@ -190,319 +177,60 @@ def check(
         tools: The tools.
         count: Lines that the file shall have in the end.
         path: The file, which need not exist.
-        words: Share of conversations in which no tool is called.
-        parallel: Share of conversations in which one turn makes two calls.
+        seed: Decides about everything that is drawn.
+        shares: How many of all conversations are of each kind.
+        chains: Which tools follow each other in a chain.
         attempts: How often to ask for a line before giving up.
+        concurrency: How many requests the teacher gets at once.
         resume: False refuses a file that has content.
 
     Raises:
-        DataError: No tools, a count or share out of range, or a file that cannot be continued: a
-            damaged line, other tools, another writer.
+        DataError: No tools, a number or share out of range, or a file that cannot be continued:
+            damaged, other tools, another writer.
         ToolError: What cannot be a tool.
-        FormatError: Lines of the file that no chat format can write.
-        SchemaError: Parameters of a tool that are no JSON Schema, or that nothing satisfies.
-        LimitError: Parameters of a tool that take too much work.
+        ModelError: A seed that is none.
     """
-    tool_set = ToolSet.of(tools)
-    with Journal(_check_plan(tool_set, count, path, words, parallel, attempts)) as journal:
-        _read(journal, tool_set, resume)
+    check_flags(DataError, resume=resume)
+    plan, place = _checked(tools, count, path, seed, shares, chains, attempts, concurrency)
+    with Ledger(place, _head(plan), resume=resume) as ledger:
+        _said_before(place, len(ledger.entries))
 
 
-def _check_plan(
-    tools: ToolSet,
+def _checked(
+    tools: ToolsLike,
     count: int,
     path: str | os.PathLike[str],
-    words: float,
-    parallel: float,
+    seed: int,
+    shares: Mapping[Kind, float] | None,
+    chains: Iterable[Sequence[str]] | None,
     attempts: int,
-) -> Path:
-    if not len(tools):
+    concurrency: int | None,
+) -> tuple[Plan, Path]:
+    tool_set = ToolSet.of(tools)
+    if not len(tool_set):
         raise DataError("no tools to write conversations for")
-    for name, share in {"words": words, "parallel": parallel}.items():
-        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
-            raise DataError(
-                f"{name} is a share of all conversations, from 0 to 1, not {shortened(share)}"
-            )
-    if words + parallel > 1:
-        raise DataError("words and parallel are shares of all conversations: together 1 at most")
-    for name, value, least in (("count", count, 0), ("attempts", attempts, 1)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise DataError(f"{name} is an integer of at least {least}, not {shortened(value)}")
+    check_whole("count", count)
+    check_whole("attempts", attempts, least=1)
+    if concurrency is not None:
+        check_whole("concurrency", concurrency, least=1)
+    check_count("seed", seed, least=0)
+    plan = Plan(tool_set, int(seed), full_shares(shares), chains)
     try:
         os.stat(place := Path(path))
     except OSError:
-        return place  # `Journal` tells
+        return plan, place  # `Journal` tells
     except (TypeError, ValueError) as error:
         raise DataError(f"path is the place of a file, not {shortened(path)}") from error
-    return place
+    return plan, place
 
 
-class _Refused(Exception):
-    """An answer that must not be written; `reason` is a key of `Report.refused`."""
-
-    def __init__(self, reason: str, problem: str) -> None:
-        super().__init__(problem)
-        self.reason = reason
+def _head(plan: Plan) -> dict[str, Any]:
+    return {"stage": "write", "options": plan.options()}
 
 
-def _next_line(
-    plan: _Plan,
-    writer: _ExampleWriter,
-    index: int,
-    attempts: int,
-    requests: set[str],
-    report: Report,
-) -> bytes:
-    problem = ""
-    for attempt in range(attempts):
-        request = plan.request(index, attempt)
-        try:
-            example = writer.write(request)
-            key = _request_key(example["user"])
-            if key in requests:
-                raise _Refused("duplicate", "a request that an earlier line has")
-        except _Refused as refused:
-            report.refused[refused.reason] += 1
-            problem = str(refused)
-            continue
-        requests.add(key)
-        line = {"messages": _messages(example), "tools": request.tools.definitions}
-        return json.dumps(line, ensure_ascii=False).encode() + b"\n"
-    raise DataError(
-        f"line {index + 1}: {attempts} answers in a row were refused, the last: {problem}"
-    )
-
-
-class _Plan:
-    """Draws what to ask for."""
-
-    def __init__(self, tools: ToolSet, seed: int, words: float, parallel: float) -> None:
-        self._tools = tools
-        self._seed = seed
-        self._words = words
-        self._parallel = parallel
-
-    def request(self, index: int, attempt: int) -> TeacherRequest:
-        draw = random.Random(f"{self._seed}/{index}/{attempt}")
-        share = draw.random()
-        kind: Kind = "call"
-        if share < self._words:
-            kind = "words"
-        elif share < self._words + self._parallel:
-            kind = "parallel"
-        names = self._tools.names
-        targets = draw.choices(names, k={"words": 0, "call": 1, "parallel": 2}[kind])
-        offered = {*targets, *draw.sample(names, k=draw.randint(1, len(names)))}
-        # A set has no order that a seed decides.
-        order = [name for name in names if name in offered]
-        draw.shuffle(order)
-        tools = ToolSet(self._tools[name] for name in order)
-        traits = (PERSONAS, STYLES, DIFFICULTIES) if targets else (PERSONAS, STYLES)
-        return TeacherRequest(
-            index=index,
-            attempt=attempt,
-            seed=draw.getrandbits(31),
-            kind=kind,
-            tools=tools,
-            targets=tuple(targets),
-            hints=tuple(draw.choice(trait) for trait in traits),
-            schema=_example_schema(tools, targets),
-        )
-
-
-def _example_schema(tools: ToolSet, targets: Sequence[str]) -> Schema:
-    def list_of(items: list[Schema]) -> Schema:
-        return {"type": "array", "prefixItems": items, "minItems": len(items), "items": False}
-
-    # No maximal length: at that length a text would end in the middle, and nobody would see.
-    text: Schema = {"type": "string", "minLength": 1}
-    properties: Schema = {"user": text}
-    definitions: Schema = {}
-    if targets:
-        called = ToolSet(tools[name] for name in dict.fromkeys(targets))
-        calls = call_schema(called)
-        definitions = {"$defs": calls["$defs"]}
-        by_name = dict(zip(called.names, calls["anyOf"], strict=True))
-        properties["tool_calls"] = list_of([by_name[name] for name in targets])
-        properties["results"] = list_of([text] * len(targets))
-    properties["answer"] = text
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-        **definitions,
-    }
-
-
-class _ExampleWriter:
-    """Gets one checked example from a teacher."""
-
-    def __init__(self, teacher: Teacher, sampling: Sampling) -> None:
-        self._teacher = teacher
-        self._sampling = sampling
-        self._compiled: dict[tuple[str, str], CompiledGrammar] = {}
-
-    def write(self, request: TeacherRequest) -> dict[str, Any]:
-        teacher = self._teacher
-        if isinstance(teacher, Model):
-            answer = _read_object(self._complete(teacher, request))
-        else:
-            answer = teacher(request)
-        return self._check(answer, request)
-
-    def _complete(self, model: Model, request: TeacherRequest) -> str:
-        constraint: dict[str, Any] = {}
-        if model.vocabulary is not None:
-            constraint["grammar"] = self._compile(request.schema, "schema", model.vocabulary)
-        completion = model.generate(
-            request.prompt,
-            sampling=dataclasses.replace(self._sampling, seed=request.seed),
-            **constraint,
-        )
-        # Under a grammar the text is valid even so, but words end in the middle.
-        if completion.status == "max_tokens":
-            raise _Refused("cut off", f"cut off after {self._sampling.max_tokens} tokens")
-        return completion.text
-
-    def _check(self, answer: object, request: TeacherRequest) -> dict[str, Any]:
-        try:
-            text = json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise _Refused("invalid", f"not a JSON object: {error}") from error
-        matcher = self._compile(request.schema, "any", byte_vocabulary()).matcher()
-        for position in range(len(text)):
-            if not matcher.accept_bytes(text[position : position + 1]):
-                seen = text[: position + 1].decode(errors="replace")
-                raise _Refused("invalid", f"not as the schema says, from the end of {seen[-80:]!r}")
-        if not matcher.is_accepting:
-            raise _Refused("invalid", "not a whole JSON object")
-        example: dict[str, Any] = json.loads(text)
-        if not _request_key(example["user"]):
-            raise _Refused("invalid", "a request without words")
-        try:
-            for call in example.get("tool_calls", ()):
-                tool = request.tools[call["name"]]
-                if tool.function is not None:
-                    tool.bind(call["arguments"])
-            # These write whatever a conversation can say; other formats refuse some of it.
-            for form in (TOOL_CODE, HERMES):
-                form.render(_messages(example), request.tools)
-        except Error as error:
-            raise _Refused("invalid", str(error)) from error
-        return example
-
-    def _compile(
-        self, schema: Schema, order: PropertyOrder, vocabulary: Vocabulary
-    ) -> CompiledGrammar:
-        key = (order, json.dumps(schema))
-        if key not in self._compiled:
-            grammar = Grammar.from_json_schema(schema, whitespace="spaced", property_order=order)
-            self._compiled[key] = grammar.compile(vocabulary)
-        return self._compiled[key]
-
-
-def _read_object(text: str) -> Any:
-    """The JSON object in a model's text; models put it between fences and pleasantries."""
-    start = text.find("{")
-    try:
-        return json.JSONDecoder().raw_decode(text, max(start, 0))[0]
-    except (ValueError, RecursionError) as error:
-        raise _Refused("invalid", f"no JSON object: {error}") from error
-
-
-def _messages(example: Mapping[str, Any]) -> list[Message]:
-    messages: list[Message] = [{"role": "user", "content": example["user"]}]
-    if "tool_calls" in example:
-        calls = [{"type": "function", "function": call} for call in example["tool_calls"]]
-        messages.append({"role": "assistant", "content": "", "tool_calls": calls})
-        for call, result in zip(example["tool_calls"], example["results"], strict=True):
-            messages.append({"role": "tool", "name": call["name"], "content": result})
-    messages.append({"role": "assistant", "content": example["answer"]})
-    return messages
-
-
-def _request_key(text: str) -> str:
-    """The words of a request, by which duplicates are known."""
-    return " ".join(re.findall(r"\w+", text.casefold()))
-
-
-def _continue(journal: Journal, tools: ToolSet, resume: bool) -> list[str]:
-    """The keys of the requests in the file, of which the end of a torn line is cut off."""
-    requests, torn = _read(journal, tools, resume)
-    if torn:
-        journal.cut(journal.size - len(torn))
-    return [_request_key(request) for request in requests]
-
-
-def _read(journal: Journal, tools: ToolSet, resume: bool) -> tuple[list[str], bytes]:
-    """The requests of the whole lines in the file, and what is there of a torn last line.
-
-    Raises:
-        DataError: A line that `generate` would not have written, or the beginning of such a one.
-    """
-    if not resume and journal.size:
-        raise DataError(f"{journal.path} has content already")
-    known = tools.definitions
-    requests: list[str] = []
-    for number, line in enumerate(journal.lines(), start=1):
-        if not line.endswith(b"\n"):
-            if not _begins_a_line(line, known):
-                raise DataError(
-                    f"{journal.path} is left as it is: line {number}, which has no end, is no "
-                    "beginning of a conversation with these tools",
-                    line=number,
-                )
-            return requests, line
-        try:
-            example = json.loads(line)
-            if not isinstance(example, dict) or set(example) != {"messages", "tools"}:
-                raise DataError("not an object of messages and tools")
-            messages, offered = check_messages(example["messages"]), example["tools"]
-            if not messages or messages[0]["role"] != "user" or not isinstance(offered, list):
-                raise DataError("not a conversation with tools")
-        except (ValueError, TypeError, RecursionError) as error:
-            raise DataError(
-                f"{journal.path} is left as it is: line {number} is damaged, or no conversation "
-                f"of schemask: {error}",
-                line=number,
-            ) from error
-        if not all(tool in known for tool in offered):
-            raise DataError(
-                f"{journal.path} is left as it is: line {number} offers other tools", line=number
-            )
-        requests.append(messages[0]["content"])
-    return requests, b""
-
-
-def _begins_a_line(data: bytes, definitions: list[dict[str, Any]]) -> bool:
-    """Whether the bytes are the beginning of a line as `generate` writes it."""
-
-    def message(role: str, **others: Schema) -> Schema:
-        properties = {"role": {"const": role}, **others}
-        return {"properties": properties, "required": list(properties), **closed}
-
-    closed: Schema = {"type": "object", "additionalProperties": False}
-    text: Schema = {"type": "string"}
-    call = {"name": text, "arguments": {"type": "object"}}
-    function = {"properties": call, "required": list(call), **closed}
-    wrapped = {"type": {"const": "function"}, "function": function}
-    calls = {"type": "array", "items": {"properties": wrapped, "required": list(wrapped), **closed}}
-    later = [
-        message("assistant", content=text, tool_calls=calls),
-        message("tool", name=text, content=text),
-        message("assistant", content=text),
-    ]
-    messages = {
-        "type": "array",
-        "prefixItems": [message("user", content=text)],
-        "items": {"anyOf": later},
-    }
-    line = {
-        "messages": messages,
-        "tools": {"type": "array", "items": {"enum": definitions}},
-    }
-    schema = {"properties": line, "required": list(line), **closed}
-    # The keys of data come in the order that they have there, whatever a schema says first.
-    grammar = Grammar.from_json_schema(schema, whitespace="spaced", property_order="any")
-    return grammar.compile(byte_vocabulary()).matcher().accept_bytes(data)
+def _said_before(path: Path, count: int) -> dict[str, int]:
+    """What the users say in the lines that are there, with the numbers of the lines."""
+    if not count:
+        return {}
+    lines = itertools.islice(read_objects(path.absolute()), count)
+    return {said_by_user(example["messages"]): number for number, example in lines}

@@ -1,7 +1,8 @@
 """The output of a stage and the ledger beside it, which say together how far a run has come.
 
-Lines of the output are written before their entries in the ledger. A kill may leave either of them
-ahead, and tear the last line of both; whoever goes on cuts both to what they have in common.
+Entries are written before the lines that they tell of. So a kill may leave the ledger ahead, and
+tear the last line of both; whoever goes on cuts both to what they have in common. What the output
+has beyond that is of somebody else, and is not touched.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Ledger:
         traceback: TracebackType | None,
     ) -> None:
         with self._stack:
-            self._flush()
+            self.flush()
 
     def add(self, entry: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
         """Writes what became of a line.
@@ -99,16 +100,30 @@ class Ledger:
         self._lines.append(data)
         self._records.append(_line(full))
         if len(self._records) >= _MOST_ENTRIES or self._is_late:
-            self._flush()
+            self.flush()
         return full
 
     def finish(self) -> None:
         """Writes what has waited, and that there is no more to come."""
         if not self.is_finished:
+            self.flush()
             self._begin()
-            self._lines.append(b"")
-            self._records.append(_END)
-            self._flush()
+            self._ledger.append(_END)
+
+    def flush(self) -> None:
+        """Brings what waits to be written to the disk.
+
+        Raises:
+            DataError: A file that cannot be written.
+        """
+        if self._records:
+            self._begin()
+            lines, records = b"".join(self._lines), b"".join(self._records)
+            self._lines, self._records = [], []
+            self._ledger.append(records)
+            if lines:
+                self._target.append(lines)
+        self._flushed = time.monotonic()
 
     @property
     def _is_late(self) -> bool:
@@ -125,16 +140,6 @@ class Ledger:
         if not self._ledger.size:
             self._ledger.append(self._head)
         self._target.keep()
-
-    def _flush(self) -> None:
-        if self._records:
-            self._begin()
-            lines, records = b"".join(self._lines), b"".join(self._records)
-            self._lines, self._records = [], []
-            if lines:
-                self._target.append(lines)
-            self._ledger.append(records)
-        self._flushed = time.monotonic()
 
     def _read(self) -> tuple[list[dict[str, Any]], tuple[int, int]]:
         """The entries whose lines are there, and the sizes of the files up to their ends."""
@@ -153,8 +158,8 @@ class Ledger:
                 break
             if record == _END:
                 self.is_finished = True
-                if next(records, None) or next(lines, None):
-                    self._leave("it goes on after the end that its ledger tells")
+                if next(records, None):
+                    self._leave("its ledger goes on after its end")
                 ledger_size += len(record)
                 break
             entry = self._entry(record, number)
@@ -166,6 +171,8 @@ class Ledger:
             entries.append(entry)
             target_size += len(data)
             ledger_size += len(record)
+        if next(lines, None):
+            self._leave(f"after {target_size} bytes, it has lines that its ledger does not know")
         return entries, (target_size, ledger_size)
 
     def _entry(self, record: bytes, number: int) -> dict[str, Any]:
@@ -195,15 +202,18 @@ class Ledger:
         raise DataError(f"{self._target.path} is left as it is: {problem}")
 
 
-def _differences(found: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
+def _differences(
+    found: Mapping[str, Any], ours: Mapping[str, Any], within: str = ""
+) -> Iterator[str]:
     for name in dict.fromkeys([*ours, *found]):
         theirs, mine = found.get(name), ours.get(name)
         if theirs == mine:
             continue
         if isinstance(theirs, dict) and isinstance(mine, dict):
-            yield from _differences(theirs, mine)
+            # Options are known by their own names.
+            yield from _differences(theirs, mine, "" if name == "options" else f"{within}{name}.")
         else:
-            yield f"{name} is {shortened(theirs)} there and {shortened(mine)} here"
+            yield f"{within}{name} is {shortened(theirs)} there and {shortened(mine)} here"
 
 
 def _account(outcome: Outcome, data: bytes) -> dict[str, Any]:

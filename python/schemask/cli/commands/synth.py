@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schemask.cli.arguments import (
     Commands,
@@ -45,10 +46,16 @@ def add(commands: Commands) -> None:
         "--count", type=whole(0), default=1000, help="lines in the end (%(default)s)"
     )
     parser.add_argument(
-        "--words", type=number(1), default=0.1, help="share without calls (%(default)s)"
+        "--share",
+        type=_share,
+        action="append",
+        default=[],
+        metavar="KIND=NUMBER",
+        help="how many are of this kind, from 0 to 1: call, parallel, chain, missing_tool,\n"
+        "missing_value, words; may be given several times",
     )
     parser.add_argument(
-        "--parallel", type=number(1), default=0.1, help="share with two calls (%(default)s)"
+        "--concurrency", type=whole(1), help="requests that an endpoint gets at once (8)"
     )
     teacher = parser.add_mutually_exclusive_group()
     teacher.add_argument("--openai", metavar="NAME", help="teach with this model of an endpoint")
@@ -65,23 +72,35 @@ def run(options: argparse.Namespace) -> int:
     if options.base_url is not None and options.openai is None:
         options.wrong_usage("argument --base-url: only with --openai")
     tools = load_tools(options.tools)
-    shares = {"words": options.words, "parallel": options.parallel}
-    check(tools, options.count, options.out, **shares)  # before a model is loaded
+    given: dict[str, Any] = {
+        "seed": options.seed,
+        "shares": dict(options.share),
+        "concurrency": options.concurrency,
+    }
+    check(tools, options.count, options.out, **given)  # before a model is loaded
     teacher = load_model(options.model) if options.openai is None else _open_endpoint(options)
     report = generate(
         teacher,
         tools,
         options.count,
         options.out,
-        seed=options.seed,
-        **shares,
+        **given,
         sampling=sampling(options),
         progress=sys.stderr.isatty(),
     )
-    refused = ", ".join(f"{count} {reason}" for reason, count in report.refused.items())
     print(f"{options.out}: {report.found + report.written} lines, {report.written} of them new")
-    print(f"refused answers: {refused}")
+    print(f"kinds: {_listed(report.kinds)}")
+    print(f"refused answers: {_listed(report.refused)}")
     return 0
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "none"
+
+
+def _share(text: str) -> tuple[str, float]:
+    kind, _, share = text.partition("=")
+    return kind, number(1)(share)
 
 
 def _open_endpoint(options: argparse.Namespace) -> Model:
