@@ -109,14 +109,14 @@ def record(number: int, outcome: Any, setting: str = "auto", **more: Any) -> Eva
     return EvalRecord(**{**given, **more})
 
 
-def evaluation(seed: int, name: str = "model") -> Evaluation:
+def evaluation(seed: int, size: int = 30) -> Evaluation:
     draw = random.Random(seed)
     outcomes = ("right", "wrong", "malformed", "no_call", "failed")
     return Evaluation(
-        {"schemask_evaluation": FORMAT, "model": name},
+        {"schemask_evaluation": FORMAT, "model": "model"},
         [
             record(number, draw.choices(outcomes, (9, 4, 3, 2, 1))[0], setting)
-            for number in range(30)
+            for number in range(size)
             for setting in ("auto", "required")
         ],
     )
@@ -216,7 +216,7 @@ def test_the_same_records_give_the_same_files(tmp_path: Path) -> None:
     made = []
     for size in (10.0, 20.0):
         with matplotlib.rc_context({"font.size": size}):
-            report([evaluation(1), evaluation(2)], tmp_path / "a.html", plots=tmp_path)
+            report([evaluation(1, 3), evaluation(2, 3)], tmp_path / "a.html", plots=tmp_path)
         made.append({path.name: path.read_bytes() for path in tmp_path.iterdir()})
     assert made[0] == made[1] and len(made[0]) == 4
     assert "model (2)" in made[0]["a.html"].decode()
@@ -240,14 +240,14 @@ def test_misuse(tmp_path: Path) -> None:
 
 
 def test_the_command(tmp_path: Path, capsys: Any) -> None:
-    before = write(tmp_path / "before.jsonl", evaluation(1))
-    after = write(tmp_path / "after.jsonl", evaluation(2))
+    before = write(tmp_path / "before.jsonl", evaluation(1, 2))
+    after = write(tmp_path / "after.jsonl", evaluation(2, 2))
     out = tmp_path / "report.html"
     command = ["report", before, after, "--out", str(out), "--note", "All of it."]
     assert main(command) == 0
     found = Page(out.read_text(encoding="utf-8"))
     assert [row[0] for row in found.tables["evaluations"][1:]] == ["before", "after"]
     assert "All of it." in found.text
-    assert read_records(before) == evaluation(1)
+    assert read_records(before) == evaluation(1, 2)
     assert main(["report", before, "--out", after]) == 1
     assert "is no report" in capsys.readouterr().err

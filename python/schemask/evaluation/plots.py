@@ -22,7 +22,7 @@ COLOURS = {
     "no_call": "#999999",
     "failed": "#cc79a7",
 }
-SERIES = ("#56b4e9", "#009e73", "#e69f00", "#cc79a7", "#d55e00")
+SERIES = ("#56b4e9", "#0072b2", "#f0e442", "#999999")
 INK = "#010203"
 """The colour that stands for that of the text around a plot."""
 
