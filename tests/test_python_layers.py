@@ -85,6 +85,8 @@ LAYERS = (
     {"evaluation.verdicts", "evaluation.intervals", "evaluation.masks"},
     {"evaluation.examples", "evaluation.records"},
     {"evaluation.equality", "evaluation.runs", "evaluation.summary"},
+    {"evaluation.plots"},
+    {"evaluation.pages"},
     {"evaluation.bfcl.files", "evaluation.bfcl.functions", "evaluation.bfcl.checker"},
     {"evaluation.bfcl.entries"},
     {"evaluation.bfcl"},

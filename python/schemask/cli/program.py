@@ -16,6 +16,7 @@ from schemask.cli.commands import (
     format,
     generate,
     lint,
+    report,
     synth,
     template,
 )
@@ -70,6 +71,6 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"schemask {__version__}")
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (demo, synth, lint, eval, format, template, check, explain, generate):
+    for command in (demo, synth, lint, eval, report, format, template, check, explain, generate):
         command.add(commands)
     return made
