@@ -19,7 +19,7 @@ from schemask.chat import HERMES, TOOL_CODE, ChatFormat
 from schemask.cli import main
 from schemask.cli.program import parser
 
-COMMANDS = ("demo", "synth", "format", "template", "check", "explain", "generate")
+COMMANDS = ("demo", "synth", "format", "template", "check", "explain", "generate", "train")
 PERSON = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from schemask._native import __version__
-from schemask.cli.commands import check, demo, explain, format, generate, synth, template
+from schemask.cli.commands import check, demo, explain, format, generate, synth, template, train
 from schemask.cli.errors import fail, one_line
 from schemask.errors import Error
 
@@ -60,6 +60,6 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"schemask {__version__}")
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (demo, synth, format, template, check, explain, generate):
+    for command in (demo, synth, format, template, check, explain, generate, train):
         command.add(commands)
     return made
