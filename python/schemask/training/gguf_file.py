@@ -108,7 +108,9 @@ def _add_shape(writer: Any, config: Any) -> None:
 def _interleaved(values: Any, heads: int) -> Any:
     """Rows in the order in which llama.cpp turns them by position: in pairs, not in halves."""
     shape = values.shape
-    return values.reshape(heads, 2, shape[0] // heads // 2, *shape[1:]).swapaxes(1, 2).reshape(shape)
+    return (
+        values.reshape(heads, 2, shape[0] // heads // 2, *shape[1:]).swapaxes(1, 2).reshape(shape)
+    )
 
 
 def _add_matrix(writer: Any, name: str, values: Any, kind: GgufType) -> None:

@@ -11,6 +11,7 @@ import math
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,11 +92,11 @@ def train(
     report = _begin(folder, _identity(path, rows, options), resume=resume, is_first=is_first)
     if report is not None:
         return report
-    weights = load_weights(path, tokenizer)
-    if options.gguf is not None:
-        check_architecture(weights)
-    run = _Run(weights, rows, options, folder)
     with _quiet():
+        weights = load_weights(path, tokenizer)
+        if options.gguf is not None:
+            check_architecture(weights)
+        run = _Run(weights, rows, options, folder)
         return run.finish(run.train(progress=progress))
 
 
@@ -127,7 +128,7 @@ class _Run:
         """Trains; returns the trainer."""
         import torch
         from transformers import PrinterCallback, set_seed
-        from trl import SFTConfig, SFTTrainer
+        from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]
 
         model = self.weights.model
         set_seed(self.options.seed)
@@ -204,6 +205,8 @@ class _Run:
             write_gguf(written, part, self.options.gguf)
             part.replace(self.folder / "model.gguf")
         model.to(self.kept_type).save_pretrained(self.folder)
+        for file in self.folder.glob("*.safetensors"):
+            shutil.copymode(self.folder / "config.json", file)  # it is made private
         tokenizer.save_pretrained(self.folder)
 
     def _arguments(self) -> dict[str, Any]:
@@ -387,18 +390,24 @@ def _check_libraries() -> None:
 def _quiet() -> Iterator[None]:
     """Leaves out what TRL and transformers say of each run, such as that packing wants other
     kernels: masks by position do the same."""
-    from datasets.utils import logging as bars
+    import datasets
+    from transformers.utils import logging as transformers_logging
 
     loggers = [logging.getLogger(name) for name in ("trl", "transformers")]
     levels = [logger.level for logger in loggers]
-    had_bars = bars.is_progress_bar_enabled()
-    bars.disable_progress_bar()
+    bars: list[Any] = [datasets, transformers_logging]
+    shown = [bar.is_progress_bar_enabled() for bar in bars]
+    for bar in bars:
+        bar.disable_progress_bar()
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-        if had_bars:
-            bars.enable_progress_bar()
+        for bar, was_shown in zip(bars, shown, strict=True):
+            if was_shown:
+                bar.enable_progress_bar()

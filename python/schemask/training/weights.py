@@ -155,8 +155,6 @@ def gguf_fields(path: Path) -> dict[str, Any]:
         raise missing("gguf", "train", error) from error
     try:
         fields = GGUFReader(path).fields
-        return {
-            name: field.contents() for name, field in fields.items() if len(field.data) <= 1
-        }
+        return {name: field.contents() for name, field in fields.items() if len(field.data) <= 1}
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise ModelError(f"{path}: no GGUF: {error}") from error
