@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def load_tokenizer(path: Path) -> Any:
         raise missing("transformers", "train", error) from error
     tokenizer = _read(path, AutoTokenizer.from_pretrained)
     if path.is_file():
-        _mend(tokenizer, path)
+        mend_split(tokenizer, path)
     return tokenizer
 
 
@@ -109,7 +110,10 @@ def model_location(model: object) -> Path:
 def _read(path: Path, read: Any, **options: Any) -> Any:
     try:
         if path.is_file():
-            return read(str(path.parent), gguf_file=path.name, **options)
+            # Of what lies beside it, such as a tokenizer.json, transformers would take parts.
+            with tempfile.TemporaryDirectory() as alone:
+                Path(alone, path.name).symlink_to(path.resolve())
+                return read(alone, gguf_file=path.name, **options)
         return read(str(path), local_files_only=True, **options)
     except ImportError as error:
         raise missing("what reads the model", "train", error) from error
@@ -117,8 +121,17 @@ def _read(path: Path, read: Any, **options: Any) -> Any:
         raise ModelError(f"{path}: {shortened(str(error), 300)}") from error
 
 
-def _mend(tokenizer: Any, path: Path) -> None:
-    """Lets the tokenizer split texts as llama.cpp does, which transformers reads only of some."""
+def mend_split(tokenizer: Any, path: Path) -> None:
+    """Lets a tokenizer split texts as llama.cpp does, which transformers reads only of some.
+
+    Args:
+        tokenizer: Of transformers, read from a GGUF.
+        path: The GGUF.
+
+    Raises:
+        ModelError: The GGUF says so in a way that is not known here.
+        DependencyError: `gguf` is not installed.
+    """
     from tokenizers import Regex, pre_tokenizers
 
     fields = gguf_fields(path)
