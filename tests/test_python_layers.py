@@ -77,7 +77,9 @@ LAYERS = (
     {"training.grammars"},
     {"training.turns"},
     {"training.labels"},
-    {"training.rows"},
+    {"training.rows", "training.options", "training.loss_curve", "training.weights"},
+    {"training.gguf_file"},
+    {"training.runs"},
     {"training"},
     # turns, and their evaluation
     {"_turns"},

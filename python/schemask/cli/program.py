@@ -19,7 +19,9 @@ from schemask.cli.commands import (
     report,
     synth,
     template,
+    train,
 )
+from schemask.cli.commands import check, demo, explain, format, generate, synth, template, train
 from schemask.cli.errors import fail, one_line
 from schemask.errors import Error
 
@@ -71,6 +73,10 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"schemask {__version__}")
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (demo, synth, lint, eval, report, format, template, check, explain, generate):
+    for command in (
+        *(demo, synth, lint, train, eval, report),
+        *(format, template, check, explain, generate),
+    ):
+    for command in (demo, synth, format, template, check, explain, generate, train):
         command.add(commands)
     return made
