@@ -689,8 +689,8 @@ def test_leakage_into_an_evaluation(check: Check, tmp_path: Path) -> None:
     lines = [*good(), line(said("user", long + " more"), said("assistant", "Yes."))]
     report = check(lines, against=files)
     assert found(report) == [("leaked", 3), ("nearly-leaked", 10)]
-    assert "0.jsonl, line 1" in report.findings[0].message
-    assert "1.jsonl, line 1" in report.findings[1].message
+    assert "0.jsonl: line 1" in report.findings[0].message
+    assert "1.jsonl: line 1" in report.findings[1].message
     assert report.findings[0].pointer == "/messages/1/content"
     with pytest.raises(DataError, match="list"):
         check(lines, against=files[0])

@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
     writer.add_argument(
         "--format",
         metavar="NAME",
-        help="a chat format that writes conversations, if not the one that follows from the template",
+        help="a chat format, if not the one that follows from the template",
     )
     parser.add_argument(
         "--trl",
