@@ -123,7 +123,7 @@ LAYERS = (
     {"lint.samples"},
     {"lint.calls", "lint.dialogues", "lint.scripts", "lint.comparison"},
     {"lint.statistics", "lint.dropped", "lint.trained"},
-    {"lint.report"},
+    {"lint.report", "lint.encoded"},
     {"lint.linter"},
     {"lint"},
     # what stands on all of them
