@@ -21,7 +21,6 @@ from schemask.cli.commands import (
     template,
     train,
 )
-from schemask.cli.commands import check, demo, explain, format, generate, synth, template, train
 from schemask.cli.errors import fail, one_line
 from schemask.errors import Error
 
@@ -77,6 +76,5 @@ def parser() -> argparse.ArgumentParser:
         *(demo, synth, lint, train, eval, report),
         *(format, template, check, explain, generate),
     ):
-    for command in (demo, synth, format, template, check, explain, generate, train):
         command.add(commands)
     return made
