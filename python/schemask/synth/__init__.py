@@ -6,6 +6,7 @@ from schemask.synth.augment import Augment
 from schemask.synth.conversations import Report, check, generate
 from schemask.synth.decontaminate import Decontaminate
 from schemask.synth.duplicates import Deduplicate
+from schemask.synth.execute import Execute
 from schemask.synth.importers import SHAPES, Import
 from schemask.synth.kinds import Kind
 from schemask.synth.outcomes import Outcome, Stage
@@ -22,6 +23,7 @@ __all__ = [
     "Augment",
     "Decontaminate",
     "Deduplicate",
+    "Execute",
     "Import",
     "Kind",
     "ModelParaphraser",
