@@ -7,6 +7,7 @@ from schemask.synth.conversations import Report, check, generate
 from schemask.synth.decontaminate import Decontaminate
 from schemask.synth.duplicates import Deduplicate
 from schemask.synth.execute import Execute
+from schemask.synth.ground import Ground
 from schemask.synth.importers import SHAPES, Import
 from schemask.synth.kinds import Kind
 from schemask.synth.outcomes import Outcome, Stage
@@ -24,6 +25,7 @@ __all__ = [
     "Decontaminate",
     "Deduplicate",
     "Execute",
+    "Ground",
     "Import",
     "Kind",
     "ModelParaphraser",

@@ -86,9 +86,10 @@ class _Line:
         found: list[dict[str, str]] = []
         text = b""
         until = time.monotonic() + self._seconds
+        watched: list[Any] = [pipe, self._requests]
         while len(found) < count:
             left = until - time.monotonic()
-            ready: list[Any] = select.select([pipe, self._requests], [], [], max(left, 0))[0]
+            ready = select.select(watched, [], [], max(left, 0))[0]
             if self._requests in ready:  # there is no second request: whoever asked is gone
                 _end(child)
                 os._exit(0)
