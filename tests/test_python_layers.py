@@ -105,7 +105,7 @@ LAYERS = (
     {"synth.renaming", "synth.paraphrase", "synth.withheld", "synth.other_values"},
     {"synth.faults"},
     {"synth.augment", "synth.duplicates", "synth.decontaminate", "synth.pair"},
-    {"synth.execute", "synth.ground"},
+    {"synth.execute", "synth.ground", "synth.judge"},
     {"synth.importers.notes"},
     {"synth.importers.types", "synth.importers.instructions"},
     {"synth.importers.definitions"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,23 @@ def load_model(path: Path | None) -> Model:
         return LlamaCppModel(Llama(str(path), n_ctx=CONTEXT_TOKENS, verbose=False))
     except ValueError as error:
         raise ModelError(f"{path}: {error}") from error
+
+
+def load_writer(options: argparse.Namespace) -> Model:
+    """The model that the arguments of `add_endpoint` name."""
+    if options.openai is None:
+        return load_model(options.model)
+    try:
+        import openai
+    except ImportError as error:
+        raise ModelError("openai is missing: pip install '.[openai]' in the checkout") from error
+    from schemask.models import OpenAIModel
+
+    try:
+        client = openai.OpenAI(base_url=options.base_url)
+    except openai.OpenAIError as error:
+        raise ModelError(str(error)) from error
+    return OpenAIModel(client, options.openai)
 
 
 def load_tools(path: Path) -> ToolSet:

@@ -9,6 +9,7 @@ from schemask.synth.duplicates import Deduplicate
 from schemask.synth.execute import Execute
 from schemask.synth.ground import Ground
 from schemask.synth.importers import SHAPES, Import
+from schemask.synth.judge import Judge
 from schemask.synth.kinds import Kind
 from schemask.synth.outcomes import Outcome, Stage
 from schemask.synth.pair import FAULTS, Pair
@@ -27,6 +28,7 @@ __all__ = [
     "Execute",
     "Ground",
     "Import",
+    "Judge",
     "Kind",
     "ModelParaphraser",
     "Outcome",

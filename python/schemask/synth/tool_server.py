@@ -27,7 +27,7 @@ _END = 1.0
 def serve() -> None:
     """Answers until nobody is there any more."""
     requests = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
+    answers = os.dup(1)
     _silence()
     options = json.loads(requests.readline())
     try:
@@ -43,9 +43,10 @@ def serve() -> None:
         _write(answers, _Line(tools, options, requests).answers(given["index"], given["calls"]))
 
 
-def _write(file: IO[bytes], value: Any) -> None:
-    file.write(json.dumps(value).encode() + b"\n")
-    file.flush()
+def _write(pipe: int, value: Any) -> None:
+    data = json.dumps(value).encode() + b"\n"
+    while data:
+        data = data[os.write(pipe, data) :]
 
 
 def _silence() -> None:
@@ -112,9 +113,7 @@ class _Line:
         random.seed(index)
         for call in calls:
             answer = self._answer(call)
-            data = json.dumps(answer).encode() + b"\n"
-            while data:
-                data = data[os.write(pipe, data) :]
+            _write(pipe, answer)
             if self._stops(answer):
                 break
 
