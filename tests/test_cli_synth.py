@@ -11,6 +11,7 @@ import pytest
 
 from schemask.cli import main
 from schemask.cli.program import parser
+from schemask.models import CallableModel
 from schemask.synth.ledger import ledger_path
 from schemask.synth.pair import FAULTS
 
@@ -177,7 +178,11 @@ def test_import(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "shape is one of hermes" in capsys.readouterr().err
 
 
-def test_judge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_judge(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = CallableModel(lambda prompt: "Hm.")
+    monkeypatch.setattr("schemask.cli.commands.synth_stages.load_writer", lambda _: model)
     data = write(tmp_path / "data", line("What does AAPL cost?", symbol="AAPL"))
     out = tmp_path / "out.jsonl"
     assert main(["synth", "judge", data, "--out", str(out), "--max-tokens", "24"]) == 0

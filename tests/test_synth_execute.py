@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -239,6 +243,49 @@ def test_a_process_that_was_killed_is_started_again(
     assert stage(given, 5) == before
     assert pickle.loads(pickle.dumps(stage)) == stage
     assert "_process" not in vars(pickle.loads(pickle.dumps(stage)))
+
+
+KILLED = """\
+import sys
+from schemask.synth import Execute, run_stage
+run_stage(Execute(sys.argv[1], timeout=100), sys.argv[2], sys.argv[3], progress=False)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+def test_nothing_outlives_a_run_that_was_killed(
+    tools: str, definitions: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Each process that it started has inherited a variable."""
+    mark = tmp_path / "mark"
+    path = tmp_path / "hanging.py"
+    slow = f"open({str(mark)!r}, 'w').close(); time.sleep(100)"
+    path.write_text(TOOLS.replace("time.sleep(600)\n    if", f"{slow}\n    if"), encoding="utf-8")
+    source = tmp_path / "in"
+    source.write_text(json.dumps(line(definitions, turn(("harm", {"how": "hang"})))) + "\n")
+    arguments = [sys.executable, "-c", KILLED, str(path), str(source), str(tmp_path / "out")]
+    with subprocess.Popen(arguments, env={**os.environ, "MARK": str(mark)}) as process:
+        while not mark.exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        assert len(processes_of(str(mark))) >= 3
+        process.kill()
+    deadline = time.monotonic() + 10
+    while (left := processes_of(str(mark))) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert left == []
+
+
+def processes_of(argument: str) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            shown = (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if argument.encode() in shown:
+            found.append(int(folder.name))
+    return found
 
 
 def test_modules_and_what_is_none(
