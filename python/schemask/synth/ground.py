@@ -34,6 +34,7 @@ class Ground:
       (120 and 7200). Signs are not compared, and "a" says 1;
     - it is a date in ISO's form whose day and month stand there, and its year if any year does; or
       somebody says "tomorrow", "next" or the like, and the date is within two months of one there;
+      in other forms, "04/2022", if all its numbers stand there;
     - it is a time in ISO's form whose hour stands there, and its minutes if there are any;
     - `synonyms` has it with another word, and that stands there.
 

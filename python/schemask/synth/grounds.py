@@ -20,9 +20,15 @@ _SMALL_WORDS = frozenset(
         *("his", "her", "their"),
     )
 )
+_IRREGULAR = {
+    **{"men": "man", "women": "woman", "children": "child", "people": "person", "feet": "foot"},
+    **{"mice": "mouse", "teeth": "tooth", "lives": "life", "leaves": "leaf", "wives": "wife"},
+}
 _BORDERS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[^\W\d])|(?<=[^\W\d])(?=\d)|_")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _TIME = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(?:z|[+-]\d\d:?\d\d)?")
+# A date in another form, such as 08/16/2022 or 04-2022.
+_FIGURES = re.compile(r"\d{1,4}([-/.])\d{1,4}(?:\1\d{1,4})?")
 _YEAR = re.compile(r"(?<![\d.,])(?:19|20)\d\d(?![\d.,]*\d)")
 _RELATIVE = re.compile(
     r"\b(?:today|tonight|tomorrow|yesterday|next|last|this|coming|in|(?:mon|tues|wednes|thurs|fri|"
@@ -87,6 +93,8 @@ class Said:
             return any(plain in text for text in self._texts)
         if (found := self._has_moment(plain)) is not None:
             return found
+        if _FIGURES.fullmatch(plain) and re.search(r"\d{4}", plain):
+            return {float(part) for part in re.findall(r"\d+", plain)} <= self._numbers
         if re.fullmatch(r"[-+]?\d+(?:\.\d+)?", plain):
             return len(plain) < 300 and rounded(abs(float(plain))) in self._numbers
         if " " not in plain:
@@ -145,6 +153,7 @@ def _pieces(text: str) -> list[str]:
 
 def _stem(word: str) -> str:
     """A word without what makes it a plural."""
+    word = _IRREGULAR.get(word, word)
     if len(word) <= 3 or not word.isalpha():
         return word
     if word.endswith("ies"):

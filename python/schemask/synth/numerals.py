@@ -34,6 +34,9 @@ _ALONE: dict[str, tuple[float, ...]] = {
     "quarter": (0.25, 15),
     "triple": (3,),
     "dozen": (12,),
+    # "the next week" is one, or seven days.
+    **{"hour": (1, 60), "day": (1, 24), "week": (1, 7), "fortnight": (14,), "month": (1,)},
+    **{"year": (1, 12), "decade": (10,), "century": (100,)},
     "noon": (12,),
     "midnight": (0,),
 }
@@ -53,7 +56,7 @@ def numbers_in(text: str) -> set[float]:
     """The numbers that a text says, without their signs.
 
     Those in digits, also with groups ("1,500"), the decimal comma, a factor ("5k", "2 million") or
-    as ordinals ("3rd"); those in words ("twenty-five", "two and a half", "a dozen"); months as
+    as ordinals ("3rd"); those in words ("twenty-five", "two and a half", "a dozen", "the next week": 1 and 7); months as
     their numbers; hours with "pm" on 24; percents as shares, too; times in smaller units.
 
     Args:
