@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from schemask.synth import Outcome
@@ -57,3 +59,33 @@ class Unrepeated:
             return outcome if first == index else Outcome(refused="again", detail=f"as {first}")
 
         return judged
+
+
+@dataclass(frozen=True)
+class Killed:
+    """Kills its process at a line, once if there is a file to remember it by."""
+
+    at: int
+    marker: str = ""
+    name = "killed"
+
+    def options(self) -> dict[str, Any]:
+        return {}
+
+    def __call__(self, example: dict[str, Any], index: int) -> Outcome:
+        if index == self.at and not (self.marker and os.path.exists(self.marker)):
+            if self.marker:
+                Path(self.marker).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Outcome(({**example, "number": index},))
+
+
+@dataclass(frozen=True)
+class Closed(Killed):
+    """Says in a file that it was closed."""
+
+    name = "closed"
+
+    def close(self) -> None:
+        with open(f"{self.marker}.closed", "a") as file:
+            file.write("closed\n")

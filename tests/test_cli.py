@@ -21,15 +21,8 @@ from schemask.cli.program import parser
 from schemask.synth.kinds import KINDS
 
 COMMANDS = (
-    "demo",
-    "synth",
-    "lint",
-    "eval",
-    "format",
-    "template",
-    "check",
-    "explain",
-    "generate",
+    *("demo", "synth", "lint", "train", "eval", "report"),
+    *("format", "template", "check", "explain", "generate"),
 )
 PERSON = {
     "type": "object",

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from schemask.chat import TOOL_CODE, ParsedTurn, ToolCall
 from schemask.cli import main
+from schemask.cli.inputs import load_model
 from schemask.core.grammar import Grammar
 from schemask.core.mask_step import MaskStep, Scored, mask_step
 from schemask.core.masking import allocate_mask, apply_mask
@@ -624,6 +625,18 @@ def test_a_real_model(tmp_path: Path, llama: Any, llama_vocabulary: Any) -> None
         assert (one.id, one.setting, one.outcome) == (other.id, other.setting, other.outcome)
         assert (one.text, one.lead, one.calls) == (other.text, other.lead, other.calls)
         assert (one.masked is None) == (other.masked is None)
+
+
+def test_a_folder_of_transformers_is_a_model(
+    tmp_path: Path, tiny_model: Any, llama3_tokenizer: Any
+) -> None:
+    tiny_model.save_pretrained(tmp_path)
+    with pytest.raises(ModelError):
+        load_model(tmp_path)
+    llama3_tokenizer.save_pretrained(tmp_path)
+    model = load_model(tmp_path)
+    assert isinstance(model, TransformersModel)
+    assert model.vocabulary.size == tiny_model.config.vocab_size
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")

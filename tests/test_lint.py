@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from chat_tokenizers import template_text
+from schemask.chat import ChatFormat
 from schemask.cli import main
-from schemask.errors import DataError, FormatError, ModelError
+from schemask.errors import DataError, Error, FormatError, ModelError
 from schemask.lint import RULES, LintReport, likeness, lint
+from schemask.training import dataset, encode_turns
 
 TOOLS = [
     {
@@ -127,7 +129,9 @@ def check(
 ) -> Callable[..., LintReport]:
     def check(lines: list[Any], **options: Any) -> LintReport:
         path = write(tmp_path_factory.mktemp("lint") / "train.jsonl", lines)
-        options.setdefault("template", template)
+        options.setdefault("trl", "format" not in options)
+        if options["trl"] or "format" not in options:
+            options.setdefault("template", template)
         return lint(path, hf_tokenizer, **options)
 
     return check
@@ -685,8 +689,8 @@ def test_leakage_into_an_evaluation(check: Check, tmp_path: Path) -> None:
     lines = [*good(), line(said("user", long + " more"), said("assistant", "Yes."))]
     report = check(lines, against=files)
     assert found(report) == [("leaked", 3), ("nearly-leaked", 10)]
-    assert "0.jsonl, line 1" in report.findings[0].message
-    assert "1.jsonl, line 1" in report.findings[1].message
+    assert "0.jsonl: line 1" in report.findings[0].message
+    assert "1.jsonl: line 1" in report.findings[1].message
     assert report.findings[0].pointer == "/messages/1/content"
     with pytest.raises(DataError, match="list"):
         check(lines, against=files[0])
@@ -703,7 +707,7 @@ def test_what_arrow_makes_of_a_good_file(hf_tokenizer: Any, template: str, tmp_p
                 if call["function"]["name"] == "convert":
                     call["function"]["arguments"]["amount"] = 1.5
     rewritten = datasets.Dataset.from_list(lines)
-    report = lint(rewritten, hf_tokenizer, template=template)
+    report = lint(rewritten, hf_tokenizer, template=template, trl=True)
     assert set(report.counts) == {"null-definitions", "null-arguments"}, report.as_text()
     assert report.counts["null-arguments"] == 8
     assert report.name == "data"
@@ -730,9 +734,12 @@ def test_what_arrow_makes_of_a_good_file(hf_tokenizer: Any, template: str, tmp_p
         }
         for entry in lines
     ]
-    assert lint(datasets.Dataset.from_list(kept), hf_tokenizer, template=template).findings == ()
+    assert (
+        lint(datasets.Dataset.from_list(kept), hf_tokenizer, template=template, trl=True).findings
+        == ()
+    )
     other = template.replace("tool_call.arguments is string", "false")
-    report = lint(datasets.Dataset.from_list(kept), hf_tokenizer, template=other)
+    report = lint(datasets.Dataset.from_list(kept), hf_tokenizer, template=other, trl=True)
     assert report.counts.keys() == {"arguments-as-text"}
     assert report.findings[0].pointer == CALL + "/arguments"
 
@@ -742,7 +749,7 @@ def test_with_the_models_own_template_or_format(
 ) -> None:
     """SmolLM2's template knows no calls; the format that follows from it writes them in words."""
     path = write(tmp_path / "train.jsonl", good())
-    report = lint(path, gguf_path)
+    report = lint(path, gguf_path, trl=True)
     assert report.counts.keys() == {"calls-dropped"}
     assert "drops tool_calls of message 2; tools" in report.findings[0].message
     by_format = [
@@ -783,15 +790,15 @@ def test_what_is_not_taken(hf_tokenizer: Any, tmp_path: Path, template: str) -> 
 def test_a_tokenizer_without_a_template(hf_tokenizer: Any, tmp_path: Path) -> None:
     bare = copy.deepcopy(hf_tokenizer)
     bare.chat_template = None
-    assert found(lint([{"input_ids": [1, 2], "labels": [-100, 2]}], bare)) == [
+    assert found(lint([{"input_ids": [1, 2], "labels": [-100, 2]}], bare, trl=True)) == [
         ("prompt-in-loss", 1)
     ]
     with pytest.raises(FormatError, match="has no chat template"):
-        lint(good(), bare)
+        lint(good(), bare, trl=True)
 
 
 def test_examples_that_are_no_objects(hf_tokenizer: Any) -> None:
-    report = lint([{"text": "One."}, 2], hf_tokenizer, ignore=["prompt-in-loss"])  # type: ignore[list-item]
+    report = lint([{"text": "One."}, 2], hf_tokenizer, ignore=["prompt-in-loss"], trl=True)  # type: ignore[list-item]
     assert found(report) == [("invalid-json", 2)]
 
 
@@ -802,6 +809,44 @@ def test_all_is_counted_and_some_kept(check: Check) -> None:
     assert report.counts == {"invalid-json": 7}
     assert "and 5 more" in report.as_text(2)
     assert "line 3" not in report.as_text(2)
+
+
+@pytest.mark.parametrize("name", ["qwen3_training", "qwen2_5_training", "llama3_training"])
+def test_a_clean_file_is_taken_by_the_training(
+    check: Check, hf_tokenizer: Any, tmp_path: Path, name: str
+) -> None:
+    form = ChatFormat.from_template(template_text(name))
+    report = check(good(), format=form)
+    assert report.findings == ()
+    path = write(tmp_path / "train.jsonl", good())
+    rows = [dataset(path, hf_tokenizer, format=form, loss=loss) for loss in ("all", "choices")]
+    trained, choices = ([sum(at >= 0 for at in held) for held in row["labels"]] for row in rows)
+    statistics = report.statistics
+    assert statistics.tokens == sum(map(len, rows[0]["input_ids"]))
+    assert (statistics.trained, statistics.forced) == (sum(trained), sum(trained) - sum(choices))
+    assert statistics.forced > 0
+    longest = max(map(len, rows[0]["input_ids"]))
+    assert check(good(), format=form, max_length=longest).findings == ()
+    assert found(check(good(), format=form, max_length=longest - 1)) == [("truncated", 7)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_the_training_refuses_is_found(
+    check: Check, hf_tokenizer: Any, template: str, seed: int
+) -> None:
+    draw = random.Random(seed)
+    for entry in [spoilt(draw.choice(good()), draw) for _ in range(8)]:
+        report = check([entry], trl=False)
+        try:
+            encode_turns(entry, hf_tokenizer, format=ChatFormat.from_template(template))
+        except Error:
+            assert report.errors, entry
+
+
+def test_lines_that_are_no_conversations_are_not_encodable(check: Check) -> None:
+    assert check([{"prompt": "1 + 1 = ", "completion": "2"}], trl=False).counts.keys() == {
+        "not-encodable"
+    }
 
 
 # The command.
@@ -815,7 +860,7 @@ def test_the_command(
     own = tmp_path / "own.jinja"
     own.write_text(template, encoding="utf-8")
     data = write(tmp_path / "train.jsonl", good())
-    common = ["--tokenizer", str(folder), "--template", str(own)]
+    common = ["--tokenizer", str(folder), "--template", str(own), "--trl"]
 
     def run(*arguments: str) -> tuple[int, str]:
         status = main(["lint", *arguments, *common])
@@ -964,8 +1009,6 @@ def test_whatever_a_line_holds_it_is_looked_at(
         if isinstance(messages, list):
             entry.update(prompt=messages[:1], chosen=messages[1:], rejected=messages[2:])
     lines.append(spoilt(encoded(hf_tokenizer, template), draw))
-    report = check(
-        lines, max_length=60, **({"template": None, "format": "hermes"} if seed % 2 else {})
-    )
+    report = check(lines, max_length=60, **({"format": "hermes"} if seed % 2 else {}))
     assert report.lines == len(lines)
     json.dumps(report.as_json())

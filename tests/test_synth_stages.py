@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from line_stages import Sifted, Unrepeated
 from schemask.errors import DataError
-from schemask.synth import Outcome, Stage, StageReport, run_stage
+from schemask.synth import Outcome, Stage, StageReport, run_stage, run_stages
 from schemask.synth.ledger import ledger_path
 
 END = b'{"end": true}\n'
@@ -91,6 +91,24 @@ def test_processes_write_the_same(tmp_path: Path) -> None:
     ]
 
 
+def test_stages_follow_one_another(tmp_path: Path) -> None:
+    source = write(tmp_path / "in", [{"text": f"line {n % 30}"} for n in range(50)])
+    stages: list[Stage] = [Unrepeated(), Sifted(), Sifted(1)]
+    reports = run_stages(stages, source, tmp_path / "a" / "b", progress=False)
+    for number, stage in enumerate(stages):
+        run(stage, source, tmp_path / f"{number}")
+        source = tmp_path / f"{number}"
+        assert both(source) == both(tmp_path / "a" / "b" / f"{number + 1}-{stage.name}.jsonl")
+    assert [report.read for report in reports] == [50, 30, 24]
+    again = run_stages(stages, tmp_path / "in", tmp_path / "a" / "b", workers=2, progress=False)
+    assert [report.found for report in again] == [50, 30, 24]
+    for wrong in ([], Sifted(), [Sifted(), 5]):
+        with pytest.raises(DataError, match="at least one stage"):
+            run_stages(wrong, tmp_path / "in", tmp_path / "b")  # type: ignore[arg-type]
+    with pytest.raises(DataError):
+        run_stages([Sifted()], tmp_path / "in", tmp_path / "in", progress=False)
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_cut_anywhere(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
@@ -156,8 +174,8 @@ def test_ended_with_processes(tmp_path: Path, how: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", script], stderr=subprocess.PIPE, start_new_session=True
     ) as process:
-        ledger = ledger_path(target)
-        while not ledger.exists() or ledger.read_bytes().count(b"\n") < 2:
+        # Entries come first; they count with their lines.
+        while not target.exists() or not target.read_bytes().count(b"\n"):
             time.sleep(0.002)
         if how is signal.SIGINT:
             os.killpg(process.pid, how)  # as a terminal sends it, to all of them

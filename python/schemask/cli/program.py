@@ -16,8 +16,10 @@ from schemask.cli.commands import (
     format,
     generate,
     lint,
+    report,
     synth,
     template,
+    train,
 )
 from schemask.cli.errors import fail, one_line
 from schemask.errors import Error
@@ -70,6 +72,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"schemask {__version__}")
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (demo, synth, lint, eval, format, template, check, explain, generate):
+    for command in (
+        *(demo, synth, lint, train, eval, report),
+        *(format, template, check, explain, generate),
+    ):
         command.add(commands)
     return made

@@ -1,7 +1,8 @@
 """How well a model calls tools: constrained, unconstrained, and after reasoning.
 
 `evaluate` asks a model the examples of `read_bfcl`, `read_examples` and `read_when2call`, judges
-what comes, argument by argument, and writes a line for each; `summarize` makes rates of them.
+what comes, argument by argument, and writes a line for each; `summarize` makes rates of them, and
+`report` a page.
 """
 
 from schemask.evaluation.bfcl import CATEGORIES, BfclCalls, read_bfcl
@@ -10,6 +11,7 @@ from schemask.evaluation.examples import Abstention, AnyCall, EvalExample
 from schemask.evaluation.heldout import read_examples
 from schemask.evaluation.intervals import Rate, rate
 from schemask.evaluation.masks import MaskedTurn
+from schemask.evaluation.pages import report
 from schemask.evaluation.records import EvalRecord, Evaluation, read_records
 from schemask.evaluation.runs import MODES, evaluate
 from schemask.evaluation.summary import EvalSummary, FaultRow, SummaryRow, summarize, table
@@ -41,6 +43,7 @@ __all__ = [
     "read_examples",
     "read_records",
     "read_when2call",
+    "report",
     "summarize",
     "table",
 ]

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from schemask._lines import read_objects
 from schemask.errors import DataError, shortened
 from schemask.lint.likeness import (
-    KnownRequests,
     LikeTexts,
     digest,
     request_key,
@@ -21,8 +17,13 @@ from schemask.lint.likeness import (
 from schemask.lint.offers import offered
 from schemask.lint.rules import LintFinding
 from schemask.lint.samples import Dialogue, Sample
+from schemask.synth.decontaminate import WithheldIndex
+from schemask.synth.withheld import Withheld
 
-_ALIKE, _LIKE_REQUESTS = 0.9, 0.8
+_ALIKE = 0.9
+# As of `Decontaminate`.
+_RUN, _LIKE_REQUESTS = 13, 0.8
+_LEAKS = {"withheld request": "leaked"}
 # Texts of fewer words are alike by chance.
 _FEW_WORDS = 12
 
@@ -34,19 +35,14 @@ class Comparison:
         against: Files of the evaluation.
 
     Raises:
-        DataError: One that cannot be read.
+        DataError: One that cannot be read, or in which there is no request.
     """
 
     def __init__(self, against: Sequence[str | os.PathLike[str]]) -> None:
         if isinstance(against, (str, os.PathLike)):
             raise DataError("against is a list of files: put the path into a list")
-        self._known = KnownRequests(_LIKE_REQUESTS)
+        self._known = WithheldIndex(Withheld.of(*against), _RUN, _LIKE_REQUESTS)
         self._has_known = bool(against)
-        for path in against:
-            name = os.fspath(path)
-            for number, example in read_objects(name):
-                for request in requests_of(example):
-                    self._known.add(request, f"{Path(name).name}, line {number}")
         self._said: dict[int, int] = {}
         self._asked: dict[int, tuple[int, int]] = {}
         self._like = LikeTexts(_ALIKE)
@@ -105,18 +101,13 @@ class Comparison:
             if message["role"] == "user"
         ]
         for dialogue, turn, text in requests:
-            if (found := self._known.find(text)) is not None:
-                place, share = found
-                if share is None:
-                    problem = f"{shortened(text)} is in {place}"
-                    yield dialogue.finding("leaked", problem, turn, "content")
-                else:
-                    problem = f"{shortened(text)} is nearly in {place} ({share:.0%} alike)"
-                    yield dialogue.finding("nearly-leaked", problem, turn, "content")
-        if sample.text is not None and (found := self._known.find(sample.text[0])) is not None:
-            place, share = found
-            rule = "leaked" if share is None else "nearly-leaked"
-            yield LintFinding(rule, sample.line, f"the text is in {place}")
+            if (found := self._known.like(text)) is not None:
+                how, place = found
+                problem = f"{shortened(text)}: {place}"
+                yield dialogue.finding(_LEAKS.get(how, "nearly-leaked"), problem, turn, "content")
+        if sample.text is not None and (found := self._known.like(sample.text[0])) is not None:
+            how, place = found
+            yield LintFinding(_LEAKS.get(how, "nearly-leaked"), sample.line, place)
 
     def last_findings(self) -> Iterator[LintFinding]:
         """What is found when all lines have been seen."""
@@ -132,26 +123,3 @@ def _texts_of(dialogue: Dialogue) -> Iterator[str]:
             yield f"{message['role']}: {message['content']}"
         for call in message.get("tool_calls", ()):
             yield json.dumps(call["function"], ensure_ascii=False, sort_keys=True)
-
-
-def requests_of(example: Mapping[str, Any]) -> Iterator[str]:
-    """The requests in an example of an evaluation: training data, BFCL, or plain text.
-
-    Args:
-        example: The example.
-    """
-    for key in ("messages", "prompt", "question", "input", "user", "text"):
-        yield from _requests_in(example.get(key))
-
-
-def _requests_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            if isinstance(item, list):
-                yield from _requests_in(item)
-            elif isinstance(item, Mapping) and item.get("role") == "user":
-                content = item.get("content")
-                if isinstance(content, str):
-                    yield content

@@ -10,14 +10,12 @@ import hashlib
 import re
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 _PLACES, _BANDS = 64, 8
-# "Thank you" is in all conversations.
-_LEAST_WORDS = 3
 _WORD = re.compile(r"\w+|[^\w\s]")
 _GENERATOR = np.random.Generator(np.random.PCG64(20))
 _FACTORS = _GENERATOR.integers(1, 2**63, _PLACES, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
@@ -110,46 +108,3 @@ class LikeTexts:
         for one in sorted(best):
             other, share = best[one]
             yield self._lines[one], self._lines[other], share
-
-
-class KnownRequests:
-    """The requests of files that training data must not hold.
-
-    Args:
-        least: The share of equal places from which a request is nearly a known one.
-    """
-
-    def __init__(self, least: float) -> None:
-        self._least = least
-        self._exact: dict[str, str] = {}
-        self._places: list[str] = []
-        self._signatures: list[NDArray[np.uint32]] = []
-        self._buckets: dict[tuple[int, int], list[int]] = {}
-
-    def add(self, text: str, place: str) -> None:
-        """A request, and where it stands."""
-        words = request_key(text).split()
-        if not words or (key := " ".join(words)) in self._exact:
-            return
-        self._exact[key] = place
-        made = signature(words, 2)
-        for key_of_band in self._keys(made):
-            self._buckets.setdefault(key_of_band, []).append(len(self._places))
-        self._places.append(place)
-        self._signatures.append(made)
-
-    def find(self, text: str) -> tuple[str, float | None] | None:
-        """Where a request stands that is the same, or nearly so and how alike it is then."""
-        words = request_key(text).split()
-        if len(words) < _LEAST_WORDS:
-            return None
-        if (place := self._exact.get(" ".join(words))) is not None:
-            return place, None
-        made = signature(words, 2)
-        near = {at for key in self._keys(made) for at in self._buckets.get(key, ())}
-        shares = [(float((self._signatures[at] == made).mean()), at) for at in near]
-        share, at = max(shares, default=(0.0, 0))
-        return (self._places[at], share) if share >= self._least else None
-
-    def _keys(self, made: NDArray[np.uint32]) -> Iterable[tuple[int, int]]:
-        return enumerate(map(int, bands(made[None, :])[0]))

@@ -19,6 +19,7 @@ from schemask.lint.calls import look_at_calls, look_at_tools
 from schemask.lint.comparison import Comparison
 from schemask.lint.dialogues import look_at_order, look_at_turns, look_for_markers
 from schemask.lint.dropped import DroppedParts
+from schemask.lint.encoded import EncodedLines
 from schemask.lint.report import LintReport, counts_of
 from schemask.lint.rules import RULES, LintFinding
 from schemask.lint.samples import Dialogue, Sample, raw_lines, read_line, sample_of
@@ -26,6 +27,7 @@ from schemask.lint.scripts import FormatWriter, PlainWriter, Script, Writer
 from schemask.lint.statistics import StatisticsCounter
 from schemask.lint.tokenizers import tokenizer_of
 from schemask.lint.trained import Lengths, LossLooker
+from schemask.training.turns import Turns
 
 Data: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any]]"
 
@@ -36,6 +38,7 @@ def lint(
     *,
     template: str | os.PathLike[str] | ChatTemplate | None = None,
     format: str | ChatFormat | None = None,
+    trl: bool = False,
     max_length: int | None = None,
     against: Sequence[str | os.PathLike[str]] = (),
     ignore: Iterable[str] = (),
@@ -49,8 +52,9 @@ def lint(
     already (`{"input_ids", "labels"}`). Each is looked at by itself and beside the others. The file
     is read once, from beginning to end; of each line some 400 bytes are kept.
 
-    Conversations are written by the tokenizer's chat template, from the messages as they are, as
-    TRL has it done; by `format`, as `schemask.training.encode` does it.
+    Lines are encoded as `schemask.training.dataset` does it, which takes all lines of a file in
+    which no error is found. With `trl`, conversations are written by the tokenizer's chat template
+    from the messages as they are, as TRL does it by itself.
 
     Args:
         data: Path of a file of JSON lines, "-" for standard input, or examples, such as a
@@ -58,9 +62,10 @@ def lint(
         tokenizer: A tokenizer of transformers, a `llama_cpp.Llama`, or the path of a folder that
             transformers wrote or of a GGUF file.
         template: Another template than the tokenizer's: its text, its path, or itself.
-        format: A chat format or its name: what writes conversations instead of a template.
-            "template" is the one that is derived from the tokenizer's template.
-        max_length: At which length, in tokens, a trainer cuts lines.
+        format: A chat format or its name, as of `schemask.training.encode`; if none is given, the
+            one that follows from the template. "template" names that one, too.
+        trl: Look at what TRL makes of the lines without `schemask.training`.
+        max_length: At which length, in tokens, a trainer cuts or refuses lines.
         against: Files of JSON lines whose requests the data must not hold.
         ignore: Ids of rules that are not looked for.
         keep: How many findings of each rule are kept; all are counted.
@@ -73,7 +78,7 @@ def lint(
         ModelError: A tokenizer that cannot be loaded.
         DependencyError: A library that the tokenizer needs is not installed.
     """
-    check_flags(DataError, progress=progress)
+    check_flags(DataError, trl=trl, progress=progress)
     _check_number("keep", keep, least=0)
     if max_length is not None:
         _check_number("max_length", max_length, least=1)
@@ -84,6 +89,7 @@ def lint(
         tokenizer,
         template=template,
         format=format,
+        trl=trl,
         max_length=max_length,
         against=against,
         ignored=ignored,
@@ -127,6 +133,7 @@ class Linter:
         *,
         template: str | os.PathLike[str] | ChatTemplate | None,
         format: str | ChatFormat | None,
+        trl: bool,
         max_length: int | None,
         against: Sequence[str | os.PathLike[str]],
         ignored: frozenset[str],
@@ -134,8 +141,18 @@ class Linter:
     ) -> None:
         if template is not None and format is not None:
             raise DataError("conversations are written by a template or by a format, not by both")
+        if trl and format is not None:
+            raise DataError("TRL has a template write conversations, and no format")
         tokenizer = tokenizer_of(tokenizer)
-        self._writer = _writer_of(tokenizer, template, format)
+        self._writer: Writer | None
+        self._encoded: EncodedLines | None = None
+        if trl:
+            self._writer = _writer_of(tokenizer, template)
+        else:
+            encoder_of(tokenizer, "")  # a clear error for what is no tokenizer
+            turns = Turns(tokenizer, _format_of(tokenizer, template, format))
+            self._encoded = EncodedLines(turns, max_length)
+            self._writer = FormatWriter(turns.form)
         around = self._writer.around if self._writer is not None else ""
         encoder = encoder_of(tokenizer, around)
         self._markers = encoder.markers
@@ -164,7 +181,7 @@ class Linter:
             return
         sample = sample_of(example, number)
         self._counter.add_line(sample)
-        self.add_line(self._look(sample))
+        self.add_line(self._look(sample, example))
 
     def add_line(self, findings: Iterable[LintFinding]) -> None:
         """Counts a line, with what was found in it."""
@@ -188,26 +205,42 @@ class Linter:
         findings = [finding for rule in counts for finding in self._findings[rule]]
         return LintReport(name, self._lines, tuple(findings), counts, self._counter.statistics())
 
-    def _look(self, sample: Sample) -> Iterator[LintFinding]:
+    def _look(self, sample: Sample, example: Mapping[str, Any]) -> Iterator[LintFinding]:
+        if self._encoded is None:
+            yield from self._look_at(sample)
+        else:
+            is_clean = True
+            for finding in self._look_at(sample):
+                is_error = finding.severity == "error" and finding.rule not in self._ignored
+                # Neither keeps a line from being trained.
+                is_clean &= not is_error or finding.rule in ("turn-order", "empty-turn")
+                yield finding
+            found = self._encoded.look(example, sample, is_clean=is_clean)
+            yield from self._counted(found)
+        yield from self._comparison.add(sample)
+
+    def _look_at(self, sample: Sample) -> Iterator[LintFinding]:
         yield from sample.findings
         for dialogue in sample.dialogues:
             yield from look_at_tools(dialogue)
             yield from look_at_order(dialogue)
             yield from look_at_turns(dialogue)
             yield from look_at_calls(dialogue)
-            yield from look_for_markers(dialogue, self._markers)
             yield from self._counter.add_dialogue(dialogue)
-            yield from self._look_at_text(dialogue)
+            if self._encoded is None:  # which reads texts as text
+                yield from look_for_markers(dialogue, self._markers)
+                yield from self._look_at_text(dialogue)
+            elif not dialogue.spoken:
+                yield dialogue.finding("no-trained-tokens", "there is no turn of the assistant")
         if sample.text is not None:
             yield from self._counted(self._loss.text(sample))
         if sample.tokens is not None:
             yield from self._counted(self._loss.tokens(sample))
-        yield from self._comparison.add(sample)
 
     def _counted(self, found: Iterable[LintFinding | Lengths]) -> Iterator[LintFinding]:
         for item in found:
             if isinstance(item, Lengths):
-                self._counter.add_lengths(item.total, item.trained)
+                self._counter.add_lengths(item.total, item.trained, item.forced)
             else:
                 yield item
 
@@ -243,16 +276,24 @@ def _look_at_spelling(dialogue: Dialogue, text: str, dropped: Any) -> Iterator[L
                     yield dialogue.finding("arguments-as-text", problem, turn, *path)
 
 
-def _writer_of(
+def _format_of(
     tokenizer: Any,
     template: str | os.PathLike[str] | ChatTemplate | None,
     format: str | ChatFormat | None,
+) -> ChatFormat | None:
+    """The format of conversations; None for the tokenizer's own."""
+    if template is not None:
+        writer = _writer_of(tokenizer, template)
+        assert isinstance(writer, PlainWriter)
+        return ChatFormat.from_template(writer.template)
+    return None if format is None or format == "template" else chat_format(format)
+
+
+def _writer_of(
+    tokenizer: Any,
+    template: str | os.PathLike[str] | ChatTemplate | None,
 ) -> Writer | None:
     """What writes conversations; None if nothing does."""
-    if format == "template":
-        return FormatWriter(ChatFormat.from_template(tokenizer))
-    if format is not None:
-        return FormatWriter(chat_format(format))
     if isinstance(template, ChatTemplate):
         return PlainWriter(template)
     source = read_source(tokenizer)

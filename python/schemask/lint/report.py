@@ -114,7 +114,10 @@ def _counted(statistics: LintStatistics) -> Iterator[str]:
         yield f"calls: {', '.join(named)}{f', and {more} more tools' if more else ''}"
     if statistics.tokens:
         share = statistics.trained / statistics.tokens
-        yield f"tokens: {statistics.tokens}, of which {share:.1%} are the model's own"
+        own = f"tokens: {statistics.tokens}, of which {share:.1%} are the model's own"
+        if statistics.forced:
+            own += f"; the grammar forces {statistics.forced / statistics.trained:.1%} of these"
+        yield own
         lengths = ", ".join(f"{key}%: {value}" for key, value in statistics.lengths.items())
         yield f"tokens of a line, by percentile: {lengths}"
 

@@ -175,6 +175,13 @@ _TABLE = (
         "the template writes a turn otherwise than when the model wrote it",
         "take a template that keeps earlier turns as they were, or train on each turn by itself",
     ),
+    LintRule(
+        "not-encodable",
+        "error",
+        "`schemask.training` refuses the line: the grammar does not allow a turn, or it is no "
+        "conversation",
+        "mend the turn, or drop the line; lines for TRL alone are looked at with --trl",
+    ),
     # What is trained.
     LintRule(
         "prompt-in-loss",

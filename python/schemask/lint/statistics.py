@@ -36,6 +36,8 @@ class LintStatistics:
         abstaining: Those of them in which none is called.
         tokens: Tokens of all lines.
         trained: Those of them that the model writes itself, or that labels count.
+        forced: Those of them that the grammar leaves no choice about: `loss="choices"` does not
+            train them. 0 if no grammar has read the lines.
         lengths: Tokens of a line, by percentile: the shortest, the median, and so on.
     """
 
@@ -47,6 +49,7 @@ class LintStatistics:
     abstaining: int
     tokens: int
     trained: int
+    forced: int
     lengths: dict[int, int]
 
 
@@ -72,6 +75,7 @@ class StatisticsCounter:
     _offering: int = 0
     _abstaining: int = 0
     _trained: int = 0
+    _forced: int = 0
     _lengths: array[int] = field(default_factory=lambda: array("q"))
     _values: dict[tuple[str, str], _Values] = field(default_factory=dict)
     _parameters: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -81,10 +85,11 @@ class StatisticsCounter:
         """A line."""
         self._lines[sample.shape] += 1
 
-    def add_lengths(self, total: int, trained: int) -> None:
+    def add_lengths(self, total: int, trained: int, forced: int) -> None:
         """The tokens of a line."""
         self._lengths.append(total)
         self._trained += trained
+        self._forced += forced
 
     def add_dialogue(self, dialogue: Dialogue) -> Iterator[LintFinding]:
         """A conversation; gives what is found when it is compared with those before."""
@@ -157,5 +162,6 @@ class StatisticsCounter:
             abstaining=self._abstaining,
             tokens=int(lengths.sum()),
             trained=self._trained,
+            forced=self._forced,
             lengths={percent: int(rank) for percent, rank in zip(_PERCENTS, ranks, strict=False)},
         )

@@ -25,10 +25,12 @@ class Lengths:
     Attributes:
         total: All of it.
         trained: Those that a loss on what the model writes counts.
+        forced: Those of them that the grammar supplies, where one has read them.
     """
 
     total: int
     trained: int
+    forced: int = 0
 
 
 class LossLooker:

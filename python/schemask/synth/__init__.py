@@ -14,8 +14,10 @@ from schemask.synth.kinds import Kind
 from schemask.synth.outcomes import Outcome, Stage
 from schemask.synth.pair import FAULTS, Pair
 from schemask.synth.paraphrase import ModelParaphraser
+from schemask.synth.phrasebook import Phrasebook
+from schemask.synth.ray import RayCluster, run_pipeline
 from schemask.synth.requests import TeacherRequest
-from schemask.synth.stages import StageReport, run_stage
+from schemask.synth.stages import StageReport, run_stage, run_stages
 from schemask.synth.teachers import Teacher
 from schemask.synth.withheld import Withheld, WithheldText, WithheldTool, read_records
 
@@ -33,6 +35,8 @@ __all__ = [
     "ModelParaphraser",
     "Outcome",
     "Pair",
+    "Phrasebook",
+    "RayCluster",
     "Report",
     "Stage",
     "StageReport",
@@ -44,5 +48,7 @@ __all__ = [
     "check",
     "generate",
     "read_records",
+    "run_pipeline",
     "run_stage",
+    "run_stages",
 ]

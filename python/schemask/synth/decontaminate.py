@@ -96,8 +96,8 @@ class Decontaminate:
         return Outcome((example,))
 
     @functools.cached_property
-    def _index(self) -> _TextIndex:
-        return _TextIndex(self.withheld, self.run, self.threshold)
+    def _index(self) -> WithheldIndex:
+        return WithheldIndex(self.withheld, self.run, self.threshold)
 
     @functools.cached_property
     def _known(self) -> dict[tuple[str, frozenset[str]], str]:
@@ -115,7 +115,7 @@ class Decontaminate:
         return {key: value for key, value in vars(self).items() if not key.startswith("_")}
 
 
-class _TextIndex:
+class WithheldIndex:
     """Withheld texts, by their words, runs of words and shingles."""
 
     def __init__(self, withheld: Withheld, run: int, threshold: float) -> None:

@@ -56,7 +56,7 @@ class Ledger:
     """
 
     def __init__(self, target: Path, head: Mapping[str, Any], *, resume: bool) -> None:
-        self._head = _line({"format": FORMAT, **head})
+        self._head = as_line({"format": FORMAT, **head})
         self.is_finished = False
         self._lines: list[bytes] = []
         self._records: list[bytes] = []
@@ -95,10 +95,10 @@ class Ledger:
         Raises:
             DataError: Lines that no JSON text can spell, or a file that cannot be written.
         """
-        data = b"".join(_line(example) for example in outcome.examples)
+        data = b"".join(as_line(example) for example in outcome.examples)
         full = {**entry, **_account(outcome, data)}
         self._lines.append(data)
-        self._records.append(_line(full))
+        self._records.append(as_line(full))
         if len(self._records) >= _MOST_ENTRIES or self._is_late:
             self.flush()
         return full
@@ -231,7 +231,12 @@ def _checksum(data: bytes) -> str | None:
     return f"{zlib.crc32(data):08x}" if data else None
 
 
-def _line(value: Mapping[str, Any]) -> bytes:
+def as_line(value: Mapping[str, Any]) -> bytes:
+    """A line of JSON, as outputs and ledgers have it.
+
+    Raises:
+        DataError: No JSON text can spell it.
+    """
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     except (TypeError, ValueError, RecursionError) as error:

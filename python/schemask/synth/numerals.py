@@ -56,8 +56,9 @@ def numbers_in(text: str) -> set[float]:
     """The numbers that a text says, without their signs.
 
     Those in digits, also with groups ("1,500"), the decimal comma, a factor ("5k", "2 million") or
-    as ordinals ("3rd"); those in words ("twenty-five", "two and a half", "a dozen", "the next week": 1 and 7); months as
-    their numbers; hours with "pm" on 24; percents as shares, too; times in smaller units.
+    as ordinals ("3rd"); those in words ("twenty-five", "two and a half", "a dozen"); months as
+    their numbers; "the next week" as 1 and 7; hours with "pm" on 24; percents as shares, too;
+    times in smaller units.
 
     Args:
         text: The text.

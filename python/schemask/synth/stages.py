@@ -6,7 +6,7 @@ import functools
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -118,8 +118,8 @@ def run_stage(
             in_this_process if workers == 1 else functools.partial(in_processes, workers=workers)
         )
     source, place = os.fspath(source), Path(target)
-    _check_places(source, place)
-    digest, count = _digest(source)
+    check_places(source, place)
+    digest, count = digest_of_file(source)
     report = StageReport()
     head = {"stage": stage.name, "options": stage.options(), "source": digest}
     with Ledger(place, head, resume=resume) as ledger:
@@ -136,6 +136,63 @@ def run_stage(
                 bar.set_postfix(report.refused, refresh=False)
         ledger.finish()
     return report
+
+
+def run_stages(
+    stages: Sequence[Stage],
+    source: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    workers: int = 1,
+    resume: bool = True,
+    progress: bool = True,
+    reader: Reader = read_objects,
+    mapper: Mapper | None = None,
+) -> list[StageReport]:
+    """Applies stages one after the other, each to what the one before has written.
+
+    Args:
+        stages: What to do with each line, at least one.
+        source: A file of JSON lines.
+        folder: Where files are written, such as `1-import.jsonl` and `2-deduplicate.jsonl`, with
+            their ledgers; it is made if it is not there.
+        workers: As for `run_stage`.
+        resume: As for `run_stage`; stages that are done are left as they are.
+        progress: As for `run_stage`.
+        reader: Reads the source, if it is not plain JSON lines.
+        mapper: As for `run_stage`.
+
+    Returns:
+        What became of the lines of each stage.
+
+    Raises:
+        DataError: As `run_stage`; or a folder that cannot be made, or no stages.
+    """
+    stages = list(stages) if isinstance(stages, (list, tuple)) else []
+    if not stages or not all(isinstance(stage, Stage) for stage in stages):
+        raise DataError("a list of at least one stage is needed")
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{place}: {error.strerror or error}") from error
+    reports = []
+    for number, stage in enumerate(stages, start=1):
+        target = place / f"{number}-{stage.name}.jsonl"
+        reports.append(
+            run_stage(
+                stage,
+                source,
+                target,
+                workers=workers,
+                resume=resume,
+                progress=progress,
+                reader=reader if number == 1 else read_objects,
+                mapper=mapper,
+            )
+        )
+        source = target
+    return reports
 
 
 def _outcomes(
@@ -164,13 +221,14 @@ def _add(ledger: Ledger, number: int, outcome: Outcome, source: str) -> dict[str
         raise at_line(error, source, number) from error
 
 
-def _check_places(source: str, target: Path) -> None:
+def check_places(source: str, target: Path) -> None:
+    """Raises DataError if the output would be its own input."""
     given = os.path.realpath(source)
     if given in (os.path.realpath(target), os.path.realpath(ledger_path(target))):
         raise DataError(f"{source} cannot be read and written at once")
 
 
-def _digest(source: str) -> tuple[str, int]:
+def digest_of_file(source: str) -> tuple[str, int]:
     """The digest of a file, and how many lines it has."""
     digest, count = hashlib.sha256(), 0
     try:

