@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +87,21 @@ def rules() -> str:
 def commands() -> str:
     """What each command's `--help` says."""
     program = parser()
-    held = [action for action in program._actions if isinstance(action, argparse._SubParsersAction)]
     parts = [f"```text\n{program.format_help()}```"]
-    for name, command in held[0].choices.items():
+    for name, command in _commands_of(program):
         parts.append(f"## {name}\n\n```text\n{command.format_help()}```")
     return "\n\n".join(parts)
+
+
+def _commands_of(
+    program: argparse.ArgumentParser, before: str = ""
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The commands, and after each those that it has, such as `synth write`."""
+    for action in program._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                yield before + name, command
+                yield from _commands_of(command, f"{before}{name} ")
 
 
 MADE = {"formats": formats, "limits": limits, "commands": commands, "rules": rules}

@@ -438,7 +438,7 @@ def test_models_that_cannot_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_synth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "data.jsonl"
-    arguments = ["synth", write(tmp_path / "tools.py", TOOLS), "--out", str(out)]
+    arguments = ["synth", "write", write(tmp_path / "tools.py", TOOLS), "--out", str(out)]
     shares = ["--share", "call=1"]
     assert main([*arguments, *shares, "--count", "1", "--max-tokens", "256"]) == 0
     assert capsys.readouterr().out.startswith(f"{out}: 1 lines, 1 of them new\nkinds: 1 call\n")
@@ -464,13 +464,13 @@ def test_synth_with_bad_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     }
     for name, (content, message) in files.items():
         tools = write(tmp_path / name, content)
-        assert main(["synth", tools, "--out", str(tmp_path / "out"), "--count", "1"]) == 1
+        assert main(["synth", "write", tools, "--out", str(tmp_path / "out"), "--count", "1"]) == 1
         assert message in one_line_error(capsys)
     assert not (tmp_path / "out").exists()
 
 
 def test_teachers_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    synth = ["synth", write(tmp_path / "tools.py", TOOLS), "--out", str(tmp_path / "out")]
+    synth = ["synth", "write", write(tmp_path / "tools.py", TOOLS), "--out", str(tmp_path / "out")]
     for options in (["--base-url", "x"], ["--openai", "m", "--model", "a.gguf"]):
         with pytest.raises(SystemExit) as exit_:
             main([*synth, *options])
@@ -479,7 +479,7 @@ def test_teachers_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_shares_of_synth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    synth = ["synth", write(tmp_path / "tools.py", TOOLS), "--out", str(tmp_path / "out")]
+    synth = ["synth", "write", write(tmp_path / "tools.py", TOOLS), "--out", str(tmp_path / "out")]
     for share in ("call", "call=2", "call=x"):
         with pytest.raises(SystemExit):
             main([*synth, "--share", share])
@@ -487,7 +487,7 @@ def test_shares_of_synth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main([*synth, "--share", "calls=1"]) == 1
     assert "call, parallel, chain" in one_line_error(capsys)
     with pytest.raises(SystemExit):
-        main(["synth", "--help"])
+        main(["synth", "write", "--help"])
     told = " ".join(capsys.readouterr().out.split())
     assert ", ".join(KINDS) in told
 
@@ -497,7 +497,7 @@ def test_synth_without_a_key(
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     tools = write(tmp_path / "tools.py", TOOLS)
-    arguments = ["synth", tools, "--out", str(tmp_path / "out"), "--openai", "a-model"]
+    arguments = ["synth", "write", tools, "--out", str(tmp_path / "out"), "--openai", "a-model"]
     assert main(arguments) == 1
     assert "OPENAI_API_KEY" in one_line_error(capsys)
 

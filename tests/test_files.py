@@ -157,7 +157,7 @@ def test_places_where_nothing_can_be_written(
     for place in (tmp_path, tmp_path / "nowhere" / "out", data / "out", Path("/proc/new")):
         assert str(place) in failing(capsys, "format", data, "--out", place)
         # Before any model is loaded.
-        assert str(place) in failing(capsys, "synth", tools, "--out", place)
+        assert str(place) in failing(capsys, "synth", "write", tools, "--out", place)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody who may not write")
@@ -175,7 +175,7 @@ def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
     for arguments in (
         ["format", "/dev/null", "--out", str(folder / "out"), "--force"],
         ["format", "/dev/null", "--out", str(folder / "new")],
-        ["synth", str(tmp_path / "tools.json"), "--out", str(folder / "new")],
+        ["synth", "write", str(tmp_path / "tools.json"), "--out", str(folder / "new")],
     ):
         command = [sys.executable, "-c", script, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, cwd="/")

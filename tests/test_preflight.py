@@ -65,7 +65,7 @@ def test_a_command_says_what_happened(
     arguments = {
         "demo": [],
         "generate": [str(tmp_path / "s.json"), "A number:"],
-        "synth": [str(tmp_path / "tools.json"), "--out", str(tmp_path / "out.jsonl")],
+        "synth": ["write", str(tmp_path / "tools.json"), "--out", str(tmp_path / "out.jsonl")],
     }
     done = run(tmp_path, package, "-m", "schemask", command, *arguments[command])
     assert done.returncode == 1

@@ -243,6 +243,7 @@ def test_the_tables_of_the_package_are_whole() -> None:
     rows = re.findall(r"^\| `(\w+)` \| .+ \| .+ \|$", made.limits(), re.MULTILINE)
     assert rows == list(schemask.Limits.__annotations__)
     assert "schemask check" in made.commands()
+    assert "## synth execute\n" in made.commands()
 
 
 def test_tables_are_put_in_and_links_out_of_the_site_lead_to_the_repository() -> None:

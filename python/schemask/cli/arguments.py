@@ -46,6 +46,21 @@ def add_model(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_endpoint(parser: argparse.ArgumentParser) -> None:
+    """The arguments that say which model writes: a local one, or that of an endpoint."""
+    held = parser.add_mutually_exclusive_group()
+    held.add_argument("--openai", metavar="NAME", help="ask this model of an endpoint")
+    add_model(held)
+    parser.add_argument("--base-url", help="address of the endpoint, if it is not OpenAI's")
+    parser.set_defaults(wrong_usage=parser.error)
+
+
+def check_endpoint(options: argparse.Namespace) -> None:
+    """Ends as wrong usage does if there is an address and no model there."""
+    if options.base_url is not None and options.openai is None:
+        options.wrong_usage("argument --base-url: only with --openai")
+
+
 def add_sampling(parser: argparse.ArgumentParser, *, max_tokens: int, temperature: float) -> None:
     """The arguments of which `sampling` makes what a model gets, with their defaults."""
     parser.add_argument(

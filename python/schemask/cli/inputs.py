@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import runpy
-import traceback
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemask._lines import decoded, lines
-from schemask.errors import DataError, Error, ModelError, ToolError, missing
-from schemask.tools import Tool, ToolSet
+from schemask.errors import DataError, ModelError, ToolError, missing
+from schemask.tools import ToolSet
+from schemask.tools.files import python_tools
 
 if TYPE_CHECKING:
     from schemask.models.base import Model
@@ -37,6 +37,23 @@ def load_model(path: Path | None) -> Model:
         raise ModelError(f"{path}: {error}") from error
 
 
+def load_writer(options: argparse.Namespace) -> Model:
+    """The model that the arguments of `add_endpoint` name."""
+    if options.openai is None:
+        return load_model(options.model)
+    try:
+        import openai
+    except ImportError as error:
+        raise ModelError("openai is missing: pip install '.[openai]' in the checkout") from error
+    from schemask.models import OpenAIModel
+
+    try:
+        client = openai.OpenAI(base_url=options.base_url)
+    except openai.OpenAIError as error:
+        raise ModelError(str(error)) from error
+    return OpenAIModel(client, options.openai)
+
+
 def _load_folder(path: Path) -> Model:
     from schemask.models import TransformersModel
 
@@ -56,35 +73,15 @@ def _load_folder(path: Path) -> Model:
 
 def load_tools(path: Path) -> ToolSet:
     """The tools of a Python file or of a JSON file."""
-    if path.suffix != ".py":
-        text = "".join(lines(str(path)))
-        try:
-            definitions = decoded(text)
-        except DataError as error:
-            place = str(path) if error.line is None else f"{path}: line {error.line}"
-            message = f"{place}: {error}"
-            raise DataError(message, line=error.line, column=error.column) from error
-        if not isinstance(definitions, list):
-            raise ToolError(f"{path}: not a list of tool definitions")
-        return ToolSet(definitions)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    found = [value for value in _run_file(path).values() if isinstance(value, Tool)]
-    if not found:
-        raise ToolError(f"{path}: no function has the decorator @tool")
-    # One tool may have two names in the file.
-    return ToolSet(list(dict.fromkeys(found)))
-
-
-def _run_file(path: Path) -> dict[str, Any]:
-    """What a Python file defines. What it raises is told with the line, as other bad input is."""
+    if path.suffix == ".py":
+        return python_tools(path)
+    text = "".join(lines(str(path)))
     try:
-        return runpy.run_path(str(path))
-    except (Exception, SystemExit) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-        if isinstance(error, SyntaxError) and error.filename == str(path):
-            lines.append(error.lineno)
-        place = f"{path}: line {lines[-1]}" if lines else str(path)
-        what = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
-        raise ToolError(f"{place}: {what}", line=lines[-1] if lines else None) from error
+        definitions = decoded(text)
+    except DataError as error:
+        place = str(path) if error.line is None else f"{path}: line {error.line}"
+        message = f"{place}: {error}"
+        raise DataError(message, line=error.line, column=error.column) from error
+    if not isinstance(definitions, list):
+        raise ToolError(f"{path}: not a list of tool definitions")
+    return ToolSet(definitions)

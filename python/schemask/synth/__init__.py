@@ -6,7 +6,10 @@ from schemask.synth.augment import Augment
 from schemask.synth.conversations import Report, check, generate
 from schemask.synth.decontaminate import Decontaminate
 from schemask.synth.duplicates import Deduplicate
+from schemask.synth.execute import Execute
+from schemask.synth.ground import Ground
 from schemask.synth.importers import SHAPES, Import
+from schemask.synth.judge import Judge
 from schemask.synth.kinds import Kind
 from schemask.synth.outcomes import Outcome, Stage
 from schemask.synth.pair import FAULTS, Pair
@@ -24,7 +27,10 @@ __all__ = [
     "Augment",
     "Decontaminate",
     "Deduplicate",
+    "Execute",
+    "Ground",
     "Import",
+    "Judge",
     "Kind",
     "ModelParaphraser",
     "Outcome",

@@ -3,115 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from schemask.cli.arguments import (
-    Commands,
-    add_command,
-    add_model,
-    add_sampling,
-    number,
-    sampling,
-    whole,
-)
-from schemask.cli.inputs import load_model, load_tools
-from schemask.errors import ModelError
-
-if TYPE_CHECKING:
-    from schemask.models.base import Model
+from schemask.cli.arguments import Commands, add_command
+from schemask.cli.commands import synth_stages, synth_write
 
 
 def add(commands: Commands) -> None:
-    """The command and its arguments."""
+    """The command, and those that it has."""
     parser = add_command(
         commands,
         "synth",
         run,
-        "Write synthetic conversations that call tools, as JSON lines.",
-        "The teacher is a local model, or an OpenAI-compatible endpoint (its key is read from\n"
-        "OPENAI_API_KEY). A file of such lines is continued; any other is left as it is.",
-        "schemask synth tools.py --count 1000 --out data.jsonl",
+        "Write synthetic conversations that call tools, and refine such lines.",
+        "`write` makes lines. Each of the others is a stage from one file to another; beside the\n"
+        "output, a ledger says what was refused and why. What was killed goes on.",
+        "schemask synth execute data.jsonl --tools tools.py --out executed.jsonl",
     )
-    parser.add_argument(
-        "tools",
-        type=Path,
-        metavar="TOOLS",
-        help="a Python file with @tool functions, or a JSON file with a list of definitions",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="the file to write or continue")
-    parser.add_argument(
-        "--count", type=whole(0), default=1000, help="lines in the end (%(default)s)"
-    )
-    parser.add_argument(
-        "--share",
-        type=_share,
-        action="append",
-        default=[],
-        metavar="KIND=NUMBER",
-        help="how many are of this kind, from 0 to 1: call, parallel, chain, missing_tool,\n"
-        "missing_value, words; may be given several times",
-    )
-    parser.add_argument(
-        "--concurrency", type=whole(1), help="requests that an endpoint gets at once (8)"
-    )
-    teacher = parser.add_mutually_exclusive_group()
-    teacher.add_argument("--openai", metavar="NAME", help="teach with this model of an endpoint")
-    add_model(teacher)
-    parser.add_argument("--base-url", help="address of the endpoint, if it is not OpenAI's")
-    add_sampling(parser, max_tokens=512, temperature=0.8)
-    parser.set_defaults(wrong_usage=parser.error)
+    stages = parser.add_subparsers(title="stages", required=True, metavar="STAGE")
+    synth_write.add(stages)
+    synth_stages.add(stages)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Does it; returns the exit status."""
-    from schemask.synth import check, generate
-
-    if options.base_url is not None and options.openai is None:
-        options.wrong_usage("argument --base-url: only with --openai")
-    tools = load_tools(options.tools)
-    given: dict[str, Any] = {
-        "seed": options.seed,
-        "shares": dict(options.share),
-        "concurrency": options.concurrency,
-    }
-    check(tools, options.count, options.out, **given)  # before a model is loaded
-    teacher = load_model(options.model) if options.openai is None else _open_endpoint(options)
-    report = generate(
-        teacher,
-        tools,
-        options.count,
-        options.out,
-        **given,
-        sampling=sampling(options),
-        progress=sys.stderr.isatty(),
-    )
-    print(f"{options.out}: {report.found + report.written} lines, {report.written} of them new")
-    print(f"kinds: {_listed(report.kinds)}")
-    print(f"refused answers: {_listed(report.refused)}")
-    return 0
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "none"
-
-
-def _share(text: str) -> tuple[str, float]:
-    kind, _, share = text.partition("=")
-    return kind, number(1)(share)
-
-
-def _open_endpoint(options: argparse.Namespace) -> Model:
-    try:
-        import openai
-    except ImportError as error:
-        raise ModelError("openai is missing: pip install '.[openai]' in the checkout") from error
-    from schemask.models import OpenAIModel
-
-    try:
-        client = openai.OpenAI(base_url=options.base_url)
-    except openai.OpenAIError as error:
-        raise ModelError(str(error)) from error
-    return OpenAIModel(client, options.openai)
+    """Does what the stage does; returns the exit status."""
+    status: int = options.run(options)
+    return status

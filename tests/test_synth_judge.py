@@ -1,0 +1,97 @@
+"""A model that judges lines: what it is shown, and what becomes of its verdict."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemask.core.sampling import Sampling
+from schemask.errors import DataError, ModelError
+from schemask.models import CallableModel, LlamaCppModel
+from schemask.synth import Judge, Outcome, run_stage
+
+TOOL = {
+    "name": "book",
+    "parameters": {"type": "object", "properties": {"to": {"type": "string"}}},
+}
+
+
+def line(said: str, to: str) -> dict[str, Any]:
+    function = {"name": "book", "arguments": {"to": to}}
+    call = {"role": "assistant", "content": "", "tool_calls": [{"function": function}]}
+    messages = [
+        {"role": "user", "content": said},
+        call,
+        {"role": "tool", "name": "book", "content": "done"},
+        {"role": "assistant", "content": "Booked."},
+    ]
+    return {"messages": messages, "tools": [TOOL]}
+
+
+def strict(prompt: str) -> str:
+    """Right is what the request says; it has something to say before."""
+    *_, user, calls, result, answer, end = prompt.split("\n")
+    assert (result, answer, end) == ('Result: "done"', 'Assistant: "Booked."', "Verdict: ")
+    to = json.loads(calls.removeprefix("Assistant calls: "))[0]["arguments"]["to"]
+    if not to:
+        return "I do not know."
+    verdict = "right" if to in json.loads(user.removeprefix("User: ")) else "wrong"
+    return f"Well: {json.dumps({'reason': f'{to}!', 'verdict': verdict})} So be it."
+
+
+def strict_model() -> CallableModel:
+    return CallableModel(strict)
+
+
+def test_verdicts() -> None:
+    judge = Judge(strict_model())
+    right = line('To "{tools}", {conversation}\nOslo', "Oslo")
+    assert judge(right, 0) == Outcome((right,))
+    assert judge(line("To Oslo", "Bergen"), 1) == Outcome(refused="judged wrong", detail="Bergen!")
+    assert judge(line("To Oslo", ""), 2) == Outcome(refused="no verdict", detail="'I do not know.'")
+    assert judge({"messages": 1}, 3).refused == "wrong shape"
+    for answer in ("", "{", "[]", '{"verdict": "maybe"}', "[" * 100_000):
+        other = Judge(CallableModel(lambda _, answer=answer: answer))  # type: ignore[misc]
+        assert other(right, 0).refused == "no verdict"
+
+
+def test_in_processes(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    examples = [line("To Oslo", "Oslo" if n % 3 else "Bergen") for n in range(24)]
+    source.write_text("".join(json.dumps(e) + "\n" for e in examples), encoding="utf-8")
+    for workers in (1, 2):
+        judge = Judge(strict_model, label="strict")
+        target = tmp_path / f"out{workers}"
+        report = run_stage(judge, source, target, workers=workers, progress=False)
+        assert (report.written, report.refused) == (16, {"judged wrong": 8})
+    assert (tmp_path / "out1").read_bytes() == (tmp_path / "out2").read_bytes()
+    with pytest.raises(DataError, match="cannot be sent"):
+        local = Judge(CallableModel(lambda _: ""))
+        run_stage(local, source, tmp_path / "out3", workers=2, progress=False)
+
+
+def test_a_model_is_bound_to_a_verdict(llama: Any) -> None:
+    model = LlamaCppModel(llama)
+    judge = Judge(model, label="smollm2", seed=3)
+    outcome = judge(line("A ticket to Oslo, please.", "Oslo"), 0)
+    assert outcome == judge(line("A ticket to Oslo, please.", "Oslo"), 0)
+    assert outcome.refused in (None, "judged wrong")
+    assert outcome.examples or outcome.detail
+    short = Judge(model, sampling=Sampling(max_tokens=24))
+    assert short(line("A ticket to Oslo, please.", "Oslo"), 0).refused == "no verdict"
+
+
+def test_settings() -> None:
+    one, other = Judge(strict_model, label="a"), Judge(strict_model, label="b")
+    assert one.options() != other.options()
+    assert json.loads(json.dumps(one.options())) == one.options()
+    for wrong in ({"model": "gpt"}, {"label": 1}, {"seed": -1}):
+        with pytest.raises(DataError):
+            Judge(**{"model": strict_model, **wrong})
+    with pytest.raises(ModelError):
+        Judge(strict_model, sampling=0.5)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="a judge is a Model"):
+        Judge(dict)(line("", ""), 0)  # type: ignore[arg-type]
