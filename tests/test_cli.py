@@ -21,7 +21,7 @@ from schemask.cli.program import parser
 from schemask.synth.kinds import KINDS
 
 COMMANDS = (
-    *("demo", "synth", "lint", "train", "eval", "report"),
+    *("demo", "improve", "synth", "lint", "train", "eval", "report"),
     *("format", "template", "check", "explain", "generate"),
 )
 PERSON = {

@@ -73,6 +73,7 @@ LAYERS = (
     # models
     {"models.base", "models.preflight"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
+    {"models.opening"},
     {"models"},
     # training
     {"training.grammars"},
@@ -131,6 +132,7 @@ LAYERS = (
     {"lint.linter"},
     {"lint"},
     # what stands on all of them
+    {"improve"},
     {"demo"},
     # the command line
     {"cli.errors", "cli.arguments", "cli.inputs"},

@@ -15,6 +15,7 @@ from schemask.cli.commands import (
     explain,
     format,
     generate,
+    improve,
     lint,
     report,
     synth,
@@ -73,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"schemask {__version__}")
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (
-        *(demo, synth, lint, train, eval, report),
+        *(demo, improve, synth, lint, train, eval, report),
         *(format, template, check, explain, generate),
     ):
         command.add(commands)

@@ -15,6 +15,7 @@ from schemask.models.base import (
 )
 from schemask.models.llama_cpp import LlamaCppModel
 from schemask.models.openai import OpenAIModel
+from schemask.models.opening import open_model
 from schemask.models.transformers import TransformersModel
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "Sampling",
     "TokenModel",
     "TransformersModel",
+    "open_model",
 ]

@@ -46,7 +46,8 @@ class Execute:
     What a teacher wrote after a result may rest on the result that it made up. Such a turn has a
     text or number as an argument, or a number or text in its words, which stood in the old result
     and which neither the real results nor users nor the system say; or it follows an error where
-    the teacher had none. The line then ends before that turn, if it is long enough to have a call.
+    the teacher had none. The line then ends before that turn and the results before it, if it is
+    long enough to have a call.
 
     Attributes:
         tools: A Python file, or the name of a module, with `@tool` functions.
@@ -177,6 +178,8 @@ class _Rewriting:
                     detail = f"message {place}: {stale}"
                     if self._stage.stale == "refuse":
                         return Flaw("stale", detail)
+                    while made[-1]["role"] == "tool":  # results that nothing answers teach nothing
+                        made.pop()
                     return made, (*self._mended, "cut"), detail
                 told = self._results(message, place)
                 if isinstance(told, Flaw):

@@ -20,7 +20,7 @@ from schemask.tools import Tool
 _Item = TypeVar("_Item")
 
 _MOST_NUMBERS = 10_000
-_RESULT = '{"status": "done"}'
+_RESULT = "{}"
 
 
 class _Asked(NamedTuple):

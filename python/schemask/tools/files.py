@@ -23,18 +23,29 @@ def python_tools(source: str | os.PathLike[str]) -> ToolSet:
         DataError: There is no such file.
         ToolError: It raises an exception, which is told with the line; or it has no tool.
     """
-    name = os.fspath(source)
-    if not is_python_file(name):
-        values = _loaded(name, lambda: vars(importlib.import_module(name)))
-    elif os.path.isfile(name):
-        values = _loaded(name, lambda: runpy.run_path(name))
-    else:
-        raise DataError(f"{name}: no such file")
-    found = [value for value in values.values() if isinstance(value, Tool)]
+    found = [value for value in python_values(source).values() if isinstance(value, Tool)]
     if not found:
-        raise ToolError(f"{name}: no function has the decorator @tool")
+        raise ToolError(f"{os.fspath(source)}: no function has the decorator @tool")
     # One tool may have two names in the file.
     return ToolSet(list(dict.fromkeys(found)))
+
+
+def python_values(source: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a Python file or a module defines, by name.
+
+    Args:
+        source: The path of a file that ends in `.py`, or the name of a module.
+
+    Raises:
+        DataError: There is no such file.
+        ToolError: It raises an exception, which is told with the line.
+    """
+    name = os.fspath(source)
+    if not is_python_file(name):
+        return _loaded(name, lambda: vars(importlib.import_module(name)))
+    if not os.path.isfile(name):
+        raise DataError(f"{name}: no such file")
+    return _loaded(name, lambda: runpy.run_path(name))
 
 
 def is_python_file(name: str) -> bool:

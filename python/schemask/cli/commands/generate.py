@@ -14,7 +14,7 @@ from schemask.cli.arguments import (
     sampling,
 )
 from schemask.cli.errors import fail
-from schemask.cli.inputs import CONTEXT_TOKENS, load_model
+from schemask.cli.inputs import load_model
 
 
 def add(commands: Commands) -> None:
@@ -43,6 +43,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Does it; returns the exit status."""
     from schemask.core.grammar import Grammar
+    from schemask.models.opening import CONTEXT_TOKENS
 
     schema = "".join(lines(options.schema))
     grammar = Grammar.from_json_schema(schema, whitespace=options.whitespace)

@@ -1,0 +1,221 @@
+"""The whole loop: from Python functions to a model that calls them better, with proof."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemask._files import replacing
+from schemask.core.generation import check_count
+from schemask.core.sampling import Sampling
+from schemask.errors import DataError, check_flags
+from schemask.evaluation import (
+    EvalExample,
+    Evaluation,
+    evaluate,
+    read_examples,
+    report,
+    summarize,
+)
+from schemask.lint import lint
+from schemask.models import open_model
+from schemask.synth import (
+    Decontaminate,
+    Execute,
+    Kind,
+    Phrasebook,
+    Stage,
+    Teacher,
+    Withheld,
+    generate,
+    run_stage,
+)
+from schemask.tools import ToolSet
+from schemask.tools.files import python_tools, python_values
+from schemask.training import TrainingOptions, train
+
+SHARES: dict[Kind, float] = {
+    "call": 0.45,
+    "parallel": 0.05,
+    "chain": 0.0,
+    "missing_tool": 0.2,
+    "missing_value": 0.15,
+    "words": 0.15,
+}
+"""The kinds of conversations: those that a phrasebook can write."""
+
+HELD_OUT_PHRASES = 0.25
+"""The share of a phrasebook's phrases that only the evaluation sees."""
+
+_SAMPLING = Sampling(max_tokens=192)
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """What became of a model.
+
+    Attributes:
+        model: The folder of the trained model, which transformers and vLLM load.
+        gguf: The same for llama.cpp, or None if none was asked for.
+        report: The report, for a browser.
+        before: What the model did that was given.
+        after: What the trained one did.
+    """
+
+    model: Path
+    gguf: Path | None
+    report: Path
+    before: Evaluation
+    after: Evaluation
+
+
+def improve(
+    functions: str | os.PathLike[str],
+    model: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    teacher: Teacher | None = None,
+    count: int = 1500,
+    held_out: int = 100,
+    examples: Sequence[EvalExample] = (),
+    options: TrainingOptions | None = None,
+    seed: int = 0,
+    say: Callable[[str], None] = print,
+    progress: bool = True,
+) -> Improvement:
+    """Trains a model to call the functions of a file, and measures what that changed.
+
+    Conversations are written, and carried out by the functions themselves; those that are held out
+    are like none of the others, and have other phrases if the teacher is a phrasebook. The linter
+    must find no error in what is trained. Both models are asked what was held out, with and without
+    a grammar. All of it is kept in `out`, and a run that was killed goes on there.
+
+    Args:
+        functions: A Python file with `@tool` functions and, if no teacher is given, a `Phrasebook`.
+        model: A folder of transformers, or a GGUF file.
+        out: The folder to write: `data/`, `model/`, records and `report.html`.
+        teacher: Who writes the conversations, if it is not the phrasebook of the file.
+        count: Conversations to write for training.
+        held_out: Conversations to write for the evaluation.
+        examples: What to ask beside these, such as `read_bfcl(...)`.
+        options: How to train.
+        seed: Decides about everything that is drawn.
+        say: Gets a line about each step.
+        progress: Show progress bars on standard error.
+
+    Raises:
+        DataError: No teacher; data in which the linter finds errors; or a folder with other work.
+        ToolError: A file without tools, or one that cannot be run.
+        FormatError: A template of the model from which no format follows.
+        ModelError: A model that cannot be loaded or trained.
+        DependencyError: A library is missing that training or evaluation needs.
+    """
+    check_count("count", count)
+    check_count("held_out", held_out)
+    check_flags(DataError, progress=progress)
+    tools = python_tools(functions)
+    if teacher is None:
+        teacher = _found_teacher(python_values(functions))
+    folder = Path(out)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    steps = _Steps(Path(functions), tools, folder, seed, progress, say)
+    steps.write_data(teacher, count, held_out)
+    steps.check_data(Path(model))
+    asked = [*read_examples(steps.held_out, category="held-out"), *examples]
+    before = steps.evaluate(Path(model), "before", asked)
+    say("training")
+    trained = train(steps.data, model, folder / "model", options=options, progress=progress)
+    place = trained.gguf or folder / "model"
+    after = steps.evaluate(place, "after", asked)
+    page = folder / "report.html"
+    report(
+        {"before": before, "after": after},
+        page,
+        title=f"Before and after training on {Path(functions).name}",
+    )
+    say(f"the report: {page}")
+    return Improvement(folder / "model", trained.gguf, page, before, after)
+
+
+def _found_teacher(names: dict[str, object]) -> Teacher:
+    found = [value for value in names.values() if isinstance(value, Phrasebook)]
+    if len(found) != 1:
+        raise DataError(f"no teacher was given, and the file has {len(found)} phrasebooks, not one")
+    return found[0]
+
+
+class _Steps:
+    """The steps of a run, whose files lie in its folder."""
+
+    def __init__(
+        self,
+        functions: Path,
+        tools: ToolSet,
+        folder: Path,
+        seed: int,
+        progress: bool,
+        say: Callable[[str], None],
+    ) -> None:
+        self._functions = functions
+        self._tools = tools
+        self._folder = folder
+        self._seed = seed
+        self._progress = progress
+        self._say = say
+        self.data = folder / "data" / "train.jsonl"
+        self.held_out = folder / "data" / "held-out.jsonl"
+
+    def write_data(self, teacher: Teacher, count: int, held_out: int) -> None:
+        """Conversations to train on, and others to be asked."""
+        other = teacher
+        if isinstance(teacher, Phrasebook):
+            teacher, other = teacher.divided(HELD_OUT_PHRASES, self._seed)
+        self._generate(other, held_out, self.held_out, self._seed + 1)
+        drafts = self._folder / "data" / "drafts.jsonl"
+        executed = self._folder / "data" / "executed.jsonl"
+        self._generate(teacher, count, drafts, self._seed)
+        self._run(Execute(str(self._functions)), drafts, executed)
+        self._run(Decontaminate(Withheld.of(self.held_out)), executed, self.data)
+
+    def check_data(self, model: Path) -> None:
+        """Has the linter look at the data."""
+        found = lint(self.data, str(model), against=[self.held_out], progress=self._progress)
+        with replacing(self._folder / "lint.json", force=True) as file:
+            file.write(json.dumps(found.as_json(), ensure_ascii=False, indent=1).encode())
+        self._say(f"lint: {found.errors} errors, {found.warnings} warnings")
+        if found.errors:
+            raise DataError(f"{self.data} must not be trained on:\n{found.as_text()}")
+
+    def evaluate(self, model: Path, name: str, asked: Sequence[EvalExample]) -> Evaluation:
+        """Asks a model."""
+        found = evaluate(
+            open_model(model),
+            asked,
+            self._folder / f"{name}.jsonl",
+            modes=("unconstrained", "constrained"),
+            sampling=_SAMPLING,
+            name=name,
+            progress=self._progress,
+        )
+        for row in summarize(found.records).rows:
+            self._say(f"{name}, {row.category}, {row.setting}: {row.right} right")
+        return found
+
+    def _generate(self, teacher: Teacher, count: int, path: Path, seed: int) -> None:
+        done = generate(
+            teacher,
+            self._tools,
+            count,
+            path,
+            seed=seed,
+            shares=SHARES,
+            progress=self._progress,
+        )
+        self._say(f"{path.name}: {done.found + done.written} conversations")
+
+    def _run(self, stage: Stage, source: Path, target: Path) -> None:
+        done = run_stage(stage, source, target, progress=self._progress)
+        self._say(f"{target.name}: {done}")
