@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,11 @@ from schemask.models import preflight
 # change lands draws the same examples every time; any other run looks for new ones.
 settings.register_profile("schemask", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("schemask")
+
+# A shell that starts the tests in the background has Ctrl-C ignored, and so would processes have it
+# that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Threads that wait for one another must not keep a busy processor from the one that they wait for.
