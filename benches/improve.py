@@ -1,0 +1,80 @@
+"""What `schemask improve` makes of SmolLM2-135M-Instruct, on requests and on tools it never saw.
+
+python benches/improve.py --out /tmp/improved --bfcl bfcl_eval.whl
+
+The functions are those of examples/household.py, the teacher is their phrasebook. Beside requests
+with other phrases, both models are asked for tools of held_out_tools.py, and entries of BFCL. The
+rates go to `--csv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import held_out_tools
+import record
+from schemask.demo import model_path
+from schemask.evaluation import read_bfcl, read_examples, summarize
+from schemask.improve import SHARES, improve
+from schemask.synth import generate
+from schemask.training import TrainingOptions
+
+HOUSEHOLD = Path(__file__).parents[1] / "examples" / "household.py"
+
+
+def main() -> None:
+    """Runs it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", type=Path, default=None)
+    parser.add_argument("--bfcl", type=Path)
+    parser.add_argument("--count", type=int, default=1500)
+    parser.add_argument("--held-out", type=int, default=100)
+    parser.add_argument("--limit", type=int, default=200, help="entries of each BFCL category")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--loss", choices=("all", "choices"), default="all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--csv", type=Path)
+    options = parser.parse_args()
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    other_tools = options.out / "other-tools.jsonl"
+    generate(
+        held_out_tools.PHRASES,
+        held_out_tools.TOOLS,
+        options.held_out,
+        other_tools,
+        seed=options.seed + 2,
+        shares=SHARES,
+    )
+    examples = read_examples(other_tools, category="other-tools")
+    if options.bfcl is not None:
+        categories = ("simple_python", "irrelevance")
+        examples += read_bfcl(options.bfcl, categories, limit=options.limit)
+    done = improve(
+        HOUSEHOLD,
+        options.model or model_path(),
+        options.out,
+        count=options.count,
+        held_out=options.held_out,
+        examples=examples,
+        options=TrainingOptions(steps=options.steps, loss=options.loss, seed=options.seed),
+        seed=options.seed,
+    )
+    if options.csv is None:
+        return
+    rows = [
+        (name, row.category, row.setting, row.count, *row.right[:1], *row.right[2:])
+        for name, found in (("before", done.before), ("after", done.after))
+        for row in summarize(found.records).rows
+    ]
+    header = ("model", "category", "setting", "count", "right", "low", "high")
+    data = "phrasebooks of examples/household.py and held_out_tools.py, BFCL of bfcl-eval"
+    command = f"python {' '.join(sys.argv)}"
+    record.write(options.csv, record.circumstances(data, command), header, rows)
+
+
+if __name__ == "__main__":
+    main()
