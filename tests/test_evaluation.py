@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import hashlib
 import json
 import math
 import random
@@ -20,7 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemask.chat import TOOL_CODE, ParsedTurn, ToolCall
+from schemask.chat import TOOL_CODE, ChatFormat, ParsedTurn, ToolCall
 from schemask.cli import main
 from schemask.cli.inputs import load_model
 from schemask.core.grammar import Grammar
@@ -35,6 +37,7 @@ from schemask.evaluation import (
     ExpectedCalls,
     evaluate,
     rate,
+    read_bfcl,
     read_examples,
     read_records,
     read_when2call,
@@ -274,15 +277,68 @@ def test_examples_of_a_file(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     found = read_examples(path)
-    assert [one.id for one in found] == ["held:1", "held:3", "x", "held:5"]
-    categories = ["held/call", "held/parallel", "held/ask", "talk"]
+    assert [one.id for one in found] == ["held:1", "held:1.2", "held:3", "x", "held:5"]
+    categories = ["held/words", "held/call", "held/parallel", "held/ask", "talk"]
     assert [one.category for one in found] == categories
-    assert [one.expected.kind for one in found] == ["call", "parallel", "ask", "words"]
-    assert [message["role"] for message in found[0].messages] == ["user", "assistant", "user"]
-    assert found[0].judge(turn(WEATHER)).outcome == "right"
-    assert found[0].expected.shown == [{"name": "get_weather", "arguments": {"place": "Oslo"}}]
-    assert len({one.digest for one in found}) == 4
-    assert [one.id for one in read_examples(path, category="c", limit=2)] == ["c:1", "c:3"]
+    assert [one.expected.kind for one in found] == ["words", "call", "parallel", "ask", "words"]
+    assert [message["role"] for message in found[1].messages] == ["user", "assistant", "user"]
+    assert found[1].judge(turn(WEATHER)).outcome == "right"
+    assert found[1].expected.shown == [{"name": "get_weather", "arguments": {"place": "Oslo"}}]
+    assert len({one.digest for one in found}) == 5
+    assert [one.id for one in read_examples(path, category="c", limit=3)] == ["c:1", "c:1.2", "c:3"]
+    assert len(read_examples(path, limit=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "kinds"),
+    [
+        (None, ["words", "ask", "call", "words"]),
+        ("ask", ["words", "ask", "call", "words"]),
+        ("cannot", ["words", "ask", "call", "cannot"]),
+    ],
+)
+def test_every_answer_to_a_user_is_an_example(
+    tmp_path: Path, kind: str | None, kinds: list[str]
+) -> None:
+    """That an assistant asks is seen from the call that follows the answer to its question."""
+    path = tmp_path / "held.jsonl"
+    says = [{"role": "assistant", "content": text} for text in ("Hello!", "Where?", "Sun.", "Bye")]
+    result = {"role": "tool", "name": "get_weather", "content": "sun"}
+    talk = [
+        user("Hello"),
+        says[0],
+        user("The weather?"),
+        says[1],
+        user("In Oslo"),
+        calling(WEATHER),
+    ]
+    given_ = {} if kind is None else {"kind": kind}
+    path.write_text(
+        line(*talk, result, says[2], user("Thanks"), says[3], **given_), encoding="utf-8"
+    )
+    found = read_examples(path)
+    assert [one.expected.kind for one in found] == kinds
+    assert [one.request for one in found] == ["Hello", "The weather?", "In Oslo", "Thanks"]
+    assert [len(one.messages) for one in found] == [1, 3, 5, 9]
+
+
+def test_limits_are_data(tmp_path: Path) -> None:
+    for read in (read_examples, read_when2call):
+        with pytest.raises(DataError, match="limit is at least 0"):
+            read(tmp_path / "x.jsonl", limit=-1)
+    with pytest.raises(DataError, match="limit is an integer"):
+        read_bfcl(tmp_path, limit=True)
+    with pytest.raises(DataError, match="reasoning_tokens is at least 1"):
+        run(tmp_path / "x.jsonl", reasoning_tokens=0)
+
+
+def test_breaks_within_texts_of_bfcl_do_not_end_lines(tmp_path: Path) -> None:
+    entry = {"id": "irrelevance_0", "question": [[user("one\u2028two\x85three")]], "function": []}
+    text = json.dumps(entry, ensure_ascii=False) + "\r\n"
+    (tmp_path / "BFCL_v4_irrelevance.json").write_text(text, encoding="utf-8")
+    (tmp_path / "BFCL_v4_simple_python.json").write_text("", encoding="utf-8")
+    (found,) = read_bfcl(tmp_path, ["irrelevance"])
+    assert found.request == "one\u2028two\x85three"
 
 
 @pytest.mark.parametrize(
@@ -460,6 +516,63 @@ def test_files_of_other_runs_are_refused(tmp_path: Path) -> None:
         assert path.read_text() == text
 
 
+class Named(CallableModel):
+    """A model that says which weights it has."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(answered)
+        self.digest = digest
+
+
+def test_another_model_or_format_of_the_same_name_is_another_run(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    run(path, Named("a"), name="model")
+    with pytest.raises(DataError, match="made with another weights: 'a', not 'b'"):
+        run(path, Named("b"), name="model")
+    spec = dataclasses.replace(TOOL_CODE.spec, call_open="<calls>")
+    with pytest.raises(DataError, match="made with another format_digest"):
+        run(path, Named("a"), name="model", format=ChatFormat(spec))
+
+
+def test_models_tell_their_weights(
+    tiny_model: Any, llama3_tokenizer: Any, llama: Any, llama_vocabulary: Any
+) -> None:
+    import torch
+
+    before = TransformersModel(tiny_model, llama3_tokenizer).digest
+    assert before == TransformersModel(tiny_model, llama3_tokenizer).digest
+    other = TransformersModel(tiny_model, llama3_tokenizer, template="{{ messages }}").digest
+    changed = copy.deepcopy(tiny_model)
+    with torch.no_grad():
+        changed.get_input_embeddings().weight[-1, -1] += 1
+    assert len({before, other, TransformersModel(changed, llama3_tokenizer).digest}) == 3
+    file = hashlib.sha256(Path(llama.model_path).read_bytes()).hexdigest()[:16]
+    assert LlamaCppModel(llama, llama_vocabulary).digest == file
+    other = LlamaCppModel(llama, llama_vocabulary, template="{{ messages }}").digest
+    assert other not in (None, file)
+
+
+def test_what_failed_for_a_while_is_asked_again(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    is_ill = True
+
+    def sometimes(prompt: str) -> Any:
+        return None if is_ill and "Bergen" in prompt.rpartition("user")[2] else answered(prompt)
+
+    ill = run(path, CallableModel(sometimes))
+    assert [record.outcome for record in ill if record.id.startswith("Bergen")] == ["failed"] * 2
+    size = path.stat().st_size
+    assert untimed(run(path, CallableModel(sometimes))) == untimed(ill)
+    assert path.stat().st_size == size
+    is_ill = False
+    well = run(path, CallableModel(sometimes))
+    assert untimed(well) == untimed(run(tmp_path / "other.jsonl"))
+    assert read_records(path).records == well
+    asked: list[str] = []
+    again = run(path, CallableModel(lambda prompt: asked.append(prompt) or ""))  # type: ignore[func-returns-value, arg-type]
+    assert again == well and not asked
+
+
 def test_misuse(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
     with pytest.raises(ModelError, match="cannot be constrained"):
@@ -633,6 +746,8 @@ def test_a_folder_of_transformers_is_a_model(
     tiny_model.save_pretrained(tmp_path)
     with pytest.raises(ModelError):
         load_model(tmp_path)
+    with pytest.raises(ModelError, match="the folder has no config"):
+        load_model(tmp_path.parent)
     llama3_tokenizer.save_pretrained(tmp_path)
     model = load_model(tmp_path)
     assert isinstance(model, TransformersModel)

@@ -71,7 +71,7 @@ LAYERS = (
     # plug-ins
     {plugin.name for plugin in PLUGINS},
     # models
-    {"models.base", "models.preflight"},
+    {"models.base", "models.preflight", "models.digests"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
     {"models.opening"},
     {"models"},

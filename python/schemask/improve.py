@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemask._files import replacing
-from schemask.core.generation import check_count
+from schemask.core.generation import count_problem
 from schemask.core.sampling import Sampling
 from schemask.errors import DataError, check_flags
 from schemask.evaluation import (
@@ -113,8 +113,9 @@ def improve(
         ModelError: A model that cannot be loaded or trained.
         DependencyError: A library is missing that training or evaluation needs.
     """
-    check_count("count", count)
-    check_count("held_out", held_out)
+    for what, number in {"count": count, "held_out": held_out}.items():
+        if problem := count_problem(what, number):
+            raise DataError(problem)
     check_flags(DataError, progress=progress)
     tools = python_tools(functions)
     if teacher is None:

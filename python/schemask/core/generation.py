@@ -165,10 +165,15 @@ def check_vocabulary(vocabulary: Vocabulary, tokenize: Callable[[str], Sequence[
 
 def check_count(name: str, value: object, least: int = 1) -> None:
     """Raises ModelError for a number that is no integer or too small."""
+    if problem := count_problem(name, value, least):
+        raise ModelError(problem)
+
+
+def count_problem(name: str, value: object, least: int = 1) -> str | None:
+    """What is wrong with a number that should be an integer of at least `least`, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise ModelError(f"{name} is an integer, not {shortened(value)}")
-    if value < least:
-        raise ModelError(f"{name} is at least {least}, not {shortened(value)}")
+        return f"{name} is an integer, not {shortened(value)}"
+    return f"{name} is at least {least}, not {shortened(value)}" if value < least else None
 
 
 def check_prompt(prompt: object) -> str:

@@ -8,12 +8,14 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from schemask._lines import decoded
 from schemask.errors import DataError
 from schemask.evaluation.masks import MaskedTurn
 from schemask.evaluation.verdicts import OUTCOMES, ArgumentVerdict, EvalOutcome
+
+RecordKey: TypeAlias = tuple[str, str, str]
 
 FORMAT = 1
 """The number that the first line of a file of records has under `schemask_evaluation`."""
@@ -43,6 +45,8 @@ class EvalRecord:
         seconds: Time that it took.
         tokens: How many tokens were generated.
         masked: What the masks took from the model, where it tells.
+        is_passing: Whether a run that goes on asks again: the model failed, as for want of memory,
+            and may not fail another time.
     """
 
     id: str
@@ -63,6 +67,7 @@ class EvalRecord:
     seconds: float
     tokens: int
     masked: MaskedTurn | None
+    is_passing: bool = False
 
     def __repr__(self) -> str:
         return f"<EvalRecord {self.id}, {self.setting}: {self.outcome}>"
@@ -71,6 +76,11 @@ class EvalRecord:
     def setting(self) -> str:
         """The mode, and what the turn was bound to: "constrained, required"."""
         return self.mode if self.tool_choice == "auto" else f"{self.mode}, {self.tool_choice}"
+
+    @property
+    def key(self) -> RecordKey:
+        """What tells it from the other records of a run: example, mode and choice of tools."""
+        return self.id, self.mode, self.tool_choice
 
     @property
     def line(self) -> bytes:
@@ -139,7 +149,7 @@ def read_records(path: str | os.PathLike[str]) -> Evaluation:
 
 
 def evaluation_of(lines: Iterable[bytes], name: str) -> Evaluation:
-    """The records in the lines of a file.
+    """The records in the lines of a file; of two of one turn, the later one.
 
     Args:
         lines: The lines, with their breaks; one without is torn, and left out.
@@ -165,7 +175,7 @@ def evaluation_of(lines: Iterable[bytes], name: str) -> Evaluation:
                 records.append(EvalRecord.from_object(value))
         except (DataError, UnicodeDecodeError) as error:
             raise DataError(f"{name}: line {number}: {error}", line=number) from error
-    return Evaluation(head, records)
+    return Evaluation(head, list({record.key: record for record in records}.values()))
 
 
 def line_of(value: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from tqdm import tqdm
 
 from schemask._files import Journal
 from schemask._turns import Thoughts, TurnWriter, own_format
-from schemask.chat import ChatFormat, chat_format
-from schemask.core.generation import check_count
+from schemask.chat import ChatFormat, as_python, chat_format
+from schemask.core.generation import count_problem
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.errors import (
     DataError,
@@ -28,7 +29,14 @@ from schemask.errors import (
 )
 from schemask.evaluation.examples import EvalExample, shown_call
 from schemask.evaluation.masks import MaskNotes
-from schemask.evaluation.records import FORMAT, EvalRecord, Evaluation, evaluation_of, line_of
+from schemask.evaluation.records import (
+    FORMAT,
+    EvalRecord,
+    Evaluation,
+    RecordKey,
+    evaluation_of,
+    line_of,
+)
 from schemask.evaluation.verdicts import Verdict
 from schemask.models.base import ChatModel, Model
 
@@ -88,7 +96,8 @@ def evaluate(
     grammar binds, to "auto" alone. A model that cannot be constrained is asked in the first mode
     only; an endpoint that takes `tool_choice` itself gets it.
 
-    A run that was killed goes on where its file ends.
+    A run that was killed goes on where its file ends, and asks again where a model failed in a way
+    that may pass.
 
     Args:
         model: The model.
@@ -123,7 +132,8 @@ def evaluate(
         raise ModelError(f"the model is no Model or ChatModel, but {shortened(model)}")
     settings = _settings(model, modes, tool_choice)
     check_is_sampling(sampling)
-    check_count("reasoning_tokens", reasoning_tokens)
+    if problem := count_problem("reasoning_tokens", reasoning_tokens):
+        raise DataError(problem)
     check_flags(DataError, parallel=parallel, resume=resume, progress=progress)
     for what, text in {"nudge": nudge, "name": name}.items():
         if not isinstance(text, str):
@@ -131,22 +141,26 @@ def evaluate(
     form = own_format(model) if format is None else chat_format(format)
     thinking = dataclasses.replace(sampling, max_tokens=reasoning_tokens)
     options = _Options(form, sampling, parallel, thinking, nudge)
-    head = _head(name, settings, options)
+    head = _head(model, name, settings, options)
     plan = [(example, setting) for example in asked for setting in _for(example, settings)]
     try:
         place = Path(path)
     except TypeError as error:
         raise DataError(f"path is the place of a file, not {shortened(path)}") from error
     with Journal(place) as journal:
-        records = _continue(journal, head, plan, resume)
-        bar = tqdm(total=len(plan), initial=len(records), unit="turn", disable=not progress)
-        with bar:
-            for example, setting in plan[len(records) :]:
+        known = _continue(journal, head, plan, resume)
+        told = sum(not record.is_passing for record in known.values())
+        with tqdm(total=len(plan), initial=told, unit="turn", disable=not progress) as bar:
+            for example, setting in plan:
+                found = known.get((example.id, *setting))
+                if found is not None and not found.is_passing:
+                    continue
                 record = _record(model, example, setting, options)
-                journal.append(record.line)
-                records.append(record)
+                if record != found:
+                    journal.append(record.line)
+                known[record.key] = record
                 bar.update()
-    return Evaluation(head, records)
+    return Evaluation(head, [known[(example.id, *setting)] for example, setting in plan])
 
 
 def _checked(examples: Iterable[EvalExample]) -> list[EvalExample]:
@@ -194,12 +208,19 @@ def _for(example: EvalExample, settings: list[Setting]) -> Iterator[Setting]:
             yield setting
 
 
-def _head(name: str, settings: list[Setting], options: _Options) -> dict[str, Any]:
+def _head(
+    model: Model | ChatModel, name: str, settings: list[Setting], options: _Options
+) -> dict[str, Any]:
+    form = options.form
+    written = as_python(form.spec) + ("" if form.template is None else form.template.text)
     return {
         "schemask_evaluation": FORMAT,
         "model": name,
+        # Names stay when a model is trained again, or a format is changed.
+        "weights": getattr(model, "digest", None),
         "settings": [list(setting) for setting in settings],
-        "format": options.form.name,
+        "format": form.name,
+        "format_digest": hashlib.sha256(written.encode()).hexdigest()[:16],
         "sampling": dataclasses.asdict(options.sampling),
         "parallel": options.parallel,
         "reasoning_tokens": options.thinking.max_tokens,
@@ -212,7 +233,7 @@ def _continue(
     head: Mapping[str, Any],
     plan: list[tuple[EvalExample, Setting]],
     resume: bool,
-) -> list[EvalRecord]:
+) -> dict[RecordKey, EvalRecord]:
     """The records that are there, of the same run; what a kill has torn is cut off."""
     name = str(journal.path)
     if journal.size and not resume:
@@ -224,24 +245,22 @@ def _continue(
         journal.cut(journal.size - len(lines.pop()))
     if not lines:
         journal.append(line_of(head))
-        return []
+        return {}
     found = evaluation_of(lines, name)
     for key, value in head.items():
         if found.head.get(key) != value:
             was = shortened(found.head.get(key))
             raise DataError(f"{name} was made with another {key}: {was}, not {shortened(value)}")
-    for number, record in enumerate(found.records):
-        planned = plan[number] if number < len(plan) else None
-        if planned is None or (record.digest, record.id, record.mode, record.tool_choice) != (
-            planned[0].digest,
-            planned[0].id,
-            *planned[1],
-        ):
+    planned: dict[RecordKey, str] = {
+        (example.id, *setting): example.digest for example, setting in plan
+    }
+    for number, record in enumerate(found.records, start=2):
+        if planned.get(record.key) != record.digest:
             raise DataError(
-                f"{name}: line {number + 2}: a record of another example than this run has there",
-                line=number + 2,
+                f"{name}: line {number}: a record of another example than this run has",
+                line=number,
             )
-    return found.records
+    return {record.key: record for record in found.records}
 
 
 def _record(
@@ -267,7 +286,7 @@ def _record(
     except ModelError as error:
         if isinstance(model, ChatModel):  # an endpoint, which may answer another time
             raise
-        return dataclasses.replace(blank, problem=str(error))
+        return dataclasses.replace(blank, problem=str(error), is_passing=True)
     verdict: Verdict = example.judge(turn.parsed, turn.error)
     vocabulary = getattr(model, "vocabulary", None)
     calls = [] if turn.parsed is None else turn.parsed.tool_calls

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from schemask._lines import decoded, read_objects
-from schemask.core.generation import check_count
+from schemask.core.generation import count_problem
 from schemask.errors import DataError, Error, shortened
 from schemask.evaluation.bfcl.functions import tool_of
 from schemask.evaluation.examples import Abstention, AnyCall, EvalExample
@@ -50,11 +50,10 @@ def read_when2call(path: str | os.PathLike[str], *, limit: int | None = None) ->
         limit: The most examples, from the beginning.
 
     Raises:
-        DataError: No such file, or a line that is no JSON object.
-        ModelError: A limit that is none.
+        DataError: No such file, a line that is no JSON object, or a limit that is none.
     """
-    if limit is not None:
-        check_count("limit", limit, least=0)
+    if limit is not None and (problem := count_problem("limit", limit, least=0)):
+        raise DataError(problem)
     found = When2Call([], [])
     for number, line in read_objects(path):
         if limit is not None and len(found.examples) == limit:

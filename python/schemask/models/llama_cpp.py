@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemask.chat import ChatTemplate
@@ -18,6 +19,7 @@ from schemask.core.mask_step import MaskObserver
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
 from schemask.models.base import template_of
+from schemask.models.digests import file_digest, with_template
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
@@ -68,6 +70,11 @@ class LlamaCppModel:
             DependencyError: A library without which it cannot be read is not installed.
         """
         return template_of(self._llama, self._given_template)
+
+    @functools.cached_property
+    def digest(self) -> str | None:
+        """Sixteen digits that tell its file and template from others; None without a file."""
+        return with_template(file_digest(Path(self._llama.model_path)), self._given_template)
 
     def generate(
         self,

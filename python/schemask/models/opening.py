@@ -26,6 +26,8 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     place = Path(path)
     if any((place / name).is_file() for name in ("config.json", "adapter_config.json")):
         return _of_folder(place)
+    if place.is_dir():
+        raise ModelError(f"{place}: the folder has no config.json, so it is no model")
     if not place.is_file():
         raise ModelError(f"{place}: no such file")
     preflight.look(place)

@@ -23,6 +23,7 @@ from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import GenerationError
 from schemask.models.base import template_of
+from schemask.models.digests import weights_digest, with_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -79,6 +80,11 @@ class TransformersModel:
             DependencyError: A library without which it cannot be read is not installed.
         """
         return template_of(self.tokenizer, self._given_template)
+
+    @functools.cached_property
+    def digest(self) -> str | None:
+        """Sixteen digits that tell the weights of the model and its template from any other."""
+        return with_template(weights_digest(self._model, self.tokenizer), self._given_template)
 
     def generate(
         self,

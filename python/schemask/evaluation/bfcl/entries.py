@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from schemask.chat import ToolCall, check_messages
-from schemask.core.generation import check_count
+from schemask.core.generation import count_problem
 from schemask.errors import DataError, Error, check_flags, shortened
 from schemask.evaluation.bfcl.checker import Answers, compare_call
 from schemask.evaluation.bfcl.files import BfclFiles
@@ -101,16 +101,16 @@ def read_bfcl(
             package does it for models that take other names only.
 
     Raises:
-        DataError: No data there, an unknown category, or an entry that is not of BFCL's shape.
-        ModelError: A limit that is none.
+        DataError: No data there, an unknown category, an entry that is not of BFCL's shape, or a
+            limit that is none.
     """
     if isinstance(categories, str) or not isinstance(categories, Collection):
         raise DataError(f"categories are a list of names, not {shortened(categories)}")
     if unknown := [name for name in categories if name not in CATEGORIES]:
         known = ", ".join(CATEGORIES)
         raise DataError(f"category {shortened(unknown[0])} is none of {known}")
-    if limit is not None:
-        check_count("limit", limit, least=0)
+    if limit is not None and (problem := count_problem("limit", limit, least=0)):
+        raise DataError(problem)
     check_flags(DataError, dots=dots)
     files = BfclFiles(place)
     return [

@@ -59,7 +59,8 @@ class BfclFiles:
             DataError: No such file, or a line that is no JSON object.
         """
         shown, text = self._text(name)
-        for number, line in enumerate(text.splitlines(), start=1):
+        # Not by `splitlines`, which also cuts at breaks that a JSON text may hold.
+        for number, line in enumerate(text.split("\n"), start=1):
             if not line.strip():
                 continue
             try:
