@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from schemask.errors import DataError, ToolError
-from schemask.evaluation import read_records
+from schemask.evaluation import Abstention, EvalExample, read_examples, read_records
 from schemask.improve import Improvement, improve
+from schemask.models.digests import file_digest
+from schemask.tools import ToolSet
 from schemask.training import TrainingOptions
-from schemask.training.weights import mend_split
+from schemask.training.gguf_file import write_gguf
+from schemask.training.weights import load_tokenizer, load_weights, mend_split
 
 HOUSEHOLD = Path(__file__).parents[1] / "examples" / "household.py"
-OPTIONS = TrainingOptions(steps=1, gguf=None, precision="fp32")
+OPTIONS = TrainingOptions(steps=1, gguf="f32", precision="fp32")
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +47,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory, hf_tokenizer: Any, gguf_pat
     return folder
 
 
-def run(folder: Path, out: Path, said: list[str]) -> Improvement:
+def run(folder: Path, out: Path, said: list[str], **given: Any) -> Improvement:
     return improve(
         HOUSEHOLD,
         folder,
         out,
         count=10,
         held_out=2,
-        options=OPTIONS,
-        say=said.append,
-        progress=False,
+        **{"options": OPTIONS, "say": said.append, "progress": False, **given},
     )
 
 
@@ -61,7 +62,13 @@ def test_from_functions_to_a_report(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
     done = run(folder, tmp_path, said)
     assert (done.model / "model.safetensors").is_file()
-    assert done.gguf is None
+    assert done.gguf == tmp_path / "model" / "model.gguf"
+    # What is asked before is the same kind of file as what is asked after, of the weights as they
+    # were; it is no longer needed then.
+    write_gguf(load_weights(folder, load_tokenizer(folder)), tmp_path / "given.gguf", "f32")
+    assert done.before.head["weights"] == file_digest(tmp_path / "given.gguf")
+    assert done.after.head["weights"] == file_digest(done.gguf)
+    assert not (tmp_path / "before.gguf").exists()
     assert "before" in (page := done.report.read_text(encoding="utf-8")) and "after" in page
     lines = (tmp_path / "data" / "train.jsonl").read_text(encoding="utf-8").splitlines()
     results = [
@@ -74,7 +81,7 @@ def test_from_functions_to_a_report(folder: Path, tmp_path: Path) -> None:
     assert results and "{}" not in results
     assert json.loads((tmp_path / "lint.json").read_text(encoding="utf-8"))["errors"] == 0
     for name, records in (("before", done.before.records), ("after", done.after.records)):
-        assert len(records) == 2 * 2
+        assert len(records) == 2 * len(read_examples(tmp_path / "data" / "held-out.jsonl"))
         assert read_records(tmp_path / f"{name}.jsonl").records == records
     assert any(text.startswith("after, all, constrained: ") for text in said)
 
@@ -82,6 +89,46 @@ def test_from_functions_to_a_report(folder: Path, tmp_path: Path) -> None:
     again = run(folder, tmp_path, [])
     assert (done.model / "model.safetensors").stat().st_mtime_ns == changed
     assert again.after.records == done.after.records
+
+
+def requests(path: Path) -> list[str]:
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return [line["messages"][0]["content"] for line in lines]
+
+
+def test_what_is_asked_is_not_trained_and_is_written_as_the_options_say(
+    folder: Path, tmp_path: Path
+) -> None:
+    given = tmp_path / "given.gguf"
+    write_gguf(load_weights(folder, load_tokenizer(folder)), given, "f32")
+    with pytest.raises(DataError, match="must not be trained on"):
+        run(given, tmp_path / "out", [], options=TrainingOptions(max_length=64))
+    known = max(requests(tmp_path / "out" / "data" / "train.jsonl"), key=len)
+    example = EvalExample(
+        "known", "own", [{"role": "user", "content": known}], ToolSet([]), Abstention("words")
+    )
+    # A model that learns nothing answers the same before and after: both are transformers', in the
+    # same numbers.
+    options = TrainingOptions(
+        steps=1, gguf=None, precision="fp32", learning_rate=1e-12, format="hermes"
+    )
+    out = tmp_path / "other"
+    done = run(given, out, [], options=options, examples=[example])
+    assert known in requests(out / "data" / "executed.jsonl")
+    assert known not in requests(out / "data" / "train.jsonl")
+    assert done.gguf is None and not (out / "before").exists()
+    assert {done.before.head["format"], done.after.head["format"]} == {"hermes"}
+    assert done.before.head["weights"] == done.after.head["weights"]
+    for one, other in zip(done.before.records, done.after.records, strict=True):
+        assert (one.id, one.text) == (other.id, other.text)
+
+
+def test_where_no_folder_can_be_made(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="file"):
+        run(folder, tmp_path / "file" / "out", [])
+    with pytest.raises(DataError, match="held_out is at least 1"):
+        improve(HOUSEHOLD, folder, tmp_path / "out", held_out=0)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from schemask._files import replacing
 from schemask.core.generation import count_problem
 from schemask.core.sampling import Sampling
-from schemask.errors import DataError, check_flags
+from schemask.errors import DataError, check_flags, shortened
 from schemask.evaluation import (
     EvalExample,
     Evaluation,
@@ -36,6 +37,8 @@ from schemask.synth import (
 from schemask.tools import ToolSet
 from schemask.tools.files import python_tools, python_values
 from schemask.training import TrainingOptions, train
+from schemask.training.gguf_file import write_gguf
+from schemask.training.weights import load_tokenizer, load_weights, model_location
 
 SHARES: dict[Kind, float] = {
     "call": 0.45,
@@ -89,9 +92,11 @@ def improve(
     """Trains a model to call the functions of a file, and measures what that changed.
 
     Conversations are written, and carried out by the functions themselves; those that are held out
-    are like none of the others, and have other phrases if the teacher is a phrasebook. The linter
-    must find no error in what is trained. Both models are asked what was held out, with and without
-    a grammar. All of it is kept in `out`, and a run that was killed goes on there.
+    are like none of the others, and have other phrases if the teacher is a phrasebook; nor is a
+    request of `examples` trained. The linter must find no error in what is trained. Both models are
+    asked what was held out, with and without a grammar, and both as the same kind of file: the one
+    that was given is written as the trained one is. All of it is kept in `out`, and a run that was
+    killed goes on there.
 
     Args:
         functions: A Python file with `@tool` functions and, if no teacher is given, a `Phrasebook`.
@@ -117,16 +122,23 @@ def improve(
         if problem := count_problem(what, number):
             raise DataError(problem)
     check_flags(DataError, progress=progress)
+    options = TrainingOptions() if options is None else options
+    if not isinstance(options, TrainingOptions):
+        raise DataError(f"options are TrainingOptions, not {shortened(options)}")
     tools = python_tools(functions)
     if teacher is None:
         teacher = _found_teacher(python_values(functions))
     folder = Path(out)
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    steps = _Steps(Path(functions), tools, folder, seed, progress, say)
-    steps.write_data(teacher, count, held_out)
-    steps.check_data(Path(model))
+    given = model_location(model)
+    try:
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror or error}") from error
+    steps = _Steps(Path(functions), tools, folder, options, seed, progress, say)
+    steps.write_data(teacher, count, held_out, examples)
+    steps.check_data(given)
     asked = [*read_examples(steps.held_out, category="held-out"), *examples]
-    before = steps.evaluate(Path(model), "before", asked)
+    before = steps.evaluate_given(given, asked)
     say("training")
     trained = train(steps.data, model, folder / "model", options=options, progress=progress)
     place = trained.gguf or folder / "model"
@@ -156,6 +168,7 @@ class _Steps:
         functions: Path,
         tools: ToolSet,
         folder: Path,
+        options: TrainingOptions,
         seed: int,
         progress: bool,
         say: Callable[[str], None],
@@ -163,13 +176,17 @@ class _Steps:
         self._functions = functions
         self._tools = tools
         self._folder = folder
+        self._options = options
         self._seed = seed
         self._progress = progress
         self._say = say
         self.data = folder / "data" / "train.jsonl"
         self.held_out = folder / "data" / "held-out.jsonl"
+        self._withheld = [self.held_out]
 
-    def write_data(self, teacher: Teacher, count: int, held_out: int) -> None:
+    def write_data(
+        self, teacher: Teacher, count: int, held_out: int, examples: Sequence[EvalExample]
+    ) -> None:
         """Conversations to train on, and others to be asked."""
         other = teacher
         if isinstance(teacher, Phrasebook):
@@ -179,16 +196,61 @@ class _Steps:
         executed = self._folder / "data" / "executed.jsonl"
         self._generate(teacher, count, drafts, self._seed)
         self._run(Execute(str(self._functions)), drafts, executed)
-        self._run(Decontaminate(Withheld.of(self.held_out)), executed, self.data)
+        self._write_requests(examples)
+        self._run(Decontaminate(Withheld.of(*self._withheld)), executed, self.data)
+
+    def _write_requests(self, examples: Sequence[EvalExample]) -> None:
+        texts = [
+            message["content"]
+            for example in examples
+            for message in example.messages
+            if message["role"] == "user" and message["content"].strip()
+        ]
+        if texts:
+            path = self._folder / "data" / "asked.jsonl"
+            with replacing(path, force=True) as file:
+                file.writelines(json.dumps({"text": text}).encode() + b"\n" for text in texts)
+            self._withheld.append(path)
 
     def check_data(self, model: Path) -> None:
         """Has the linter look at the data."""
-        found = lint(self.data, str(model), against=[self.held_out], progress=self._progress)
+        options = self._options
+        found = lint(
+            self.data,
+            str(model),
+            format=options.format,
+            max_length=None if options.drop_long else options.max_length,
+            against=self._withheld,
+            progress=self._progress,
+        )
         with replacing(self._folder / "lint.json", force=True) as file:
             file.write(json.dumps(found.as_json(), ensure_ascii=False, indent=1).encode())
         self._say(f"lint: {found.errors} errors, {found.warnings} warnings")
         if found.errors:
             raise DataError(f"{self.data} must not be trained on:\n{found.as_text()}")
+
+    def evaluate_given(self, model: Path, asked: Sequence[EvalExample]) -> Evaluation:
+        """Asks the model that was given, in the form in which the trained one will be asked.
+
+        Else the two would also differ in how their numbers are held, and in who computes.
+        """
+        kind = self._options.gguf
+        if kind is None and model.is_dir():
+            return self.evaluate(model, "before", asked)
+        copy = self._folder / ("before" if kind is None else "before.gguf")
+        weights = load_weights(model, load_tokenizer(model))
+        try:
+            if kind is None:
+                weights.model.bfloat16().save_pretrained(copy)
+                weights.tokenizer.save_pretrained(copy)
+            else:
+                write_gguf(weights, copy, kind)
+            del weights
+            found = self.evaluate(copy, "before", asked)
+            copy.unlink() if copy.is_file() else shutil.rmtree(copy)
+        except OSError as error:
+            raise DataError(f"{copy}: {error.strerror or error}") from error
+        return found
 
     def evaluate(self, model: Path, name: str, asked: Sequence[EvalExample]) -> Evaluation:
         """Asks a model."""
@@ -198,6 +260,7 @@ class _Steps:
             self._folder / f"{name}.jsonl",
             modes=("unconstrained", "constrained"),
             sampling=_SAMPLING,
+            format=self._options.format,
             name=name,
             progress=self._progress,
         )

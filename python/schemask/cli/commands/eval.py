@@ -94,6 +94,8 @@ def _add_settings(how: argparse._ArgumentGroup) -> None:
         help="what turns under a grammar are bound to: auto, required, or a tool (auto,required)",
     )
 
+    how.add_argument("--format", help="write the turns so; else as the model's template does")
+
 
 def run(options: argparse.Namespace) -> int:
     """Does it; returns the exit status."""
@@ -107,6 +109,7 @@ def run(options: argparse.Namespace) -> int:
         modes=options.modes,
         tool_choice=options.tool_choice,
         sampling=sampling(options),
+        format=options.format,
         name="" if options.model is None else options.model.name,
         progress=sys.stderr.isatty(),
     )

@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from schemask.cli.arguments import Commands, add_command, whole
+from schemask.cli.arguments import Commands, add_command, check_endpoint, whole
+from schemask.cli.inputs import load_writer
 
 
 def add(commands: Commands) -> None:
@@ -35,6 +36,14 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--held-out", type=whole(1), default=100, help="conversations to ask (%(default)s)"
     )
+    _add_teacher(parser)
+    parser.add_argument(
+        "--loss",
+        choices=("all", "choices"),
+        default="all",
+        help="choices: no token that the grammar forces (%(default)s)",
+    )
+    parser.add_argument("--format", help="write the turns so; else as the model's template does")
     parser.add_argument("--steps", type=whole(1), help="of training; else twice through the data")
     parser.add_argument(
         "--bfcl", type=Path, metavar="PATH", help="ask of bfcl-eval, too: its wheel"
@@ -45,6 +54,15 @@ def add(commands: Commands) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, help="(%(default)s)")
 
 
+def _add_teacher(parser: argparse.ArgumentParser) -> None:
+    teachers = parser.add_argument_group("who writes the conversations, instead of the phrasebook")
+    teacher = teachers.add_mutually_exclusive_group()
+    teacher.add_argument("--teacher", type=Path, metavar="MODEL", help="a local model")
+    teacher.add_argument("--openai", metavar="NAME", help="this model of an endpoint")
+    teachers.add_argument("--base-url", help="address of the endpoint, if it is not OpenAI's")
+    parser.set_defaults(wrong_usage=parser.error)
+
+
 def run(options: argparse.Namespace) -> int:
     """Does it; returns the exit status."""
     from schemask.demo import model_path
@@ -52,18 +70,30 @@ def run(options: argparse.Namespace) -> int:
     from schemask.improve import improve
     from schemask.training import TrainingOptions
 
+    check_endpoint(options)
+    wanted = TrainingOptions(
+        steps=options.steps, seed=options.seed, loss=options.loss, format=options.format
+    )
     examples = []
     if options.bfcl is not None:
         categories = ("simple_python", "irrelevance")
         examples = read_bfcl(options.bfcl, categories, limit=options.limit)
+    teacher = None
+    if options.openai is not None or options.teacher is not None:
+        teacher = load_writer(
+            argparse.Namespace(
+                openai=options.openai, model=options.teacher, base_url=options.base_url
+            )
+        )
     improve(
         options.functions,
         model_path() if options.model is None else options.model,
         options.out,
+        teacher=teacher,
         count=options.count,
         held_out=options.held_out,
         examples=examples,
-        options=TrainingOptions(steps=options.steps, seed=options.seed),
+        options=wanted,
         seed=options.seed,
         progress=sys.stderr.isatty(),
     )
