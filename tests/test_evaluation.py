@@ -778,6 +778,16 @@ def test_the_command_is_killed_and_goes_on(tmp_path: Path, capsys: Any) -> None:
     assert len(records) == 5
 
 
+def test_the_command_takes_a_format(tmp_path: Path, capsys: Any) -> None:
+    data, out = tmp_path / "held.jsonl", tmp_path / "records.jsonl"
+    data.write_text(line(user("Hello"), {"role": "assistant", "content": "Hello!"}))
+    command = ["eval", "--data", str(data), "--out", str(out), "--max-tokens", "4"]
+    assert main([*command, "--modes", "unconstrained", "--format", "qwen3"]) == 0
+    assert read_records(out).head["format"] == "qwen3"
+    assert main([*command, "--format", "no such"]) == 1
+    assert "no such" in capsys.readouterr().err
+
+
 def test_the_command_needs_something_to_ask(tmp_path: Path, capsys: Any) -> None:
     assert main(["eval", "--out", str(tmp_path / "out")]) == 1
     assert "nothing to ask" in capsys.readouterr().err

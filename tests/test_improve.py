@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from schemask.cli import main
+from schemask.core.sampling import Sampling
 from schemask.errors import DataError, ToolError
 from schemask.evaluation import Abstention, EvalExample, read_examples, read_records
 from schemask.improve import Improvement, improve
+from schemask.models import OpenAIModel, TransformersModel
 from schemask.models.digests import file_digest
 from schemask.tools import ToolSet
 from schemask.training import TrainingOptions
@@ -20,6 +23,12 @@ from schemask.training.weights import load_tokenizer, load_weights, mend_split
 
 HOUSEHOLD = Path(__file__).parents[1] / "examples" / "household.py"
 OPTIONS = TrainingOptions(steps=1, gguf="f32", precision="fp32")
+
+
+@pytest.fixture(autouse=True)
+def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model of random weights writes as long as it may."""
+    monkeypatch.setattr("schemask.improve._SAMPLING", Sampling(max_tokens=16))
 
 
 @pytest.fixture(scope="module")
@@ -99,28 +108,62 @@ def requests(path: Path) -> list[str]:
 def test_what_is_asked_is_not_trained_and_is_written_as_the_options_say(
     folder: Path, tmp_path: Path
 ) -> None:
-    given = tmp_path / "given.gguf"
-    write_gguf(load_weights(folder, load_tokenizer(folder)), given, "f32")
     with pytest.raises(DataError, match="must not be trained on"):
-        run(given, tmp_path / "out", [], options=TrainingOptions(max_length=64))
+        run(folder, tmp_path / "out", [], options=TrainingOptions(max_length=64))
     known = max(requests(tmp_path / "out" / "data" / "train.jsonl"), key=len)
     example = EvalExample(
         "known", "own", [{"role": "user", "content": known}], ToolSet([]), Abstention("words")
     )
-    # A model that learns nothing answers the same before and after: both are transformers', in the
-    # same numbers.
+    # A model that learns nothing answers the same before and after.
     options = TrainingOptions(
         steps=1, gguf=None, precision="fp32", learning_rate=1e-12, format="hermes"
     )
     out = tmp_path / "other"
-    done = run(given, out, [], options=options, examples=[example])
+    done = run(folder, out, [], options=options, examples=[example])
     assert known in requests(out / "data" / "executed.jsonl")
     assert known not in requests(out / "data" / "train.jsonl")
-    assert done.gguf is None and not (out / "before").exists()
+    assert done.gguf is None
     assert {done.before.head["format"], done.after.head["format"]} == {"hermes"}
-    assert done.before.head["weights"] == done.after.head["weights"]
     for one, other in zip(done.before.records, done.after.records, strict=True):
         assert (one.id, one.text) == (other.id, other.text)
+
+
+def ended(*_: Any, **__: Any) -> Any:
+    raise DataError("no training")
+
+
+def test_a_gguf_is_asked_as_a_folder_where_one_comes_of_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In numbers of 16 bits, as the trained one is then kept."""
+    weights = load_weights(folder, load_tokenizer(folder))
+    write_gguf(weights, tmp_path / "given.gguf", "f32")
+    monkeypatch.setattr("schemask.improve.load_tokenizer", lambda path: weights.tokenizer)
+    monkeypatch.setattr("schemask.improve.load_weights", lambda path, tokenizer: weights)
+    out = tmp_path / "out"
+    monkeypatch.setattr("schemask.improve.train", ended)
+    with pytest.raises(DataError, match="no training"):
+        run(tmp_path / "given.gguf", out, [], options=TrainingOptions(steps=1, gguf=None))
+    expected = TransformersModel(weights.model.bfloat16(), weights.tokenizer).digest
+    assert read_records(out / "before.jsonl").head["weights"] == expected
+    assert not (out / "before").exists()
+
+
+def test_the_command(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its teacher, loss and format are those of the library."""
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr("schemask.improve.improve", lambda *_, **given: asked.append(given))
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    command = ["improve", str(HOUSEHOLD), "--model", str(folder), "--out", str(tmp_path)]
+    assert main([*command, "--loss", "choices", "--format", "hermes"]) == 0
+    assert main([*command, "--openai", "writer", "--base-url", "http://localhost:1"]) == 0
+    assert main([*command, "--teacher", str(folder)]) == 0
+    assert (asked[0]["options"].loss, asked[0]["options"].format) == ("choices", "hermes")
+    assert (asked[0]["teacher"], asked[1]["options"].loss) == (None, "all")
+    assert isinstance(asked[1]["teacher"], OpenAIModel)
+    assert isinstance(asked[2]["teacher"], TransformersModel)
+    with pytest.raises(SystemExit):
+        main([*command, "--base-url", "http://localhost:1"])
 
 
 def test_where_no_folder_can_be_made(folder: Path, tmp_path: Path) -> None:
