@@ -128,6 +128,7 @@ class Phrasebook:
         Args:
             share: Of the phrases for each tool that name the same parameters, of the small talk
                 and of the plain forms, how many the second one gets: one at least, and never all.
+                A text or form that is alone is in both.
             seed: Decides which.
 
         Raises:
