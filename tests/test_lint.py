@@ -834,13 +834,18 @@ def test_a_clean_file_is_taken_by_the_training(
 def test_what_the_training_refuses_is_found(
     check: Check, hf_tokenizer: Any, template: str, seed: int
 ) -> None:
-    draw = random.Random(seed)
+    draw, refused = random.Random(seed), 0
+    form = ChatFormat.from_template(template)
     for entry in [spoilt(draw.choice(good()), draw) for _ in range(8)]:
         report = check([entry], trl=False)
         try:
-            encode_turns(entry, hf_tokenizer, format=ChatFormat.from_template(template))
+            encode_turns(entry, hf_tokenizer, format=form)
         except Error:
+            refused += 1
             assert report.errors, entry
+        else:
+            assert "not-encodable" not in report.counts, entry
+    assert 0 < refused
 
 
 def test_lines_that_are_no_conversations_are_not_encodable(check: Check) -> None:
