@@ -12,8 +12,8 @@ import pytest
 from schemask.errors import DataError, ToolError
 from schemask.evaluation import read_records
 from schemask.improve import Improvement, improve
+from schemask.models.tokenizers import mend_split
 from schemask.training import TrainingOptions
-from schemask.training.weights import mend_split
 
 HOUSEHOLD = Path(__file__).parents[1] / "examples" / "household.py"
 OPTIONS = TrainingOptions(steps=1, gguf=None, precision="fp32")

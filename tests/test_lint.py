@@ -777,9 +777,9 @@ def test_what_is_not_taken(hf_tokenizer: Any, tmp_path: Path, template: str) -> 
             lint(path, hf_tokenizer, **options)
     with pytest.raises(DataError, match="No such file"):
         lint(tmp_path / "none.jsonl", hf_tokenizer)
-    with pytest.raises(FormatError, match="no such file or folder"):
+    with pytest.raises(ModelError, match="no such folder or file"):
         lint(path, tmp_path / "none")
-    with pytest.raises(ModelError, match="no tokenizer can be loaded"):
+    with pytest.raises(ModelError, match=str(tmp_path)):
         lint(path, tmp_path)
     with pytest.raises(ModelError):
         lint(path, path)
@@ -845,7 +845,7 @@ def test_what_the_training_refuses_is_found(
             assert report.errors, entry
         else:
             assert "not-encodable" not in report.counts, entry
-    assert 0 < refused
+    assert refused > 0
 
 
 def test_lines_that_are_no_conversations_are_not_encodable(check: Check) -> None:

@@ -71,7 +71,7 @@ LAYERS = (
     # plug-ins
     {plugin.name for plugin in PLUGINS},
     # models
-    {"models.base", "models.preflight"},
+    {"models.base", "models.preflight", "models.tokenizers"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
     {"models.opening"},
     {"models"},
@@ -124,7 +124,7 @@ LAYERS = (
     {"synth.ray"},
     {"synth"},
     # lint
-    {"lint.rules", "lint.likeness", "lint.tokenizers", "lint.offers"},
+    {"lint.rules", "lint.likeness", "lint.offers"},
     {"lint.samples"},
     {"lint.calls", "lint.dialogues", "lint.scripts", "lint.comparison"},
     {"lint.statistics", "lint.dropped", "lint.trained"},

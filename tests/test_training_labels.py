@@ -490,7 +490,10 @@ def test_the_stop_is_that_of_the_tokenizer_as_it_is_now() -> None:
 def pairs_of(stage: Pair, count: int) -> list[dict[str, Any]]:
     lines = [
         {
-            "messages": [asked(f"Weather in {city} for {days} days?"), message(city=city, days=days)],
+            "messages": [
+                asked(f"Weather in {city} for {days} days?"),
+                message(city=city, days=days),
+            ],
             "tools": [WEATHER],
         }
         for city in ("Rome", "Oslo", "Lima")
@@ -517,7 +520,7 @@ def test_the_pairs_of_synth_in_the_same_format(smollm2: Any) -> None:
 
 def test_the_pairs_of_synth_in_another_format(smollm2: Any) -> None:
     lines = pairs_of(Pair(faults=("syntax",), format="llama3_json"), 3)
-    with pytest.raises(DataError, match="rejected: the text is of another format, .*same format"):
+    with pytest.raises(DataError, match=r"rejected: the text is of another format, .*same format"):
         preferences(lines, smollm2)
     line = {**lines[0], "rejected": {"text": 3}}
     with pytest.raises(DataError, match="rejected: a text and how the right turn is written"):

@@ -19,11 +19,13 @@ import pytest
 from schemask import Grammar
 from schemask.cli import main
 from schemask.errors import DataError, ModelError
-from schemask.models import LlamaCppModel, Sampling, TransformersModel
+from schemask.lint import lint
+from schemask.models import LlamaCppModel, Sampling, TransformersModel, open_model
+from schemask.models.tokenizers import SPLITS, load_tokenizer, mend_split
 from schemask.training import TrainingOptions, TrainingReport, dataset, train
 from schemask.training.gguf_file import check_architecture, write_gguf
 from schemask.training.loss_curve import drawing
-from schemask.training.weights import SPLITS, Weights, mend_split
+from schemask.training.weights import Weights
 
 for library in ("torch", "trl", "peft", "gguf", "llama_cpp"):
     pytest.importorskip(library)
@@ -284,6 +286,37 @@ def test_the_tokenizer_of_a_real_gguf(tokenizer: Any, llama: Any) -> None:
     for text in TEXTS:
         expected = llama.tokenize(text.encode(), add_bos=False, special=True)
         assert tokenizer.encode(text, add_special_tokens=False) == expected
+
+
+@pytest.mark.parametrize("place", ["none", "empty", "broken", "text.gguf", "flawed"])
+def test_who_reads_a_tokenizer_raises_the_same(place: str, tokenizer: Any, tmp_path: Path) -> None:
+    path = tmp_path / place
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.gguf").write_text("no GGUF")
+    for name, spoilt in (("broken", '{"model": 3}'), ("flawed", "{")):
+        small("Llama", tokenizer).config.save_pretrained(tmp_path / name)
+        tokenizer.save_pretrained(tmp_path / name)
+        (tmp_path / name / "tokenizer.json").write_text(spoilt)
+    told = set()
+    for read in (
+        load_tokenizer,
+        lambda path: lint(DATA, path),
+        lambda path: train(DATA, path, tmp_path / "out"),
+        *([] if place == "text.gguf" else [open_model]),
+    ):
+        with pytest.raises(ModelError) as raised:
+            read(path)
+        told.add(str(raised.value))
+    (message,) = told
+    assert message.startswith(f"{path}: ")
+
+
+def test_a_gguf_is_linted_as_it_is_trained(gguf_path: Path, tokenizer: Any) -> None:
+    lines = [line(text) for text in TEXTS if "<|" not in text]
+    reports = [lint(lines, source, format="hermes") for source in (gguf_path, tokenizer)]
+    rows = dataset(lines, load_tokenizer(gguf_path), format="hermes")
+    assert reports[0].statistics == reports[1].statistics
+    assert reports[0].statistics.tokens == sum(map(len, rows["input_ids"]))
 
 
 def test_what_llama_cpp_has_no_name_for(hf_tokenizer: Any, tmp_path: Path) -> None:

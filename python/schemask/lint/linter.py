@@ -25,8 +25,8 @@ from schemask.lint.rules import RULES, LintFinding
 from schemask.lint.samples import Dialogue, Sample, raw_lines, read_line, sample_of
 from schemask.lint.scripts import FormatWriter, PlainWriter, Script, Writer
 from schemask.lint.statistics import StatisticsCounter
-from schemask.lint.tokenizers import tokenizer_of
 from schemask.lint.trained import Lengths, LossLooker
+from schemask.models.tokenizers import load_tokenizer
 from schemask.training.turns import Turns
 
 Data: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any]]"
@@ -60,7 +60,8 @@ def lint(
         data: Path of a file of JSON lines, "-" for standard input, or examples, such as a
             `datasets.Dataset`.
         tokenizer: A tokenizer of transformers, a `llama_cpp.Llama`, or the path of a folder that
-            transformers wrote or of a GGUF file.
+            transformers wrote or of a GGUF file, which is read as `schemask.training.train` reads
+            it.
         template: Another template than the tokenizer's: its text, its path, or itself.
         format: A chat format or its name, as of `schemask.training.encode`; if none is given, the
             one that follows from the template. "template" names that one, too.
@@ -143,7 +144,8 @@ class Linter:
             raise DataError("conversations are written by a template or by a format, not by both")
         if trl and format is not None:
             raise DataError("TRL has a template write conversations, and no format")
-        tokenizer = tokenizer_of(tokenizer)
+        if isinstance(tokenizer, (str, os.PathLike)):
+            tokenizer = load_tokenizer(tokenizer)
         self._writer: Writer | None
         self._encoded: EncodedLines | None = None
         if trl:

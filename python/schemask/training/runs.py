@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 from schemask._files import replacing
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, check_flags, missing, shortened
+from schemask.models.tokenizers import load_tokenizer, model_location
 from schemask.tools import ToolsLike
 from schemask.training.gguf_file import check_architecture, write_gguf
 from schemask.training.loss_curve import drawing, table
 from schemask.training.options import SMALL, TrainingOptions, TrainingReport
 from schemask.training.rows import Source, dataset
-from schemask.training.weights import Weights, load_tokenizer, load_weights, model_location
+from schemask.training.weights import Weights, load_weights
 
 if TYPE_CHECKING:
     from datasets import Dataset

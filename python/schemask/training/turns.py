@@ -243,9 +243,7 @@ def _own_format(tokenizer: Any) -> ChatFormat:
     return TOOL_CODE if template is None else ChatFormat.from_template(template)
 
 
-_VOCABULARIES: weakref.WeakKeyDictionary[Any, tuple[Any, Vocabulary]] = (
-    weakref.WeakKeyDictionary()
-)
+_VOCABULARIES: weakref.WeakKeyDictionary[Any, tuple[Any, Vocabulary]] = weakref.WeakKeyDictionary()
 
 
 def _vocabulary_of(tokenizer: Any) -> Vocabulary:
