@@ -16,6 +16,8 @@ from schemask.chat import ChatFormat
 from schemask.cli import main
 from schemask.errors import DataError, Error, FormatError, ModelError
 from schemask.lint import RULES, LintReport, likeness, lint
+from schemask.synth import Decontaminate, Withheld
+from schemask.synth.decontaminate import SAME
 from schemask.training import dataset, encode_turns
 
 TOOLS = [
@@ -675,6 +677,26 @@ def test_tokens_and_labels(check: Check, hf_tokenizer: Any, template: str) -> No
     assert found(check([line], max_length=last)) == [("truncated", 1)]
     assert check([{"input_ids": ids, **masks}]).findings == ()
     assert found(check([line, line])) == [("duplicate", 2)]
+
+
+def test_what_leaks_is_what_synth_refuses(check: Check, tmp_path: Path) -> None:
+    words = [f"word{at}" for at in range(26)]
+    path = write(tmp_path / "held.jsonl", [line(said("user", " ".join(words)))])
+    stage = Decontaminate(Withheld.of(path))
+    seen = set()
+    for change in range(26):
+        for length in (12, 13, 24, 26):
+            text = " ".join(
+                [*words[:change], *words[change + 1 :]][:length] + ["so"] * (length < 26)
+            )
+            for asked in (text, " ".join(words).upper()):
+                entry = line(said("user", asked), said("assistant", "Yes."))
+                refused = stage(entry, 0).refused
+                counts = check([entry], against=[path]).counts
+                rule = None if refused is None else "leaked" if refused == SAME else "nearly-leaked"
+                assert rule in counts if rule else not counts, (asked, refused)
+                seen.add(rule)
+    assert seen == {None, "leaked", "nearly-leaked"}
 
 
 def test_leakage_into_an_evaluation(check: Check, tmp_path: Path) -> None:

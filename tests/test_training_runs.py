@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ import pytest
 
 from schemask import Grammar
 from schemask.cli import main
+from schemask.cli.program import parser
 from schemask.errors import DataError, ModelError
 from schemask.lint import lint
 from schemask.models import LlamaCppModel, Sampling, TransformersModel, open_model
@@ -314,7 +316,7 @@ def test_who_reads_a_tokenizer_raises_the_same(place: str, tokenizer: Any, tmp_p
 def test_a_gguf_is_linted_as_it_is_trained(gguf_path: Path, tokenizer: Any) -> None:
     lines = [line(text) for text in TEXTS if "<|" not in text]
     reports = [lint(lines, source, format="hermes") for source in (gguf_path, tokenizer)]
-    rows = dataset(lines, load_tokenizer(gguf_path), format="hermes")
+    rows = dataset(lines, tokenizer, format="hermes")
     assert reports[0].statistics == reports[1].statistics
     assert reports[0].statistics.tokens == sum(map(len, rows["input_ids"]))
 
@@ -386,6 +388,20 @@ def test_a_run_that_was_killed_goes_on(
     assert train(data, folder, out, options=options, progress=False) == done
 
 
+def test_a_folder_that_another_process_of_the_run_writes(
+    report: TrainingReport, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schemask.training.runs.load_weights", lambda *_: pytest.fail("begun"))
+    (tmp_path / ".run.json.1a2b.part").touch()
+    with pytest.raises(pytest.fail.Exception, match="begun"):
+        train(DATA, folder, tmp_path, progress=False)
+    options = TrainingOptions(**QUICK, steps=40, gguf="f32")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(DataError, match="with several processes, empty it first"):
+        train(DATA, folder, report.folder, options=options, resume=False)
+    assert (report.folder / "report.json").exists()
+
+
 def test_a_folder_of_something_else(report: TrainingReport, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "letter").touch()
     with pytest.raises(DataError, match="other files"):
@@ -418,7 +434,6 @@ def test_a_folder_of_something_else(report: TrainingReport, folder: Path, tmp_pa
         {"epochs": float("inf")},
         {"steps": 0},
         {"learning_rate": "high"},
-        {"warmup": 2},
         {"precision": "fp8"},
         {"gguf": "q4"},
         {"seed": -1},
@@ -429,6 +444,13 @@ def test_wrong_options(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(DataError, match=f"^{name} is "):
         TrainingOptions(**wrong)
+
+
+def test_each_option_has_a_flag() -> None:
+    options = parser().parse_args(["train", "data.jsonl", "--out", "out"])
+    spelt = {"method": "lora", "rank": "lora", "packing": "no_packing"}
+    for field in dataclasses.fields(TrainingOptions):
+        assert hasattr(options, field.name) or hasattr(options, spelt.get(field.name, "")), field
 
 
 def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,13 +17,10 @@ from schemask.lint.likeness import (
 from schemask.lint.offers import offered
 from schemask.lint.rules import LintFinding
 from schemask.lint.samples import Dialogue, Sample
-from schemask.synth.decontaminate import WithheldIndex
+from schemask.synth.decontaminate import RUN, SAME, THRESHOLD, WithheldIndex
 from schemask.synth.withheld import Withheld
 
 _ALIKE = 0.9
-# As of `Decontaminate`.
-_RUN, _LIKE_REQUESTS = 13, 0.8
-_LEAKS = {"withheld request": "leaked"}
 # Texts of fewer words are alike by chance.
 _FEW_WORDS = 12
 
@@ -41,7 +38,7 @@ class Comparison:
     def __init__(self, against: Sequence[str | os.PathLike[str]]) -> None:
         if isinstance(against, (str, os.PathLike)):
             raise DataError("against is a list of files: put the path into a list")
-        self._known = WithheldIndex(Withheld.of(*against), _RUN, _LIKE_REQUESTS)
+        self._known = WithheldIndex(Withheld.of(*against), RUN, THRESHOLD)
         self._has_known = bool(against)
         self._said: dict[int, int] = {}
         self._asked: dict[int, tuple[int, int]] = {}
@@ -104,10 +101,10 @@ class Comparison:
             if (found := self._known.like(text)) is not None:
                 how, place = found
                 problem = f"{shortened(text)}: {place}"
-                yield dialogue.finding(_LEAKS.get(how, "nearly-leaked"), problem, turn, "content")
+                yield dialogue.finding(_leak(how), problem, turn, "content")
         if sample.text is not None and (found := self._known.like(sample.text[0])) is not None:
             how, place = found
-            yield LintFinding(_LEAKS.get(how, "nearly-leaked"), sample.line, place)
+            yield LintFinding(_leak(how), sample.line, place)
 
     def last_findings(self) -> Iterator[LintFinding]:
         """What is found when all lines have been seen."""
@@ -123,3 +120,8 @@ def _texts_of(dialogue: Dialogue) -> Iterator[str]:
             yield f"{message['role']}: {message['content']}"
         for call in message.get("tool_calls", ()):
             yield json.dumps(call["function"], ensure_ascii=False, sort_keys=True)
+
+
+def _leak(how: str) -> str:
+    """The rule for a text that is like a withheld one."""
+    return "leaked" if how == SAME else "nearly-leaked"

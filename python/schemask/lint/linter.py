@@ -53,8 +53,9 @@ def lint(
     is read once, from beginning to end; of each line some 400 bytes are kept.
 
     Lines are encoded as `schemask.training.dataset` does it, which takes all lines of a file in
-    which no error is found. With `trl`, conversations are written by the tokenizer's chat template
-    from the messages as they are, as TRL does it by itself.
+    which no error is found, if it gets the same tokenizer, format and `max_length`. With `trl`,
+    conversations are written by the tokenizer's chat template from the messages as they are, as TRL
+    does it by itself.
 
     Args:
         data: Path of a file of JSON lines, "-" for standard input, or examples, such as a

@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from schemask.errors import ModelError, missing, shortened
+from schemask.chat.templates.gguf import read_metadata
+from schemask.errors import FormatError, ModelError, missing, shortened
 
 SPLIT_DIGITS = "smollm"
 
@@ -96,15 +97,20 @@ def mend_split(tokenizer: Any, path: Path) -> None:
         path: The GGUF.
 
     Raises:
-        ModelError: The GGUF says so in a way that is not known here.
-        DependencyError: `gguf` is not installed.
+        ModelError: It is no GGUF, or one that says so in a way that is not known here.
     """
     from tokenizers import Regex, pre_tokenizers
 
-    fields = gguf_fields(path)
-    if fields.get("tokenizer.ggml.model") != "gpt2":
+    try:
+        kind, pre = (
+            read_metadata(path, key).get(key)
+            for key in ("tokenizer.ggml.model", "tokenizer.ggml.pre")
+        )
+    except (FormatError, OSError) as error:
+        raise ModelError(f"{path}: no GGUF: {error}") from error
+    if kind != "gpt2":
         return
-    name = fields.get("tokenizer.ggml.pre", "default")
+    name = pre or "default"
     if name == SPLIT_DIGITS:
         first: Any = pre_tokenizers.Digits(individual_digits=True)
     elif name in SPLITS:
@@ -117,24 +123,3 @@ def mend_split(tokenizer: Any, path: Path) -> None:
         )
     last = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=name == SPLIT_DIGITS)
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([first, last])
-
-
-def gguf_fields(path: Path) -> dict[str, Any]:
-    """The metadata of a GGUF, but for long lists.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ModelError: It cannot be read.
-        DependencyError: `gguf` is not installed.
-    """
-    try:
-        from gguf import GGUFReader
-    except ImportError as error:
-        raise missing("gguf", "train", error) from error
-    try:
-        fields = GGUFReader(path).fields
-        return {name: field.contents() for name, field in fields.items() if len(field.data) <= 1}
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise ModelError(f"{path}: no GGUF: {error}") from error
