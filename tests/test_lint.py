@@ -16,6 +16,7 @@ from schemask.chat import ChatFormat
 from schemask.cli import main
 from schemask.errors import DataError, Error, FormatError, ModelError
 from schemask.lint import RULES, LintReport, likeness, lint
+from schemask.models.tokenizers import load_tokenizer
 from schemask.synth import Decontaminate, Withheld
 from schemask.synth.decontaminate import SAME
 from schemask.training import dataset, encode_turns
@@ -679,6 +680,29 @@ def test_tokens_and_labels(check: Check, hf_tokenizer: Any, template: str) -> No
     assert found(check([line, line])) == [("duplicate", 2)]
 
 
+def test_words_are_those_of_synth(check: Check) -> None:
+    """Also where no spaces are between them, and where Unicode leaves a choice."""
+    answer = said(
+        "assistant",
+        "明日の東京は晴れで、最高気温は二十一度、最低気温は十二度の予想です。"
+        "朝は少し冷えますが、昼には暖かくなります。雨の心配はありません。傘も要りません。",
+    )
+    lines = [
+        line(said("user", "明日の東京の天気を教えてください"), answer),
+        line(said("user", "明日の東京の天気を教えて下さい。"), answer),
+    ]
+    assert found(check(lines)) == [("near-duplicate", 2)]
+    entry = good()[1]
+    other = json.loads(json.dumps(entry))
+    other["messages"][1]["content"] = "".join(
+        chr(ord(c) + 0xFEE0) if c.isascii() and c.isalpha() else c
+        for c in entry["messages"][1]["content"]
+    )
+    other["messages"][2] = called(("get_weather", {"city": "Bern", "days": 4}))
+    other["messages"] = other["messages"][:3]
+    assert ("contradiction", 2) in found(check([entry, other]))
+
+
 def test_what_leaks_is_what_synth_refuses(check: Check, tmp_path: Path) -> None:
     words = [f"word{at}" for at in range(26)]
     path = write(tmp_path / "held.jsonl", [line(said("user", " ".join(words)))])
@@ -776,7 +800,7 @@ def test_with_the_models_own_template_or_format(
     assert "drops tool_calls of message 2; tools" in report.findings[0].message
     by_format = [
         lint(path, tokenizer, format=form)
-        for tokenizer in (gguf_path, hf_tokenizer)
+        for tokenizer in (load_tokenizer(gguf_path), hf_tokenizer)
         for form in ("template", "hermes")
     ]
     assert all(report.findings == () for report in by_format)

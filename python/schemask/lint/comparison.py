@@ -7,18 +7,13 @@ import os
 from collections.abc import Iterator, Sequence
 
 from schemask.errors import DataError, shortened
-from schemask.lint.likeness import (
-    LikeTexts,
-    digest,
-    request_key,
-    signature,
-    words_of,
-)
+from schemask.lint.likeness import LikeTexts, digest, signature
 from schemask.lint.offers import offered
 from schemask.lint.rules import LintFinding
 from schemask.lint.samples import Dialogue, Sample
 from schemask.synth.decontaminate import RUN, SAME, THRESHOLD, WithheldIndex
 from schemask.synth.withheld import Withheld
+from schemask.synth.words import words_of
 
 _ALIKE = 0.9
 # Texts of fewer words are alike by chance.
@@ -57,9 +52,12 @@ class Comparison:
             group = digest(*sorted(offered(tool).key for tool in dialogue.tools or ()))
         if not texts:
             return
-        words = words_of("\n".join(texts))
+        text = "\n".join(texts)
+        words = words_of(text)
         is_new = True
-        for finding in self._same(sample.line, digest(" ".join(words), str(group))):
+        # With all signs, by which numbers differ.
+        spelt = " ".join(text.casefold().split())
+        for finding in self._same(sample.line, digest(spelt, str(group))):
             is_new = False
             yield finding
         if is_new and len(words) >= _FEW_WORDS:
@@ -84,7 +82,8 @@ class Comparison:
         before = [f"{message['role']}: {message['content']}" for message in messages[:turn]]
         calls = messages[turn].get("tool_calls", ())
         said = sorted(json.dumps(call["function"], sort_keys=True) for call in calls)
-        key, made = digest(request_key("\n".join(before)), str(group)), digest(*said)
+        asked = " ".join(words_of("\n".join(before)))
+        key, made = digest(asked, str(group)), digest(*said)
         known, line = self._asked.setdefault(key, (made, dialogue.line))
         if known != made:
             problem = f"line {line} answers it by other calls"
