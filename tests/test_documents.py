@@ -53,3 +53,10 @@ def test_the_list_of_files_is_what_they_say_of_themselves() -> None:
     listed = file_list.PAGE.read_text(encoding="utf-8")
     assert listed == file_list.page(), "`make files` writes docs/files.md anew"
     assert "| `step.rs` | What a byte makes of a configuration. |" in listed
+
+
+def test_the_log_of_changes_tells_nothing_twice() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for version in re.split(r"^## ", text, flags=re.MULTILINE):
+        told = [line.partition(":")[0] for line in version.splitlines() if line.startswith("- ")]
+        assert sorted(set(told)) == sorted(told)

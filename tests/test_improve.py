@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ def test_from_functions_to_a_report(folder: Path, tmp_path: Path) -> None:
     for name, records in (("before", done.before.records), ("after", done.after.records)):
         assert len(records) == 2 * 2
         assert read_records(tmp_path / f"{name}.jsonl").records == records
+    assert re.match(r"held-out\.jsonl: 2 conversations \(\d \w+", said[0])
     assert any(text.startswith("after, all, constrained: ") for text in said)
 
     changed = (done.model / "model.safetensors").stat().st_mtime_ns

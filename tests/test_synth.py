@@ -222,6 +222,10 @@ def test_a_file_that_cannot_be_continued(tmp_path: Path) -> None:
         schemask.errors.DataError, match=r"tools\.get_stock_price is .* there and None here"
     ):
         generate(teacher, [find_flights], 5, path, shares={"words": 1}, progress=False)
+    with pytest.raises(schemask.errors.DataError, match="teacher is None there and 'b' here"):
+        generate(teacher, TOOLS, 5, path, label="b", progress=False)
+    with pytest.raises(schemask.errors.DataError, match="label is a text"):
+        generate(teacher, TOOLS, 5, path, label=1, progress=False)  # type: ignore[arg-type]
     assert path.read_bytes() == before
     path.write_bytes(before + b"{}\n")
     with pytest.raises(schemask.errors.DataError, match="lines that its ledger does not know"):

@@ -213,10 +213,15 @@ def test_models_paraphrase() -> None:
         assert json.dumps(LINE["messages"][1]["content"]) in prompt
         return '"The weather of Oslo for 3 days, by get_weather."\nRequest: another'
 
-    stage = Augment(mask=0, paraphrase=ModelParaphraser(CallableModel(answer)))
+    stage = Augment(mask=0, paraphrase=ModelParaphraser(CallableModel(answer), "a"))
     (variant,) = stage(LINE, 0).examples
     assert variant["messages"][1]["content"] == "The weather of Oslo for 3 days, by get_weather."
-    assert stage.options()["paraphrase"] == "schemask.synth.paraphrase.ModelParaphraser"
+    name, how = stage.options()["paraphrase"]
+    assert name == "schemask.synth.paraphrase.ModelParaphraser"
+    assert how["model"] == "a"
+    assert json.loads(json.dumps(how)) == how
+    other = ModelParaphraser(CallableModel(answer), "b")
+    assert Augment(mask=0, paraphrase=other).options() != stage.options()
 
 
 def test_lines_that_are_wrong_are_refused() -> None:
@@ -270,4 +275,6 @@ def test_settings() -> None:
     with pytest.raises(ToolError):
         Augment(pool=[{"type": "web_search"}])  # type: ignore[arg-type]
     with pytest.raises(Error):
-        ModelParaphraser("model")  # type: ignore[arg-type]
+        ModelParaphraser("model", "a")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="label is a text"):
+        ModelParaphraser(CallableModel(str), "")

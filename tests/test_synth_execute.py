@@ -176,10 +176,11 @@ def test_errors(tools: str, stage: Execute, definitions: list[dict[str, Any]]) -
     keeping = Execute(tools, errors="keep")
     try:
         error = '{"error": "KeyError: \'NONE\'"}'
-        outcome = keeping(given, 0)
-        assert contents(outcome) == ["Please.", ""]
-        assert outcome.mended == ("result", "cut")
-        assert "does not know of the error" in outcome.detail
+        # Cut before the turn that does not know of the error, a line would end with the wrong call.
+        for wrong in (given, line(definitions, asked[0]), line(definitions, *asked)):
+            outcome = keeping(wrong, 0)
+            assert (outcome.examples, outcome.refused) == ((), "raised")
+            assert outcome.detail.startswith("message 1, call 0: price: KeyError")
         foreseen = [asked[0], result("price", '{"error": "unknown"}'), *sorry, *again]
         outcome = keeping(line(definitions, *foreseen), 0)
         real = '{"symbol": "AAPL", "price": 150.25}'

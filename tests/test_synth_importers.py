@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from schemask.chat import HERMES, TOOL_CODE
 from schemask.errors import DataError
 from schemask.synth import Augment, Decontaminate, Deduplicate, Pair, Withheld
 from schemask.synth.importers import SHAPES, Import
+from schemask.synth.importers import stage as stage_module
 from schemask.synth.importers.notes import ImportRefusal, Notes
 from schemask.synth.importers.python_calls import read_calls
 from schemask.synth.importers.types import schema_of_type
@@ -327,6 +329,41 @@ def test_settings() -> None:
         Import("alpaca")
 
 
+@pytest.mark.parametrize(
+    "text", ["Tuple[()]", "List[()]", "Dict[()]", "Optional[()]", "Union[()]", "Literal[()]"]
+)
+def test_types_of_nothing(text: str) -> None:
+    with pytest.raises(ImportRefusal) as caught:
+        schema_of_type(text)
+    assert caught.value.reason == "unknown type"
+
+
+def test_texts_that_are_too_deep_to_be_read() -> None:
+    deep = "[" * 100_000
+    record = copy.deepcopy(
+        next(case["record"] for key, case in CASES.items() if key[0] == "hermes")
+    )
+    record["conversations"] = [
+        {"from": "human", "value": "Hello"},
+        {"from": "gpt", "value": f"<tool_call>{deep}</tool_call>"},
+    ]
+    outcome = Import("hermes")(record, 0)
+    assert (outcome.refused, outcome.examples) == ("unreadable", ())
+    assert "neither JSON nor Python" in outcome.detail
+    outcome = Import("toolace")({"system": f"[{{{deep}", "conversations": []}, 0)
+    assert outcome.refused == "unreadable"
+    assert "no JSON list of tools" in outcome.detail
+
+
+def test_a_record_that_breaks_a_reader_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(record: Any, notes: Notes) -> dict[str, Any]:
+        raise ZeroDivisionError(len(record))
+
+    monkeypatch.setitem(stage_module._READERS, "xlam", broken)
+    outcome = Import("xlam")({"query": "?"}, 0)
+    assert (outcome.refused, outcome.detail) == ("unreadable", "ZeroDivisionError: 1")
+
+
 JUNK = [None, True, -1.5, "", "[", "\ud800", [], {}, [[["x"]]], {"name": "x"}, {"$ref": "#/no"}]
 
 
@@ -360,6 +397,8 @@ def test_whatever_a_record_holds_it_is_read_or_refused() -> None:
             continue  # whoever reads a file sees to that
         outcome = Import(shape)(record, 0)
         assert outcome.refused is None or outcome.detail
+        # An exception that a reader did not mean to raise is caught further out.
+        assert not re.match(r"\w+(Error|Exception): ", outcome.detail)
         for line in outcome.examples:
             kept += 1
             for stage in stages:

@@ -47,14 +47,14 @@ def strict_model() -> CallableModel:
 
 
 def test_verdicts() -> None:
-    judge = Judge(strict_model())
+    judge = Judge(strict_model(), "strict")
     right = line('To "{tools}", {conversation}\nOslo', "Oslo")
     assert judge(right, 0) == Outcome((right,))
     assert judge(line("To Oslo", "Bergen"), 1) == Outcome(refused="judged wrong", detail="Bergen!")
     assert judge(line("To Oslo", ""), 2) == Outcome(refused="no verdict", detail="'I do not know.'")
     assert judge({"messages": 1}, 3).refused == "wrong shape"
     for answer in ("", "{", "[]", '{"verdict": "maybe"}', "[" * 100_000):
-        other = Judge(CallableModel(lambda _, answer=answer: answer))  # type: ignore[misc]
+        other = Judge(CallableModel(lambda _, answer=answer: answer), "a")  # type: ignore[misc]
         assert other(right, 0).refused == "no verdict"
 
 
@@ -69,7 +69,7 @@ def test_in_processes(tmp_path: Path) -> None:
         assert (report.written, report.refused) == (16, {"judged wrong": 8})
     assert (tmp_path / "out1").read_bytes() == (tmp_path / "out2").read_bytes()
     with pytest.raises(DataError, match="cannot be sent"):
-        local = Judge(CallableModel(lambda _: ""))
+        local = Judge(CallableModel(lambda _: ""), "local")
         run_stage(local, source, tmp_path / "out3", workers=2, progress=False)
 
 
@@ -80,7 +80,7 @@ def test_a_model_is_bound_to_a_verdict(llama: Any) -> None:
     assert outcome == judge(line("A ticket to Oslo, please.", "Oslo"), 0)
     assert outcome.refused in (None, "judged wrong")
     assert outcome.examples or outcome.detail
-    short = Judge(model, sampling=Sampling(max_tokens=24))
+    short = Judge(model, "smollm2", sampling=Sampling(max_tokens=24))
     assert short(line("A ticket to Oslo, please.", "Oslo"), 0).refused == "no verdict"
 
 
@@ -88,10 +88,12 @@ def test_settings() -> None:
     one, other = Judge(strict_model, label="a"), Judge(strict_model, label="b")
     assert one.options() != other.options()
     assert json.loads(json.dumps(one.options())) == one.options()
-    for wrong in ({"model": "gpt"}, {"label": 1}, {"seed": -1}):
+    for wrong in ({"model": "gpt"}, {"label": 1}, {"label": ""}, {"seed": -1}):
         with pytest.raises(DataError):
-            Judge(**{"model": strict_model, **wrong})
+            Judge(**{"model": strict_model, "label": "a", **wrong})
+    with pytest.raises(TypeError, match="label"):
+        Judge(strict_model)  # type: ignore[call-arg]
     with pytest.raises(ModelError):
-        Judge(strict_model, sampling=0.5)  # type: ignore[arg-type]
+        Judge(strict_model, "a", sampling=0.5)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="a judge is a Model"):
-        Judge(dict)(line("", ""), 0)  # type: ignore[arg-type]
+        Judge(dict, "a")(line("", ""), 0)  # type: ignore[arg-type]

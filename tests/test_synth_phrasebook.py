@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import runpy
 from enum import Enum
 from pathlib import Path
@@ -15,14 +17,17 @@ from pydantic import Field
 
 from schemask import tool
 from schemask.errors import DataError
+from schemask.improve import HELD_OUT_PHRASES, SHARES
 from schemask.schemas.validator import Validator
-from schemask.synth import Phrasebook, TeacherRequest, generate
+from schemask.synth import Kind, Phrasebook, TeacherRequest, generate
 from schemask.synth.kinds import KINDS
 from schemask.tools import ToolSet
 
 HOUSEHOLD = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "household.py"))
 TOOLS = ToolSet(HOUSEHOLD["TOOLS"])
 PHRASES: Phrasebook = HOUSEHOLD["PHRASES"]
+
+FIRST_WORDS = tuple(text for group in PHRASES.openers for text in group)
 
 
 class Size(Enum):
@@ -115,7 +120,7 @@ def test_values_come_from_the_schema() -> None:
 def test_a_tool_without_a_fitting_phrase_is_asked_for_by_its_description() -> None:
     book = Phrasebook({"order": ["Food!"]})
     answer = book(request("call", ToolSet([order]), targets=("order",)))
-    assert answer["user"].startswith("Order a dish.")
+    assert "Order a dish." in answer["user"]
     assert answer["tool_calls"][0]["arguments"]["dish"] in answer["user"]
 
 
@@ -123,11 +128,79 @@ def test_held_out_phrases_are_none_of_the_others() -> None:
     kept, held_out = PHRASES.divided(0.25, seed=3)
     for name, phrases in PHRASES.requests.items():
         assert sorted([*kept.requests[name], *held_out.requests[name]]) == sorted(phrases)
-        assert len(held_out.requests[name]) == round(0.25 * len(phrases))
+        assert len(held_out.requests[name]) == pytest.approx(0.25 * len(phrases), abs=2)
     assert not set(kept.small_talk) & set(held_out.small_talk)
     assert {*kept.small_talk, *held_out.small_talk} == set(PHRASES.small_talk)
     assert PHRASES.divided(0.25, seed=3) == (kept, held_out)
     assert PHRASES.divided(0.25, seed=4) != (kept, held_out)
+
+
+def places(phrase: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", phrase))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_part_has_phrases_that_leave_out_each_parameter(seed: int) -> None:
+    kept, held_out = PHRASES.divided(0.25, seed=seed)
+    for tool_ in TOOLS:
+        required = set(tool_.parameters["required"])
+        for missing in ({name} for name in required):
+            found = [
+                {
+                    phrase
+                    for phrase in book.requests[tool_.name]
+                    if required - places(phrase) == missing
+                }
+                for book in (kept, held_out)
+            ]
+            assert all(found) and not found[0] & found[1], (tool_.name, missing)
+
+
+def test_plain_forms_of_the_held_out_part_are_none_of_the_others() -> None:
+    book = Phrasebook({"order": ["Food!", "Dinner!"]}, {"order": {"dish": ["soup"]}}, openers=())
+    texts = [
+        {part(request("call", ToolSet([order]), n, targets=("order",)))["user"] for n in range(60)}
+        for part in book.divided(0.25)
+    ]
+    assert [len(found) for found in texts] == [3, 1]
+    assert not texts[0] & texts[1]
+    single = Phrasebook(book.requests, book.values, plain=["{task} {values}"], small_talk=[])
+    assert [part.plain for part in single.divided(0.25)] == [["{task} {values}"]] * 2
+
+
+@pytest.mark.parametrize("seed", [0, 5, 11])
+def test_a_large_file_keeps_the_shares(tmp_path: Path, seed: int) -> None:
+    parts = PHRASES.divided(HELD_OUT_PHRASES, seed)
+    for number, (book, count) in enumerate(zip(parts, (1500, 100), strict=True)):
+        path = tmp_path / f"{number}.jsonl"
+        report = generate(book, TOOLS, count, path, seed=seed, shares=SHARES, progress=False)
+        for kind, share in SHARES.items():
+            deviation = (count * share * (1 - share)) ** 0.5
+            assert abs(report.kinds[kind] - count * share) <= 4 * deviation, kind
+
+
+def test_small_talk_is_greeted_as_requests_are() -> None:
+    opened = {}
+    for kind in ("words", "missing_tool"):
+        withheld = TOOLS["find_train"] if kind == "missing_tool" else None
+        users = [
+            PHRASES(request(kind, TOOLS, seed, withheld_tool=withheld))["user"]
+            for seed in range(400)
+        ]
+        opened[kind] = sum(user.startswith(FIRST_WORDS) for user in users) / 400
+    assert opened["words"] == pytest.approx(opened["missing_tool"], abs=0.1)
+    plain = dataclasses.replace(PHRASES, openers=())
+    assert plain(request("words", TOOLS))["user"] in dict(PHRASES.small_talk)
+
+
+def test_a_line_becomes_another_kind_where_nothing_new_of_its_kind_is_left(tmp_path: Path) -> None:
+    book = dataclasses.replace(PHRASES, small_talk=[("Hello!", "Hello!")], openers=())
+    shares: dict[Kind, float] = {"words": 0.9, "call": 0.1}
+    left_out: dict[Kind, float] = {"chain": 0, "parallel": 0, "missing_tool": 0, "missing_value": 0}
+    report = generate(
+        book, TOOLS, 40, tmp_path / "a", shares={**shares, **left_out}, progress=False
+    )
+    assert report.kinds == {"words": 1, "call": 39}
 
 
 @pytest.mark.parametrize(
@@ -149,6 +222,7 @@ def test_what_it_cannot_write(requests: dict[str, list[str]], problem: str) -> N
         (lambda: Phrasebook({"order": "Food!"}), "a list of phrases"),
         (lambda: Phrasebook({"order": ["{dish"]}), "a brace too much"),
         (lambda: PHRASES.divided(1.0), "between 0 and 1"),
+        (lambda: Phrasebook({}, plain=["{tool}!"]), "not {tool}"),
         (lambda: Phrasebook({"order": ["Food!"]}).divided(0.5), "a single phrase"),
     ],
 )

@@ -214,7 +214,8 @@ class _Steps:
             shares=SHARES,
             progress=self._progress,
         )
-        self._say(f"{path.name}: {done.found + done.written} conversations")
+        kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(done.kinds.items()))
+        self._say(f"{path.name}: {done.found + done.written} conversations ({kinds})")
 
     def _run(self, stage: Stage, source: Path, target: Path) -> None:
         done = run_stage(stage, source, target, progress=self._progress)

@@ -40,6 +40,13 @@ def load_writer(options: argparse.Namespace) -> Model:
     return OpenAIModel(client, options.openai)
 
 
+def writer_label(options: argparse.Namespace) -> str:
+    """What ledgers call the model that the arguments of `add_endpoint` name."""
+    if options.openai is not None:
+        return str(options.openai)
+    return options.model.name if options.model else "SmolLM2-135M-Instruct"
+
+
 def load_tools(path: Path) -> ToolSet:
     """The tools of a Python file or of a JSON file."""
     if path.suffix == ".py":

@@ -45,7 +45,8 @@ class Augment:
         distractors: The most tools that are taken from `pool`.
         pool: Definitions of tools.
         paraphrase: Says a request in other words, `(request, seed) -> text`, or None; see
-            `ModelParaphraser`. It is pickled if there are several processes.
+            `ModelParaphraser`. It is pickled if there are several processes. Ledgers know it by its
+            name, and by what its method `options` returns if it has one.
 
     Raises:
         DataError: A setting out of range or of a wrong type.
@@ -83,10 +84,12 @@ class Augment:
     def options(self) -> dict[str, Any]:
         """All that decides about what is written, as JSON."""
         made = self.paraphrase
-        words = None
+        words: list[Any] | None = None
         if made is not None:
             named = made if hasattr(made, "__qualname__") else type(made)
-            words = f"{named.__module__}.{named.__qualname__}"
+            words = [f"{named.__module__}.{named.__qualname__}"]
+            if callable(options := getattr(made, "options", None)):
+                words.append(options())
         return {
             "copies": self.copies,
             "keep_original": self.keep_original,

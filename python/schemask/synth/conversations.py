@@ -71,6 +71,7 @@ def generate(
     seed: int = 0,
     shares: Mapping[Kind, float] | None = None,
     chains: Iterable[Sequence[str]] | None = None,
+    label: str = "",
     sampling: Sampling = TEACHING,
     attempts: int = 16,
     concurrency: int | None = None,
@@ -98,8 +99,8 @@ def generate(
         tools: The tools; none of them is run.
         count: Lines that the file shall have in the end.
         path: The file. It is continued if it holds lines of this function for these tools, seed,
-            shares and chains; any other file is left as it is. While one run writes it, another is
-            refused.
+            shares, chains and label; any other file is left as it is. While one run writes it,
+            another is refused.
         seed: Decides about everything that is drawn.
         shares: How many of all conversations are of each kind, from 0 to 1; of kinds that are not
             named, as many as are left, in the proportions of the defaults: half of them "call", a
@@ -109,6 +110,8 @@ def generate(
         chains: Which tools follow each other in a chain, such as
             `[("find_user", "send_mail")]`; None is any two different ones of which the second takes
             arguments.
+        label: What the ledger calls the teacher, by which alone it is known: a file with another
+            label is left as it is.
         sampling: How the teacher's tokens are chosen, if it is a model, and how many a conversation
             may have; each request has a seed of its own instead of `sampling.seed`.
         attempts: How often to ask for a line before giving up.
@@ -133,7 +136,7 @@ def generate(
     desk = TeacherDesk(teacher, sampling)
     plan, place = _checked(tools, count, path, seed, shares, chains, attempts, concurrency)
     report = Report()
-    with Ledger(place, _head(plan), resume=resume) as ledger:
+    with Ledger(place, _head(plan, label), resume=resume) as ledger:
         for entry in ledger.entries:
             report.count(entry)
         report.found = len(ledger.entries)
@@ -167,6 +170,7 @@ def check(
     seed: int = 0,
     shares: Mapping[Kind, float] | None = None,
     chains: Iterable[Sequence[str]] | None = None,
+    label: str = "",
     attempts: int = 16,
     concurrency: int | None = None,
     resume: bool = True,
@@ -180,6 +184,7 @@ def check(
         seed: Decides about everything that is drawn.
         shares: How many of all conversations are of each kind.
         chains: Which tools follow each other in a chain.
+        label: What the ledger calls the teacher.
         attempts: How often to ask for a line before giving up.
         concurrency: How many requests the teacher gets at once.
         resume: False refuses a file that has content.
@@ -192,7 +197,7 @@ def check(
     """
     check_flags(DataError, resume=resume)
     plan, place = _checked(tools, count, path, seed, shares, chains, attempts, concurrency)
-    with Ledger(place, _head(plan), resume=resume) as ledger:
+    with Ledger(place, _head(plan, label), resume=resume) as ledger:
         _said_before(place, len(ledger.entries))
 
 
@@ -224,8 +229,11 @@ def _checked(
     return plan, place
 
 
-def _head(plan: Plan) -> dict[str, Any]:
-    return {"stage": "write", "options": plan.options()}
+def _head(plan: Plan, label: str) -> dict[str, Any]:
+    if not isinstance(label, str):
+        raise DataError(f"label is a text, not {shortened(label)}")
+    named = {"teacher": label} if label else {}
+    return {"stage": "write", "options": {**named, **plan.options()}}
 
 
 def _said_before(path: Path, count: int) -> dict[str, int]:

@@ -55,7 +55,8 @@ class Execute:
         memory: Bytes that the functions may take beside what they hold when they are loaded, where
             the system is Linux; None is no limit.
         errors: What becomes of a call that raises: "refuse" it, or "keep" the error as its result,
-            `{"error": …}`, as the loop writes it.
+            `{"error": …}`, as the loop writes it. A line that would end with such a call is refused
+            all the same: it would teach the call, and not what comes of it.
         stale: What becomes of turns that rest on a result that is no longer there: "cut" the line
             before them, "refuse" it ("stale"), or "keep" them.
 
@@ -164,10 +165,12 @@ class _Rewriting:
         self._old: list[str | int | float] = []
         self._has_new_error = False
         self._mended: dict[str, None] = {}
+        self._raised: str | None = None  # by the calls of the last turn so far
 
     def of(self, messages: Sequence[Message]) -> tuple[list[Message], tuple[str, ...], str] | Flaw:
         made: list[Message] = []
         results: Iterator[str] = iter(())
+        cut: str | None = None
         for place, message in enumerate(messages):
             if message["role"] == "tool":
                 made.append(self._with_result(message, next(results)))
@@ -180,7 +183,8 @@ class _Rewriting:
                         return Flaw("stale", detail)
                     while made[-1]["role"] == "tool":  # results that nothing answers teach nothing
                         made.pop()
-                    return made, (*self._mended, "cut"), detail
+                    cut = detail
+                    break
                 told = self._results(message, place)
                 if isinstance(told, Flaw):
                     return told
@@ -188,16 +192,22 @@ class _Rewriting:
             else:
                 self._real.append(message["content"])
             made.append(message)
+        if self._raised is not None and made[-1]["role"] in ("assistant", "tool"):
+            return Flaw("raised", self._raised)
+        if cut is not None:
+            return made, (*self._mended, "cut"), cut
         return made, tuple(self._mended), ""
 
     def _results(self, message: Message, place: int) -> list[str] | Flaw:
         found = []
+        self._raised = None
         for number, call in enumerate(message.get("tool_calls", ())):
             [(kind, text)] = next(self._answers).items()
+            where = f"message {place}, call {number}: {call['function']['name']}"
             if kind == "raised" and self._stage.errors == "keep":
+                self._raised = f"{where}: {text}"
                 found.append(result_text({"error": text}))
             elif kind != "result":
-                where = f"message {place}, call {number}: {call['function']['name']}"
                 return Flaw(_REFUSED[kind], f"{where}: {text}")
             else:
                 found.append(text)

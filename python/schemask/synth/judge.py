@@ -74,7 +74,8 @@ class Judge:
     Attributes:
         model: A `Model`, which cannot be sent to other processes; or a function without arguments
             that makes one there.
-        label: What ledgers call the model; a run with another label does not go on.
+        label: What ledgers call the model, by which it is known: a run with another label does not
+            go on.
         sampling: How its tokens are chosen; each line has a seed of its own.
         seed: Decides about those seeds.
 
@@ -84,15 +85,15 @@ class Judge:
     """
 
     model: Model | Callable[[], Model]
-    label: str = ""
+    label: str
     sampling: Sampling = field(default=_HOW)
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, Model) and not callable(self.model):
             raise DataError(f"a judge is a Model or makes one, not {shortened(self.model)}")
-        if not isinstance(self.label, str):
-            raise DataError(f"label is a text, not {shortened(self.label)}")
+        if not isinstance(self.label, str) or not self.label:
+            raise DataError(f"label is a text that is not empty, not {shortened(self.label)}")
         check_is_sampling(self.sampling)
         check_whole("seed", self.seed)
 

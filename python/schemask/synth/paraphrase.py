@@ -13,6 +13,7 @@ from schemask.core.sampling import Sampling, check_is_sampling
 from schemask.errors import DataError, shortened
 from schemask.models.base import Model
 from schemask.schemas.schema import Schema
+from schemask.synth.settings import digest_of
 
 Paraphraser: TypeAlias = Callable[[str, int], str]
 """A function of a request and a seed to the request in other words."""
@@ -37,23 +38,32 @@ class ModelParaphraser:
 
     Args:
         model: The model. One with a vocabulary is constrained to write a JSON string.
+        label: What ledgers call the model, by which it is known.
         sampling: How its tokens are chosen; each request has a seed of its own.
 
     Raises:
-        DataError: No model.
+        DataError: No model, or no label.
         ModelError: `sampling` is no `Sampling`.
     """
 
-    def __init__(self, model: Model, sampling: Sampling = _HOW) -> None:
+    def __init__(self, model: Model, label: str, sampling: Sampling = _HOW) -> None:
         if not isinstance(model, Model):
             raise DataError(f"a paraphraser asks a Model, not {shortened(model)}")
+        if not isinstance(label, str) or not label:
+            raise DataError(f"label is a text that is not empty, not {shortened(label)}")
         check_is_sampling(sampling)
         self._model = model
+        self._label = label
         self._sampling = sampling
         self._constraint: dict[str, Any] = {}
         if model.vocabulary is not None:
             grammar = Grammar.from_json_schema(_SAYING)
             self._constraint["grammar"] = grammar.compile(model.vocabulary)
+
+    def options(self) -> dict[str, Any]:
+        """All that decides about the words, as JSON."""
+        how = {key: value for key, value in vars(self._sampling).items() if key != "seed"}
+        return {"model": self._label, "prompt": digest_of(_PROMPT), "sampling": how}
 
     def __call__(self, request: str, seed: int) -> str:
         """The request in other words; empty if the model does not come to an end.

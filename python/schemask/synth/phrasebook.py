@@ -14,13 +14,16 @@ from schemask.errors import DataError, shortened
 from schemask.schemas.pointer import resolve
 from schemask.schemas.schema import Schema
 from schemask.synth.requests import TeacherRequest
-from schemask.synth.small_talk import NO_TOOL, SMALL_TALK
+from schemask.synth.small_talk import NO_TOOL, OPENERS, PLAIN, SMALL_TALK
 from schemask.tools import Tool
 
 _Item = TypeVar("_Item")
 
 _MOST_NUMBERS = 10_000
 _RESULT = "{}"
+# How likely something of each group of openers is: at first, and after an answer was refused, most
+# likely since the same was asked before.
+_OPENED = (0.2, 0.7)
 
 
 class _Asked(NamedTuple):
@@ -49,9 +52,14 @@ class Phrasebook:
         answers: For each tool, what to say after its result: phrases like those of requests.
         small_talk: Requests that no tool is for, with answers.
         no_tool: What to say where a tool is missing.
+        openers: Groups of what may come before a request of any kind, and before small talk: of
+            each group one text or none. They make many different requests of few; `()` is none.
+        plain: How to ask for a tool with no phrase that would do: forms in which `{task}` stands
+            for the first line of its description, and `{values}` for names and values.
 
     Raises:
-        DataError: Phrases that are no list, or one with a brace too much.
+        DataError: Phrases that are no list, one with a brace too much, or a form with another
+            place.
     """
 
     requests: Mapping[str, Sequence[str]]
@@ -60,6 +68,8 @@ class Phrasebook:
     answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     small_talk: Sequence[tuple[str, str]] = SMALL_TALK
     no_tool: Sequence[str] = NO_TOOL
+    openers: Sequence[Sequence[str]] = OPENERS
+    plain: Sequence[str] = PLAIN
 
     def __post_init__(self) -> None:
         for name, phrases in self.requests.items():
@@ -67,6 +77,12 @@ class Phrasebook:
                 raise DataError(f"requests of {shortened(name)} are a list of phrases, not empty")
             for phrase in phrases:
                 _places(phrase)
+        for form in self.plain:
+            if unknown := _places(form) - {"task", "values"}:
+                raise DataError(
+                    f"a plain form has {{task}} and {{values}}, not {{{min(unknown)}}}: "
+                    f"{shortened(form)}"
+                )
 
     def __call__(self, request: TeacherRequest) -> dict[str, Any]:
         """One conversation, as `request.schema` says.
@@ -79,6 +95,12 @@ class Phrasebook:
                 without values, or the kind "chain".
         """
         draw = random.Random(request.seed)
+        answer = self._written(request, draw)
+        chance = _OPENED[request.attempt > 0]
+        opener = [draw.choice(list(group)) for group in self.openers if draw.random() < chance]
+        return {**answer, "user": " ".join([*opener, answer["user"]])}
+
+    def _written(self, request: TeacherRequest, draw: random.Random) -> dict[str, Any]:
         if request.kind == "words":
             user, answer = draw.choice(list(self.small_talk))
             return {"user": user, "answer": answer}
@@ -99,8 +121,14 @@ class Phrasebook:
     def divided(self, share: float, seed: int = 0) -> tuple[Phrasebook, Phrasebook]:
         """Two phrasebooks with no phrase and no small talk in common: the rest, and a share.
 
+        Phrases that name the same parameters are divided among themselves, so that both have some
+        of them; a single one stays with the rest, and the share has a plain form in its place.
+        Openers are in both.
+
         Args:
-            share: Of the phrases of each tool, how many the second one gets; one at least.
+            share: Of the phrases for each tool that name the same parameters, of the small talk
+                and of the plain forms, how many the second one gets: one at least, and never all.
+                A text or form that is alone is in both.
             seed: Decides which.
 
         Raises:
@@ -113,13 +141,12 @@ class Phrasebook:
         for name, phrases in self.requests.items():
             if len(phrases) < 2:
                 raise DataError(f"{name} has a single phrase, which cannot be divided")
-            kept[name], held_out[name] = _divided(phrases, share, f"{seed}/{name}")
-        talk, other_talk = list(self.small_talk), list(self.small_talk)
-        if len(self.small_talk) > 1:
-            talk, other_talk = _divided(self.small_talk, share, f"{seed}")
+            kept[name], held_out[name] = _divided_phrases(phrases, share, f"{seed}/{name}")
+        talk, other_talk = _divided(self.small_talk, share, f"{seed}")
+        plain, other_plain = _divided(self.plain, share, f"{seed}/plain")
         return (
-            dataclasses.replace(self, requests=kept, small_talk=talk),
-            dataclasses.replace(self, requests=held_out, small_talk=other_talk),
+            dataclasses.replace(self, requests=kept, small_talk=talk, plain=plain),
+            dataclasses.replace(self, requests=held_out, small_talk=other_talk, plain=other_plain),
         )
 
     def _asking_back(self, tool: Tool, missing: str, draw: random.Random) -> dict[str, Any]:
@@ -174,7 +201,7 @@ class Phrasebook:
             if set(_required(tool)) - places == wanted and missing not in places:
                 phrases.append(phrase)
         if not phrases:
-            phrases = [_plain_phrase(tool, wanted)]
+            phrases = [_plain_phrase(form, tool, wanted) for form in self.plain or PLAIN]
         phrase = draw.choice(phrases)
         named = _places(phrase)
         arguments = {name: self._value(tool, name, draw) for name in parameters if name in named}
@@ -190,13 +217,36 @@ class Phrasebook:
 
 
 def _divided(items: Sequence[_Item], share: float, seed: str) -> tuple[list[_Item], list[_Item]]:
-    """The rest of the items, and a share of them: one at least, and never all."""
+    """The rest of the items, and a share of them: one at least, and never all. One alone is in
+    both.
+    """
+    if len(items) < 2:
+        return list(items), list(items)
     count = min(max(1, round(share * len(items))), len(items) - 1)
     chosen = set(random.Random(seed).sample(range(len(items)), count))
     parts: tuple[list[_Item], list[_Item]] = ([], [])
     for number, item in enumerate(items):
         parts[number in chosen].append(item)
     return parts
+
+
+def _divided_phrases(
+    phrases: Sequence[str], share: float, seed: str
+) -> tuple[list[str], list[str]]:
+    """The rest of the phrases of a tool, and a share of those that name the same parameters."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for phrase in phrases:
+        groups.setdefault(tuple(sorted(_places(phrase))), []).append(phrase)
+    if all(len(group) < 2 for group in groups.values()):
+        return _divided(phrases, share, seed)
+    chosen: set[str] = set()
+    for places, group in groups.items():
+        if len(group) > 1:
+            chosen.update(_divided(group, share, f"{seed}/{','.join(places)}")[1])
+    return (
+        [phrase for phrase in phrases if phrase not in chosen],
+        [phrase for phrase in phrases if phrase in chosen],
+    )
 
 
 def _parameters(tool: Tool) -> dict[str, Schema]:
@@ -209,11 +259,12 @@ def _required(tool: Tool) -> Sequence[str]:
     return required
 
 
-def _plain_phrase(tool: Tool, left_out: set[str]) -> str:
+def _plain_phrase(form: str, tool: Tool, left_out: set[str]) -> str:
     """A request made of the tool's description, for a tool with no phrase that would do."""
     named = [f"{name}: {{{name}}}" for name in _required(tool) if name not in left_out]
     summary = tool.description.partition("\n")[0].replace("{", "(").replace("}", ")")
-    return " ".join(filter(None, [summary or tool.name, ", ".join(named)]))
+    phrase = _filled(form, {"task": summary or tool.name, "values": ", ".join(named)})
+    return " ".join(phrase.split())
 
 
 def _values_of(schema: Schema, parameters: Schema) -> Sequence[Any]:

@@ -56,9 +56,7 @@ class Plan:
 
     def request(self, index: int, attempt: int) -> TeacherRequest:
         """What to ask for at a line, after so many answers that were refused."""
-        round_ = attempt // _PATIENCE
-        draw = random.Random(f"{self._seed}/write/{index}/kind/{round_}")
-        kind = self._possible(draw.choices(KINDS, self._weights)[0])
+        kind = self._kind(index, attempt // _PATIENCE)
         draw = random.Random(f"{self._seed}/write/{index}/{attempt}")
         withheld, missing = None, None
         if kind == "missing_tool":
@@ -78,6 +76,21 @@ class Plan:
             missing=missing,
             withheld_tool=withheld,
         )
+
+    def _kind(self, index: int, round_: int) -> Kind:
+        """The kind in a round: none of those of earlier rounds, as long as there are others."""
+        tried: set[Kind] = set()
+        for earlier in range(round_ + 1):
+            draw = random.Random(f"{self._seed}/write/{index}/kind/{earlier}")
+            left = [
+                0.0 if self._possible(kind) in tried else weight
+                for kind, weight in zip(KINDS, self._weights, strict=True)
+            ]
+            if not any(left):
+                tried, left = set(), self._weights
+            kind = self._possible(draw.choices(KINDS, left)[0])
+            tried.add(kind)
+        return kind
 
     def _possible(self, kind: Kind) -> Kind:
         """The kind itself, or the one that takes its place where the tools do not allow it."""

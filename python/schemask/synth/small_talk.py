@@ -1,5 +1,5 @@
-"""What people say beside their requests, and how an assistant answers; and what it says if it has
-no tool for a request. A phrasebook writes of these unless it is given others.
+"""What people say before and beside their requests, and how an assistant answers; and what it says
+if it has no tool for a request. A phrasebook writes of these unless it is given others.
 """
 
 from __future__ import annotations
@@ -52,4 +52,39 @@ NO_TOOL: tuple[str, ...] = (
     "None of my tools can do that.",
     "I am sorry, I cannot do that with the tools I have.",
     "That is beyond the tools that I am given.",
+)
+
+# A greeting, and what leads to the request. None asks for an answer of its own.
+OPENERS: tuple[tuple[str, ...], ...] = (
+    (
+        "Hi!",
+        "Hey!",
+        "Hi there!",
+        "Hello there!",
+        "Hey you!",
+        "Hello again!",
+        "Me again.",
+        "Excuse me.",
+        "Dear assistant,",
+        "Listen.",
+    ),
+    (
+        "By the way:",
+        "One more thing:",
+        "Something else:",
+        "Before I forget:",
+        "Sorry to bother you, but:",
+        "Okay, next:",
+        "Right, so:",
+        "Well:",
+        "Now then:",
+        "I nearly forgot:",
+    ),
+)
+
+PLAIN: tuple[str, ...] = (
+    "{task} {values}",
+    "Please do this: {task} {values}",
+    "I would like this: {task} {values}",
+    "{task} {values} Thank you.",
 )

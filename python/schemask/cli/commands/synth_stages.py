@@ -19,7 +19,7 @@ from schemask.cli.arguments import (
     sampling,
     whole,
 )
-from schemask.cli.inputs import load_tools, load_writer
+from schemask.cli.inputs import load_tools, load_writer, writer_label
 from schemask.errors import DataError
 
 if TYPE_CHECKING:
@@ -167,8 +167,7 @@ def _add_judge(stages: Commands) -> None:
 
         check_endpoint(options)
         model = load_writer(options)
-        label = options.openai or (options.model.name if options.model else "SmolLM2-135M-Instruct")
-        return Judge(model, label=label, sampling=sampling(options), seed=options.seed)
+        return Judge(model, writer_label(options), sampling=sampling(options), seed=options.seed)
 
     parser = _added(
         stages,

@@ -18,7 +18,7 @@ from schemask.cli.arguments import (
     sampling,
     whole,
 )
-from schemask.cli.inputs import load_tools, load_writer
+from schemask.cli.inputs import load_tools, load_writer, writer_label
 
 
 def add(commands: Commands) -> None:
@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
     given: dict[str, Any] = {
         "seed": options.seed,
         "shares": dict(options.share),
+        "label": writer_label(options),
         "concurrency": options.concurrency,
     }
     check(tools, options.count, options.out, **given)  # before a model is loaded

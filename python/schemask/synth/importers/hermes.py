@@ -68,12 +68,12 @@ def _tools(text: str, notes: Notes) -> list[Any]:
     try:
         value = json.loads(text)
         return value if isinstance(value, list) else [value]
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     rows = [row for row in text.splitlines() if row.strip()]
     try:
         return [json.loads(row) for row in rows]
-    except ValueError:
+    except (ValueError, RecursionError):
         value = _python(text, "tools", notes)
         return value if isinstance(value, list) else [value]
 
@@ -111,7 +111,7 @@ def _mended_turn(text: str, notes: Notes) -> tuple[str, list[GivenCall], str]:
     for found in _CALL.finditer(text):
         try:
             call = json.loads(found[1])
-        except ValueError:
+        except (ValueError, RecursionError):
             call = _python(found[1], "a call", notes)
         if not isinstance(call, Mapping) or not {"name", "arguments"} <= set(call):
             raise ImportRefusal("unreadable", f"a call without name and arguments: {call!r}")
@@ -127,7 +127,7 @@ def _results(text: str) -> Iterator[GivenResult]:
     for block in blocks:
         try:
             value = json.loads(block)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if isinstance(value, dict) and set(value) == {"name", "content"}:
             yield GivenResult(value["name"], as_text(value["content"]))

@@ -71,4 +71,6 @@ class Import:
             line = _READERS[self.shape](example, notes)
         except ImportRefusal as refusal:
             return Outcome(refused=refusal.reason, detail=refusal.detail)
+        except Exception as error:  # one record of a million must not end the run
+            return Outcome(refused="unreadable", detail=f"{type(error).__name__}: {error}")
         return Outcome((line,), detail=notes.detail, mended=notes.words)

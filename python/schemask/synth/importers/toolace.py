@@ -51,7 +51,7 @@ def _tools(system: str) -> tuple[list[Any], str]:
     for found in re.finditer(r"\[\s*(?=[{\]])", system):
         try:
             value, end = json.JSONDecoder().raw_decode(system, found.start())
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         return value, system[: found.start()] + system[end:]
     raise ImportRefusal("unreadable", "no JSON list of tools in the system text")
@@ -61,7 +61,7 @@ def _results(text: str) -> Iterator[GivenResult]:
     """The results of a turn: a list of `{"name", "results"}`, or the text as it is."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     listed = isinstance(value, list) and all(
         isinstance(item, dict) and set(item) == {"name", "results"} for item in value

@@ -76,6 +76,8 @@ def _schema(tree: ast.expr, text: str) -> Schema:
         return _one_of([_schema(tree.left, text), _schema(tree.right, text)])
     if isinstance(tree, ast.Subscript):
         items = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
+        if not items:
+            raise ImportRefusal("unknown type", repr(text))
         name = _name(tree.value)
         make = _GENERICS.get(name.casefold())
         if make is not None:
