@@ -17,10 +17,11 @@ from schemask.evaluation import Abstention, EvalExample, read_examples, read_rec
 from schemask.improve import Improvement, improve
 from schemask.models import OpenAIModel, TransformersModel
 from schemask.models.digests import file_digest
+from schemask.models.tokenizers import load_tokenizer, mend_split
 from schemask.tools import ToolSet
 from schemask.training import TrainingOptions
 from schemask.training.gguf_file import write_gguf
-from schemask.training.weights import load_tokenizer, load_weights, mend_split
+from schemask.training.weights import load_weights
 
 HOUSEHOLD = Path(__file__).parents[1] / "examples" / "household.py"
 OPTIONS = TrainingOptions(steps=1, gguf="f32", precision="fp32")

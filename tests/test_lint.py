@@ -16,6 +16,9 @@ from schemask.chat import ChatFormat
 from schemask.cli import main
 from schemask.errors import DataError, Error, FormatError, ModelError
 from schemask.lint import RULES, LintReport, likeness, lint
+from schemask.models.tokenizers import load_tokenizer
+from schemask.synth import Decontaminate, Withheld
+from schemask.synth.decontaminate import SAME
 from schemask.training import dataset, encode_turns
 
 TOOLS = [
@@ -677,6 +680,49 @@ def test_tokens_and_labels(check: Check, hf_tokenizer: Any, template: str) -> No
     assert found(check([line, line])) == [("duplicate", 2)]
 
 
+def test_words_are_those_of_synth(check: Check) -> None:
+    """Also where no spaces are between them, and where Unicode leaves a choice."""
+    answer = said(
+        "assistant",
+        "明日の東京は晴れで、最高気温は二十一度、最低気温は十二度の予想です。"
+        "朝は少し冷えますが、昼には暖かくなります。雨の心配はありません。傘も要りません。",
+    )
+    lines = [
+        line(said("user", "明日の東京の天気を教えてください"), answer),
+        line(said("user", "明日の東京の天気を教えて下さい。"), answer),
+    ]
+    assert found(check(lines)) == [("near-duplicate", 2)]
+    entry = good()[1]
+    other = json.loads(json.dumps(entry))
+    other["messages"][1]["content"] = "".join(
+        chr(ord(c) + 0xFEE0) if c.isascii() and c.isalpha() else c
+        for c in entry["messages"][1]["content"]
+    )
+    other["messages"][2] = called(("get_weather", {"city": "Bern", "days": 4}))
+    other["messages"] = other["messages"][:3]
+    assert ("contradiction", 2) in found(check([entry, other]))
+
+
+def test_what_leaks_is_what_synth_refuses(check: Check, tmp_path: Path) -> None:
+    words = [f"word{at}" for at in range(26)]
+    path = write(tmp_path / "held.jsonl", [line(said("user", " ".join(words)))])
+    stage = Decontaminate(Withheld.of(path))
+    seen = set()
+    for change in range(26):
+        for length in (12, 13, 24, 26):
+            text = " ".join(
+                [*words[:change], *words[change + 1 :]][:length] + ["so"] * (length < 26)
+            )
+            for asked in (text, " ".join(words).upper()):
+                entry = line(said("user", asked), said("assistant", "Yes."))
+                refused = stage(entry, 0).refused
+                counts = check([entry], against=[path]).counts
+                rule = None if refused is None else "leaked" if refused == SAME else "nearly-leaked"
+                assert rule in counts if rule else not counts, (asked, refused)
+                seen.add(rule)
+    assert seen == {None, "leaked", "nearly-leaked"}
+
+
 def test_leakage_into_an_evaluation(check: Check, tmp_path: Path) -> None:
     asked = good()[2]["messages"][1]["content"]
     long = " ".join(f"word{at}" for at in range(40))
@@ -754,7 +800,7 @@ def test_with_the_models_own_template_or_format(
     assert "drops tool_calls of message 2; tools" in report.findings[0].message
     by_format = [
         lint(path, tokenizer, format=form)
-        for tokenizer in (gguf_path, hf_tokenizer)
+        for tokenizer in (load_tokenizer(gguf_path), hf_tokenizer)
         for form in ("template", "hermes")
     ]
     assert all(report.findings == () for report in by_format)
@@ -777,9 +823,9 @@ def test_what_is_not_taken(hf_tokenizer: Any, tmp_path: Path, template: str) -> 
             lint(path, hf_tokenizer, **options)
     with pytest.raises(DataError, match="No such file"):
         lint(tmp_path / "none.jsonl", hf_tokenizer)
-    with pytest.raises(FormatError, match="no such file or folder"):
+    with pytest.raises(ModelError, match="no such folder or file"):
         lint(path, tmp_path / "none")
-    with pytest.raises(ModelError, match="no tokenizer can be loaded"):
+    with pytest.raises(ModelError, match=str(tmp_path)):
         lint(path, tmp_path)
     with pytest.raises(ModelError):
         lint(path, path)
@@ -834,13 +880,18 @@ def test_a_clean_file_is_taken_by_the_training(
 def test_what_the_training_refuses_is_found(
     check: Check, hf_tokenizer: Any, template: str, seed: int
 ) -> None:
-    draw = random.Random(seed)
+    draw, refused = random.Random(seed), 0
+    form = ChatFormat.from_template(template)
     for entry in [spoilt(draw.choice(good()), draw) for _ in range(8)]:
         report = check([entry], trl=False)
         try:
-            encode_turns(entry, hf_tokenizer, format=ChatFormat.from_template(template))
+            encode_turns(entry, hf_tokenizer, format=form)
         except Error:
+            refused += 1
             assert report.errors, entry
+        else:
+            assert "not-encodable" not in report.counts, entry
+    assert refused > 0
 
 
 def test_lines_that_are_no_conversations_are_not_encodable(check: Check) -> None:

@@ -72,6 +72,7 @@ LAYERS = (
     {plugin.name for plugin in PLUGINS},
     # models
     {"models.base", "models.preflight", "models.digests"},
+    {"models.base", "models.preflight", "models.tokenizers"},
     {"models.transformers", "models.llama_cpp", "models.openai"},
     {"models.opening"},
     {"models"},
@@ -124,7 +125,7 @@ LAYERS = (
     {"synth.ray"},
     {"synth"},
     # lint
-    {"lint.rules", "lint.likeness", "lint.tokenizers", "lint.offers"},
+    {"lint.rules", "lint.likeness", "lint.offers"},
     {"lint.samples"},
     {"lint.calls", "lint.dialogues", "lint.scripts", "lint.comparison"},
     {"lint.statistics", "lint.dropped", "lint.trained"},

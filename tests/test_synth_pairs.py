@@ -120,7 +120,7 @@ def proven(line: dict[str, Any], form: ChatFormat = HERMES) -> str:
     fault, rejected, right = line["fault"], line["rejected"], line["messages"][-1]
     assert right["role"] == "assistant"
     if fault == "syntax":
-        assert set(rejected) == {"text"}
+        assert rejected["right"] == form.render_assistant(right, line["tools"])
         assert not is_allowed(rejected["text"], line, form)
         assert is_allowed(form.render_assistant(right, line["tools"]), line, form)
         return fault

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 import labels as bench
 from chat_tokenizers import TOKENIZERS, synthetic, template_text
 from labels_truth import KINDS, TOOLS, Unknown, conversation, truth
-from schemask.chat import FORMATS, ChatFormat
+from schemask.chat import FORMATS, ChatFormat, chat_format
 from schemask.chat.tokens import prompt_of
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, Error, FormatError, ModelError
+from schemask.synth import Pair
 from schemask.training import completions, dataset, encode, encode_turns, preferences
+from schemask.training.turns import Turns
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% for c in m.tool_calls %}"
@@ -302,7 +304,6 @@ def test_forced_tokens_are_those_that_no_other_text_can_replace(smollm2: Any) ->
     vocabulary = Vocabulary.from_transformers(smollm2)
     form = ChatFormat.from_template(smollm2)
     (row, _) = encode_turns(EXAMPLE, smollm2, loss="choices")
-    start = len(encode_turns(EXAMPLE, smollm2)[0]["labels"])
     whole = encode_turns(EXAMPLE, smollm2)[0]
     start = next(at for at, label in enumerate(whole["labels"]) if label != -100)
     grammar = Grammar.from_tools([WEATHER], format=form)
@@ -470,6 +471,62 @@ def test_pairs_of_a_tokenizer_that_ends_answers_otherwise() -> None:
     assert preferences([example], tokenizer)["rejected"] == ["B<|im_end|>"]
 
 
+def test_the_stop_is_that_of_the_tokenizer_as_it_is_now() -> None:
+    marks = ("<|im_start|>", "<turn-over>")
+    template = CHATML.replace("<|im_end|>", "<turn-over>")
+    tokenizer = synthetic(template, marks=marks, special=marks)
+    example = {"messages": [asked(), message("A")], "tools": [], "rejected": "B"}
+    with pytest.raises(DataError):
+        preferences([example], tokenizer)
+    tokenizer.eos_token = "<turn-over>"
+    (row,) = preferences([example], tokenizer)
+    assert row["rejected"] == "B<turn-over>"
+    assert row["chosen_ids"][-1] == tokenizer.eos_token_id
+    assert Turns(tokenizer)._grammars.vocabulary.stop_token_ids == (
+        Vocabulary.from_transformers(tokenizer).stop_token_ids
+    )
+
+
+def pairs_of(stage: Pair, count: int) -> list[dict[str, Any]]:
+    lines = [
+        {
+            "messages": [
+                asked(f"Weather in {city} for {days} days?"),
+                message(city=city, days=days),
+            ],
+            "tools": [WEATHER],
+        }
+        for city in ("Rome", "Oslo", "Lima")
+        for days in range(1, 1 + count // 3)
+    ]
+    outcomes = [stage(line, index) for index, line in enumerate(lines)]
+    return [line for outcome in outcomes for line in outcome.examples]
+
+
+def test_the_pairs_of_synth_in_the_same_format(smollm2: Any) -> None:
+    own = ChatFormat.from_template(smollm2)
+    for form in ("hermes", own):
+        lines = pairs_of(Pair(pairs=3, format=form), 30)
+        faults = {line["fault"] for line in lines}
+        assert {"syntax", "wrong argument", "unknown function"} <= faults
+        rows = preferences(lines, smollm2, format=form)
+        assert len(rows) == len(lines)
+        for line, row in zip(lines, rows, strict=True):
+            rejected = line["rejected"]
+            text = rejected.get("text") or chat_format(form).render_assistant(rejected, [WEATHER])
+            assert row["rejected"].startswith(text.strip()), line["fault"]
+            assert smollm2.decode(row["rejected_ids"]) == row["rejected"]
+
+
+def test_the_pairs_of_synth_in_another_format(smollm2: Any) -> None:
+    lines = pairs_of(Pair(faults=("syntax",), format="llama3_json"), 3)
+    with pytest.raises(DataError, match=r"rejected: the text is of another format, .*same format"):
+        preferences(lines, smollm2)
+    line = {**lines[0], "rejected": {"text": 3}}
+    with pytest.raises(DataError, match="rejected: a text and how the right turn is written"):
+        preferences([line], smollm2)
+
+
 # TRL
 
 
@@ -566,6 +623,10 @@ def test_completions_and_pairs_are_what_trl_trains(tmp_path: Path, smollm2: Any,
     kept = [{key: row[key] for key in ("input_ids", "labels")} for row in trainer.train_dataset]
     assert kept == encode_turns(EXAMPLE, smollm2)
     rows = preferences(pairs(), smollm2)
+    more = preferences(pairs_of(Pair(pairs=2), 6), smollm2, format="hermes")
+    import datasets
+
+    rows = datasets.concatenate_datasets([rows, more])
     trainer = trl.DPOTrainer(
         tiny,
         ref_model=copy.deepcopy(tiny),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -18,12 +19,15 @@ import pytest
 
 from schemask import Grammar
 from schemask.cli import main
+from schemask.cli.program import parser
 from schemask.errors import DataError, ModelError
-from schemask.models import LlamaCppModel, Sampling, TransformersModel
+from schemask.lint import lint
+from schemask.models import LlamaCppModel, Sampling, TransformersModel, open_model
+from schemask.models.tokenizers import SPLITS, load_tokenizer, mend_split
 from schemask.training import TrainingOptions, TrainingReport, dataset, train
 from schemask.training.gguf_file import check_architecture, write_gguf
 from schemask.training.loss_curve import drawing
-from schemask.training.weights import SPLITS, Weights, mend_split
+from schemask.training.weights import Weights
 
 for library in ("torch", "trl", "peft", "gguf", "llama_cpp"):
     pytest.importorskip(library)
@@ -286,6 +290,37 @@ def test_the_tokenizer_of_a_real_gguf(tokenizer: Any, llama: Any) -> None:
         assert tokenizer.encode(text, add_special_tokens=False) == expected
 
 
+@pytest.mark.parametrize("place", ["none", "empty", "broken", "text.gguf", "flawed"])
+def test_who_reads_a_tokenizer_raises_the_same(place: str, tokenizer: Any, tmp_path: Path) -> None:
+    path = tmp_path / place
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.gguf").write_text("no GGUF")
+    for name, spoilt in (("broken", '{"model": 3}'), ("flawed", "{")):
+        small("Llama", tokenizer).config.save_pretrained(tmp_path / name)
+        tokenizer.save_pretrained(tmp_path / name)
+        (tmp_path / name / "tokenizer.json").write_text(spoilt)
+    told = set()
+    for read in (
+        load_tokenizer,
+        lambda path: lint(DATA, path),
+        lambda path: train(DATA, path, tmp_path / "out"),
+        *([] if place == "text.gguf" else [open_model]),
+    ):
+        with pytest.raises(ModelError) as raised:
+            read(path)
+        told.add(str(raised.value))
+    (message,) = told
+    assert message.startswith(f"{path}: ")
+
+
+def test_a_gguf_is_linted_as_it_is_trained(gguf_path: Path, tokenizer: Any) -> None:
+    lines = [line(text) for text in TEXTS if "<|" not in text]
+    reports = [lint(lines, source, format="hermes") for source in (gguf_path, tokenizer)]
+    rows = dataset(lines, tokenizer, format="hermes")
+    assert reports[0].statistics == reports[1].statistics
+    assert reports[0].statistics.tokens == sum(map(len, rows["input_ids"]))
+
+
 def test_what_llama_cpp_has_no_name_for(hf_tokenizer: Any, tmp_path: Path) -> None:
     from tokenizers import Regex, pre_tokenizers
 
@@ -353,6 +388,20 @@ def test_a_run_that_was_killed_goes_on(
     assert train(data, folder, out, options=options, progress=False) == done
 
 
+def test_a_folder_that_another_process_of_the_run_writes(
+    report: TrainingReport, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schemask.training.runs.load_weights", lambda *_: pytest.fail("begun"))
+    (tmp_path / ".run.json.1a2b.part").touch()
+    with pytest.raises(pytest.fail.Exception, match="begun"):
+        train(DATA, folder, tmp_path, progress=False)
+    options = TrainingOptions(**QUICK, steps=40, gguf="f32")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(DataError, match="with several processes, empty it first"):
+        train(DATA, folder, report.folder, options=options, resume=False)
+    assert (report.folder / "report.json").exists()
+
+
 def test_a_folder_of_something_else(report: TrainingReport, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "letter").touch()
     with pytest.raises(DataError, match="other files"):
@@ -385,7 +434,6 @@ def test_a_folder_of_something_else(report: TrainingReport, folder: Path, tmp_pa
         {"epochs": float("inf")},
         {"steps": 0},
         {"learning_rate": "high"},
-        {"warmup": 2},
         {"precision": "fp8"},
         {"gguf": "q4"},
         {"seed": -1},
@@ -396,6 +444,13 @@ def test_wrong_options(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(DataError, match=f"^{name} is "):
         TrainingOptions(**wrong)
+
+
+def test_each_option_has_a_flag() -> None:
+    options = parser().parse_args(["train", "data.jsonl", "--out", "out"])
+    spelt = {"method": "lora", "rank": "lora", "packing": "no_packing"}
+    for field in dataclasses.fields(TrainingOptions):
+        assert hasattr(options, field.name) or hasattr(options, spelt.get(field.name, "")), field
 
 
 def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from schemask.evaluation import (
 )
 from schemask.lint import lint
 from schemask.models import open_model
+from schemask.models.tokenizers import load_tokenizer, model_location
 from schemask.synth import (
     Decontaminate,
     Execute,
@@ -38,7 +39,7 @@ from schemask.tools import ToolSet
 from schemask.tools.files import python_tools, python_values
 from schemask.training import TrainingOptions, train
 from schemask.training.gguf_file import write_gguf
-from schemask.training.weights import load_tokenizer, load_weights, model_location
+from schemask.training.weights import load_weights
 
 SHARES: dict[Kind, float] = {
     "call": 0.45,

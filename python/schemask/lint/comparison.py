@@ -7,23 +7,15 @@ import os
 from collections.abc import Iterator, Sequence
 
 from schemask.errors import DataError, shortened
-from schemask.lint.likeness import (
-    LikeTexts,
-    digest,
-    request_key,
-    signature,
-    words_of,
-)
+from schemask.lint.likeness import LikeTexts, digest, signature
 from schemask.lint.offers import offered
 from schemask.lint.rules import LintFinding
 from schemask.lint.samples import Dialogue, Sample
-from schemask.synth.decontaminate import WithheldIndex
+from schemask.synth.decontaminate import RUN, SAME, THRESHOLD, WithheldIndex
 from schemask.synth.withheld import Withheld
+from schemask.synth.words import words_of
 
 _ALIKE = 0.9
-# As of `Decontaminate`.
-_RUN, _LIKE_REQUESTS = 13, 0.8
-_LEAKS = {"withheld request": "leaked"}
 # Texts of fewer words are alike by chance.
 _FEW_WORDS = 12
 
@@ -41,7 +33,7 @@ class Comparison:
     def __init__(self, against: Sequence[str | os.PathLike[str]]) -> None:
         if isinstance(against, (str, os.PathLike)):
             raise DataError("against is a list of files: put the path into a list")
-        self._known = WithheldIndex(Withheld.of(*against), _RUN, _LIKE_REQUESTS)
+        self._known = WithheldIndex(Withheld.of(*against), RUN, THRESHOLD)
         self._has_known = bool(against)
         self._said: dict[int, int] = {}
         self._asked: dict[int, tuple[int, int]] = {}
@@ -60,9 +52,12 @@ class Comparison:
             group = digest(*sorted(offered(tool).key for tool in dialogue.tools or ()))
         if not texts:
             return
-        words = words_of("\n".join(texts))
+        text = "\n".join(texts)
+        words = words_of(text)
         is_new = True
-        for finding in self._same(sample.line, digest(" ".join(words), str(group))):
+        # With all signs, by which numbers differ.
+        spelt = " ".join(text.casefold().split())
+        for finding in self._same(sample.line, digest(spelt, str(group))):
             is_new = False
             yield finding
         if is_new and len(words) >= _FEW_WORDS:
@@ -87,7 +82,8 @@ class Comparison:
         before = [f"{message['role']}: {message['content']}" for message in messages[:turn]]
         calls = messages[turn].get("tool_calls", ())
         said = sorted(json.dumps(call["function"], sort_keys=True) for call in calls)
-        key, made = digest(request_key("\n".join(before)), str(group)), digest(*said)
+        asked = " ".join(words_of("\n".join(before)))
+        key, made = digest(asked, str(group)), digest(*said)
         known, line = self._asked.setdefault(key, (made, dialogue.line))
         if known != made:
             problem = f"line {line} answers it by other calls"
@@ -104,10 +100,10 @@ class Comparison:
             if (found := self._known.like(text)) is not None:
                 how, place = found
                 problem = f"{shortened(text)}: {place}"
-                yield dialogue.finding(_LEAKS.get(how, "nearly-leaked"), problem, turn, "content")
+                yield dialogue.finding(_leak(how), problem, turn, "content")
         if sample.text is not None and (found := self._known.like(sample.text[0])) is not None:
             how, place = found
-            yield LintFinding(_LEAKS.get(how, "nearly-leaked"), sample.line, place)
+            yield LintFinding(_leak(how), sample.line, place)
 
     def last_findings(self) -> Iterator[LintFinding]:
         """What is found when all lines have been seen."""
@@ -123,3 +119,8 @@ def _texts_of(dialogue: Dialogue) -> Iterator[str]:
             yield f"{message['role']}: {message['content']}"
         for call in message.get("tool_calls", ()):
             yield json.dumps(call["function"], ensure_ascii=False, sort_keys=True)
+
+
+def _leak(how: str) -> str:
+    """The rule for a text that is like a withheld one."""
+    return "leaked" if how == SAME else "nearly-leaked"

@@ -25,8 +25,8 @@ from schemask.lint.rules import RULES, LintFinding
 from schemask.lint.samples import Dialogue, Sample, raw_lines, read_line, sample_of
 from schemask.lint.scripts import FormatWriter, PlainWriter, Script, Writer
 from schemask.lint.statistics import StatisticsCounter
-from schemask.lint.tokenizers import tokenizer_of
 from schemask.lint.trained import Lengths, LossLooker
+from schemask.models.tokenizers import load_tokenizer
 from schemask.training.turns import Turns
 
 Data: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any]]"
@@ -53,14 +53,16 @@ def lint(
     is read once, from beginning to end; of each line some 400 bytes are kept.
 
     Lines are encoded as `schemask.training.dataset` does it, which takes all lines of a file in
-    which no error is found. With `trl`, conversations are written by the tokenizer's chat template
-    from the messages as they are, as TRL does it by itself.
+    which no error is found, if it gets the same tokenizer, format and `max_length`. With `trl`,
+    conversations are written by the tokenizer's chat template from the messages as they are, as TRL
+    does it by itself.
 
     Args:
         data: Path of a file of JSON lines, "-" for standard input, or examples, such as a
             `datasets.Dataset`.
         tokenizer: A tokenizer of transformers, a `llama_cpp.Llama`, or the path of a folder that
-            transformers wrote or of a GGUF file.
+            transformers wrote or of a GGUF file, which is read as `schemask.training.train` reads
+            it.
         template: Another template than the tokenizer's: its text, its path, or itself.
         format: A chat format or its name, as of `schemask.training.encode`; if none is given, the
             one that follows from the template. "template" names that one, too.
@@ -143,7 +145,8 @@ class Linter:
             raise DataError("conversations are written by a template or by a format, not by both")
         if trl and format is not None:
             raise DataError("TRL has a template write conversations, and no format")
-        tokenizer = tokenizer_of(tokenizer)
+        if isinstance(tokenizer, (str, os.PathLike)):
+            tokenizer = load_tokenizer(tokenizer)
         self._writer: Writer | None
         self._encoded: EncodedLines | None = None
         if trl:

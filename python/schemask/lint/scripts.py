@@ -26,14 +26,12 @@ class Writer(Protocol):
         modes: Variables with which prompts may be written; the first are none.
         around: What is written around messages.
         has_blocks: Whether it says by `{% generation %}` what is to be trained.
-        is_plain: Whether it writes messages as they are, as a trainer has the template do it.
     """
 
     ends: tuple[str, ...]
     modes: tuple[Mapping[str, Any], ...]
     around: str
     has_blocks: bool
-    is_plain: bool
 
     def write(self, dialogue: Dialogue, end: int, *, prompt: bool, mode: Mapping[str, Any]) -> str:
         """The first messages of a dialogue.
@@ -62,8 +60,6 @@ class PlainWriter:
     Args:
         template: The template.
     """
-
-    is_plain = True
 
     def __init__(self, template: ChatTemplate) -> None:
         self.template = template
@@ -114,7 +110,6 @@ class FormatWriter:
         form: The format.
     """
 
-    is_plain = False
     has_blocks = False
     modes: tuple[Mapping[str, Any], ...] = ({},)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from schemask.errors import ModelError, missing
 from schemask.models import preflight
 from schemask.models.base import Model
+from schemask.models.tokenizers import load_tokenizer, model_location, read_pretrained
 
 CONTEXT_TOKENS = 4096
 
@@ -23,13 +23,9 @@ def open_model(path: str | os.PathLike[str]) -> Model:
         ModelError: There is no model, or one that cannot be loaded.
         DependencyError: The library that loads it is not installed.
     """
-    place = Path(path)
-    if any((place / name).is_file() for name in ("config.json", "adapter_config.json")):
-        return _of_folder(place)
+    place = model_location(path)
     if place.is_dir():
-        raise ModelError(f"{place}: the folder has no config.json, so it is no model")
-    if not place.is_file():
-        raise ModelError(f"{place}: no such file")
+        return _of_folder(place)
     preflight.look(place)
     from schemask.llama_cpp import Llama
     from schemask.models.llama_cpp import LlamaCppModel
@@ -45,13 +41,10 @@ def _of_folder(path: Path) -> Model:
 
     try:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM
     except ImportError as error:
         raise missing("transformers", "transformers", error) from error
-    try:
-        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype="auto", local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-    except (ImportError, KeyError, OSError, RuntimeError, ValueError) as error:
-        raise ModelError(f"{path}: {error}") from error
+    tokenizer = load_tokenizer(path)
+    model = read_pretrained(path, AutoModelForCausalLM.from_pretrained, dtype="auto")
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     return TransformersModel(model, tokenizer)

@@ -17,6 +17,10 @@ from schemask.synth.withheld import Withheld, parameter_names
 from schemask.synth.words import shingles_of, words_of
 from schemask.tools import ToolSet
 
+RUN, THRESHOLD = 13, 0.8
+SAME = "withheld request"
+"""How a text is like a withheld one that has the same words."""
+
 # Of shorter texts, such as "yes, please", two are equal by chance.
 _FEWEST_WORDS = 3
 _SHINGLE = 3
@@ -46,8 +50,8 @@ class Decontaminate:
     """
 
     withheld: Withheld
-    run: int = 13
-    threshold: float = 0.8
+    run: int = RUN
+    threshold: float = THRESHOLD
     tools: bool = False
 
     def __post_init__(self) -> None:
@@ -150,7 +154,7 @@ class WithheldIndex:
         if len(words) < _FEWEST_WORDS:
             return None
         if (number := self._whole.get(tuple(words))) is not None:
-            return "withheld request", f"the words of {self._places[number]}"
+            return SAME, f"the words of {self._places[number]}"
         for found in _runs(words, self._run):
             if (number := self._runs.get(found)) is not None:
                 said = " ".join(found)

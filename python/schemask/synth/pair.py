@@ -33,7 +33,9 @@ class Pair:
     """A stage that puts a wrong turn beside a right one.
 
     A line `{"messages", "tools", "rejected", "fault"}` ends with the right turn of the assistant.
-    `rejected` is a message in its place, or `{"text": …}`, what a model of the format writes.
+    `rejected` is a message in its place, or `{"text": …, "right": …}`, what a model of the format
+    writes, and how the format writes the right turn: by that, `schemask.training.preferences` knows
+    whether a tokenizer's own format is the same.
     `fault` is one of two kinds. The grammar of the format refuses
 
     - "syntax": a call that cannot be read,
@@ -150,7 +152,7 @@ class Pair:
             if text == right.text or is_turn(text, grammar) != is_allowed:
                 continue
             if isinstance(candidate, str):
-                return {"text": candidate}
+                return {"text": candidate, "right": right.text}
             if not is_allowed or _told(candidate, right.tools) != _told(right.message, right.tools):
                 return candidate
         return None

@@ -115,8 +115,10 @@ def turn_grammar(form: ChatFormat, tools: ToolSet) -> CompiledGrammar:
         SchemaError: Parameters that the format or the engine cannot express.
         LimitError: They take too much work.
     """
-    # By what they say, since each line makes its tools anew.
-    return _turn_grammar(form, _text([[tool.name, tool.parameters] for tool in tools]))
+    # By what they say, since each line makes its tools anew; what a format was derived from may
+    # have no hash, and says no more of the turns.
+    told = _text([[tool.name, tool.parameters] for tool in tools])
+    return _turn_grammar(ChatFormat(form.spec), told)
 
 
 @functools.lru_cache(maxsize=256)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from schemask.errors import ModelError, missing
+from schemask.models.tokenizers import SPLIT_DIGITS, SPLITS
 from schemask.training.options import GgufType
-from schemask.training.weights import SPLIT_DIGITS, SPLITS, Weights
+from schemask.training.weights import Weights
 
 ARCHITECTURES = {"llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
 """The types of models that are written, and what llama.cpp calls them."""

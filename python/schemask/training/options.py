@@ -42,9 +42,9 @@ class TrainingOptions:
         accumulate: How many of these a step adds up.
         epochs: How often each row is trained, if `steps` is None.
         steps: The number of steps.
-        learning_rate: The highest learning rate, from which a cosine falls to 0. None is 2e-4, or
+        learning_rate: The highest learning rate, to which it rises in the first twentieth of the
+            steps, and from which a cosine falls to 0. None is 2e-4, or
             1e-3 for adapters; from a billion parameters on, a tenth.
-        warmup: The share of the steps in which the learning rate rises.
         precision: "auto" is "bf16" where the processor multiplies such numbers itself.
         gguf: How the matrices of `model.gguf` are held; None writes no such file.
         save_steps: Steps between checkpoints.
@@ -67,7 +67,6 @@ class TrainingOptions:
     epochs: float = 2.0
     steps: int | None = None
     learning_rate: float | None = None
-    warmup: float = 0.05
     precision: Precision = "auto"
     gguf: GgufType | None = "f16"
     save_steps: int = 50
@@ -88,8 +87,6 @@ class TrainingOptions:
         _check_number("epochs", self.epochs)
         if self.learning_rate is not None:
             _check_number("learning_rate", self.learning_rate)
-        if self.warmup != 0:
-            _check_number("warmup", self.warmup, most=1.0)
         if self.format is not None and not isinstance(self.format, str):
             raise DataError(f"format is the name of a format, not {shortened(self.format)}")
 
@@ -138,9 +135,8 @@ def _check_whole(name: str, value: object, least: int) -> None:
         raise DataError(f"{name} is a whole number of at least {least}, not {shortened(value)}")
 
 
-def _check_number(name: str, value: object, most: float = math.inf) -> None:
+def _check_number(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise DataError(f"{name} is a number, not {shortened(value)}")
-    if not (0 < value <= most and math.isfinite(value)):
-        limit = "" if most == math.inf else f" and at most {most:g}"
-        raise DataError(f"{name} is more than 0{limit}, not {value}")
+    if not (value > 0 and math.isfinite(value)):
+        raise DataError(f"{name} is more than 0, not {value}")

@@ -141,7 +141,8 @@ def preferences(
     A line is `{"messages": [...], "tools": [...], "rejected": ...}`: the last message is the turn
     that is right, and `rejected` is the one that is not, as a message of the assistant or as the
     text that a model wrote, in which markers are markers. A text without the end of the turn gets
-    one.
+    one. `schemask.synth.Pair` writes such lines; its texts are `{"text": ..., "right": ...}`, and
+    refused unless the format here writes the right turn so, too.
 
     `DPOTrainer` reads the texts itself: each row is read here in the same way, and refused unless
     the tokens are those of the loop. It also ends each answer with the tokenizer's `eos_token`.

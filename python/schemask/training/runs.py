@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 from schemask._files import replacing
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, check_flags, missing, shortened
+from schemask.models.tokenizers import load_tokenizer, model_location
 from schemask.tools import ToolsLike
 from schemask.training.gguf_file import check_architecture, write_gguf
 from schemask.training.loss_curve import drawing, table
 from schemask.training.options import SMALL, TrainingOptions, TrainingReport
 from schemask.training.rows import Source, dataset
-from schemask.training.weights import Weights, load_tokenizer, load_weights, model_location
+from schemask.training.weights import Weights, load_weights
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -50,7 +51,8 @@ def train(
     for llama.cpp, `loss.csv`, `loss.svg` and `report.json`. A run that was killed goes on from its
     last checkpoint, and one that has ended is not repeated.
 
-    On several devices, start the program with `accelerate launch`.
+    On several devices, start the program with `accelerate launch`. Each of them holds the whole
+    model: weights that are split among them, as by FSDP or ZeRO-3, cannot be written.
 
     Args:
         data: A file of lines as `encode` takes them, or the examples.
@@ -58,7 +60,8 @@ def train(
         out: The folder to write; it is new, empty, or of the same run.
         options: How to train.
         tools: The tools, instead of those of the lines.
-        resume: Whether a run of the same data, model and options goes on; else it starts anew.
+        resume: Whether a run of the same data, model and options goes on; else it starts anew,
+            which is for one process: for several, empty the folder first.
         progress: Whether to show a bar on standard error.
 
     Raises:
@@ -177,7 +180,6 @@ class _Run:
             seconds=round(seconds, 1),
             resumed_from=self.resumed_from,
         )
-        # With weights that are split among processes, all of them take part.
         model = trainer.accelerator.unwrap_model(trainer.model)
         if self.method == "lora":
             model = model.merge_and_unload()
@@ -230,7 +232,7 @@ class _Run:
             "max_steps": -1 if options.steps is None else options.steps,
             "learning_rate": rate,
             "lr_scheduler_type": "cosine",
-            "warmup_steps": options.warmup,
+            "warmup_steps": 0.05,
             "optim": "adamw_torch",
             "adam_beta1": 0.9,
             "adam_beta2": 0.98,
@@ -334,11 +336,16 @@ def _begin(folder: Path, identity: str, *, resume: bool, is_first: bool) -> Trai
     mark, ended = folder / "run.json", folder / "report.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # What another process of the run is writing is not there yet. What is there is looked at
+        # before the mark, which is always written first.
+        is_empty = all(file.name.endswith(".part") for file in folder.iterdir())
         found = json.loads(mark.read_text(encoding="utf-8")) if mark.exists() else None
         is_same = isinstance(found, dict) and found.get("identity") == identity
-        if not is_same and any(folder.iterdir()):
+        if not is_same and not is_empty:
             what = "other files" if found is None else "a run of other data, model or options"
             raise DataError(f"{folder} holds {what}: give another folder, or empty this one")
+        if is_same and not resume and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise DataError(f"{folder}: to start anew with several processes, empty it first")
         if is_same and resume and ended.exists():
             return _read_report(folder, ended)
         if is_first:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import itertools
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -131,16 +131,19 @@ class Turns:
         try:
             chosen = self._turn(messages, len(messages) - 1, own_tools, "all", place)
             place = "rejected"
-            rejected = self._rejected(messages[:-1], example.get("rejected"), own_tools)
+            rejected = self._rejected(messages, example.get("rejected"), own_tools)
         except DataError as error:
             raise DataError(f"{place}: {error}", column=error.column) from error
         if chosen.token_ids == rejected.token_ids:
             raise DataError("the turn that is rejected is the one that is chosen")
         return chosen, rejected
 
-    def _rejected(self, before: list[Message], given: Any, tools: ToolSet) -> LearnedTurn:
-        """A turn as a model wrote it, or as a message says."""
+    def _rejected(self, messages: list[Message], given: Any, tools: ToolSet) -> LearnedTurn:
+        """A turn as a model wrote it, or as a message says, in place of the last one."""
+        before = messages[:-1]
         try:
+            if isinstance(given, Mapping) and "text" in given:
+                given = self._spoilt(messages[-1], given, tools)
             if isinstance(given, str):
                 turn = text_tokens(before, given, self.tokenizer, tools, format=self.form)
             elif isinstance(given, Mapping):
@@ -155,6 +158,20 @@ class Turns:
         except Error as error:
             raise DataError(str(error), column=error.column) from error
         return self._learned(turn, "rejected")
+
+    def _spoilt(self, right: Message, given: Mapping[str, Any], tools: ToolSet) -> str:
+        """A wrong text, if it is one of this format."""
+        text, beside = given["text"], given.get("right")
+        if not isinstance(text, str) or not isinstance(beside, (str, type(None))):
+            raise DataError(f"a text and how the right turn is written, not {shortened(given)}")
+        spoken = {key: value for key, value in right.items() if key != "reasoning_content"}
+        own = self.form.render_assistant(spoken, tools)
+        if beside not in (None, own):
+            raise DataError(
+                f"the text is of another format, which writes the right turn {shortened(beside)}, "
+                f"and this one {shortened(own)}: give `Pair` and `preferences` the same format"
+            )
+        return text
 
     def _turn(
         self, messages: list[Message], index: int, tools: ToolSet, loss: Loss, place: str
@@ -226,18 +243,22 @@ def _own_format(tokenizer: Any) -> ChatFormat:
     return TOOL_CODE if template is None else ChatFormat.from_template(template)
 
 
-_VOCABULARIES: weakref.WeakKeyDictionary[Any, Vocabulary] = weakref.WeakKeyDictionary()
+_VOCABULARIES: weakref.WeakKeyDictionary[Any, tuple[Any, Vocabulary]] = weakref.WeakKeyDictionary()
 
 
 def _vocabulary_of(tokenizer: Any) -> Vocabulary:
-    """The vocabulary of a tokenizer, which is read once, as long as no token is added."""
+    """The vocabulary of a tokenizer, which is read once, as long as its tokens and stops stay."""
+    key: Any = None
+    read: Callable[[Any], Vocabulary] = Vocabulary.from_llama_cpp
+    if not (hasattr(tokenizer, "metadata") and hasattr(tokenizer, "_model")):
+        read = Vocabulary.from_transformers
+        # Which tokens are special decides about the stops, too.
+        special = tuple(getattr(tokenizer, "all_special_ids", ()))
+        key = (len(tokenizer), getattr(tokenizer, "eos_token_id", None), special)
     known = _VOCABULARIES.get(tokenizer)
-    if hasattr(tokenizer, "metadata") and hasattr(tokenizer, "_model"):
-        if known is None:
-            known = _VOCABULARIES[tokenizer] = Vocabulary.from_llama_cpp(tokenizer)
-    elif known is None or known.size < len(tokenizer):
-        known = _VOCABULARIES[tokenizer] = Vocabulary.from_transformers(tokenizer)
-    return known
+    if known is None or known[0] != key:
+        known = _VOCABULARIES[tokenizer] = key, read(tokenizer)
+    return known[1]
 
 
 @functools.lru_cache(maxsize=8)

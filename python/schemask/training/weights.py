@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemask.errors import ModelError, missing, shortened
-
-SPLIT_DIGITS = "smollm"
-
-QWEN2 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-LLAMA3 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-# The names by which llama.cpp knows how a byte-level BPE splits a text before it merges.
-SPLITS = {"qwen2": QWEN2, "llama-bpe": LLAMA3}
+from schemask.errors import missing
+from schemask.models.tokenizers import read_pretrained
 
 
 @dataclass(frozen=True)
@@ -39,26 +25,6 @@ class Weights:
     tokenizer: Any
     path: Path
     is_gguf: bool
-
-
-def load_tokenizer(path: Path) -> Any:
-    """The tokenizer of a folder or a GGUF.
-
-    Args:
-        path: The folder or file.
-
-    Raises:
-        ModelError: There is none, or it cannot be read.
-        DependencyError: A library that reads it is not installed.
-    """
-    try:
-        from transformers import AutoTokenizer
-    except ImportError as error:
-        raise missing("transformers", "train", error) from error
-    tokenizer = _read(path, AutoTokenizer.from_pretrained)
-    if path.is_file():
-        mend_split(tokenizer, path)
-    return tokenizer
 
 
 def load_weights(path: Path, tokenizer: Any) -> Weights:
@@ -80,7 +46,7 @@ def load_weights(path: Path, tokenizer: Any) -> Weights:
     options: dict[str, Any] = {"dtype": "auto"}
     if path.is_file():
         options = {"dtype": torch.float32, "quantization_config": GgufConfig(dequantize=True)}
-    model = _read(path, AutoModelForCausalLM.from_pretrained, **options)
+    model = read_pretrained(path, AutoModelForCausalLM.from_pretrained, **options)
     if path.is_file():
         # What was read is no longer quantised, and would not be loaded if its config said so.
         for holder, name in ((model.config, "quantization_config"), (model, "hf_quantizer")):
@@ -88,86 +54,3 @@ def load_weights(path: Path, tokenizer: Any) -> Weights:
                 delattr(holder, name)
         model.is_quantized = False
     return Weights(model, tokenizer, path, path.is_file())
-
-
-def model_location(model: object) -> Path:
-    """The path of a model.
-
-    Args:
-        model: What should be one.
-
-    Raises:
-        ModelError: It is none, or nothing is there.
-    """
-    if not isinstance(model, (str, os.PathLike)):
-        raise ModelError(f"a model is a folder or a GGUF, not {shortened(model)}")
-    path = Path(model)
-    if not path.exists():
-        raise ModelError(f"{path}: no such folder or file")
-    return path
-
-
-def _read(path: Path, read: Any, **options: Any) -> Any:
-    try:
-        if path.is_file():
-            # Of what lies beside it, such as a tokenizer.json, transformers would take parts.
-            with tempfile.TemporaryDirectory() as alone:
-                Path(alone, path.name).symlink_to(path.resolve())
-                return read(alone, gguf_file=path.name, **options)
-        return read(str(path), local_files_only=True, **options)
-    except ImportError as error:
-        raise missing("what reads the model", "train", error) from error
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ModelError(f"{path}: {shortened(str(error), 300)}") from error
-
-
-def mend_split(tokenizer: Any, path: Path) -> None:
-    """Lets a tokenizer split texts as llama.cpp does, which transformers reads only of some.
-
-    Args:
-        tokenizer: Of transformers, read from a GGUF.
-        path: The GGUF.
-
-    Raises:
-        ModelError: The GGUF says so in a way that is not known here.
-        DependencyError: `gguf` is not installed.
-    """
-    from tokenizers import Regex, pre_tokenizers
-
-    fields = gguf_fields(path)
-    if fields.get("tokenizer.ggml.model") != "gpt2":
-        return
-    name = fields.get("tokenizer.ggml.pre", "default")
-    if name == SPLIT_DIGITS:
-        first: Any = pre_tokenizers.Digits(individual_digits=True)
-    elif name in SPLITS:
-        first = pre_tokenizers.Split(Regex(SPLITS[name]), behavior="isolated", invert=False)
-    elif name in ("gpt-2", "gpt2"):
-        return
-    else:
-        raise ModelError(
-            f"{path}: how it splits texts ({name}) is not known here: give a folder of transformers"
-        )
-    last = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=name == SPLIT_DIGITS)
-    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([first, last])
-
-
-def gguf_fields(path: Path) -> dict[str, Any]:
-    """The metadata of a GGUF, but for long lists.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ModelError: It cannot be read.
-        DependencyError: `gguf` is not installed.
-    """
-    try:
-        from gguf import GGUFReader
-    except ImportError as error:
-        raise missing("gguf", "train", error) from error
-    try:
-        fields = GGUFReader(path).fields
-        return {name: field.contents() for name, field in fields.items() if len(field.data) <= 1}
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise ModelError(f"{path}: no GGUF: {error}") from error
