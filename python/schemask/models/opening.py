@@ -25,6 +25,8 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     """
     place = model_location(path)
     if place.is_dir():
+        if not (place / "config.json").is_file():
+            raise ModelError(f"{place}: the folder has no config.json, so it is no model")
         return _of_folder(place)
     preflight.look(place)
     from schemask.llama_cpp import Llama
