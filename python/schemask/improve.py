@@ -36,7 +36,7 @@ from schemask.synth import (
     run_stage,
 )
 from schemask.tools import ToolSet
-from schemask.tools.files import python_tools, python_values
+from schemask.tools.files import python_values, tools_among
 from schemask.training import TrainingOptions, train
 from schemask.training.gguf_file import write_gguf
 from schemask.training.weights import load_weights
@@ -126,9 +126,10 @@ def improve(
     options = TrainingOptions() if options is None else options
     if not isinstance(options, TrainingOptions):
         raise DataError(f"options are TrainingOptions, not {shortened(options)}")
-    tools = python_tools(functions)
+    values = python_values(functions)
+    tools = tools_among(values, functions)
     if teacher is None:
-        teacher = _found_teacher(python_values(functions))
+        teacher = _found_teacher(values)
     folder = Path(out)
     given = model_location(model)
     try:

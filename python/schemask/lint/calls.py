@@ -7,7 +7,7 @@ from typing import Any
 
 from schemask.errors import shortened
 from schemask.lint.offers import OfferedTool, is_declared, null_paths, offered, without_nulls
-from schemask.lint.rules import LintFinding
+from schemask.lint.rules import LintFinding, counted
 from schemask.lint.samples import Dialogue
 from schemask.schemas.pointer import pointer_of
 
@@ -22,7 +22,7 @@ def look_at_tools(dialogue: Dialogue) -> Iterator[LintFinding]:
             problem, pointer = tool.problem
             yield LintFinding("bad-tool", dialogue.line, problem, pointer=place + pointer)
         if tool.nulls:
-            message = f"{tool.name}: {_number(len(tool.nulls), 'null')}, the first at {place}"
+            message = f"{tool.name}: {counted(len(tool.nulls), 'null')}, the first at {place}"
             yield LintFinding(
                 "null-definitions",
                 dialogue.line,
@@ -77,7 +77,7 @@ def _look_at_call(
         rest = tool.validator.problem_at(without_nulls(arguments))
         if rest is None or unknown:
             shown = [pointer_of(path) for path in (paths if rest is None else unknown)]
-            message = f"{name}: {_number(len(shown), 'null')}: {', '.join(shown)}"
+            message = f"{name}: {counted(len(shown), 'null')}: {', '.join(shown)}"
             path = (paths if rest is None else unknown)[0]
             yield dialogue.finding("null-arguments", message, turn, *place, *path)
             problem = rest
@@ -85,7 +85,3 @@ def _look_at_call(
         pointer, words = problem
         found = dialogue.finding("schema-violation", f"{name}: {words}", turn, *place)
         yield LintFinding(found.rule, found.line, found.message, turn, found.pointer + pointer)
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

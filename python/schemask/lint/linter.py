@@ -27,6 +27,7 @@ from schemask.lint.scripts import FormatWriter, PlainWriter, Script, Writer
 from schemask.lint.statistics import StatisticsCounter
 from schemask.lint.trained import Lengths, LossLooker
 from schemask.models.tokenizers import load_tokenizer
+from schemask.synth.settings import check_whole
 from schemask.training.turns import Turns
 
 Data: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any]]"
@@ -81,9 +82,9 @@ def lint(
         DependencyError: A library that the tokenizer needs is not installed.
     """
     check_flags(DataError, trl=trl, progress=progress)
-    _check_number("keep", keep, least=0)
+    check_whole("keep", keep, least=0)
     if max_length is not None:
-        _check_number("max_length", max_length, least=1)
+        check_whole("max_length", max_length, least=1)
     ignored = frozenset(ignore)
     if unknown := sorted(ignored - RULES.keys()):
         raise DataError(f"no rule is called {shortened(unknown[0])}; there are {', '.join(RULES)}")
@@ -105,11 +106,6 @@ def lint(
             for number, example in enumerate(bar, start=1):
                 linter.look(number, example)
     return linter.report(name)
-
-
-def _check_number(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise DataError(f"{name} is an integer of at least {least}, not {shortened(value)}")
 
 
 def _read_file(linter: Linter, name: str, progress: bool) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemask.lint.rules import RULES, LintFinding
+from schemask.lint.rules import RULES, LintFinding, counted
 from schemask.lint.statistics import LintStatistics
 
 
@@ -74,8 +74,8 @@ class LintReport:
         return "\n".join([*self._head(), *self._rules(shown), *_counted(self.statistics)])
 
     def _head(self) -> Iterator[str]:
-        found = [_number(self.errors, "error"), _number(self.warnings, "warning")]
-        yield f"{self.name}: {_number(self.lines, 'line')}, {', '.join(found)}"
+        found = [counted(self.errors, "error"), counted(self.warnings, "warning")]
+        yield f"{self.name}: {counted(self.lines, 'line')}, {', '.join(found)}"
 
     def _rules(self, shown: int) -> Iterator[str]:
         by_rule: dict[str, list[LintFinding]] = {}
@@ -120,7 +120,3 @@ def _counted(statistics: LintStatistics) -> Iterator[str]:
         yield own
         lengths = ", ".join(f"{key}%: {value}" for key, value in statistics.lengths.items())
         yield f"tokens of a line, by percentile: {lengths}"
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -248,3 +248,8 @@ _TABLE = (
 
 RULES = {rule.id: rule for rule in _TABLE}
 """All rules by their ids, in the order in which they are told."""
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things, such as "1 error" or "2 errors"."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

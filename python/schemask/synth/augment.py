@@ -15,9 +15,10 @@ from schemask.chat.messages import Message
 from schemask.errors import DataError, check_flags, shortened
 from schemask.synth.outcomes import Outcome
 from schemask.synth.paraphrase import Paraphraser, lost_value
-from schemask.synth.renaming import Renaming, is_told, leaves_of, renamed, told_parameters
+from schemask.synth.renaming import Renaming, is_told, renamed, told_parameters
 from schemask.synth.settings import check_choice, check_share, check_whole, digest_of
 from schemask.synth.validity import Flaw, flaw_of, read_conversation
+from schemask.synth.values import leaves_of
 from schemask.tools import ToolSet
 
 _FIRST = string.ascii_letters

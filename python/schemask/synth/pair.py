@@ -18,9 +18,9 @@ from schemask.errors import DataError, Error, shortened
 from schemask.synth.faults import MALFORMED, WRONG, Fault, RightTurn
 from schemask.synth.other_values import same_value, with_defaults
 from schemask.synth.outcomes import Outcome
-from schemask.synth.renaming import leaves_of
 from schemask.synth.settings import check_whole, digest_of
 from schemask.synth.validity import Flaw, is_turn, read_conversation, turn_grammar
+from schemask.synth.values import leaves_of
 from schemask.synth.words import words_of
 from schemask.tools import ToolSet
 

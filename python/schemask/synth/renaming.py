@@ -10,6 +10,7 @@ from typing import Any
 
 from schemask.chat.messages import Message
 from schemask.schemas.schema import Schema, subschemas
+from schemask.synth.values import leaves_of
 
 # Schemas that say no more of the arguments than which there are, so that new names fit.
 _PLAIN = {
@@ -80,18 +81,6 @@ def renamed(
         ],
         [_renamed_tool(definition, renaming, tell_all) for definition in definitions],
     )
-
-
-def leaves_of(value: Any) -> Iterator[Any]:
-    """The values in a JSON value that are neither objects nor lists."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from leaves_of(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from leaves_of(inner)
-    else:
-        yield value
 
 
 def _calls(messages: Iterable[Message]) -> Iterator[dict[str, Any]]:

@@ -10,13 +10,20 @@ from typing import Any
 
 def leaves(value: Any) -> Iterator[str | int | float]:
     """The texts and numbers in a JSON value; keys are none, and neither are truth and null."""
+    for leaf in leaves_of(value):
+        if isinstance(leaf, (str, int, float)) and not isinstance(leaf, bool):
+            yield leaf
+
+
+def leaves_of(value: Any) -> Iterator[Any]:
+    """The values in a JSON value that are neither objects nor lists."""
     if isinstance(value, dict):
-        for item in value.values():
-            yield from leaves(item)
+        for inner in value.values():
+            yield from leaves_of(inner)
     elif isinstance(value, list):
-        for item in value:
-            yield from leaves(item)
-    elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        for inner in value:
+            yield from leaves_of(inner)
+    else:
         yield value
 
 

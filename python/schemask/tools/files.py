@@ -6,7 +6,7 @@ import importlib
 import os
 import runpy
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemask.errors import DataError, Error, ToolError
@@ -23,7 +23,20 @@ def python_tools(source: str | os.PathLike[str]) -> ToolSet:
         DataError: There is no such file.
         ToolError: It raises an exception, which is told with the line; or it has no tool.
     """
-    found = [value for value in python_values(source).values() if isinstance(value, Tool)]
+    return tools_among(python_values(source), source)
+
+
+def tools_among(values: Mapping[str, Any], source: str | os.PathLike[str]) -> ToolSet:
+    """The tools among what a Python file or a module defines.
+
+    Args:
+        values: What it defines, as of `python_values`.
+        source: The file or module, for errors.
+
+    Raises:
+        ToolError: There is none.
+    """
+    found = [value for value in values.values() if isinstance(value, Tool)]
     if not found:
         raise ToolError(f"{os.fspath(source)}: no function has the decorator @tool")
     # One tool may have two names in the file.

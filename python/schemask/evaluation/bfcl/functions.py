@@ -24,13 +24,6 @@ _TYPES = {
     "object": "object",
     "any": None,
 }
-_VALUES: dict[Any, Any] = {
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "object": dict,
-    "array": list,
-}
 # What is said in BFCL of a parameter, and is none of JSON Schema's keywords.
 _NO_KEYWORDS = {"optional"}
 _TRUTHS = {"true": True, "false": False}
