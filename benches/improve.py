@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=None)
     parser.add_argument("--bfcl", type=Path)
     parser.add_argument("--count", type=int, default=1500)
+    parser.add_argument("--others", type=int, default=1500)
     parser.add_argument("--held-out", type=int, default=100)
     parser.add_argument("--limit", type=int, default=200, help="entries of each BFCL category")
     parser.add_argument("--steps", type=int)
@@ -58,9 +59,12 @@ def main() -> None:
         options.model or model_path(),
         options.out,
         count=options.count,
+        others=options.others,
         held_out=options.held_out,
         examples=examples,
-        options=TrainingOptions(steps=options.steps, loss=options.loss, seed=options.seed),
+        options=TrainingOptions(
+            epochs=1, steps=options.steps, loss=options.loss, seed=options.seed
+        ),
         seed=options.seed,
     )
     if options.csv is None:

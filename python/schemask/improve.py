@@ -25,6 +25,7 @@ from schemask.lint import lint
 from schemask.models import open_model
 from schemask.models.tokenizers import load_tokenizer, model_location
 from schemask.synth import (
+    Augment,
     Decontaminate,
     Execute,
     Kind,
@@ -32,6 +33,7 @@ from schemask.synth import (
     Stage,
     Teacher,
     Withheld,
+    everyday,
     generate,
     run_stage,
 )
@@ -53,6 +55,12 @@ SHARES: dict[Kind, float] = {
 
 HELD_OUT_PHRASES = 0.25
 """The share of a phrasebook's phrases that only the evaluation sees."""
+
+MASKED = 0.3
+"""The share of conversations about everyday tools whose names say nothing."""
+
+MOST_TOOLS = 4
+"""The most everyday tools that are offered beside those that are called."""
 
 _SAMPLING = Sampling(max_tokens=192)
 
@@ -83,6 +91,7 @@ def improve(
     *,
     teacher: Teacher | None = None,
     count: int = 1500,
+    others: int = 1500,
     held_out: int = 100,
     examples: Sequence[EvalExample] = (),
     options: TrainingOptions | None = None,
@@ -92,7 +101,9 @@ def improve(
 ) -> Improvement:
     """Trains a model to call the functions of a file, and measures what that changed.
 
-    Conversations are written, and carried out by the functions themselves; those that are held out
+    Conversations are written, and carried out by the functions themselves. As many others about
+    everyday tools are trained beside them: with its own few functions alone, a model would learn to
+    call these whatever is offered and asked, instead of reading what is. Those that are held out
     are like none of the others, and have other phrases if the teacher is a phrasebook; nor is a
     request of `examples` trained. The linter must find no error in what is trained. Both models are
     asked what was held out, with and without a grammar, and both as the same kind of file: the one
@@ -105,9 +116,10 @@ def improve(
         out: The folder to write: `data/`, `model/`, records and `report.html`.
         teacher: Who writes the conversations, if it is not the phrasebook of the file.
         count: Conversations to write for training.
+        others: Conversations about everyday tools to train beside them.
         held_out: Conversations to write for the evaluation.
         examples: What to ask beside these, such as `read_bfcl(...)`.
-        options: How to train.
+        options: How to train; by default once through the data.
         seed: Decides about everything that is drawn.
         say: Gets a line about each step.
         progress: Show progress bars on standard error.
@@ -122,8 +134,10 @@ def improve(
     for what, number in {"count": count, "held_out": held_out}.items():
         if problem := count_problem(what, number):
             raise DataError(problem)
+    if problem := count_problem("others", others, least=0):
+        raise DataError(problem)
     check_flags(DataError, progress=progress)
-    options = TrainingOptions() if options is None else options
+    options = TrainingOptions(epochs=1) if options is None else options
     if not isinstance(options, TrainingOptions):
         raise DataError(f"options are TrainingOptions, not {shortened(options)}")
     values = python_values(functions)
@@ -137,7 +151,7 @@ def improve(
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror or error}") from error
     steps = _Steps(Path(functions), tools, folder, options, seed, progress, say)
-    steps.write_data(teacher, count, held_out, examples)
+    steps.write_data(teacher, count, others, held_out, examples)
     steps.check_data(given)
     asked = [*read_examples(steps.held_out, category="held-out"), *examples]
     before = steps.evaluate_given(given, asked)
@@ -187,19 +201,34 @@ class _Steps:
         self._withheld = [self.held_out]
 
     def write_data(
-        self, teacher: Teacher, count: int, held_out: int, examples: Sequence[EvalExample]
+        self,
+        teacher: Teacher,
+        count: int,
+        others: int,
+        held_out: int,
+        examples: Sequence[EvalExample],
     ) -> None:
         """Conversations to train on, and others to be asked."""
         other = teacher
         if isinstance(teacher, Phrasebook):
             teacher, other = teacher.divided(HELD_OUT_PHRASES, self._seed)
         self._generate(other, held_out, self.held_out, self._seed + 1)
-        drafts = self._folder / "data" / "drafts.jsonl"
-        executed = self._folder / "data" / "executed.jsonl"
-        self._generate(teacher, count, drafts, self._seed)
-        self._run(Execute(str(self._functions)), drafts, executed)
+        data = self._folder / "data"
+        self._generate(teacher, count, data / "drafts.jsonl", self._seed)
+        self._run(Execute(str(self._functions)), data / "drafts.jsonl", data / "executed.jsonl")
+        parts = [data / "executed.jsonl"]
+        if others:
+            tools, phrases = everyday(besides=self._tools.names)
+            self._generate(
+                phrases, others, data / "others.jsonl", self._seed + 2, tools, MOST_TOOLS
+            )
+            masked = Augment(seed=self._seed, mask=MASKED)
+            self._run(masked, data / "others.jsonl", data / "masked.jsonl")
+            parts.append(data / "masked.jsonl")
+        with replacing(data / "all.jsonl", force=True) as file:
+            file.writelines(part.read_bytes() for part in parts)
         self._write_requests(examples)
-        self._run(Decontaminate(Withheld.of(*self._withheld)), executed, self.data)
+        self._run(Decontaminate(Withheld.of(*self._withheld)), data / "all.jsonl", self.data)
 
     def _write_requests(self, examples: Sequence[EvalExample]) -> None:
         texts = [
@@ -270,14 +299,23 @@ class _Steps:
             self._say(f"{name}, {row.category}, {row.setting}: {row.right} right")
         return found
 
-    def _generate(self, teacher: Teacher, count: int, path: Path, seed: int) -> None:
+    def _generate(
+        self,
+        teacher: Teacher,
+        count: int,
+        path: Path,
+        seed: int,
+        tools: ToolSet | None = None,
+        most_tools: int | None = None,
+    ) -> None:
         done = generate(
             teacher,
-            self._tools,
+            self._tools if tools is None else tools,
             count,
             path,
             seed=seed,
             shares=SHARES,
+            most_tools=most_tools,
             progress=self._progress,
         )
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(done.kinds.items()))

@@ -71,6 +71,7 @@ def generate(
     seed: int = 0,
     shares: Mapping[Kind, float] | None = None,
     chains: Iterable[Sequence[str]] | None = None,
+    most_tools: int | None = None,
     label: str = "",
     sampling: Sampling = TEACHING,
     attempts: int = 16,
@@ -99,7 +100,7 @@ def generate(
         tools: The tools; none of them is run.
         count: Lines that the file shall have in the end.
         path: The file. It is continued if it holds lines of this function for these tools, seed,
-            shares, chains and label; any other file is left as it is. While one run writes it,
+            shares, chains, offers and label; any other file is left as it is. While one run writes it,
             another is refused.
         seed: Decides about everything that is drawn.
         shares: How many of all conversations are of each kind, from 0 to 1; of kinds that are not
@@ -110,6 +111,8 @@ def generate(
         chains: Which tools follow each other in a chain, such as
             `[("find_user", "send_mail")]`; None is any two different ones of which the second takes
             arguments.
+        most_tools: The most tools that a conversation offers, beside those that it calls; None is
+            all.
         label: What the ledger calls the teacher, by which alone it is known: a file with another
             label is left as it is.
         sampling: How the teacher's tokens are chosen, if it is a model, and how many a conversation
@@ -134,7 +137,9 @@ def generate(
     check_is_sampling(sampling)
     check_flags(DataError, resume=resume, progress=progress)
     desk = TeacherDesk(teacher, sampling)
-    plan, place = _checked(tools, count, path, seed, shares, chains, attempts, concurrency)
+    plan, place = _checked(
+        tools, count, path, seed, shares, chains, most_tools, attempts, concurrency
+    )
     report = Report()
     with Ledger(place, _head(plan, label), resume=resume) as ledger:
         for entry in ledger.entries:
@@ -170,6 +175,7 @@ def check(
     seed: int = 0,
     shares: Mapping[Kind, float] | None = None,
     chains: Iterable[Sequence[str]] | None = None,
+    most_tools: int | None = None,
     label: str = "",
     attempts: int = 16,
     concurrency: int | None = None,
@@ -184,6 +190,7 @@ def check(
         seed: Decides about everything that is drawn.
         shares: How many of all conversations are of each kind.
         chains: Which tools follow each other in a chain.
+        most_tools: The most tools that a conversation offers, beside those that it calls.
         label: What the ledger calls the teacher.
         attempts: How often to ask for a line before giving up.
         concurrency: How many requests the teacher gets at once.
@@ -196,7 +203,9 @@ def check(
         ModelError: A seed that is none.
     """
     check_flags(DataError, resume=resume)
-    plan, place = _checked(tools, count, path, seed, shares, chains, attempts, concurrency)
+    plan, place = _checked(
+        tools, count, path, seed, shares, chains, most_tools, attempts, concurrency
+    )
     with Ledger(place, _head(plan, label), resume=resume) as ledger:
         _said_before(place, len(ledger.entries))
 
@@ -208,6 +217,7 @@ def _checked(
     seed: int,
     shares: Mapping[Kind, float] | None,
     chains: Iterable[Sequence[str]] | None,
+    most_tools: int | None,
     attempts: int,
     concurrency: int | None,
 ) -> tuple[Plan, Path]:
@@ -218,8 +228,10 @@ def _checked(
     check_whole("attempts", attempts, least=1)
     if concurrency is not None:
         check_whole("concurrency", concurrency, least=1)
+    if most_tools is not None:
+        check_whole("most_tools", most_tools, least=1)
     check_count("seed", seed, least=0)
-    plan = Plan(tool_set, int(seed), full_shares(shares), chains)
+    plan = Plan(tool_set, int(seed), full_shares(shares), chains, most_tools)
     try:
         os.stat(place := Path(path))
     except OSError:

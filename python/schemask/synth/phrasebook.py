@@ -20,7 +20,7 @@ from schemask.tools import Tool
 _Item = TypeVar("_Item")
 
 _MOST_NUMBERS = 10_000
-_RESULT = "{}"
+_NO_RESULTS = ("{}",)
 # How likely something of each group of openers is: at first, and after an answer was refused, most
 # likely since the same was asked before.
 _OPENED = (0.2, 0.7)
@@ -42,13 +42,14 @@ class Phrasebook:
     A phrase is a request in which `{name}` stands for the value of that parameter. One that leaves
     out a required parameter is for the conversations in which the assistant asks back; an optional
     one that is left out is not in the call either. Results are not those of the tools, which the
-    stage `Execute` puts there.
+    stage `Execute` puts there, but texts that are given, or `{}`.
 
     Attributes:
         requests: For each tool, phrases.
         values: For each tool, what its parameters may be. Those not named here are all of an
             `enum`, both booleans, or the whole numbers from `minimum` to `maximum`.
         questions: For each parameter, how to ask back for it.
+        results: For each tool, texts that it may have given back.
         answers: For each tool, what to say after its result: phrases like those of requests.
         small_talk: Requests that no tool is for, with answers.
         no_tool: What to say where a tool is missing.
@@ -65,6 +66,7 @@ class Phrasebook:
     requests: Mapping[str, Sequence[str]]
     values: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
     questions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    results: Mapping[str, Sequence[str]] = field(default_factory=dict)
     answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     small_talk: Sequence[tuple[str, str]] = SMALL_TALK
     no_tool: Sequence[str] = NO_TOOL
@@ -102,6 +104,8 @@ class Phrasebook:
 
     def _written(self, request: TeacherRequest, draw: random.Random) -> dict[str, Any]:
         if request.kind == "words":
+            if not self.small_talk:
+                raise DataError("the phrasebook has no small talk: leave that kind out")
             user, answer = draw.choice(list(self.small_talk))
             return {"user": user, "answer": answer}
         if request.kind == "missing_tool" and request.withheld_tool is not None:
@@ -172,7 +176,9 @@ class Phrasebook:
                 {"name": tool.name, "arguments": named}
                 for tool, named in zip(tools, arguments, strict=True)
             ],
-            "results": [_RESULT] * len(tools),
+            "results": [
+                draw.choice(list(self.results.get(tool.name, _NO_RESULTS))) for tool in tools
+            ],
             "answer": " ".join(answers),
         }
 

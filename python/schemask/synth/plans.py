@@ -25,6 +25,7 @@ class Plan:
         shares: How many of all conversations are of each kind, in any order.
         chains: Which tools follow each other in a chain; None is any two of which the second takes
             arguments.
+        most_tools: The most tools that are offered, beside those that are called; None is all.
 
     Raises:
         DataError: Chains that are none.
@@ -36,11 +37,13 @@ class Plan:
         seed: int,
         shares: dict[Kind, float],
         chains: Iterable[Sequence[str]] | None,
+        most_tools: int | None = None,
     ) -> None:
         self._tools = tools
         self._seed = seed
         self._weights = [shares[kind] for kind in KINDS]
         self._shares = shares
+        self._most_tools = most_tools
         self._chains = None if chains is None else _checked_chains(chains, tools)
         self._second = [tool.name for tool in tools if _arguments(tool)]
         self._missing = {tool.name: names for tool in tools if (names := _required(tool))}
@@ -51,6 +54,7 @@ class Plan:
             "seed": self._seed,
             "shares": self._shares,
             "chains": self._chains,
+            "most_tools": self._most_tools,
             "tools": {tool.name: tool.definition["function"] for tool in self._tools},
         }
 
@@ -121,7 +125,8 @@ class Plan:
         self, targets: Sequence[str], withheld: Tool | None, draw: random.Random
     ) -> ToolSet:
         names = [name for name in self._tools.names if withheld is None or name != withheld.name]
-        offered = {*targets, *draw.sample(names, k=draw.randint(1, len(names)))}
+        most = min(len(names), self._most_tools or len(names))
+        offered = {*targets, *draw.sample(names, k=draw.randint(1, most))}
         # A set has no order that a seed decides.
         order = [name for name in names if name in offered]
         draw.shuffle(order)

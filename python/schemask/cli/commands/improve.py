@@ -34,6 +34,12 @@ def add(commands: Commands) -> None:
         "--count", type=whole(1), default=1500, help="conversations to train on (%(default)s)"
     )
     parser.add_argument(
+        "--others",
+        type=whole(0),
+        default=1500,
+        help="conversations about everyday tools to train on, too (%(default)s)",
+    )
+    parser.add_argument(
         "--held-out", type=whole(1), default=100, help="conversations to ask (%(default)s)"
     )
     _add_teacher(parser)
@@ -44,7 +50,7 @@ def add(commands: Commands) -> None:
         help="choices: no token that the grammar forces (%(default)s)",
     )
     parser.add_argument("--format", help="write the turns so; else as the model's template does")
-    parser.add_argument("--steps", type=whole(1), help="of training; else twice through the data")
+    parser.add_argument("--steps", type=whole(1), help="of training; else once through the data")
     parser.add_argument(
         "--bfcl", type=Path, metavar="PATH", help="ask of bfcl-eval, too: its wheel"
     )
@@ -72,6 +78,7 @@ def run(options: argparse.Namespace) -> int:
 
     check_endpoint(options)
     wanted = TrainingOptions(
+        epochs=1,
         steps=options.steps, seed=options.seed, loss=options.loss, format=options.format
     )
     examples = []
@@ -91,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
         options.out,
         teacher=teacher,
         count=options.count,
+        others=options.others,
         held_out=options.held_out,
         examples=examples,
         options=wanted,

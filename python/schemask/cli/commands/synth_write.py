@@ -52,6 +52,12 @@ def add(commands: Commands) -> None:
         "missing_value, words; may be given several times",
     )
     parser.add_argument(
+        "--most-tools",
+        type=whole(1),
+        metavar="N",
+        help="offer no more tools than so many beside those that are called (all)",
+    )
+    parser.add_argument(
         "--concurrency", type=whole(1), help="requests that an endpoint gets at once (8)"
     )
     add_endpoint(parser)
@@ -67,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
     given: dict[str, Any] = {
         "seed": options.seed,
         "shares": dict(options.share),
+        "most_tools": options.most_tools,
         "label": writer_label(options),
         "concurrency": options.concurrency,
     }
