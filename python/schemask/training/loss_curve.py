@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-COLUMNS = ("step", "loss", "learning_rate", "grad_norm", "num_tokens")
+COLUMNS = ("step", "loss", "learning_rate", "grad_norm", "num_input_tokens_seen")
 
 WIDTH, HEIGHT = 640, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 32, 44

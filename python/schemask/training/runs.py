@@ -25,6 +25,7 @@ from schemask.training.gguf_file import check_architecture, write_gguf
 from schemask.training.loss_curve import drawing, table
 from schemask.training.options import SMALL, TrainingOptions, TrainingReport
 from schemask.training.rows import Source, dataset
+from schemask.training.trainer import trainer_class
 from schemask.training.weights import Weights, load_weights
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class _Run:
         """Trains; returns the trainer."""
         import torch
         from transformers import PrinterCallback, set_seed
-        from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]
+        from trl import SFTConfig  # type: ignore[attr-defined]
 
         model = self.weights.model
         set_seed(self.options.seed)
@@ -139,7 +140,7 @@ class _Run:
             model.float()  # steps are too small for numbers of 16 bits
         if self.method == "full" and not self.options.embeddings:
             model.get_input_embeddings().weight.requires_grad_(False)
-        trainer = SFTTrainer(
+        trainer = trainer_class(model)(
             model,
             args=SFTConfig(**self._arguments()),
             train_dataset=self.rows,
@@ -242,6 +243,7 @@ class _Run:
             "use_cpu": not torch.accelerator.is_available(),
             "gradient_checkpointing": not self.is_small,
             "logging_steps": 1,
+            "include_num_input_tokens_seen": "all",
             "logging_nan_inf_filter": False,
             "save_strategy": "steps",
             "save_steps": options.save_steps,
