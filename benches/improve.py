@@ -10,6 +10,7 @@ rates go to `--csv`.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -17,9 +18,8 @@ import held_out_tools
 import record
 from schemask.demo import model_path
 from schemask.evaluation import read_bfcl, read_examples, summarize
-from schemask.improve import SHARES, improve
+from schemask.improve import OPTIONS, SHARES, improve
 from schemask.synth import generate
-from schemask.training import TrainingOptions
 
 HOUSEHOLD = Path(__file__).parents[1] / "examples" / "household.py"
 
@@ -30,8 +30,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", type=Path, default=None)
     parser.add_argument("--bfcl", type=Path)
-    parser.add_argument("--count", type=int, default=1500)
-    parser.add_argument("--others", type=int, default=1500)
+    parser.add_argument("--count", type=int, default=900)
+    parser.add_argument("--others", type=int, default=900)
     parser.add_argument("--held-out", type=int, default=100)
     parser.add_argument("--limit", type=int, default=200, help="entries of each BFCL category")
     parser.add_argument("--steps", type=int)
@@ -62,8 +62,8 @@ def main() -> None:
         others=options.others,
         held_out=options.held_out,
         examples=examples,
-        options=TrainingOptions(
-            epochs=1, steps=options.steps, loss=options.loss, seed=options.seed
+        options=dataclasses.replace(
+            OPTIONS, steps=options.steps, loss=options.loss, seed=options.seed
         ),
         seed=options.seed,
     )

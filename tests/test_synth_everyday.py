@@ -30,9 +30,7 @@ def test_each_phrase_names_what_the_schema_takes(name: str) -> None:
     """All values are valid, and each phrase is tried."""
     validator = Validator(TOOLS[name].parameters)
     for seed in range(4 * len(PHRASES.requests[name])):
-        answer = PHRASES(
-            TeacherRequest(0, 0, seed=seed, kind="call", tools=TOOLS, targets=(name,))
-        )
+        answer = PHRASES(TeacherRequest(0, 0, seed=seed, kind="call", tools=TOOLS, targets=(name,)))
         assert validator.problem(answer["tool_calls"][0]["arguments"]) is None
         assert "{}" not in answer["results"] and "Done." != answer["answer"]
 

@@ -39,7 +39,7 @@ from schemask.synth import (
 )
 from schemask.tools import ToolSet
 from schemask.tools.files import python_values, tools_among
-from schemask.training import TrainingOptions, train
+from schemask.training import TrainingOptions, TrainingReport, train
 from schemask.training.gguf_file import write_gguf
 from schemask.training.weights import load_weights
 
@@ -59,8 +59,11 @@ HELD_OUT_PHRASES = 0.25
 MASKED = 0.3
 """The share of conversations about everyday tools whose names say nothing."""
 
-MOST_TOOLS = 4
+MOST_TOOLS = 3
 """The most everyday tools that are offered beside those that are called."""
+
+OPTIONS = TrainingOptions(epochs=1, drop_long=True)
+"""How a model is trained: once through the data."""
 
 _SAMPLING = Sampling(max_tokens=192)
 
@@ -90,8 +93,8 @@ def improve(
     out: str | os.PathLike[str],
     *,
     teacher: Teacher | None = None,
-    count: int = 1500,
-    others: int = 1500,
+    count: int = 900,
+    others: int = 900,
     held_out: int = 100,
     examples: Sequence[EvalExample] = (),
     options: TrainingOptions | None = None,
@@ -137,7 +140,7 @@ def improve(
     if problem := count_problem("others", others, least=0):
         raise DataError(problem)
     check_flags(DataError, progress=progress)
-    options = TrainingOptions(epochs=1) if options is None else options
+    options = OPTIONS if options is None else options
     if not isinstance(options, TrainingOptions):
         raise DataError(f"options are TrainingOptions, not {shortened(options)}")
     values = python_values(functions)
@@ -157,6 +160,7 @@ def improve(
     before = steps.evaluate_given(given, asked)
     say("training")
     trained = train(steps.data, model, folder / "model", options=options, progress=progress)
+    steps.say_trained(trained)
     place = trained.gguf or folder / "model"
     after = steps.evaluate(place, "after", asked)
     page = folder / "report.html"
@@ -259,6 +263,17 @@ class _Steps:
         self._say(f"lint: {found.errors} errors, {found.warnings} warnings")
         if found.errors:
             raise DataError(f"{self.data} must not be trained on:\n{found.as_text()}")
+
+    def say_trained(self, trained: TrainingReport) -> None:
+        """What was trained, and what was too long for it."""
+        with self.data.open("rb") as file:
+            lines = sum(1 for _ in file)
+        self._say(
+            f"trained: {trained.rows} rows of {lines} conversations, {trained.steps} steps, "
+            f"loss {trained.first_loss:.3f} to {trained.last_loss:.3f}"
+        )
+        if self._options.drop_long and trained.rows < lines:
+            self._say(f"longer than {self._options.max_length} tokens: {lines - trained.rows}")
 
     def evaluate_given(self, model: Path, asked: Sequence[EvalExample]) -> Evaluation:
         """Asks the model that was given, in the form in which the trained one will be asked.

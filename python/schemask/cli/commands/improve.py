@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -31,12 +32,12 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="what to write")
     parser.add_argument(
-        "--count", type=whole(1), default=1500, help="conversations to train on (%(default)s)"
+        "--count", type=whole(1), default=900, help="conversations to train on (%(default)s)"
     )
     parser.add_argument(
         "--others",
         type=whole(0),
-        default=1500,
+        default=900,
         help="conversations about everyday tools to train on, too (%(default)s)",
     )
     parser.add_argument(
@@ -73,13 +74,11 @@ def run(options: argparse.Namespace) -> int:
     """Does it; returns the exit status."""
     from schemask.demo import model_path
     from schemask.evaluation import read_bfcl
-    from schemask.improve import improve
-    from schemask.training import TrainingOptions
+    from schemask.improve import OPTIONS, improve
 
     check_endpoint(options)
-    wanted = TrainingOptions(
-        epochs=1,
-        steps=options.steps, seed=options.seed, loss=options.loss, format=options.format
+    wanted = dataclasses.replace(
+        OPTIONS, steps=options.steps, seed=options.seed, loss=options.loss, format=options.format
     )
     examples = []
     if options.bfcl is not None:
