@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=200, help="entries of each BFCL category")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--loss", choices=("all", "choices"), default="all")
+    parser.add_argument("--gguf", choices=("f32", "f16", "q8_0"), default="f16")
+    parser.add_argument("--others-held-out", type=int, default=60, help="requests for other tools")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
@@ -45,7 +47,7 @@ def main() -> None:
     generate(
         held_out_tools.PHRASES,
         held_out_tools.TOOLS,
-        options.held_out,
+        options.others_held_out,
         other_tools,
         seed=options.seed + 2,
         shares=SHARES,
@@ -63,7 +65,7 @@ def main() -> None:
         held_out=options.held_out,
         examples=examples,
         options=dataclasses.replace(
-            OPTIONS, steps=options.steps, loss=options.loss, seed=options.seed
+            OPTIONS, steps=options.steps, loss=options.loss, seed=options.seed, gguf=options.gguf
         ),
         seed=options.seed,
     )

@@ -740,6 +740,41 @@ def test_a_real_model(tmp_path: Path, llama: Any, llama_vocabulary: Any) -> None
         assert (one.masked is None) == (other.masked is None)
 
 
+class Counted:
+    """A model of llama.cpp that counts what is asked of it."""
+
+    def __init__(self, model: LlamaCppModel) -> None:
+        self.vocabulary, self.template, self.digest = model.vocabulary, model.template, "1"
+        self.asked = 0
+        self._model = model
+
+    def generate(
+        self, prompt: Any, *, grammar: Any = None, on_mask: Any = None, **more: Any
+    ) -> Any:
+        self.asked += 1
+        return self._model.generate(prompt, grammar=grammar, on_mask=on_mask, **more)
+
+
+def test_a_turn_in_which_the_grammar_had_no_say_is_not_written_twice(
+    tmp_path: Path, llama: Any, llama_vocabulary: Any
+) -> None:
+    """What is taken over is what the model writes without a grammar."""
+    model = Counted(LlamaCppModel(llama, llama_vocabulary))
+    options: dict[str, Any] = {"progress": False, "sampling": SHORT}
+    modes = ("unconstrained", "constrained")
+    both = evaluate(model, real_examples(), tmp_path / "both", modes=modes, **options).records
+    assert model.asked == 2
+    assert [record.mode for record in both] == [*modes, *modes]
+    alone = evaluate(
+        model, real_examples(), tmp_path / "one", modes=["unconstrained"], **options
+    ).records
+    assert model.asked == 4
+    assert untimed(both[::2]) == untimed(alone)
+    warm = {**options, "sampling": dataclasses.replace(SHORT, temperature=1.0)}
+    evaluate(model, real_examples(), tmp_path / "warm", modes=modes, **warm)
+    assert model.asked == 8
+
+
 def test_a_folder_of_transformers_is_a_model(
     tmp_path: Path, tiny_model: Any, llama3_tokenizer: Any
 ) -> None:

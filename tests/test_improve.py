@@ -14,7 +14,7 @@ from schemask.cli import main
 from schemask.core.sampling import Sampling
 from schemask.errors import DataError, ToolError
 from schemask.evaluation import Abstention, EvalExample, read_examples, read_records
-from schemask.improve import Improvement, improve
+from schemask.improve import OPTIONS, Improvement, improve
 from schemask.models import OpenAIModel, TransformersModel
 from schemask.models.digests import file_digest
 from schemask.models.tokenizers import load_tokenizer, mend_split
@@ -24,7 +24,7 @@ from schemask.training.gguf_file import write_gguf
 from schemask.training.weights import load_weights
 
 HOUSEHOLD = Path(__file__).parents[1] / "examples" / "household.py"
-OPTIONS = TrainingOptions(steps=1, gguf="f32", precision="fp32")
+QUICK = TrainingOptions(steps=1, gguf="f32", precision="fp32")
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +64,9 @@ def run(folder: Path, out: Path, said: list[str], **given: Any) -> Improvement:
         folder,
         out,
         count=10,
+        others=4,
         held_out=2,
-        **{"options": OPTIONS, "say": said.append, "progress": False, **given},
+        **{"options": QUICK, "say": said.append, "progress": False, **given},
     )
 
 
@@ -82,6 +83,9 @@ def test_from_functions_to_a_report(folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "before.gguf").exists()
     assert "before" in (page := done.report.read_text(encoding="utf-8")) and "after" in page
     lines = (tmp_path / "data" / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    tools = {tool["function"]["name"] for line in lines for tool in json.loads(line)["tools"]}
+    left_out = next(text for text in said if text.startswith("trainable.jsonl: "))
+    assert len(lines) == 14 - int(left_out.split()[1]) > 10 and len(tools) > 5
     results = [
         message["content"]
         for line in lines
@@ -158,11 +162,13 @@ def test_the_command(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("schemask.improve.improve", lambda *_, **given: asked.append(given))
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     command = ["improve", str(HOUSEHOLD), "--model", str(folder), "--out", str(tmp_path)]
-    assert main([*command, "--loss", "choices", "--format", "hermes"]) == 0
+    assert main([*command, "--loss", "choices", "--format", "hermes", "--lora", "8"]) == 0
     assert main([*command, "--openai", "writer", "--base-url", "http://localhost:1"]) == 0
     assert main([*command, "--teacher", str(folder)]) == 0
     assert (asked[0]["options"].loss, asked[0]["options"].format) == ("choices", "hermes")
+    assert (asked[0]["options"].method, asked[0]["options"].rank) == ("lora", 8)
     assert (asked[0]["teacher"], asked[1]["options"].loss) == (None, "all")
+    assert asked[1]["options"] == OPTIONS
     assert isinstance(asked[1]["teacher"], OpenAIModel)
     assert isinstance(asked[2]["teacher"], TransformersModel)
     with pytest.raises(SystemExit):

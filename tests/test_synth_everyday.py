@@ -32,7 +32,7 @@ def test_each_phrase_names_what_the_schema_takes(name: str) -> None:
     for seed in range(4 * len(PHRASES.requests[name])):
         answer = PHRASES(TeacherRequest(0, 0, seed=seed, kind="call", tools=TOOLS, targets=(name,)))
         assert validator.problem(answer["tool_calls"][0]["arguments"]) is None
-        assert "{}" not in answer["results"] and "Done." != answer["answer"]
+        assert "{}" not in answer["results"] and answer["answer"] != "Done."
 
 
 def test_conversations_are_grounded_and_few_are_asked_again(tmp_path: Path) -> None:

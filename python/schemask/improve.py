@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from schemask._files import replacing
 from schemask.core.generation import count_problem
@@ -39,7 +40,7 @@ from schemask.synth import (
 )
 from schemask.tools import ToolSet
 from schemask.tools.files import python_values, tools_among
-from schemask.training import TrainingOptions, TrainingReport, train
+from schemask.training import TrainingOptions, TrainingReport, encode_turns, train
 from schemask.training.gguf_file import write_gguf
 from schemask.training.weights import load_weights
 
@@ -62,10 +63,10 @@ MASKED = 0.3
 MOST_TOOLS = 3
 """The most everyday tools that are offered beside those that are called."""
 
-OPTIONS = TrainingOptions(epochs=1, drop_long=True)
+OPTIONS = TrainingOptions(epochs=1)
 """How a model is trained: once through the data."""
 
-_SAMPLING = Sampling(max_tokens=192)
+_SAMPLING = Sampling(max_tokens=128)
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def improve(
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror or error}") from error
     steps = _Steps(Path(functions), tools, folder, options, seed, progress, say)
-    steps.write_data(teacher, count, others, held_out, examples)
+    steps.write_data(teacher, count, others, held_out, examples, load_tokenizer(given))
     steps.check_data(given)
     asked = [*read_examples(steps.held_out, category="held-out"), *examples]
     before = steps.evaluate_given(given, asked)
@@ -211,6 +212,7 @@ class _Steps:
         others: int,
         held_out: int,
         examples: Sequence[EvalExample],
+        tokenizer: Any,
     ) -> None:
         """Conversations to train on, and others to be asked."""
         other = teacher
@@ -228,11 +230,34 @@ class _Steps:
             )
             masked = Augment(seed=self._seed, mask=MASKED)
             self._run(masked, data / "others.jsonl", data / "masked.jsonl")
-            parts.append(data / "masked.jsonl")
+            self._keep_trainable(data / "masked.jsonl", data / "trainable.jsonl", tokenizer)
+            parts.append(data / "trainable.jsonl")
         with replacing(data / "all.jsonl", force=True) as file:
             file.writelines(part.read_bytes() for part in parts)
         self._write_requests(examples)
         self._run(Decontaminate(Withheld.of(*self._withheld)), data / "all.jsonl", self.data)
+
+    def _keep_trainable(self, source: Path, target: Path, tokenizer: Any) -> None:
+        """Leaves out what this model's format cannot write, or not in so many tokens.
+
+        Nobody chose these conversations, so that none of them may stop a run.
+        """
+        options = self._options
+        refused = 0
+        with source.open("rb") as lines, replacing(target, force=True) as file:
+            for line in lines:
+                try:
+                    encode_turns(
+                        json.loads(line),
+                        tokenizer,
+                        format=options.format,
+                        max_length=options.max_length,
+                    )
+                except DataError:
+                    refused += 1
+                else:
+                    file.write(line)
+        self._say(f"{target.name}: {refused} left out, too long or not of the format")
 
     def _write_requests(self, examples: Sequence[EvalExample]) -> None:
         texts = [
@@ -272,8 +297,6 @@ class _Steps:
             f"trained: {trained.rows} rows of {lines} conversations, {trained.steps} steps, "
             f"loss {trained.first_loss:.3f} to {trained.last_loss:.3f}"
         )
-        if self._options.drop_long and trained.rows < lines:
-            self._say(f"longer than {self._options.max_length} tokens: {lines - trained.rows}")
 
     def evaluate_given(self, model: Path, asked: Sequence[EvalExample]) -> Evaluation:
         """Asks the model that was given, in the form in which the trained one will be asked.

@@ -6,7 +6,7 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from schemask.core.sampling import Sampling
@@ -84,6 +84,43 @@ def sampling(options: argparse.Namespace) -> Sampling:
     return Sampling(
         max_tokens=options.max_tokens, temperature=options.temperature, seed=options.seed
     )
+
+
+def add_method(parser: argparse._ActionsContainer) -> None:
+    """What of a model is trained."""
+    method = parser.add_mutually_exclusive_group()
+    method.add_argument(
+        "--full", action="store_true", help="all weights (so it is below a billion parameters)"
+    )
+    method.add_argument(
+        "--lora",
+        type=whole(1),
+        nargs="?",
+        const=16,
+        metavar="RANK",
+        help="low-rank adapters, merged in the end (so it is above; rank %(const)s)",
+    )
+
+
+def add_gguf(parser: argparse._ActionsContainer) -> None:
+    """The file for llama.cpp that comes of training."""
+    gguf = parser.add_mutually_exclusive_group()
+    gguf.add_argument(
+        "--gguf",
+        choices=("f32", "f16", "q8_0"),
+        default="f16",
+        help="how model.gguf holds matrices (%(default)s)",
+    )
+    gguf.add_argument("--no-gguf", action="store_true", help="write no model.gguf")
+
+
+def method_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_method` and `add_gguf` found, as `TrainingOptions` take it."""
+    return {
+        "method": "full" if options.full else "lora" if options.lora else "auto",
+        "rank": options.lora or 16,
+        "gguf": None if options.no_gguf else options.gguf,
+    }
 
 
 def whole(least: int) -> Callable[[str], int]:

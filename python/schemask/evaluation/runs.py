@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,10 @@ class Setting(NamedTuple):
     tool_choice: str
 
 
+FREE = Setting("unconstrained", "auto")
+BOUND = Setting("constrained", "auto")
+
+
 @dataclass(frozen=True)
 class _Options:
     """What decides about the records, besides model and examples."""
@@ -95,6 +100,9 @@ def evaluate(
     An example of which no call is right is not asked where the turn is bound to call; and what no
     grammar binds, to "auto" alone. A model that cannot be constrained is asked in the first mode
     only; an endpoint that takes `tool_choice` itself gets it.
+
+    A greedy turn in which the grammar had no say, as one in words, is the same without a grammar,
+    and is not written twice.
 
     A run that was killed goes on where its file ends, and asks again where a model failed in a way
     that may pass.
@@ -151,11 +159,15 @@ def evaluate(
         known = _continue(journal, head, plan, resume)
         told = sum(not record.is_passing for record in known.values())
         with tqdm(total=len(plan), initial=told, unit="turn", disable=not progress) as bar:
-            for example, setting in plan:
+            for example, setting in _in_order(plan):
                 found = known.get((example.id, *setting))
                 if found is not None and not found.is_passing:
                     continue
-                record = _record(model, example, setting, options)
+                twin = known.get((example.id, *BOUND))
+                if setting == FREE and twin is not None and _left_alone(twin, sampling):
+                    record = dataclasses.replace(twin, mode=setting.mode, masked=None)
+                else:
+                    record = _record(model, example, setting, options)
                 if record != found:
                     journal.append(record.line)
                 known[record.key] = record
@@ -206,6 +218,26 @@ def _for(example: EvalExample, settings: list[Setting]) -> Iterator[Setting]:
     for setting in settings:
         if not abstains or setting.tool_choice in ("auto", "none"):
             yield setting
+
+
+def _in_order(plan: list[tuple[EvalExample, Setting]]) -> Iterator[tuple[EvalExample, Setting]]:
+    """Example by example, and without a grammar after with it: its turn may be known by then."""
+    for _, group in itertools.groupby(plan, key=lambda asked: asked[0].id):
+        turns = list(group)
+        is_known = any(setting == BOUND for _, setting in turns)
+        yield from sorted(turns, key=lambda asked: is_known and asked[1] == FREE)
+
+
+def _left_alone(record: EvalRecord, sampling: Sampling) -> bool:
+    """Whether a turn under the grammar is what the model writes without: it is greedy, each token
+    was asked of it (none was forced), and the likeliest one was never forbidden.
+    """
+    masked = record.masked
+    if sampling.temperature or masked is None or record.is_passing:
+        return False
+    # One more is asked of a turn that ends: the stop token.
+    is_asked = masked.steps == record.tokens + (not record.is_truncated)
+    return is_asked and masked.overruled == 0
 
 
 def _head(

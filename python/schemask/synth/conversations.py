@@ -100,8 +100,8 @@ def generate(
         tools: The tools; none of them is run.
         count: Lines that the file shall have in the end.
         path: The file. It is continued if it holds lines of this function for these tools, seed,
-            shares, chains, offers and label; any other file is left as it is. While one run writes it,
-            another is refused.
+            shares, chains, offers and label; any other file is left as it is. While one run writes
+            it, another is refused.
         seed: Decides about everything that is drawn.
         shares: How many of all conversations are of each kind, from 0 to 1; of kinds that are not
             named, as many as are left, in the proportions of the defaults: half of them "call", a

@@ -28,7 +28,7 @@ def everyday(besides: Iterable[str] = ()) -> tuple[ToolSet, Phrasebook]:
         {"type": "function", "function": {key: entry[key] for key in _DEFINITION}}
         for entry in entries
     ]
-    told = {
+    told: dict[str, Any] = {
         key: {entry["name"]: entry[key] for entry in entries}
         for key in ("requests", "values", "results", "answers")
     }

@@ -7,7 +7,15 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from schemask.cli.arguments import Commands, add_command, check_endpoint, whole
+from schemask.cli.arguments import (
+    Commands,
+    add_command,
+    add_gguf,
+    add_method,
+    check_endpoint,
+    method_options,
+    whole,
+)
 from schemask.cli.inputs import load_writer
 
 
@@ -44,14 +52,7 @@ def add(commands: Commands) -> None:
         "--held-out", type=whole(1), default=100, help="conversations to ask (%(default)s)"
     )
     _add_teacher(parser)
-    parser.add_argument(
-        "--loss",
-        choices=("all", "choices"),
-        default="all",
-        help="choices: no token that the grammar forces (%(default)s)",
-    )
-    parser.add_argument("--format", help="write the turns so; else as the model's template does")
-    parser.add_argument("--steps", type=whole(1), help="of training; else once through the data")
+    _add_training(parser)
     parser.add_argument(
         "--bfcl", type=Path, metavar="PATH", help="ask of bfcl-eval, too: its wheel"
     )
@@ -59,6 +60,23 @@ def add(commands: Commands) -> None:
         "--limit", type=whole(1), default=200, help="entries of each BFCL category (%(default)s)"
     )
     parser.add_argument("--seed", type=whole(0), default=0, help="(%(default)s)")
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    training = parser.add_argument_group("training")
+    add_method(training)
+    add_gguf(training)
+    training.add_argument(
+        "--loss",
+        choices=("all", "choices"),
+        default="all",
+        help="choices: no token that the grammar forces (%(default)s)",
+    )
+    training.add_argument("--format", help="write the turns so; else as the model's template does")
+    training.add_argument("--steps", type=whole(1), help="of training; else once through the data")
+    training.add_argument(
+        "--max-length", type=whole(1), default=1024, help="tokens of a sequence (%(default)s)"
+    )
 
 
 def _add_teacher(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +96,13 @@ def run(options: argparse.Namespace) -> int:
 
     check_endpoint(options)
     wanted = dataclasses.replace(
-        OPTIONS, steps=options.steps, seed=options.seed, loss=options.loss, format=options.format
+        OPTIONS,
+        **method_options(options),
+        loss=options.loss,
+        format=options.format,
+        max_length=options.max_length,
+        steps=options.steps,
+        seed=options.seed,
     )
     examples = []
     if options.bfcl is not None:

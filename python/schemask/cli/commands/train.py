@@ -7,7 +7,15 @@ import math
 import sys
 from pathlib import Path
 
-from schemask.cli.arguments import Commands, add_command, number, whole
+from schemask.cli.arguments import (
+    Commands,
+    add_command,
+    add_gguf,
+    add_method,
+    method_options,
+    number,
+    whole,
+)
 
 
 def add(commands: Commands) -> None:
@@ -36,18 +44,7 @@ def add(commands: Commands) -> None:
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what is trained")
-    method = what.add_mutually_exclusive_group()
-    method.add_argument(
-        "--full", action="store_true", help="all weights (so it is below a billion parameters)"
-    )
-    method.add_argument(
-        "--lora",
-        type=whole(1),
-        nargs="?",
-        const=16,
-        metavar="RANK",
-        help="low-rank adapters, merged in the end (so it is above; rank %(const)s)",
-    )
+    add_method(what)
     what.add_argument(
         "--embeddings", action="store_true", help="the input embeddings, too, with --full"
     )
@@ -99,14 +96,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     files = parser.add_argument_group("files")
-    gguf = files.add_mutually_exclusive_group()
-    gguf.add_argument(
-        "--gguf",
-        choices=("f32", "f16", "q8_0"),
-        default="f16",
-        help="how model.gguf holds matrices (%(default)s)",
-    )
-    gguf.add_argument("--no-gguf", action="store_true", help="write no model.gguf")
+    add_gguf(files)
     files.add_argument(
         "--save-steps", type=whole(1), default=50, help="between checkpoints (%(default)s)"
     )
@@ -124,8 +114,7 @@ def run(options: argparse.Namespace) -> int:
     from schemask.training import TrainingOptions, train
 
     wanted = TrainingOptions(
-        method="full" if options.full else "lora" if options.lora else "auto",
-        rank=options.lora or 16,
+        **method_options(options),
         embeddings=options.embeddings,
         loss=options.loss,
         format=options.format,
@@ -138,7 +127,6 @@ def run(options: argparse.Namespace) -> int:
         steps=options.steps,
         learning_rate=options.learning_rate,
         precision=options.precision,
-        gguf=None if options.no_gguf else options.gguf,
         save_steps=options.save_steps,
         seed=options.seed,
     )
