@@ -240,3 +240,16 @@ def test_a_parameter_without_values() -> None:
     book = Phrasebook({"greet": ["Say hello to {name}."]})
     with pytest.raises(DataError, match="no values for name of greet"):
         book(request("call", ToolSet([greet]), targets=("greet",)))
+
+
+def test_results_that_are_given() -> None:
+    name = TOOLS.names[0]
+    book = dataclasses.replace(PHRASES, results={name: ["cold", "warm"]})
+    made = [book(request("call", TOOLS, seed, targets=(name,))) for seed in range(20)]
+    assert {text for answer in made for text in answer["results"]} == {"cold", "warm"}
+    assert PHRASES(request("call", TOOLS, targets=(name,)))["results"] == ["{}"]
+
+
+def test_without_small_talk_none_is_written() -> None:
+    with pytest.raises(DataError, match="no small talk"):
+        dataclasses.replace(PHRASES, small_talk=())(request("words", TOOLS))
