@@ -142,7 +142,8 @@ def test_docstrings_of_modules(name: str) -> None:
 
 
 # What cannot happen where it is raised: a mask of a vocabulary's own width is right, a reader that
-# is new has no text that could be wrong, the tools of a set are tools, paraphrases are strings, and the everyday tools are right.
+# is new has no text that could be wrong, the tools of a set are tools, paraphrases are strings, and
+# the everyday tools are right.
 UNREACHABLE = {
     "chat.TurnReader": {"FormatError"},
     "llama_cpp.SchemaLogitsProcessor": {"MaskError"},
