@@ -104,8 +104,8 @@ LAYERS = (
     {"evaluation.heldout", "evaluation.when2call"},
     {"evaluation"},
     # synth
-    {"synth.kinds", "synth.traits", "synth.values", "synth.outcomes", "synth.numerals"},
-    {"synth.kinds", "synth.traits", "synth.values", "synth.outcomes", "synth.small_talk"},
+    {"synth.kinds", "synth.traits", "synth.values", "synth.outcomes"},
+    {"synth.numerals", "synth.small_talk"},
     {"synth.settings", "synth.words", "synth.validity"},
     {"synth.worked_examples", "synth.ledger", "synth.processes", "synth.crews"},
     {"synth.prompts", "synth.stages", "synth.tool_server"},
