@@ -69,7 +69,8 @@ def lint(
             one that follows from the template. "template" names that one, too.
         trl: Look at what TRL makes of the lines without `schemask.training`.
         max_length: At which length, in tokens, a trainer cuts or refuses lines.
-        against: Files of JSON lines whose requests the data must not hold.
+        against: Files whose requests the data must not hold, as `schemask.synth.Withheld.of` takes
+            them.
         ignore: Ids of rules that are not looked for.
         keep: How many findings of each rule are kept; all are counted.
         progress: Show a progress bar on standard error.
