@@ -47,10 +47,10 @@ from schemask.evaluation import (
     summarize,
     table,
 )
-from schemask.evaluation.equality import are_equal, filled
 from schemask.evaluation.intervals import Z_95
 from schemask.evaluation.masks import MaskNotes
 from schemask.models import CallableModel, ChatTurn, LlamaCppModel, Sampling, TransformersModel
+from schemask.schemas.equal_values import are_equal, filled
 from schemask.tools import ToolSet, tool
 
 
@@ -174,6 +174,13 @@ def test_defaults_are_filled_in() -> None:
         else {"country": "Norway", **value}
         for name, value in given_.items()
     }
+
+
+def test_a_default_within_itself_ends() -> None:
+    part = {"$ref": "#", "default": {"b": 2}}
+    parameters = {"type": "object", "properties": {"a": part, "c": {"default": 3}}}
+    assert filled({}, parameters) == {"a": {"b": 2, "c": 3}, "c": 3}
+    assert filled({"a": {}}, parameters) == {"a": {"a": {"b": 2, "c": 3}, "c": 3}, "c": 3}
 
 
 WEATHERS = st.fixed_dictionaries(

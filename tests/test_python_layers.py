@@ -21,6 +21,7 @@ LAYERS = (
     {"schemas"},
     {"schemas.pointer", "schemas.schema", "schemas.value_types", "schemas.python_values"},
     {"schemas.places", "schemas.key_order", "schemas.surrogates", "schemas.validator"},
+    {"schemas.equal_values"},
     # tools
     {"tools.definitions", "tools.docstrings", "tools.results"},
     {"tools.mcp"},
