@@ -16,7 +16,7 @@ from plugins import PACKAGE, PLUGINS
 # may import one another; no module imports itself, by whatever way.
 LAYERS = (
     {"errors", "_native"},
-    {"_files"},
+    {"_files", "_settings"},
     # schemas
     {"schemas"},
     {"schemas.pointer", "schemas.schema", "schemas.value_types", "schemas.python_values"},

@@ -7,10 +7,12 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from tqdm import tqdm
 
+from schemask._lines import Examples
+from schemask._settings import check_whole
 from schemask.chat import ChatFormat, ChatTemplate, chat_format
 from schemask.chat.templates.encoders import encoder_of
 from schemask.chat.templates.sources import Source, read_source
@@ -27,14 +29,11 @@ from schemask.lint.scripts import FormatWriter, PlainWriter, Script, Writer
 from schemask.lint.statistics import StatisticsCounter
 from schemask.lint.trained import Lengths, LossLooker
 from schemask.models.tokenizers import load_tokenizer
-from schemask.synth.settings import check_whole
 from schemask.training.turns import Turns
-
-Data: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any]]"
 
 
 def lint(
-    data: Data,
+    data: Examples,
     tokenizer: Any,
     *,
     template: str | os.PathLike[str] | ChatTemplate | None = None,

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemask._lines import conversation_of
+from schemask._settings import check_share, check_whole
 from schemask.errors import DataError, Error, check_flags, shortened
 from schemask.synth.outcomes import Outcome
-from schemask.synth.settings import check_share, check_whole, digest_of
+from schemask.synth.settings import digest_of
 from schemask.synth.withheld import Withheld, parameter_names
 from schemask.synth.words import shingles_of, words_of
 from schemask.tools import ToolSet

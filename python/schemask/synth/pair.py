@@ -10,6 +10,7 @@ from typing import Any
 
 from schemask._lines import Conversation
 from schemask._native import CompiledGrammar
+from schemask._settings import check_whole
 from schemask.chat.catalog import chat_format
 from schemask.chat.format import ChatFormat
 from schemask.chat.messages import Message
@@ -19,7 +20,7 @@ from schemask.schemas.equal_values import filled
 from schemask.synth.faults import MALFORMED, WRONG, Fault, RightTurn
 from schemask.synth.other_values import same_value
 from schemask.synth.outcomes import Outcome
-from schemask.synth.settings import check_whole, digest_of
+from schemask.synth.settings import digest_of
 from schemask.synth.validity import Flaw, is_turn, read_conversation, turn_grammar
 from schemask.synth.values import leaves_of
 from schemask.synth.words import words_of
