@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import sys
 from collections.abc import Callable
@@ -165,14 +164,3 @@ SETUPS: dict[str, Setup] = {
     "xgrammar cold": Setup(XGrammar, is_cold=True),
 }
 COMPARED = ("schemask warm", "schemask cold", "llguidance", "xgrammar", "xgrammar open")
-PACKAGES = ("schemask", "llguidance", "xgrammar", "numpy", "torch", "tiktoken")
-
-
-def versions() -> list[str]:
-    found = []
-    for package in PACKAGES:
-        try:
-            found.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            found.append(f"{package} not installed")
-    return found

@@ -79,7 +79,8 @@ def main() -> None:
     header = ("model", "category", "setting", "count", "right", "low", "high")
     data = "phrasebooks of examples/household.py and held_out_tools.py, BFCL of bfcl-eval"
     command = f"python {' '.join(sys.argv)}"
-    record.write(options.csv, record.circumstances(data, command), header, rows)
+    notes = record.circumstances(data, command, record.TRAINING)
+    record.write(options.csv, notes, header, rows)
 
 
 if __name__ == "__main__":

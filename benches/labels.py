@@ -189,7 +189,8 @@ def main() -> int:
         data = f"{len(chosen)} templates, those of trl {version} among them"
         command = " ".join(["python benches/labels.py", *sys.argv[1:]])
         table = [[row.get(field, "") for field in FIELDS] for row in rows]
-        record.write(arguments.csv, record.circumstances(data, command), FIELDS, table)
+        notes = record.circumstances(data, command, ("transformers", "tokenizers", "trl"))
+        record.write(arguments.csv, notes, FIELDS, table)
     for of in ("trl", "data"):
         print(*summary(rows, of), sep="\n")
     return 0

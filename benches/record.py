@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import csv
 import datetime
+import importlib.metadata
 import os
 import platform
+import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from engines import versions
+import schemask
 
 Row = dict[str, str]
+
+# What figures depend on besides schemask: of engines beside each other, and of training.
+ENGINES = ("llguidance", "xgrammar", "numpy", "torch", "tiktoken")
+TRAINING = ("numpy", "torch", "transformers", "trl", "peft", "llama-cpp-python")
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,38 @@ def read(path: Path) -> Record:
     return Record(notes, list(table.fieldnames or ()), list(table))
 
 
-def circumstances(data: str, command: str) -> list[str]:
-    """What a record says before its figures."""
+def versions(packages: Iterable[str]) -> list[str]:
+    """What figures were measured with: schemask, and some packages."""
+    found = [f"schemask {schemask.__version__}{_of_sources()}"]
+    for package in packages:
+        try:
+            found.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"{package} not installed")
+    return found
+
+
+def _of_sources() -> str:
+    """Which sources are run, if they are not those of an installed package."""
+    root = Path(schemask.__file__).resolve().parents[2]
+    if root != Path(__file__).resolve().parents[1]:
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # no git, or no checkout
+        return " of the sources"
+    return f" of the sources at {done.stdout.strip()}"
+
+
+def circumstances(data: str, command: str, packages: Iterable[str] = ENGINES) -> list[str]:
+    """What a record says before its figures.
+
+    Args:
+        data: What was measured on.
+        command: How.
+        packages: Those whose versions the figures depend on.
+    """
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -62,7 +98,7 @@ def circumstances(data: str, command: str) -> list[str]:
         f"date: {now:%Y-%m-%d %H:%M} UTC",
         f"machine: {cpu}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
         f"load {os.getloadavg()[0]:.1f} at the end",
-        f"versions: Python {platform.python_version()}, {', '.join(versions())}",
+        f"versions: Python {platform.python_version()}, {', '.join(versions(packages))}",
         f"data: {data}",
         f"command: {command}",
     ]

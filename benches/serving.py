@@ -367,6 +367,7 @@ def main() -> None:
     notes = record.circumstances(
         "one schema and its texts; see benches/README.md",
         " ".join(["python benches/serving.py", *sys.argv[1:]]),
+        ("numpy", "torch", "transformers", "llama-cpp-python"),
     )
     print(*notes, sep="\n")
     header = ["part", "what", "unit", "count", "min", "p10", "median", "p90", "p99", "max"]

@@ -92,7 +92,7 @@ def main() -> int:
     if arguments.csv:
         data = f"{len(rows)} templates, those of trl {importlib.metadata.version('trl')} among them"
         command = " ".join(["python benches/templates.py", *sys.argv[1:]])
-        notes = record.circumstances(data, command)
+        notes = record.circumstances(data, command, ("jinja2", "trl"))
         table = [[made.get(field, "") for field in FIELDS] for made in rows]
         record.write(arguments.csv, notes, FIELDS, table)
     for made in rows:

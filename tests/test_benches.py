@@ -8,6 +8,7 @@ import pytest
 
 import record
 import report
+import schemask
 from adversarial_cases import Case, cases
 from judges import Judges
 
@@ -39,3 +40,14 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert record.read(path) == record.Record(
         ["data: none"], ["case", "slowest"], [{"case": "a, b", "slowest": 'x "y"\n'}]
     )
+
+
+def test_a_record_names_what_it_was_measured_with() -> None:
+    """Also where schemask is not installed and its sources are run."""
+    notes = record.circumstances("none", "python x.py", ("pytest", "no-such-package"))
+    [line] = [note for note in notes if note.startswith("versions: ")]
+    names = [part.split()[0] for part in line.removeprefix("versions: ").split(", ")]
+    assert names == ["Python", "schemask", "pytest", "no-such-package"]
+    assert f", schemask {schemask.__version__}" in line
+    assert f", pytest {pytest.__version__}, no-such-package not installed" in line
+    assert {"transformers", "trl", "peft", "llama-cpp-python"} <= set(record.TRAINING)

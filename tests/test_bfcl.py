@@ -28,6 +28,7 @@ from schemask.evaluation.bfcl import CATEGORIES, BfclCalls, read_bfcl
 from schemask.evaluation.bfcl.checker import compare_call, fault_of
 from schemask.evaluation.bfcl.functions import tool_of
 from schemask.schemas.validator import Validator
+from schemask.synth import Decontaminate, Withheld
 
 SIZES = {
     "simple_python": 400,
@@ -386,6 +387,22 @@ def test_the_package_is_a_wheel_or_a_folder(package: Path, tmp_path: Path) -> No
         assert [example.digest for example in again] == [example.digest for example in by_folder]
     with pytest.raises(DataError, match="0 files"):
         read_bfcl(wheel, ["multiple"])
+
+
+def test_its_requests_are_withheld(examples: dict[str, Any], package: Path) -> None:
+    """Also those of the categories that are not evaluated here, and functions of other files."""
+    withheld = Withheld.of(package)
+    texts = {text.text for text in withheld.texts}
+    asked_of = {example.request for example in examples.values()} - {""}
+    assert asked_of <= texts and len(texts) > 5000
+    names = {tool.name for tool in withheld.tools}
+    assert {"calculate_triangle_area", "triangle_properties.get", "mkdir"} <= names
+    stage = Decontaminate(withheld, tools=True)
+    first = examples["multiple_0"]
+    line = {"messages": [{"role": "user", "content": first.request}]}
+    assert stage(line, 0).refused == "withheld request"
+    other = {"messages": [{"role": "user", "content": "Hi"}], "tools": first.tools.definitions}
+    assert stage(other, 0).refused == "withheld tool"
 
 
 def test_what_is_no_bfcl(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
 import json
 import random
 import re
@@ -18,6 +20,7 @@ from schemask import Grammar, Vocabulary
 from schemask.chat import (
     FORMATS,
     ArgumentDelta,
+    CallFailed,
     CallFinished,
     CallStarted,
     ChatFormat,
@@ -275,6 +278,10 @@ def test_any_cut_gives_the_same_events(form: ChatFormat, data: Any) -> None:
         == whole
     )
     assert merged(form, list(text)) == whole
+    spans = spans_of(form, [text])
+    assert spans_of(form, list(text)) == spans
+    assert all(a <= b <= c for (a, b), (c, _) in itertools.pairwise(spans))
+    assert len(spans) == sum(isinstance(event, (CallFinished, CallFailed)) for event in whole)
     if not is_cut:
         assert turn_of(whole).message == message
         for index, call in enumerate(e for e in whole if isinstance(e, CallFinished)):
@@ -302,6 +309,35 @@ def merged(form: ChatFormat, pieces: list[str]) -> list[Any]:
         else:
             together.append(event)
     return together
+
+
+def spans_of(form: ChatFormat, pieces: list[str]) -> tuple[tuple[int, int], ...]:
+    reader = form.reader(TOOLS)
+    with contextlib.suppress(FormatError):
+        for piece in pieces:
+            reader.feed(piece)
+        reader.finish()
+    return reader.call_spans
+
+
+@EACH
+def test_where_calls_stand(form: ChatFormat) -> None:
+    """From the end of the words to the end of the turn, but for what closes all calls."""
+    calls = [ToolCall("ping", {}), ToolCall("get_weather", {"city": "Oslo", "unit": "celsius"})]
+    spec = form.spec
+    words = "Let me see." if spec.words_with_calls == "before" else ""
+    made = calls[: spec.max_calls or 2]
+    text = form.render_assistant(message_of(words, made), TOOLS)
+    spans = spans_of(form, [text])
+    assert len(spans) == len(made)
+    assert words in text[: spans[0][0]]
+    assert text[spans[0][0] : spans[-1][1]].count("ping") == text.count("ping")
+    for (start, end), call in zip(spans, made, strict=True):
+        assert [other.name for other in calls if other.name in text[start:end]] == [call.name]
+    for before, after in itertools.pairwise(spans):
+        assert before[1] == after[0] or spec.has_channels
+    if spec.call_mark:
+        assert text[spans[0][0] :].lstrip().startswith(spec.call_mark)
 
 
 def walk(matcher: Any, vocabulary: Vocabulary, rng: random.Random, most: int) -> bytes:

@@ -22,9 +22,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemask.chat import TOOL_CODE, ChatFormat, ParsedTurn, ToolCall
+from schemask._turns import WrittenTurn
+from schemask.chat import FORMATS, TOOL_CODE, ChatFormat, ParsedTurn, ToolCall
 from schemask.cli import main
 from schemask.cli.inputs import load_model
+from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.grammar import Grammar
 from schemask.core.mask_step import MaskStep, Scored, mask_step
 from schemask.core.masking import allocate_mask, apply_mask
@@ -35,6 +37,7 @@ from schemask.evaluation import (
     EvalExample,
     EvalRecord,
     ExpectedCalls,
+    MaskedText,
     evaluate,
     rate,
     read_bfcl,
@@ -44,10 +47,10 @@ from schemask.evaluation import (
     summarize,
     table,
 )
-from schemask.evaluation.equality import are_equal, filled
 from schemask.evaluation.intervals import Z_95
 from schemask.evaluation.masks import MaskNotes
 from schemask.models import CallableModel, ChatTurn, LlamaCppModel, Sampling, TransformersModel
+from schemask.schemas.equal_values import are_equal, filled
 from schemask.tools import ToolSet, tool
 
 
@@ -171,6 +174,13 @@ def test_defaults_are_filled_in() -> None:
         else {"country": "Norway", **value}
         for name, value in given_.items()
     }
+
+
+def test_a_default_within_itself_ends() -> None:
+    part = {"$ref": "#", "default": {"b": 2}}
+    parameters = {"type": "object", "properties": {"a": part, "c": {"default": 3}}}
+    assert filled({}, parameters) == {"a": {"b": 2, "c": 3}, "c": 3}
+    assert filled({"a": {}}, parameters) == {"a": {"a": {"b": 2, "c": 3}, "c": 3}, "c": 3}
 
 
 WEATHERS = st.fixed_dictionaries(
@@ -647,9 +657,85 @@ def test_masks_are_told_by_transformers(tiny_model: Any, llama3_tokenizer: Any) 
     told = MaskNotes()
     for step in steps:
         told(step)
-    summed = told.turn(done.token_ids, model.vocabulary)
+    written = WrittenTurn(None, done.text, "ok", None, 0.0, 40, done.token_ids, ((4, 9),))
+    summed = told.turn(written, model.vocabulary)
     assert summed is not None and summed.steps == len(steps)
+    assert 0 < summed.calls[0].steps < len(steps)
     assert summed.overruled == sum(step.wanted != step.best for step in steps) > 0
+
+
+def test_each_call_has_its_own_masks() -> None:
+    """Words, two calls, and the end, where the model wanted something else in all of them."""
+    vocabulary = byte_vocabulary()
+    calls = [ToolCall("get_weather", {"place": place}) for place in ("Øst", "Bergen")]
+    form = FORMATS["hermes"]
+    message = ParsedTurn("Så!", calls).message
+    text = form.render_assistant(message, TOOLS)
+    reader = form.reader(TOOLS)
+    reader.feed(text)
+    reader.finish()
+    token_ids = list(text.encode())
+    written = WrittenTurn(None, text, "ok", None, 0.0, len(token_ids), token_ids, reader.call_spans)
+    first = text.encode().index(b"<tool_call>")
+    second = text.encode().rindex(b"<tool_call>")
+    wishes = {
+        1: 0.5,  # in the words
+        first: 0.25,
+        second + 3: 0.75,
+        second + 5: 0.25,
+        len(token_ids): 1.0,  # after the end
+    }
+    notes = MaskNotes()
+    for position, best in enumerate([*token_ids, 10]):
+        mass = wishes.get(position, 0.0)
+        notes(MaskStep(position, mass, ord("x") if mass else best, best))
+    found = notes.turn(written, vocabulary)
+    assert found is not None
+    assert (found.overruled, found.after, found.wanted) == (5, "S", "x")
+    one, two = found.calls
+    # A line break stands before the second call, which is part of it.
+    end = text.encode().index(b"</tool_call>") + len("</tool_call>")
+    assert (one.steps, two.steps) == (end - first, len(token_ids) - end)
+    assert one == MaskedText(one.steps, 0.25 / one.steps, 0.25, 1, "", "x", "<")
+    assert two == MaskedText(two.steps, 1 / two.steps, 0.75, 2, "\n<to", "x", "o")
+    assert MaskNotes().turn(written, vocabulary) is None
+
+
+def test_a_token_of_two_calls_is_of_the_first() -> None:
+    class Pieces:
+        size = 3
+
+        def token(self, token_id: int) -> bytes:
+            return (b"Hi <call>a</call", b"><call>", b"b</call>")[token_id]
+
+    text = "Hi <call>a</call><call>b</call>"
+    written = WrittenTurn(None, text, "ok", None, 0.0, 3, [0, 1, 2], ((3, 17), (17, 31)))
+    notes = MaskNotes()
+    for position in range(3):
+        notes(MaskStep(position, 0.5, 0, position))
+    found = notes.turn(written, Pieces())
+    assert found is not None
+    assert [call.steps for call in found.calls] == [2, 1]
+    assert found.calls[1].taken == "b</call>" and found.calls[1].after == ""
+
+
+def test_records_of_turns_without_calls_are_read(tmp_path: Path) -> None:
+    """As they were written before calls were told apart."""
+    [record, *_] = run(tmp_path / "records.jsonl")
+    head, line, *_ = (tmp_path / "records.jsonl").read_text().splitlines()
+    value = json.loads(line)
+    numbers = {"steps": 3, "mean_mass": 0.5, "most_mass": 1.0, "overruled": 1}
+    value["masked"] = {**numbers, "after": "a", "wanted": "b", "taken": "c"}
+    older = {**json.loads(head), "schemask_evaluation": 1}
+    (tmp_path / "older.jsonl").write_text(f"{json.dumps(older)}\n{json.dumps(value)}\n")
+    [read] = read_records(tmp_path / "older.jsonl").records
+    assert read.masked is not None and read.masked.wanted == "b" and read.masked.calls == ()
+    assert dataclasses.replace(read, masked=None) == record
+    value["masked"]["calls"] = [numbers]
+    assert EvalRecord.from_object(value).masked.calls == (MaskedText(3, 0.5, 1.0, 1),)  # type: ignore[union-attr]
+    for wrong in ([3], {"steps": 1}, [1, 2]):
+        with pytest.raises(DataError, match="not a record"):
+            EvalRecord.from_object({**value, "masked": wrong})
 
 
 def test_masks_are_told_by_llama_cpp(llama: Any, llama_vocabulary: Any) -> None:
@@ -728,6 +814,9 @@ def test_a_real_model(tmp_path: Path, llama: Any, llama_vocabulary: Any) -> None
     assert bound.masked.overruled > 0
     assert bound.masked.taken.startswith("<") and not bound.masked.after
     assert 0.5 < bound.masked.most_mass <= 1
+    assert len(bound.masked.calls) == len(bound.calls)
+    assert bound.masked.calls[0].wanted == bound.masked.wanted
+    assert EvalRecord.from_object(json.loads(bound.line)) == bound
     reasoned = by_setting["reasoned, required"]
     assert reasoned.lead.startswith("Let me think") and reasoned.lead.endswith("\n")
     assert reasoned.calls and reasoned.tokens > len(reasoned.calls)

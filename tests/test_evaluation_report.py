@@ -18,6 +18,7 @@ from schemask.evaluation import (
     ArgumentVerdict,
     EvalRecord,
     Evaluation,
+    MaskedText,
     MaskedTurn,
     read_records,
     report,
@@ -104,7 +105,10 @@ def record(number: int, outcome: Any, setting: str = "auto", **more: Any) -> Eva
         "is_truncated": False,
         "seconds": 0.5,
         "tokens": 12,
-        "masked": MaskedTurn(10, 0.25, 0.9, 1, "It is ", "sunny", "<tool_call>"),
+        "masked": MaskedTurn(
+            *(10, 0.25, 0.9, 1, "It is ", "sunny", "<tool_call>"),
+            calls=(MaskedText(3, 0.5, 0.75, 0), MaskedText(7, 0.125, 0.9, 2, "{", "Oslo", "B")),
+        ),
     }
     return EvalRecord(**{**given, **more})
 
@@ -178,13 +182,19 @@ def test_all_that_is_not_right_can_be_opened(tmp_path: Path) -> None:
     assert shown == wrong
     assert found.tags.count("details") == len(wrong) + 2
     assert 'wanted "sunny" and "<tool_call>" was taken' in found.text
+    rows = [row for row in found.tables[""] if len(row) == 8]
+    assert rows[1:3] == [
+        ["1", "3", "50.0%", "75.0%", "0", "", "", ""],
+        ["2", "7", "12.5%", "90.0%", "2", '"{"', '"Oslo"', '"B"'],
+    ]
     assert "Bergen " in found.text and "Expected (call)" in found.text
     right = [record for record in one.records if record.outcome == "right"]
     assert "Nothing." in page(tmp_path, [Evaluation(one.head, right)]).text
 
 
 def test_the_page_loads_nothing_and_texts_are_texts(tmp_path: Path) -> None:
-    masked = MaskedTurn(1, 0.5, 0.5, 1, HOSTILE, HOSTILE, HOSTILE)
+    call = MaskedText(1, 0.5, 0.5, 1, HOSTILE, HOSTILE, HOSTILE)
+    masked = MaskedTurn(**vars(call), calls=(call,))
     calls = ({"name": HOSTILE, "arguments": {HOSTILE: HOSTILE}},)
     verdicts = (ArgumentVerdict(0, HOSTILE, HOSTILE, HOSTILE, "value", HOSTILE, HOSTILE),)
     texts = ("id", "category", "mode", "problem", "request", "text", "lead")

@@ -17,7 +17,7 @@ from schemask.cli import main
 from schemask.errors import DataError, Error, FormatError, ModelError
 from schemask.lint import RULES, LintReport, likeness, lint
 from schemask.models.tokenizers import load_tokenizer
-from schemask.synth import Decontaminate, Withheld
+from schemask.synth import Decontaminate, Pair, Withheld
 from schemask.synth.decontaminate import SAME
 from schemask.training import dataset, encode_turns
 
@@ -609,6 +609,61 @@ def test_preferences(check: Check) -> None:
         {"chosen": "Yes.", "rejected": "No.", "prompt": "Is it?"},
     ]
     assert check(whole).findings == ()
+
+
+@pytest.mark.parametrize("options", [{}, {"format": "hermes"}], ids=["trl", "format"])
+def test_preferences_as_they_are_made(check: Check, options: dict[str, Any]) -> None:
+    """Both sides are conversations; what is rejected may be wrong, but not what is chosen."""
+    made = [
+        line for index, entry in enumerate(good()) for line in Pair(pairs=3)(entry, index).examples
+    ]
+    assert {type(line["rejected"].get("text")) for line in made} == {str, type(None)}
+    report = check(made, **options, ignore=["near-duplicate"])
+    assert report.findings == ()
+    assert report.statistics.lines == {"preference": len(made)}
+    texts = sum("text" in line["rejected"] for line in made)
+    assert report.statistics.conversations == 2 * len(made) - texts
+
+    first = next(line for line in made if line["fault"] == "wrong argument")
+    wrong = [copy.deepcopy(first) for _ in range(6)]
+    for number, line in enumerate(wrong):
+        line["messages"][-2 if len(line["messages"]) > 2 else 0]["content"] += f" {number} times"
+    last = len(wrong[0]["messages"]) - 1
+    wrong[1]["rejected"] = wrong[1]["messages"][-1]
+    wrong[2]["rejected"] = {"text": "so", "right": "so"}
+    wrong[3]["rejected"] = 3
+    wrong[4]["messages"][-1]["tool_calls"][0]["function"]["name"] = "get_wether"
+    wrong[5]["rejected"] = {"role": "robot"}
+    ignored = ["near-duplicate", "not-encodable", "contradiction"]
+    report = check(wrong, **options, ignore=ignored)
+    assert sorted((finding.line, finding.rule, finding.pointer) for finding in report.findings) == [
+        (2, "same-answers", "/rejected"),
+        (3, "same-answers", "/rejected"),
+        (4, "bad-message", "/rejected"),
+        (5, "schema-violation", f"/messages/{last}/tool_calls/0/function/name"),
+        (6, "bad-message", "/rejected"),
+    ]
+    for messages in ([], {}, [3], None):
+        report = check([{**made[0], "messages": messages}], **options)
+        assert report.errors
+
+
+def test_what_is_found_in_both_sides_is_told_once(check: Check) -> None:
+    entry = Pair(faults=("wrong argument",))(good()[0], 0).examples[0]
+    entry["messages"].insert(1, said("system", "Late."))
+    entry["messages"].insert(1, said("user", "Hi."))
+    report = check([entry])
+    assert found(report).count(("turn-order", 1)) == len(found(report))
+    pointers = [finding.pointer for finding in report.findings]
+    assert len(pointers) == len(set(pointers))
+
+
+def test_a_wrong_text_of_another_format_is_not_encodable(check: Check) -> None:
+    """As `schemask.training.preferences` refuses it."""
+    [entry] = Pair(faults=("syntax",), format="llama3_json")(good()[0], 0).examples
+    report = check([entry], format="hermes")
+    assert found(report) == [("not-encodable", 1)]
+    assert "the text is of another format" in report.findings[0].message
 
 
 def test_texts_are_trained_whole(check: Check, hf_tokenizer: Any, template: str) -> None:

@@ -16,11 +16,12 @@ from plugins import PACKAGE, PLUGINS
 # may import one another; no module imports itself, by whatever way.
 LAYERS = (
     {"errors", "_native"},
-    {"_files"},
+    {"_files", "_settings"},
     # schemas
     {"schemas"},
     {"schemas.pointer", "schemas.schema", "schemas.value_types", "schemas.python_values"},
     {"schemas.places", "schemas.key_order", "schemas.surrogates", "schemas.validator"},
+    {"schemas.equal_values"},
     # tools
     {"tools.definitions", "tools.docstrings", "tools.results"},
     {"tools.mcp"},

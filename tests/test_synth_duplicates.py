@@ -7,6 +7,7 @@ import pickle
 import random
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,57 @@ def test_tools_that_are_withheld(files: list[str]) -> None:
         assert Decontaminate(withheld, tools=True)(line("Hi", tools=tools), 0).refused == refused
         assert Decontaminate(withheld)(line("Hi", tools=tools), 0).refused is None
     assert Decontaminate(withheld)({"messages": 3}, 0).refused == "wrong shape"
+
+
+def test_bfcl_as_it_comes(tmp_path: Path) -> None:
+    """Its wheel, its folder, or a file: also the turns and functions that lie in other files."""
+
+    def asked(*turns: str, **more: Any) -> str:
+        question = [[{"role": "user", "content": turn}] for turn in turns]
+        return json.dumps({"id": "x", "question": question, **more})
+
+    def function(name: str) -> dict[str, Any]:
+        parameters = {"type": "dict", "properties": {"a": {"type": "integer"}}}
+        return {"name": name, "description": "", "parameters": parameters}
+
+    data = tmp_path / "unpacked" / "bfcl_eval" / "data"
+    files = {
+        "BFCL_v4_simple_python.json": asked(QUESTION, function=[function("math.area")]),
+        "BFCL_v4_multi_turn_base.json": asked("Open my own folder now", "Sort what is in there"),
+        "BFCL_v4_format_sensitivity.json": '{\n "simple_python": ["x"]\n}',
+        "BFCL_v4_notes.txt": "no JSON",
+        "possible_answer/BFCL_v4_simple_python.json": '{"id": "x", "ground_truth": []}',
+        "memory_prereq_conversation/memory_student.json": asked("I study computer science"),
+        "multi_turn_func_doc/files.json": json.dumps(function("sort")),
+        "unused_datasets/question/BFCL_v4_sql.json": asked("What is asked by nobody"),
+    }
+    wheel = tmp_path / "bfcl.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in files.items():
+            (data / name).parent.mkdir(parents=True, exist_ok=True)
+            (data / name).write_text(text)
+            archive.write(data / name, f"bfcl_eval/data/{name}")
+    said = ["Open my own folder now", "Sort what is in there", QUESTION, "I study computer science"]
+    for place in (wheel, tmp_path / "unpacked", data):
+        withheld = Withheld.of(place)
+        assert [text.text for text in withheld.texts] == said
+        assert [tool.name for tool in withheld.tools] == ["math.area", "sort"]
+        assert withheld.texts[2].place.startswith(str(place))
+        assert withheld.texts[2].place.endswith("BFCL_v4_simple_python.json: line 1")
+    one = Withheld.of(data / "BFCL_v4_simple_python.json")
+    assert [text.text for text in one.texts] == [QUESTION]
+    # Models that take no dots are shown underscores.
+    definition = {"type": "function", "function": {**function("math_area")}}
+    definition["function"]["parameters"] = {"type": "object", "properties": {"a": {}}}
+    outcome = Decontaminate(one, tools=True)(line("Hi", tools=[definition]), 0)
+    assert outcome.refused == "withheld tool"
+
+    with pytest.raises(DataError, match="no data of bfcl-eval in there"):
+        Withheld.of(tmp_path)
+    (data / "BFCL_v4_multiple.json").write_text('\n{"id": "x"}')
+    with pytest.raises(DataError, match=r"multiple\.json: line 2: no request") as caught:
+        Withheld.of(data)
+    assert caught.value.line == 2
 
 
 def test_files_that_hold_nothing(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from schemask import Grammar
 from schemask.chat import FORMATS, HERMES, ChatFormat, ParsedTurn
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.errors import DataError, FormatError
+from schemask.schemas.equal_values import filled
 from schemask.synth.faults import MALFORMED, WRONG
-from schemask.synth.other_values import same_value, with_defaults
+from schemask.synth.other_values import same_value
 from schemask.synth.outcomes import Outcome, Stage
 from schemask.synth.pair import FAULTS, Pair
 from strategies.lines import lines
@@ -107,7 +108,7 @@ def meant(message: dict[str, Any], tools: list[dict[str, Any]]) -> Counter[str]:
         json.dumps(
             [
                 c.name,
-                same_value(with_defaults(parameters[c.name], c.arguments)),
+                same_value(filled(c.arguments, parameters[c.name])),
             ],
             sort_keys=True,
         )

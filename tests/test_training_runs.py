@@ -6,6 +6,7 @@ import copy
 import csv
 import dataclasses
 import json
+import math
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from schemask.errors import DataError, ModelError
 from schemask.lint import lint
 from schemask.models import LlamaCppModel, Sampling, TransformersModel, open_model
 from schemask.models.tokenizers import SPLITS, load_tokenizer, mend_split
+from schemask.synth import Pair
 from schemask.training import TrainingOptions, TrainingReport, dataset, train
 from schemask.training.gguf_file import check_architecture, write_gguf
 from schemask.training.loss_curve import drawing
@@ -465,3 +467,19 @@ def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert {"model.gguf", "model.safetensors", "loss.svg"} <= {file.name for file in out.iterdir()}
     assert main(arguments) == 1
     assert "other data, model or options" in capsys.readouterr().err
+
+
+def test_settings_are_refused_in_one_wording() -> None:
+    """Those of training as those of the stages that write its data."""
+    with pytest.raises(DataError) as of_training:
+        TrainingOptions(seed=-1)
+    with pytest.raises(DataError) as of_data:
+        Pair(seed=-1)
+    assert (
+        str(of_training.value) == str(of_data.value) == "seed is an integer of at least 0, not -1"
+    )
+    with pytest.raises(DataError, match=r"^epochs is a number above 0, not inf$"):
+        TrainingOptions(epochs=math.inf)
+    with pytest.raises(DataError, match=r"^gguf is one of f32, f16, q8_0, not 'q4_0'$"):
+        TrainingOptions(gguf="q4_0")  # type: ignore[arg-type]
+    assert TrainingOptions(gguf=None).gguf is None

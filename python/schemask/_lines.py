@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 from schemask.chat.messages import DECODER, Message, messages_from_example
 from schemask.errors import DataError, Error
 from schemask.tools import ToolSet
+
+Examples: TypeAlias = str | os.PathLike[str] | Iterable[Mapping[str, Any]]
+"""The name of a file of JSON lines ("-" is standard input), or what its lines hold."""
 
 
 class Conversation(NamedTuple):

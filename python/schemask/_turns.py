@@ -16,6 +16,7 @@ from schemask.chat import (
     Message,
     ParsedTurn,
 )
+from schemask.chat.events import turn_of
 from schemask.chat.templates.encoders import encoder_of
 from schemask.chat.tokens import prompt_of, result_message
 from schemask.core.generation import Completion
@@ -41,6 +42,7 @@ class WrittenTurn:
         seconds: Time that it took.
         tokens: How many tokens the model generated.
         token_ids: These tokens, if the model tells.
+        call_spans: Where each call, also one that cannot be read, begins and ends in the text.
     """
 
     parsed: ParsedTurn | None
@@ -50,6 +52,7 @@ class WrittenTurn:
     seconds: float
     tokens: int
     token_ids: list[int]
+    call_spans: tuple[tuple[int, int], ...] = ()
 
 
 class Thoughts(NamedTuple):
@@ -120,6 +123,7 @@ class TurnWriter:
         started = time.perf_counter()
         text, tokens, cut = "", 0, False
         token_ids: list[int] = []
+        spans: tuple[tuple[int, int], ...] = ()
         parsed: ParsedTurn | None = None
         error: str | None = None
         if isinstance(self._model, ChatModel):
@@ -141,15 +145,17 @@ class TurnWriter:
             completion = self._complete(self._model, given, grammar, on_mask)
             text, token_ids = completion.text, completion.token_ids
             tokens, cut = completion.completion_tokens, completion.status == "max_tokens"
+            reader = self._form.reader(self._tools, prompt=prompt)
             try:
-                parsed = self._form.parse(text, self._tools, prompt=prompt)
+                parsed = turn_of([*reader.feed(text), *reader.finish()])
             except FormatError as problem:
                 error = str(problem)
+            spans = reader.call_spans
         status: TurnStatus = "ok" if parsed is not None else "malformed"
         if cut:
             status, error = "truncated", "the limit on tokens was reached"
         seconds = time.perf_counter() - started
-        return WrittenTurn(parsed, text, status, error, seconds, tokens, token_ids)
+        return WrittenTurn(parsed, text, status, error, seconds, tokens, token_ids, spans)
 
     def think(
         self, model: Model, messages: list[Message], nudge: str, sampling: Sampling

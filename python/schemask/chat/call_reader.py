@@ -34,6 +34,9 @@ class CallReader:
         tools: The tools that may be called.
         text: The text of the turn, at any place.
         emit: Called with each event.
+
+    Attributes:
+        spans: Where each call so far begins and ends in the text, with its tags.
     """
 
     def __init__(
@@ -43,7 +46,9 @@ class CallReader:
         self._tools = tools
         self._text = text
         self._emit = emit
+        self.spans: list[tuple[int, int]] = []
         self._count = 0
+        self._begin = 0
         self._inside = 0
         self._head = parts_of(spec.call_head)
         self._tail = parts_of(spec.call_tail)
@@ -79,6 +84,7 @@ class CallReader:
     def read_all(self) -> Waiting[None]:
         """Reads calls, from the text before the first one to the text after the last one."""
         text, spec = self._text, self._spec
+        self._begin = text.at
         opened = yield from self._reading(self._open_calls)
         if not opened and not (yield from self._starts_call()):
             return
@@ -139,9 +145,15 @@ class CallReader:
         failed = CallFailed(
             self._count, text.text[start : text.at], str(error), error.line or 1, error.column or 1
         )
-        self._count += 1
-        self._emit(failed)
+        self._end_call(failed)
         return False
+
+    def _end_call(self, event: CallFinished | CallFailed) -> None:
+        """Says that a call ends here."""
+        self.spans.append((self._begin, self._text.at))
+        self._begin = self._text.at
+        self._count += 1
+        self._emit(event)
 
     # The texts around calls.
 
@@ -204,8 +216,7 @@ class CallReader:
         else:
             call = yield from self._call_in_pieces(index)
         yield from self._close_call()
-        self._count += 1
-        self._emit(CallFinished(index, call))
+        self._end_call(CallFinished(index, call))
 
     def _deltas(self, index: int) -> Emit:
         """Passes on pieces of the arguments of a call."""

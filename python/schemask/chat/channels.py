@@ -36,6 +36,9 @@ class ChannelReader:
         tools: The tools that may be called.
         text: The text of the turn.
         emit: Called with each event.
+
+    Attributes:
+        spans: Where each call so far begins and ends in the text, with its header.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class ChannelReader:
         self._tools = tools
         self._text = text
         self._emit = emit
-        self._count = 0
+        self.spans: list[tuple[int, int]] = []
 
     def read_all(self, opened: str) -> Waiting[None]:
         """Reads messages, up to the end of the turn.
@@ -134,7 +137,7 @@ class ChannelReader:
 
     def _call(self, recipient: str, start: int) -> Waiting[None]:
         spec, text = self._spec, self._text
-        index = self._count
+        index = len(self.spans)
         body = text.at
         try:
             name = recipient.removeprefix(_FUNCTIONS)
@@ -151,7 +154,7 @@ class ChannelReader:
         except FormatError as problem:
             error = problem
         else:
-            self._count += 1
+            self.spans.append((start, text.at))
             self._emit(CallFinished(index, ToolCall(name, arguments)))
             return
         pattern = re.compile("|".join(map(re.escape, ENDS_OF_MESSAGES)))
@@ -163,8 +166,9 @@ class ChannelReader:
         """Says that the call which begins at `start` and ends here failed."""
         line, column = error.line or 1, error.column or 1
         written = self._text.text[start : self._text.at]
-        self._emit(CallFailed(self._count, written, str(error), line, column))
-        self._count += 1
+        failed = CallFailed(len(self.spans), written, str(error), line, column)
+        self.spans.append((start, self._text.at))
+        self._emit(failed)
 
     def _is_end(self) -> Waiting[bool]:
         for end in ENDS_OF_MESSAGES:

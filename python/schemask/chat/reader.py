@@ -41,6 +41,12 @@ class TurnReader:
         text = self._text
         return f"<TurnReader {self._spec.name}: {text.at} of {len(text.text)} characters read>"
 
+    @property
+    def call_spans(self) -> tuple[tuple[int, int], ...]:
+        """Where each call that was read, or failed, begins and ends in the text, with its tags."""
+        reader = self._channels if self._spec.has_channels else self._calls
+        return tuple(reader.spans)
+
     def feed(self, text: str) -> list[Event]:
         """What the next piece of the text completes.
 

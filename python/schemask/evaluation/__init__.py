@@ -10,7 +10,7 @@ from schemask.evaluation.equality import ExpectedCalls
 from schemask.evaluation.examples import Abstention, AnyCall, EvalExample
 from schemask.evaluation.heldout import read_examples
 from schemask.evaluation.intervals import Rate, rate
-from schemask.evaluation.masks import MaskedTurn
+from schemask.evaluation.masks import MaskedText, MaskedTurn
 from schemask.evaluation.pages import report
 from schemask.evaluation.records import EvalRecord, Evaluation, read_records
 from schemask.evaluation.runs import MODES, evaluate
@@ -32,6 +32,7 @@ __all__ = [
     "Expectation",
     "ExpectedCalls",
     "FaultRow",
+    "MaskedText",
     "MaskedTurn",
     "Rate",
     "SummaryRow",

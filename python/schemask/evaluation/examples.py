@@ -11,7 +11,7 @@ from typing import Any, Literal
 from schemask.chat import Message, ParsedTurn, ToolCall
 from schemask.errors import shortened
 from schemask.evaluation.verdicts import Expectation, Verdict
-from schemask.schemas.validator import Validator
+from schemask.schemas.validator import validator_of
 from schemask.tools import ToolSet
 
 
@@ -76,7 +76,7 @@ class EvalExample:
         for call in calls:
             if call.name not in self.tools:
                 return f"no tool is called {shortened(call.name)}"
-            problem = Validator(self.tools[call.name].parameters).problem(call.arguments)
+            problem = validator_of(self.tools[call.name].parameters).problem(call.arguments)
             if problem is not None:
                 return f"{call.name}: {problem}"
         return None

@@ -17,8 +17,10 @@ from schemask.evaluation.verdicts import OUTCOMES, ArgumentVerdict, EvalOutcome
 
 RecordKey: TypeAlias = tuple[str, str, str]
 
-FORMAT = 1
-"""The number that the first line of a file of records has under `schemask_evaluation`."""
+FORMAT = 2
+"""The number that the first line of a file of records has under `schemask_evaluation`.
+
+Those of 1, which are read as well, do not tell calls apart in `masked`."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,10 @@ class EvalRecord:
                     **value,
                     "calls": tuple(value["calls"]),
                     "arguments": tuple(ArgumentVerdict(**part) for part in value["arguments"]),
-                    "masked": None if masked is None else MaskedTurn(**masked),
+                    "masked": None if masked is None else MaskedTurn.from_object(masked),
                 }
             )
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise DataError(f"not a record of an evaluation: {error}") from error
         if record.outcome not in OUTCOMES:
             raise DataError(f"not a record of an evaluation: the outcome {record.outcome!r}")
@@ -168,7 +170,7 @@ def evaluation_of(lines: Iterable[bytes], name: str) -> Evaluation:
             if not isinstance(value, dict):
                 raise DataError("not a JSON object")
             if number == 1:
-                if value.get("schemask_evaluation") != FORMAT:
+                if value.get("schemask_evaluation") not in (1, FORMAT):
                     raise DataError("not the head of a file of records")
                 head = value
             else:

@@ -333,7 +333,7 @@ def _record(
         is_truncated=turn.status == "truncated",
         seconds=round(thoughts.seconds + turn.seconds, 4),
         tokens=thoughts.tokens + turn.tokens,
-        masked=None if vocabulary is None else notes.turn(turn.token_ids, vocabulary),
+        masked=None if vocabulary is None else notes.turn(turn, vocabulary),
     )
 
 

@@ -10,6 +10,7 @@ from schemask.lint.offers import OfferedTool, is_declared, null_paths, offered, 
 from schemask.lint.rules import LintFinding, counted
 from schemask.lint.samples import Dialogue
 from schemask.schemas.pointer import pointer_of
+from schemask.schemas.validator import validator_of
 
 
 def look_at_tools(dialogue: Dialogue) -> Iterator[LintFinding]:
@@ -69,12 +70,13 @@ def _look_at_call(
     tool = tools[name]
     if tool.tool is None or tool.problem is not None:
         return
+    validator = validator_of(tool.tool.parameters)
     place = ("tool_calls", at, "function", "arguments")
-    problem = tool.validator.problem_at(arguments)
+    problem = validator.problem_at(arguments)
     paths = [*null_paths(arguments)]
     unknown = [path for path in paths if not is_declared(tool.tool.parameters, path)]
     if paths and (problem is not None or unknown):
-        rest = tool.validator.problem_at(without_nulls(arguments))
+        rest = validator.problem_at(without_nulls(arguments))
         if rest is None or unknown:
             shown = [pointer_of(path) for path in (paths if rest is None else unknown)]
             message = f"{name}: {counted(len(shown), 'null')}: {', '.join(shown)}"

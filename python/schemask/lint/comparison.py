@@ -46,6 +46,7 @@ class Comparison:
             yield from self._same(sample.line, digest(text, json.dumps(sample.tokens.labels)))
             return
         texts = [sample.text[0]] if sample.text is not None else []
+        texts += [] if sample.rejected is None else [f"rejected: {sample.rejected}"]
         group = 0
         for dialogue in sample.dialogues:
             texts += _texts_of(dialogue)

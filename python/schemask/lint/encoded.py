@@ -14,7 +14,7 @@ from schemask.training.turns import LearnedTurn, Turns
 
 
 class EncodedLines:
-    """Encodes lines as `schemask.training.dataset` does.
+    """Encodes lines as `schemask.training.dataset` does, and preferences as `preferences` does.
 
     Args:
         turns: What encodes them.
@@ -36,15 +36,19 @@ class EncodedLines:
             is_clean: Whether nothing was found that keeps it from being trained; a refusal is
                 told only then, for else it has been told already.
         """
+        is_pair = sample.shape == "preference" and "messages" in example
         try:
-            turns = list(self._turns.of(example, loss="choices"))
+            if is_pair:
+                rows = [[turn] for turn in self._turns.pair(example)]
+            else:
+                rows = _rows(list(self._turns.of(example, loss="choices")))
         except Error as error:
             if isinstance(error, ImportError):
                 raise
             if is_clean:
                 yield LintFinding("not-encodable", sample.line, str(error))
             return
-        for row in _rows(turns):
+        for row in rows:
             total = sum(map(len, (row[-1].prompt_ids, row[-1].token_ids)))
             trained = sum(len(turn.token_ids) for turn in row)
             choices = sum(sum(turn.is_trained) for turn in row)

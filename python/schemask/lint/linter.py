@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from tqdm import tqdm
 
+from schemask._lines import Examples
+from schemask._settings import check_whole
 from schemask.chat import ChatFormat, ChatTemplate, chat_format
 from schemask.chat.templates.encoders import encoder_of
 from schemask.chat.templates.sources import Source, read_source
@@ -27,14 +30,11 @@ from schemask.lint.scripts import FormatWriter, PlainWriter, Script, Writer
 from schemask.lint.statistics import StatisticsCounter
 from schemask.lint.trained import Lengths, LossLooker
 from schemask.models.tokenizers import load_tokenizer
-from schemask.synth.settings import check_whole
 from schemask.training.turns import Turns
-
-Data: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any]]"
 
 
 def lint(
-    data: Data,
+    data: Examples,
     tokenizer: Any,
     *,
     template: str | os.PathLike[str] | ChatTemplate | None = None,
@@ -49,12 +49,14 @@ def lint(
     """Looks at training data as it would be trained, and says what a model would learn wrongly.
 
     Lines are conversations (`{"messages": [...], "tools": [...]}`), `{"prompt", "completion"}` of
-    messages or of text, preferences (`{"prompt", "chosen", "rejected"}`), `{"text"}`, or encoded
-    already (`{"input_ids", "labels"}`). Each is looked at by itself and beside the others. The file
-    is read once, from beginning to end; of each line some 400 bytes are kept.
+    messages or of text, preferences (`{"prompt", "chosen", "rejected"}`; or `{"messages", "tools",
+    "rejected"}`, as `schemask.synth.Pair` writes them), `{"text"}`, or encoded already
+    (`{"input_ids", "labels"}`). Each is looked at by itself and beside the others. The file is read
+    once, from beginning to end; of each line some 400 bytes are kept.
 
     Lines are encoded as `schemask.training.dataset` does it, which takes all lines of a file in
-    which no error is found, if it gets the same tokenizer, format and `max_length`. With `trl`,
+    which no error is found, if it gets the same tokenizer, format and `max_length`; those of `Pair`
+    as `schemask.training.preferences` does it. With `trl`,
     conversations are written by the tokenizer's chat template from the messages as they are, as TRL
     does it by itself.
 
@@ -69,7 +71,8 @@ def lint(
             one that follows from the template. "template" names that one, too.
         trl: Look at what TRL makes of the lines without `schemask.training`.
         max_length: At which length, in tokens, a trainer cuts or refuses lines.
-        against: Files of JSON lines whose requests the data must not hold.
+        against: Files whose requests the data must not hold, as `schemask.synth.Withheld.of` takes
+            them.
         ignore: Ids of rules that are not looked for.
         keep: How many findings of each rule are kept; all are counted.
         progress: Show a progress bar on standard error.
@@ -220,21 +223,25 @@ class Linter:
 
     def _look_at(self, sample: Sample) -> Iterator[LintFinding]:
         yield from sample.findings
-        for dialogue in sample.dialogues:
-            yield from look_at_tools(dialogue)
-            yield from look_at_order(dialogue)
-            yield from look_at_turns(dialogue)
-            yield from look_at_calls(dialogue)
-            yield from self._counter.add_dialogue(dialogue)
-            if self._encoded is None:  # which reads texts as text
-                yield from look_for_markers(dialogue, self._markers)
-                yield from self._look_at_text(dialogue)
-            elif not dialogue.spoken:
-                yield dialogue.finding("no-trained-tokens", "there is no turn of the assistant")
+        found = map(self._look_at_dialogue, sample.dialogues)
+        # The two conversations of a preference have most messages in common.
+        yield from dict.fromkeys(itertools.chain.from_iterable(found))
         if sample.text is not None:
             yield from self._counted(self._loss.text(sample))
         if sample.tokens is not None:
             yield from self._counted(self._loss.tokens(sample))
+
+    def _look_at_dialogue(self, dialogue: Dialogue) -> Iterator[LintFinding]:
+        yield from look_at_tools(dialogue)
+        yield from look_at_order(dialogue)
+        yield from look_at_turns(dialogue)
+        yield from look_at_calls(dialogue)
+        yield from self._counter.add_dialogue(dialogue)
+        if self._encoded is None:  # which reads texts as text
+            yield from look_for_markers(dialogue, self._markers)
+            yield from self._look_at_text(dialogue)
+        elif not dialogue.spoken:
+            yield dialogue.finding("no-trained-tokens", "there is no turn of the assistant")
 
     def _counted(self, found: Iterable[LintFinding | Lengths]) -> Iterator[LintFinding]:
         for item in found:

@@ -12,7 +12,6 @@ from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.grammar import Grammar
 from schemask.errors import Error, SchemaError, ToolError, UnsupportedSchemaError
 from schemask.schemas.pointer import pointer_of
-from schemask.schemas.validator import Validator
 from schemask.tools import Tool
 
 # Distinct definitions that are kept; data has far fewer, unless each line has its own.
@@ -36,11 +35,6 @@ class OfferedTool:
     key: str
     problem: tuple[str, str] | None
     nulls: tuple[str, ...]
-
-    @functools.cached_property
-    def validator(self) -> Validator:
-        """Checks arguments of its calls."""
-        return Validator(self.tool.parameters if self.tool is not None else {})
 
     @functools.cached_property
     def parameters_key(self) -> str:

@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemask._lines import decoded, shown_name
 from schemask.chat import check_messages
@@ -64,6 +64,20 @@ def read_line(line: RawLine) -> dict[str, Any] | LintFinding:
     return value
 
 
+class Place(NamedTuple):
+    """Where messages of a dialogue stand in the line.
+
+    Attributes:
+        start: The number of the first of them.
+        pointer: The JSON pointer of their list; of a single message, its own.
+        is_single: Whether it is no list, but one message.
+    """
+
+    start: int
+    pointer: str
+    is_single: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Dialogue:
     """A conversation in a line.
@@ -74,7 +88,7 @@ class Dialogue:
         messages: The messages in one shape.
         tools: The definitions of tools as they are written.
         first_trained: The first message that is trained at all: after the prompt, if there is one.
-        places: Where lists of messages begin in `raw`, each with its JSON pointer.
+        places: Where the messages come from, in order.
         is_rejected: Whether it ends with an answer that is meant to be wrong.
     """
 
@@ -83,13 +97,13 @@ class Dialogue:
     messages: list[Message]
     tools: list[Any] | None
     first_trained: int = 0
-    places: tuple[tuple[int, str], ...] = ((0, "/messages"),)
+    places: tuple[Place, ...] = (Place(0, "/messages"),)
     is_rejected: bool = False
 
     def pointer(self, turn: int, *path: str | int) -> str:
         """The JSON pointer of a message, or of something in it."""
-        start, list_pointer = [place for place in self.places if place[0] <= turn][-1]
-        return list_pointer + pointer_of((turn - start, *path))
+        place = [place for place in self.places if place.start <= turn][-1]
+        return place.pointer + pointer_of(path if place.is_single else (turn - place.start, *path))
 
     def finding(self, rule: str, message: str, turn: int | None = None, *path: Any) -> LintFinding:
         """What was found in it; at a message if `turn` is one."""
@@ -130,6 +144,7 @@ class Sample:
         shape: Which shape it has, in the words of the report.
         dialogues: Its conversations: one, or the chosen and the rejected.
         text: The text, with where in it training begins, if it is one.
+        rejected: The rejected answer of a preference, if it is a text.
         tokens: The tokens, if it holds them.
         findings: What is wrong with its shape.
     """
@@ -138,6 +153,7 @@ class Sample:
     shape: str
     dialogues: tuple[Dialogue, ...] = ()
     text: tuple[str, int] | None = None
+    rejected: str | None = None
     tokens: TokenLine | None = None
     findings: tuple[LintFinding, ...] = field(default=())
 
@@ -151,6 +167,8 @@ def sample_of(example: Mapping[str, Any], line: int) -> Sample:
         return _preference(example, line)
     if {"prompt", "completion"} <= given:
         return _completion(example, line)
+    if {"messages", "rejected"} <= given:
+        return _pair(example, line)
     if "messages" in given or {"user", "tool_call"} <= given:
         return _conversation(example, line)
     if isinstance(example.get("text"), str):
@@ -218,28 +236,77 @@ def _preference(example: Mapping[str, Any], line: int) -> Sample:
     return Sample(line, "preference", tuple(dialogues), findings=tuple(findings))
 
 
+def _pair(example: Mapping[str, Any], line: int) -> Sample:
+    """A preference as `schemask.synth.Pair` writes it: the last message is the chosen answer."""
+    messages, rejected = example["messages"], example["rejected"]
+    if not isinstance(messages, list) or not messages:
+        made = _dialogue(example, line, [("/messages", messages)])
+        assert isinstance(made, LintFinding)
+        return Sample(line, "preference", findings=(made,))
+    *before, chosen = messages
+    answers = [(f"/messages/{len(before)}", chosen)]
+    text: str | None = None
+    problem = ""
+    if isinstance(rejected, Mapping) and "text" not in rejected:
+        answers.append(("/rejected", rejected))
+    else:
+        found = rejected["text"] if isinstance(rejected, Mapping) else rejected
+        text = found if isinstance(found, str) else None
+        problem = "" if text is not None else f"a message or a text, not {shortened(rejected)}"
+    dialogues = []
+    findings = [LintFinding("bad-message", line, problem, pointer="/rejected")] if problem else []
+    for number, (pointer, answer) in enumerate(answers):
+        parts = [("/messages", before), (pointer, [answer])]
+        made = _dialogue(
+            example, line, parts, is_completion=True, is_single=True, is_rejected=number == 1
+        )
+        if isinstance(made, LintFinding):
+            findings.append(made)
+        else:
+            dialogues.append(made)
+    is_same = text is not None and isinstance(rejected, Mapping) and text == rejected.get("right")
+    is_same |= len(dialogues) == 2 and dialogues[0].messages == dialogues[1].messages
+    if is_same:
+        message = "`rejected` is the last message"
+        findings.append(LintFinding("same-answers", line, message, pointer="/rejected"))
+    return Sample(
+        line, "preference", tuple(dialogues), rejected=text, findings=tuple(dict.fromkeys(findings))
+    )
+
+
 def _dialogue(
     example: Mapping[str, Any],
     line: int,
     parts: Sequence[tuple[str, Any]],
     *,
     is_completion: bool = False,
+    is_single: bool = False,
     is_rejected: bool = False,
 ) -> Dialogue | LintFinding:
+    """The conversation of some lists of messages, or what is wrong with it.
+
+    Args:
+        example: The line, which holds the tools.
+        line: Its number.
+        parts: The lists, each after its JSON pointer.
+        is_completion: Whether only the last list is trained.
+        is_single: Whether the pointer of the last list is that of its only message.
+        is_rejected: Whether its last answer is meant to be wrong.
+    """
     raw: list[Any] = []
     messages: list[Message] = []
     places = []
-    for pointer, part in parts:
+    for number, (pointer, part) in enumerate(parts, start=1):
         if not isinstance(part, list):
             message = f"messages are a list, not {shortened(part)}"
             return LintFinding("bad-message", line, message, pointer=pointer)
-        places.append((len(raw), pointer))
+        places.append(Place(len(raw), pointer, is_single and number == len(parts)))
         for at, message in enumerate(part):
             try:
                 messages += check_messages([message])
             except FormatError as error:
                 problem = str(error).partition(": ")[2]
-                place = f"{pointer}/{at}"
+                place = pointer if places[-1].is_single else f"{pointer}/{at}"
                 return LintFinding("bad-message", line, problem, len(raw) + at, place)
         raw += part
     tools = example.get("tools")
@@ -253,7 +320,7 @@ def _dialogue(
         return LintFinding("bad-tool", line, message, pointer="/tools")
     if not messages:
         return LintFinding("bad-message", line, "there are no messages", pointer=parts[0][0])
-    first = places[-1][0] if is_completion else 0
+    first = places[-1].start if is_completion else 0
     return Dialogue(line, raw, messages, tools or None, first, tuple(places), is_rejected)
 
 

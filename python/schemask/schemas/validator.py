@@ -22,9 +22,6 @@ class Validator:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
 
-    def __reduce__(self) -> tuple[type[Validator], tuple[Schema]]:
-        return Validator, (self._schema,)
-
     @functools.cached_property
     def _compiled(self) -> _native.CompiledGrammar | None:
         try:
@@ -68,6 +65,23 @@ class Validator:
             return "", str(error)
         words = f"{found.reason}; expected {found.expected}"
         return found.value_pointer or "", f"{found.value_pointer or 'the value'}: {words}"
+
+
+def validator_of(schema: Any) -> Validator:
+    """The validator of a schema, which is kept: data makes the same tools anew in each line.
+
+    Args:
+        schema: A JSON Schema.
+    """
+    try:
+        return _validator(json.dumps(schema, ensure_ascii=False))
+    except (TypeError, ValueError, RecursionError):  # no JSON: it refuses nothing
+        return Validator(schema)
+
+
+@functools.lru_cache(maxsize=4096)
+def _validator(schema: str) -> Validator:
+    return Validator(json.loads(schema))
 
 
 def _byte(value: int) -> bytes:

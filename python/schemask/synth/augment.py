@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemask._lines import Conversation
+from schemask._settings import check_choice, check_share, check_whole
 from schemask.chat.messages import Message
 from schemask.errors import DataError, check_flags, shortened
 from schemask.synth.outcomes import Outcome
 from schemask.synth.paraphrase import Paraphraser, lost_value
 from schemask.synth.renaming import Renaming, is_told, renamed, told_parameters
-from schemask.synth.settings import check_choice, check_share, check_whole, digest_of
+from schemask.synth.settings import digest_of
 from schemask.synth.validity import Flaw, flaw_of, read_conversation
 from schemask.synth.values import leaves_of
 from schemask.tools import ToolSet

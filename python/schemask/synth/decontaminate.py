@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemask._lines import conversation_of
+from schemask._settings import check_share, check_whole
 from schemask.errors import DataError, Error, check_flags, shortened
 from schemask.synth.outcomes import Outcome
-from schemask.synth.settings import check_share, check_whole, digest_of
+from schemask.synth.settings import digest_of
 from schemask.synth.withheld import Withheld, parameter_names
 from schemask.synth.words import shingles_of, words_of
 from schemask.tools import ToolSet
@@ -43,7 +44,8 @@ class Decontaminate:
         run: So many words in a row are no chance.
         threshold: The least similarity of near copies, above 0.
         tools: Whether lines are refused, too, that offer a tool with the name of a withheld one and
-            parameters of the same names.
+            parameters of the same names. Dots of names are underscores, as BFCL shows its own to
+            models that take no dots.
 
     Raises:
         DataError: A setting out of range or of a wrong type.
@@ -105,11 +107,12 @@ class Decontaminate:
 
     @functools.cached_property
     def _known(self) -> dict[tuple[str, frozenset[str]], str]:
-        return {(name, keys): place for name, keys, place in reversed(self.withheld.tools)}
+        tools = reversed(self.withheld.tools)
+        return {(_undotted(name), keys): place for name, keys, place in tools}
 
     def _same_tool(self, tools: ToolSet) -> str | None:
         for tool in tools:
-            place = self._known.get((tool.name, parameter_names(tool.parameters)))
+            place = self._known.get((_undotted(tool.name), parameter_names(tool.parameters)))
             if place is not None:
                 return f"{tool.name} of {place}"
         return None
@@ -169,6 +172,10 @@ class WithheldIndex:
     def _common(self, shingles: Iterable[str]) -> Counter[int]:
         lists = (self._shingles.get(shingle, ()) for shingle in shingles)
         return Counter(itertools.chain.from_iterable(lists))
+
+
+def _undotted(name: str) -> str:
+    return name.replace(".", "_")
 
 
 def _runs(words: list[str], length: int) -> Iterator[tuple[str, ...]]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from schemask._lines import conversation_of
+from schemask._settings import check_choice, check_share, check_whole
 from schemask.errors import DataError, Error, check_flags, missing
 from schemask.synth.outcomes import Outcome, Reduction
-from schemask.synth.settings import check_choice, check_share, check_whole
 from schemask.synth.words import jaccard, shingles_of, words_of
 
 if TYPE_CHECKING:

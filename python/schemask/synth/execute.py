@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from schemask._settings import check_choice, check_whole
 from schemask.chat.messages import Message
 from schemask.errors import DataError, shortened
 from schemask.synth.outcomes import Outcome
-from schemask.synth.settings import check_choice, check_whole
 from schemask.synth.tool_process import ToolProcess
 from schemask.synth.validity import Flaw, read_conversation
 from schemask.synth.values import is_said, leaves

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemask.errors import DataError, shortened
+from schemask.schemas.equal_values import are_equal
 from schemask.schemas.pointer import Path, pointer_of, resolve
 from schemask.synth.grounds import Said
 from schemask.synth.other_values import same_value
@@ -146,7 +147,7 @@ def _gives(schema: Mapping[str, Any], value: Any) -> bool:
     choices = schema.get("enum")
     only = choices if isinstance(choices, list) and len(choices) == 1 else []
     given = [*only, *(schema[keyword] for keyword in ("default", "const") if keyword in schema)]
-    return any(same_value(one) == same_value(value) for one in given)
+    return any(are_equal(same_value(one), same_value(value)) for one in given)
 
 
 def _of_key(schema: Mapping[str, Any], key: str) -> Iterator[Any]:

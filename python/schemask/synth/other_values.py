@@ -12,8 +12,8 @@ from schemask.chat.arguments import schema_of_argument
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.grammar import Grammar
 from schemask.errors import Error
-from schemask.schemas.schema import Schema
-from schemask.synth.validity import argument_problem, value_problem
+from schemask.schemas.validator import validator_of
+from schemask.synth.validity import argument_problem
 from schemask.tools import Tool
 
 _FORMATS = {
@@ -40,22 +40,6 @@ def same_value(one: Any) -> Any:
     if isinstance(one, Mapping):
         return {key: same_value(inner) for key, inner in one.items()}
     return one
-
-
-def with_defaults(parameters: Schema, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments with the defaults of those that are not given.
-
-    Args:
-        parameters: The JSON Schema of the arguments.
-        arguments: The arguments.
-    """
-    properties = parameters.get("properties", {})
-    given = {
-        key: schema["default"]
-        for key, schema in properties.items()
-        if isinstance(schema, dict) and "default" in schema
-    }
-    return {**given, **arguments}
 
 
 def other_values(
@@ -146,7 +130,7 @@ def made_up(
 def _fitting(schema: Any, known: Any, texts: Sequence[str], draw: random.Random) -> Any:
     """A valid value, such as a person would give, else the shortest."""
     for value in (known, *(_value_of(schema, texts, draw) for _ in range(4))):
-        if value is not None and value_problem(schema, value) is None:
+        if value is not None and validator_of(schema).problem(value) is None:
             return value
     return _shortest(schema)
 

@@ -10,15 +10,17 @@ from typing import Any
 
 from schemask._lines import Conversation
 from schemask._native import CompiledGrammar
+from schemask._settings import check_whole
 from schemask.chat.catalog import chat_format
 from schemask.chat.format import ChatFormat
 from schemask.chat.messages import Message
 from schemask.chat.printed import as_python
 from schemask.errors import DataError, Error, shortened
+from schemask.schemas.equal_values import filled
 from schemask.synth.faults import MALFORMED, WRONG, Fault, RightTurn
-from schemask.synth.other_values import same_value, with_defaults
+from schemask.synth.other_values import same_value
 from schemask.synth.outcomes import Outcome
-from schemask.synth.settings import check_whole, digest_of
+from schemask.synth.settings import digest_of
 from schemask.synth.validity import Flaw, is_turn, read_conversation, turn_grammar
 from schemask.synth.values import leaves_of
 from schemask.synth.words import words_of
@@ -190,6 +192,6 @@ def _told(message: Message, tools: ToolSet) -> list[str]:
     calls: list[Mapping[str, Any]] = [call["function"] for call in message.get("tool_calls", ())]
     told = []
     for call in calls:
-        arguments = with_defaults(tools[call["name"]].parameters, call["arguments"])
+        arguments = filled(call["arguments"], tools[call["name"]].parameters)
         told.append(json.dumps([call["name"], same_value(arguments)], sort_keys=True))
     return sorted(told)

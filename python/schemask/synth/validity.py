@@ -16,7 +16,7 @@ from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.grammar import Grammar
 from schemask.errors import Error
 from schemask.schemas.schema import Schema
-from schemask.schemas.validator import Validator
+from schemask.schemas.validator import validator_of
 from schemask.tools import ToolSet
 
 
@@ -83,17 +83,7 @@ def argument_problem(parameters: Schema, arguments: Mapping[str, Any]) -> str | 
     declared = declared if isinstance(declared, Mapping) else arguments
     if unknown := [key for key in arguments if key not in declared]:
         return f"no parameter is called {unknown[0]!r}"
-    return value_problem(parameters, dict(arguments))
-
-
-def value_problem(schema: Any, value: Any) -> str | None:
-    """Why a value is none of a schema, in words; None if it is one.
-
-    Args:
-        schema: A JSON Schema; what is compiled for it is kept.
-        value: The value.
-    """
-    return _validator(_text(schema)).problem(value)
+    return validator_of(parameters).problem(dict(arguments))
 
 
 def _is_plainly_open(parameters: Schema) -> bool:
@@ -179,11 +169,6 @@ def _writing_flaw(messages: Sequence[Message], tools: ToolSet) -> Flaw | None:
 
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-@functools.lru_cache(maxsize=4096)
-def _validator(parameters: str) -> Validator:
-    return Validator(json.loads(parameters))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from schemask._lines import at_line, decoded, lines, read_objects
 from schemask.errors import DataError, Error, shortened
+from schemask.evaluation.bfcl.files import BfclFiles
 
 # Keys under which files hold what is asked: a text, a list of messages, or a list of such lists.
 _REQUESTS = (
@@ -64,10 +67,11 @@ class Withheld:
         A file of JSON lines, or of one JSON list, has objects with `messages`, `conversations`,
         `question`, `prompt`, `text`, `query`, `instruction`, `input`, `user` or `request`: a text,
         or messages, of which those of users count. Tools are read where there are `tools`,
-        `function` or `functions`. Of a file that ends in `.txt`, each line is a text.
+        `function` or `functions`. Of a file that ends in `.txt`, each line is a text. A wheel of
+        the package `bfcl-eval`, or a folder with it, holds the entries of all of its categories.
 
         Args:
-            sources: The files.
+            sources: The files and folders.
 
         Raises:
             DataError: A file that cannot be read, or an object that holds nothing of that kind.
@@ -81,17 +85,23 @@ class Withheld:
                     if line.strip():
                         texts.append(WithheldText(line, f"{name}: line {number}"))
                 continue
-            for number, value in read_records(name):
+            is_bfcl = Path(name).is_dir() or zipfile.is_zipfile(name)
+            bfcl = BfclFiles(name) if is_bfcl else None
+            records = bfcl.asked() if bfcl else ((name, *found) for found in read_records(name))
+            for file, number, value in records:
                 try:
                     found = list(_requests(value))
                     if not found:
                         keys = ", ".join(_REQUESTS)
                         raise DataError(f"no request under any of {keys}: {shortened(value)}")
-                    place = f"{name}: line {number}"
+                    place = f"{file}: line {number}"
                     texts += [WithheldText(text, place) for text in found]
                     tools += [WithheldTool(*tool, place) for tool in _tools(value)]
                 except Error as error:
-                    raise at_line(error, name, number) from error
+                    raise at_line(error, file, number) from error
+            for file, number, value in bfcl.functions() if bfcl else ():
+                place = f"{file}: line {number}"
+                tools += [WithheldTool(*tool, place) for tool in _tools({"function": value})]
         return cls(tuple(texts), tuple(tools))
 
 

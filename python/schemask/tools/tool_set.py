@@ -24,7 +24,7 @@ from schemask.schemas.key_order import KeyOrder
 from schemask.schemas.python_values import BindableSchema, DescribedSchema, bindable, whole_numbers
 from schemask.schemas.schema import Schema, map_schema
 from schemask.schemas.surrogates import surrogate_place
-from schemask.schemas.validator import Validator
+from schemask.schemas.validator import validator_of
 from schemask.tools.definitions import read_definition
 from schemask.tools.docstrings import read_docstring
 
@@ -187,10 +187,6 @@ class Tool(Generic[P, R]):
         """The order in which a grammar of calls reads the keys of the arguments."""
         return KeyOrder(self.parameters)
 
-    @functools.cached_property
-    def _validator(self) -> Validator:
-        return Validator(self.parameters)
-
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the function as it is, unchecked, so that a decorated function stays usable."""
         return self._require_function()(*args, **kwargs)
@@ -223,7 +219,7 @@ class Tool(Generic[P, R]):
             raise ToolError(f"{self.name}: arguments must be an object, not {shortened(arguments)}")
         if self._arguments is not None:
             return _bind(inspect.signature(function), self._converted(self._arguments, arguments))
-        if (problem := self._validator.problem(dict(arguments))) is not None:
+        if (problem := validator_of(self.parameters).problem(dict(arguments))) is not None:
             raise ToolError(f"{self.name}: {problem}")
         try:
             return _bind(inspect.signature(function), dict(arguments))

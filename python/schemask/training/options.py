@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
+from schemask._settings import check_choice, check_positive, check_whole
 from schemask.errors import DataError, check_flags, shortened
 from schemask.training.turns import LOSSES, Loss
 
@@ -75,18 +75,19 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         flags = ("embeddings", "drop_long", "packing")
         check_flags(DataError, **{name: getattr(self, name) for name in flags})
-        _check_choice("method", self.method, get_args(Method))
-        _check_choice("loss", self.loss, LOSSES)
-        _check_choice("precision", self.precision, get_args(Precision))
-        _check_choice("gguf", self.gguf, (None, *get_args(GgufType)))
+        check_choice("method", self.method, get_args(Method))
+        check_choice("loss", self.loss, LOSSES)
+        check_choice("precision", self.precision, get_args(Precision))
+        if self.gguf is not None:
+            check_choice("gguf", self.gguf, get_args(GgufType))
         for name in ("rank", "max_length", "batch", "accumulate", "save_steps"):
-            _check_whole(name, getattr(self, name), 1)
-        _check_whole("seed", self.seed, 0)
+            check_whole(name, getattr(self, name), 1)
+        check_whole("seed", self.seed, 0)
         if self.steps is not None:
-            _check_whole("steps", self.steps, 1)
-        _check_number("epochs", self.epochs)
+            check_whole("steps", self.steps, 1)
+        check_positive("epochs", self.epochs)
         if self.learning_rate is not None:
-            _check_number("learning_rate", self.learning_rate)
+            check_positive("learning_rate", self.learning_rate)
         if self.format is not None and not isinstance(self.format, str):
             raise DataError(f"format is the name of a format, not {shortened(self.format)}")
 
@@ -122,21 +123,3 @@ class TrainingReport:
     last_loss: float
     seconds: float
     resumed_from: int
-
-
-def _check_choice(name: str, value: object, choices: tuple[Any, ...]) -> None:
-    if value not in choices:
-        shown = ", ".join(map(str, choices))
-        raise DataError(f"{name} is one of {shown}, not {shortened(value)}")
-
-
-def _check_whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise DataError(f"{name} is a whole number of at least {least}, not {shortened(value)}")
-
-
-def _check_number(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise DataError(f"{name} is a number, not {shortened(value)}")
-    if not (value > 0 and math.isfinite(value)):
-        raise DataError(f"{name} is more than 0, not {value}")

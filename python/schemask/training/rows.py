@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from schemask._lines import at_line, read_objects
+from schemask._lines import Examples, at_line, read_objects
 from schemask.chat import ChatFormat
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, Error, check_flags, missing, shortened
@@ -17,12 +17,9 @@ from schemask.training.turns import LearnedTurn, Loss, Turns
 if TYPE_CHECKING:
     from datasets import Dataset
 
-Source: TypeAlias = str | os.PathLike[str] | Iterable[Mapping[str, Any]]
-"""The name of a file of JSON lines ("-" is standard input), or its examples."""
-
 
 def dataset(
-    source: Source,
+    source: Examples,
     tokenizer: Any,
     *,
     tools: ToolsLike | None = None,
@@ -81,7 +78,7 @@ def dataset(
 
 
 def completions(
-    source: Source,
+    source: Examples,
     tokenizer: Any,
     *,
     tools: ToolsLike | None = None,
@@ -129,7 +126,7 @@ def completions(
 
 
 def preferences(
-    source: Source,
+    source: Examples,
     tokenizer: Any,
     *,
     tools: ToolsLike | None = None,
@@ -218,7 +215,7 @@ def _as_trl_reads(
 
 
 def _dataset(
-    source: Source,
+    source: Examples,
     rows: Callable[[Mapping[str, Any]], Iterator[dict[str, Any]]],
     columns: tuple[str, ...],
 ) -> Dataset:
@@ -242,7 +239,7 @@ def _dataset(
     return Dataset.from_dict(held)
 
 
-def _numbered(source: Source) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
+def _numbered(source: Examples) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
     """The examples with the name of their file and their number, from 1."""
     if isinstance(source, (str, os.PathLike)):
         name = os.fspath(source)

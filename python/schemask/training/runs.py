@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemask._files import replacing
+from schemask._lines import Examples
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, check_flags, missing, shortened
 from schemask.models.tokenizers import load_tokenizer, model_location
@@ -24,7 +25,7 @@ from schemask.tools import ToolsLike
 from schemask.training.gguf_file import check_architecture, write_gguf
 from schemask.training.loss_curve import drawing, table
 from schemask.training.options import SMALL, TrainingOptions, TrainingReport
-from schemask.training.rows import Source, dataset
+from schemask.training.rows import dataset
 from schemask.training.trainer import trainer_class
 from schemask.training.weights import Weights, load_weights
 
@@ -37,7 +38,7 @@ WHOLE = "whole"
 
 
 def train(
-    data: Source,
+    data: Examples,
     model: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,

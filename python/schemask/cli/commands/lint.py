@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="files whose requests must not be in the data",
+        help="files whose requests must not be in the data, or the wheel of bfcl-eval",
     )
     parser.add_argument(
         "--ignore",

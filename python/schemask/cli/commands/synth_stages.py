@@ -276,8 +276,9 @@ def _add_decontaminate(stages: Commands) -> None:
         "decontaminate",
         make,
         "Refuse lines with requests, or tools, of an evaluation.",
-        "Files hold JSON lines, one JSON list, or a text a line (.txt).",
-        "data.jsonl --against BFCL_v4_simple_python.json --out clean.jsonl",
+        "Files hold JSON lines, one JSON list, or a text a line (.txt); BFCL is the wheel of\n"
+        "bfcl-eval, a folder with it, or one of its files.",
+        "data.jsonl --against bfcl_eval.whl heldout.jsonl --out clean.jsonl",
     )
     parser.add_argument(
         "--against", type=Path, nargs="+", required=True, metavar="FILE", help="the evaluation"

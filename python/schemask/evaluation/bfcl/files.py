@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from schemask._lines import decoded
+from schemask._lines import at_line, decoded
 from schemask.errors import DataError, shortened
 
 _FOLDER = "bfcl_eval/data"
@@ -58,40 +58,72 @@ class BfclFiles:
         Raises:
             DataError: No such file, or a line that is no JSON object.
         """
-        shown, text = self._text(name)
-        # Not by `splitlines`, which also cuts at breaks that a JSON text may hold.
-        for number, line in enumerate(text.split("\n"), start=1):
-            if not line.strip():
-                continue
-            try:
-                value = decoded(line)
-            except DataError as error:
-                raise DataError(f"{shown}: line {number}: {error}", line=number) from error
-            if not isinstance(value, dict):
-                raise DataError(f"{shown}: line {number}: not a JSON object", line=number)
-            yield value
-
-    def _text(self, name: str) -> tuple[str, str]:
-        """The name of a file for people, and what it holds."""
         folder, _, last = name.rpartition("/")
-        fits = re.compile(rf"BFCL_v\d+_{re.escape(last)}")
+        found = self._texts(folder, rf"BFCL_v\d+_{re.escape(last)}")
+        if len(found) != 1:
+            raise DataError(f"{self._folder}: {len(found)} files BFCL_v*_{name}, not one")
+        return (value for _, value in _objects(*found[0]))
+
+    def asked(self) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """The entries that models are asked, of all categories, each after its file and line.
+
+        Raises:
+            DataError: A file that cannot be read, or a line that is no JSON object.
+        """
+        # One file has no entries: it lists those that are asked in several formats.
+        yield from self._all("", r"BFCL_v\d+_(?!format_sensitivity).*\.json")
+        yield from self._all("memory_prereq_conversation", r".*\.json")
+
+    def functions(self) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """The functions of categories whose entries do not hold theirs, after file and line.
+
+        Raises:
+            DataError: A file that cannot be read, or a line that is no JSON object.
+        """
+        yield from self._all("multi_turn_func_doc", r".*\.json")
+
+    def _all(self, folder: str, fits: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        for shown, text in self._texts(folder, fits):
+            for number, value in _objects(shown, text):
+                yield shown, number, value
+
+    def _texts(self, folder: str, fits: str) -> list[tuple[str, str]]:
+        """The names for people of the files of a folder, and what they hold; none of no folder."""
         with contextlib.ExitStack() as stack:
+            name = folder or "data"
             try:
                 root: Path | zipfile.Path = self._folder
                 if self._archive is not None:
                     archive = stack.enter_context(zipfile.ZipFile(self._archive))
                     root = zipfile.Path(archive, f"{_FOLDER}/")
-                parts = (root / folder if folder else root).iterdir()
-                found = [part for part in parts if fits.fullmatch(part.name)]
-                if len(found) != 1:
-                    raise DataError(f"{self._folder}: {len(found)} files BFCL_v*_{name}, not one")
-                return str(found[0]), found[0].read_text(encoding="utf-8")
-            except DataError:
-                raise
+                place = root / f"{folder}/" if folder else root
+                if not place.is_dir():
+                    return []
+                found = []
+                parts: list[Path | zipfile.Path] = [*place.iterdir()]
+                for part in sorted(parts, key=lambda part: part.name):
+                    name = part.name
+                    if re.fullmatch(fits, name):
+                        found.append((str(part), part.read_text(encoding="utf-8")))
+                return found
             except UnicodeDecodeError as error:
                 raise DataError(f"{self._folder}: {name} is not UTF-8: {error}") from error
             except (OSError, ValueError, zipfile.BadZipFile) as error:
                 raise DataError(f"{self._folder}: {name} cannot be read: {error}") from error
+
+
+def _objects(shown: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    # Not by `splitlines`, which also cuts at breaks that a JSON text may hold.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = decoded(line)
+            if not isinstance(value, dict):
+                raise DataError("not a JSON object")
+        except DataError as error:
+            raise at_line(error, shown, number) from error
+        yield number, value
 
 
 def _installed() -> Path:

@@ -12,9 +12,10 @@ from schemask.chat.arguments import schema_of_argument
 from schemask.chat.messages import Message, check_messages
 from schemask.errors import Error, shortened
 from schemask.schemas.schema import Schema
+from schemask.schemas.validator import validator_of
 from schemask.synth.importers.definitions import tool_of
 from schemask.synth.importers.notes import ImportRefusal, Notes
-from schemask.synth.validity import argument_problem, flaw_of, value_problem
+from schemask.synth.validity import argument_problem, flaw_of
 from schemask.tools import Tool, ToolSet
 
 
@@ -225,14 +226,14 @@ def mended_arguments(
             schema = schema_of_argument(parameters, key)
         except Error:
             continue
-        if value_problem(schema, value) is None:
+        if validator_of(schema).problem(value) is None:
             continue
         if value is None and key not in required:
             notes.add("null dropped", f"{place}: {key}")
             del arguments[key]
             continue
         for other in _other_types(value):
-            if value_problem(schema, other) is None:
+            if validator_of(schema).problem(other) is None:
                 notes.add("arguments mended", f"{place}: {key}: {shortened(value)} is {other!r}")
                 arguments[key] = other
                 break

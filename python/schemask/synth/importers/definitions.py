@@ -8,9 +8,10 @@ from typing import Any
 
 from schemask.errors import Error, shortened
 from schemask.schemas.schema import Schema, map_schema
+from schemask.schemas.validator import validator_of
 from schemask.synth.importers.notes import ImportRefusal, Notes
 from schemask.synth.importers.types import JSON_TYPES, kind_of, schema_of_type
-from schemask.synth.validity import schema_problem, value_problem
+from schemask.synth.validity import schema_problem
 from schemask.tools import Tool
 
 _KNOWN = {"name", "description", "parameters"}
@@ -100,7 +101,7 @@ def _flat(given: Mapping[str, Any], name: str, notes: Notes) -> Schema:
 
 
 def _fits(value: Any, schema: Schema) -> bool:
-    return value_problem(schema, value) is None
+    return validator_of(schema).problem(value) is None
 
 
 def _mended(part: Schema, name: str, notes: Notes) -> Schema:

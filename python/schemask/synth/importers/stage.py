@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from schemask._settings import check_choice
 from schemask.synth.importers.hermes import read_hermes
 from schemask.synth.importers.notes import ImportRefusal, Notes
 from schemask.synth.importers.openai import read_openai
@@ -13,7 +14,6 @@ from schemask.synth.importers.sharegpt import read_sharegpt
 from schemask.synth.importers.toolace import read_toolace
 from schemask.synth.importers.xlam import read_xlam
 from schemask.synth.outcomes import Outcome
-from schemask.synth.settings import check_choice
 
 _READERS: dict[str, Callable[[Mapping[str, Any], Notes], dict[str, Any]]] = {
     "hermes": read_hermes,
