@@ -2,11 +2,11 @@
 
     python benches/synth.py --csv synth.csv
 
-A thousand conversations by a function, by an endpoint that is asked for so many at once, and by
-that endpoint while the run is killed (SIGKILL) at random moments and continued; then each stage on
-a thousand lines, in one process, in several, and on Ray, where a process is killed in the middle.
-Whatever is done in another way must write the same bytes; the exit status is 1 if anything does
-not.
+A thousand conversations by a function, and by an endpoint that gets so many requests at once, also
+in a run that is killed (SIGKILL) at random moments and continued; an endpoint that judges them
+likewise; then each stage on these lines, in one process, in several, and on Ray, where a process is
+killed in the middle. Whatever is done in another way must write the same bytes; the exit status is
+1 if anything does not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import Any
+from typing import Any, NamedTuple
 
 import record
 from schemask.synth import generate
@@ -63,10 +63,15 @@ def row(run: Run, **more: object) -> Row:
     }
 
 
+def both(target: Path) -> tuple[Path, Path]:
+    """A file and its ledger."""
+    return target, ledger_path(target)
+
+
 def refused(target: Path) -> int:
-    """How many answers a file's ledger says were refused."""
-    lines = ledger_path(target).read_text(encoding="utf-8").splitlines()
-    return sum(len(json.loads(line).get("refusals", ())) for line in lines)
+    """How many answers or lines a file's ledger says were refused."""
+    entries = map(json.loads, ledger_path(target).read_text(encoding="utf-8").splitlines())
+    return sum(len(entry.get("refusals", ())) + ("refused" in entry) for entry in entries)
 
 
 def by_a_function(lines: int, target: Path) -> Row:
@@ -76,55 +81,72 @@ def by_a_function(lines: int, target: Path) -> Row:
     return row(run, refused=refused(target))
 
 
-def write_command(endpoint: Endpoint, lines: int, target: Path, at_once: int) -> list[str]:
-    """What a user types."""
+class Asking(NamedTuple):
+    """A command that asks an endpoint, as a user types it, and how many lines it reads or writes.
+
+    Attributes:
+        part: What is done.
+        arguments: All but the output and how many requests there are at once.
+    """
+
+    part: str
+    lines: int
+    endpoint: Endpoint
+    arguments: tuple[object, ...]
+
+    def command(self, target: Path, at_once: int) -> list[str]:
+        asked = ("--openai", "phrasebook", "--base-url", self.endpoint.url)
+        parts = (*self.arguments, *asked, "--out", target, "--concurrency", at_once)
+        return [*COMMAND, *map(str, parts)]
+
+    def run(self, target: Path, at_once: int) -> Row:
+        """How long it takes from its first question on; what it imports is not of interest."""
+        with subprocess.Popen(self.command(target, at_once), stdout=DEVNULL) as process:
+            while process.poll() is None and not self.endpoint.asked:
+                time.sleep(0.005)
+            watch = Watch()
+        assert process.returncode == 0
+        return self.row(f"{at_once} at once", watch, target)
+
+    def killed(self, target: Path, count: int, draw: random.Random) -> Row:
+        """What it comes to when it is killed so many times while it asks."""
+        command = self.command(target, PROCESSES)
+        watch = Watch()
+        for done in range(count):
+            enough = self.endpoint.asked + draw.uniform(1, 1.2 * self.lines / count)
+            with subprocess.Popen(command, stdout=DEVNULL) as process:
+                while process.poll() is None and self.endpoint.asked < enough:
+                    time.sleep(draw.uniform(0, 0.02))
+                assert process.poll() is None, f"it came to its end after {done} kills"
+                process.kill()
+        subprocess.run(command, check=True, stdout=DEVNULL)
+        return self.row(f"{PROCESSES} at once, {count} kills", watch, target)
+
+    def row(self, case: str, watch: Watch, target: Path) -> Row:
+        run = Run(self.part, case, self.lines, watch.seconds, watch.cpu, both(target))
+        questions = self.endpoint.questions()
+        return row(
+            run,
+            refused=refused(target),
+            requests=questions.total(),
+            asked_again=questions.total() - len(questions),
+        )
+
+
+def asking(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
+    yield by_a_function(options.lines, source := folder / "by a function")
     shares = [part for kind, share in SHARES.items() for part in ("--share", f"{kind}={share}")]
-    arguments = [
-        *("write", HOUSEHOLD, "--count", lines, "--out", target, *shares),
-        *("--openai", "phrasebook", "--base-url", endpoint.url, "--concurrency", at_once),
-    ]
-    return [*COMMAND, *map(str, arguments)]
-
-
-def by_an_endpoint(endpoint: Endpoint, lines: int, target: Path, at_once: int) -> Row:
-    watch = Watch()
-    subprocess.run(write_command(endpoint, lines, target, at_once), check=True, stdout=DEVNULL)
-    return written(f"{at_once} at once", endpoint, lines, watch, target)
-
-
-def killed(endpoint: Endpoint, lines: int, target: Path, count: int, draw: random.Random) -> Row:
-    """A run that is killed so many times while it asks."""
-    command = write_command(endpoint, lines, target, PROCESSES)
-    watch = Watch()
-    for done in range(count):
-        enough = endpoint.asked + draw.uniform(1, 1.2 * lines / count)
-        with subprocess.Popen(command, stdout=DEVNULL) as process:
-            while process.poll() is None and endpoint.asked < enough:
-                time.sleep(draw.uniform(0, 0.02))
-            assert process.poll() is None, f"it came to its end after {done} kills"
-            process.kill()
-    subprocess.run(command, check=True, stdout=DEVNULL)
-    return written(f"{PROCESSES} at once, {count} kills", endpoint, lines, watch, target)
-
-
-def written(case: str, endpoint: Endpoint, lines: int, watch: Watch, target: Path) -> Row:
-    questions = endpoint.questions()
-    files = (target, ledger_path(target))
-    return row(
-        Run("write by an endpoint", case, lines, watch.seconds, watch.cpu, files),
-        refused=refused(target),
-        requests=questions.total(),
-        asked_again=questions.total() - len(questions),
-    )
-
-
-def writing(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
-    yield by_a_function(options.lines, folder / "by a function")
+    draw = random.Random(options.seed)
     with serving(options.latency, folder) as endpoint:
-        for count in options.at_once:
-            yield by_an_endpoint(endpoint, options.lines, folder / f"{count} at once", count)
-        draw = random.Random(options.seed)
-        yield killed(endpoint, options.lines, folder / "killed", options.kills, draw)
+        for part, arguments in (
+            ("write", (HOUSEHOLD, "--count", options.lines, *shares)),
+            ("judge", (source,)),
+        ):
+            name = f"{part} by an endpoint"
+            command = Asking(name, options.lines, endpoint, (part, *arguments))
+            for count in options.at_once:
+                yield command.run(folder / f"{part} {count}", count)
+            yield command.killed(folder / f"{part} killed", options.kills, draw)
 
 
 def refining(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
@@ -152,7 +174,7 @@ def main() -> int:
     wrote: dict[str, str] = {}
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
-        for part in (writing, refining):
+        for part in (asking, refining):
             for found in part(options, Path(folder)):
                 same = wrote.setdefault(found["part"], found["sha256"]) == found["sha256"]
                 wrong += not same

@@ -51,9 +51,6 @@ def add(commands: Commands) -> None:
         help="how many are of this kind, from 0 to 1: call, parallel, chain, missing_tool,\n"
         "missing_value, words; may be given several times",
     )
-    parser.add_argument(
-        "--concurrency", type=whole(1), help="requests that an endpoint gets at once (8)"
-    )
     add_endpoint(parser)
     add_sampling(parser, max_tokens=512, temperature=0.8)
 
