@@ -40,6 +40,17 @@ class Sifted:
 
 
 @dataclass(frozen=True)
+class Waiting(Sifted):
+    """Takes several lines at once, and its time for each."""
+
+    at_once = 4
+
+    def __call__(self, example: dict[str, Any], index: int) -> Outcome:
+        time.sleep(random.random() * 0.004)
+        return super().__call__(example, index)
+
+
+@dataclass(frozen=True)
 class Unrepeated:
     """Keeps lines whose text no earlier line had: a function of each, and a reduction of all."""
 

@@ -185,7 +185,7 @@ def test_judge(
     monkeypatch.setattr("schemask.cli.commands.synth_stages.load_writer", lambda _: model)
     data = write(tmp_path / "data", line("What does AAPL cost?", symbol="AAPL"))
     out = tmp_path / "out.jsonl"
-    assert main(["synth", "judge", data, "--out", str(out), "--max-tokens", "24"]) == 0
+    assert main(["synth", "judge", data, "--out", str(out), "--concurrency", "3"]) == 0
     assert capsys.readouterr().out == "1 lines read, 0 written; refused: 1 no verdict\n"
     head = written(ledger_path(out))[0]
     assert head["options"]["model"] == "SmolLM2-135M-Instruct"

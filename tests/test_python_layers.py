@@ -105,10 +105,11 @@ LAYERS = (
     {"evaluation.heldout", "evaluation.when2call"},
     {"evaluation"},
     # synth
+    {"synth.crews"},
     {"synth.kinds", "synth.traits", "synth.values", "synth.outcomes"},
     {"synth.numerals", "synth.small_talk"},
     {"synth.settings", "synth.words", "synth.validity"},
-    {"synth.worked_examples", "synth.ledger", "synth.processes", "synth.crews"},
+    {"synth.worked_examples", "synth.ledger", "synth.processes"},
     {"synth.prompts", "synth.stages", "synth.tool_server"},
     {"synth.tool_process", "synth.grounds"},
     {"synth.requests"},

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 
 from schemask.core.sampling import Sampling
 from schemask.errors import DataError, ModelError
-from schemask.models import CallableModel, LlamaCppModel
+from schemask.models import CallableModel, LlamaCppModel, OpenAIModel
 from schemask.synth import Judge, Outcome, run_stage
+from schemask.synth.ledger import ledger_path
 
 TOOL = {
     "name": "book",
@@ -73,6 +78,35 @@ def test_in_processes(tmp_path: Path) -> None:
         run_stage(local, source, tmp_path / "out3", workers=2, progress=False)
 
 
+def test_several_requests_at_once(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    examples = [line("To Oslo", "Oslo" if n % 3 else "Bergen") for n in range(30)]
+    source.write_text("".join(json.dumps(e) + "\n" for e in examples), encoding="utf-8")
+    lock, open_, most = threading.Lock(), 0, 0
+
+    def patient(prompt: str) -> str:
+        nonlocal open_, most
+        with lock:
+            open_ += 1
+            most = max(most, open_)
+        time.sleep(random.random() * 0.02)
+        with lock:
+            open_ -= 1
+        return strict(prompt)
+
+    written = set()
+    for concurrency, least in ((None, 1), (4, 3), (9, 5)):
+        most, target = 0, tmp_path / f"{concurrency}"
+        judge = Judge(CallableModel(patient), "strict", concurrency=concurrency)
+        report = run_stage(judge, source, target, progress=False)
+        assert (report.written, report.refused) == (20, {"judged wrong": 10})
+        assert least <= most <= (concurrency or 1)
+        written.add((target.read_bytes(), ledger_path(target).read_bytes()))
+    assert len(written) == 1
+    endpoint = OpenAIModel(openai.OpenAI(api_key="none"), "judge")
+    assert [Judge(model, "a").at_once for model in (endpoint, lambda: endpoint, dict)] == [8, 8, 1]
+
+
 def test_a_model_is_bound_to_a_verdict(llama: Any) -> None:
     model = LlamaCppModel(llama)
     judge = Judge(model, label="smollm2", seed=3)
@@ -81,6 +115,7 @@ def test_a_model_is_bound_to_a_verdict(llama: Any) -> None:
     assert outcome.refused in (None, "judged wrong")
     assert outcome.examples or outcome.detail
     short = Judge(model, "smollm2", sampling=Sampling(max_tokens=24))
+    assert Judge(model, "smollm2", concurrency=8).at_once == 1
     assert short(line("A ticket to Oslo, please.", "Oslo"), 0).refused == "no verdict"
 
 
@@ -88,7 +123,7 @@ def test_settings() -> None:
     one, other = Judge(strict_model, label="a"), Judge(strict_model, label="b")
     assert one.options() != other.options()
     assert json.loads(json.dumps(one.options())) == one.options()
-    for wrong in ({"model": "gpt"}, {"label": 1}, {"label": ""}, {"seed": -1}):
+    for wrong in ({"model": "gpt"}, {"label": 1}, {"label": ""}, {"seed": -1}, {"concurrency": 0}):
         with pytest.raises(DataError):
             Judge(**{"model": strict_model, "label": "a", **wrong})
     with pytest.raises(TypeError, match="label"):

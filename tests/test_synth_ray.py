@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from line_stages import Closed, Killed, Sifted, Unrepeated
+from line_stages import Closed, Killed, Sifted, Unrepeated, Waiting
 from schemask.errors import DataError
 from schemask.synth import Deduplicate, RayCluster, Stage, run_pipeline, run_stage, run_stages
 from schemask.synth.ledger import ledger_path
@@ -69,7 +69,7 @@ def test_a_pipeline_writes_the_same(tmp_path: Path, cluster: RayCluster) -> None
     texts = [f"Zeile ü {n * n % 90} \ud83d\ude00" for n in range(200)]
     lines = [json.dumps({"text": text, "x": 0.1 * n}) for n, text in enumerate(texts)]
     source.write_text("\n\n".join(lines), encoding="utf-8")
-    stages: list[Stage] = [Sifted(1), Unrepeated(), Killed(20, str(tmp_path / "marker"))]
+    stages: list[Stage] = [Waiting(1), Unrepeated(), Killed(20, str(tmp_path / "marker"))]
     report = run_pipeline(stages, source, target, cluster=cluster, progress=False)
     assert (tmp_path / "marker").exists()
     whole = one_after_the_other(stages, source, tmp_path / "oracle")

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from line_stages import Sifted, Unrepeated
+from line_stages import Sifted, Unrepeated, Waiting
 from schemask.errors import DataError
 from schemask.synth import Outcome, Stage, StageReport, run_stage, run_stages
 from schemask.synth.ledger import ledger_path
@@ -91,6 +91,38 @@ def test_processes_write_the_same(tmp_path: Path) -> None:
     ]
 
 
+def test_several_lines_at_once(tmp_path: Path) -> None:
+    """In the order of lines, up to one that fails or is none, also after kills."""
+    source = write(tmp_path / "in", numbered(300))
+    run(Sifted(), source, tmp_path / "one")
+    run(Waiting(), source, tmp_path / "two", workers=2)
+    target, draw = tmp_path / "out", random.Random(1)
+    for _ in range(4):
+        child = os.fork()
+        if not child:
+            try:
+                run(Waiting(), source, target)
+            finally:
+                os._exit(0)
+        time.sleep(draw.uniform(0.01, 0.1))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    run(Waiting(), source, target)
+    assert both(target) == both(tmp_path / "two") == both(tmp_path / "one")
+
+    lines = source.read_text().splitlines()
+    lines[40] = '{"is_wrong": true}'
+    source.write_text("\n".join(lines))
+    with pytest.raises(DataError, match="line 41: sifted failed: KeyError"):
+        run(Waiting(), source, tmp_path / "failed")
+    lines[40] = "[]"
+    source.write_text("\n".join(lines))
+    with pytest.raises(DataError, match="line 41: not a JSON object"):
+        run(Waiting(), source, tmp_path / "broken")
+    for name in ("failed", "broken"):
+        assert len(read(ledger_path(tmp_path / name))) == 1 + 40
+
+
 def test_stages_follow_one_another(tmp_path: Path) -> None:
     source = write(tmp_path / "in", [{"text": f"line {n % 30}"} for n in range(50)])
     stages: list[Stage] = [Unrepeated(), Sifted(), Sifted(1)]
@@ -151,7 +183,7 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
     source, target = write(tmp_path / "in", numbered(2000)), tmp_path / "out"
     run(Sifted(), source, tmp_path / "whole")
     draw = random.Random(5)
-    for _ in range(6):
+    for kill in range(6):
         child = os.fork()
         if not child:
             try:
@@ -159,6 +191,8 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
             finally:
                 os._exit(0)
         time.sleep(draw.uniform(0.01, 0.1))
+        while kill == 5 and not (target.exists() and target.stat().st_size):
+            time.sleep(0.001)  # a machine with other work to do
         os.kill(child, signal.SIGKILL)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     report = run(Sifted(), source, target)

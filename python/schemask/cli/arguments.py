@@ -52,6 +52,9 @@ def add_endpoint(parser: argparse.ArgumentParser) -> None:
     held.add_argument("--openai", metavar="NAME", help="ask this model of an endpoint")
     add_model(held)
     parser.add_argument("--base-url", help="address of the endpoint, if it is not OpenAI's")
+    parser.add_argument(
+        "--concurrency", type=whole(1), help="requests that an endpoint gets at once (8)"
+    )
     parser.set_defaults(wrong_usage=parser.error)
 
 

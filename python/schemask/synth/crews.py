@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -120,6 +122,22 @@ def crew_of(size: int, *, is_async: bool) -> Crew[Any]:
     if is_async:
         return LoopCrew(size)
     return Crew() if size == 1 else ThreadCrew(size)
+
+
+def in_order(calls: Iterable[Callable[[], T]], size: int) -> Iterator[T]:
+    """What calls return, in their order, while so many of them are made at once in threads."""
+    asked: deque[Future[T]] = deque()
+    with crew_of(size, is_async=False) as crew:
+        for call in calls:
+            asked.append(crew.submit(functools.partial(_called, call)))
+            if len(asked) == crew.ahead:
+                yield asked.popleft().result()
+        while asked:
+            yield asked.popleft().result()
+
+
+async def _called(call: Callable[[], T]) -> T:
+    return call()
 
 
 def _do(job: Job[T], future: Future[T]) -> None:

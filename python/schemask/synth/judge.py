@@ -18,6 +18,7 @@ from schemask.models.base import Model
 from schemask.schemas.schema import Schema
 from schemask.synth.outcomes import Outcome
 from schemask.synth.settings import check_whole, digest_of
+from schemask.synth.teachers import requests_at_once
 from schemask.synth.validity import Flaw, read_conversation
 
 _HOW = Sampling(max_tokens=160, temperature=0.0)
@@ -78,6 +79,8 @@ class Judge:
             go on.
         sampling: How its tokens are chosen; each line has a seed of its own.
         seed: Decides about those seeds.
+        concurrency: How many requests the model gets at once from each process: by default 8 for an
+            endpoint, 1 for any other. A model that runs in the process always gets one.
 
     Raises:
         DataError: A setting of a wrong type.
@@ -88,6 +91,7 @@ class Judge:
     label: str
     sampling: Sampling = field(default=_HOW)
     seed: int = 0
+    concurrency: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, Model) and not callable(self.model):
@@ -96,11 +100,22 @@ class Judge:
             raise DataError(f"label is a text that is not empty, not {shortened(self.label)}")
         check_is_sampling(self.sampling)
         check_whole("seed", self.seed)
+        if self.concurrency is not None:
+            check_whole("concurrency", self.concurrency, 1)
 
     @property
     def name(self) -> str:
         """What the stage is called in ledgers."""
         return "judge"
+
+    @property
+    def at_once(self) -> int:
+        """How many lines are judged at once in this process; it makes the model."""
+        try:
+            model, _ = self._opened()
+        except Exception:
+            return 1  # and the first line raises it again
+        return requests_at_once(model, self.concurrency)
 
     def options(self) -> dict[str, Any]:
         """All that decides about what is written, as JSON."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from schemask.errors import DataError, Error, shortened
+from schemask.synth.crews import in_order
 
 Numbered: TypeAlias = tuple[int, dict[str, Any]]
 """A line with its number in the input, from 0."""
@@ -50,6 +52,9 @@ class Stage(Protocol):
     Two more methods are called if it has them. `close()` ends what it holds, in each process that
     had it. `reduction()` makes a function `(outcome, index) -> Outcome` that has the last word: it
     is called in one process with all lines in order, and may remember what it has seen.
+
+    A stage that waits for answers from elsewhere has an attribute `at_once`: how many lines it is
+    given at once, in as many threads of each process; at least 1.
     """
 
     @property
@@ -95,12 +100,38 @@ def applied(stage: Stage, example: dict[str, Any], index: int) -> Outcome | Fail
 
 
 def in_this_process(stage: Stage, items: Iterable[Numbered]) -> Results:
-    """Applies a stage to lines, one after the other."""
+    """Applies a stage to lines."""
     try:
-        for index, example in items:
-            yield index, applied(stage, example, index)
+        yield from applied_to(stage, items)
     finally:
         close(stage)
+
+
+def applied_to(stage: Stage, items: Iterable[Numbered]) -> Results:
+    """What a stage makes of lines, in their order, of as many at once as it says."""
+
+    def numbered(index: int, example: dict[str, Any]) -> tuple[int, Outcome | Failure]:
+        return index, applied(stage, example, index)
+
+    problems: list[DataError] = []
+    calls = (functools.partial(numbered, *item) for item in until_error(items, problems))
+    yield from in_order(calls, at_once(stage))
+    for problem in problems:
+        raise problem
+
+
+def at_once(stage: Stage) -> int:
+    """How many lines a stage is given at once in this process."""
+    size: int = getattr(stage, "at_once", 1)
+    return size
+
+
+def until_error(items: Iterable[Numbered], problems: list[DataError]) -> Iterator[Numbered]:
+    """The lines before one that cannot be read; why it cannot is told after what they come to."""
+    try:
+        yield from items
+    except DataError as error:
+        problems.append(error)
 
 
 def close(stage: Stage) -> None:

@@ -16,7 +16,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from schemask.errors import DataError
-from schemask.synth.outcomes import Failure, Numbered, Outcome, Results, Stage, applied, close
+from schemask.synth.outcomes import Failure, Numbered, Outcome, Results, Stage, applied_to, close
 
 # A worker gets so many lines at once: few enough that all have something to do at the end.
 _CHUNK = 8
@@ -139,8 +139,8 @@ def _work(pipe: Connection[Any, Any], pickled: bytes) -> None:
     try:
         pipe.send("begun")
         while True:
-            for index, example in pipe.recv():
-                pipe.send(applied(stage, example, index))
+            for _, answer in applied_to(stage, pipe.recv()):
+                pipe.send(answer)
     except (EOFError, OSError):
         pass
     finally:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from schemask._lines import at_line, decoded, read_objects
 from schemask.errors import DataError, Error, check_flags, missing, shortened
+from schemask.synth.crews import in_order
 from schemask.synth.ledger import Ledger, as_line
 from schemask.synth.outcomes import (
     Failure,
@@ -25,7 +26,9 @@ from schemask.synth.outcomes import (
     Results,
     Stage,
     applied,
+    at_once,
     close,
+    until_error,
 )
 from schemask.synth.settings import check_whole
 from schemask.synth.stages import Reader, StageReport, check_places, digest_of_file
@@ -79,7 +82,7 @@ class RayCluster:
             DataError: The stage cannot be sent, or Ray gave it up.
         """
         problems: list[DataError] = []
-        dataset = self._sent(_source_rows(_until_error(items, problems)))
+        dataset = self._sent(_source_rows(until_error(items, problems)))
         for row in self._read(self._mapped(stage, dataset)):
             account: Outcome | Failure = pickle.loads(row.account)
             yield row.number, account
@@ -312,19 +315,23 @@ class _RayWorker:
 
     def __call__(self, table: Any) -> Any:
         rows = [_Row(**values) for values in table.to_pylist()]
-        return _table([made for row in rows for made in self._made(row)])
+        calls = (
+            functools.partial(self._made, data, index, row.origin)
+            for row in rows
+            for index, data in enumerate(row.examples, start=self._start(row.number))
+        )
+        return _table(list(in_order(calls, at_once(self._stage))))
 
-    def _made(self, row: _Row) -> Iterator[_Row]:
-        for index, data in enumerate(row.examples, start=self._start(row.number)):
-            try:
-                example = pickle.loads(data)
-                if self._starts is not None:
-                    # What a file between the stages would make of it.
-                    example = decoded(as_line(example).decode())
-                result = applied(self._stage, example, index)
-            except Error as error:
-                result = Failure(str(error))
-            yield self._kept(result, index, row.origin)
+    def _made(self, data: bytes, index: int, origin: int) -> _Row:
+        try:
+            example = pickle.loads(data)
+            if self._starts is not None:
+                # What a file between the stages would make of it.
+                example = decoded(as_line(example).decode())
+            result = applied(self._stage, example, index)
+        except Error as error:
+            result = Failure(str(error))
+        return self._kept(result, index, origin)
 
     def _start(self, index: int) -> int:
         if self._starts is None:
@@ -473,13 +480,6 @@ def _rows_for(made: Iterable[tuple[_Row, Outcome]], starts: _Starts) -> Iterator
         starts.add(row.number, len(outcome.examples))
         pickled = [pickle.dumps(example) for example in outcome.examples]
         yield _Row(row.number, row.origin, b"", len(pickled), pickled)
-
-
-def _until_error(items: Iterable[Numbered], problems: list[DataError]) -> Iterator[Numbered]:
-    try:
-        yield from items
-    except DataError as error:
-        problems.append(error)
 
 
 @contextlib.contextmanager

@@ -59,11 +59,9 @@ class TeacherDesk:
         Args:
             wanted: What the user says; None is what suits the teacher.
         """
-        if self._grammars is not None:  # a model in this process writes one text at a time
-            return 1
-        if wanted is not None:
-            return wanted
-        return _CONCURRENCY if self.is_async or isinstance(self._teacher, OpenAIModel) else 1
+        if isinstance(self._teacher, Model):
+            return requests_at_once(self._teacher, wanted)
+        return wanted or (_CONCURRENCY if self.is_async else 1)
 
     async def ask(self, request: TeacherRequest) -> object:
         """What the teacher answers. It is awaited for only if the teacher is async.
@@ -99,6 +97,18 @@ class TeacherDesk:
             problem = f"cut off after {self._sampling.max_tokens} tokens"
             raise RefusedAnswer("cut off", problem)
         return completion.text
+
+
+def requests_at_once(model: Model, wanted: int | None) -> int:
+    """How many requests a model gets at once.
+
+    Args:
+        model: The model.
+        wanted: What the user says; None is what suits the model.
+    """
+    if model.vocabulary is not None:  # a model in this process writes one text at a time
+        return 1
+    return wanted or (_CONCURRENCY if isinstance(model, OpenAIModel) else 1)
 
 
 def _read_object(text: str) -> Any:

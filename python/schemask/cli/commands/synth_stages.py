@@ -167,7 +167,13 @@ def _add_judge(stages: Commands) -> None:
 
         check_endpoint(options)
         model = load_writer(options)
-        return Judge(model, writer_label(options), sampling=sampling(options), seed=options.seed)
+        return Judge(
+            model,
+            writer_label(options),
+            sampling=sampling(options),
+            seed=options.seed,
+            concurrency=options.concurrency,
+        )
 
     parser = _added(
         stages,

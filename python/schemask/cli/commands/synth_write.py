@@ -57,9 +57,6 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="offer no more tools than so many beside those that are called (all)",
     )
-    parser.add_argument(
-        "--concurrency", type=whole(1), help="requests that an endpoint gets at once (8)"
-    )
     add_endpoint(parser)
     add_sampling(parser, max_tokens=512, temperature=0.8)
 
