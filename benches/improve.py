@@ -11,16 +11,22 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import held_out_tools
 import record
 from schemask.demo import model_path
-from schemask.evaluation import read_bfcl, read_examples, summarize
+from schemask.evaluation import Evaluation, read_bfcl, read_examples, summarize
 from schemask.improve import OPTIONS, SHARES, improve
 from schemask.synth import generate
 
+HEADER = (
+    *("model", "category", "setting", "count", "right", "low", "high"),
+    *("wrong", "malformed", "no_call", "masked_mass"),
+)
 HOUSEHOLD = Path(__file__).parents[1] / "examples" / "household.py"
 
 
@@ -72,15 +78,29 @@ def main() -> None:
     if options.csv is None:
         return
     rows = [
-        (name, row.category, row.setting, row.count, *row.right[:1], *row.right[2:])
+        row
         for name, found in (("before", done.before), ("after", done.after))
-        for row in summarize(found.records).rows
+        for row in figures(name, found)
     ]
-    header = ("model", "category", "setting", "count", "right", "low", "high")
     data = "phrasebooks of examples/household.py and held_out_tools.py, BFCL of bfcl-eval"
     command = f"python {' '.join(sys.argv)}"
     notes = record.circumstances(data, command, record.TRAINING)
-    record.write(options.csv, notes, header, rows)
+    trained = json.loads((done.model / "report.json").read_text(encoding="utf-8"))
+    notes.append(
+        f"training: {trained['rows']} rows, {trained['trained_tokens']:,} of "
+        f"{trained['tokens']:,} tokens, {trained['steps']} steps in {trained['seconds']:,.0f} s, "
+        f"loss {trained['first_loss']:.3f} to {trained['last_loss']:.3f}"
+    )
+    record.write(options.csv, notes, HEADER, rows)
+
+
+def figures(name: str, found: Evaluation) -> Iterator[tuple[object, ...]]:
+    """What a record says of a model."""
+    for row in summarize(found.records).rows:
+        told = [row.outcomes.get(outcome, 0) for outcome in ("wrong", "malformed", "no_call")]
+        mass = "" if row.masked_mass is None else f"{row.masked_mass:.4f}"
+        right = (row.right.successes, f"{row.right.low:.4f}", f"{row.right.high:.4f}")
+        yield name, row.category, row.setting, row.count, *right, *told, mass
 
 
 if __name__ == "__main__":

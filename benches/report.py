@@ -24,6 +24,7 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 BLOCK = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 COLOURS = {"schemask": "#0072B2", "llguidance": "#D55E00", "xgrammar": "#009E73"}
+MODELS = {"before": "#999999", "after": "#0072B2"}
 DASHES = {"cold": "--", "open": "--", "spaced": ":"}
 
 # What an adversarial case may cost, in milliseconds.
@@ -61,6 +62,8 @@ def tables(source: Record) -> str:
         body = _adversarial(source)
     elif "case" in source.columns:
         body = _hostile(source)
+    elif "setting" in source.columns:
+        body = _improvement(source)
     elif "format" in source.columns:
         body = _table(source.columns, [list(row.values()) for row in source.rows])
     else:
@@ -177,12 +180,25 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:.3g}"
 
 
+def _improvement(source: Record) -> str:
+    """What a model answered rightly before and after training: a line for each category."""
+    rates: dict[str, dict[tuple[str, str], str]] = {}
+    for row in source.rows:
+        ends = f"{100 * float(row['low']):.0f} to {100 * float(row['high']):.0f}%"
+        of_category = rates.setdefault(row["category"], {})
+        of_category[row["model"], row["setting"]] = f"{row['right']} of {row['count']} ({ends})"
+    columns = list(dict.fromkeys((row["model"], row["setting"]) for row in source.rows))
+    header = ["right", *(f"{model}, {setting}" for model, setting in columns)]
+    body = [[name, *(found.get(key, "") for key in columns)] for name, found in rates.items()]
+    return _table(header, body)
+
+
 def _share(part: float, whole: float) -> str:
     return f"{part:,.0f} of {whole:,.0f}" + (f" ({part / whole:.1%})" if whole else "")
 
 
 def draw(source: Record, folder: Path) -> None:
-    """`token.svg`, `compile.svg` and `pass.svg` of a comparison."""
+    """`token.svg`, `compile.svg` and `pass.svg` of a comparison, `right.svg` of an improvement."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -190,7 +206,6 @@ def draw(source: Record, folder: Path) -> None:
     matplotlib.rcParams.update({"svg.hashsalt": "schemask", "svg.fonttype": "none"})
     from matplotlib import pyplot
 
-    figures = Figures(source)
     folder.mkdir(parents=True, exist_ok=True)
 
     def save(name: str, plot: Callable[[Any], None]) -> None:
@@ -199,12 +214,48 @@ def draw(source: Record, folder: Path) -> None:
         figure.savefig(folder / name, metadata={"Date": None})
         pyplot.close(figure)
 
+    if "setting" in source.columns:
+        save("right.svg", partial(_rates, rows=source.rows))
+        return
+    figures = Figures(source)
     for measure, title in (
         ("token", "mask and accept one token"),
         ("compile", "compile a schema, to the first matcher"),
     ):
         save(f"{measure}.svg", partial(_curves, figures=figures, measure=measure, title=title))
     save("pass.svg", partial(_passes, figures=figures))
+
+
+def _rates(axes: Any, *, rows: Sequence[record.Row]) -> None:
+    """The shares of right answers with their intervals, those of a category beside one another."""
+    categories = list(dict.fromkeys(row["category"] for row in rows))
+    series = list(dict.fromkeys((row["model"], row["setting"]) for row in rows))
+    height = 0.8 / len(series)
+    for number, (model, setting) in enumerate(series):
+        found = [row for row in rows if (row["model"], row["setting"]) == (model, setting)]
+        places = [categories.index(row["category"]) + number * height for row in found]
+        shares = [100 * int(row["right"]) / int(row["count"]) for row in found]
+        # Rounding may put an end a little on the wrong side of the rate.
+        below = [
+            max(0.0, s - 100 * float(row["low"])) for s, row in zip(shares, found, strict=True)
+        ]
+        above = [
+            max(0.0, 100 * float(row["high"]) - s) for s, row in zip(shares, found, strict=True)
+        ]
+        axes.barh(
+            places,
+            shares,
+            height,
+            label=f"{model}, {setting}",
+            color=MODELS.get(model, "#555555"),
+            alpha=1.0 if setting == "constrained" else 0.5,
+            xerr=[below, above],
+            error_kw={"elinewidth": 0.8},
+        )
+    axes.set_yticks([at + 0.4 - height / 2 for at in range(len(categories))], categories)
+    axes.set(xlabel="%", xlim=(0, 100), title="right answers, with 95% intervals")
+    axes.invert_yaxis()
+    axes.figure.legend(loc="outside lower center", ncols=2)
 
 
 def _style(engine: str) -> dict[str, Any]:
