@@ -27,11 +27,13 @@ from schemask.lint import lint
 from schemask.models import Sampling, open_model
 from schemask.models.tokenizers import load_tokenizer
 from schemask.synth import (
+    Augment,
     Decontaminate,
     Deduplicate,
     Execute,
     Ground,
     Withheld,
+    everyday,
     generate,
     run_stage,
 )
@@ -147,6 +149,30 @@ grounded = OUT / "grounded.jsonl"
 print(run_stage(Ground(), executed, grounded, progress=PROGRESS))
 
 # %% [markdown]
+# ## Conversations about other tools
+#
+# Of five functions alone, a small model learns to write their calls to whatever is asked. Among as
+# many conversations about everyday tools it learns to read what is offered, most of all where names
+# say nothing.
+
+# %%
+tools, phrases = everyday(besides=[function.name for function in household.TOOLS])
+others, masked, both = OUT / "others.jsonl", OUT / "masked.jsonl", OUT / "both.jsonl"
+generate(
+    phrases,
+    tools,
+    scale.count,
+    others,
+    seed=SEED + 2,
+    shares=SHARES,
+    most_tools=2,
+    progress=PROGRESS,
+)
+print(run_stage(Augment(mask=0.3), others, masked, progress=PROGRESS))
+both.write_bytes(grounded.read_bytes() + masked.read_bytes())
+show(lines(masked)[0])
+
+# %% [markdown]
 # ## Duplicates
 #
 # Of requests that are nearly the same, one is enough. Those of a phrasebook often differ in a value
@@ -154,7 +180,7 @@ print(run_stage(Ground(), executed, grounded, progress=PROGRESS))
 
 # %%
 deduplicated = OUT / "deduplicated.jsonl"
-print(run_stage(Deduplicate(same_calls=True), grounded, deduplicated, progress=PROGRESS))
+print(run_stage(Deduplicate(same_calls=True), both, deduplicated, progress=PROGRESS))
 
 # %% [markdown]
 # ## Nothing of the evaluation
@@ -181,12 +207,13 @@ for entry in (head, entries[0], *refused[:3]):
 # %% [markdown]
 # ## What would be learned wrongly
 #
-# The linter encodes the lines as they are trained. An error is what no model should learn.
+# The linter encodes the lines as they are trained. An error is what no model should learn. A line
+# that is too long would be one, but the training leaves it out.
 
 # %%
-options = TrainingOptions(steps=scale.steps, seed=SEED)
+options = TrainingOptions(steps=scale.steps, drop_long=True, seed=SEED)
 tokenizer = load_tokenizer(GIVEN)
-found = lint(data, tokenizer, max_length=options.max_length, against=[held_out], progress=PROGRESS)
+found = lint(data, tokenizer, against=[held_out], progress=PROGRESS)
 print(found.as_text())
 assert not found.errors, "this must not be trained on"
 
