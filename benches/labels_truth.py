@@ -11,7 +11,7 @@ import random
 from typing import Any, NamedTuple
 
 from schemask.chat.templates.shape import MessageShape
-from schemask.core.vocabulary import END_OF_TURN_TOKENS
+from schemask.core.vocabulary import ends_of_turns
 
 PROBE = "qzxjq"
 
@@ -83,8 +83,8 @@ def truth(tokenizer: Any, messages: list[Any], tools: Any) -> list[TrueTurn]:
     """
     known = markers(tokenizer)
     end_of_all = end_of_words(tokenizer, known)
-    ends = {tokenizer.convert_tokens_to_ids(name) for name in END_OF_TURN_TOKENS}
-    ends = ((ends - {tokenizer.unk_token_id}) | {end_of_all}) & known
+    added = tokenizer.get_added_vocab()
+    ends = ({added[name] for name in ends_of_turns(added)} | {end_of_all}) & known
     turns = []
     for index, message in enumerate(messages):
         if message["role"] != "assistant":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemask.chat import HERMES, ToolCall
+from schemask.chat import FORMATS, HERMES, ToolCall
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.generation import TextStream
 from schemask.core.grammar import Grammar
@@ -253,6 +254,28 @@ def test_transformers_ends_at_any_stop_token(tiny: TransformersModel) -> None:
     )
     assert completion.status == "complete"
     assert not set(completion.token_ids) & set(tiny.vocabulary.stop_token_ids)
+
+
+def test_a_turn_of_messages_goes_on_after_its_reasoning(
+    tiny_model: Any, llama3_tokenizer: Any
+) -> None:
+    """gpt-oss ends its reasoning by a token at which other models end their turns."""
+    tokenizer = copy.deepcopy(llama3_tokenizer)
+    marks = ["<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|return|>", "<|call|>"]
+    tokenizer.add_tokens(marks, special_tokens=True)
+    model = TransformersModel(tiny_model, tokenizer)
+    form = FORMATS["harmony"]
+    prompt = "<|start|>assistant<|channel|>analysis<|message|>"
+    grammar = Grammar.from_tools([divide], form, prompt=prompt).compile(model.vocabulary)
+    done = model.generate(prompt, grammar=grammar, sampling=Sampling(max_tokens=40))
+    assert "<|end|><|start|>assistant" in done.text
+    turn = form.parse(done.text, [divide], prompt=prompt)
+    assert turn.reasoning and (turn.content or turn.tool_calls)
+
+
+def divide(number: int, by: int) -> float:
+    """A quotient."""
+    return number / by
 
 
 def test_transformers_leaves_the_global_generator_alone(tiny: TransformersModel) -> None:

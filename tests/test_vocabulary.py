@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,39 @@ def test_stop_tokens_of_the_generation_config(
     (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": eos}))
     loaded = PreTrainedTokenizerFast.from_pretrained(tmp_path)
     assert read_transformers(loaded).stop_token_ids == sorted(eos)
+
+
+@pytest.mark.parametrize(
+    ("special", "stops"),
+    [
+        # gpt-oss: reasoning ends with <|end|>, and the turn goes on.
+        (
+            ("<|message|>", "<|end|>", "<|return|>", "<|call|>"),
+            ("<|im_end|>", "<|return|>", "<|call|>"),
+        ),
+        (("<|message|>", "<|eom|>", "<|eot|>"), ("<|im_end|>", "<|eot|>")),
+        (("<|end|>", "<|user|>"), ("<|im_end|>", "<|end|>")),
+        (("<|eom|>", "<|eot|>"), ("<|im_end|>", "<|eom|>", "<|eot|>")),
+    ],
+)
+def test_what_ends_messages_ends_no_turn(special: Sequence[str], stops: Sequence[str]) -> None:
+    tokenizer = small_tokenizer_with(special)
+    data = read_transformers(tokenizer)
+    assert data.stop_token_ids == sorted(tokenizer.convert_tokens_to_ids(list(stops)))
+
+
+def test_a_stop_token_that_the_tokenizer_names_is_one() -> None:
+    tokenizer = small_tokenizer_with(["<|message|>", "<|end|>"])
+    tokenizer.eos_token = "<|end|>"
+    assert read_transformers(tokenizer).stop_token_ids == sorted(
+        tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|end|>"])
+    )
+
+
+def small_tokenizer_with(special: Sequence[str]) -> PreTrainedTokenizerFast:
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=small_backend(), eos_token="<|im_end|>")
+    tokenizer.add_tokens(list(special), special_tokens=True)
+    return tokenizer
 
 
 def test_a_tokenizer_without_stop_token_is_an_error() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemask._native import Vocabulary as NativeVocabulary
@@ -40,6 +40,10 @@ END_OF_TURN_TOKENS = (
 )
 """Names under which models in use end a text or a turn. `Vocabulary.from_transformers` takes those
 of them that the tokenizer marks as special: in some vocabularies `</s>` is a piece of HTML."""
+
+# Where a token begins the body of a message, a turn is made of messages, and goes on after these.
+_MESSAGE = "<|message|>"
+_ENDS_OF_MESSAGES = {"<|end|>", "<|eom|>"}
 
 WORD_MARK = "▁"  # SentencePiece writes a space as U+2581
 UNKNOWN_BYTE = b"[UNK_BYTE_0x"  # llama.cpp writes this for letters outside the byte-level alphabet
@@ -91,7 +95,8 @@ class Vocabulary(NativeVocabulary):
 
         Stop tokens are, unless given: the tokenizer's `eos_token_id`; `eos_token_id` of the
         `generation_config.json` beside the tokenizer, if it is on this machine (nothing is
-        downloaded); and the `END_OF_TURN_TOKENS` that the tokenizer marks as special.
+        downloaded); and the `END_OF_TURN_TOKENS` that the tokenizer marks as special, but for
+        those that only end a message of a turn, as `<|end|>` does in the format of gpt-oss.
 
         Args:
             tokenizer: Any `PreTrainedTokenizerBase` of the kinds above.
@@ -446,8 +451,21 @@ def _transformers_stop_ids(tokenizer: Any, tokens: list[bytes], special: set[int
         raise VocabularyError(
             f"stop tokens {unknown} are not in the vocabulary of {len(tokens)} tokens"
         )
-    names = {name.encode() for name in END_OF_TURN_TOKENS}
-    return stops | {token_id for token_id in special if tokens[token_id] in names}
+    spelt = {token_id: tokens[token_id].decode(errors="replace") for token_id in special}
+    ends = ends_of_turns(frozenset(spelt.values()))
+    return stops | {token_id for token_id, name in spelt.items() if name in ends}
+
+
+def ends_of_turns(special: Collection[str]) -> list[str]:
+    """The `END_OF_TURN_TOKENS` at which turns end, where these are the special tokens.
+
+    Args:
+        special: The names of special tokens.
+    """
+    names = [name for name in END_OF_TURN_TOKENS if name in special]
+    if _MESSAGE not in special:
+        return names
+    return [name for name in names if name not in _ENDS_OF_MESSAGES]
 
 
 def _generation_config_stop_ids(tokenizer: Any) -> list[int]:
