@@ -119,14 +119,19 @@ def cluster() -> RayCluster:
 
     places = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray.init(
-        num_cpus=WORKERS,
-        include_dashboard=False,
-        object_store_memory=200 << 20,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, places))}},
-    )
+    options = {
+        "num_cpus": WORKERS,
+        "include_dashboard": False,
+        "object_store_memory": 200 << 20,
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "runtime_env": {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, places))}},
+    }
+    try:
+        ray.init(**options)
+    except Exception:  # it waits half a minute, which is too short where there is other work
+        ray.shutdown()
+        ray.init(**options)
     # Processes that end hold their CPUs for a while; with parts of one, nobody waits for them.
     made = RayCluster(WORKERS, cpus=0.2)
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
