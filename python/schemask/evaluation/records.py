@@ -147,7 +147,22 @@ def read_records(path: str | os.PathLike[str]) -> Evaluation:
         data = place.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
-    return evaluation_of(data.splitlines(keepends=True), os.fspath(path))
+    found = evaluation_of(data.splitlines(keepends=True), os.fspath(path))
+    return Evaluation(found.head, _in_order(found))
+
+
+def _in_order(found: Evaluation) -> list[EvalRecord]:
+    """Example by example, each in all settings as they were asked for: some are written later."""
+    examples = {record.id: None for record in found.records}
+    at = {name: number for number, name in enumerate(examples)}
+    told = found.head.get("settings")
+    settings = told if isinstance(told, list) else []
+
+    def place(record: EvalRecord) -> tuple[int, int]:
+        setting = [record.mode, record.tool_choice]
+        return at[record.id], settings.index(setting) if setting in settings else len(settings)
+
+    return sorted(found.records, key=place)
 
 
 def evaluation_of(lines: Iterable[bytes], name: str) -> Evaluation:
