@@ -114,7 +114,7 @@ LAYERS = (
     {"synth.tool_process", "synth.grounds"},
     {"synth.requests"},
     {"synth.plans", "synth.answers", "synth.phrasebook"},
-    {"synth.everyday"},
+    {"synth.everyday_tools"},
     {"synth.teachers"},
     {"synth.drafts"},
     {"synth.conversations"},

@@ -6,7 +6,7 @@ from schemask.synth.augment import Augment
 from schemask.synth.conversations import Report, check, generate
 from schemask.synth.decontaminate import Decontaminate
 from schemask.synth.duplicates import Deduplicate
-from schemask.synth.everyday import everyday
+from schemask.synth.everyday_tools import everyday
 from schemask.synth.execute import Execute
 from schemask.synth.ground import Ground
 from schemask.synth.importers import SHAPES, Import

@@ -45,7 +45,7 @@ _DEFINITION = ("name", "description", "parameters")
 
 @functools.cache
 def _table() -> Any:
-    path = importlib.resources.files("schemask.synth").joinpath("everyday.json")
+    path = importlib.resources.files("schemask.synth").joinpath("everyday_tools.json")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
