@@ -45,14 +45,17 @@ from schemask.training.gguf_file import write_gguf
 from schemask.training.weights import load_weights
 
 SHARES: dict[Kind, float] = {
-    "call": 0.45,
-    "parallel": 0.05,
+    "call": 0.35,
+    "parallel": 0.12,
     "chain": 0.0,
     "missing_tool": 0.2,
-    "missing_value": 0.15,
-    "words": 0.15,
+    "missing_value": 0.2,
+    "words": 0.13,
 }
-"""The kinds of conversations: those that a phrasebook can write."""
+"""The kinds of conversations: those that a phrasebook can write.
+
+Where a value is missing, the user tells it when asked, so that these hold a call, too.
+"""
 
 HELD_OUT_PHRASES = 0.25
 """The share of a phrasebook's phrases that only the evaluation sees."""
