@@ -69,6 +69,7 @@ LAYERS = (
     {"core"},
     {"core.limits", "core.vocabulary", "core.masking", "core.mask_step", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
+    {"core.structural_tag"},
     # plug-ins
     {plugin.name for plugin in PLUGINS},
     # models
