@@ -1,4 +1,4 @@
-"""The plug-ins: files of the package, one for each library that some users do not have.
+"""The plug-ins: files or packages, one for each library that some users do not have.
 
 A new one is found here, and so by the tests of layers, docstrings and missing libraries.
 """
@@ -17,7 +17,8 @@ class Plugin(NamedTuple):
     """A plug-in.
 
     Attributes:
-        name: Its file's name in the package.
+        name: Its name in the package.
+        is_package: Whether it is a package itself.
         library: The module that it imports first, which is missing without the extra.
         extra: The extra that its message names.
     """
@@ -25,11 +26,12 @@ class Plugin(NamedTuple):
     name: str
     library: str
     extra: str
+    is_package: bool
 
 
 def plugins() -> Iterator[Plugin]:
-    """All files at the top of the package that `raise missing(...)` when they are imported."""
-    for path in sorted(PACKAGE.glob("*.py")):
+    """All modules at the top of the package that `raise missing(...)` when they are imported."""
+    for path in sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("*/__init__.py")]):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             match node:
                 case ast.Try(
@@ -48,7 +50,9 @@ def plugins() -> Iterator[Plugin]:
                         )
                     ],
                 ):
-                    yield Plugin(path.stem, library, extra)
+                    is_package = path.name == "__init__.py"
+                    name = path.parent.name if is_package else path.stem
+                    yield Plugin(name, library, extra, is_package)
 
 
 PLUGINS = list(plugins())

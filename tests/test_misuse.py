@@ -18,7 +18,7 @@ import pytest
 import typing_extensions
 
 import schemask
-from plugins import PACKAGE, PLUGINS
+from plugins import PACKAGE, PLUGINS, Plugin
 from schemask import (
     Grammar,
     Tool,
@@ -588,11 +588,12 @@ def test_a_grammar_of_another_vocabulary_is_seen() -> None:
 
 
 def test_plugins_are_found() -> None:
-    assert {plugin.name for plugin in PLUGINS} >= {"transformers", "llama_cpp", "mcp"}
+    assert {plugin.name for plugin in PLUGINS} >= {"transformers", "llama_cpp", "mcp", "vllm"}
 
 
-@pytest.mark.parametrize(("name", "library", "extra"), PLUGINS, ids=[p.name for p in PLUGINS])
-def test_a_library_that_is_missing(name: str, library: str, extra: str) -> None:
+@pytest.mark.parametrize("plugin", PLUGINS, ids=[plugin.name for plugin in PLUGINS])
+def test_a_library_that_is_missing(plugin: Plugin) -> None:
+    name, library, extra, _ = plugin
     assert f"\n{extra} = [" in (PACKAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
     script = (
         f"import sys; sys.modules[{library!r}] = None\n"
