@@ -21,7 +21,7 @@ from pathlib import Path
 import held_out_tools
 import record
 from schemask.demo import model_path
-from schemask.evaluation import Evaluation, read_bfcl, read_examples, summarize
+from schemask.evaluation import EvalExample, Evaluation, read_bfcl, read_examples, summarize
 from schemask.improve import OPTIONS, SHARES, improve
 from schemask.synth import generate
 from schemask.training.turns import LOSSES
@@ -51,20 +51,7 @@ def main() -> None:
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    other_tools = options.out / "other-tools.jsonl"
-    generate(
-        held_out_tools.PHRASES,
-        held_out_tools.TOOLS,
-        options.others_held_out,
-        other_tools,
-        seed=options.seed + 2,
-        shares=SHARES,
-    )
-    examples = read_examples(other_tools, category="other-tools")
-    if options.bfcl is not None:
-        categories = ("simple_python", "irrelevance")
-        examples += read_bfcl(options.bfcl, categories, limit=options.limit)
+    examples = asked(options)
     done = {}
     for loss in options.losses:
         folder = options.out / loss
@@ -101,6 +88,25 @@ def main() -> None:
             f"loss {trained['first_loss']:.3f} to {trained['last_loss']:.3f}"
         )
     record.write(options.csv, notes, HEADER, rows)
+
+
+def asked(options: argparse.Namespace) -> list[EvalExample]:
+    """What the models are asked beside the requests that are held out."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    other_tools = options.out / "other-tools.jsonl"
+    generate(
+        held_out_tools.PHRASES,
+        held_out_tools.TOOLS,
+        options.others_held_out,
+        other_tools,
+        seed=options.seed + 2,
+        shares=SHARES,
+    )
+    examples = read_examples(other_tools, category="other-tools")
+    if options.bfcl is not None:
+        categories = ("simple_python", "irrelevance")
+        examples += read_bfcl(options.bfcl, categories, limit=options.limit)
+    return examples
 
 
 def figures(name: str, found: Evaluation) -> Iterator[tuple[object, ...]]:
