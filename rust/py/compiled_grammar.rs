@@ -105,7 +105,10 @@ impl PyCompiledGrammar {
     }
 
     /// Another process makes it anew.
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Py<PyVocabulary>,))> {
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Py<PyVocabulary>,))> {
         let compile = self.grammar.bind(py).getattr("compile")?;
         Ok((compile, (self.vocabulary.clone_ref(py),)))
     }

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from schemask import _native
 from schemask._files import replacing
 from schemask.core.generation import check_compiled, check_is_vocabulary
 from schemask.core.grammar import Grammar
 from schemask.core.recipe import Part, Recipe, parts_of
+from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, Error, VocabularyError, shortened
 
 FORMAT = 1
@@ -29,7 +30,7 @@ def save(compiled: _native.CompiledGrammar, path: str | os.PathLike[str]) -> Non
     check_compiled(compiled)
     content = {
         "schemask_grammar": FORMAT,
-        "vocabulary": compiled.vocabulary.digest,
+        "vocabulary": cast(Vocabulary, compiled.vocabulary).digest,
         "parts": [
             {"step": step, "arguments": _as_json(arguments)}
             for step, arguments in parts_of(compiled.grammar._recipe)
