@@ -494,6 +494,20 @@ def test_records(tmp_path: Path) -> None:
     assert table(summarize([])) == "category  setting  n  right, 95% interval  masked  overruled"
 
 
+def test_a_call_that_is_nested_deeper_than_python_recurs(tmp_path: Path) -> None:
+    """It can be read, and neither be judged nor written down: no reason to end a run."""
+
+    def model(prompt: str) -> str:
+        call = {"name": "get_weather", "arguments": {"place": "@"}}
+        return f"<tool_code>{json.dumps(call)}</tool_code>".replace('"@"', "[" * 700 + "]" * 700)
+
+    path = tmp_path / "records.jsonl"
+    records = run(path, CallableModel(model))
+    assert {record.outcome for record in records} == {"malformed"}
+    assert "deeper than" in records[0].problem and "[" * 700 in records[0].text
+    assert read_records(path).records == records
+
+
 def test_a_run_goes_on_wherever_it_was_cut(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
     whole = run(path)
@@ -898,7 +912,8 @@ def test_the_command_is_killed_and_goes_on(tmp_path: Path, capsys: Any) -> None:
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["count"] for row in rows if row["category"] == "all"] == [2, 2, 1]
     records = read_records(out).records
-    assert records[: len(killed)] == killed
+    kept = {record.key for record in killed}
+    assert [record for record in records if record.key in kept] == killed
     assert len(records) == 5
 
 
