@@ -50,7 +50,7 @@ from schemask.evaluation import (
 from schemask.evaluation.intervals import Z_95
 from schemask.evaluation.masks import MaskNotes
 from schemask.models import CallableModel, ChatTurn, LlamaCppModel, Sampling, TransformersModel
-from schemask.schemas.equal_values import are_equal, filled
+from schemask.schemas.equal_values import are_equal, call_text, filled
 from schemask.tools import ToolSet, tool
 
 
@@ -158,6 +158,14 @@ JSON = st.recursive(
 def test_equality_is_that_of_json_schema(one: Any, other: Any) -> None:
     assert are_equal(one, other) == jsonschema.Draft202012Validator({"const": one}).is_valid(other)
     assert are_equal(one, json.loads(json.dumps(one)))
+
+
+@given(JSON, JSON)
+def test_equal_calls_have_one_text(one: Any, other: Any) -> None:
+    texts = [call_text("f", {"x": value}, {}) for value in (one, other)]
+    assert (texts[0] == texts[1]) == are_equal(one, other)
+    parameters = {"properties": {"x": {"default": one}}}
+    assert call_text("f", {}, parameters) == texts[0] == call_text("f", {"x": one}, parameters)
 
 
 def test_defaults_are_filled_in() -> None:
