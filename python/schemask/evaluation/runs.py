@@ -322,10 +322,10 @@ def _record(
         if isinstance(model, ChatModel):  # an endpoint, which may answer another time
             raise
         return dataclasses.replace(blank, problem=str(error), is_passing=True)
-    parsed, error = turn.parsed, turn.error
+    parsed, problem = turn.parsed, turn.error
     if parsed is not None and any(_is_deep(call.arguments) for call in parsed.tool_calls):
-        parsed, error = None, f"a call is nested deeper than {_DEEPEST} levels"
-    verdict: Verdict = example.judge(parsed, error)
+        parsed, problem = None, f"a call is nested deeper than {_DEEPEST} levels"
+    verdict: Verdict = example.judge(parsed, problem)
     vocabulary = getattr(model, "vocabulary", None)
     calls = [] if parsed is None else parsed.tool_calls
     return dataclasses.replace(

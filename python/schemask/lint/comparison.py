@@ -83,10 +83,10 @@ class Comparison:
             return
         before = [f"{message['role']}: {message['content']}" for message in messages[:turn]]
         tools = [found.tool for found in map(offered, dialogue.tools or ())]
-        known = {tool.name: tool.parameters for tool in tools if tool is not None}
+        parameters = {tool.name: tool.parameters for tool in tools if tool is not None}
         calls = [call["function"] for call in messages[turn].get("tool_calls", ())]
         said = sorted(
-            call_text(call["name"], call["arguments"], known.get(call["name"], {}))
+            call_text(call["name"], call["arguments"], parameters.get(call["name"], {}))
             for call in calls
         )
         asked = " ".join(words_of("\n".join(before)))
