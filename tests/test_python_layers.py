@@ -67,9 +67,10 @@ LAYERS = (
     {"_lines"},
     # core
     {"core"},
-    {"core.limits", "core.vocabulary", "core.masking", "core.mask_step", "core.generation"},
+    {"core.limits", "core.recipe"},
+    {"core.vocabulary", "core.masking", "core.mask_step", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
-    {"core.structural_tag"},
+    {"core.cache", "core.saved", "core.structural_tag"},
     # plug-ins
     {plugin.name for plugin in PLUGINS if not plugin.is_package},
     {"vllm.requests", "vllm.formats"},

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from schemask import _native
 from schemask.core.grammar import Grammar, Whitespace
 from schemask.core.limits import Limits
 from schemask.errors import Error, GrammarError, LimitError, UnsupportedSchemaError, shortened
@@ -298,9 +297,7 @@ class _TagReader:
 def _native_tag(text: str) -> Grammar:
     """A text that may also be the special token that is spelled like it."""
     tree = json.dumps({"start": {"tag": text}, "rules": {}})
-    return Grammar(
-        _native.Grammar.from_tree(tree, "flexible", "schema", "plain", True, False, {}), "a tag"
-    )
+    return Grammar._of("from_tree", tree, "flexible", "schema", "plain", True, False, {})
 
 
 def _any_of(ways: Iterable[Grammar], pointer: str) -> Grammar:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from vllm.v1.structured_output.backend_types import StructuredOutputOptions
 from vllm.v1.structured_output.request import get_structured_output_key
 
-from schemask import _native
 from schemask._native import CompiledGrammar
 from schemask.core.grammar import Grammar, Whitespace
 from schemask.core.structural_tag import from_structural_tag
@@ -156,9 +155,7 @@ def _choice(text: str) -> Grammar:
     if wrong := [choice for choice in choices if not isinstance(choice, str)]:
         raise GrammarError(f"choice is a list of texts, not of {shortened(wrong[0])}")
     tree = json.dumps({"start": {"any": choices}, "rules": {}})
-    return Grammar(
-        _native.Grammar.from_tree(tree, "flexible", "schema", "plain", True, False, {}), "choices"
-    )
+    return Grammar._of("from_tree", tree, "flexible", "schema", "plain", True, False, {})
 
 
 def check_request(
