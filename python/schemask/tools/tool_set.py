@@ -63,7 +63,8 @@ class Tool(Generic[P, R]):
         description: What the tool does, for the model to read; may be empty.
         parameters: JSON Schema of the arguments object. Of a function, it allows what `bind` takes
             and nothing else: dates that Python can hold, numbers that are floats.
-        function: The Python function, or None for a definition that something else carries out.
+        function: The Python function, or coroutine function, or None for a definition that
+            something else carries out.
         annotations: Hints for whoever carries out the calls, as the Model Context Protocol has
             them, such as `{"readOnlyHint": True}`. The model does not see them.
 
@@ -116,6 +117,9 @@ class Tool(Generic[P, R]):
     ) -> Tool[Q, S]:
         """A tool from a function, bound method, `functools.partial` or callable object.
 
+        Coroutine functions (`async def`) are called in the same way, and what they return is
+        awaited by whoever calls.
+
         Every parameter needs a type annotation. Descriptions come from the docstring (in the style
         of Google, numpy or Sphinx), unless the annotation carries its own as a pydantic `Field`.
 
@@ -126,7 +130,7 @@ class Tool(Generic[P, R]):
 
         Raises:
             ToolError: `*args` or `**kwargs`, a parameter without annotation, a type that JSON
-                Schema cannot describe, or a coroutine function.
+                Schema cannot describe, or an asynchronous generator.
         """
         plain, bound = _unwrap(function)
         if name is not None and not isinstance(name, str):
@@ -186,6 +190,13 @@ class Tool(Generic[P, R]):
     def key_order(self) -> KeyOrder:
         """The order in which a grammar of calls reads the keys of the arguments."""
         return KeyOrder(self.parameters)
+
+    @functools.cached_property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function, whose calls are to be awaited."""
+        return self.function is not None and inspect.iscoroutinefunction(
+            _code_of(_unwrap(self.function)[0])
+        )
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the function as it is, unchecked, so that a decorated function stays usable."""
@@ -256,7 +267,7 @@ class Tool(Generic[P, R]):
             arguments: The JSON object that a model wrote, by the names of the parameters.
 
         Returns:
-            What the function returns.
+            What the function returns: of a coroutine function, what is to be awaited.
 
         Raises:
             ToolError: An argument is missing, unknown or of the wrong type. What the function
@@ -295,7 +306,7 @@ def tool(
 
     Raises:
         ToolError: `*args` or `**kwargs`, a parameter without annotation, a type that JSON Schema
-            cannot describe, or a coroutine function.
+            cannot describe, or an asynchronous generator.
 
     >>> @tool
     ... def get_stock_price(symbol: str) -> float:
@@ -447,13 +458,18 @@ def _unwrap(function: Callable[..., Any]) -> tuple[Any, set[str]]:
     return function, bound
 
 
+def _code_of(plain: Any) -> Any:
+    """What runs when an object that can be called is called."""
+    return plain if inspect.isroutine(plain) or inspect.isclass(plain) else type(plain).__call__
+
+
 def _parameters_of(
     function: Callable[..., Any], plain: Any, bound: set[str], name: str
 ) -> dict[str, tuple[Any, Any]]:
     """Annotation and default of each parameter that the model fills in."""
-    code = plain if inspect.isroutine(plain) or inspect.isclass(plain) else type(plain).__call__
-    if inspect.iscoroutinefunction(code) or inspect.isasyncgenfunction(code):
-        raise ToolError(f"{name}: coroutine functions are not supported")
+    code = _code_of(plain)
+    if inspect.isasyncgenfunction(code):
+        raise ToolError(f"{name}: an asynchronous generator returns no result")
     try:
         signature = inspect.signature(function)
         hints = typing.get_type_hints(
