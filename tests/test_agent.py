@@ -292,11 +292,12 @@ def test_several_calls_in_one_turn() -> None:
     result = run_agent(Parrot(both, "Ok."), TOOLS, "Go.")
     assert shape(result) == [
         ("call", "ok"),
-        ("result", "raised"),
         ("call", "ok"),
+        ("result", "raised"),
         ("result", "ok"),
         ("words", "ok"),
     ]
+    assert [step.index for step in result.steps] == [0, 1, 0, 1, None]
     assert [message["role"] for message in result.messages] == [
         "user",
         "assistant",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ class TransformersModel:
         self._model: Any = model
         self.tokenizer: Any = tokenizer
         self._given_template = template
+        self._lock = threading.Lock()
         self._context: int | None = getattr(config, "max_position_embeddings", None)
 
     def __repr__(self) -> str:
@@ -141,7 +143,8 @@ class TransformersModel:
             choosing = {"do_sample": True, "temperature": sampling.temperature}
             if sampling.top_p is not None:
                 choosing["top_p"] = sampling.top_p
-        with torch.random.fork_rng():
+        # The generator of random numbers is that of the process.
+        with self._lock, torch.random.fork_rng():
             torch.manual_seed(sampling.seed)
             self._model.generate(
                 input_ids=input_ids,

@@ -21,7 +21,13 @@ from typing_extensions import ParamSpec, TypeVar
 
 from schemask.errors import ToolError, shortened
 from schemask.schemas.key_order import KeyOrder
-from schemask.schemas.python_values import BindableSchema, DescribedSchema, bindable, whole_numbers
+from schemask.schemas.python_values import (
+    BindableSchema,
+    DescribedSchema,
+    bindable,
+    problems_of,
+    whole_numbers,
+)
 from schemask.schemas.schema import Schema, map_schema
 from schemask.schemas.surrogates import surrogate_place
 from schemask.schemas.validator import validator_of
@@ -245,11 +251,7 @@ class Tool(Generic[P, R]):
             text = to_json(whole_numbers(dict(arguments)), inf_nan_mode="constants")
             values = model.model_validate_json(text)
         except pydantic.ValidationError as error:
-            problems = (
-                f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg']}"
-                for item in error.errors(include_url=False, include_input=False)
-            )
-            raise ToolError(f"{self.name}: {'; '.join(problems)}") from error
+            raise ToolError(f"{self.name}: {problems_of(error, 'arguments')}") from error
         except RecursionError as error:
             raise ToolError(f"{self.name}: the arguments are nested too deeply") from error
         except Exception as error:  # of a validator that somebody else wrote
