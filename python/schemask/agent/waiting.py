@@ -14,7 +14,7 @@ from schemask._turns import TurnWriter, WrittenTurn
 from schemask.agent.calls import CheckedCall
 from schemask.agent.loop import CarryOut, Loop, Request, WriteTurn
 from schemask.agent.steps import AgentEvent, AgentResult, Step
-from schemask.agent.stopping import Stop
+from schemask.agent.stopping import Stop, Stopped
 from schemask.chat import Event
 from schemask.tools import Tool
 
@@ -92,12 +92,16 @@ class _Hands:
     def __init__(self, concurrent: bool) -> None:
         self._concurrent = concurrent
         self._events: _EventLoop | None = None
+        self._is_over = False
         self._lock = threading.Lock()
 
     def __enter__(self) -> _Hands:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # A thread that nobody waits for any more may be about to begin something.
+        with self._lock:
+            self._is_over = True
         if self._events is not None:
             self._events.close()
 
@@ -129,9 +133,17 @@ class _Hands:
         if not tool.is_async:
             return returned
         with self._lock:
+            if self._is_over:
+                returned.close()
+                raise Stopped
             if self._events is None:
                 self._events = _EventLoop()
-        return self._events.wait_for(returned)
+            future = self._events.begin(returned)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
 
 
 def _at_once(coroutine: Coroutine[Any, Any, R]) -> R:
@@ -154,16 +166,11 @@ class _EventLoop:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, R]) -> R:
-        """What a coroutine returns; if the wait is interrupted, it is cancelled."""
+    def begin(self, coroutine: Coroutine[Any, Any, R]) -> Future[R]:
+        """Begins it; to cancel what it will return cancels it."""
         import asyncio
 
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def close(self) -> None:
         """Cancels what still runs, waits for that, and ends the loop."""
