@@ -93,6 +93,11 @@ LAYERS = (
     {"training"},
     # turns, and their evaluation
     {"_turns"},
+    {"agent.steps", "agent.responses", "agent.stopping"},
+    {"agent.calls"},
+    {"agent.loop"},
+    {"agent.waiting", "agent.awaiting"},
+    {"agent.run"},
     {"agent"},
     {"evaluation.verdicts", "evaluation.intervals", "evaluation.masks"},
     {"evaluation.examples", "evaluation.records"},

@@ -16,6 +16,7 @@ from schemask.agent.stopping import Stop
 from schemask.chat import Event
 from schemask.models.base import ChatModel, Model
 from schemask.tools import Tool
+from schemask.tools.tool_set import AlsoAwaited
 
 
 async def run(loop: Loop) -> AsyncGenerator[AgentEvent, None]:
@@ -144,6 +145,9 @@ class _Results:
 
 
 async def _called(tool: Tool, bound: inspect.BoundArguments) -> Any:
+    function = tool.function
+    if isinstance(function, AlsoAwaited) and function.lives_here:
+        return await function.awaited(*bound.args, **bound.kwargs)
     if tool.is_async:
         return await tool(*bound.args, **bound.kwargs)
     return await asyncio.to_thread(tool, *bound.args, **bound.kwargs)

@@ -52,6 +52,9 @@ def turn_tree(
     most = min(limits) if limits else None
     if most is not None and most < min_calls:
         raise FormatError(f"a turn cannot hold at least {min_calls} and at most {most} calls")
+    if not isinstance(response_schema, (dict, bool, type(None))):
+        what = shortened(response_schema)
+        raise FormatError(f"response_schema is a JSON Schema as a dict or a bool, not {what}")
     if response_schema is not None and (spec.bare or spec.arguments.python_literals):
         raise FormatError(f"{spec.name} writes calls as it would write a response in JSON")
     turns = _TurnTree(spec, opened, response_schema)

@@ -65,9 +65,9 @@ class OpenAIModel:
             raise ModelError(f"the client is an openai.OpenAI, not {shortened(client)}")
         if not isinstance(model, str) or not model:
             raise ModelError(f"the model is named by a string, not {shortened(model)}")
-        if server != "openai" and server not in _GRAMMARS:
-            known = ", ".join(["openai", *_GRAMMARS])
-            raise ModelError(f"the server {shortened(server)} is none of {known}")
+        known = ["openai", *_GRAMMARS]
+        if server not in known:
+            raise ModelError(f"the server {shortened(server)} is none of {', '.join(known)}")
         self._client = client
         self._model = model
         self._server = server

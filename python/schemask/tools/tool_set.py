@@ -50,6 +50,18 @@ class _ChecksItself(Protocol):
     def check_callable(self) -> None: ...
 
 
+@runtime_checkable
+class AlsoAwaited(Protocol):
+    """A function that waits in a thread, and can be awaited in the event loop that it lives in."""
+
+    @property
+    def lives_here(self) -> bool:
+        """Whether this is that event loop."""
+
+    async def awaited(self, /, **arguments: Any) -> Any:
+        """What a call returns."""
+
+
 def _tidy(schema: Schema) -> Schema:
     schema = {k: v for k, v in schema.items() if k != "title"}
     if "properties" in schema:
@@ -374,11 +386,11 @@ class ToolSet:
         """The tools of a running server of the Model Context Protocol, which can be called.
 
         A call asks the server and waits for the answer, a `schemask.mcp.McpResult`. The session
-        answers in its event loop only, which has to run on: so call the tools, and `run_agent`,
-        in another thread.
+        answers in its event loop only, which has to run on: `arun_agent` awaits the calls there;
+        call the tools, and `run_agent`, in another thread.
 
             >>> tools = await ToolSet.from_mcp(session)
-            >>> result = await asyncio.to_thread(run_agent, model, tools, "What is 2 + 2?")
+            >>> result = await arun_agent(model, tools, "What is 2 + 2?")
 
         Without an event loop of your own, `schemask.mcp.connect` runs one. What the server lists is
         asked once: after it says that its list has changed, make another set.
