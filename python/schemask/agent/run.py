@@ -247,7 +247,7 @@ def stream_agent(
 
 
 class AgentStream:
-    """The events of one run, of which nothing happens before they are asked for.
+    """The events of one run; nothing happens before they are asked for.
 
     They are, in this order for each turn: what `ChatFormat.reader` makes of it while it is written
     (`Text`, `Reasoning`, `CallStarted`, `ArgumentDelta`, `CallFinished`, `CallFailed`); a `Step`
@@ -256,6 +256,9 @@ class AgentStream:
 
     To leave the loop early, or to cancel its task, ends the run, as `arun_agent` says; with
     `async for`, at once if the loop is over `contextlib.aclosing(aiter(events))`.
+
+    Args:
+        loop: The run.
     """
 
     def __init__(self, loop: Loop) -> None:

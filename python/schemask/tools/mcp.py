@@ -59,7 +59,7 @@ class McpFunction:
         if running_loop() is self._loop:
             raise ToolError(
                 f"{self._name}: called from the event loop of its session, which would wait for "
-                "itself: await arun_agent, or call it in a thread (await asyncio.to_thread(run_agent, …))"
+                "itself: await arun_agent(…), or call it in a thread, by asyncio.to_thread"
             )
         if not self._loop.is_running():
             raise ToolError(f"{self._name}: the event loop of its session has ended")

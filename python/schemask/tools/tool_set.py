@@ -212,9 +212,10 @@ class Tool(Generic[P, R]):
     @functools.cached_property
     def is_async(self) -> bool:
         """Whether the function is a coroutine function, whose calls are to be awaited."""
-        return self.function is not None and inspect.iscoroutinefunction(
-            _code_of(_unwrap(self.function)[0])
-        )
+        function: Any = self.function
+        while isinstance(function, functools.partial):
+            function = function.func
+        return inspect.iscoroutinefunction(_code_of(function))
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the function as it is, unchecked, so that a decorated function stays usable."""
