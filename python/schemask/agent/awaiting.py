@@ -14,7 +14,6 @@ from schemask.agent.loop import CarryOut, Loop, Request, WriteTurn
 from schemask.agent.steps import AgentEvent, AgentResult, Step
 from schemask.agent.stopping import Stop
 from schemask.chat import Event
-from schemask.models.base import ChatModel, Model
 from schemask.tools import Tool
 from schemask.tools.tool_set import AlsoAwaited
 
@@ -45,7 +44,7 @@ async def run(loop: Loop) -> AsyncGenerator[AgentEvent, None]:
                     yield step
                 answer = results.in_order
         else:
-            async with _Turn(writer, wanted, loop.model) as turn:
+            async with _Turn(writer, wanted, loop.is_local) as turn:
                 while (event := await turn.next()) is not None:
                     yield event
                 answer = turn.written
@@ -54,11 +53,10 @@ async def run(loop: Loop) -> AsyncGenerator[AgentEvent, None]:
 class _Turn:
     """A turn that a thread writes; to leave it ends that."""
 
-    def __init__(self, writer: TurnWriter, wanted: WriteTurn, model: Model | ChatModel) -> None:
+    def __init__(self, writer: TurnWriter, wanted: WriteTurn, is_local: bool) -> None:
         self._writer = writer
         self._wanted = wanted
-        # It generates here, token by token, and nobody else may have it before it has ended.
-        self._is_local = not isinstance(model, ChatModel) and model.vocabulary is not None
+        self._is_local = is_local
         self._stop = Stop()
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
 

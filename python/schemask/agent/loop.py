@@ -106,6 +106,12 @@ class Loop:
         self._response = None if given is None else Response(given)
         self._steps: list[Step] = []
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the model generates here, token by token: its generation can be stopped, and
+        nobody else should have the model before that has ended."""
+        return not isinstance(self.model, ChatModel) and self.model.vocabulary is not None
+
     def writer(self) -> TurnWriter:
         """What gets the turns. To find the format of a template takes some time.
 

@@ -47,12 +47,14 @@ def run(loop: Loop, streams: bool) -> Generator[AgentEvent, None, None]:
             elif isinstance(wanted, CarryOut):
                 answer = yield from hands.results(wanted.calls)
             elif streams:
-                answer = yield from _streamed(writer, wanted)
+                answer = yield from _streamed(writer, wanted, loop.is_local)
             else:
                 answer = writer.write(wanted.messages, wanted.choice)
 
 
-def _streamed(writer: TurnWriter, wanted: WriteTurn) -> Generator[Event, None, WrittenTurn]:
+def _streamed(
+    writer: TurnWriter, wanted: WriteTurn, is_local: bool
+) -> Generator[Event, None, WrittenTurn]:
     """A turn, which a thread writes, so that its events can be told meanwhile."""
     events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
     stop = Stop()
@@ -79,7 +81,8 @@ def _streamed(writer: TurnWriter, wanted: WriteTurn) -> Generator[Event, None, W
         return written.result()
     finally:
         stop.set()
-        thread.join()
+        if is_local:
+            thread.join()
 
 
 class _Hands:
