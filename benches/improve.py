@@ -3,8 +3,9 @@
 python benches/improve.py --out /tmp/improved --bfcl bfcl_eval.whl
 
 The functions are those of examples/household.py, the teacher is their phrasebook. Beside requests
-with other phrases, both models are asked for tools of held_out_tools.py, and entries of BFCL. The
-rates go to `--csv`.
+with other phrases, the models are asked for tools of held_out_tools.py, and entries of BFCL. With
+`--losses all choices` the same rows are trained twice, once without the tokens that the grammar
+forces. The rates go to `--csv`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +21,10 @@ from pathlib import Path
 import held_out_tools
 import record
 from schemask.demo import model_path
-from schemask.evaluation import Evaluation, read_bfcl, read_examples, summarize
+from schemask.evaluation import EvalExample, Evaluation, read_bfcl, read_examples, summarize
 from schemask.improve import OPTIONS, SHARES, improve
 from schemask.synth import generate
+from schemask.training.turns import LOSSES
 
 HEADER = (
     *("model", "category", "setting", "count", "right", "low", "high"),
@@ -41,13 +44,54 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=100)
     parser.add_argument("--limit", type=int, default=200, help="entries of each BFCL category")
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--loss", choices=("all", "choices"), default="all")
+    parser.add_argument("--losses", nargs="+", choices=LOSSES, default=["all"])
     parser.add_argument("--gguf", choices=("f32", "f16", "q8_0"), default="f16")
     parser.add_argument("--others-held-out", type=int, default=60, help="requests for other tools")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
 
+    examples = asked(options)
+    done = {}
+    for loss in options.losses:
+        folder = options.out / loss
+        folder.mkdir(exist_ok=True)
+        answered = options.out / options.losses[0] / "before.jsonl"
+        if answered.exists() and answered.parent != folder:
+            shutil.copy(answered, folder)  # the same model, asked the same
+        done[loss] = improve(
+            HOUSEHOLD,
+            options.model or model_path(),
+            folder,
+            count=options.count,
+            others=options.others,
+            held_out=options.held_out,
+            examples=examples,
+            options=dataclasses.replace(
+                OPTIONS, steps=options.steps, loss=loss, seed=options.seed, gguf=options.gguf
+            ),
+            seed=options.seed,
+        )
+    if options.csv is None:
+        return
+    rows = list(figures("before", done[options.losses[0]].before))
+    data = "phrasebooks of examples/household.py and held_out_tools.py, BFCL of bfcl-eval"
+    command = f"python {' '.join(sys.argv)}"
+    notes = record.circumstances(data, command, record.TRAINING)
+    for loss, improvement in done.items():
+        rows += figures("after" if loss == "all" else f"after, {loss}", improvement.after)
+        trained = json.loads((improvement.model / "report.json").read_text(encoding="utf-8"))
+        notes.append(
+            f"training, loss of {loss}: {trained['rows']} rows, {trained['trained_tokens']:,} of "
+            f"{trained['tokens']:,} tokens, {trained['steps']} steps in "
+            f"{trained['seconds']:,.0f} s, "
+            f"loss {trained['first_loss']:.3f} to {trained['last_loss']:.3f}"
+        )
+    record.write(options.csv, notes, HEADER, rows)
+
+
+def asked(options: argparse.Namespace) -> list[EvalExample]:
+    """What the models are asked beside the requests that are held out."""
     options.out.mkdir(parents=True, exist_ok=True)
     other_tools = options.out / "other-tools.jsonl"
     generate(
@@ -62,36 +106,7 @@ def main() -> None:
     if options.bfcl is not None:
         categories = ("simple_python", "irrelevance")
         examples += read_bfcl(options.bfcl, categories, limit=options.limit)
-    done = improve(
-        HOUSEHOLD,
-        options.model or model_path(),
-        options.out,
-        count=options.count,
-        others=options.others,
-        held_out=options.held_out,
-        examples=examples,
-        options=dataclasses.replace(
-            OPTIONS, steps=options.steps, loss=options.loss, seed=options.seed, gguf=options.gguf
-        ),
-        seed=options.seed,
-    )
-    if options.csv is None:
-        return
-    rows = [
-        row
-        for name, found in (("before", done.before), ("after", done.after))
-        for row in figures(name, found)
-    ]
-    data = "phrasebooks of examples/household.py and held_out_tools.py, BFCL of bfcl-eval"
-    command = f"python {' '.join(sys.argv)}"
-    notes = record.circumstances(data, command, record.TRAINING)
-    trained = json.loads((done.model / "report.json").read_text(encoding="utf-8"))
-    notes.append(
-        f"training: {trained['rows']} rows, {trained['trained_tokens']:,} of "
-        f"{trained['tokens']:,} tokens, {trained['steps']} steps in {trained['seconds']:,.0f} s, "
-        f"loss {trained['first_loss']:.3f} to {trained['last_loss']:.3f}"
-    )
-    record.write(options.csv, notes, HEADER, rows)
+    return examples
 
 
 def figures(name: str, found: Evaluation) -> Iterator[tuple[object, ...]]:

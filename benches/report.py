@@ -24,7 +24,7 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 BLOCK = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 COLOURS = {"schemask": "#0072B2", "llguidance": "#D55E00", "xgrammar": "#009E73"}
-MODELS = {"before": "#999999", "after": "#0072B2"}
+MODELS = {"before": "#999999", "after": "#0072B2", "after, choices": "#D55E00"}
 DASHES = {"cold": "--", "open": "--", "spaced": ":"}
 
 # What an adversarial case may cost, in milliseconds.

@@ -197,8 +197,11 @@ def test_what_raises_says_so() -> None:
     silent = {
         # They only ask or copy.
         "Grammar.optional",
+        "GrammarCache.clear",
+        "GrammarCache.stats",
         "Matcher.clone",
         "Matcher.reset",
+        "Vocabulary.packed",
     }
     functions = {
         name: value
@@ -227,9 +230,11 @@ def greet(name: str) -> str:
 
 OBJECTS = {
     "Allowed": (COMPILED.matcher().allowed(), "an object"),
+    "CacheStats": (schemask.GrammarCache(byte_vocabulary()).stats(), "misses=0"),
     "CompiledGrammar": (COMPILED, "257 tokens"),
     "Explanation": (COMPILED.matcher().explain(ord("[")), "/type"),
     "Grammar": (GRAMMAR, "1 warning"),
+    "GrammarCache": (schemask.GrammarCache(byte_vocabulary()), "size=0"),
     "Matcher": (COMPILED.matcher(), "an object"),
     "Tool": (greet, "greet"),
     "ToolSet": (schemask.ToolSet([greet]), "greet"),

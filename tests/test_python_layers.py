@@ -67,8 +67,10 @@ LAYERS = (
     {"_lines"},
     # core
     {"core"},
-    {"core.limits", "core.vocabulary", "core.masking", "core.mask_step", "core.generation"},
+    {"core.limits", "core.recipe"},
+    {"core.vocabulary", "core.masking", "core.mask_step", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
+    {"core.cache", "core.saved"},
     # plug-ins
     {plugin.name for plugin in PLUGINS},
     # models

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import schemask
 from corpus import llama3
 from judges import Judges
-from schemask import Grammar, _native
+from schemask import Grammar
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.limits import limits_of
 from strategies import schemas
@@ -32,10 +32,9 @@ VOCABULARY = small_vocabulary(b"\\'", b"\\\\", b"'a", b"a\\", b"\\n'", b"'b\\n",
 
 def tree_grammar(start: Any, **rules: Any) -> Grammar:
     text = json.dumps({"start": start, "rules": rules}, ensure_ascii=False)
-    native = _native.Grammar.from_tree(
-        text, "compact", "schema", "plain", True, False, limits_of(None)
+    return Grammar._of(
+        "from_tree", text, "compact", "schema", "plain", True, False, limits_of(None)
     )
-    return Grammar(native, "tree")
 
 
 def accepts(compiled: schemask.CompiledGrammar, text: str) -> bool:

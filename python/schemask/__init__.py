@@ -16,6 +16,7 @@ from schemask._native import (
     __version__,
     fill_masks,
 )
+from schemask.core.cache import CacheStats, GrammarCache
 from schemask.core.grammar import Grammar
 from schemask.core.limits import Limits
 from schemask.core.masking import allocate_mask, apply_mask
@@ -40,6 +41,7 @@ from schemask.tools import Tool, ToolSet, tool
 
 __all__ = [
     "Allowed",
+    "CacheStats",
     "CompiledGrammar",
     "DataError",
     "DependencyError",
@@ -48,6 +50,7 @@ __all__ = [
     "FormatError",
     "GenerationError",
     "Grammar",
+    "GrammarCache",
     "GrammarError",
     "LimitError",
     "Limits",

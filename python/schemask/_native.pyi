@@ -72,6 +72,10 @@ class Vocabulary:
         Raises:
             VocabularyError: No tokens spell it.
         """
+    def packed(self) -> tuple[bytes, bytes]:
+        """The bytes of all tokens, one after the other, and where each begins and the last ends:
+        32-bit integers, the low byte first.
+        """
     def __len__(self) -> int: ...
 
 @final
@@ -146,7 +150,7 @@ class Grammar:
     def types(self) -> list[str]: ...
     @property
     def warnings(self) -> list[tuple[str, str]]: ...
-    def compile(self, vocabulary: Vocabulary) -> CompiledGrammar: ...
+    def compile(self, vocabulary: Vocabulary, source: Any = ...) -> CompiledGrammar: ...
 
 @final
 class CompiledGrammar:
@@ -172,6 +176,37 @@ class CompiledGrammar:
     @property
     def vocabulary(self) -> Vocabulary:
         """The vocabulary that the grammar was compiled for."""
+    @property
+    def grammar(self) -> Any:
+        """The grammar that was compiled."""
+    def save(self, path: Any) -> None:
+        """Writes it to a file, from which `load` makes it again.
+
+        The file is JSON: how the grammar was made, and the digest of the vocabulary. A grammar
+        is compiled about as fast as its text is read, so nothing that was compiled is kept.
+
+        Args:
+            path: The file; what was there before is replaced.
+
+        Raises:
+            DataError: It cannot be written.
+        """
+    @staticmethod
+    def load(path: Any, vocabulary: Any) -> CompiledGrammar:
+        """A grammar that `save` wrote.
+
+        Args:
+            path: The file.
+            vocabulary: The vocabulary that it was compiled for; another one with equal tokens will
+                do.
+
+        Raises:
+            DataError: The file cannot be read, or holds no grammar that this version knows.
+            VocabularyError: It was compiled for other tokens.
+            Error: What making and compiling the grammar raises.
+        """
+    def __copy__(self) -> CompiledGrammar: ...
+    def __deepcopy__(self, _memo: Any) -> CompiledGrammar: ...
 
 @final
 class Matcher:
@@ -342,6 +377,7 @@ class Matcher:
     def clone(self) -> Matcher:
         """Another matcher at the same place of the same text; each then goes its own way."""
     def __copy__(self) -> Matcher: ...
+    def __deepcopy__(self, _memo: Any) -> Matcher: ...
 
 @final
 class Explanation:

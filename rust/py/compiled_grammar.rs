@@ -3,7 +3,6 @@
 use pyo3::prelude::*;
 
 use crate::compile::CompiledGrammar;
-use crate::py::errors::no_pickle;
 use crate::py::integer::Integer;
 use crate::py::interrupt::detached;
 use crate::py::matcher::PyMatcher;
@@ -15,6 +14,8 @@ use crate::py::vocabulary::PyVocabulary;
 #[pyclass(name = "CompiledGrammar", module = "schemask._native", frozen)]
 pub(super) struct PyCompiledGrammar {
     pub(super) compiled: CompiledGrammar,
+    /// The `schemask.Grammar`.
+    pub(super) grammar: Py<PyAny>,
     pub(super) vocabulary: Py<PyVocabulary>,
 }
 
@@ -55,8 +56,64 @@ impl PyCompiledGrammar {
         )
     }
 
-    fn __reduce__(&self) -> PyResult<()> {
-        let instead = "compile the grammar anew in the other process";
-        Err(no_pickle("CompiledGrammar", instead))
+    /// The grammar that was compiled.
+    #[getter]
+    fn grammar(&self, py: Python<'_>) -> Py<PyAny> {
+        self.grammar.clone_ref(py)
     }
+
+    /// Writes it to a file, from which `load` makes it again.
+    ///
+    /// The file is JSON: how the grammar was made, and the digest of the vocabulary. A grammar
+    /// is compiled about as fast as its text is read, so nothing that was compiled is kept.
+    ///
+    /// Args:
+    ///     path: The file; what was there before is replaced.
+    ///
+    /// Raises:
+    ///     DataError: It cannot be written.
+    fn save(slf: &Bound<'_, Self>, path: &Bound<'_, PyAny>) -> PyResult<()> {
+        saved(slf.py())?.call_method1("save", (slf, path))?;
+        Ok(())
+    }
+
+    /// A grammar that `save` wrote.
+    ///
+    /// Args:
+    ///     path: The file.
+    ///     vocabulary: The vocabulary that it was compiled for; another one with equal tokens will
+    ///         do.
+    ///
+    /// Raises:
+    ///     DataError: The file cannot be read, or holds no grammar that this version knows.
+    ///     VocabularyError: It was compiled for other tokens.
+    ///     Error: What making and compiling the grammar raises.
+    #[staticmethod]
+    fn load<'py>(
+        path: &Bound<'py, PyAny>,
+        vocabulary: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        saved(path.py())?.call_method1("load", (path, vocabulary))
+    }
+
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
+    }
+
+    /// Another process makes it anew.
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Py<PyVocabulary>,))> {
+        let compile = self.grammar.bind(py).getattr("compile")?;
+        Ok((compile, (self.vocabulary.clone_ref(py),)))
+    }
+}
+
+fn saved(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    py.import("schemask.core.saved")
 }

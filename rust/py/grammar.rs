@@ -10,7 +10,6 @@ use crate::error::{Error, ErrorKind};
 use crate::json::kind::Literals;
 use crate::machine::Whitespace;
 use crate::py::compiled_grammar::PyCompiledGrammar;
-use crate::py::errors::no_pickle;
 use crate::py::integer::Integer;
 use crate::py::interrupt::detached;
 use crate::py::text::{text, texts};
@@ -217,13 +216,6 @@ impl PyGrammar {
         self.0.to_string()
     }
 
-    fn __reduce__(&self) -> PyResult<()> {
-        Err(no_pickle(
-            "Grammar",
-            "make it again from its schema or text",
-        ))
-    }
-
     #[getter]
     fn warnings(&self) -> Vec<(String, String)> {
         let warnings = self.0.warnings();
@@ -232,15 +224,18 @@ impl PyGrammar {
             .collect()
     }
 
+    #[pyo3(signature = (vocabulary, source = None))]
     fn compile(
         slf: Bound<'_, Self>,
         py: Python<'_>,
         vocabulary: Bound<'_, PyVocabulary>,
+        source: Option<Py<PyAny>>,
     ) -> PyResult<PyCompiledGrammar> {
         let (grammar, tokens) = (&slf.get().0, vocabulary.get().0.clone());
         let compiled = detached(py, || grammar.compile(tokens))?;
         Ok(PyCompiledGrammar {
             compiled,
+            grammar: source.unwrap_or_else(|| slf.clone().into_any().unbind()),
             vocabulary: vocabulary.unbind(),
         })
     }

@@ -226,7 +226,11 @@ impl PyMatcher {
     }
 
     fn __copy__(&self) -> Self {
-        PyMatcher(self.0.clone())
+        self.clone()
+    }
+
+    fn __deepcopy__(&self, _memo: &Bound<'_, PyAny>) -> Self {
+        self.clone()
     }
 
     /// Whether the text may end here.

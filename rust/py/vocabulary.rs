@@ -7,7 +7,6 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::error::{Error, ErrorKind};
-use crate::py::errors::no_pickle;
 use crate::py::integer::{Integer, numbers};
 use crate::vocab::{TokenId, Vocabulary};
 
@@ -117,8 +116,12 @@ impl PyVocabulary {
         self.0.size() as u64
     }
 
-    fn __reduce__(&self) -> PyResult<()> {
-        Err(no_pickle("Vocabulary", "read it again from its tokenizer"))
+    /// The bytes of all tokens, one after the other, and where each begins and the last ends:
+    /// 32-bit integers, the low byte first.
+    fn packed<'py>(&self, py: Python<'py>) -> (Bound<'py, PyBytes>, Bound<'py, PyBytes>) {
+        let (bytes, starts) = self.0.packed();
+        let starts: Vec<u8> = starts.iter().flat_map(|at| at.to_le_bytes()).collect();
+        (PyBytes::new(py, bytes), PyBytes::new(py, &starts))
     }
 
     fn __repr__(&self) -> String {

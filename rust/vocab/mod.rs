@@ -54,6 +54,11 @@ impl Vocabulary {
                 && self.special == other.special)
     }
 
+    /// The bytes of all tokens, one after the other, and where each begins and the last one ends.
+    pub fn packed(&self) -> (&[u8], &[u32]) {
+        (&self.bytes, &self.starts)
+    }
+
     /// A vocabulary of `tokens[id]`, the bytes that each token adds to the text.
     ///
     /// # Errors

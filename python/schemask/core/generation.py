@@ -141,8 +141,8 @@ def check_compiled(grammar: object) -> None:
 
 
 def check_is_vocabulary(vocabulary: object) -> None:
-    """Raises ModelError for what is neither a `Vocabulary` nor None."""
-    if not isinstance(vocabulary, (Vocabulary, type(None))):
+    """Raises ModelError for what is no `Vocabulary`."""
+    if not isinstance(vocabulary, Vocabulary):
         raise ModelError(f"the vocabulary is a Vocabulary, not {shortened(vocabulary)}")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import pydantic
 
 from schemask import _native
 from schemask.core.limits import Limits, limits_of
+from schemask.core.recipe import Recipe, carried_out, mapped, parts_of
 from schemask.errors import (
     Error,
     GrammarError,
@@ -24,6 +25,8 @@ from schemask.schemas.schema import map_schema
 from schemask.schemas.surrogates import surrogate_place
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from schemask._native import CompiledGrammar, Vocabulary
     from schemask.chat import ChatFormat
     from schemask.tools import ToolsLike
@@ -57,11 +60,12 @@ class Grammar:
             `{"compile_work": 10_000_000}`; see `schemask.Limits`.
     """
 
-    def __init__(self, native: _native.Grammar, source: str = "parts") -> None:
-        if not isinstance(native, _native.Grammar):
+    def __init__(self, native: _native.Grammar, recipe: Recipe | None = None) -> None:
+        if not isinstance(native, _native.Grammar) or recipe is None:
             raise GrammarError("a Grammar is made by one of its constructors, such as from_gbnf")
         self._native = native
-        self._source = source
+        # Of its parts, the recipes alone: their grammars may go.
+        self._recipe = recipe
 
     @classmethod
     @checked(GrammarError)
@@ -108,11 +112,9 @@ class Grammar:
             (uri, _schema_text(other, additional_properties))
             for uri, other in (resources or {}).items()
         ]
-        return cls(
-            _native.Grammar.from_json_schema(
-                text, whitespace, property_order, spelling, strict, others, limits_of(limits)
-            ),
-            "JSON Schema",
+        bounds = limits_of(limits)
+        return cls._of(
+            "from_json_schema", text, whitespace, property_order, spelling, strict, others, bounds
         )
 
     @classmethod
@@ -189,17 +191,15 @@ class Grammar:
             whitespace = notation.whitespace
         if spelling is None:
             spelling = notation.spelling
-        return cls(
-            _native.Grammar.from_tree(
-                text,
-                whitespace,
-                property_order,
-                spelling,
-                strict,
-                notation.python_literals,
-                limits_of(limits),
-            ),
-            "tools",
+        return cls._of(
+            "from_tree",
+            text,
+            whitespace,
+            property_order,
+            spelling,
+            strict,
+            notation.python_literals,
+            limits_of(limits),
         )
 
     @classmethod
@@ -219,7 +219,7 @@ class Grammar:
                 a rule; with `line` and `column`.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_gbnf(text, root, limits_of(limits)), "GBNF")
+        return cls._of("from_gbnf", text, root, limits_of(limits))
 
     @classmethod
     @checked(GrammarError)
@@ -256,11 +256,9 @@ class Grammar:
             SchemaError: A schema in it is refused.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(
-            _native.Grammar.from_lark(
-                text, start, whitespace, property_order, spelling, strict, limits_of(limits)
-            ),
-            "Lark",
+        bounds = limits_of(limits)
+        return cls._of(
+            "from_lark", text, start, whitespace, property_order, spelling, strict, bounds
         )
 
     @classmethod
@@ -280,7 +278,7 @@ class Grammar:
             UnsupportedSchemaError: It uses backreferences.
             LimitError: It is too large or nests too deeply.
         """
-        return cls(_native.Grammar.from_regex(pattern, search, limits_of(limits)), "a pattern")
+        return cls._of("from_regex", pattern, search, limits_of(limits))
 
     @classmethod
     @checked(GrammarError)
@@ -293,7 +291,7 @@ class Grammar:
         Raises:
             GrammarError: It is no string, or holds a lone surrogate.
         """
-        return cls(_native.Grammar.literal(text), "a text")
+        return cls._of("literal", text)
 
     @classmethod
     @checked(GrammarError)
@@ -308,9 +306,7 @@ class Grammar:
             GrammarError: It is neither an id nor a string.
             VocabularyError: An id that no vocabulary has.
         """
-        if isinstance(token, str):
-            return cls(_native.Grammar.named_token(token), "a token")
-        return cls(_native.Grammar.token(token), "a token")
+        return cls._of("named_token" if isinstance(token, str) else "token", token)
 
     @classmethod
     @checked(GrammarError)
@@ -325,7 +321,7 @@ class Grammar:
         Raises:
             GrammarError: A stop is empty, or there is none to be included.
         """
-        return cls(_native.Grammar.free_text(list(stops), inclusive), "free text")
+        return cls._of("free_text", list(stops), inclusive)
 
     @classmethod
     @checked(GrammarError)
@@ -338,7 +334,7 @@ class Grammar:
         Raises:
             GrammarError: It is no string, or holds a lone surrogate.
         """
-        return cls(_native.Grammar.reference(name), "a reference")
+        return cls._of("reference", name)
 
     @checked(GrammarError)
     def define(self, **rules: Grammar | str) -> Grammar:
@@ -355,8 +351,8 @@ class Grammar:
             GrammarError: Nothing refers to a rule of that name.
             LimitError: It nests too deeply.
         """
-        definitions = [(name, _grammar(rule)._native) for name, rule in rules.items()]
-        return Grammar(self._native.define(definitions))
+        definitions = [(name, _grammar(rule)) for name, rule in rules.items()]
+        return Grammar._of("define", self, definitions)
 
     @checked(GrammarError)
     def repeat(self, min: int = 0, max: int | None = None) -> Grammar:
@@ -371,7 +367,7 @@ class Grammar:
             LimitError: It nests too deeply.
         """
         try:
-            return Grammar(self._native.repeat(min, max))
+            return Grammar._of("repeat", self, min, max)
         except OverflowError as error:
             counts = f"{shortened(min)} to {shortened(max)}"
             message = f"a repetition from {counts} is not one of 32-bit counts"
@@ -423,13 +419,13 @@ class Grammar:
         return self.repeat(0, 1)
 
     def __add__(self, other: Grammar | str) -> Grammar:
-        return Grammar(self._native.then(_grammar(other)._native))
+        return Grammar._of("then", self, _grammar(other))
 
     def __radd__(self, other: str) -> Grammar:
         return _grammar(other) + self
 
     def __or__(self, other: Grammar | str) -> Grammar:
-        return Grammar(self._native.or_(_grammar(other)._native))
+        return Grammar._of("or_", self, _grammar(other))
 
     def __ror__(self, other: str) -> Grammar:
         return _grammar(other) | self
@@ -440,7 +436,17 @@ class Grammar:
     def __repr__(self) -> str:
         count = len(self.warnings)
         warnings = f", {count} warning{'s' if count > 1 else ''}" if count else ""
-        return f"<Grammar from {self._source}{warnings}: {self._native.shown(60)}>"
+        source = _SOURCES.get(self._recipe.step, "parts")
+        return f"<Grammar from {source}{warnings}: {self._native.shown(60)}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Grammar._from_parts, (parts_of(self._recipe),)
+
+    def __copy__(self) -> Grammar:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Grammar:
+        return self
 
     @property
     def warnings(self) -> list[tuple[str, str]]:
@@ -461,7 +467,32 @@ class Grammar:
             GrammarError: A rule of a grammar that was put together is not defined, or no text
                 satisfies one.
         """
-        return self._native.compile(vocabulary)
+        return self._native.compile(vocabulary, self)
+
+    @classmethod
+    def _of(cls, step: str, *arguments: Any) -> Self:
+        given = mapped(arguments, Grammar, lambda part: part._native)
+        native = getattr(_native.Grammar, step)(*given)
+        return cls(native, Recipe(step, mapped(arguments, Grammar, lambda part: part._recipe)))
+
+    @classmethod
+    def _from_parts(cls, parts: Sequence[Recipe]) -> Self:
+        made: Self = carried_out(parts, cls._of)
+        return made
+
+
+_SOURCES = {
+    "from_json_schema": "JSON Schema",
+    "from_tree": "tools",
+    "from_gbnf": "GBNF",
+    "from_lark": "Lark",
+    "from_regex": "a pattern",
+    "literal": "a text",
+    "named_token": "a token",
+    "token": "a token",
+    "free_text": "free text",
+    "reference": "a reference",
+}
 
 
 def _grammar(part: Grammar | str) -> Grammar:

@@ -8,8 +8,13 @@ token, in the middle of a text? Where that has no certain answer the reader rais
 from __future__ import annotations
 
 import ctypes
+import functools
+import hashlib
+import itertools
 import json
+import struct
 import warnings
+import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -139,6 +144,25 @@ class Vocabulary(NativeVocabulary):
         """
         return cls._build(read_tiktoken(encoding, stop_token_ids))
 
+    @functools.cached_property
+    def digest(self) -> str:
+        """64 hexadecimal digits that tell the tokens, stop tokens and special tokens: SHA-256."""
+        data, starts = self.packed()
+        known = hashlib.sha256(len(starts).to_bytes(8, "little") + starts + data)
+        for ids in (self.stop_token_ids, self.special_token_ids):
+            known.update(repr(ids).encode())
+        return known.hexdigest()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        ids = self.stop_token_ids, self.special_token_ids
+        return _revived, (type(self), self.digest, *self.packed(), *ids)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     @classmethod
     def _build(cls, data: VocabularyData) -> Self:
         vocabulary = cls(*data)
@@ -151,6 +175,26 @@ class Vocabulary(NativeVocabulary):
                 stacklevel=3,
             )
         return vocabulary
+
+
+_PICKLED: weakref.WeakValueDictionary[tuple[type, str], Vocabulary] = weakref.WeakValueDictionary()
+
+
+def _revived(
+    kind: type[Vocabulary],
+    digest: str,
+    data: bytes,
+    starts: bytes,
+    stop: list[int],
+    special: list[int],
+) -> Vocabulary:
+    """The vocabulary of a pickle: one for all pickles of it, since what masks share hangs on it."""
+    known = _PICKLED.get((kind, digest))
+    if known is None:
+        bounds = [start for (start,) in struct.iter_unpack("<I", starts)]
+        tokens = [data[start:end] for start, end in itertools.pairwise(bounds)]
+        known = _PICKLED.setdefault((kind, digest), kind(tokens, stop, special))
+    return known
 
 
 # Control characters, and what begins characters of planes that have none: many a vocabulary cannot

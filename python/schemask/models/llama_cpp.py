@@ -54,7 +54,8 @@ class LlamaCppModel:
         *,
         template: ChatTemplate | str | None = None,
     ) -> None:
-        check_is_vocabulary(vocabulary)
+        if vocabulary is not None:
+            check_is_vocabulary(vocabulary)
         self.vocabulary = vocabulary or Vocabulary.from_llama_cpp(llama)
         self.tokenizer: Any = llama
         self._llama: Any = llama

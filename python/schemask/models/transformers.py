@@ -59,7 +59,8 @@ class TransformersModel:
         template: ChatTemplate | str | None = None,
     ) -> None:
         check_model(model)
-        check_is_vocabulary(vocabulary)
+        if vocabulary is not None:
+            check_is_vocabulary(vocabulary)
         config = model.config.get_text_config()
         self.vocabulary = vocabulary or Vocabulary.from_transformers(
             tokenizer, vocab_size=config.vocab_size

@@ -71,7 +71,8 @@ class Turns:
         format: str | ChatFormat | None = None,
         vocabulary: Vocabulary | None = None,
     ) -> None:
-        check_is_vocabulary(vocabulary)
+        if vocabulary is not None:
+            check_is_vocabulary(vocabulary)
         self.tokenizer = tokenizer
         self.form = _own_format(tokenizer) if format is None else chat_format(format)
         self._grammars = _grammars_on(vocabulary or _vocabulary_of(tokenizer))
