@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemask.chat import ChatTemplate
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from schemask._native import CompiledGrammar
+
+_RANDOM = threading.Lock()
 
 
 class TransformersModel:
@@ -68,7 +71,6 @@ class TransformersModel:
         self._model: Any = model
         self.tokenizer: Any = tokenizer
         self._given_template = template
-        self._lock = threading.Lock()
         self._context: int | None = getattr(config, "max_position_embeddings", None)
 
     def __repr__(self) -> str:
@@ -144,9 +146,7 @@ class TransformersModel:
             choosing = {"do_sample": True, "temperature": sampling.temperature}
             if sampling.top_p is not None:
                 choosing["top_p"] = sampling.top_p
-        # The generator of random numbers is that of the process.
-        with self._lock, torch.random.fork_rng():
-            torch.manual_seed(sampling.seed)
+        with _seeded(sampling):
             self._model.generate(
                 input_ids=input_ids,
                 attention_mask=torch.ones_like(input_ids),
@@ -179,6 +179,20 @@ class TransformersModel:
                     f"the text ends unfinished at position {len(tokens)}: {stream.finish()!r}"
                 )
         return Completion(stream.finish(), tokens, status, length, len(tokens))
+
+
+@contextlib.contextmanager
+def _seeded(sampling: Sampling) -> Iterator[None]:
+    """Random numbers that depend on the seed alone, if any are drawn. Their generator is that of
+    the process, so that generations which draw wait for one another."""
+    if sampling.temperature == 0:
+        yield
+        return
+    import torch
+
+    with _RANDOM, torch.random.fork_rng():
+        torch.manual_seed(sampling.seed)
+        yield
 
 
 class _Reported:
