@@ -7,7 +7,7 @@ import inspect
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,7 +195,7 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("tool", lambda: ToolSet([3])),  # type: ignore[list-item]
     ("function", lambda: tool(3)),  # type: ignore[call-overload]
     ("x", lambda: tool(lambda x: x)),
-    ("coroutine", lambda: tool(coroutine)),
+    ("asynchronous generator", lambda: tool(numbers)),
     ("symbol", lambda: price.call({})),
     ("object", lambda: price.call(None)),  # type: ignore[arg-type]
     ("function", lambda: ToolSet([DEFINITION])["f"]()),
@@ -313,8 +313,9 @@ def render(messages: Any = (), **options: Any) -> str:
     return HERMES.render(messages, **options)
 
 
-async def coroutine(x: int) -> None:
+async def numbers(x: int) -> AsyncIterator[int]:
     """Never run."""
+    yield x
 
 
 class Client:
