@@ -148,6 +148,7 @@ def main() -> None:
         f"{len(chosen)} cases; vocabulary llama3; one thread; at most {arguments.limit:g} s to "
         "compile and per token",
         " ".join(["python benches/adversarial.py", *sys.argv[1:]]),
+        record.ENGINES,
     )
     done = record.Record(notes, list(COLUMNS), [dict(zip(COLUMNS, r, strict=True)) for r in rows])
     print(report.tables(done))

@@ -162,6 +162,7 @@ def main() -> None:
         f"one thread; {arguments.clock} clock; at most {arguments.timeout:g} s per schema and "
         "engine",
         " ".join(["python benches/compare.py", *sys.argv[1:]]),
+        record.ENGINES,
     )
     rows = figures(outcomes, vocabularies)
     rows += [

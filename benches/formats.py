@@ -212,6 +212,7 @@ def main() -> None:
     notes = record.circumstances(
         f"{options.tools} tools of 10 parameters; vocabulary llama3; one thread",
         " ".join(["python benches/formats.py", *sys.argv[1:]]),
+        record.ENGINES,
     )
     done = record.Record(notes, list(COLUMNS), [dict(zip(COLUMNS, r, strict=True)) for r in rows])
     print(report.tables(done))

@@ -17,8 +17,10 @@ import schemask
 
 Row = dict[str, str]
 
-# What figures depend on besides schemask: of engines beside each other, and of training.
+# What figures depend on besides schemask: of engines beside each other, of training, and of
+# synthetic data.
 ENGINES = ("llguidance", "xgrammar", "numpy", "torch", "tiktoken")
+SYNTHESIS = ("openai", "datasketch", "ray")
 TRAINING = ("numpy", "torch", "transformers", "trl", "peft", "llama-cpp-python")
 
 
@@ -80,7 +82,7 @@ def _of_sources() -> str:
     return f" of the sources at {done.stdout.strip()}"
 
 
-def circumstances(data: str, command: str, packages: Iterable[str] = ENGINES) -> list[str]:
+def circumstances(data: str, command: str, packages: Iterable[str]) -> list[str]:
     """What a record says before its figures.
 
     Args:

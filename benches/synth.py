@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.metadata
 import json
 import os
 import random
@@ -181,14 +180,14 @@ def main() -> int:
                 rows.append(found)
                 print(found, "" if same else "ANOTHER FILE", flush=True)
     if options.csv:
-        versions = [f"{name} {importlib.metadata.version(name)}" for name in ("openai", "ray")]
         data = (
             f"the phrasebook of examples/household.py; endpoint of {PROCESSES} processes, "
-            f"{options.latency} s for an answer; {', '.join(versions)}"
+            f"{options.latency} s for an answer"
         )
         command = " ".join(["python benches/synth.py", *sys.argv[1:]])
         table = [[found.get(field, "") for field in FIELDS] for found in rows]
-        record.write(options.csv, record.circumstances(data, command), FIELDS, table)
+        notes = record.circumstances(data, command, record.SYNTHESIS)
+        record.write(options.csv, notes, FIELDS, table)
     return 1 if wrong else 0
 
 

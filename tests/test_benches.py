@@ -51,3 +51,4 @@ def test_a_record_names_what_it_was_measured_with() -> None:
     assert f", schemask {schemask.__version__}" in line
     assert f", pytest {pytest.__version__}, no-such-package not installed" in line
     assert {"transformers", "trl", "peft", "llama-cpp-python"} <= set(record.TRAINING)
+    assert {"openai", "datasketch", "ray"} <= set(record.SYNTHESIS)

@@ -63,14 +63,17 @@ def run(folder: Path, out: Path, said: list[str], **given: Any) -> Improvement:
         HOUSEHOLD,
         folder,
         out,
-        count=10,
-        others=4,
-        held_out=2,
-        **{"options": QUICK, "say": said.append, "progress": False, **given},
+        **{
+            **{"count": 10, "others": 4, "held_out": 2, "options": QUICK},
+            **{"say": said.append, "progress": False},
+            **given,
+        },
     )
 
 
-def test_from_functions_to_a_report(folder: Path, tmp_path: Path) -> None:
+def test_from_functions_to_a_report(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[str] = []
     done = run(folder, tmp_path, said)
     assert (done.model / "model.safetensors").is_file()
@@ -102,9 +105,35 @@ def test_from_functions_to_a_report(folder: Path, tmp_path: Path) -> None:
     assert any(text.startswith("after, all, constrained: ") for text in said)
 
     changed = (done.model / "model.safetensors").stat().st_mtime_ns
-    again = run(folder, tmp_path, [])
+    monkeypatch.setattr("schemask.improve.load_weights", None)  # all of its answers are there
+    again = run(folder, tmp_path, told := [])
+    assert told == said
     assert (done.model / "model.safetensors").stat().st_mtime_ns == changed
-    assert again.after.records == done.after.records
+    assert (again.before.records, again.after.records) == (done.before.records, done.after.records)
+
+    # Another run changes nothing of it.
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    for given, problem in (
+        ({"count": 12}, "count is 10 there and 12 here"),
+        ({"held_out": 1}, "held_out is 2 there and 1 here"),
+        ({"options": TrainingOptions(steps=2, gguf="f32", precision="fp32")}, "steps is 1 there"),
+        ({"teacher": lambda request: pytest.fail("asked")}, "has_teacher is False there"),
+    ):
+        with pytest.raises(DataError, match=f"holds another run: {problem}"):
+            run(folder, tmp_path, [], **given)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == kept
+
+
+def test_two_runs_in_one_folder(folder: Path, tmp_path: Path) -> None:
+    """The second one is refused, and does not write what the first one has open."""
+
+    def say(text: str) -> None:
+        with pytest.raises(DataError, match="is being written by somebody else"):
+            run(folder, tmp_path, [])
+        raise DataError(text)
+
+    with pytest.raises(DataError, match=r"held-out\.jsonl: 2 conversations"):
+        run(folder, tmp_path, [], say=say)
 
 
 def requests(path: Path) -> list[str]:

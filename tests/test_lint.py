@@ -666,6 +666,16 @@ def test_a_wrong_text_of_another_format_is_not_encodable(check: Check) -> None:
     assert "the text is of another format" in report.findings[0].message
 
 
+def test_what_dpo_would_read_otherwise_is_not_encodable(check: Check) -> None:
+    """As `preferences` refuses it: TRL has the tokenizer read the texts, in which this is one."""
+    [entry] = Pair(faults=("wrong argument",))(good()[0], 0).examples
+    assert found(check([entry], trl=False)) == []
+    entry["messages"][1]["content"] += " <|im_end|>"
+    report = check([entry], trl=False)
+    assert found(report) == [("not-encodable", 1)]
+    assert "DPOTrainer would read" in report.findings[0].message
+
+
 def test_texts_are_trained_whole(check: Check, hf_tokenizer: Any, template: str) -> None:
     text = hf_tokenizer.apply_chat_template(SIMPLE, chat_template=template, tokenize=False)
     report = check([{"text": text}, {"text": "A text of the web."}, {"text": ""}])
@@ -756,6 +766,17 @@ def test_words_are_those_of_synth(check: Check) -> None:
     other["messages"][2] = called(("get_weather", {"city": "Bern", "days": 4}))
     other["messages"] = other["messages"][:3]
     assert ("contradiction", 2) in found(check([entry, other]))
+
+
+def test_equal_calls_are_no_contradiction(check: Check) -> None:
+    """Neither by how numbers are spelt, nor by a default that is told or not."""
+    entry = line(said("user", "How is it in Bern?"), called(("get_weather", {"city": "Bern"})))
+    entry["tools"][0]["function"]["parameters"]["properties"]["days"]["default"] = 1
+    same, other = copy.deepcopy(entry), copy.deepcopy(entry)
+    same["messages"][-1] = called(("get_weather", {"days": 1.0, "city": "Bern"}))
+    other["messages"][-1] = called(("get_weather", {"city": "Bern", "days": 2}))
+    contradictions = [at for rule, at in found(check([entry, same, other])) if rule[:3] == "con"]
+    assert contradictions == [3]
 
 
 def test_what_leaks_is_what_synth_refuses(check: Check, tmp_path: Path) -> None:

@@ -124,6 +124,32 @@ def test_characters_and_calls() -> None:
     assert [o.refused for o in walked(same, examples)] == [None, None, "duplicate"]
 
 
+def test_equal_calls_are_the_same() -> None:
+    """As they are in an evaluation: numbers by value, defaults told or not, in any order."""
+    properties = {"city": {"type": "string"}, "days": {"type": "integer", "default": 1}}
+    tool = {"name": "weather", "parameters": {"type": "object", "properties": properties}}
+
+    def example(*arguments: dict[str, Any]) -> dict[str, Any]:
+        calls = [
+            {"id": f"{place}{given}", "function": {"name": "weather", "arguments": given}}
+            for place, given in enumerate(arguments)
+        ]
+        messages = [
+            {"role": "user", "content": "And the weather in these towns?"},
+            {"role": "assistant", "content": "", "tool_calls": calls},
+        ]
+        return {"messages": messages, "tools": [tool]}
+
+    oslo, rome = {"city": "Oslo", "days": 1}, {"city": "Rome", "days": 2}
+    lines = [
+        example(oslo, rome),
+        example({"days": 2.0, "city": "Rome"}, {"city": "Oslo"}),
+        example(oslo, {**rome, "days": 3}),
+    ]
+    outcomes = walked(Deduplicate(same_calls=True), lines)
+    assert [outcome.refused for outcome in outcomes] == [None, "duplicate", None]
+
+
 def test_in_files(tmp_path: Path) -> None:
     """In one process or two, and where a run goes on, the same lines stay."""
     requests = texts(60, seed=5)

@@ -218,8 +218,17 @@ def test_what_it_cannot_write(requests: dict[str, list[str]], problem: str) -> N
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (lambda: Phrasebook({"order": []}), "not empty"),
-        (lambda: Phrasebook({"order": "Food!"}), "a list of phrases"),
+        (lambda: Phrasebook({"order": []}), "requests of 'order' are a list, not empty"),
+        (lambda: Phrasebook({"order": "Food!"}), "requests of 'order' are a list"),
+        (lambda: Phrasebook({}, values={"order": {"dish": "soup"}}), "values of 'dish' of 'order'"),
+        (lambda: Phrasebook({}, values={"order": {"dish": {"soup"}}}), "are a list"),
+        (lambda: Phrasebook({}, questions={"dish": "Which?"}), "questions of 'dish' are a list"),
+        (lambda: Phrasebook({}, questions={"dish": []}), "not empty"),
+        (lambda: Phrasebook({}, results={"order": "{}"}), "results of 'order' are a list"),
+        (lambda: Phrasebook({}, answers={"order": "Done."}), "answers of 'order' are a list"),
+        (lambda: Phrasebook({}, answers={"order": ["Done}"]}), "a brace too much"),
+        (lambda: Phrasebook({}, no_tool="I cannot."), "no_tool are a list"),
+        (lambda: Phrasebook({}, openers=["Hello!"]), "a group of openers are a list"),
         (lambda: Phrasebook({"order": ["{dish"]}), "a brace too much"),
         (lambda: PHRASES.divided(1.0), "between 0 and 1"),
         (lambda: Phrasebook({}, plain=["{tool}!"]), "not {tool}"),
@@ -229,6 +238,13 @@ def test_what_it_cannot_write(requests: dict[str, list[str]], problem: str) -> N
 def test_what_is_no_phrasebook(make: Any, problem: str) -> None:
     with pytest.raises(DataError, match=problem):
         make()
+
+
+def test_an_answer_that_names_no_parameter() -> None:
+    """It would never be said, and nobody would know."""
+    book = Phrasebook({"order": ["One {dish}."]}, answers={"order": ["Your {dishes} comes."]})
+    with pytest.raises(DataError, match="an answer for order names dishes"):
+        book(request("call", ToolSet([order]), targets=("order",)))
 
 
 def test_a_parameter_without_values() -> None:

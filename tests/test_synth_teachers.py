@@ -188,6 +188,19 @@ def test_an_error_comes_in_its_line(tmp_path: Path, is_async: bool) -> None:
     assert both(tmp_path / "data") == both(tmp_path / "again")
 
 
+def test_an_async_teacher_that_ends_the_program(tmp_path: Path) -> None:
+    """It would end the event loop, too, in which the others are waited for."""
+
+    async def teach(request: TeacherRequest) -> dict[str, Any]:
+        if request.index == 3:
+            sys.exit("no more tokens")
+        return teacher(request)
+
+    with pytest.raises(SystemExit, match="no more tokens"):
+        write(teach, tmp_path / "data", 20, concurrency=4)
+    assert len(read(tmp_path / "data")) == 3
+
+
 def test_an_interrupt_does_not_wait_for_teachers(tmp_path: Path) -> None:
     script = (
         "import threading, time\n"

@@ -404,6 +404,25 @@ def test_a_folder_that_another_process_of_the_run_writes(
     assert (report.folder / "report.json").exists()
 
 
+def test_another_run_is_kept_out_of_a_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one trains there, nothing of it is touched, also by a run that would start anew."""
+
+    def load(*_: Any) -> Any:
+        (checkpoint := tmp_path / "checkpoints" / "checkpoint-1").mkdir(parents=True)
+        monkeypatch.setattr("schemask.training.runs.load_weights", lambda *_: pytest.fail("both"))
+        for resume in (True, False):
+            with pytest.raises(DataError, match="is being written by somebody else"):
+                train(DATA, folder, tmp_path, resume=resume, progress=False)
+        assert checkpoint.exists()
+        raise DataError("seen")
+
+    monkeypatch.setattr("schemask.training.runs.load_weights", load)
+    with pytest.raises(DataError, match="seen"):
+        train(DATA, folder, tmp_path, progress=False)
+
+
 def test_a_folder_of_something_else(report: TrainingReport, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "letter").touch()
     with pytest.raises(DataError, match="other files"):

@@ -85,6 +85,15 @@ def test_losses_and_weights_are_those_of_trl(
         torch.testing.assert_close(weight, found[1][1][name], rtol=1e-4, atol=1e-5)
 
 
+def test_a_model_of_experts_is_left_to_trl() -> None:
+    """It adds a loss of its own to that of the tokens, by which they share the work."""
+    from transformers import MixtralConfig, MixtralForCausalLM
+
+    sizes = {"vocab_size": 30, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+    config = MixtralConfig(**sizes, num_attention_heads=2, num_key_value_heads=2)
+    assert trainer_class(MixtralForCausalLM(config)) is trl.SFTTrainer
+
+
 def test_a_model_that_scores_all_positions_alone_is_left_to_trl(model: Any) -> None:
     class Other(type(model)):  # type: ignore[misc]
         def forward(self, input_ids: Any) -> Any:

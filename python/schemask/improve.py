@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemask._files import replacing
+from schemask._files import Journal, replacing
 from schemask.core.generation import count_problem
 from schemask.core.sampling import Sampling
 from schemask.errors import DataError, check_flags, shortened
@@ -19,11 +21,14 @@ from schemask.evaluation import (
     Evaluation,
     evaluate,
     read_examples,
+    read_records,
     report,
     summarize,
 )
+from schemask.evaluation.runs import Mode
 from schemask.lint import lint
 from schemask.models import open_model
+from schemask.models.digests import file_facts
 from schemask.models.tokenizers import load_tokenizer, model_location
 from schemask.synth import (
     Augment,
@@ -38,6 +43,8 @@ from schemask.synth import (
     generate,
     run_stage,
 )
+from schemask.synth.ledger import as_line, differences
+from schemask.synth.settings import digest_of
 from schemask.tools import ToolSet
 from schemask.tools.files import python_values, tools_among
 from schemask.training import TrainingOptions, TrainingReport, encode_turns, train
@@ -69,6 +76,7 @@ MOST_TOOLS = 3
 OPTIONS = TrainingOptions(epochs=1)
 """How a model is trained: once through the data."""
 
+_MODES: tuple[Mode, ...] = ("unconstrained", "constrained")
 _SAMPLING = Sampling(max_tokens=128)
 
 
@@ -115,7 +123,7 @@ def improve(
     request of `examples` trained. The linter must find no error in what is trained. Both models are
     asked what was held out, with and without a grammar, and both as the same kind of file: the one
     that was given is written as the trained one is. All of it is kept in `out`, and a run that was
-    killed goes on there.
+    killed goes on there; another one, or a second one at the same time, leaves it as it is.
 
     Args:
         functions: A Python file with `@tool` functions and, if no teacher is given, a `Phrasebook`.
@@ -132,7 +140,8 @@ def improve(
         progress: Show progress bars on standard error.
 
     Raises:
-        DataError: No teacher; data in which the linter finds errors; or a folder with other work.
+        DataError: No teacher; data in which the linter finds errors; or a folder with other work,
+            such as a run with another file, model, count, seed or option.
         ToolError: A file without tools, or one that cannot be run.
         FormatError: A template of the model from which no format follows.
         ModelError: A model that cannot be loaded or trained.
@@ -149,32 +158,59 @@ def improve(
         raise DataError(f"options are TrainingOptions, not {shortened(options)}")
     values = python_values(functions)
     tools = tools_among(values, functions)
+    has_teacher = teacher is not None
     if teacher is None:
         teacher = _found_teacher(values)
     folder = Path(out)
     given = model_location(model)
-    try:
-        (folder / "data").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{folder}: {error.strerror or error}") from error
+    tokenizer = load_tokenizer(given)
     steps = _Steps(Path(functions), tools, folder, options, seed, progress, say)
-    steps.write_data(teacher, count, others, held_out, examples, load_tokenizer(given))
-    steps.check_data(given)
-    asked = [*read_examples(steps.held_out, category="held-out"), *examples]
-    before = steps.evaluate_given(given, asked)
-    say("training")
-    trained = train(steps.data, model, folder / "model", options=options, progress=progress)
-    steps.say_trained(trained)
-    place = trained.gguf or folder / "model"
-    after = steps.evaluate(place, "after", asked)
-    page = folder / "report.html"
-    report(
-        {"before": before, "after": after},
-        page,
-        title=f"Before and after training on {Path(functions).name}",
-    )
+    deciding = {
+        "functions": Execute(os.fspath(functions)).options()["tools"],
+        "model": digest_of(file_facts(given)),
+        "has_teacher": has_teacher,
+        "count": count,
+        "others": others,
+        "held_out": held_out,
+        "examples": digest_of([example.digest for example in examples]),
+        # A checkpoint may be made at any step.
+        "options": {**dataclasses.asdict(options), "save_steps": None},
+        "seed": seed,
+    }
+    with steps.begun(deciding):
+        steps.write_data(teacher, count, others, held_out, examples, tokenizer)
+        steps.check_data(given)
+        asked = [*read_examples(steps.held_out, category="held-out"), *examples]
+        before = steps.evaluate_given(given, asked)
+        say("training")
+        trained = train(steps.data, model, folder / "model", options=options, progress=progress)
+        steps.say_trained(trained)
+        place = trained.gguf or folder / "model"
+        after = steps.evaluate(place, "after", asked)
+        page = folder / "report.html"
+        report(
+            {"before": before, "after": after},
+            page,
+            title=f"Before and after training on {Path(functions).name}",
+        )
     say(f"the report: {page}")
     return Improvement(folder / "model", trained.gguf, page, before, after)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror or error}") from error
+
+
+def _other(found: bytes, head: bytes) -> str:
+    """What the mark of a folder says, in words, that is not that of this run."""
+    try:
+        differing = differences(json.loads(found), json.loads(head))
+        return f"another run: {'; '.join(differing)}"
+    except (ValueError, AttributeError, RecursionError):
+        return "other files"
 
 
 def _found_teacher(names: dict[str, object]) -> Teacher:
@@ -207,6 +243,28 @@ class _Steps:
         self.data = folder / "data" / "train.jsonl"
         self.held_out = folder / "data" / "held-out.jsonl"
         self._withheld = [self.held_out]
+
+    @contextlib.contextmanager
+    def begun(self, deciding: Mapping[str, Any]) -> Iterator[None]:
+        """Keeps the folder for this run alone, which goes on or is new there.
+
+        Args:
+            deciding: What decides about all that is written, as JSON.
+
+        Raises:
+            DataError: Another run was there before, or is at work.
+        """
+        head, folder = as_line(deciding), self._folder
+        _make(folder)
+        with Journal(folder / "run.json") as mark:
+            found = b"".join(mark.lines())
+            if found != head:
+                if not head.startswith(found):  # which a kill has torn, or it is not there yet
+                    raise DataError(f"{folder} holds {_other(found, head)}: give another folder")
+                mark.cut(0)
+                mark.append(head)
+            _make(folder / "data")
+            yield
 
     def write_data(
         self,
@@ -306,6 +364,8 @@ class _Steps:
 
         Else the two would also differ in how their numbers are held, and in who computes.
         """
+        if (known := self._answered("before", asked)) is not None:
+            return self._told("before", known)
         kind = self._options.gguf
         if kind is None and model.is_dir():
             return self.evaluate(model, "before", asked)
@@ -324,18 +384,33 @@ class _Steps:
             raise DataError(f"{copy}: {error.strerror or error}") from error
         return found
 
+    def _answered(self, name: str, asked: Sequence[EvalExample]) -> Evaluation | None:
+        """The answers of an earlier run, if all are there."""
+        path = self._folder / f"{name}.jsonl"
+        if not path.exists():
+            return None
+        found = read_records(path)
+        told = {record.key: record.digest for record in found.records if not record.is_passing}
+        wanted = {
+            (example.id, mode, "auto"): example.digest for example in asked for mode in _MODES
+        }
+        return found if told == wanted else None
+
     def evaluate(self, model: Path, name: str, asked: Sequence[EvalExample]) -> Evaluation:
         """Asks a model."""
         found = evaluate(
             open_model(model),
             asked,
             self._folder / f"{name}.jsonl",
-            modes=("unconstrained", "constrained"),
+            modes=_MODES,
             sampling=_SAMPLING,
             format=self._options.format,
             name=name,
             progress=self._progress,
         )
+        return self._told(name, found)
+
+    def _told(self, name: str, found: Evaluation) -> Evaluation:
         for row in summarize(found.records).rows:
             self._say(f"{name}, {row.category}, {row.setting}: {row.right} right")
         return found

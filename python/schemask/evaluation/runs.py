@@ -46,6 +46,9 @@ MODES: tuple[Mode, ...] = ("unconstrained", "constrained", "reasoned")
 NUDGE = "Let me think about which tool fits, and which values it needs. "
 """With what a model begins that is to reason first, if its format has no block for reasoning."""
 
+# What is nested deeper than Python recurs could be neither judged nor written down.
+_DEEPEST = 100
+
 
 class Setting(NamedTuple):
     """How a model is asked.
@@ -319,9 +322,12 @@ def _record(
         if isinstance(model, ChatModel):  # an endpoint, which may answer another time
             raise
         return dataclasses.replace(blank, problem=str(error), is_passing=True)
-    verdict: Verdict = example.judge(turn.parsed, turn.error)
+    parsed, problem = turn.parsed, turn.error
+    if parsed is not None and any(_is_deep(call.arguments) for call in parsed.tool_calls):
+        parsed, problem = None, f"a call is nested deeper than {_DEEPEST} levels"
+    verdict: Verdict = example.judge(parsed, problem)
     vocabulary = getattr(model, "vocabulary", None)
-    calls = [] if turn.parsed is None else turn.parsed.tool_calls
+    calls = [] if parsed is None else parsed.tool_calls
     return dataclasses.replace(
         blank,
         outcome=verdict.outcome,
@@ -335,6 +341,18 @@ def _record(
         tokens=thoughts.tokens + turn.tokens,
         masked=None if vocabulary is None else notes.turn(turn, vocabulary),
     )
+
+
+def _is_deep(arguments: Mapping[str, Any]) -> bool:
+    level: list[Any] = [arguments]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, (dict, list))
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    return bool(level)
 
 
 def _blank(example: EvalExample, setting: Setting) -> EvalRecord:

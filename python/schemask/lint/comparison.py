@@ -11,6 +11,7 @@ from schemask.lint.likeness import LikeTexts, digest, signature
 from schemask.lint.offers import offered
 from schemask.lint.rules import LintFinding
 from schemask.lint.samples import Dialogue, Sample
+from schemask.schemas.equal_values import call_text
 from schemask.synth.decontaminate import RUN, SAME, THRESHOLD, WithheldIndex
 from schemask.synth.withheld import Withheld
 from schemask.synth.words import words_of
@@ -81,8 +82,13 @@ class Comparison:
         if turn is None:
             return
         before = [f"{message['role']}: {message['content']}" for message in messages[:turn]]
-        calls = messages[turn].get("tool_calls", ())
-        said = sorted(json.dumps(call["function"], sort_keys=True) for call in calls)
+        tools = [found.tool for found in map(offered, dialogue.tools or ())]
+        parameters = {tool.name: tool.parameters for tool in tools if tool is not None}
+        calls = [call["function"] for call in messages[turn].get("tool_calls", ())]
+        said = sorted(
+            call_text(call["name"], call["arguments"], parameters.get(call["name"], {}))
+            for call in calls
+        )
         asked = " ".join(words_of("\n".join(before)))
         key, made = digest(asked, str(group)), digest(*said)
         known, line = self._asked.setdefault(key, (made, dialogue.line))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from schemask.chat.templates.encoders import is_llama_cpp
 from schemask.errors import DataError, Error
 from schemask.lint.rules import LintFinding
 from schemask.lint.samples import Sample
 from schemask.lint.trained import Lengths
 from schemask.training.labels import joined
+from schemask.training.rows import texts_for_trl
 from schemask.training.turns import LearnedTurn, Turns
 
 
@@ -39,7 +41,11 @@ class EncodedLines:
         is_pair = sample.shape == "preference" and "messages" in example
         try:
             if is_pair:
-                rows = [[turn] for turn in self._turns.pair(example)]
+                pair = self._turns.pair(example)
+                tokenizer = self._turns.tokenizer
+                if not is_llama_cpp(tokenizer):  # which `DPOTrainer` does not take
+                    texts_for_trl(tokenizer, *pair)
+                rows = [[turn] for turn in pair]
             else:
                 rows = _rows(list(self._turns.of(example, loss="choices")))
         except Error as error:

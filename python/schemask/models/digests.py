@@ -27,6 +27,20 @@ def file_digest(path: Path) -> str | None:
     return known.hexdigest()[:16]
 
 
+def file_facts(path: Path) -> list[list[Any]]:
+    """Name, size and time of a model's files, by which it is known without being read.
+
+    Args:
+        path: The file, or the folder.
+
+    Raises:
+        OSError: They cannot be looked at.
+    """
+    files = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.is_file())
+    facts = [(file.name, file.stat()) for file in files]
+    return [[name, fact.st_size, fact.st_mtime_ns] for name, fact in facts]
+
+
 def weights_digest(model: Any, tokenizer: Any) -> str:
     """Sixteen digits for the weights of a model of transformers, and for its chat template.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,24 @@ def filled(arguments: Mapping[str, Any], parameters: Schema) -> dict[str, Any]:
     """
     made: dict[str, Any] = _filled(dict(arguments), parameters, parameters, frozenset())
     return made
+
+
+def call_text(name: str, arguments: Mapping[str, Any], parameters: Schema) -> str:
+    """What a call says: equal calls have one text, whatever defaults and numbers they spell out.
+
+    Args:
+        name: The tool.
+        arguments: Plain JSON values.
+        parameters: JSON Schema of the arguments; empty if it is not known.
+    """
+    # By the decoder, since values may be nested deeper than functions here may call themselves.
+    said = json.loads(json.dumps([name, filled(arguments, parameters)]), parse_float=_number)
+    return json.dumps(said, sort_keys=True)
+
+
+def _number(text: str) -> float | int:
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def resolved(schema: Any, document: Schema) -> Any:

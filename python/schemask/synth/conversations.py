@@ -18,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from schemask._lines import read_objects
+from schemask._settings import check_whole
 from schemask.core.generation import check_count
 from schemask.core.sampling import Sampling, check_is_sampling
 from schemask.errors import DataError, check_flags, shortened
@@ -28,7 +29,6 @@ from schemask.synth.kinds import Kind, full_shares
 from schemask.synth.ledger import Ledger
 from schemask.synth.outcomes import Outcome
 from schemask.synth.plans import Plan
-from schemask.synth.settings import check_whole
 from schemask.synth.teachers import TEACHING, Teacher, TeacherDesk
 from schemask.tools import ToolSet, ToolsLike
 

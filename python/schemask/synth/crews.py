@@ -94,11 +94,16 @@ class LoopCrew(Crew[T]):
     def submit(self, job: Job[T]) -> Future[T]:
         import asyncio
 
-        return asyncio.run_coroutine_threadsafe(self._seated(job), self._loop)
+        future: Future[T] = Future()
+        asyncio.run_coroutine_threadsafe(self._seated(job, future), self._loop)
+        return future
 
-    async def _seated(self, job: Job[T]) -> T:
+    async def _seated(self, job: Job[T], future: Future[T]) -> None:
         async with self._seats:
-            return await job()
+            try:
+                future.set_result(await job())
+            except BaseException as error:  # `SystemExit` would end the loop, and all would wait
+                future.set_exception(error)
 
     def close(self) -> None:
         import asyncio

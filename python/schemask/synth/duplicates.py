@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from schemask._lines import conversation_of
 from schemask._settings import check_choice, check_share, check_whole
 from schemask.errors import DataError, Error, check_flags, missing
+from schemask.schemas.equal_values import call_text
 from schemask.synth.outcomes import Outcome, Reduction
 from schemask.synth.words import jaccard, shingles_of, words_of
+from schemask.tools import ToolSet
 
 if TYPE_CHECKING:
     from datasketch import LeanMinHash, MinHash, MinHashLSH
@@ -55,9 +58,9 @@ class Deduplicate:
         threshold: The least similarity of near duplicates, above 0; 1 finds equal ones alone.
         shingles: Runs of "words" or "characters".
         size: How long they are.
-        same_calls: Whether duplicates must make the same calls; if not, a line may be lost whose
-            request differs in one word, but by that in an argument, or whose request is the same
-            where the tool is not offered.
+        same_calls: Whether duplicates must make the same calls, which are compared as those of an
+            evaluation; if not, a line may be lost whose request differs in one word, but by that in
+            an argument, or whose request is the same where the tool is not offered.
 
     Raises:
         DataError: A setting out of range.
@@ -100,7 +103,7 @@ class Deduplicate:
             index: Its number in the input, from 0.
         """
         try:
-            messages = conversation_of(example).messages
+            messages, tools = conversation_of(example)
         except Error as error:
             return Outcome(refused="wrong shape", detail=str(error))
         requests = "\n".join(m["content"] for m in messages if m["role"] == "user")
@@ -109,18 +112,28 @@ class Deduplicate:
             return Outcome(refused="no words", detail="users say nothing")
         parts = words if self.shingles == "words" else " ".join(words)
         shingles = frozenset(shingles_of(parts, self.size))
-        calls = [message["tool_calls"] for message in messages if "tool_calls" in message]
+        group = ""
+        if self.same_calls:
+            turns = [message["tool_calls"] for message in messages if "tool_calls" in message]
+            group = json.dumps([sorted(_texts_of(turn, tools)) for turn in turns])
         signature = Signature(
             hashlib.sha256(" ".join(words).encode("utf-8", "backslashreplace")).digest(),
             shingles,
             _sketch(shingles),
-            json.dumps(calls, sort_keys=True) if self.same_calls else "",
+            group,
         )
         return Outcome((example,), value=signature)
 
     def reduction(self) -> Reduction:
         """A walk through the lines in their order, which refuses those that were there before."""
         return _Walk(self.threshold)
+
+
+def _texts_of(calls: Sequence[Mapping[str, Any]], tools: ToolSet) -> Iterator[str]:
+    """What the calls of a turn say, by which equal ones are known."""
+    for call in calls:
+        name, arguments = call["function"]["name"], call["function"]["arguments"]
+        yield call_text(name, arguments, tools[name].parameters if name in tools else {})
 
 
 class _Walk:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from schemask._lines import Conversation
+from schemask._settings import check_whole
 from schemask.chat.messages import Message
 from schemask.core.grammar import Grammar
 from schemask.core.sampling import Sampling, check_is_sampling
@@ -17,7 +18,7 @@ from schemask.errors import DataError, shortened
 from schemask.models.base import Model
 from schemask.schemas.schema import Schema
 from schemask.synth.outcomes import Outcome
-from schemask.synth.settings import check_whole, digest_of
+from schemask.synth.settings import digest_of
 from schemask.synth.teachers import requests_at_once
 from schemask.synth.validity import Flaw, read_conversation
 

@@ -193,7 +193,7 @@ class Ledger:
             return
         try:
             found = json.loads(first)
-            differing = list(_differences(found, json.loads(self._head)))
+            differing = list(differences(found, json.loads(self._head)))
         except (ValueError, AttributeError, RecursionError):
             self._leave("its ledger is none of schemask, or damaged")
         self._leave(f"its ledger is of other work: {'; '.join(differing) or 'another order'}")
@@ -202,16 +202,23 @@ class Ledger:
         raise DataError(f"{self._target.path} is left as it is: {problem}")
 
 
-def _differences(
+def differences(
     found: Mapping[str, Any], ours: Mapping[str, Any], within: str = ""
 ) -> Iterator[str]:
+    """In what the head of another run differs from this one's, in words.
+
+    Args:
+        found: That of the other run.
+        ours: This one's.
+        within: What comes before the names.
+    """
     for name in dict.fromkeys([*ours, *found]):
         theirs, mine = found.get(name), ours.get(name)
         if theirs == mine:
             continue
         if isinstance(theirs, dict) and isinstance(mine, dict):
             # Options are known by their own names.
-            yield from _differences(theirs, mine, "" if name == "options" else f"{within}{name}.")
+            yield from differences(theirs, mine, "" if name == "options" else f"{within}{name}.")
         else:
             yield f"{within}{name} is {shortened(theirs)} there and {shortened(mine)} here"
 

@@ -59,8 +59,8 @@ class Phrasebook:
             for the first line of its description, and `{values}` for names and values.
 
     Raises:
-        DataError: Phrases that are no list, one with a brace too much, or a form with another
-            place.
+        DataError: Phrases or values that are no list, one with a brace too much, or a form with
+            another place.
     """
 
     requests: Mapping[str, Sequence[str]]
@@ -74,9 +74,17 @@ class Phrasebook:
     plain: Sequence[str] = PLAIN
 
     def __post_init__(self) -> None:
-        for name, phrases in self.requests.items():
-            if isinstance(phrases, str) or not phrases:
-                raise DataError(f"requests of {shortened(name)} are a list of phrases, not empty")
+        for what in ("requests", "questions", "results", "answers"):
+            for name, phrases in getattr(self, what).items():
+                _check_list(f"{what} of {shortened(name)}", phrases)
+        for tool, known in self.values.items():
+            for name, values in known.items():
+                _check_list(f"values of {shortened(name)} of {shortened(tool)}", values)
+        for what in ("no_tool", "plain", "small_talk", "openers"):
+            _check_list(what, getattr(self, what), least=what == "no_tool")
+        for group in self.openers:
+            _check_list("a group of openers", group)
+        for phrases in (*self.requests.values(), *self.answers.values()):
             for phrase in phrases:
                 _places(phrase)
         for form in self.plain:
@@ -183,12 +191,22 @@ class Phrasebook:
         }
 
     def _answer(self, tool: Tool, arguments: Mapping[str, Any], draw: random.Random) -> str:
-        phrases = [
-            phrase
-            for phrase in self.answers.get(tool.name, ())
-            if _places(phrase) <= arguments.keys()
-        ]
+        phrases = []
+        for phrase in self.answers.get(tool.name, ()):
+            places = self._known_places("an answer", phrase, tool)
+            if places <= arguments.keys():
+                phrases.append(phrase)
         return _filled(draw.choice(phrases or ["Done."]), arguments)
+
+    def _known_places(self, what: str, phrase: str, tool: Tool) -> set[str]:
+        """The places of a phrase, each of which is a parameter of the tool."""
+        places = _places(phrase)
+        if unknown := places - _parameters(tool).keys():
+            raise DataError(
+                f"{what} for {tool.name} names {min(unknown)}, which is no parameter: "
+                f"{shortened(phrase)}"
+            )
+        return places
 
     def _asked(self, tool: Tool, draw: random.Random, missing: str | None = None) -> _Asked:
         """A request for a tool that leaves out that one required parameter, or none."""
@@ -198,12 +216,7 @@ class Phrasebook:
         wanted = {missing} if missing is not None else set()
         phrases: list[str] = []
         for phrase in self.requests[tool.name]:
-            places = _places(phrase)
-            if unknown := places - parameters.keys():
-                raise DataError(
-                    f"a phrase for {tool.name} names {min(unknown)}, which is no parameter: "
-                    f"{shortened(phrase)}"
-                )
+            places = self._known_places("a phrase", phrase, tool)
             if set(_required(tool)) - places == wanted and missing not in places:
                 phrases.append(phrase)
         if not phrases:
@@ -220,6 +233,20 @@ class Phrasebook:
         if not values:
             raise DataError(f"the phrasebook has no values for {parameter} of {tool.name}")
         return draw.choice(values)
+
+
+def _check_list(what: str, given: object, *, least: int = 1) -> None:
+    """Raises DataError for what is no list: of a text, one letter after the other would be drawn.
+
+    Args:
+        what: What the list holds, for the error.
+        given: What should be one.
+        least: How many items it must have.
+    """
+    is_list = isinstance(given, Sequence) and not isinstance(given, (str, bytes))
+    if not is_list or len(given) < least:  # type: ignore[arg-type]
+        empty = ", not empty" if least else ""
+        raise DataError(f"{what} are a list{empty}, and no {shortened(given)}")
 
 
 def _divided(items: Sequence[_Item], share: float, seed: str) -> tuple[list[_Item], list[_Item]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from schemask._lines import at_line, decoded, read_objects
+from schemask._settings import check_whole
 from schemask.errors import DataError, Error, check_flags, missing, shortened
 from schemask.synth.crews import in_order
 from schemask.synth.ledger import Ledger, as_line
@@ -30,7 +31,6 @@ from schemask.synth.outcomes import (
     close,
     until_error,
 )
-from schemask.synth.settings import check_whole
 from schemask.synth.stages import Reader, StageReport, check_places, digest_of_file
 
 

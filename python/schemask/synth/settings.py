@@ -6,10 +6,6 @@ import hashlib
 import json
 from typing import Any
 
-from schemask._settings import check_whole
-
-__all__ = ["check_whole", "digest_of"]
-
 
 def digest_of(value: Any) -> str:
     """A name for a JSON value, or what is made of tuples, by which another is known."""

@@ -168,7 +168,7 @@ def preferences(
 
     def rows(example: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         chosen, rejected = made.pair(example, tools)
-        texts = _as_trl_reads(tokenizer, chosen, rejected)
+        texts = texts_for_trl(tokenizer, chosen, rejected)
         names = ("prompt", "chosen", "rejected")
         ids = (chosen.prompt_ids, chosen.token_ids, rejected.token_ids)
         yield {
@@ -188,10 +188,19 @@ def _rows(turns: list[LearnedTurn]) -> list[dict[str, Any]]:
         return [joined([turn]) for turn in turns]
 
 
-def _as_trl_reads(
+def texts_for_trl(
     tokenizer: Any, chosen: LearnedTurn, rejected: LearnedTurn
 ) -> tuple[str, str, str]:
-    """The texts of which TRL makes the tokens of the turns."""
+    """The texts of which TRL makes the tokens of the turns: a prompt, and both turns.
+
+    Args:
+        tokenizer: A tokenizer of transformers.
+        chosen: The right turn.
+        rejected: The wrong one.
+
+    Raises:
+        DataError: TRL would make others of them.
+    """
     prompt = chosen.prompt
     begin = getattr(tokenizer, "bos_token", None) or ""
     if begin and tokenizer(prompt)["input_ids"] != chosen.prompt_ids:

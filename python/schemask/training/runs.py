@@ -16,10 +16,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from schemask._files import replacing
+from schemask._files import Journal, replacing
 from schemask._lines import Examples
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, check_flags, missing, shortened
+from schemask.models.digests import file_facts
 from schemask.models.tokenizers import load_tokenizer, model_location
 from schemask.tools import ToolsLike
 from schemask.training.gguf_file import check_architecture, write_gguf
@@ -32,6 +33,7 @@ from schemask.training.weights import Weights, load_weights
 if TYPE_CHECKING:
     from datasets import Dataset
 
+MARK = "run.json"
 CHECKPOINTS = "checkpoints"
 # A checkpoint without it may be one half of a checkpoint.
 WHOLE = "whole"
@@ -97,7 +99,10 @@ def train(
     report = _begin(folder, _identity(path, rows, options), resume=resume, is_first=is_first)
     if report is not None:
         return report
-    with _quiet():
+    with contextlib.ExitStack() as stack:
+        if is_first:  # another run that would begin here finds the mark being written
+            stack.enter_context(Journal(folder / MARK))
+        stack.enter_context(_quiet())
         weights = load_weights(path, tokenizer)
         if options.gguf is not None:
             check_architecture(weights)
@@ -324,10 +329,8 @@ def _identity(path: Path, rows: Dataset, options: TrainingOptions) -> str:
     for column in ("input_ids", "labels"):
         for row in rows[column]:
             known.update(json.dumps(row).encode())
-    files = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.is_file())
-    for file in files:
-        facts = file.stat()
-        known.update(json.dumps([file.name, facts.st_size, facts.st_mtime_ns]).encode())
+    for facts in file_facts(path):
+        known.update(json.dumps(facts).encode())
     # A checkpoint may be made at any step.
     deciding = {**dataclasses.asdict(options), "save_steps": None}
     known.update(json.dumps(deciding, sort_keys=True).encode())
@@ -336,7 +339,7 @@ def _identity(path: Path, rows: Dataset, options: TrainingOptions) -> str:
 
 def _begin(folder: Path, identity: str, *, resume: bool, is_first: bool) -> TrainingReport | None:
     """Makes the folder that of the run; returns the report of one that has ended there."""
-    mark, ended = folder / "run.json", folder / "report.json"
+    mark, ended = folder / MARK, folder / "report.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # What another process of the run is writing is not there yet. What is there is looked at
@@ -352,10 +355,10 @@ def _begin(folder: Path, identity: str, *, resume: bool, is_first: bool) -> Trai
         if is_same and resume and ended.exists():
             return _read_report(folder, ended)
         if is_first:
+            _write_text(mark, json.dumps({"identity": identity}) + "\n")
             if is_same and not resume:
                 ended.unlink(missing_ok=True)
                 shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-            _write_text(mark, json.dumps({"identity": identity}) + "\n")
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror or error}") from error
     except json.JSONDecodeError as error:

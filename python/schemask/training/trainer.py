@@ -24,6 +24,8 @@ def trainer_class(model: Any) -> type[Any]:
 
     if torch.accelerator.is_available():
         return SFTTrainer
+    if hasattr(model.config.get_text_config(), "output_router_logits"):
+        return SFTTrainer  # it adds a loss of its own, by which experts share the work
     if "logits_to_keep" not in inspect.signature(type(model).forward).parameters:
         return SFTTrainer
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 from schemask._lines import conversation_of
 from schemask.chat import TOOL_CODE, ChatFormat, chat_format
 from schemask.chat.messages import Message, check_messages
-from schemask.chat.templates.encoders import is_mistral_common
+from schemask.chat.templates.encoders import is_llama_cpp, is_mistral_common
 from schemask.chat.tokens import TurnTokens, text_tokens, turn_tokens
 from schemask.core.generation import check_is_vocabulary
 from schemask.core.vocabulary import Vocabulary
@@ -251,7 +251,7 @@ def _vocabulary_of(tokenizer: Any) -> Vocabulary:
     """The vocabulary of a tokenizer, which is read once, as long as its tokens and stops stay."""
     key: Any = None
     read: Callable[[Any], Vocabulary] = Vocabulary.from_llama_cpp
-    if not (hasattr(tokenizer, "metadata") and hasattr(tokenizer, "_model")):
+    if not is_llama_cpp(tokenizer):
         read = Vocabulary.from_transformers
         # Which tokens are special decides about the stops, too.
         special = tuple(getattr(tokenizer, "all_special_ids", ()))

@@ -95,7 +95,7 @@ def encoder_of(tokenizer: Any, written: str) -> Encoder:
     Raises:
         FormatError: Another tokenizer.
     """
-    if hasattr(tokenizer, "metadata") and hasattr(tokenizer, "_model"):
+    if is_llama_cpp(tokenizer):
         return _LlamaCpp(tokenizer, written)
     if hasattr(tokenizer, "backend_tokenizer"):
         return _Fast(tokenizer, written)
@@ -107,6 +107,11 @@ def encoder_of(tokenizer: Any, written: str) -> Encoder:
         "texts are read by a tokenizer of transformers or a llama_cpp.Llama, not by "
         f"{shortened(tokenizer)}"
     )
+
+
+def is_llama_cpp(tokenizer: Any) -> bool:
+    """Whether it is a `llama_cpp.Llama`."""
+    return hasattr(tokenizer, "metadata") and hasattr(tokenizer, "_model")
 
 
 def is_mistral_common(tokenizer: Any) -> bool:
