@@ -181,7 +181,7 @@ def test_it_stops_inside_forced_text(hf_tokenizer: Any, hf_model: Any) -> None:
 def test_what_is_decoded_in_another_way_is_left_to_transformers(
     hf_tokenizer: Any, hf_model: Any
 ) -> None:
-    compiled = Grammar.from_json_schema({"enum": ["abcdef", 12]}).compile(
+    compiled = Grammar.from_json_schema({"enum": ["abcdef", 12]}, whitespace="compact").compile(
         schemask.Vocabulary.from_transformers(hf_tokenizer)
     )
     for options in ({"num_beams": 2}, {"prompt_lookup_num_tokens": 3}, {"use_cache": False}):

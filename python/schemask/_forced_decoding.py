@@ -62,7 +62,7 @@ class ForcedDecoding:
             chosen = _chosen(scores, generation_config.do_sample).tolist()
             for row, token in zip(rows, chosen, strict=True):
                 if row.is_done:
-                    row.run = []
+                    row.rest([] if runs_are_read else [padding])
                     continue
                 run = [token]
                 if runs_are_read:
@@ -89,6 +89,8 @@ def is_for(model: Any, options: dict[str, Any]) -> bool:
         return options.get(name, getattr(config, name, None))
 
     if option("num_beams") not in (None, 1) or option("use_cache") is False:
+        return False
+    if getattr(config, "stop_strings", None):
         return False
     return not any(option(name) for name in _NOT_DONE)
 
@@ -120,6 +122,11 @@ class _Row:
         self.ids = ids
         self.run: list[int] = []
         self.is_done = False
+
+    def rest(self, run: list[int]) -> None:
+        """Goes on after the end, with padding that keeps rows at one length."""
+        self.run = run
+        self.ids = torch.cat([self.ids, self.ids.new_tensor(run)])
 
     def extend(self, run: list[int], stopping_criteria: Any) -> None:
         """Appends tokens, up to the first after which the criteria stop."""

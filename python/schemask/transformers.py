@@ -46,7 +46,12 @@ from schemask.errors import GenerationError, ModelError, check_flags, missing, s
 
 try:
     import torch
-    from transformers import LogitsProcessor, LogitsProcessorList
+    from transformers import (
+        LogitsProcessor,
+        LogitsProcessorList,
+        StoppingCriteriaList,
+        StopStringCriteria,
+    )
 except ImportError as error:
     raise missing("transformers with torch", "transformers", error) from error
 
@@ -334,10 +339,14 @@ def generate(
     margin = 0.0 if _is_greedy(model, options) else math.inf
     processor = SchemaLogitsProcessor(compiled, max_tokens=budget, margin=margin)
     stops = options.get("stop_strings") or ()
-    if stops:
-        options["tokenizer"] = tokenizer
     if forced_tokens and is_for(model, options):
         options["custom_generate"] = forced_decoding(processor, tokenizer)
+        if options.pop("stop_strings", None):
+            # `generate` would not find the tokenizer beside a loop that it does not know.
+            criteria = [StopStringCriteria(tokenizer, stops), *options.get("stopping_criteria", ())]
+            options["stopping_criteria"] = StoppingCriteriaList(criteria)
+    elif stops:
+        options["tokenizer"] = tokenizer
     output = model.generate(
         input_ids=torch.tensor(padded).to(model.device),
         attention_mask=attention.to(model.device),
