@@ -124,7 +124,7 @@ class TransformersModel:
         import torch
         from transformers import LogitsProcessorList, StoppingCriteriaList
 
-        from schemask.transformers import SchemaLogitsProcessor, encode_prompt
+        from schemask.transformers import SchemaLogitsProcessor, encode_prompt, forced_decoding
 
         check_is_sampling(sampling)
         if grammar is not None:
@@ -142,8 +142,11 @@ class TransformersModel:
             margin = 0.0 if sampling.temperature == 0 else math.inf
             processors = [SchemaLogitsProcessor(grammar, max_tokens=limit, margin=margin)]
         choosing: dict[str, Any] = {"do_sample": False}
+        for processor in processors:
+            if not self._model.config.is_encoder_decoder:
+                choosing["custom_generate"] = forced_decoding(processor, self.tokenizer)
         if sampling.temperature > 0:
-            choosing = {"do_sample": True, "temperature": sampling.temperature}
+            choosing |= {"do_sample": True, "temperature": sampling.temperature}
             if sampling.top_p is not None:
                 choosing["top_p"] = sampling.top_p
         with _seeded(sampling):
