@@ -72,6 +72,7 @@ LAYERS = (
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     {"core.cache", "core.saved"},
     # plug-ins
+    {"_forced_decoding"},
     {plugin.name for plugin in PLUGINS},
     # models
     {"models.base", "models.preflight", "models.digests"},

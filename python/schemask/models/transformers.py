@@ -124,6 +124,7 @@ class TransformersModel:
         import torch
         from transformers import LogitsProcessorList, StoppingCriteriaList
 
+        from schemask._forced_decoding import is_for
         from schemask.transformers import SchemaLogitsProcessor, encode_prompt, forced_decoding
 
         check_is_sampling(sampling)
@@ -142,9 +143,8 @@ class TransformersModel:
             margin = 0.0 if sampling.temperature == 0 else math.inf
             processors = [SchemaLogitsProcessor(grammar, max_tokens=limit, margin=margin)]
         choosing: dict[str, Any] = {"do_sample": False}
-        for processor in processors:
-            if not self._model.config.is_encoder_decoder:
-                choosing["custom_generate"] = forced_decoding(processor, self.tokenizer)
+        if processors and is_for(self._model, choosing):
+            choosing["custom_generate"] = forced_decoding(processors[0], self.tokenizer)
         if sampling.temperature > 0:
             choosing |= {"do_sample": True, "temperature": sampling.temperature}
             if sampling.top_p is not None:
