@@ -44,7 +44,7 @@ class ForcedDecoding:
     ) -> torch.Tensor:
         """The sequences: prompt, generated tokens, padding; of shape (rows, tokens)."""
         padding = int(generation_config._pad_token_tensor)
-        rows = [_Row(ids) for ids in input_ids]
+        rows = [_Sequence(ids) for ids in input_ids]
         if len(rows) > 1 and model_kwargs.get("attention_mask") is None:
             model_kwargs["attention_mask"] = torch.ones_like(input_ids)
         read = input_ids  # what is in the cache, padding included
@@ -115,7 +115,7 @@ _NOT_DONE = (
 )
 
 
-class _Row:
+class _Sequence:
     """A sequence, as it was without padding between its tokens."""
 
     def __init__(self, ids: torch.Tensor) -> None:
@@ -168,7 +168,7 @@ def _takes_padding(outputs: Any, logits_processor: Any) -> bool:
     )
 
 
-def _processed(logits_processor: Any, rows: list[_Row], logits: torch.Tensor) -> torch.Tensor:
+def _processed(logits_processor: Any, rows: list[_Sequence], logits: torch.Tensor) -> torch.Tensor:
     """What the processors make of the logits; they see sequences without padding inside."""
     if len({len(row.ids) for row in rows}) == 1:
         scores: torch.Tensor = logits_processor(torch.stack([row.ids for row in rows]), logits)
@@ -209,7 +209,7 @@ def _widened(model_kwargs: dict[str, Any], is_text: torch.Tensor) -> dict[str, A
     return widened
 
 
-def _sequences(rows: list[_Row], padding: int) -> torch.Tensor:
+def _sequences(rows: list[_Sequence], padding: int) -> torch.Tensor:
     width = max(len(row.ids) for row in rows)
     return torch.stack(
         [torch.cat([row.ids, row.ids.new_full((width - len(row.ids),), padding)]) for row in rows]

@@ -160,6 +160,7 @@ class SchemaLogitsProcessor(LogitsProcessor):
                 model that is made to read other tokens of the same text goes astray.
 
         Raises:
+            GenerationError: The row is shorter than `prompt_length`.
             LimitError: To find the forced text takes too much work.
         """
         _, (text,) = self._split(ids[None].cpu().numpy().astype(np.int64, copy=False))
@@ -340,11 +341,7 @@ def generate(
     processor = SchemaLogitsProcessor(compiled, max_tokens=budget, margin=margin)
     stops = options.get("stop_strings") or ()
     if forced_tokens and is_for(model, options):
-        options["custom_generate"] = forced_decoding(processor, tokenizer)
-        if options.pop("stop_strings", None):
-            # `generate` would not find the tokenizer beside a loop that it does not know.
-            criteria = [StopStringCriteria(tokenizer, stops), *options.get("stopping_criteria", ())]
-            options["stopping_criteria"] = StoppingCriteriaList(criteria)
+        options |= _forcing(processor, tokenizer, options)
     elif stops:
         options["tokenizer"] = tokenizer
     output = model.generate(
@@ -375,6 +372,18 @@ def generate(
             stacklevel=2,
         )
     return texts
+
+
+def _forcing(
+    processor: SchemaLogitsProcessor, tokenizer: Any, options: dict[str, Any]
+) -> dict[str, Any]:
+    """The options with which forced text is not sampled."""
+    forcing: dict[str, Any] = {"custom_generate": forced_decoding(processor, tokenizer)}
+    if stops := options.pop("stop_strings", None):
+        # `generate` would not find the tokenizer beside a loop that it does not know.
+        criteria = [StopStringCriteria(tokenizer, stops), *options.get("stopping_criteria", ())]
+        forcing["stopping_criteria"] = StoppingCriteriaList(criteria)
+    return forcing
 
 
 def forced_decoding(processor: SchemaLogitsProcessor, tokenizer: Any) -> ForcedDecoding:
