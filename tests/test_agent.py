@@ -5,23 +5,20 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from schemask import CompiledGrammar, demo
+from parrot import Parrot
+from schemask import demo
 from schemask.agent import AgentResult, Step, run_agent
 from schemask.chat import FORMATS, HERMES, TOOL_CODE, ChatFormat, ParsedTurn, ToolCall
-from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import Error, FormatError, ModelError, ToolError
 from schemask.models import (
-    GREEDY,
     CallableModel,
     ChatTurn,
-    Completion,
     LlamaCppModel,
     Sampling,
     TransformersModel,
@@ -62,41 +59,6 @@ def page(address: str) -> str:
 
 
 TOOLS = [temperature, fail, page]
-
-
-class Parrot:
-    """Writes prepared texts, one a turn, byte by byte as far as the grammar lets it."""
-
-    def __init__(self, *texts: str) -> None:
-        self.vocabulary = byte_vocabulary()
-        self.prompts: list[str] = []
-        self.grammars: list[CompiledGrammar] = []
-        self._texts = list(texts)
-
-    def generate(
-        self,
-        prompt: str,
-        *,
-        grammar: CompiledGrammar | None = None,
-        sampling: Sampling = GREEDY,
-        stop: Sequence[str] = (),
-        on_text: Callable[[str], None] | None = None,
-    ) -> Completion:
-        assert grammar is not None and not stop
-        self.prompts.append(prompt)
-        self.grammars.append(grammar)
-        matcher = grammar.matcher(max_tokens=sampling.max_tokens)
-        token_ids: list[int] = []
-        for byte in self._texts.pop(0).encode():
-            if not matcher.accept(byte):
-                break
-            token_ids.append(byte)
-        for byte in matcher.completion():
-            assert matcher.accept(byte)
-            token_ids.append(byte)
-        status = "max_tokens" if len(token_ids) == sampling.max_tokens else "complete"
-        text = bytes(token_ids).decode()
-        return Completion(text, token_ids, status, len(prompt), len(token_ids))
 
 
 def call(name: str, **arguments: Any) -> str:
@@ -292,11 +254,12 @@ def test_several_calls_in_one_turn() -> None:
     result = run_agent(Parrot(both, "Ok."), TOOLS, "Go.")
     assert shape(result) == [
         ("call", "ok"),
-        ("result", "raised"),
         ("call", "ok"),
+        ("result", "raised"),
         ("result", "ok"),
         ("words", "ok"),
     ]
+    assert [step.index for step in result.steps] == [0, 1, 0, 1, None]
     assert [message["role"] for message in result.messages] == [
         "user",
         "assistant",

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import pytest
 
 from schemask import Grammar, Tool, ToolSet
-from schemask.agent import AgentResult, run_agent
+from schemask.agent import AgentResult, arun_agent, run_agent
 from schemask.chat import TOOL_CODE
 from schemask.errors import ToolError
 from schemask.models import CallableModel
@@ -137,6 +137,51 @@ def test_a_session_in_a_loop_of_ones_own() -> None:
         return await asyncio.to_thread(run_agent, model, tools, "What is a?")
 
     assert results(in_a_loop(use)) == [("ok", '{"a": 1}')]
+
+
+def test_a_loop_of_ones_own_awaits_the_calls() -> None:
+    async def use(session: Any) -> AgentResult:
+        tools = await ToolSet.from_mcp(session)
+        threads: set[threading.Thread] = set()
+        asked = session.call_tool
+
+        def noted(name: str, arguments: Any) -> Any:
+            threads.add(threading.current_thread())
+            return asked(name, arguments)
+
+        session.call_tool = noted
+        model = script(a_call("only_structured") + a_call("refuses"), "It is 1.")
+        result = await arun_agent(model, tools, "What is a?")
+        assert threads == {threading.current_thread()}
+        return result
+
+    told = results(in_a_loop(use))
+    assert told[0] == ("ok", '{"a": 1}') and told[1][0] == "raised"
+
+
+def test_a_call_is_cancelled_with_the_run() -> None:
+    async def use(session: Any) -> None:
+        tools = await ToolSet.from_mcp(session)
+        ended: list[bool] = []
+        begun = asyncio.Event()
+        asked = session.call_tool
+
+        async def noted(name: str, arguments: Any) -> Any:
+            begun.set()
+            try:
+                return await asked(name, arguments)
+            finally:
+                ended.append(True)
+
+        session.call_tool = noted
+        task = asyncio.ensure_future(arun_agent(script(a_call("sleeps")), tools, "Go."))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended == [True]
+
+    in_a_loop(use)
 
 
 @pytest.mark.skipif(not hasattr(mcp, "Client"), reason="version 1 of mcp has no Client")

@@ -7,7 +7,7 @@ import inspect
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,7 +195,7 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("tool", lambda: ToolSet([3])),  # type: ignore[list-item]
     ("function", lambda: tool(3)),  # type: ignore[call-overload]
     ("x", lambda: tool(lambda x: x)),
-    ("coroutine", lambda: tool(coroutine)),
+    ("asynchronous generator", lambda: tool(numbers)),
     ("symbol", lambda: price.call({})),
     ("object", lambda: price.call(None)),  # type: ignore[arg-type]
     ("function", lambda: ToolSet([DEFINITION])["f"]()),
@@ -265,6 +265,12 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("max_calls", lambda: from_tools(max_calls=10**5000)),
     ("carry_out_truncated", lambda: agent(carry_out_truncated="no")),
     ("parallel", lambda: agent(parallel="no")),
+    ("concurrent", lambda: agent(concurrent="no")),
+    ("response_schema", lambda: agent(response_schema=3)),
+    ("response_schema", lambda: HERMES.tree([price], response_schema=3)),  # type: ignore[arg-type]
+    ("schema", lambda: from_tools(response_schema=3)),
+    ("json_response", lambda: HERMES.reader([price], json_response="no")),  # type: ignore[arg-type]
+    ("server", lambda: OpenAIModel(Client(), "m", server=None)),  # type: ignore[arg-type]
     ("on_step", lambda: agent(on_step=3)),
     ("examples", lambda: agent(examples="Hi!")),
     ("resume", lambda: synth(resume="no")),
@@ -307,8 +313,9 @@ def render(messages: Any = (), **options: Any) -> str:
     return HERMES.render(messages, **options)
 
 
-async def coroutine(x: int) -> None:
+async def numbers(x: int) -> AsyncIterator[int]:
     """Never run."""
+    yield x
 
 
 class Client:
@@ -380,6 +387,7 @@ USES: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (HERMES.render_assistant, {"message": {"role": "assistant", "content": ""}, "tools": []}),
     (HERMES.parse, {"text": "words", "tools": [price]}),
     (HERMES.tree, {"tools": [price], "tool_choice": "auto", "max_calls": 1, "reasoning": False}),
+    (HERMES.tree, {"tools": [price], "response_schema": None}),
     (chat.call_schema, {"tools": ToolSet([price])}),
     (chat.check_messages, {"messages": []}),
     (chat.messages_from_example, {"example": {"messages": []}}),
@@ -399,12 +407,13 @@ USES: list[tuple[Callable[..., Any], dict[str, Any]]] = [
         },
     ),
     (agent, {"parallel": True, "carry_out_truncated": True}),
+    (agent, {"concurrent": True, "response_schema": None}),
     (synth, {"teacher": MODEL, "tools": [price], "count": 0, "path": "/dev/null/x", "seed": 0}),
     (synth, {"shares": None, "chains": None, "concurrency": None}),
     (synth, {"attempts": 1, "resume": True, "sampling": Sampling()}),
     (LlamaCppModel, {"llama": None, "vocabulary": None}),
     (TransformersModel, {"model": None, "tokenizer": None, "vocabulary": None}),
-    (OpenAIModel, {"client": None, "model": "m"}),
+    (OpenAIModel, {"client": None, "model": "m", "server": "vllm"}),
 ]
 ODD: list[Any] = [
     *(None, "", "x", "x\0", "\ud800", b"", b"x", 0, -1, 2**80, 10**5000, 1.5, float("nan"), True),

@@ -19,7 +19,7 @@ from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.generation import TextStream
 from schemask.core.grammar import Grammar
 from schemask.demo import SYSTEM
-from schemask.errors import FormatError, ModelError
+from schemask.errors import FormatError, GenerationError, ModelError, UnsupportedSchemaError
 from schemask.models import (
     CallableModel,
     ChatModel,
@@ -458,6 +458,72 @@ def test_remote_failures(server: ChatServer, remote: OpenAIModel) -> None:
     server.server.server_close()
     with pytest.raises(ModelError, match="served"):
         remote.generate("a")
+
+
+def served(server: ChatServer, kind: str, **options: Any) -> OpenAIModel:
+    url = f"http://127.0.0.1:{server.server.server_port}/v1"
+    client = openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+    return OpenAIModel(client, "served", server=kind, **options)
+
+
+NUMBERS = Grammar.from_json_schema({"type": "array", "items": {"type": "integer"}}, "compact")
+
+
+@pytest.mark.parametrize("kind", ["llama-server", "vllm"])
+def test_a_server_is_bound_to_a_grammar(server: ChatServer, kind: str) -> None:
+    model = served(server, kind, extra_body={"top_k": 3, "grammar": "mine"})
+    server.will_say("[1,2]")
+    completion = model.generate("Count.", grammar=NUMBERS)
+    assert (completion.text, completion.status) == ("[1,2]", "complete")
+    (request,) = server.requests
+    told = request if kind == "llama-server" else request["structured_outputs"]
+    assert told["grammar"] == NUMBERS.to_gbnf()
+    assert request["top_k"] == 3
+    server.will_say("[1,", finish="length")
+    assert model.generate("Count.", grammar=NUMBERS).status == "max_tokens"
+    server.will_say("Hello.")
+    model.generate("Hi!")
+    assert "structured_outputs" not in server.requests[-1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "finish"),
+    [("One, two.", "stop"), ("[1,", "stop"), ("One, t", "length"), ("", "stop")],
+)
+def test_a_server_that_ignores_a_grammar(server: ChatServer, answer: str, finish: str) -> None:
+    server.will_say(answer, finish=finish)
+    with pytest.raises(GenerationError, match="did not follow"):
+        served(server, "vllm").generate("Count.", grammar=NUMBERS)
+
+
+def test_grammars_that_no_server_takes(server: ChatServer, remote: OpenAIModel) -> None:
+    with pytest.raises(ModelError, match="llama-server, vllm"):
+        remote.generate("Count.", grammar=NUMBERS)
+    model = served(server, "vllm")
+    with pytest.raises(ModelError, match="not compiled"):
+        model.generate("Count.", grammar=NUMBERS.compile(byte_vocabulary()))
+    with pytest.raises(UnsupportedSchemaError):
+        model.generate("Count.", grammar=Grammar.free_text("."))
+    with pytest.raises(ModelError, match="'ollama' is none of"):
+        served(server, "ollama")
+    assert server.requests == []
+
+
+def test_a_response_schema_is_sent_where_calls_stay_possible(server: ChatServer) -> None:
+    schema = {"type": "array"}
+    question = [{"role": "user", "content": "Go."}]
+    for kind, tools, is_sent in (
+        ("openai", [TOOL], True),
+        ("openai", [], True),
+        ("vllm", [TOOL], False),
+        ("llama-server", [TOOL], False),
+        ("llama-server", [], True),
+    ):
+        server.will_say("[]")
+        served(server, kind).chat(question, tools=tools, response_schema=schema)
+        sent = server.requests[-1].get("response_format")
+        assert (sent is not None) == is_sent
+        assert sent is None or sent["json_schema"]["schema"] == schema
 
 
 def test_what_cannot_be_constrained_says_so(remote: OpenAIModel) -> None:

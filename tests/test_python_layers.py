@@ -72,6 +72,7 @@ LAYERS = (
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     {"core.cache", "core.saved", "core.structural_tag"},
     # plug-ins
+    {"_forced_decoding"},
     {plugin.name for plugin in PLUGINS if not plugin.is_package},
     {"vllm.requests", "vllm.formats"},
     {"vllm.backend", "vllm.tool_parser", "vllm.reasoning_parser"},
@@ -100,6 +101,11 @@ LAYERS = (
     {"training"},
     # turns, and their evaluation
     {"_turns"},
+    {"agent.steps", "agent.responses", "agent.stopping"},
+    {"agent.calls"},
+    {"agent.loop"},
+    {"agent.waiting", "agent.awaiting"},
+    {"agent.run"},
     {"agent"},
     {"evaluation.verdicts", "evaluation.intervals", "evaluation.masks"},
     {"evaluation.examples", "evaluation.records"},

@@ -38,7 +38,7 @@ def price(symbol: str) -> dict:
     return {"symbol": symbol, "price": 150.25}
 
 @tool
-def book(seat: int) -> str:
+async def book(seat: int) -> str:
     '''Books a seat.'''
     booked.append(seat)
     return f"{len(booked)} booked"

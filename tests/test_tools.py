@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime
 import decimal
@@ -11,6 +12,7 @@ import json
 import random
 import re
 import sys
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal, Optional
 
 import jsonschema
@@ -670,14 +672,18 @@ def test_no_arguments() -> None:
 def _args(*args: int) -> None: ...
 def _kwargs(**kwargs: int) -> None: ...
 def _untyped(x, y: int) -> None: ...  # type: ignore[no-untyped-def]
-async def _async(x: int) -> None: ...
+async def _async(x: int) -> AsyncIterator[int]:
+    yield x
+
+
 def _dangling(x: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 def _no_schema(x: object()) -> None: ...  # type: ignore[valid-type]
 def _a_callable(x: type(len)) -> None: ...  # type: ignore[valid-type]
 
 
 class _AsyncCallable:
-    async def __call__(self, x: int) -> None: ...
+    async def __call__(self, x: int) -> AsyncIterator[int]:
+        yield x
 
 
 @pytest.mark.parametrize(
@@ -686,9 +692,9 @@ class _AsyncCallable:
         (_args, "args"),
         (_kwargs, "kwargs"),
         (_untyped, "'x' needs a type annotation"),
-        (_async, "coroutine"),
-        (_AsyncCallable(), "coroutine"),
-        (functools.partial(_async), "coroutine"),
+        (_async, "asynchronous"),
+        (_AsyncCallable(), "asynchronous"),
+        (functools.partial(_async), "asynchronous"),
         (_dangling, "Missing"),
         (_no_schema, "_no_schema"),
         (_a_callable, "_a_callable"),
@@ -699,6 +705,32 @@ class _AsyncCallable:
 def test_what_cannot_be_a_tool(function: Any, message: str) -> None:
     with pytest.raises(ToolError, match=message):
         Tool.from_function(function)
+
+
+def test_coroutine_functions() -> None:
+    @tool
+    async def double(x: int) -> int:
+        """Twice a number."""
+        return 2 * x
+
+    class Times:
+        async def __call__(self, x: int, y: int) -> int:
+            """A product."""
+            return x * y
+
+    assert (double.description, double.is_async) == ("Twice a number.", True)
+    assert asyncio.run(double.call({"x": 2})) == asyncio.run(double(2)) == 4
+    with pytest.raises(ToolError, match="x: "):
+        double.call({"x": "two"})
+    thrice = Tool.from_function(functools.partial(Times(), y=3), name="thrice")
+    assert thrice.is_async and asyncio.run(thrice.call({"x": 2})) == 6
+
+    @tool
+    def plain(x: int) -> int:
+        return x
+
+    definition = Tool.from_definition({"name": "f", "parameters": {"type": "object"}})
+    assert not plain.is_async and not definition.is_async
 
 
 def test_what_the_function_raises_passes_through() -> None:

@@ -13,10 +13,12 @@ from schemask.chat import (
     TOOL_CODE,
     ChatFormat,
     ChatTemplate,
+    Event,
     Message,
     ParsedTurn,
+    TurnReader,
 )
-from schemask.chat.events import turn_of
+from schemask.chat.events import events_of, turn_of
 from schemask.chat.templates.encoders import encoder_of
 from schemask.chat.tokens import prompt_of, result_message
 from schemask.core.generation import Completion
@@ -25,6 +27,7 @@ from schemask.core.mask_step import MaskObserver
 from schemask.core.sampling import Sampling
 from schemask.errors import FormatError, ModelError, shortened
 from schemask.models.base import ChatModel, Model
+from schemask.schemas.schema import Schema
 from schemask.tools import ToolSet
 
 TurnStatus: TypeAlias = Literal["ok", "truncated", "malformed"]
@@ -72,6 +75,7 @@ class TurnWriter:
         form: The format of a `Model`; a `ChatModel` brings its own.
         parallel: Whether one turn may hold several calls.
         sampling: How tokens are chosen.
+        response_schema: What words must be, if they are JSON.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class TurnWriter:
         form: ChatFormat,
         parallel: bool,
         sampling: Sampling,
+        response_schema: Schema | bool | None = None,
     ) -> None:
         self._model = model
         self._tools = tools
@@ -88,6 +93,7 @@ class TurnWriter:
         self._tokenizer = getattr(model, "tokenizer", None)
         self._parallel = parallel
         self._sampling = sampling
+        self._response_schema = response_schema
         self._compiled: dict[tuple[str, str, bool], CompiledGrammar] = {}
 
     def write(
@@ -99,6 +105,7 @@ class TurnWriter:
         lead: str = "",
         reasons: bool = False,
         on_mask: MaskObserver | None = None,
+        on_events: Callable[[list[Event]], None] | None = None,
     ) -> WrittenTurn:
         """The next turn.
 
@@ -109,6 +116,8 @@ class TurnWriter:
             lead: Words of the turn that are there already, and no part of what is read.
             reasons: Whether a block of reasoning may come first wherever the format has one.
             on_mask: Told of each mask, by models that tell.
+            on_events: Told of each piece of text that the model writes: the events that it
+                completes, if any. What it raises ends the generation.
 
         Raises:
             ModelError: The model failed, or should be bound to a choice and cannot be.
@@ -134,23 +143,29 @@ class TurnWriter:
                     tool_choice=choice,
                     parallel=self._parallel,
                     sampling=self._sampling,
+                    **self._response_option(self._model),
                 )
                 parsed, text = answer.turn, answer.turn.content
+                if on_events is not None:
+                    on_events(events_of(parsed))
                 tokens, cut = answer.completion_tokens, answer.status == "max_tokens"
             except FormatError as problem:
                 error = str(problem)
         else:
             prompt, given = self._prompt(messages, lead)
             grammar = self._grammar(self._model, prompt, choice, reasons) if constrained else None
-            completion = self._complete(self._model, given, grammar, on_mask)
+            is_json = grammar is not None and self._response_schema is not None
+            reader = self._form.reader(self._tools, prompt=prompt, json_response=is_json)
+            reading = _Reading(reader, on_events or (lambda events: None))
+            on_text = None if on_events is None else reading.feed
+            completion = self._complete(self._model, given, grammar, on_mask, on_text)
             text, token_ids = completion.text, completion.token_ids
             tokens, cut = completion.completion_tokens, completion.status == "max_tokens"
-            reader = self._form.reader(self._tools, prompt=prompt)
             try:
-                parsed = turn_of([*reader.feed(text), *reader.finish()])
+                parsed = reading.turn(text)
             except FormatError as problem:
                 error = str(problem)
-            spans = reader.call_spans
+            spans = reading.call_spans
         status: TurnStatus = "ok" if parsed is not None else "malformed"
         if cut:
             status, error = "truncated", "the limit on tokens was reached"
@@ -217,6 +232,7 @@ class TurnWriter:
                 parallel=self._parallel,
                 reasoning=True if reasons else "auto",
                 prompt=prompt,
+                response_schema=self._response_schema,
             )
             self._compiled[key] = grammar.compile(model.vocabulary)
         return self._compiled[key]
@@ -227,19 +243,79 @@ class TurnWriter:
         given: str | list[int],
         grammar: CompiledGrammar | None,
         on_mask: MaskObserver | None,
+        on_text: Callable[[str], None] | None,
     ) -> Completion:
+        observed: dict[str, Any] = {} if on_text is None else {"on_text": on_text}
         if grammar is None:
-            return model.generate(given, stop=self._form.stops, sampling=self._sampling)
-        observed: dict[str, Any] = {}
+            return model.generate(given, stop=self._form.stops, sampling=self._sampling, **observed)
         if on_mask is not None and tells_masks(model):
             observed["on_mask"] = on_mask
         return model.generate(given, grammar=grammar, sampling=self._sampling, **observed)
+
+    def _response_option(self, model: ChatModel) -> dict[str, Any]:
+        """The schema for an endpoint that takes one; of others, what they answer is checked."""
+        if self._response_schema is None or not _takes(model.chat, "response_schema"):
+            return {}
+        return {"response_schema": self._response_schema}
+
+
+class _Reading:
+    """A turn that is read while it is written.
+
+    Args:
+        reader: The reader.
+        tell: Called for each piece with the events that it completes.
+    """
+
+    def __init__(self, reader: TurnReader, tell: Callable[[list[Event]], None]) -> None:
+        self._reader = reader
+        self._tell = tell
+        self._events: list[Event] = []
+        self._length = 0
+        self._error: FormatError | None = None
+
+    def feed(self, piece: str) -> None:
+        """Reads more of it. What cannot be read ends the reading, not the generation."""
+        self._length += len(piece)
+        found: list[Event] = []
+        if self._error is None:
+            try:
+                found = self._reader.feed(piece)
+            except FormatError as error:
+                self._error = error
+        self._events += found
+        self._tell(found)
+
+    def turn(self, text: str) -> ParsedTurn:
+        """The turn, once it is complete.
+
+        Args:
+            text: All of it, of which the end may not have been read.
+
+        Raises:
+            FormatError: It cannot be read.
+        """
+        self.feed(text[self._length :])
+        if self._error is not None:
+            raise self._error
+        last = self._reader.finish()
+        self._tell(last)
+        return turn_of([*self._events, *last])
+
+    @property
+    def call_spans(self) -> tuple[tuple[int, int], ...]:
+        """As of `TurnReader`."""
+        return self._reader.call_spans
 
 
 def tells_masks(model: object) -> bool:
     """Whether a model takes `on_mask`, as those do whose scores are at hand."""
     generate: Callable[..., Any] | None = getattr(model, "generate", None)
-    return generate is not None and "on_mask" in inspect.signature(generate).parameters
+    return generate is not None and _takes(generate, "on_mask")
+
+
+def _takes(function: Callable[..., Any], parameter: str) -> bool:
+    return parameter in inspect.signature(function).parameters
 
 
 def own_format(model: Model | ChatModel) -> ChatFormat:

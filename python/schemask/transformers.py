@@ -16,10 +16,12 @@ checks each sequence once more before it returns it.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,13 +42,20 @@ from schemask.core.generation import (
     token_limit,
 )
 from schemask.core.masking import allocate_mask, apply_mask
-from schemask.errors import GenerationError, ModelError, missing, shortened
+from schemask.errors import GenerationError, ModelError, check_flags, missing, shortened
 
 try:
     import torch
-    from transformers import LogitsProcessor, LogitsProcessorList
+    from transformers import (
+        LogitsProcessor,
+        LogitsProcessorList,
+        StoppingCriteriaList,
+        StopStringCriteria,
+    )
 except ImportError as error:
     raise missing("transformers with torch", "transformers", error) from error
+
+from schemask._forced_decoding import ForcedDecoding, is_for
 
 MIN_CACHED_STATES = 1024
 # Arguments of `model.generate` that `generate` sets.
@@ -138,6 +147,39 @@ class SchemaLogitsProcessor(LogitsProcessor):
         apply_mask(masked, bitmask[:-1] if are_in_order else bitmask[rows])
         self._note_cuts(list(zip(prompts, texts, strict=True)), states, scores, masked)
         return masked
+
+    def forced_after(
+        self, ids: torch.Tensor, token_id: int, tokenize: Callable[[str], list[int]]
+    ) -> list[int]:
+        """The tokens after a chosen one whose text the grammar forces; none if it ends there.
+
+        Args:
+            ids: A row of the last call, of shape (length,).
+            token_id: The token chosen after it.
+            tokenize: The model's own tokenizer. It writes the forced text as the model would; a
+                model that is made to read other tokens of the same text goes astray.
+
+        Raises:
+            GenerationError: The row is shorter than `prompt_length`.
+            LimitError: To find the forced text takes too much work.
+        """
+        _, (text,) = self._split(ids[None].cpu().numpy().astype(np.int64, copy=False))
+        state = self._state(text)
+        if not isinstance(state, Matcher):
+            return []
+        matcher = state.clone()
+        if not self._accepts(matcher, token_id) or matcher.is_terminated:
+            return []
+        forced = matcher.forced_tokens()
+        spelled = b"".join(map(self._vocabulary.token, forced))
+        try:
+            own = tokenize(spelled.decode()) if spelled else []
+        except UnicodeDecodeError:  # it ends inside a character
+            own = []
+        if b"".join(map(self._vocabulary.token, own)) == spelled:  # no space was put before it
+            forced = own
+        # Not more than the budget allows.
+        return [*itertools.takewhile(matcher.accept, forced)]
 
     def is_cut(self, prompt_ids: Sequence[int], token_ids: Sequence[int]) -> bool:
         """Whether the budget forbade a token of a text that might have been chosen.
@@ -239,6 +281,7 @@ def generate(
     compiled: CompiledGrammar,
     *,
     max_new_tokens: int = 256,
+    forced_tokens: bool = True,
     **options: Any,
 ) -> list[str]:
     """Generates a valid text for each prompt.
@@ -255,6 +298,9 @@ def generate(
         compiled: The grammar, compiled for the model's vocabulary.
         max_new_tokens: Tokens for each text, all of which are finished within it. It is cut to what
             the context still holds after the longest prompt.
+        forced_tokens: Whether the text that the grammar forces is appended without asking the
+            model, which then reads it at once. That is done where tokens are chosen one by one,
+            greedily or by sampling: not with beams, drafts, or outputs beside the tokens.
         options: Further arguments of `model.generate`, such as `do_sample` or `num_beams`.
             `stop_strings` end a text early, and are not part of it; only then is it not valid, but
             the beginning of a valid one.
@@ -270,6 +316,7 @@ def generate(
     """
     check_compiled(compiled)
     check_count("max_new_tokens", max_new_tokens)
+    check_flags(ModelError, forced_tokens=forced_tokens)
     check_model(model)
     if not hasattr(tokenizer, "encode"):
         raise ModelError(f"the tokenizer is one of transformers, not {shortened(tokenizer)}")
@@ -293,7 +340,9 @@ def generate(
     margin = 0.0 if _is_greedy(model, options) else math.inf
     processor = SchemaLogitsProcessor(compiled, max_tokens=budget, margin=margin)
     stops = options.get("stop_strings") or ()
-    if stops:
+    if forced_tokens and is_for(model, options):
+        options |= _forcing(processor, tokenizer, options)
+    elif stops:
         options["tokenizer"] = tokenizer
     output = model.generate(
         input_ids=torch.tensor(padded).to(model.device),
@@ -323,6 +372,35 @@ def generate(
             stacklevel=2,
         )
     return texts
+
+
+def _forcing(
+    processor: SchemaLogitsProcessor, tokenizer: Any, options: dict[str, Any]
+) -> dict[str, Any]:
+    """The options with which forced text is not sampled."""
+    forcing: dict[str, Any] = {"custom_generate": forced_decoding(processor, tokenizer)}
+    if stops := options.pop("stop_strings", None):
+        # `generate` would not find the tokenizer beside a loop that it does not know.
+        criteria = [StopStringCriteria(tokenizer, stops), *options.get("stopping_criteria", ())]
+        forcing["stopping_criteria"] = StoppingCriteriaList(criteria)
+    return forcing
+
+
+def forced_decoding(processor: SchemaLogitsProcessor, tokenizer: Any) -> ForcedDecoding:
+    """A way to decode for `model.generate(..., custom_generate=...)`: forced text is not sampled.
+
+    After each token that the model chose, what the grammar forces is appended without asking the
+    model, in the tokens of its tokenizer, and read together with that token in one pass: a call of
+    a tool takes a fraction of the passes, and its text is the same. It is for greedy decoding and
+    sampling, without outputs beside the tokens. Batches have to have a cache without windows and
+    states; with others each token takes a pass, as ever.
+
+    Args:
+        processor: The one in `logits_processor` of the same call.
+        tokenizer: The model's tokenizer.
+    """
+    tokenize = functools.partial(tokenizer.encode, add_special_tokens=False)
+    return ForcedDecoding(lambda ids, token: processor.forced_after(ids, token, tokenize))
 
 
 def _prompt_list(

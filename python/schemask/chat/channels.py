@@ -36,18 +36,25 @@ class ChannelReader:
         tools: The tools that may be called.
         text: The text of the turn.
         emit: Called with each event.
+        json_response: Whether words are one JSON value, which may hold markers.
 
     Attributes:
         spans: Where each call so far begins and ends in the text, with its header.
     """
 
     def __init__(
-        self, spec: FormatSpec, tools: ToolSet, text: Cursor, emit: Callable[[Event], None]
+        self,
+        spec: FormatSpec,
+        tools: ToolSet,
+        text: Cursor,
+        emit: Callable[[Event], None],
+        json_response: bool = False,
     ) -> None:
         self._spec = spec
         self._tools = tools
         self._text = text
         self._emit = emit
+        self._json_response = json_response
         self.spans: list[tuple[int, int]] = []
 
     def read_all(self, opened: str) -> Waiting[None]:
@@ -132,6 +139,8 @@ class ChannelReader:
             yield from self._call(recipients[-1], start)
         elif channels and channels[-1] == "analysis":
             yield from text.passage(ENDS_OF_MESSAGES, lambda piece: self._emit(Reasoning(piece)))
+        elif self._json_response:
+            yield from text.value(lambda piece: self._emit(Text(piece)))
         else:
             yield from text.passage(ENDS_OF_MESSAGES, lambda piece: self._emit(Text(piece)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -119,3 +120,21 @@ def turn_of(events: Iterable[Event]) -> ParsedTurn:
         elif not isinstance(event, (CallStarted, ArgumentDelta)):
             raise FormatError(f"not an event of a turn: {shortened(event)}")
     return ParsedTurn(words, calls, reasoning)
+
+
+def events_of(turn: ParsedTurn) -> list[Event]:
+    """The events of a turn that is there as a whole: each part of it is one piece.
+
+    Args:
+        turn: The turn.
+    """
+    events: list[Event] = []
+    if turn.reasoning:
+        events.append(Reasoning(turn.reasoning))
+    if turn.content:
+        events.append(Text(turn.content))
+    for index, call in enumerate(turn.tool_calls):
+        arguments = json.dumps(call.arguments, ensure_ascii=False)
+        events += [CallStarted(index, call.name), ArgumentDelta(index, arguments)]
+        events.append(CallFinished(index, call))
+    return events

@@ -234,6 +234,7 @@ class ChatFormat:
         max_calls: int | None = None,
         reasoning: bool | Literal["auto"] = "auto",
         prompt: str | None = None,
+        response_schema: Schema | bool | None = None,
     ) -> dict[str, Any]:
         """The assistant's turns that are allowed, as the tree that `Grammar.from_tools` compiles.
 
@@ -248,10 +249,13 @@ class ChatFormat:
                 unless told otherwise, or the prompt has opened reasoning.
             prompt: The prompt that the turn continues, or its end: it may have opened reasoning, or
                 closed it. If not given, it ends as prompts of the format do.
+            response_schema: What the words must be, if they are a JSON value. A turn then has calls
+                or the value, and no words beside them.
 
         Raises:
             FormatError: An unknown `tool_choice`, a call demanded where there are no tools, counts
-                that leave nothing, or reasoning in a format without it.
+                that leave nothing, reasoning in a format without it, or a response in JSON in one
+                that could not tell it from a call.
             ToolError: What cannot be a tool.
             UnsupportedSchemaError: A schema that the notation of arguments cannot express.
         """
@@ -264,6 +268,7 @@ class ChatFormat:
             max_calls,
             reasoning,
             self._opened(prompt),
+            response_schema,
         )
 
     def structural_tag(
@@ -330,7 +335,9 @@ class ChatFormat:
         """
         return response_template(self.spec)
 
-    def reader(self, tools: ToolsLike, *, prompt: str | None = None) -> TurnReader:
+    def reader(
+        self, tools: ToolsLike, *, prompt: str | None = None, json_response: bool = False
+    ) -> TurnReader:
         """A reader of one turn that is fed with text as it comes.
 
         It reads what `parse` reads. What looks like a call and cannot be read is the event
@@ -343,12 +350,15 @@ class ChatFormat:
                 without quotes, their schemas tell strings from other values.
             prompt: The prompt that the turn continues, or its end: it may have opened reasoning. If
                 not given, it ends as prompts of the format do.
+            json_response: Whether the turn is one of the grammar with a `response_schema`: its
+                words are one JSON value, in whose strings anything may stand.
 
         Raises:
-            FormatError: A prompt that is no string.
+            FormatError: A prompt that is no string, or `json_response` that is no bool.
             ToolError: What cannot be a tool.
         """
-        return TurnReader(self.spec, ToolSet.of(tools), self._opened(prompt))
+        check_flags(FormatError, json_response=json_response)
+        return TurnReader(self.spec, ToolSet.of(tools), self._opened(prompt), json_response)
 
     def parse(self, text: str, tools: ToolsLike, *, prompt: str | None = None) -> ParsedTurn:
         """Reads the body of an assistant's turn, with or without the end marker.

@@ -6,10 +6,11 @@ import re
 from typing import Any, Literal
 
 from schemask.chat.calls import call_schema
-from schemask.chat.spec import FormatSpec
+from schemask.chat.spec import FormatSpec, WordsWithCalls
 from schemask.chat.texts import INDEX_PATTERN
 from schemask.chat.trees import Tree, Trees, either, optional
 from schemask.errors import FormatError, check_flags, shortened
+from schemask.schemas.schema import Schema
 from schemask.tools import Tool, ToolSet
 
 
@@ -22,6 +23,7 @@ def turn_tree(
     max_calls: int | None = None,
     reasoning: bool | Literal["auto"] = "auto",
     opened: str = "",
+    response_schema: Schema | bool | None = None,
 ) -> dict[str, Any]:
     """The assistant's turns that are allowed; see `ChatFormat.tree`.
 
@@ -50,7 +52,13 @@ def turn_tree(
     most = min(limits) if limits else None
     if most is not None and most < min_calls:
         raise FormatError(f"a turn cannot hold at least {min_calls} and at most {most} calls")
-    return _TurnTree(spec, opened).turn(callable_tools, tool_choice, min_calls, most, thinks)
+    if not isinstance(response_schema, (dict, bool, type(None))):
+        what = shortened(response_schema)
+        raise FormatError(f"response_schema is a JSON Schema as a dict or a bool, not {what}")
+    if response_schema is not None and (spec.bare or spec.arguments.python_literals):
+        raise FormatError(f"{spec.name} writes calls as it would write a response in JSON")
+    turns = _TurnTree(spec, opened, response_schema)
+    return turns.turn(callable_tools, tool_choice, min_calls, most, thinks)
 
 
 def _thinks(spec: FormatSpec, reasoning: bool | str, opened: str) -> bool:
@@ -61,8 +69,11 @@ def _thinks(spec: FormatSpec, reasoning: bool | str, opened: str) -> bool:
 
 
 class _TurnTree:
-    def __init__(self, spec: FormatSpec, opened: str) -> None:
+    def __init__(
+        self, spec: FormatSpec, opened: str, response_schema: Schema | bool | None
+    ) -> None:
         self.spec = spec
+        self.response_schema = response_schema
         self.thinking, self.plain = spec.left_of_opening(opened)
         self.plain_calls = spec.left_of_opening(opened, calls_follow=True)[1]
         self.trees = Trees(spec.tokens)
@@ -77,7 +88,7 @@ class _TurnTree:
         called: Tree | None = None
         if tool_choice != "none" and len(tools) > 0:
             called = {"all": [self.calls(tools, min_calls, max_calls)]}
-            if spec.words_with_calls == "after" and tool_choice == "auto":
+            if self.words_with_calls == "after" and tool_choice == "auto":
                 called["all"].append(self.words())
             called["all"].append(self.end_of_calls())
         # What follows reasoning, and what follows where there is none.
@@ -104,7 +115,7 @@ class _TurnTree:
         joined = (
             called is not None
             and tool_choice == "auto"
-            and spec.words_with_calls == "before"
+            and self.words_with_calls == "before"
             and not spec.bare
             and not spec.wraps_words
             and not spec.preamble_close.strip()
@@ -126,7 +137,7 @@ class _TurnTree:
     def preamble(self, called: Tree | None, tool_choice: str, before: str) -> list[Tree]:
         """Words and then calls, where something of its own is between them."""
         spec = self.spec
-        if called is None or tool_choice != "auto" or spec.words_with_calls != "before":
+        if called is None or tool_choice != "auto" or self.words_with_calls != "before":
             return []
         opening, closing = before + spec.preamble_open, spec.preamble_close
         return [{"all": [self.text(opening), self.words(), self.text(closing), called]}]
@@ -134,7 +145,15 @@ class _TurnTree:
     def end_of_calls(self) -> Tree:
         return optional(self.text(self.spec.end_of(has_calls=True)))
 
+    @property
+    def words_with_calls(self) -> WordsWithCalls:
+        """Where words may stand beside calls. A response is a turn of its own: words before calls
+        would let a model that begins to answer in words end with a call alone."""
+        return self.spec.words_with_calls if self.response_schema is None else "none"
+
     def words(self) -> Tree:
+        if self.response_schema is not None:
+            return {"json": self.response_schema}
         stops = list(self.spec.word_stops)
         if not self.spec.bare:
             return {"free": stops}

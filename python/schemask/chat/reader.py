@@ -23,16 +23,20 @@ class TurnReader:
         tools: The tools that the turn may call. Where arguments are not JSON, their schemas tell
             strings from other values.
         opened: The part of the turn that the prompt holds.
+        json_response: Whether words are one JSON value, which may hold what tells calls from words.
     """
 
-    def __init__(self, spec: FormatSpec, tools: ToolSet, opened: str = "") -> None:
+    def __init__(
+        self, spec: FormatSpec, tools: ToolSet, opened: str = "", json_response: bool = False
+    ) -> None:
         self._spec = spec
         self._tools = tools
         self._text = Cursor()
         self._events: list[Event] = []
         self._calls = CallReader(spec, tools, self._text, self._emit)
-        self._channels = ChannelReader(spec, tools, self._text, self._emit)
+        self._channels = ChannelReader(spec, tools, self._text, self._emit, json_response)
         self._opened = opened
+        self._json_response = json_response
         ends = (spec.turn_end, spec.turn_end.strip(), spec.calls_end, *spec.stops)
         self._ends = tuple(dict.fromkeys(filter(None, ends)))
         self._run: Iterator[None] = self._turn()
@@ -89,6 +93,10 @@ class TurnReader:
             yield from self._end()
             return
         yield from self._reasoning()
+        if self._json_response:
+            yield from self._calls_or_response()
+            yield from self._end()
+            return
         if spec.bare and (yield from text.skip_space_before(spec.bare)):
             yield from self._calls.read_all()
         elif spec.words_open and not spec.wraps_words:
@@ -111,6 +119,20 @@ class TurnReader:
             elif not (yield from self._goes_past_mark()):
                 break
         yield from self._end()
+
+    def _calls_or_response(self) -> Waiting[None]:
+        """Calls, or a JSON value in the place of words."""
+        spec, text = self._spec, self._text
+        is_wrapped = spec.wraps_words and (yield from self._take_any([spec.words_open]))
+        # Where no mark tells calls from words, the marker of words does.
+        calls_follow = spec.wraps_words and not is_wrapped and not spec.call_mark
+        if calls_follow or (yield from self._starts_call()):
+            yield from self._calls.read_all()
+            return
+        if spec.words_open and not spec.wraps_words:
+            yield from text.take(spec.words_open)
+        yield from text.value(lambda piece: self._emit(Text(piece)))
+        yield from self._take_any([spec.words_close])
 
     def _goes_on(self) -> Waiting[bool]:
         """Whether more than the end of the turn follows calls."""

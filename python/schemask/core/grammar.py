@@ -134,6 +134,7 @@ class Grammar:
         reasoning: bool | Literal["auto"] = "auto",
         prompt: str | None = None,
         limits: Limits | None = None,
+        response_schema: Any = None,
     ) -> Grammar:
         """The turns of an assistant that may call tools: what `ChatFormat.parse` reads.
 
@@ -155,10 +156,14 @@ class Grammar:
             prompt: The prompt that the turn continues, or its end: it may have opened reasoning, or
                 closed it. If not given, it ends as prompts of the format do.
             limits: See the class.
+            response_schema: What an answer must be, if it is not words but a JSON value: a schema
+                as of `from_json_schema`. A turn then has calls or the value; its reader is
+                `ChatFormat.reader` with `json_response=True`.
 
         Raises:
             ToolError: Two tools of the same name.
-            FormatError: An unknown format or tool, or counts that leave nothing.
+            FormatError: An unknown format or tool, counts that leave nothing, or a format that
+                could not tell a response in JSON from a call.
             UnsupportedSchemaError: Parameters that the format's notation of arguments cannot
                 express.
             SchemaError: The parameters of a tool are refused; see `from_json_schema`.
@@ -167,8 +172,18 @@ class Grammar:
         from schemask.tools import ToolSet
 
         form = chat_format(format)
+        response = None
+        if response_schema is not None:
+            response = json.loads(_schema_text(response_schema, False))
         tree = form.tree(
-            ToolSet.of(tools), tool_choice, parallel, min_calls, max_calls, reasoning, prompt
+            ToolSet.of(tools),
+            tool_choice,
+            parallel,
+            min_calls,
+            max_calls,
+            reasoning,
+            prompt,
+            response,
         )
         text = json.dumps(tree, ensure_ascii=False)
         notation = form.spec.arguments

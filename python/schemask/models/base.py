@@ -117,7 +117,11 @@ def template_of(source: Any, template: ChatTemplate | str | None) -> ChatTemplat
 
 @runtime_checkable
 class ChatModel(Protocol):
-    """Writes the next turn of a conversation, on its own terms."""
+    """Writes the next turn of a conversation, on its own terms.
+
+    If its `chat` has a parameter `response_schema`, it gets the JSON Schema of what words should
+    be, where a run has one.
+    """
 
     def chat(
         self,

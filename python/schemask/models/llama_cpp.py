@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,8 @@ class LlamaCppModel:
     """A `llama_cpp.Llama` as a `Model`.
 
     Args:
-        llama: The model; it should serve one generation at a time.
+        llama: The model. Generations in several threads wait for one another, as it has room for
+            one; give it to one `LlamaCppModel` only.
         vocabulary: Its vocabulary, if it has been read already.
         template: Its chat template, or the text or path of one, if it is not the one in the GGUF.
 
@@ -58,6 +60,7 @@ class LlamaCppModel:
         self.tokenizer: Any = llama
         self._llama: Any = llama
         self._given_template = template
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<LlamaCppModel of {self.vocabulary.size} tokens>"
@@ -107,22 +110,23 @@ class LlamaCppModel:
             DependencyError: llama-cpp-python is not installed.
         """
         check_is_sampling(sampling)
-        if grammar is None:
-            return self._continue(prompt, sampling, stop, on_text)
-        from schemask.llama_cpp import complete
+        with self._lock:
+            if grammar is None:
+                return self._continue(prompt, sampling, stop, on_text)
+            from schemask.llama_cpp import complete
 
-        return complete(
-            self._llama,
-            prompt,
-            grammar,
-            max_tokens=sampling.max_tokens,
-            stop=stop,
-            temperature=sampling.temperature,
-            seed=sampling.seed,
-            on_text=on_text,
-            on_mask=on_mask,
-            **_cuts(sampling),
-        )
+            return complete(
+                self._llama,
+                prompt,
+                grammar,
+                max_tokens=sampling.max_tokens,
+                stop=stop,
+                temperature=sampling.temperature,
+                seed=sampling.seed,
+                on_text=on_text,
+                on_mask=on_mask,
+                **_cuts(sampling),
+            )
 
     def _continue(
         self,

@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemask.chat import ParsedTurn, check_messages
+from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.generation import Completion, Status, TextStream, check_prompt
+from schemask.core.grammar import Grammar
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
-from schemask.errors import FormatError, ModelError, missing, shortened
+from schemask.errors import FormatError, GenerationError, ModelError, missing, shortened
 from schemask.models.base import ChatTurn
+from schemask.schemas.schema import Schema
 from schemask.tools import ToolSet, ToolsLike
 
 if TYPE_CHECKING:
@@ -27,12 +30,21 @@ _STATUS: dict[str | None, Status] = {
 }
 
 
+# Under which key a server takes a grammar in GBNF, beside what OpenAI's protocol has.
+_GRAMMARS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "llama-server": lambda gbnf: {"grammar": gbnf},
+    "vllm": lambda gbnf: {"structured_outputs": {"grammar": gbnf}},
+}
+
+
 class OpenAIModel:
     """A remote model, as teacher or as agent.
 
     Args:
         client: The client, which knows the address and the key.
         model: Name of the model at that endpoint.
+        server: What answers there: "openai" is anything that has no more than OpenAI's protocol;
+            "llama-server" and "vllm" take grammars, too.
         options: Sent with each request, over what this class sends; None leaves a key out. Models
             that want another name for the limit take `max_tokens=None, max_completion_tokens=512`.
 
@@ -42,7 +54,9 @@ class OpenAIModel:
 
     vocabulary = None
 
-    def __init__(self, client: openai.OpenAI, model: str, **options: Any) -> None:
+    def __init__(
+        self, client: openai.OpenAI, model: str, *, server: str = "openai", **options: Any
+    ) -> None:
         if type(client).__name__.startswith("Async"):
             raise ModelError(
                 f"{type(client).__name__} answers later: give the client that waits, openai.OpenAI"
@@ -51,8 +65,12 @@ class OpenAIModel:
             raise ModelError(f"the client is an openai.OpenAI, not {shortened(client)}")
         if not isinstance(model, str) or not model:
             raise ModelError(f"the model is named by a string, not {shortened(model)}")
+        known = ["openai", *_GRAMMARS]
+        if server not in known:
+            raise ModelError(f"the server {shortened(server)} is none of {', '.join(known)}")
         self._client = client
         self._model = model
+        self._server = server
         self._options = options
 
     def __repr__(self) -> str:
@@ -62,7 +80,7 @@ class OpenAIModel:
         self,
         prompt: str | Sequence[int],
         *,
-        grammar: CompiledGrammar | None = None,
+        grammar: CompiledGrammar | Grammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
@@ -71,7 +89,9 @@ class OpenAIModel:
 
         Args:
             prompt: The message.
-            grammar: Must be None.
+            grammar: What the text must match: a `Grammar`, not compiled, for a `server` that takes
+                grammars. It is sent as `Grammar.to_gbnf` writes it. Servers differ in what they
+                make of it, and some ignore what they do not know: the answer is checked.
             sampling: How tokens are chosen; sent with the request.
             stop: Texts at which the result ends; none of them is part of it. They are searched for
                 in the whole answer, since endpoints differ in how many they take.
@@ -81,22 +101,27 @@ class OpenAIModel:
             The text, without token ids; its counts of tokens are those of the endpoint, or 0.
 
         Raises:
-            ModelError: A grammar, an argument of a wrong type, no answer, or one that was refused
-                or filtered.
+            ModelError: A grammar for a server that takes none, or one that is compiled; an argument
+                of a wrong type, no answer, or one that was refused or filtered.
+            UnsupportedSchemaError: A grammar that GBNF cannot say.
+            LimitError: A grammar that takes too many rules there.
+            GenerationError: The answer is not a text of the grammar, so the server ignored it.
             DependencyError: openai is not installed.
         """
         prompt = check_prompt(prompt)
         check_is_sampling(sampling)
-        if grammar is not None:
-            raise ModelError("a remote model cannot be constrained by a grammar")
-        answer = self._request(
-            [{"role": "user", "content": prompt}], **dataclasses.asdict(sampling)
-        )
+        beside = {} if grammar is None else self._grammar_body(grammar)
         stream = TextStream(stop, on_text)
-        stream.feed((answer.choices[0].message.content or "").encode("utf-8", "backslashreplace"))
+        answer = self._request(
+            [{"role": "user", "content": prompt}], beside, **dataclasses.asdict(sampling)
+        )
+        content = answer.choices[0].message.content or ""
+        status = _status(answer)
+        if isinstance(grammar, Grammar):
+            _check_follows(content, grammar, is_whole=status == "complete")
+        stream.feed(content.encode("utf-8", "backslashreplace"))
         text = stream.finish()
-        status: Status = "stop" if stream.stopped else _status(answer)
-        return Completion(text, [], status, *_usage(answer))
+        return Completion(text, [], "stop" if stream.stopped else status, *_usage(answer))
 
     def chat(
         self,
@@ -106,6 +131,7 @@ class OpenAIModel:
         tool_choice: str = "auto",
         parallel: bool = True,
         sampling: Sampling = GREEDY,
+        response_schema: Schema | bool | None = None,
     ) -> ChatTurn:
         """The next turn; names and arguments of its calls are not validated.
 
@@ -115,6 +141,9 @@ class OpenAIModel:
             tool_choice: "auto", "required", "none" or the name of a tool.
             parallel: Whether the turn may hold several calls.
             sampling: How tokens are chosen; sent with the request.
+            response_schema: JSON Schema of what the words should be; sent as `response_format`. Not
+                so beside tools to a server "llama-server", which refuses both, or "vllm", which
+                would let the model call none of them.
 
         Returns:
             The turn. One that was cut off inside a call is "max_tokens" and has no calls.
@@ -136,7 +165,10 @@ class OpenAIModel:
             )
             if not parallel:
                 request["parallel_tool_calls"] = False
-        answer = self._request(_to_openai(messages), **dataclasses.asdict(sampling), **request)
+        if response_schema is not None and (self._server == "openai" or not definitions):
+            described = {"name": "response", "schema": response_schema}
+            request["response_format"] = {"type": "json_schema", "json_schema": described}
+        answer = self._request(_to_openai(messages), {}, **dataclasses.asdict(sampling), **request)
         message, status = answer.choices[0].message, _status(answer)
         calls = [
             {"function": {"name": call.function.name, "arguments": call.function.arguments}}
@@ -154,13 +186,29 @@ class OpenAIModel:
             turn = ParsedTurn(content, [])
         return ChatTurn(turn, status, *_usage(answer))
 
-    def _request(self, messages: list[dict[str, Any]], **request: Any) -> ChatCompletion:
+    def _grammar_body(self, grammar: CompiledGrammar | Grammar) -> dict[str, Any]:
+        """What a request holds beside OpenAI's protocol."""
+        if self._server not in _GRAMMARS:
+            raise ModelError(
+                "a remote model cannot be constrained by a grammar, unless its server takes them: "
+                f"name one of {', '.join(_GRAMMARS)} as server"
+            )
+        if not isinstance(grammar, Grammar):
+            raise ModelError(f"a server takes a Grammar that is not compiled, not {grammar!r}")
+        return _GRAMMARS[self._server](grammar.to_gbnf())
+
+    def _request(
+        self, messages: list[dict[str, Any]], beside: dict[str, Any], **request: Any
+    ) -> ChatCompletion:
+        """The answer to a request, which holds some keys beside those of the protocol."""
         try:
             import openai
         except ImportError as error:
             raise missing("openai", "openai", error) from error
 
         request = {"model": self._model, "messages": messages, **request, **self._options}
+        if beside:
+            request["extra_body"] = {**(request.get("extra_body") or {}), **beside}
         given = {key: value for key, value in request.items() if value is not None}
         try:
             answer: ChatCompletion = self._client.chat.completions.create(**given)
@@ -171,6 +219,18 @@ class OpenAIModel:
         if refusal := answer.choices[0].message.refusal:
             raise ModelError(f"{self._model} refused: {refusal}")
         return answer
+
+
+def _check_follows(text: str, grammar: Grammar, is_whole: bool) -> None:
+    """Raises GenerationError if a text is not of a grammar, or begins none."""
+    matcher = grammar.compile(byte_vocabulary()).matcher()
+    problem = None
+    if not matcher.accept_bytes(text.encode("utf-8", "backslashreplace")):
+        problem = matcher.explain_bytes(text.encode("utf-8", "backslashreplace"))
+    elif is_whole and not matcher.is_accepting:
+        problem = matcher.explain_end()
+    if problem is not None:
+        raise GenerationError(f"the server did not follow the grammar: {problem}")
 
 
 def _status(answer: ChatCompletion) -> Status:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemask.chat import ChatTemplate
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from schemask._native import CompiledGrammar
+
+_RANDOM = threading.Lock()
 
 
 class TransformersModel:
@@ -120,7 +124,8 @@ class TransformersModel:
         import torch
         from transformers import LogitsProcessorList, StoppingCriteriaList
 
-        from schemask.transformers import SchemaLogitsProcessor, encode_prompt
+        from schemask._forced_decoding import is_for
+        from schemask.transformers import SchemaLogitsProcessor, encode_prompt, forced_decoding
 
         check_is_sampling(sampling)
         if grammar is not None:
@@ -138,12 +143,13 @@ class TransformersModel:
             margin = 0.0 if sampling.temperature == 0 else math.inf
             processors = [SchemaLogitsProcessor(grammar, max_tokens=limit, margin=margin)]
         choosing: dict[str, Any] = {"do_sample": False}
+        if processors and is_for(self._model, choosing):
+            choosing["custom_generate"] = forced_decoding(processors[0], self.tokenizer)
         if sampling.temperature > 0:
-            choosing = {"do_sample": True, "temperature": sampling.temperature}
+            choosing |= {"do_sample": True, "temperature": sampling.temperature}
             if sampling.top_p is not None:
                 choosing["top_p"] = sampling.top_p
-        with torch.random.fork_rng():
-            torch.manual_seed(sampling.seed)
+        with _seeded(sampling):
             self._model.generate(
                 input_ids=input_ids,
                 attention_mask=torch.ones_like(input_ids),
@@ -176,6 +182,20 @@ class TransformersModel:
                     f"the text ends unfinished at position {len(tokens)}: {stream.finish()!r}"
                 )
         return Completion(stream.finish(), tokens, status, length, len(tokens))
+
+
+@contextlib.contextmanager
+def _seeded(sampling: Sampling) -> Iterator[None]:
+    """Random numbers that depend on the seed alone, if any are drawn. Their generator is that of
+    the process, so that generations which draw wait for one another."""
+    if sampling.temperature == 0:
+        yield
+        return
+    import torch
+
+    with _RANDOM, torch.random.fork_rng():
+        torch.manual_seed(sampling.seed)
+        yield
 
 
 class _Reported:

@@ -12,6 +12,7 @@ import sys
 from decimal import Decimal
 from typing import Any
 
+import pydantic
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 _YEAR = "(?!0000)"
@@ -145,6 +146,19 @@ def bindable(schema: JsonSchemaValue) -> JsonSchemaValue:
     if known is None:
         return schema
     return {**{key: value for key, value in schema.items() if key != "format"}, **known}
+
+
+def problems_of(error: pydantic.ValidationError, whole: str) -> str:
+    """What pydantic says is wrong with a value, each problem after its place.
+
+    Args:
+        error: What it raised.
+        whole: What the value as a whole is called.
+    """
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or whole}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False)
+    )
 
 
 def whole_numbers(value: Any) -> Any:

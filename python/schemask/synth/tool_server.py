@@ -5,6 +5,7 @@ It reads a JSON object a line, `{"index", "calls"}`, and writes the answers to i
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import json
@@ -127,7 +128,8 @@ class _Line:
         except ToolError as error:
             return {"refused": str(error)}
         try:
-            return {"result": result_text(tool(*bound.args, **bound.kwargs))}
+            result = tool(*bound.args, **bound.kwargs)
+            return {"result": result_text(asyncio.run(result) if tool.is_async else result)}
         except BaseException as error:
             return {"raised": f"{type(error).__name__}: {error}"}
 

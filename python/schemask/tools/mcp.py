@@ -1,7 +1,7 @@
 """Tools of a server of the Model Context Protocol, as functions that wait for its answers.
 
 A session lives in an event loop, and answers only while that loop runs; whoever calls a tool waits
-in another thread.
+in another thread, or awaits it there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _LOOK_SECONDS = 1.0
 
 class McpFunction:
     """The function of a tool: called with the arguments by name, it asks the server and waits.
+
+    In the event loop of the session, it is awaited instead.
 
     Args:
         session: The session, which has `call_tool`.
@@ -57,7 +59,7 @@ class McpFunction:
         if running_loop() is self._loop:
             raise ToolError(
                 f"{self._name}: called from the event loop of its session, which would wait for "
-                "itself: call it, or run_agent, in a thread (await asyncio.to_thread(run_agent, …))"
+                "itself: await arun_agent(…), or call it in a thread, by asyncio.to_thread"
             )
         if not self._loop.is_running():
             raise ToolError(f"{self._name}: the event loop of its session has ended")
@@ -69,13 +71,33 @@ class McpFunction:
             ToolError: What the server says went wrong, no answer in time, or no server any more.
         """
         self.check_callable()
+        self._check(arguments)
+        return self._result(self._wait(self._session.call_tool(self._name, arguments)))
+
+    @property
+    def lives_here(self) -> bool:
+        """Whether this is the event loop of the session, so that a call can be awaited."""
+        return running_loop() is self._loop
+
+    async def awaited(self, /, **arguments: Any) -> McpResult:
+        """Calls the tool in the event loop of the session.
+
+        Raises:
+            ToolError: As a call.
+        """
+        self._check(arguments)
+        request = self._session.call_tool(self._name, arguments)
+        return self._result(await _ask(request, self._name, self._timeout))
+
+    def _check(self, arguments: dict[str, Any]) -> None:
         try:
             # What cannot be written would end the session, and no number is infinite in JSON.
             json.dumps(arguments, allow_nan=False)
             to_json([arguments])
         except (TypeError, ValueError, RecursionError) as error:
             raise ToolError(f"{self._name}: arguments that are no JSON: {error}") from error
-        answer = self._wait(self._session.call_tool(self._name, arguments))
+
+    def _result(self, answer: dict[str, Any]) -> McpResult:
         content = answer.get("content") or []
         result = McpResult(content, answer.get("structuredContent"), self._has_schema)
         if answer.get("isError"):

@@ -21,7 +21,13 @@ from typing_extensions import ParamSpec, TypeVar
 
 from schemask.errors import ToolError, shortened
 from schemask.schemas.key_order import KeyOrder
-from schemask.schemas.python_values import BindableSchema, DescribedSchema, bindable, whole_numbers
+from schemask.schemas.python_values import (
+    BindableSchema,
+    DescribedSchema,
+    bindable,
+    problems_of,
+    whole_numbers,
+)
 from schemask.schemas.schema import Schema, map_schema
 from schemask.schemas.surrogates import surrogate_place
 from schemask.schemas.validator import validator_of
@@ -44,6 +50,18 @@ class _ChecksItself(Protocol):
     def check_callable(self) -> None: ...
 
 
+@runtime_checkable
+class AlsoAwaited(Protocol):
+    """A function that waits in a thread, and can be awaited in the event loop that it lives in."""
+
+    @property
+    def lives_here(self) -> bool:
+        """Whether this is that event loop."""
+
+    async def awaited(self, /, **arguments: Any) -> Any:
+        """What a call returns."""
+
+
 def _tidy(schema: Schema) -> Schema:
     schema = {k: v for k, v in schema.items() if k != "title"}
     if "properties" in schema:
@@ -63,7 +81,8 @@ class Tool(Generic[P, R]):
         description: What the tool does, for the model to read; may be empty.
         parameters: JSON Schema of the arguments object. Of a function, it allows what `bind` takes
             and nothing else: dates that Python can hold, numbers that are floats.
-        function: The Python function, or None for a definition that something else carries out.
+        function: The Python function, or coroutine function, or None for a definition that
+            something else carries out.
         annotations: Hints for whoever carries out the calls, as the Model Context Protocol has
             them, such as `{"readOnlyHint": True}`. The model does not see them.
 
@@ -116,6 +135,9 @@ class Tool(Generic[P, R]):
     ) -> Tool[Q, S]:
         """A tool from a function, bound method, `functools.partial` or callable object.
 
+        Coroutine functions (`async def`) are called in the same way, and what they return is
+        awaited by whoever calls.
+
         Every parameter needs a type annotation. Descriptions come from the docstring (in the style
         of Google, numpy or Sphinx), unless the annotation carries its own as a pydantic `Field`.
 
@@ -126,7 +148,7 @@ class Tool(Generic[P, R]):
 
         Raises:
             ToolError: `*args` or `**kwargs`, a parameter without annotation, a type that JSON
-                Schema cannot describe, or a coroutine function.
+                Schema cannot describe, or an asynchronous generator.
         """
         plain, bound = _unwrap(function)
         if name is not None and not isinstance(name, str):
@@ -187,6 +209,14 @@ class Tool(Generic[P, R]):
         """The order in which a grammar of calls reads the keys of the arguments."""
         return KeyOrder(self.parameters)
 
+    @functools.cached_property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function, whose calls are to be awaited."""
+        function: Any = self.function
+        while isinstance(function, functools.partial):
+            function = function.func
+        return inspect.iscoroutinefunction(_code_of(function))
+
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Calls the function as it is, unchecked, so that a decorated function stays usable."""
         return self._require_function()(*args, **kwargs)
@@ -234,11 +264,7 @@ class Tool(Generic[P, R]):
             text = to_json(whole_numbers(dict(arguments)), inf_nan_mode="constants")
             values = model.model_validate_json(text)
         except pydantic.ValidationError as error:
-            problems = (
-                f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg']}"
-                for item in error.errors(include_url=False, include_input=False)
-            )
-            raise ToolError(f"{self.name}: {'; '.join(problems)}") from error
+            raise ToolError(f"{self.name}: {problems_of(error, 'arguments')}") from error
         except RecursionError as error:
             raise ToolError(f"{self.name}: the arguments are nested too deeply") from error
         except Exception as error:  # of a validator that somebody else wrote
@@ -256,7 +282,7 @@ class Tool(Generic[P, R]):
             arguments: The JSON object that a model wrote, by the names of the parameters.
 
         Returns:
-            What the function returns.
+            What the function returns: of a coroutine function, what is to be awaited.
 
         Raises:
             ToolError: An argument is missing, unknown or of the wrong type. What the function
@@ -295,7 +321,7 @@ def tool(
 
     Raises:
         ToolError: `*args` or `**kwargs`, a parameter without annotation, a type that JSON Schema
-            cannot describe, or a coroutine function.
+            cannot describe, or an asynchronous generator.
 
     >>> @tool
     ... def get_stock_price(symbol: str) -> float:
@@ -361,11 +387,11 @@ class ToolSet:
         """The tools of a running server of the Model Context Protocol, which can be called.
 
         A call asks the server and waits for the answer, a `schemask.mcp.McpResult`. The session
-        answers in its event loop only, which has to run on: so call the tools, and `run_agent`,
-        in another thread.
+        answers in its event loop only, which has to run on: `arun_agent` awaits the calls there;
+        call the tools, and `run_agent`, in another thread.
 
             >>> tools = await ToolSet.from_mcp(session)
-            >>> result = await asyncio.to_thread(run_agent, model, tools, "What is 2 + 2?")
+            >>> result = await arun_agent(model, tools, "What is 2 + 2?")
 
         Without an event loop of your own, `schemask.mcp.connect` runs one. What the server lists is
         asked once: after it says that its list has changed, make another set.
@@ -447,13 +473,18 @@ def _unwrap(function: Callable[..., Any]) -> tuple[Any, set[str]]:
     return function, bound
 
 
+def _code_of(plain: Any) -> Any:
+    """What runs when an object that can be called is called."""
+    return plain if inspect.isroutine(plain) or inspect.isclass(plain) else type(plain).__call__
+
+
 def _parameters_of(
     function: Callable[..., Any], plain: Any, bound: set[str], name: str
 ) -> dict[str, tuple[Any, Any]]:
     """Annotation and default of each parameter that the model fills in."""
-    code = plain if inspect.isroutine(plain) or inspect.isclass(plain) else type(plain).__call__
-    if inspect.iscoroutinefunction(code) or inspect.isasyncgenfunction(code):
-        raise ToolError(f"{name}: coroutine functions are not supported")
+    code = _code_of(plain)
+    if inspect.isasyncgenfunction(code):
+        raise ToolError(f"{name}: an asynchronous generator returns no result")
     try:
         signature = inspect.signature(function)
         hints = typing.get_type_hints(

@@ -1,0 +1,199 @@
+"""Decoding in which forced text is not sampled, against plain decoding by transformers."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+from transformers import (  # noqa: E402
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LogitsProcessorList,
+    MambaConfig,
+    MambaForCausalLM,
+)
+
+import schemask.transformers  # noqa: E402
+from schemask import Grammar, ModelError  # noqa: E402
+from schemask.core.byte_vocabulary import byte_vocabulary  # noqa: E402
+from schemask.transformers import SchemaLogitsProcessor, forced_decoding  # noqa: E402
+
+# Each byte is a token, so that a forced text has one spelling, and all ways end in one text.
+VOCABULARY = byte_vocabulary()
+STOP = VOCABULARY.stop_token_ids[0]
+COMPILED = Grammar.from_json_schema(
+    {
+        "type": "object",
+        "properties": {
+            "location": {"type": "string", "maxLength": 6},
+            "unit_of_measure": {"enum": ["celsius", "fahrenheit"]},
+            "number": {"type": "integer", "minimum": 0, "maximum": 99},
+        },
+        "required": ["location", "unit_of_measure", "number"],
+        "additionalProperties": False,
+    },
+    whitespace="compact",
+).compile(VOCABULARY)
+
+
+class Bytes:
+    """The tokenizer of these models, as far as it is asked."""
+
+    def encode(self, text: str, add_special_tokens: bool) -> list[int]:
+        assert not add_special_tokens
+        return list(text.encode())
+
+
+def model_of(kind: str) -> Any:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    small: dict[str, Any] = {"vocab_size": 260, "hidden_size": 32, "initializer_range": 0.3}
+    deep = {"intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    if kind == "llama":
+        return LlamaForCausalLM(LlamaConfig(**small, **deep)).eval()
+    if kind == "windows":
+        config = Gemma3TextConfig(
+            **small, **deep, num_key_value_heads=1, head_dim=16, sliding_window=16
+        )
+        return Gemma3ForCausalLM(config).eval()
+    return MambaForCausalLM(MambaConfig(**small, num_hidden_layers=2, state_size=4)).eval()
+
+
+MODELS = {kind: model_of(kind) for kind in ("llama", "windows", "states")}
+
+
+def decoded(
+    model: Any, rows: list[list[int]], *, is_forced: bool, **options: Any
+) -> tuple[list[list[int]], int]:
+    """The tokens of each row up to its end, and how often the model was asked."""
+    width = max(map(len, rows))
+    processor = SchemaLogitsProcessor(COMPILED, max_tokens=options.get("max_new_tokens", 120))
+    if is_forced:
+        options["custom_generate"] = forced_decoding(processor, Bytes())
+    passes: list[int] = []
+    hook = model.register_forward_pre_hook(lambda *_: passes.append(1))
+    try:
+        sequences = model.generate(
+            input_ids=torch.tensor([[0] * (width - len(row)) + row for row in rows]),
+            attention_mask=torch.tensor(
+                [[0] * (width - len(row)) + [1] * len(row) for row in rows]
+            ),
+            logits_processor=LogitsProcessorList([processor]),
+            eos_token_id=[STOP],
+            pad_token_id=STOP,
+            **{"max_new_tokens": 120, "do_sample": False, **options},
+        )
+    finally:
+        hook.remove()
+    found = sequences[:, width:].tolist()
+    return [row[: row.index(STOP)] if STOP in row else row for row in found], len(passes)
+
+
+def prompts(seed: int, count: int) -> list[list[int]]:
+    draw = random.Random(seed)
+    return [[draw.randrange(256) for _ in range(draw.randint(1, 9))] for _ in range(count)]
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.sampled_from(sorted(MODELS)),
+    st.integers(0, 10**6),
+    st.integers(1, 4),
+    st.sampled_from(
+        [
+            {},
+            {"repetition_penalty": 1.4},
+            {"no_repeat_ngram_size": 9},
+            {"do_sample": True, "top_k": 1},
+            {"max_new_tokens": 70},
+            {"use_cache": True, "min_new_tokens": 5},
+        ]
+    ),
+)
+def test_the_text_is_the_same(kind: str, seed: int, count: int, options: dict[str, Any]) -> None:
+    rows = prompts(seed, count)
+    plain, often = decoded(MODELS[kind], rows, is_forced=False, **options)
+    forced, seldom = decoded(MODELS[kind], rows, is_forced=True, **options)
+    assert forced == plain
+    assert seldom <= often
+    goes_apart = kind == "llama" and not options.keys() & {
+        "repetition_penalty",
+        "no_repeat_ngram_size",
+    }
+    if goes_apart or (kind != "states" and count == 1):
+        assert seldom < often / 2
+
+
+def test_prompts_of_one_length_need_no_mask() -> None:
+    rows = [[1, 2, 3], [7, 8, 9], [100, 101, 102]]
+    plain, _ = decoded(MODELS["llama"], rows, is_forced=False)
+    assert decoded(MODELS["llama"], rows, is_forced=True)[0] == plain
+
+
+def test_sampled_texts_are_valid_and_differ() -> None:
+    torch.manual_seed(1)
+    rows = prompts(3, 2) * 8
+    found, _ = decoded(MODELS["llama"], rows, is_forced=True, do_sample=True, temperature=3.0)
+    texts = {bytes(row) for row in found}
+    for text in texts:
+        matcher = COMPILED.matcher()
+        assert matcher.accept_bytes(text) and matcher.is_accepting
+    assert len(texts) > 8
+
+
+def test_it_stops_inside_forced_text(hf_tokenizer: Any, hf_model: Any) -> None:
+    vocabulary = schemask.Vocabulary.from_transformers(hf_tokenizer)
+    compiled = Grammar.from_json_schema(
+        {
+            "type": "object",
+            "properties": {"temperature_in_celsius": {"type": "integer"}, "city": {"const": "x"}},
+            "required": ["temperature_in_celsius", "city"],
+            "additionalProperties": False,
+        },
+        whitespace="spaced",
+    ).compile(vocabulary)
+    for stops in ([], ["_in_"], ["city"]):
+        texts = [
+            schemask.transformers.generate(
+                hf_model,
+                hf_tokenizer,
+                "It is 20 degrees. As JSON: ",
+                compiled,
+                max_new_tokens=60,
+                forced_tokens=forced,
+                **({"stop_strings": stops} if stops else {}),
+            )
+            for forced in (True, False)
+        ]
+        assert texts[0] == texts[1]
+        assert texts[0][0].startswith('{"temperature')
+
+
+def test_what_is_decoded_in_another_way_is_left_to_transformers(
+    hf_tokenizer: Any, hf_model: Any
+) -> None:
+    compiled = Grammar.from_json_schema({"enum": ["abcdef", 12]}, whitespace="compact").compile(
+        schemask.Vocabulary.from_transformers(hf_tokenizer)
+    )
+    for options in ({"num_beams": 2}, {"prompt_lookup_num_tokens": 3}, {"use_cache": False}):
+        (text,) = schemask.transformers.generate(
+            hf_model, hf_tokenizer, "Say", compiled, max_new_tokens=12, **options
+        )
+        assert text in ('"abcdef"', "12")
+    with pytest.raises(ModelError, match="forced_tokens"):
+        schemask.transformers.generate(
+            hf_model,
+            hf_tokenizer,
+            "Say",
+            compiled,
+            forced_tokens="yes",  # type: ignore[arg-type]
+        )
