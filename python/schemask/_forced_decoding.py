@@ -175,7 +175,7 @@ def _processed(logits_processor: Any, rows: list[_Sequence], logits: torch.Tenso
         return scores
     parts = [
         row_logits if row.is_done else logits_processor(row.ids[None], row_logits)
-        for row, row_logits in zip(rows, logits.split(1), strict=True)
+        for row, row_logits in zip(rows, logits[:, None], strict=True)
     ]
     return torch.cat(parts)
 
