@@ -65,10 +65,6 @@ def seen(compiled: CompiledGrammar, steps: int = 6) -> list[bytes]:
     return masks
 
 
-def seen_of(compiled: CompiledGrammar) -> list[bytes]:
-    return seen(compiled)
-
-
 @pytest.mark.parametrize("name", GRAMMARS)
 def test_a_pickle_a_copy_and_a_file_mean_the_same(name: str, tmp_path: Path) -> None:
     grammar = GRAMMARS[name]
@@ -120,7 +116,7 @@ def test_another_process_gets_the_same_masks() -> None:
     compiled = [grammar.compile(VOCABULARY) for grammar in GRAMMARS.values()]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        assert list(pool.map(seen_of, compiled)) == [seen(grammar) for grammar in compiled]
+        assert list(pool.map(seen, compiled)) == [seen(grammar) for grammar in compiled]
 
 
 def test_a_part_that_occurs_often_is_written_once(tmp_path: Path) -> None:

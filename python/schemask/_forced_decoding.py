@@ -79,17 +79,20 @@ class ForcedDecoding:
             outputs = model(**inputs, return_dict=True)
 
 
+def options_of(model: Any, options: dict[str, Any]) -> Callable[[str], Any]:
+    """What `model.generate` goes by with these options, by name: one of them, or the config's."""
+    config = options.get("generation_config") or model.generation_config
+    return lambda name: options.get(name, getattr(config, name, None))
+
+
 def is_for(model: Any, options: dict[str, Any]) -> bool:
     """Whether the loop does what `model.generate` would do with these options."""
     if model.config.is_encoder_decoder:
         return False
-    config = options.get("generation_config") or model.generation_config
-
-    def option(name: str) -> Any:
-        return options.get(name, getattr(config, name, None))
-
+    option = options_of(model, options)
     if option("num_beams") not in (None, 1) or option("use_cache") is False:
         return False
+    config = options.get("generation_config") or model.generation_config
     if getattr(config, "stop_strings", None):
         return False
     return not any(option(name) for name in _NOT_DONE)

@@ -30,7 +30,20 @@ def read_objects(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, 
         DataError: No such file, or a line that is no JSON object; `line` says which.
     """
     name = os.fspath(path)
-    for number, line in enumerate(lines(name), start=1):
+    yield from objects_of(lines(name), name)
+
+
+def objects_of(found: Iterable[str], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of lines of JSON, with their numbers; empty lines are none.
+
+    Args:
+        found: The lines.
+        name: What they are from, for errors.
+
+    Raises:
+        DataError: A line that is no JSON object; `line` says which.
+    """
+    for number, line in enumerate(found, start=1):
         if not line.strip():
             continue
         try:

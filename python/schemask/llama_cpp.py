@@ -31,6 +31,7 @@ from schemask.core.generation import (
     Completion,
     Status,
     TextStream,
+    accept_forced,
     check_compiled,
     check_count,
     check_number,
@@ -172,8 +173,7 @@ class SchemaLogitsProcessor:
 
         Args:
             sampled: The token.
-            tokenize: The model's own tokenizer. It writes the forced text as the model would; a
-                model that is made to read other tokens of the same text goes astray.
+            tokenize: The model's own tokenizer; see `accept_forced`.
 
         Returns:
             The accepted tokens, the sampled one first.
@@ -183,18 +183,9 @@ class SchemaLogitsProcessor:
             LimitError: To find the forced text takes too much work.
         """
         self._accept(sampled)
-        forced = self._matcher.forced_tokens()
-        text = b"".join(map(self._vocabulary.token, forced))
-        own = tokenize(text) if text else []
-        if b"".join(map(self._vocabulary.token, own)) == text:  # no space was put before it
-            forced = own
-        accepted = [sampled]
-        for token_id in forced:
-            if not self._matcher.accept(token_id):  # more tokens than the budget has left
-                break
-            self._generated.append(token_id)
-            accepted.append(token_id)
-        return accepted
+        forced = accept_forced(self._matcher, self._vocabulary, tokenize)
+        self._generated += forced
+        return [sampled, *forced]
 
     @property
     def is_accepting(self) -> bool:

@@ -16,8 +16,6 @@ checks each sequence once more before it returns it.
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
 import warnings
 from collections import OrderedDict
@@ -30,6 +28,7 @@ import numpy.typing as npt
 from schemask._native import CompiledGrammar, Matcher, fill_masks
 from schemask.core.generation import (
     TextStream,
+    accept_forced,
     check_compiled,
     check_count,
     check_model,
@@ -55,7 +54,7 @@ try:
 except ImportError as error:
     raise missing("transformers with torch", "transformers", error) from error
 
-from schemask._forced_decoding import ForcedDecoding, is_for
+from schemask._forced_decoding import ForcedDecoding, is_for, options_of
 
 MIN_CACHED_STATES = 1024
 # Arguments of `model.generate` that `generate` sets.
@@ -149,15 +148,14 @@ class SchemaLogitsProcessor(LogitsProcessor):
         return masked
 
     def forced_after(
-        self, ids: torch.Tensor, token_id: int, tokenize: Callable[[str], list[int]]
+        self, ids: torch.Tensor, token_id: int, tokenize: Callable[[bytes], list[int]]
     ) -> list[int]:
         """The tokens after a chosen one whose text the grammar forces; none if it ends there.
 
         Args:
             ids: A row of the last call, of shape (length,).
             token_id: The token chosen after it.
-            tokenize: The model's own tokenizer. It writes the forced text as the model would; a
-                model that is made to read other tokens of the same text goes astray.
+            tokenize: The model's own tokenizer; see `accept_forced`.
 
         Raises:
             GenerationError: The row is shorter than `prompt_length`.
@@ -170,16 +168,10 @@ class SchemaLogitsProcessor(LogitsProcessor):
         matcher = state.clone()
         if not self._accepts(matcher, token_id) or matcher.is_terminated:
             return []
-        forced = matcher.forced_tokens()
-        spelled = b"".join(map(self._vocabulary.token, forced))
-        try:
-            own = tokenize(spelled.decode()) if spelled else []
-        except UnicodeDecodeError:  # it ends inside a character
-            own = []
-        if b"".join(map(self._vocabulary.token, own)) == spelled:  # no space was put before it
-            forced = own
-        # Not more than the budget allows.
-        return [*itertools.takewhile(matcher.accept, forced)]
+        forced = accept_forced(matcher, self._vocabulary, tokenize)
+        # The next call finds it, and need not read the text from its beginning.
+        self._states[text + np.array([token_id, *forced], dtype=np.int64).tobytes()] = matcher
+        return forced
 
     def is_cut(self, prompt_ids: Sequence[int], token_ids: Sequence[int]) -> bool:
         """Whether the budget forbade a token of a text that might have been chosen.
@@ -399,7 +391,14 @@ def forced_decoding(processor: SchemaLogitsProcessor, tokenizer: Any) -> ForcedD
         processor: The one in `logits_processor` of the same call.
         tokenizer: The model's tokenizer.
     """
-    tokenize = functools.partial(tokenizer.encode, add_special_tokens=False)
+
+    def tokenize(text: bytes) -> list[int]:
+        try:
+            ids: list[int] = tokenizer.encode(text.decode(), add_special_tokens=False)
+        except UnicodeDecodeError:  # it ends inside a character
+            return []
+        return ids
+
     return ForcedDecoding(lambda ids, token: processor.forced_after(ids, token, tokenize))
 
 
@@ -442,11 +441,7 @@ def encode_prompt(tokenizer: Any, prompt: str | Sequence[int], size: int) -> lis
 
 def _is_greedy(model: Any, options: dict[str, Any]) -> bool:
     """Whether the token with the best score is always taken."""
-    config = options.get("generation_config") or model.generation_config
-
-    def option(name: str) -> Any:
-        return options.get(name, getattr(config, name, None))
-
+    option = options_of(model, options)
     return not option("do_sample") and option("num_beams") in (None, 1)
 
 

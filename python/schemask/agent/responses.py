@@ -16,7 +16,7 @@ from schemask.schemas.python_values import (
     problems_of,
     whole_numbers,
 )
-from schemask.schemas.schema import Schema, map_schema
+from schemask.schemas.schema import Schema, closed, map_schema
 from schemask.schemas.validator import validator_of
 
 
@@ -55,7 +55,7 @@ class Response:
                 "response_schema is neither a JSON Schema nor a type with one: "
                 f"{shortened(given)}: {reason}"
             ) from error
-        self.schema = map_schema(map_schema(made, bindable), _closed)
+        self.schema = map_schema(map_schema(made, bindable), closed)
 
     def read(self, text: str) -> Any:
         """The value that an answer spells.
@@ -79,10 +79,3 @@ class Response:
         except Exception as error:  # of a validator that somebody else wrote
             reason = f"{type(error).__name__}: {error}"
             raise FormatError(f"the response is not of the type: {reason}") from error
-
-
-def _closed(schema: Schema) -> Schema:
-    # What a type declares is all it has, as for `Grammar.from_json_schema`.
-    if schema.get("type") == "object" and "properties" in schema:
-        schema.setdefault("additionalProperties", False)
-    return schema

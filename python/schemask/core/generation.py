@@ -4,6 +4,7 @@ the errors that stop it."""
 from __future__ import annotations
 
 import codecs
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from schemask._native import CompiledGrammar, Vocabulary
+from schemask._native import CompiledGrammar, Matcher, Vocabulary
 from schemask.errors import GenerationError, ModelError, shortened
 
 Status: TypeAlias = Literal["complete", "max_tokens", "stop"]
@@ -235,6 +236,28 @@ def is_wish(forbidden: float, allowed: float, margin: float) -> bool:
 def text_of(vocabulary: Vocabulary, token_ids: Sequence[int]) -> str:
     """The text of generated tokens; bytes that are not UTF-8 become U+FFFD."""
     return b"".join(map(vocabulary.token, token_ids)).decode(errors="replace")
+
+
+def accept_forced(
+    matcher: Matcher, vocabulary: Vocabulary, tokenize: Callable[[bytes], list[int]]
+) -> list[int]:
+    """Accepts the text that is forced next, as far as the budget allows, and returns its tokens.
+
+    Args:
+        matcher: Where the text stands.
+        vocabulary: The vocabulary of the matcher.
+        tokenize: The model's own tokenizer. It writes the forced text as the model would; a
+            model that is made to read other tokens of the same text goes astray.
+
+    Raises:
+        LimitError: To find the forced text takes too much work.
+    """
+    forced = matcher.forced_tokens()
+    text = b"".join(map(vocabulary.token, forced))
+    own = tokenize(text) if text else []
+    if b"".join(map(vocabulary.token, own)) == text:  # no space was put before it
+        forced = own
+    return [*itertools.takewhile(matcher.accept, forced)]
 
 
 def refusal(vocabulary: Vocabulary, token_ids: Sequence[int], position: int) -> GenerationError:

@@ -21,7 +21,7 @@ from schemask.errors import (
     shortened,
 )
 from schemask.schemas.key_order import arranged
-from schemask.schemas.schema import map_schema
+from schemask.schemas.schema import closed, map_schema
 from schemask.schemas.surrogates import surrogate_place
 
 if TYPE_CHECKING:
@@ -436,7 +436,7 @@ class Grammar:
     def __repr__(self) -> str:
         count = len(self.warnings)
         warnings = f", {count} warning{'s' if count > 1 else ''}" if count else ""
-        source = _SOURCES.get(self._recipe.step, "parts")
+        source = SOURCES.get(self._recipe.step, "parts")
         return f"<Grammar from {source}{warnings}: {self._native.shown(60)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -481,7 +481,7 @@ class Grammar:
         return made
 
 
-_SOURCES = {
+SOURCES = {
     "from_json_schema": "JSON Schema",
     "from_tree": "tools",
     "from_gbnf": "GBNF",
@@ -493,6 +493,20 @@ _SOURCES = {
     "free_text": "free text",
     "reference": "a reference",
 }
+
+
+def tree_grammar(start: Any) -> Grammar:
+    """The texts of a tree, the notation in which formats say what a turn is.
+
+    Args:
+        start: The tree, as JSON.
+
+    Raises:
+        GrammarError: It is none.
+        LimitError: It is too large or nests too deeply.
+    """
+    tree = json.dumps({"start": start, "rules": {}})
+    return Grammar._of("from_tree", tree, "flexible", "schema", "plain", True, False, {})
 
 
 def _grammar(part: Grammar | str) -> Grammar:
@@ -517,7 +531,7 @@ def _schema_text(schema: Any, additional_properties: bool) -> str:
                 f"neither a JSON Schema nor a type with one: {shortened(schema)}: {reason}"
             ) from error
         if not additional_properties:
-            schema = map_schema(schema, _closed)
+            schema = map_schema(schema, closed)
     try:
         text = json.dumps(schema, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -529,10 +543,3 @@ def _schema_text(schema: Any, additional_properties: bool) -> str:
         message = f"a lone surrogate, which no text in UTF-8 can hold (at {place or 'the root'})"
         raise SchemaError(message, pointer=place)
     return text
-
-
-def _closed(schema: dict[str, Any]) -> dict[str, Any]:
-    # What a type declares is all it has; small models invent keys until the budget ends.
-    if schema.get("type") == "object" and "properties" in schema:
-        schema.setdefault("additionalProperties", False)
-    return schema

@@ -10,7 +10,7 @@ from typing import Any, cast
 from schemask import _native
 from schemask._files import replacing
 from schemask.core.generation import check_compiled, check_is_vocabulary
-from schemask.core.grammar import Grammar
+from schemask.core.grammar import SOURCES, Grammar
 from schemask.core.recipe import Part, Recipe, parts_of
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import DataError, Error, VocabularyError, shortened
@@ -18,11 +18,7 @@ from schemask.errors import DataError, Error, VocabularyError, shortened
 FORMAT = 1
 """The number of the format. A file of another one is refused."""
 
-_STEPS = {
-    *("from_json_schema", "from_tree", "from_gbnf", "from_lark", "from_regex"),
-    *("literal", "named_token", "token", "free_text", "reference"),
-    *("define", "repeat", "then", "or_"),
-}
+_STEPS = {*SOURCES, "define", "repeat", "then", "or_"}
 
 
 def save(compiled: _native.CompiledGrammar, path: str | os.PathLike[str]) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from schemask.core.grammar import Grammar, Whitespace
+from schemask.core.grammar import Grammar, Whitespace, tree_grammar
 from schemask.core.limits import Limits
 from schemask.errors import Error, GrammarError, LimitError, UnsupportedSchemaError, shortened
 
@@ -125,7 +125,7 @@ class _TagReader:
         grammar = Grammar.literal("")
         for number, piece in enumerate(pieces):
             if number % 2:
-                grammar += _native_tag(piece)
+                grammar += tree_grammar({"tag": piece})  # the token, or what is spelled like it
             elif piece:
                 grammar += piece
         return grammar
@@ -292,12 +292,6 @@ class _TagReader:
         if not value.get("loop", True):
             return words + one.optional()
         return (words + one).repeat() + words
-
-
-def _native_tag(text: str) -> Grammar:
-    """A text that may also be the special token that is spelled like it."""
-    tree = json.dumps({"start": {"tag": text}, "rules": {}})
-    return Grammar._of("from_tree", tree, "flexible", "schema", "plain", True, False, {})
 
 
 def _any_of(ways: Iterable[Grammar], pointer: str) -> Grammar:

@@ -12,7 +12,7 @@ from vllm.v1.structured_output.backend_types import StructuredOutputOptions
 from vllm.v1.structured_output.request import get_structured_output_key
 
 from schemask._native import CompiledGrammar
-from schemask.core.grammar import Grammar, Whitespace
+from schemask.core.grammar import Grammar, Whitespace, tree_grammar
 from schemask.core.structural_tag import from_structural_tag
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import GenerationError, GrammarError, ModelError, VocabularyError, shortened
@@ -154,8 +154,7 @@ def _choice(text: str) -> Grammar:
         raise GrammarError(f"choice is a list of texts that is not empty, not {shortened(choices)}")
     if wrong := [choice for choice in choices if not isinstance(choice, str)]:
         raise GrammarError(f"choice is a list of texts, not of {shortened(wrong[0])}")
-    tree = json.dumps({"start": {"any": choices}, "rules": {}})
-    return Grammar._of("from_tree", tree, "flexible", "schema", "plain", True, False, {})
+    return tree_grammar({"any": choices})
 
 
 def check_request(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from schemask._lines import at_line, decoded
+from schemask._lines import objects_of
 from schemask.errors import DataError, shortened
 
 _FOLDER = "bfcl_eval/data"
@@ -114,16 +114,7 @@ class BfclFiles:
 
 def _objects(shown: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     # Not by `splitlines`, which also cuts at breaks that a JSON text may hold.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = decoded(line)
-            if not isinstance(value, dict):
-                raise DataError("not a JSON object")
-        except DataError as error:
-            raise at_line(error, shown, number) from error
-        yield number, value
+    return objects_of(text.split("\n"), shown)
 
 
 def _installed() -> Path:
