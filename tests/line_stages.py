@@ -73,6 +73,19 @@ class Unrepeated:
 
 
 @dataclass(frozen=True)
+class Endless:
+    """Writes a number that JSON has not."""
+
+    name = "endless"
+
+    def options(self) -> dict[str, Any]:
+        return {}
+
+    def __call__(self, example: dict[str, Any], index: int) -> Outcome:
+        return Outcome(({**example, "number": float("inf")},))
+
+
+@dataclass(frozen=True)
 class Killed:
     """Kills its process at a line, once if there is a file to remember it by."""
 

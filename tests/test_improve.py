@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from schemask.cli import main
 from schemask.core.sampling import Sampling
-from schemask.errors import DataError, ToolError
+from schemask.errors import DataError, DependencyError, ToolError
 from schemask.evaluation import Abstention, EvalExample, read_examples, read_records
 from schemask.improve import OPTIONS, Improvement, improve
 from schemask.models import OpenAIModel, TransformersModel
@@ -210,6 +211,16 @@ def test_where_no_folder_can_be_made(folder: Path, tmp_path: Path) -> None:
         run(folder, tmp_path / "file" / "out", [])
     with pytest.raises(DataError, match="held_out is at least 1"):
         improve(HOUSEHOLD, folder, tmp_path / "out", held_out=0)
+
+
+@pytest.mark.parametrize("library", ["trl", "matplotlib"])
+def test_a_library_that_is_missing_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(DependencyError, match=library):
+        improve(tmp_path / "functions.py", tmp_path, tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,10 @@ def found(report: LintReport) -> list[tuple[str, int]]:
     return [(finding.rule, finding.line) for finding in report.findings]
 
 
+def test_a_file_without_lines_trains_nothing(check: Check) -> None:
+    assert found(check([])) == [("no-lines", 1)]
+
+
 def test_nothing_is_found_in_a_good_file(check: Check) -> None:
     report = check(good(), max_length=4096)
     assert report.findings == ()
@@ -735,6 +739,8 @@ def test_tokens_and_labels(check: Check, hf_tokenizer: Any, template: str) -> No
         (changed(first, 0), "bad-labels", f"the label of token {first} is 0"),
         ({"input_ids": ids, "labels": labels[:-1]}, "bad-labels", "labels for"),
         ({"input_ids": "1 2"}, "bad-labels", "list of numbers"),
+        ({"input_ids": [*ids, -1]}, "bad-labels", f"token {len(ids)} is -1"),
+        ({"input_ids": [*ids, 10**6]}, "bad-labels", "is 1000000, and the tokenizer has"),
         ({"input_ids": ids, "completion_mask": [1]}, "bad-labels", "mask"),
     ):
         report = check([made])

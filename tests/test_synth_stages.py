@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from line_stages import Sifted, Unrepeated, Waiting
+from line_stages import Endless, Sifted, Unrepeated, Waiting
 from schemask.errors import DataError
 from schemask.synth import Outcome, Stage, StageReport, run_stage, run_stages
 from schemask.synth.ledger import ledger_path
@@ -322,8 +322,16 @@ def unsendable() -> Stage:
     return Local()
 
 
+def test_a_lone_surrogate_is_refused(tmp_path: Path) -> None:
+    """No text in UTF-8 can hold it, which is no reason to lose the other lines."""
+    source = write(tmp_path / "in", [{"text": "a"}, {"text": "\ud800"}, {"text": "b"}])
+    report = run(Unrepeated(), source, tmp_path / "out")
+    assert report.refused == {"cannot be written": 1}
+    assert read(tmp_path / "out") == [{"text": "a"}, {"text": "b"}]
+    assert b"a lone surrogate at /text" in both(tmp_path / "out")[1]
+
+
 def test_results_that_are_no_json(tmp_path: Path) -> None:
-    source = write(tmp_path / "in", [{"text": "a"}, {"text": "\ud800"}])
-    with pytest.raises(DataError, match="line 2: it cannot be written as JSON"):
-        run(Unrepeated(), source, tmp_path / "out")
-    assert read(tmp_path / "out") == [{"text": "a"}]
+    source = write(tmp_path / "in", numbered(2))
+    with pytest.raises(DataError, match="line 1: it cannot be written as JSON"):
+        run(Endless(), source, tmp_path / "out")

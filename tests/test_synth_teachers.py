@@ -286,6 +286,16 @@ def called_twice(example: dict[str, Any]) -> None:
     example["tool_calls"][1] = example["tool_calls"][0]
 
 
+def called_twice_in_other_numbers(example: dict[str, Any]) -> None:
+    first = example["tool_calls"][0]
+    spelled = {
+        name: float(value) if type(value) is int else value
+        for name, value in first["arguments"].items()
+    }
+    assert any(type(value) is float for value in spelled.values())
+    example["tool_calls"][1] = {**first, "arguments": spelled}
+
+
 @pytest.mark.parametrize(
     ("kind", "change", "reason"),
     [
@@ -293,6 +303,7 @@ def called_twice(example: dict[str, Any]) -> None:
         ("chain", told_before, "unlinked"),
         ("missing_value", said_at_once, "not missing"),
         ("parallel", called_twice, "invalid"),
+        ("parallel", called_twice_in_other_numbers, "invalid"),
     ],
 )
 def test_answers_that_are_another_kind(

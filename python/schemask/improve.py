@@ -20,6 +20,7 @@ from schemask.evaluation import (
     EvalExample,
     Evaluation,
     evaluate,
+    plots,
     read_examples,
     read_records,
     report,
@@ -49,6 +50,7 @@ from schemask.tools import ToolSet
 from schemask.tools.files import python_values, tools_among
 from schemask.training import TrainingOptions, TrainingReport, encode_turns, train
 from schemask.training.gguf_file import write_gguf
+from schemask.training.runs import check_libraries
 from schemask.training.weights import load_weights
 
 SHARES: dict[Kind, float] = {
@@ -156,6 +158,8 @@ def improve(
     options = OPTIONS if options is None else options
     if not isinstance(options, TrainingOptions):
         raise DataError(f"options are TrainingOptions, not {shortened(options)}")
+    check_libraries()  # what is missed at the end would be missed after an hour
+    plots.check_library()
     values = python_values(functions)
     tools = tools_among(values, functions)
     has_teacher = teacher is not None

@@ -139,6 +139,14 @@ def _rate_bar(axes: Any, place: int, found: Rate, colour: str) -> None:
     axes.barh(place, found.value, height=0.8, color=colour, xerr=ends, ecolor=INK, capsize=2)
 
 
+def check_library() -> None:
+    """Raises DependencyError if the library that draws plots is not installed."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise missing("matplotlib", "eval", error) from error
+
+
 def _drawn(
     key: str,
     rows: Sequence[NamedRow],
@@ -146,12 +154,11 @@ def _drawn(
     legend: Sequence[tuple[str, str]] = (),
 ) -> str:
     """A plot with a line for each row, under the name of its category."""
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-        from matplotlib.patches import Patch
-    except ImportError as error:
-        raise missing("matplotlib", "eval", error) from error
+    check_library()
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
     lines = _lines(rows)
     buffer = io.StringIO()
     with warnings.catch_warnings(), matplotlib.rc_context():

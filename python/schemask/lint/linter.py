@@ -201,6 +201,8 @@ class Linter:
 
     def report(self, name: str) -> LintReport:
         """What was found in all of them."""
+        if not self._lines:
+            self._add([LintFinding("no-lines", 1, "the file holds no line")])
         self._add(self._counter.last_findings())
         self._add(self._comparison.last_findings())
         counts = counts_of(self._counts)

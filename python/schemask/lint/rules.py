@@ -53,6 +53,12 @@ class LintFinding:
 _TABLE = (
     # Lines and their shapes.
     LintRule(
+        "no-lines",
+        "error",
+        "there is nothing to train on",
+        "write a line for each conversation",
+    ),
+    LintRule(
         "not-utf-8",
         "error",
         "the line is no text in UTF-8",

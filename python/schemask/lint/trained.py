@@ -181,6 +181,11 @@ class LossLooker:
         if sample.tokens.problem is not None:
             yield LintFinding("bad-labels", line, sample.tokens.problem)
             return
+        size = self._encoder.size
+        if (at := next((i for i, id in enumerate(ids) if not 0 <= id < size), None)) is not None:
+            problem = f"token {at} is {ids[at]}, and the tokenizer has {size}"
+            yield LintFinding("bad-labels", line, problem, pointer=f"/input_ids/{at}")
+            return
         is_trained = [label != -100 for label in labels]
         yield Lengths(len(ids), sum(is_trained))
         if not any(is_trained):

@@ -12,6 +12,7 @@ from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.grammar import Grammar, PropertyOrder
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import Error
+from schemask.schemas.equal_values import call_text
 from schemask.schemas.schema import Schema
 from schemask.synth.requests import TeacherRequest, messages_of, steps_of
 from schemask.synth.values import is_said, leaves
@@ -104,15 +105,17 @@ def said_by_user(messages: Iterable[Mapping[str, Any]]) -> str:
 
 def _check_calls(answer: Mapping[str, Any], request: TeacherRequest) -> None:
     calls = [call for step in steps_of(answer) for call, _ in step]
-    if any(call in calls[:position] for position, call in enumerate(calls)):
-        raise RefusedAnswer("invalid", "the same call twice")
+    said = set()
     try:
         for call in calls:
             tool = request.tools[call["name"]]
+            said.add(call_text(tool.name, call["arguments"], tool.parameters))
             if tool.function is not None:
                 tool.bind(call["arguments"])
     except Error as error:
         raise RefusedAnswer("invalid", str(error)) from error
+    if len(said) < len(calls):
+        raise RefusedAnswer("invalid", "the same call twice")
 
 
 def _check_links(answer: Mapping[str, Any]) -> None:

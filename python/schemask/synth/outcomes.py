@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from schemask.errors import DataError, Error, shortened
+from schemask.schemas.surrogates import surrogate_place
 from schemask.synth.crews import in_order
 
 Numbered: TypeAlias = tuple[int, dict[str, Any]]
@@ -96,6 +97,9 @@ def applied(stage: Stage, example: dict[str, Any], index: int) -> Outcome | Fail
         return Failure(problem, traceback.format_exc())
     if not isinstance(outcome, Outcome):
         return Failure(f"{stage.name} returned {shortened(outcome)} instead of an Outcome")
+    for made in outcome.examples:
+        if (place := surrogate_place(made)) is not None:
+            return Outcome(refused="cannot be written", detail=f"a lone surrogate at {place}")
     return outcome
 
 

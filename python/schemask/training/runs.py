@@ -84,7 +84,7 @@ def train(
     if not isinstance(out, (str, os.PathLike)):
         raise DataError(f"out is a folder, not {shortened(out)}")
     path, folder = model_location(model), Path(out)
-    _check_libraries()
+    check_libraries()
     tokenizer = load_tokenizer(path)
     rows = dataset(
         data,
@@ -391,7 +391,8 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def _check_libraries() -> None:
+def check_libraries() -> None:
+    """Raises DependencyError if a library that training needs is not installed."""
     for name in ("torch", "transformers", "trl", "accelerate", "peft", "gguf"):
         try:
             __import__(name)

@@ -44,10 +44,12 @@ class Encoder(Protocol):
     Attributes:
         markers: The texts that it reads as one token, other than such as any text may hold.
         ids: Their tokens.
+        size: All its tokens are below.
     """
 
     markers: Markers
     ids: dict[str, int]
+    size: int
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text as the tokenizer reads it by itself."""
@@ -162,6 +164,8 @@ class _Base:
             alone = [token.text for token in added if token.stands_alone]
             known.markers[written] = Markers(ids, alone), ids
         self.markers, self.ids = known.markers[written]
+        # Those that were added may lie past gaps.
+        self.size = max(size, *(token.id + 1 for token in known.added), 0)
         self._tokenizer = tokenizer
         self._written = written
         self._known = known
