@@ -19,16 +19,19 @@ from schemask.chat import (
     TurnReader,
 )
 from schemask.chat.events import events_of, turn_of
+from schemask.chat.said import said_to_model
 from schemask.chat.templates.encoders import encoder_of
 from schemask.chat.tokens import prompt_of, result_message
 from schemask.core.generation import Completion
 from schemask.core.grammar import Grammar
 from schemask.core.mask_step import MaskObserver
 from schemask.core.sampling import Sampling
-from schemask.errors import FormatError, ModelError, shortened
+from schemask.core.vocabulary import Vocabulary
+from schemask.errors import FormatError, ModelError, SchemaError, shortened
 from schemask.models.base import ChatModel, Model
 from schemask.schemas.schema import Schema
 from schemask.tools import ToolSet
+from schemask.tools.provenance import taken_from
 
 TurnStatus: TypeAlias = Literal["ok", "truncated", "malformed"]
 
@@ -76,6 +79,7 @@ class TurnWriter:
         parallel: Whether one turn may hold several calls.
         sampling: How tokens are chosen.
         response_schema: What words must be, if they are JSON.
+        provenance: Whether the strings of arguments stand in what was said to the model.
     """
 
     def __init__(
@@ -86,7 +90,10 @@ class TurnWriter:
         parallel: bool,
         sampling: Sampling,
         response_schema: Schema | bool | None = None,
+        provenance: bool = False,
     ) -> None:
+        if provenance and (isinstance(model, ChatModel) or model.vocabulary is None):
+            raise ModelError("the model cannot be constrained, so its arguments can be anything")
         self._model = model
         self._tools = tools
         self._form = form
@@ -94,6 +101,7 @@ class TurnWriter:
         self._parallel = parallel
         self._sampling = sampling
         self._response_schema = response_schema
+        self._provenance = provenance
         self._compiled: dict[tuple[str, str, bool], CompiledGrammar] = {}
 
     def write(
@@ -153,7 +161,9 @@ class TurnWriter:
                 error = str(problem)
         else:
             prompt, given = self._prompt(messages, lead)
-            grammar = self._grammar(self._model, prompt, choice, reasons) if constrained else None
+            grammar = None
+            if constrained and self._model.vocabulary is not None:
+                grammar = self._grammar(self._model.vocabulary, messages, prompt, choice, reasons)
             is_json = grammar is not None and self._response_schema is not None
             reader = self._form.reader(self._tools, prompt=prompt, json_response=is_json)
             reading = _Reading(reader, on_events or (lambda events: None))
@@ -218,24 +228,39 @@ class TurnWriter:
         return spec.left_of_opening(spec.opened_by(prompt))[0] is not None
 
     def _grammar(
-        self, model: Model, prompt: str, choice: str, reasons: bool
-    ) -> CompiledGrammar | None:
-        if model.vocabulary is None:
-            return None
+        self,
+        vocabulary: Vocabulary,
+        messages: list[Message],
+        prompt: str,
+        choice: str,
+        reasons: bool,
+    ) -> CompiledGrammar:
         reasons = reasons and self._has_room_to_reason(prompt)
         key = choice, self._form.spec.opened_by(prompt), reasons
-        if key not in self._compiled:
-            grammar = Grammar.from_tools(
-                self._tools,
-                format=self._form,
-                tool_choice=choice,
-                parallel=self._parallel,
-                reasoning=True if reasons else "auto",
-                prompt=prompt,
-                response_schema=self._response_schema,
-            )
-            self._compiled[key] = grammar.compile(model.vocabulary)
-        return self._compiled[key]
+        if not self._provenance and key in self._compiled:
+            return self._compiled[key]
+        grammar = Grammar.from_tools(
+            self._callable(messages, choice),
+            format=self._form,
+            tool_choice=choice,
+            parallel=self._parallel,
+            reasoning=True if reasons else "auto",
+            prompt=prompt,
+            response_schema=self._response_schema,
+        )
+        compiled = self._compiled[key] = grammar.compile(vocabulary)
+        return compiled
+
+    def _callable(self, messages: list[Message], choice: str) -> ToolSet:
+        """The tools that can be called, with what their arguments may be."""
+        if not self._provenance:
+            return self._tools
+        found = _possible(self._tools, said_to_model(messages))
+        is_missing = choice in self._tools and choice not in found
+        if is_missing or (choice == "required" and not len(found)):
+            problem = "nothing that was said can be the arguments"
+            raise ModelError(f"tool_choice={shortened(choice)}, and {problem}")
+        return found
 
     def _complete(
         self,
@@ -306,6 +331,19 @@ class _Reading:
     def call_spans(self) -> tuple[tuple[int, int], ...]:
         """As of `TurnReader`."""
         return self._reader.call_spans
+
+
+def _possible(tools: ToolSet, texts: list[str]) -> ToolSet:
+    """The tools with arguments from the texts, but for those that these leave without arguments."""
+    found = []
+    for bound, tool in zip(taken_from(tools, texts), tools, strict=True):
+        try:
+            Grammar.from_json_schema(bound.parameters)
+        except SchemaError:
+            Grammar.from_json_schema(tool.parameters)  # raises what is wrong with the tool itself
+        else:
+            found.append(bound)
+    return ToolSet(found)
 
 
 def tells_masks(model: object) -> bool:

@@ -297,6 +297,7 @@ impl RuleReader<'_> {
             languages.push(regexes.listed(lower::search(pattern, regexes)?, LISTED));
         }
         languages.extend(string.format.map(|format| format.language(regexes)));
+        languages.extend(string.spans_of.as_ref().map(|texts| regexes.spans(texts)));
         parts.push(self.assertion(Formula::Text(regexes.and(languages))));
         Ok(())
     }

@@ -91,6 +91,12 @@ impl Regexes {
                 }
                 None => false,
             },
+            Node::Spans { .. } if self.nullable(id) => true,
+            Node::Spans { .. } => {
+                let (rest, _) = self.cheapest_span(id, spelling);
+                text.extend(rest.chars().take(LONGEST + 1).map(u32::from));
+                true
+            }
             Node::Concat(..) => {
                 let mut last = id;
                 while let Node::Concat(a, b) = *self.node(last) {

@@ -151,6 +151,8 @@ impl Regexes {
                 let costs = rests.iter().map(|w| text_cost(w, spelling));
                 (costs.min().unwrap_or(NO_WAY), true)
             }
+            Node::Spans { .. } if self.nullable(id) => (0, true),
+            Node::Spans { .. } => (self.cheapest_span(id, spelling).1, true),
             Node::Numbers(_) | Node::Points(_) => (1, false),
             Node::PlainNumbers(set, are_whole) => (self.shortest_plain(set, are_whole), true),
             Node::PlainReading(ref plain) => (plain.shortest(self.numeric().digits()), true),

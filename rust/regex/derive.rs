@@ -38,6 +38,12 @@ impl Regexes {
                 Node::Words {
                     list, lo, depth, ..
                 } => break self.word_list(list)[lo as usize].len() == depth as usize,
+                Node::Spans {
+                    texts,
+                    lo,
+                    hi,
+                    depth,
+                } => break *memo.get_or_init(|| self.spans_may_end(texts, lo, hi, depth)),
                 Node::Numbers(_) | Node::PlainNumbers(..) | Node::Points(_) => break false,
                 Node::PlainReading(ref plain) => break plain.holds(),
                 Node::Reading(ref reading) => break reading.holds(),
@@ -77,6 +83,12 @@ impl Regexes {
                 hi,
                 depth,
             } => self.derive_words(list, lo, hi, depth),
+            Node::Spans {
+                texts,
+                lo,
+                hi,
+                depth,
+            } => self.derive_spans(texts, lo, hi, depth),
             Node::Numbers(set) => self.derive_numbers(set),
             Node::PlainNumbers(set, are_whole) => self.derive_plain_numbers(set, are_whole),
             Node::PlainReading(ref plain) => self.derive_plain(plain),

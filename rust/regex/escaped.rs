@@ -12,6 +12,7 @@ use crate::regex::codeset::CodeSet;
 use crate::regex::computed::Computed;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::regexes::Regexes;
+use crate::regex::spans::SpanText;
 use crate::work;
 
 /// How some characters are written, sorted by these; all others are written as they are.
@@ -145,6 +146,13 @@ impl EscapeWriter<'_> {
                 let words = nodes.word_rests(id);
                 nodes.words(words.iter().map(|word| self.escapes.write(word)))
             }
+            Node::Spans {
+                texts, depth: 0, ..
+            } => {
+                let texts = nodes.spans_held(texts).texts();
+                let written: Vec<SpanText> = texts.iter().map(|text| self.spans(text)).collect();
+                nodes.spans_of(&written)
+            }
             Node::Computed(ref computed) => self.computed(id, computed)?,
             Node::Concat(..) => {
                 // Chains may be long: no recursion.
@@ -188,6 +196,7 @@ impl EscapeWriter<'_> {
             | Node::Reading(_)
             | Node::NumberList(_)
             | Node::Symbol(_) => return Err(refuse("numbers cannot be written with escapes")),
+            Node::Spans { .. } => return Err(refuse("half a span cannot be written with escapes")),
         };
         Ok(Image {
             node,
@@ -210,6 +219,25 @@ impl EscapeWriter<'_> {
         }
         ways.push(self.nodes.class(set.intersection(&self.unescaped)));
         self.nodes.or(ways)
+    }
+
+    /// A text as it is written, whose spans are what is written of its spans.
+    fn spans(&self, text: &SpanText) -> SpanText {
+        let moved = |places: &[u32]| {
+            let (mut before, mut length) = (0, 0);
+            let moved = places.iter().map(|&place| {
+                let between = &text.text[before..place as usize];
+                before = place as usize;
+                length += self.escapes.write(between).len() as u32;
+                length
+            });
+            moved.collect()
+        };
+        SpanText {
+            text: self.escapes.write(&text.text),
+            starts: moved(&text.starts),
+            ends: moved(&text.ends),
+        }
     }
 
     fn computed(&self, id: NodeId, computed: &Computed) -> Result<NodeId, Error> {

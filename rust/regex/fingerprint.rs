@@ -46,6 +46,7 @@ fn tag(node: &Node) -> u8 {
         Node::PlainNumbers(..) => 14,
         Node::PlainReading(_) => 15,
         Node::Symbol(_) => 16,
+        Node::Spans { .. } => 17,
     }
 }
 
@@ -56,6 +57,13 @@ pub(super) fn of_words(words: &[Box<str>]) -> u128 {
         hasher.write_usize(word.len());
         hasher.write(word.as_bytes());
     }
+    hasher.finish128().as_u128()
+}
+
+/// The fingerprint of texts with their spans.
+pub(super) fn of_spans(bytes: &[u8], starts: &[u32], ends: &[u32]) -> u128 {
+    let mut hasher = hasher();
+    (bytes, starts, ends).hash(&mut hasher);
     hasher.finish128().as_u128()
 }
 
@@ -107,6 +115,17 @@ impl Regexes {
                 depth,
             } => {
                 hasher.write_u128(self.words_fingerprint(list));
+                hasher.write_u32(lo);
+                hasher.write_u32(hi);
+                hasher.write_u32(depth);
+            }
+            &Node::Spans {
+                texts,
+                lo,
+                hi,
+                depth,
+            } => {
+                hasher.write_u128(self.spans_held(texts).fingerprint);
                 hasher.write_u32(lo);
                 hasher.write_u32(hi);
                 hasher.write_u32(depth);

@@ -294,6 +294,9 @@ impl<'a> FreeSearch<'a> {
                     c.is_in(with).then(|| add(sum, bytes_of(c)))?
                 })
             }
+            Node::Spans { .. } if with == CharBlocks::ALL => {
+                self.nodes.direct_cost(id, Spelling::Json)
+            }
             Node::Concat(a, b) => add(self.some(a, with)?, self.some(b, with)?),
             Node::Or(ref parts) => parts.iter().find_map(|&part| self.some(part, with)),
             Node::Repeat { min: 0, .. } => Some(0),
@@ -351,6 +354,7 @@ impl<'a> FreeSearch<'a> {
             Node::Never | Node::Empty => Some(0),
             Node::Class(_) => Some(1),
             Node::Words { .. } => Some(self.nodes.longest_word(id)),
+            Node::Spans { texts, .. } => Some(self.nodes.spans_held(texts).longest),
             Node::Concat(a, b) => add(self.longest(a)?, self.longest(b)?),
             Node::Or(ref parts) => parts
                 .iter()

@@ -51,6 +51,12 @@ impl Regexes {
                 let are_bytes = word.chars().all(|c| cost(c) == 1);
                 Some(Lengths::only(word.chars().count() as u32, are_bytes))
             }
+            Node::Spans { .. } if self.nullable(id) => Some(Lengths::NONE),
+            Node::Spans { .. } => {
+                let (rest, cost) = self.cheapest_span(id, Spelling::Json);
+                let characters = rest.chars().count() as u32;
+                Some(Lengths::only(characters, cost == characters))
+            }
             Node::Computed(_) if self.nullable(id) => Some(Lengths::NONE),
             Node::Computed(ref computed) => {
                 let ending = (computed.rule.ending)(&computed.state)?;
@@ -132,6 +138,8 @@ impl Regexes {
                 let bytes = |c: char| cheapest(c.into(), c.into(), Spelling::Json).1;
                 words.iter().map(|word| word.chars().map(bytes).sum()).max()
             }
+            // No character takes more than six for each of its own.
+            Node::Spans { texts, .. } => Some(6 * self.spans_held(texts).longest_gap),
             Node::Or(ref parts) => parts
                 .iter()
                 .try_fold(0, |most, &part| Some(self.longest_rest(part)?.max(most))),

@@ -47,6 +47,13 @@ pub(crate) enum Node {
         hi: u32,
         depth: u32,
     },
+    /// The rests, from byte `depth` on, of the spans that begin at the places `lo..hi` of some texts.
+    Spans {
+        texts: u32,
+        lo: u32,
+        hi: u32,
+        depth: u32,
+    },
     /// The numbers of a set.
     Numbers(u32),
     /// The numbers of a set in plain spelling; if the flag says that all are whole, without

@@ -14,6 +14,7 @@ use crate::regex::facts::{Free, Lengths};
 use crate::regex::node::{Node, NodeId, Spelling, UNBOUNDED};
 use crate::regex::numeric;
 use crate::regex::pieces::Piece;
+use crate::regex::spans::SpanTexts;
 
 #[derive(Debug, Default)]
 pub(super) struct NodeMemo {
@@ -41,6 +42,7 @@ pub(super) struct NodeMemo {
 pub(crate) struct Regexes {
     pub(super) nodes: Interner<Node, NodeMemo>,
     pub(super) words: boxcar::Vec<WordList>,
+    pub(super) span_texts: boxcar::Vec<SpanTexts>,
     /// The fewest bytes of each symbol's texts.
     pub(crate) symbols: boxcar::Vec<u32>,
     numeric: numeric::Store,
@@ -74,6 +76,7 @@ impl Regexes {
         Regexes {
             nodes,
             words: boxcar::Vec::new(),
+            span_texts: boxcar::Vec::new(),
             symbols: boxcar::Vec::new(),
             numeric: numeric::Store::default(),
             edges: Edges::default(),

@@ -157,6 +157,21 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The strings that an array lists, once each.
+pub(super) fn strings(listed: &[Value], keyword: Keyword) -> Result<Vec<String>, Fault<'_>> {
+    let mut seen = FxHashSet::default();
+    let mut strings = Vec::with_capacity(listed.len());
+    for value in listed {
+        let Some(string) = value.as_str() else {
+            return Err(wrong(value, keyword, "an array of strings"));
+        };
+        if seen.insert(string) {
+            strings.push(string.to_owned());
+        }
+    }
+    Ok(strings)
+}
+
 /// A keyword with a value that it cannot have.
 pub(super) fn wrong<'a>(value: &'a Value, keyword: Keyword, expected: &str) -> Fault<'a> {
     let got = match value {

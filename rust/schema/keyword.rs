@@ -59,6 +59,7 @@ keywords! {
     MaxLength             "maxLength"             V4    V2020 Data
     Pattern               "pattern"               V4    V2020 Data
     Format                "format"                V4    V2020 Data
+    SpansOf               "x-spans-of"            V4    V2020 Data // our own
 
     Minimum               "minimum"               V4    V2020 Data
     Maximum               "maximum"               V4    V2020 Data
@@ -156,7 +157,7 @@ impl Keyword {
     pub(super) fn can_be_left_out(self) -> bool {
         use Keyword::*;
         match self {
-            Type | Enum | Const | MinLength | MaxLength | Pattern | Format => true,
+            Type | Enum | Const | MinLength | MaxLength | Pattern | Format | SpansOf => true,
             Minimum | Maximum | ExclusiveMinimum | ExclusiveMaximum | MultipleOf => true,
             MinItems | MaxItems | UniqueItems | Contains | MinContains | MaxContains => true,
             Required | MinProperties | MaxProperties | Dependencies | DependentRequired => true,

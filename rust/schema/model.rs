@@ -99,6 +99,8 @@ pub(crate) struct StringKeywords {
     pub(crate) pattern: Option<Ast>,
     /// A format that is asserted.
     pub(crate) format: Option<Format>,
+    /// The texts of `x-spans-of`.
+    pub(crate) spans_of: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default)]

@@ -1,13 +1,11 @@
 //! Keywords for objects: `properties`, `patternProperties`, `additionalProperties`, `propertyNames`,
 //! `required`, `dependentRequired`, `minProperties`, `maxProperties`, `unevaluatedProperties`.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
 use crate::regex::Ast;
 use crate::schema::fault::Fault;
-use crate::schema::fields::wrong;
+use crate::schema::fields::{strings, wrong};
 use crate::schema::keyword::Keyword;
 use crate::schema::model::{ObjectKeywords, SchemaId};
 use crate::schema::reader::SchemaReader;
@@ -37,7 +35,7 @@ pub(super) fn read<'a>(reader: &mut SchemaReader<'_, 'a>) -> Result<ObjectKeywor
     Ok(ObjectKeywords {
         properties: properties(reader)?,
         required: match reader.fields.array(Required)? {
-            Some(listed) => names(listed, Required)?,
+            Some(listed) => strings(listed, Required)?,
             None => Vec::new(),
         },
         patterns: patterns(reader)?,
@@ -86,28 +84,13 @@ fn dependent_required<'a>(
         for (key, value) in reader.fields.object(keyword)?.into_iter().flatten() {
             match value {
                 Value::Array(listed) if listed.is_empty() => {}
-                Value::Array(listed) => dependent.push((key.clone(), names(listed, keyword)?)),
+                Value::Array(listed) => dependent.push((key.clone(), strings(listed, keyword)?)),
                 _ if keyword == Keyword::Dependencies => {}
                 _ => return Err(wrong(value, keyword, "an object of arrays")),
             }
         }
     }
     Ok(dependent)
-}
-
-/// The names that an array lists, once each.
-fn names(listed: &[Value], keyword: Keyword) -> Result<Vec<String>, Fault<'_>> {
-    let mut seen = HashSet::new();
-    let mut names = Vec::with_capacity(listed.len());
-    for value in listed {
-        let Some(name) = value.as_str() else {
-            return Err(wrong(value, keyword, "an array of strings"));
-        };
-        if seen.insert(name) {
-            names.push(name.to_owned());
-        }
-    }
-    Ok(names)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Keywords for strings: `minLength`, `maxLength`, `pattern`, `format`.
+//! Keywords for strings: `minLength`, `maxLength`, `pattern`, `format`, and our own `x-spans-of`.
 
 use serde_json::Value;
 
@@ -7,6 +7,7 @@ use crate::format::Format;
 use crate::regex;
 use crate::schema::draft::Draft;
 use crate::schema::fault::Fault;
+use crate::schema::fields::strings;
 use crate::schema::keyword::Keyword;
 use crate::schema::model::{StringKeywords, TypeSet};
 use crate::schema::reader::SchemaReader;
@@ -16,10 +17,10 @@ pub(super) fn read<'a>(
     reader: &mut SchemaReader<'_, 'a>,
     types: Option<TypeSet>,
 ) -> Result<StringKeywords, Fault<'a>> {
-    use Keyword::{MaxLength, MinLength, Pattern};
+    use Keyword::{MaxLength, MinLength, Pattern, SpansOf};
     if !reader
         .fields
-        .has_any(&[MinLength, MaxLength, Pattern, Keyword::Format])
+        .has_any(&[MinLength, MaxLength, Pattern, Keyword::Format, SpansOf])
     {
         return Ok(StringKeywords::default());
     }
@@ -33,6 +34,10 @@ pub(super) fn read<'a>(
         max_length: reader.fields.most(MaxLength)?,
         pattern,
         format: format(reader, types)?,
+        spans_of: match reader.fields.array(SpansOf)? {
+            Some(listed) => Some(strings(listed, SpansOf)?),
+            None => None,
+        },
     })
 }
 

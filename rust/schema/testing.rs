@@ -152,6 +152,7 @@ fn plausible(keyword: Keyword) -> BoxedStrategy<Value> {
                 .prop_map(Value::from)
                 .boxed();
         }
+        Keyword::SpansOf => return Just(json!(["a b", ""])).boxed(),
         Keyword::Required => return Just(json!(["a", "b"])).boxed(),
         Keyword::DependentRequired => return Just(json!({"a": ["b"]})).boxed(),
         Keyword::Nullable | Keyword::UniqueItems | Keyword::RecursiveAnchor => {

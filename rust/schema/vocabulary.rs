@@ -19,6 +19,7 @@ pub(super) const ALWAYS: u64 = {
         Defs,
         Definitions,
         Nullable,
+        SpansOf,
     ])
 };
 

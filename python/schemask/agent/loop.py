@@ -65,6 +65,7 @@ class RunOptions:
     system: str | None = None
     examples: Sequence[Sequence[Mapping[str, Any]]] = ()
     response_schema: Any = None
+    provenance: bool = False
     carry_out_truncated: bool = False
 
 
@@ -97,6 +98,7 @@ class Loop:
             ModelError,
             parallel=options.parallel,
             concurrent=options.concurrent,
+            provenance=options.provenance,
             carry_out_truncated=options.carry_out_truncated,
         )
         self._head, self._conversation, self._shown_from = _opening(
@@ -122,7 +124,15 @@ class Loop:
         options = self.options
         form = own_format(self.model) if options.format is None else chat_format(options.format)
         schema = None if self._response is None else self._response.schema
-        return TurnWriter(self.model, self._tools, form, options.parallel, options.sampling, schema)
+        return TurnWriter(
+            self.model,
+            self._tools,
+            form,
+            options.parallel,
+            options.sampling,
+            schema,
+            options.provenance,
+        )
 
     def turns(self, message_of: Callable[[str, str], Message]) -> Turns:
         """The run, as what is to be done and what happened; the result is its value.

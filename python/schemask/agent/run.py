@@ -30,6 +30,7 @@ def run_agent(
     system: str | None = None,
     examples: Sequence[Sequence[Mapping[str, Any]]] = (),
     response_schema: Any = None,
+    provenance: bool = False,
     carry_out_truncated: bool = False,
     on_step: Callable[[Step], None] | None = None,
 ) -> AgentResult:
@@ -71,6 +72,9 @@ def run_agent(
             a JSON text, a pydantic model, or any type that pydantic understands. A model with a
             vocabulary is bound to it wherever it does not call tools; then it says nothing before
             calls. The value is `AgentResult.value`.
+        provenance: Whether strings in arguments are taken from what was said: spans of messages
+            that are not the model's own, from the beginning of a word to the end of one, or
+            constants of the tool's parameters. A tool for which nothing fits cannot be called.
         carry_out_truncated: Whether calls of a turn that `max_tokens` cut are carried out all the
             same, and the run goes on.
         on_step: Called with each step as soon as it is complete.
@@ -83,7 +87,8 @@ def run_agent(
         SchemaError: `response_schema` is none, or nothing satisfies it.
         UnsupportedSchemaError: A schema that uses what is not supported exactly.
         DependencyError: A library without which the model's template cannot be read is missing.
-        ModelError: The model failed, or should be bound to a choice and cannot be constrained.
+        ModelError: The model failed; or should be bound, to a choice or to what was said, and
+            cannot be.
     """
     options = RunOptions(
         format=format,
@@ -95,6 +100,7 @@ def run_agent(
         system=system,
         examples=examples,
         response_schema=response_schema,
+        provenance=provenance,
         carry_out_truncated=carry_out_truncated,
     )
     tell = _told_steps(on_step)
@@ -121,6 +127,7 @@ async def arun_agent(
     system: str | None = None,
     examples: Sequence[Sequence[Mapping[str, Any]]] = (),
     response_schema: Any = None,
+    provenance: bool = False,
     carry_out_truncated: bool = False,
     on_step: Callable[[Step], None] | None = None,
 ) -> AgentResult:
@@ -146,6 +153,7 @@ async def arun_agent(
         system: As of `run_agent`.
         examples: As of `run_agent`.
         response_schema: As of `run_agent`.
+        provenance: As of `run_agent`.
         carry_out_truncated: As of `run_agent`.
         on_step: Called in the event loop with each step as soon as it is complete.
 
@@ -167,6 +175,7 @@ async def arun_agent(
         system=system,
         examples=examples,
         response_schema=response_schema,
+        provenance=provenance,
         carry_out_truncated=carry_out_truncated,
     )
     tell = _told_steps(on_step)
@@ -196,6 +205,7 @@ def stream_agent(
     system: str | None = None,
     examples: Sequence[Sequence[Mapping[str, Any]]] = (),
     response_schema: Any = None,
+    provenance: bool = False,
     carry_out_truncated: bool = False,
 ) -> AgentStream:
     """As `run_agent` or `arun_agent`, told while it happens.
@@ -218,6 +228,7 @@ def stream_agent(
         system: As of `run_agent`.
         examples: As of `run_agent`.
         response_schema: As of `run_agent`.
+        provenance: As of `run_agent`.
         carry_out_truncated: As of `run_agent`.
 
     Returns:
@@ -241,6 +252,7 @@ def stream_agent(
         system=system,
         examples=examples,
         response_schema=response_schema,
+        provenance=provenance,
         carry_out_truncated=carry_out_truncated,
     )
     return AgentStream(Loop(model, tools, messages, options))
