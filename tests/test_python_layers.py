@@ -26,11 +26,12 @@ LAYERS = (
     {"tools.definitions", "tools.docstrings", "tools.results"},
     {"tools.mcp"},
     {"tools.tool_set"},
+    {"tools.provenance"},
     {"tools.files"},
     {"tools"},
     # chat
     {"chat.texts", "chat.calls", "chat.messages", "chat.arguments", "chat.patterns"},
-    {"chat.trees", "chat.cursor", "chat.events", "chat.narrow", "chat.automaton"},
+    {"chat.trees", "chat.cursor", "chat.events", "chat.narrow", "chat.automaton", "chat.said"},
     {"chat.notations"},
     {"chat.notations.values", "chat.notations.base"},
     {"chat.notations.listed"},
