@@ -15,7 +15,7 @@ from judges import Judges
 from parrot import Parrot
 from schemask import Grammar
 from schemask.agent import run_agent
-from schemask.chat import FORMATS, TOOL_CODE, ChatFormat, ParsedTurn, ToolCall
+from schemask.chat import FORMATS, HERMES, TOOL_CODE, ChatFormat, ParsedTurn, ToolCall
 from schemask.chat.said import said_to_model
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.errors import ModelError, SchemaError, ToolError
@@ -43,8 +43,12 @@ def spans(text: str) -> set[str]:
 
 def allows(schema: Any, value: Any) -> bool:
     """Whether a grammar takes a value, written as JSON."""
-    matcher = Grammar.from_json_schema(schema).compile(byte_vocabulary()).matcher()
-    return matcher.accept_bytes(json.dumps(value).encode()) and matcher.is_accepting
+    grammar = Grammar.from_json_schema(schema, property_order="any")
+    matcher = grammar.compile(byte_vocabulary()).matcher()
+    return (
+        matcher.accept_bytes(json.dumps(value, ensure_ascii=False).encode())
+        and matcher.is_accepting
+    )
 
 
 TEXTS = st.lists(st.text('ab_ -é日"\\', max_size=8), min_size=1, max_size=3)
@@ -185,6 +189,17 @@ TOOLS = [find_mail, send]
 
 
 @pytest.mark.parametrize("form", FORMATS.values(), ids=lambda form: form.name)
+def test_arguments_from_the_question(form: ChatFormat) -> None:
+    sent.clear()
+    done = form.render_assistant(ParsedTurn("Done.", []).message)
+    model = Parrot(written(form, "send", to="boss", text="be on-time!"), done)
+    long = Sampling(max_tokens=1000)
+    question = "Write to Ann's boss to be on-time!"
+    result = run_agent(model, TOOLS, question, format=form, provenance=True, sampling=long)
+    assert (result.answer, sent) == ("Done.", [("boss", "be on-time!")])
+
+
+@pytest.mark.parametrize("form", [TOOL_CODE, HERMES], ids=lambda form: form.name)
 def test_a_later_argument_comes_from_an_earlier_result(form: ChatFormat) -> None:
     sent.clear()
     model = Parrot(

@@ -28,6 +28,8 @@ LONG_FUNCTIONS = {
     "fuzz/src/schema.rs::to_json": "a match with one arm for each keyword",
     "rust/grammar/print.rs::show": "a match with one arm for each expression",
     "rust/grammar/tree.rs::expression": "a match with one arm for each kind of tree",
+    "rust/regex/escaped.rs::find_image": "one arm for each kind of language",
+    "rust/regex/fingerprint.rs::compute_fingerprint": "one arm for each kind of language",
     "rust/regex/scan.rs::find_safe_chars": "one search, whose states are all its own",
 }
 # Types of one name, and why.

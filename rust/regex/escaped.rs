@@ -12,7 +12,7 @@ use crate::regex::codeset::CodeSet;
 use crate::regex::computed::Computed;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::regexes::Regexes;
-use crate::regex::spans::SpanText;
+use crate::regex::span_texts::SpanText;
 use crate::work;
 
 /// How some characters are written, sorted by these; all others are written as they are.

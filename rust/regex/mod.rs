@@ -28,6 +28,7 @@ mod pieces;
 pub(crate) mod regexes;
 pub(crate) mod scan;
 pub(crate) mod scan_string;
+mod span_texts;
 mod spans;
 mod system;
 mod track;

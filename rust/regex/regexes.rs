@@ -14,7 +14,7 @@ use crate::regex::facts::{Free, Lengths};
 use crate::regex::node::{Node, NodeId, Spelling, UNBOUNDED};
 use crate::regex::numeric;
 use crate::regex::pieces::Piece;
-use crate::regex::spans::SpanTexts;
+use crate::regex::span_texts::SpanTexts;
 
 #[derive(Debug, Default)]
 pub(super) struct NodeMemo {
