@@ -42,6 +42,6 @@ def _leaves(value: Any) -> Iterator[str]:
             yield value
         elif isinstance(value, Mapping):
             yield from value
-            open_values += reversed(value.values())
+            open_values += reversed([*value.values()])
         elif isinstance(value, list):
             open_values += reversed(value)
