@@ -9,6 +9,7 @@ from typing import Any
 
 from schemask.core.grammar import Grammar, Whitespace, tree_grammar
 from schemask.core.limits import Limits
+from schemask.core.vocabulary import Vocabulary
 from schemask.errors import Error, GrammarError, LimitError, UnsupportedSchemaError, shortened
 
 _Format = Mapping[str, Any]
@@ -51,6 +52,16 @@ def from_structural_tag(
         raise GrammarError(f"the structural tag is not JSON: {error}") from error
     except RecursionError as error:
         raise LimitError("the structural tag nests too deeply") from error
+
+
+def special_names(vocabulary: Vocabulary) -> list[str]:
+    """The texts of a vocabulary's special tokens, as `from_structural_tag` takes them.
+
+    Args:
+        vocabulary: The tokens.
+    """
+    names = [vocabulary.token(token_id) for token_id in vocabulary.special_token_ids]
+    return sorted({name.decode(errors="replace") for name in names if name})
 
 
 class _TagReader:
