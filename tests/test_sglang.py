@@ -6,11 +6,14 @@ GPU. SGLang has an environment of its own: where it is not installed, all of thi
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import inspect
 import itertools
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from array import array
@@ -30,13 +33,8 @@ from schemask.errors import DependencyError, ModelError, TokenError
 pytest.importorskip("sglang")
 torch = pytest.importorskip("torch")
 
-import schemask.sglang
-
-schemask.sglang.register()
-
 from sglang.srt.constrained.base_grammar_backend import (  # noqa: E402
     GRAMMAR_BACKEND_REGISTRY,
-    create_grammar_backend,
 )
 from sglang.srt.constrained.grammar_manager import GrammarManager  # noqa: E402
 from sglang.srt.constrained.reasoner_grammar_backend import (  # noqa: E402
@@ -61,8 +59,11 @@ from sglang.srt.speculative import spec_utils  # noqa: E402
 from sglang.srt.utils.hf_transformers.tokenizer import get_tokenizer  # noqa: E402
 from sglang.utils import convert_json_schema_to_str  # noqa: E402
 
+import schemask.sglang  # noqa: E402
 from schemask.sglang import hooks  # noqa: E402
 from schemask.sglang.masks import apply_vocab_mask  # noqa: E402
+
+schemask.sglang.register()
 
 PROMPT = (1, 2, 3)
 DRAFTS = 6
@@ -308,8 +309,6 @@ def test_what_is_asked_for_is_what_comes(
 @pytest.mark.parametrize(("wanted", "words"), REFUSED, ids=names)
 def test_a_request_that_is_refused(server: Server, wanted: Any, words: str) -> None:
     """The first time, and when SGLang has the answer in its cache."""
-    import re
-
     for _ in range(2):
         assert re.search(words, error_of(request_of(server, wanted)))
 
@@ -635,9 +634,7 @@ def test_budgets_beside_reasoning(tokenizer: Any) -> None:
         assert isinstance(request_of(server, wanted).to_finish, FINISH_ABORT)
 
 
-def test_what_is_kept_out_of_reasoning(
-    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_kept_out_of_reasoning(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """SGLang's filter of tokens works on our masks, with a grammar and without one."""
     from sglang.srt.environ import envs
 
@@ -785,8 +782,6 @@ def test_a_pattern_of_white_space_is_refused(tokenizer: Any) -> None:
 def test_the_registry_has_the_backend() -> None:
     assert GRAMMAR_BACKEND_REGISTRY["schemask"] is not None
     schemask.sglang.register()
-    import argparse
-
     parser = argparse.ArgumentParser()
     ServerArgs.add_cli_args(parser)
     given = parser.parse_args(["--model-path", "m", "--grammar-backend", "schemask"])
@@ -809,18 +804,15 @@ def test_other_backends_stay_as_they_are(tokenizer: Any) -> None:
 
 @pytest.mark.parametrize("difference", ["arguments", "missing", "hooked"])
 def test_a_sglang_whose_code_differs(monkeypatch: pytest.MonkeyPatch, difference: str) -> None:
+    hooks.apply_hooks()
     if difference == "missing":
         monkeypatch.delattr(spec_utils, "traverse_tree")
     elif difference == "arguments":
         monkeypatch.setattr(spec_utils, "traverse_tree", lambda tree: None)
     else:
-        # SGLang hooks a function once: another plug-in was there before.
-        import inspect
-
-        monkeypatch.setattr(
-            spec_utils, "traverse_tree", inspect.unwrap(spec_utils.traverse_tree)
-        )
-        hooks.HookRegistry._patched.add(hooks._TRAVERSE)
+        # SGLang hooks a function once, so that of another plug-in would stand in the way.
+        unhooked = inspect.unwrap(spec_utils.traverse_tree)
+        monkeypatch.setattr(spec_utils, "traverse_tree", unhooked)
     with pytest.raises(DependencyError, match="SGLang"):
         hooks.apply_hooks()
 

@@ -146,7 +146,9 @@ class SchemaskGrammarBackend(BaseGrammarBackend):  # type: ignore[misc]
         Raises:
             ModelError: Always.
         """
-        raise ModelError("answers framed by tokens, as this reasoning parser has, are not supported")
+        raise ModelError(
+            "answers framed by tokens, as this reasoning parser has, are not supported"
+        )
 
     def reset(self) -> None:
         """Forgets what was compiled."""

@@ -113,7 +113,9 @@ class SchemaskGrammar(BaseGrammarObject):  # type: ignore[misc]
             entries: SGLang's `GrammarRow`s, of rows and their grammars.
             vocab_mask: int32 on the CPU, of shape `(rows, ceil(vocab_size / 32))`.
         """
-        if len(entries) > 1 and all(isinstance(entry.grammar, SchemaskGrammar) for entry in entries):
+        if len(entries) > 1 and all(
+            isinstance(entry.grammar, SchemaskGrammar) for entry in entries
+        ):
             filled = np.empty((len(entries), vocab_mask.shape[-1]), dtype=np.int32)
             try:
                 fill_masks([entry.grammar._text.matcher for entry in entries], filled)

@@ -40,9 +40,7 @@ def _traverse(
     if own is not None:
         own.proposing = True
     try:
-        traverse(
-            retrieve_next_token, retrieve_next_sibling, draft_tokens, grammar, *args, **kwargs
-        )
+        traverse(retrieve_next_token, retrieve_next_sibling, draft_tokens, grammar, *args, **kwargs)
     finally:
         if own is not None:
             own.proposing = False
