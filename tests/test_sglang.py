@@ -1,6 +1,6 @@
-"""The grammar backend for SGLang, through SGLang's own manager, masks and speculation, without a model.
+"""The grammar backend for SGLang, through SGLang's own manager, masks and speculation.
 
-Only the scheduler around the manager is a stand-in: SGLang's own starts a model, with kernels for a
+No model runs, and the scheduler around the manager is a stand-in: SGLang's own needs kernels for a
 GPU. SGLang has an environment of its own: where it is not installed, all of this is skipped.
 """
 

@@ -1,7 +1,7 @@
 """All that is changed in SGLang, by its own registry of hooks.
 
-- `traverse_tree`, where the masks of a speculation are made: an error there would end the scheduler,
-  so tokens of a draft that may not come are none.
+- `traverse_tree`, where the masks of a speculation are made: an error there would end the
+  scheduler, so a token of a draft that may not come is none.
 - `GrammarManager.process_req_with_grammar` and `get_ready_grammar_requests`, where a request gets
   its grammar: it gets the budget of its `max_new_tokens`, too.
 
