@@ -71,7 +71,7 @@ LAYERS = (
     {"core.limits", "core.recipe"},
     {"core.vocabulary", "core.masking", "core.mask_step", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
-    {"core.cache", "core.saved", "core.structural_tag"},
+    {"core.cache", "core.saved", "core.served", "core.structural_tag"},
     # plug-ins
     {"_forced_decoding"},
     {plugin.name for plugin in PLUGINS if not plugin.is_package},
@@ -80,6 +80,12 @@ LAYERS = (
     {"vllm.patch"},
     {"vllm.plugin"},
     {"vllm"},
+    {"sglang.requests", "sglang.masks"},
+    {"sglang.grammar"},
+    {"sglang.hooks"},
+    {"sglang.backend"},
+    {"sglang.plugin"},
+    {"sglang"},
     # models
     {"models.base", "models.preflight", "models.digests"},
     {"models.base", "models.preflight", "models.tokenizers"},

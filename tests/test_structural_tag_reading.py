@@ -99,6 +99,9 @@ def test_the_older_form() -> None:
         True,
         False,
     ]
+    required = from_structural_tag({**old, "at_least_one": True}).compile(BYTES)
+    texts = ("a", "b<f=x>null</f>c", "<f=x>null</f>c")
+    assert [allowed(required, text) for text in texts] == [False, False, True]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 from schemask.core.grammar import Grammar, Whitespace, tree_grammar
 from schemask.core.limits import Limits
+from schemask.core.vocabulary import Vocabulary
 from schemask.errors import Error, GrammarError, LimitError, UnsupportedSchemaError, shortened
 
 _Format = Mapping[str, Any]
@@ -26,8 +27,9 @@ def from_structural_tag(
 
     Read are `const_string`, `json_schema`, `any_text`, `grammar` (GBNF), `regex`, `sequence`, `or`,
     `tag`, `triggered_tags`, `tags_with_separator`, `optional`, `plus`, `star`, `repeat`, `dispatch`
-    and `token`, and the older form with `structures` and `triggers`. Text that may be anything up
-    to the end of a tag does not hold that end, and special tokens are never a part of it.
+    and `token`, and the older form with `structures` and `triggers`, to which SGLang adds
+    `at_least_one`. Text that may be anything up to the end of a tag does not hold that end, and
+    special tokens are never a part of it.
 
     Args:
         tag: The structural tag, as JSON or as what JSON holds.
@@ -51,6 +53,16 @@ def from_structural_tag(
         raise GrammarError(f"the structural tag is not JSON: {error}") from error
     except RecursionError as error:
         raise LimitError("the structural tag nests too deeply") from error
+
+
+def special_names(vocabulary: Vocabulary) -> list[str]:
+    """The texts of a vocabulary's special tokens, as `from_structural_tag` takes them.
+
+    Args:
+        vocabulary: The tokens.
+    """
+    names = [vocabulary.token(token_id) for token_id in vocabulary.special_token_ids]
+    return sorted({name.decode(errors="replace") for name in names if name})
 
 
 class _TagReader:
@@ -106,7 +118,8 @@ class _TagReader:
             raise _located(error, pointer) from error
 
     def _legacy(self, value: _Format) -> Grammar:
-        _only(value, "", {"type": str, "structures": list, "triggers": list})
+        known = {"type": str, "structures": list, "triggers": list, "at_least_one": bool}
+        _only(value, "", known)
         tags = []
         for number, structure in enumerate(_member(value, "", "structures", list)):
             pointer = f"/structures/{number}"
@@ -115,7 +128,8 @@ class _TagReader:
             begin, end = (_member(structure, pointer, name, str) for name in ("begin", "end"))
             tags.append({"type": "tag", "begin": begin, "content": schema, "end": end})
         triggers = _member(value, "", "triggers", list)
-        return self.format({"type": "triggered_tags", "triggers": triggers, "tags": tags}, "", ())
+        whole = {"type": "triggered_tags", "triggers": triggers, "tags": tags}
+        return self.format({**whole, "at_least_one": value.get("at_least_one")}, "", ())
 
     # Texts.
 

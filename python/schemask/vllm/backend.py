@@ -13,9 +13,9 @@ from vllm.v1.structured_output.backend_types import (
     StructuredOutputOptions,
 )
 
-from schemask._native import CompiledGrammar, Matcher
+from schemask._native import CompiledGrammar
 from schemask.core.masking import WORD_BITS
-from schemask.errors import Error
+from schemask.core.served import ServedText
 from schemask.vllm.requests import Compiler, Constraint, budget_of
 
 _log = logging.getLogger("vllm.schemask")
@@ -44,8 +44,7 @@ class SchemaskGrammar(StructuredOutputGrammar):  # type: ignore[misc]
     """
 
     def __init__(self, compiled: CompiledGrammar, max_tokens: int | None = None) -> None:
-        self._vocabulary = compiled.vocabulary
-        self._matcher: Matcher = compiled.matcher(max_tokens=max_tokens)
+        self._text = ServedText(compiled, _log, max_tokens)
 
     def accept_tokens(self, request_id: str, tokens: list[int]) -> bool:
         """Goes on with tokens. If one of them may not come, so that the answer is False, those
@@ -55,7 +54,7 @@ class SchemaskGrammar(StructuredOutputGrammar):  # type: ignore[misc]
             request_id: Of the request, for the log.
             tokens: The tokens.
         """
-        return all(self._accept(token, f"request {request_id}: ") for token in tokens)
+        return all(self._text.accept(token, f"request {request_id}") for token in tokens)
 
     def validate_tokens(self, tokens: list[int]) -> list[int]:
         """The first of some tokens, up to one that may not come. Nothing is accepted.
@@ -64,9 +63,9 @@ class SchemaskGrammar(StructuredOutputGrammar):  # type: ignore[misc]
             tokens: Such as a speculation proposes.
         """
         count = 0
-        while count < len(tokens) and self._accept(tokens[count], "a proposed token: "):
+        while count < len(tokens) and self._text.accept(tokens[count], "a proposed token"):
             count += 1
-        self._matcher.rollback(count)
+        self._text.matcher.rollback(count)
         return tokens[:count]
 
     def rollback(self, num_tokens: int) -> None:
@@ -78,7 +77,7 @@ class SchemaskGrammar(StructuredOutputGrammar):  # type: ignore[misc]
         Raises:
             TokenError: Fewer have been accepted.
         """
-        self._matcher.rollback(num_tokens)
+        self._text.matcher.rollback(num_tokens)
 
     def fill_bitmask(self, bitmask: torch.Tensor, batch_index: int) -> None:
         """Writes which tokens may come next.
@@ -87,42 +86,15 @@ class SchemaskGrammar(StructuredOutputGrammar):  # type: ignore[misc]
             bitmask: int32 on the CPU, of shape `(rows, ceil(vocab_size / 32))`.
             batch_index: The row.
         """
-        try:
-            self._matcher.fill_mask(bitmask, batch_index)
-        except Error as error:
-            _log.error("no mask, so the request ends: %s", error)
-            token = self._refused_token()
-            bitmask[batch_index] = 0
-            # The highest bit is the sign.
-            bit = 1 << token % WORD_BITS
-            bitmask[batch_index, token // WORD_BITS] = bit - (bit >> 31 << 32)
+        self._text.fill_mask(bitmask, batch_index)
 
     def is_terminated(self) -> bool:
         """Whether a stop token has ended the text."""
-        return self._matcher.is_terminated
+        return self._text.matcher.is_terminated
 
     def reset(self) -> None:
         """Back to the start of the text, with the whole budget."""
-        self._matcher.reset()
-
-    def _accept(self, token: int, where: str) -> bool:
-        if not 0 <= token < self._vocabulary.size:
-            return False
-        try:
-            return self._matcher.accept(token)
-        except Error as error:
-            _log.error("%s%s", where, error)
-            return False
-
-    def _refused_token(self) -> int:
-        """A token that may not come, a stop token if there is such a one."""
-        size: int = self._vocabulary.size
-        tokens: list[int] = [*self._vocabulary.stop_token_ids, *range(size)]
-        for token in tokens:
-            if not self._accept(token, "a token: "):
-                return token
-            self._matcher.rollback(1)
-        return size - 1
+        self._text.matcher.reset()
 
 
 class SchemaskBackend(StructuredOutputBackend):  # type: ignore[misc]

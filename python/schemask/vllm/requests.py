@@ -13,7 +13,7 @@ from vllm.v1.structured_output.request import get_structured_output_key
 
 from schemask._native import CompiledGrammar
 from schemask.core.grammar import Grammar, Whitespace, tree_grammar
-from schemask.core.structural_tag import from_structural_tag
+from schemask.core.structural_tag import from_structural_tag, special_names
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import GenerationError, GrammarError, ModelError, VocabularyError, shortened
 
@@ -104,12 +104,6 @@ class Compiler:
         """
         vocabulary = self.vocabulary(stop_token_ids)
         return grammar_of(constraint, special_names(vocabulary)).compile(vocabulary)
-
-
-def special_names(vocabulary: Vocabulary) -> list[str]:
-    """The texts of a vocabulary's special tokens."""
-    names = [vocabulary.token(token_id) for token_id in vocabulary.special_token_ids]
-    return sorted({name.decode(errors="replace") for name in names if name})
 
 
 def grammar_of(constraint: Constraint, special_tokens: Iterable[str] = ()) -> Grammar:
