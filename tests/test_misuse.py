@@ -604,7 +604,13 @@ def test_a_grammar_of_another_vocabulary_is_seen() -> None:
 
 
 def test_plugins_are_found() -> None:
-    assert {plugin.name for plugin in PLUGINS} >= {"transformers", "llama_cpp", "mcp", "mlx", "vllm"}
+    assert {plugin.name for plugin in PLUGINS} >= {
+        "transformers",
+        "llama_cpp",
+        "mcp",
+        "mlx",
+        "vllm",
+    }
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=[plugin.name for plugin in PLUGINS])

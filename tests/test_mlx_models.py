@@ -1,4 +1,4 @@
-"""Models of mlx-lm as models of the loop: the same weights as in transformers, converted, opened."""
+"""Models of mlx-lm as models of the loop: converted, opened, and beside transformers."""
 
 from __future__ import annotations
 
