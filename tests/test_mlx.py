@@ -37,6 +37,7 @@ from schemask import (  # noqa: E402
     Vocabulary,
     tool,
 )
+from schemask.core.byte_vocabulary import byte_vocabulary  # noqa: E402
 from schemask.core.logprobs import TokenLogprobs  # noqa: E402
 from schemask.core.mask_step import MaskStep  # noqa: E402
 from schemask.mlx import SchemaLogitsProcessor, generate, stream  # noqa: E402
@@ -503,7 +504,7 @@ def test_prompts() -> None:
         ({"prompt": [VOCABULARY.size]}, "none of the model's"),
         ({"prompt": [9] * 400}, "no room to generate"),
         ({"compiled": GRAMMARS["regex"]}, "compile it for the model's vocabulary"),
-        ({"tokenizer": BYTES}, "another vocabulary"),
+        ({"compiled": GRAMMARS["regex"].compile(byte_vocabulary())}, "another vocabulary"),
         ({"max_tokens": 0}, "max_tokens is at least 1"),
         ({"top_logprobs": -1}, "top_logprobs is at least 0"),
         ({"stop": [""]}, "empty stop string"),
