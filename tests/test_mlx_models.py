@@ -133,6 +133,10 @@ def test_smollm2_calls_a_tool(tmp_path: Path, hf_model: Any, hf_tokenizer: Any) 
     plain, converted = tmp_path / "plain", tmp_path / "converted"
     hf_model.save_pretrained(plain)
     hf_tokenizer.save_pretrained(plain)
+    # mlx-lm's Llama does not look for it where transformers 5 writes it.
+    config = json.loads((plain / "config.json").read_text(encoding="utf-8"))
+    config["rope_theta"] = hf_model.config.rope_parameters["rope_theta"]
+    (plain / "config.json").write_text(json.dumps(config), encoding="utf-8")
     mlx_lm.convert(str(plain), str(converted))
     shutil.rmtree(plain)
     model = open_model(converted)
