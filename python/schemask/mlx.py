@@ -207,6 +207,17 @@ class _MaskedText:
         self.token_ids += forced
         return [chosen, *forced]
 
+    @property
+    def must_end(self) -> bool:
+        """Whether the grammar allows nothing more, whatever the budget and the model."""
+        if not self.matcher.is_accepting:
+            return False
+        words = allocate_mask(1, self.vocabulary.size)[0]
+        self.matcher.fill_mask(words)
+        for stop in self.vocabulary.stop_token_ids:
+            words.view(np.uint32)[stop // WORD_BITS] &= ~np.uint32(1 << stop % WORD_BITS)
+        return not words.any() and not self.matcher.fill_unaffordable(words)
+
     def mask(self, logits: mx.array) -> mx.array:
         """The logits with -inf for each token that must not come next."""
         bitmask = self._allocate(logits)
@@ -403,9 +414,6 @@ def _pieces(
     status: Status = "max_tokens"
     with contextlib.closing(_runs(request)) as runs:
         for run, logprobs in runs:
-            if not run:
-                status = "complete"
-                break
             for place, token_id in enumerate(run):
                 generated.append(token_id)
                 _tell(request, token_id, None if place else logprobs)
@@ -417,6 +425,8 @@ def _pieces(
             yield from _taken(certain)
             if len(generated) >= budget:
                 break
+        else:
+            status = "complete"
     if status != "stop" and not text.matcher.is_accepting:
         raise GenerationError(
             f"the text ends at position {len(generated)}, unfinished: "
@@ -431,7 +441,8 @@ def _pieces(
 
 def _runs(request: _Request) -> Generator[tuple[list[int], mx.array], None, None]:
     """Each token that is chosen, with what is forced after it, and the logarithms of the
-    probabilities by which it was chosen; no tokens at the end."""
+    probabilities by which it was chosen, up to a stop token. Where only that is left, the model is
+    not asked."""
     model, text = request.model, request.text
     stop_ids = set(text.vocabulary.stop_token_ids)
     with wired_limit(model, [generation_stream]):
@@ -451,10 +462,11 @@ def _runs(request: _Request) -> Generator[tuple[list[int], mx.array], None, None
                 logprobs = masked - mx.logsumexp(masked, axis=-1, keepdims=True)
                 chosen = int(request.sampler(logprobs).item())
             if chosen in stop_ids:
-                yield [], logprobs
                 return
             run = text.extend(chosen, request.tokenize)
             yield run, logprobs
+            if text.must_end:
+                return
             if passes % _PASSES_TO_CLEAR == 0:
                 mx.clear_cache()
 
