@@ -35,7 +35,7 @@ from schemask.synth import generate as write_conversations
 MAX_TOKENS = 256
 
 
-class Taught(nn.Module):
+class Taught(nn.Module):  # type: ignore[misc]
     """A model that writes a given text.
 
     Args:

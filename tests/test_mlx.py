@@ -90,7 +90,7 @@ VOCABULARY = Vocabulary.from_transformers(TOKENIZER)
 BYTES = byte_tokenizer(0)
 
 
-class Counted(Model):
+class Counted(Model):  # type: ignore[misc]
     """A Llama that counts how often it is asked."""
 
     passes = 0

@@ -238,7 +238,9 @@ class _MaskedText:
             self._cut_at = len(self.token_ids)
 
     def _allocate(self, logits: mx.array) -> npt.NDArray[np.int32]:
-        return allocate_mask(1, max(logits.shape[-1], self.vocabulary.size))[0]
+        width = max(logits.shape[-1], self.vocabulary.size)
+        row: npt.NDArray[np.int32] = allocate_mask(1, width)[0]
+        return row
 
 
 def _masked(logits: mx.array, bitmask: npt.NDArray[np.int32]) -> mx.array:
@@ -362,7 +364,10 @@ def stream(
     Raises:
         ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
             argument has no sense.
-        LimitError: The budget is too small for any valid text.
+        GenerationError: When pieces are taken: the generation could not go on; with the position
+            and the text so far.
+        LimitError: The budget is too small for any valid text; when pieces are taken, a mask takes
+            too much work.
     """
     request = _request(
         model, tokenizer, prompt, compiled, max_tokens, sampler, on_mask, on_token, top_logprobs
@@ -488,7 +493,11 @@ def _taken(pieces: list[str]) -> list[str]:
 
 
 def row_of(logits: mx.array) -> npt.NDArray[np.float32]:
-    """Logits of one place, of shape (1, width) or (width,), as an array of shape (width,)."""
+    """Logits of one place as numpy has them: float32, of shape (width,).
+
+    Args:
+        logits: Of shape (1, width) or (width,).
+    """
     return np.array(logits.astype(mx.float32)).reshape(-1)
 
 
@@ -509,14 +518,22 @@ def check_mlx(model: object, tokenizer: object) -> None:
 
 
 def unwrapped(tokenizer: Any) -> Any:
-    """The tokenizer of transformers that mlx-lm wraps, or the tokenizer itself."""
+    """The tokenizer of transformers that mlx-lm wraps.
+
+    Args:
+        tokenizer: The wrapped one; or another one, which is returned as it is.
+    """
     if isinstance(tokenizer, mlx_lm.tokenizer_utils.TokenizerWrapper):
         return tokenizer._tokenizer
     return tokenizer
 
 
 def context_of(model: Any) -> int | None:
-    """How many tokens a model of mlx-lm can attend to, or None if it does not say."""
+    """How many tokens a model can attend to, or None if it does not say.
+
+    Args:
+        model: A model of mlx-lm.
+    """
     context = getattr(getattr(model, "args", None), "max_position_embeddings", None)
     return context if isinstance(context, int) else None
 

@@ -24,6 +24,7 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     Raises:
         ModelError: There is no model, or one that cannot be loaded.
         DependencyError: The library that loads it is not installed.
+        VocabularyError: Its tokens cannot be read.
     """
     place = model_location(path)
     if place.is_dir():
