@@ -78,7 +78,9 @@ def byte_tokenizer(merges: int) -> TokenizerWrapper:
     )
     texts = ['{"location": "Rome", "unit_of_measure": "celsius", "days": 12}'] * 9
     backend.train_from_iterator(texts, trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=backend, eos_token="<end>"
+    )
     return TokenizerWrapper(
         tokenizer, eos_token_ids=tokenizer.convert_tokens_to_ids(["<|im_end|>"])
     )
