@@ -237,6 +237,18 @@ def tiny_model(llama3_encoding: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
+def mlx_tiny(
+    tiny_model: Any, llama3_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, Any]:
+    """The same weights in mlx-lm, and the tokenizer as it wraps it."""
+    mlx_lm = pytest.importorskip("mlx_lm")
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_model.save_pretrained(folder)
+    model, _ = mlx_lm.utils.load_model(folder)
+    return model, mlx_lm.tokenizer_utils.TokenizerWrapper(llama3_tokenizer)
+
+
+@pytest.fixture(scope="session")
 def llama3_vocabulary(llama3_tokenizer: Any) -> Any:
     from schemask import Vocabulary
 

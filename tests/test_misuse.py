@@ -34,7 +34,14 @@ from schemask import (
 from schemask.agent import AgentResult, Step, run_agent
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.generation import check_vocabulary
-from schemask.models import CallableModel, LlamaCppModel, OpenAIModel, Sampling, TransformersModel
+from schemask.models import (
+    CallableModel,
+    LlamaCppModel,
+    MlxModel,
+    OpenAIModel,
+    Sampling,
+    TransformersModel,
+)
 from schemask.synth import generate
 
 BYTES = byte_vocabulary()
@@ -413,6 +420,7 @@ USES: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (synth, {"attempts": 1, "resume": True, "sampling": Sampling()}),
     (LlamaCppModel, {"llama": None, "vocabulary": None}),
     (TransformersModel, {"model": None, "tokenizer": None, "vocabulary": None}),
+    (MlxModel, {"model": None, "tokenizer": None, "vocabulary": None}),
     (OpenAIModel, {"client": None, "model": "m", "server": "vllm"}),
 ]
 ODD: list[Any] = [
@@ -604,7 +612,14 @@ def test_a_grammar_of_another_vocabulary_is_seen() -> None:
 
 
 def test_plugins_are_found() -> None:
-    assert {plugin.name for plugin in PLUGINS} >= {"transformers", "llama_cpp", "mcp", "sglang", "vllm"}
+    assert {plugin.name for plugin in PLUGINS} >= {
+        "llama_cpp",
+        "mcp",
+        "mlx",
+        "sglang",
+        "transformers",
+        "vllm",
+    }
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=[plugin.name for plugin in PLUGINS])

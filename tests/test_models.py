@@ -24,6 +24,7 @@ from schemask.models import (
     CallableModel,
     ChatModel,
     LlamaCppModel,
+    MlxModel,
     Model,
     OpenAIModel,
     Sampling,
@@ -100,7 +101,12 @@ def tiny(tiny_model: Any, llama3_tokenizer: Any) -> TransformersModel:
     return TransformersModel(tiny_model, llama3_tokenizer)
 
 
-@pytest.fixture(params=["small", "tiny"])
+@pytest.fixture(scope="module")
+def mlx(mlx_tiny: Any) -> MlxModel:
+    return MlxModel(*mlx_tiny)
+
+
+@pytest.fixture(params=["small", "tiny", "mlx"])
 def local(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue(request.param)
 

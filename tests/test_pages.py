@@ -56,6 +56,8 @@ def test_the_code_of_a_page(
 ) -> None:
     if "schemask.mcp" in page.read_text(encoding="utf-8") and page.parent.name == "recipes":
         pytest.importorskip("mcp")
+    if "import mlx_lm" in page.read_text(encoding="utf-8"):
+        pytest.importorskip("mlx_lm")
     monkeypatch.chdir(tmp_path)
     # The models that the pages speak of.
     Path("model.gguf").symlink_to(gguf_path)

@@ -69,9 +69,9 @@ LAYERS = (
     # core
     {"core"},
     {"core.limits", "core.recipe"},
-    {"core.vocabulary", "core.masking", "core.mask_step", "core.generation"},
+    {"core.vocabulary", "core.masking", "core.mask_step", "core.logprobs", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
-    {"core.cache", "core.saved", "core.served", "core.structural_tag"},
+    {"core.cache", "core.completion_pieces", "core.saved", "core.served", "core.structural_tag"},
     # plug-ins
     {"_forced_decoding"},
     {plugin.name for plugin in PLUGINS if not plugin.is_package},
@@ -89,7 +89,7 @@ LAYERS = (
     # models
     {"models.base", "models.preflight", "models.digests"},
     {"models.base", "models.preflight", "models.tokenizers"},
-    {"models.transformers", "models.llama_cpp", "models.openai"},
+    {"models.transformers", "models.llama_cpp", "models.mlx", "models.openai"},
     {"models.opening"},
     {"models"},
     # training

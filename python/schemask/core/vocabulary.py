@@ -96,7 +96,8 @@ class Vocabulary(NativeVocabulary):
 
         Understood are fast tokenizers (byte-level BPE; SentencePiece style with or without byte
         fallback), `MistralCommonBackend`, tokenizers that hold a `tiktoken.Encoding`, and slow
-        SentencePiece ones. Special tokens are known by id alone, other added tokens are text.
+        SentencePiece ones; and each of them as mlx-lm wraps it, whose `eos_token_ids` are stop
+        tokens, too. Special tokens are known by id alone, other added tokens are text.
 
         Stop tokens are, unless given: the tokenizer's `eos_token_id`; `eos_token_id` of the
         `generation_config.json` beside the tokenizer, if it is on this machine (nothing is
@@ -491,6 +492,7 @@ def _tiktoken_pieces(encoding: Any) -> tuple[dict[int, bytes], set[int]]:
 
 def _transformers_stop_ids(tokenizer: Any, tokens: list[bytes], special: set[int]) -> set[int]:
     stops = {*_as_ids(tokenizer.eos_token_id), *_generation_config_stop_ids(tokenizer)}
+    stops.update(_as_ids(getattr(tokenizer, "eos_token_ids", None)))  # of mlx-lm's wrapper
     if unknown := [stop for stop in stops if not 0 <= stop < len(tokens)]:
         raise VocabularyError(
             f"stop tokens {unknown} are not in the vocabulary of {len(tokens)} tokens"
@@ -524,7 +526,7 @@ def _generation_config_stop_ids(tokenizer: Any) -> list[int]:
     return _as_ids(config.eos_token_id)
 
 
-def _as_ids(value: int | Sequence[int] | None) -> list[int]:
+def _as_ids(value: int | Collection[int] | None) -> list[int]:
     if value is None:
         return []
     return [value] if isinstance(value, int) else list(value)

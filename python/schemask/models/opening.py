@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from schemask.errors import ModelError, missing
+from schemask.errors import ModelError, missing, shortened
 from schemask.models import preflight
 from schemask.models.base import Model
+from schemask.models.mlx import MlxModel, is_mlx_folder
 from schemask.models.tokenizers import load_tokenizer, model_location, read_pretrained
 
 CONTEXT_TOKENS = 4096
 
 
 def open_model(path: str | os.PathLike[str]) -> Model:
-    """The model of a GGUF, by llama.cpp, or of a folder, by transformers.
+    """The model of a GGUF, by llama.cpp, or of a folder, by mlx-lm if mlx wrote its weights, else
+    by transformers.
 
     Args:
         path: The file or the folder.
@@ -22,12 +24,13 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     Raises:
         ModelError: There is no model, or one that cannot be loaded.
         DependencyError: The library that loads it is not installed.
+        VocabularyError: Its tokens cannot be read.
     """
     place = model_location(path)
     if place.is_dir():
         if not (place / "config.json").is_file():
             raise ModelError(f"{place}: the folder has no config.json, so it is no model")
-        return _of_folder(place)
+        return _of_mlx(place) if is_mlx_folder(place) else _of_folder(place)
     preflight.look(place)
     from schemask.llama_cpp import Llama
     from schemask.models.llama_cpp import LlamaCppModel
@@ -50,3 +53,15 @@ def _of_folder(path: Path) -> Model:
     model = read_pretrained(path, AutoModelForCausalLM.from_pretrained, dtype="auto")
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     return TransformersModel(model, tokenizer)
+
+
+def _of_mlx(path: Path) -> Model:
+    try:
+        import mlx_lm
+    except ImportError as error:
+        raise missing("mlx-lm", "mlx", error) from error
+    try:
+        model, tokenizer = mlx_lm.load(str(path))
+    except Exception as error:  # mlx and tokenizers have errors of their own
+        raise ModelError(f"{path}: {shortened(str(error), 300)}") from error
+    return MlxModel(model, tokenizer)
