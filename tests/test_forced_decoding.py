@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
@@ -12,63 +11,12 @@ pytest.importorskip("transformers")
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
-from transformers import (  # noqa: E402
-    Gemma3ForCausalLM,
-    Gemma3TextConfig,
-    LlamaConfig,
-    LlamaForCausalLM,
-    LogitsProcessorList,
-    MambaConfig,
-    MambaForCausalLM,
-)
+from transformers import LogitsProcessorList  # noqa: E402
 
 import schemask.transformers  # noqa: E402
+from byte_models import COMPILED, MODELS, STOP, Bytes, prompts  # noqa: E402
 from schemask import Grammar, ModelError  # noqa: E402
-from schemask.core.byte_vocabulary import byte_vocabulary  # noqa: E402
 from schemask.transformers import SchemaLogitsProcessor, forced_decoding  # noqa: E402
-
-# Each byte is a token, so that a forced text has one spelling, and all ways end in one text.
-VOCABULARY = byte_vocabulary()
-STOP = VOCABULARY.stop_token_ids[0]
-COMPILED = Grammar.from_json_schema(
-    {
-        "type": "object",
-        "properties": {
-            "location": {"type": "string", "maxLength": 6},
-            "unit_of_measure": {"enum": ["celsius", "fahrenheit"]},
-            "number": {"type": "integer", "minimum": 0, "maximum": 99},
-        },
-        "required": ["location", "unit_of_measure", "number"],
-        "additionalProperties": False,
-    },
-    whitespace="compact",
-).compile(VOCABULARY)
-
-
-class Bytes:
-    """The tokenizer of these models, as far as it is asked."""
-
-    def encode(self, text: str, add_special_tokens: bool) -> list[int]:
-        assert not add_special_tokens
-        return list(text.encode())
-
-
-def model_of(kind: str) -> Any:
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    small: dict[str, Any] = {"vocab_size": 260, "hidden_size": 32, "initializer_range": 0.3}
-    deep = {"intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    if kind == "llama":
-        return LlamaForCausalLM(LlamaConfig(**small, **deep)).eval()
-    if kind == "windows":
-        config = Gemma3TextConfig(
-            **small, **deep, num_key_value_heads=1, head_dim=16, sliding_window=16
-        )
-        return Gemma3ForCausalLM(config).eval()
-    return MambaForCausalLM(MambaConfig(**small, num_hidden_layers=2, state_size=4)).eval()
-
-
-MODELS = {kind: model_of(kind) for kind in ("llama", "windows", "states")}
 
 
 def decoded(
@@ -96,11 +44,6 @@ def decoded(
         hook.remove()
     found = sequences[:, width:].tolist()
     return [row[: row.index(STOP)] if STOP in row else row for row in found], len(passes)
-
-
-def prompts(seed: int, count: int) -> list[list[int]]:
-    draw = random.Random(seed)
-    return [[draw.randrange(256) for _ in range(draw.randint(1, 9))] for _ in range(count)]
 
 
 @settings(deadline=None, max_examples=20)

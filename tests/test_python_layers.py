@@ -70,9 +70,9 @@ LAYERS = (
     {"core.limits", "core.recipe"},
     {"core.vocabulary", "core.masking", "core.mask_step", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
-    {"core.cache", "core.saved", "core.structural_tag"},
+    {"core.cache", "core.completion_pieces", "core.saved", "core.structural_tag"},
     # plug-ins
-    {"_forced_decoding"},
+    {"_continuous_batching", "_forced_decoding", "_transformers_request"},
     {plugin.name for plugin in PLUGINS if not plugin.is_package},
     {"vllm.requests", "vllm.formats"},
     {"vllm.backend", "vllm.tool_parser", "vllm.reasoning_parser"},

@@ -6,7 +6,12 @@ together; a `Matcher` then says at each step of a generation which tokens may co
 The plug-ins are modules of their own, so that nothing is imported that is not used:
 `schemask.transformers`, `schemask.llama_cpp`, `schemask.models`, `schemask.chat`,
 `schemask.agent`, `schemask.synth`.
+
+What takes time, what is kept, and what is done in a slower way than one might think is told to the
+logger `schemask` and those below it, by `logging`.
 """
+
+import logging
 
 from schemask._native import (
     Allowed,
@@ -71,3 +76,5 @@ __all__ = [
     "fill_masks",
     "tool",
 ]
+
+logging.getLogger("schemask").addHandler(logging.NullHandler())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Generator
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from transformers.generation.logits_process import (
     TypicalLogitsWarper,
 )
 
+_LOGGER = logging.getLogger(__name__)
+
 
 class ForcedDecoding:
     """A loop for `model.generate(..., custom_generate=...)`: greedy, or sampling.
@@ -28,10 +31,16 @@ class ForcedDecoding:
     Args:
         forced: What the grammar forces after a row of token ids, of shape (length,), and a token
             that was chosen there: token ids, maybe none.
+        streamer: A streamer of transformers, which gets the prompt, then the tokens of each pass
+            at once, then the end. With several rows, rows go on at one speed: it gets a token of
+            each row, and nothing that is forced is read at once.
     """
 
-    def __init__(self, forced: Callable[[torch.Tensor, int], list[int]]) -> None:
+    def __init__(
+        self, forced: Callable[[torch.Tensor, int], list[int]], streamer: Any = None
+    ) -> None:
         self._forced = forced
+        self._streamer = streamer
 
     def __call__(
         self,
@@ -43,6 +52,44 @@ class ForcedDecoding:
         **model_kwargs: Any,
     ) -> torch.Tensor:
         """The sequences: prompt, generated tokens, padding; of shape (rows, tokens)."""
+        runs = self.runs(
+            model,
+            input_ids,
+            logits_processor,
+            stopping_criteria,
+            generation_config,
+            **model_kwargs,
+        )
+        streamer = self._streamer
+        if streamer is not None:
+            streamer.put(input_ids.cpu())
+        while True:
+            try:
+                of_rows = next(runs)
+            except StopIteration as end:
+                sequences: torch.Tensor = end.value
+                break
+            if streamer is not None:
+                streamer.put(torch.tensor([token for run in of_rows for token in run]))
+        if streamer is not None:
+            streamer.end()
+        return sequences
+
+    @torch.no_grad()
+    def runs(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        logits_processor: Any,
+        stopping_criteria: Any,
+        generation_config: Any,
+        **model_kwargs: Any,
+    ) -> Generator[list[list[int]], None, torch.Tensor]:
+        """The new tokens of each row, pass by pass; in the end, the sequences.
+
+        As `custom_generate` it makes `model.generate` return this generator, which asks the model
+        only as far as it is read, and without a thread.
+        """
         padding = int(generation_config._pad_token_tensor)
         rows = [_Sequence(ids) for ids in input_ids]
         if len(rows) > 1 and model_kwargs.get("attention_mask") is None:
@@ -50,7 +97,7 @@ class ForcedDecoding:
         read = input_ids  # what is in the cache, padding included
         outputs = model._prefill(input_ids, generation_config, model_kwargs)
         runs_are_read = _takes_runs(outputs) and (
-            len(rows) == 1 or _takes_padding(outputs, logits_processor)
+            len(rows) == 1 or (self._streamer is None and _takes_padding(outputs, logits_processor))
         )
         while True:
             model_kwargs = model._update_model_kwargs_for_generation(
@@ -68,6 +115,7 @@ class ForcedDecoding:
                 if runs_are_read:
                     run += self._forced(row.ids, token)
                 row.extend(run, stopping_criteria)
+            yield [row.run for row in rows]
             if all(row.is_done for row in rows):
                 return _sequences(rows, padding)
             chunk, is_text = _chunk([row.run for row in rows], padding, read)
@@ -113,7 +161,6 @@ _NOT_DONE = (
     "penalty_alpha",
     "prompt_lookup_num_tokens",
     "return_dict_in_generate",
-    "streamer",
     "synced_gpus",
 )
 

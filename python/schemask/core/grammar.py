@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from schemask._native import CompiledGrammar, Vocabulary
     from schemask.chat import ChatFormat
     from schemask.tools import ToolsLike
+
+_LOGGER = logging.getLogger(__name__)
 
 Whitespace = Literal["flexible", "compact", "spaced"]
 PropertyOrder = Literal["schema", "any"]
@@ -467,12 +471,21 @@ class Grammar:
             GrammarError: A rule of a grammar that was put together is not defined, or no text
                 satisfies one.
         """
-        return self._native.compile(vocabulary, self)
+        begin = time.perf_counter()
+        compiled = self._native.compile(vocabulary, self)
+        if _LOGGER.isEnabledFor(logging.DEBUG):
+            ms = (time.perf_counter() - begin) * 1e3
+            _LOGGER.debug("compiled %r for %d tokens in %.1f ms", self, vocabulary.size, ms)
+        return compiled
 
     @classmethod
     def _of(cls, step: str, *arguments: Any) -> Self:
         given = mapped(arguments, Grammar, lambda part: part._native)
+        begin = time.perf_counter()
         native = getattr(_native.Grammar, step)(*given)
+        if step in SOURCES:
+            ms = (time.perf_counter() - begin) * 1e3
+            _LOGGER.debug("read a grammar from %s in %.1f ms", SOURCES[step], ms)
         return cls(native, Recipe(step, mapped(arguments, Grammar, lambda part: part._recipe)))
 
     @classmethod
