@@ -6,7 +6,7 @@ import itertools
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,8 @@ class GrammarProcessor(ContinuousBatchingLogitsProcessor):  # type: ignore[misc]
     """
 
     # By these names, transformers checks what comes with a request.
-    supported_kwargs = {"grammar": CompiledGrammar}
-    ignored_kwargs = ()
+    supported_kwargs: ClassVar[dict[str, type]] = {"grammar": CompiledGrammar}
+    ignored_kwargs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, manager: Any) -> None:
         self._manager = manager
