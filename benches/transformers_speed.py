@@ -320,7 +320,8 @@ class Bench:
         return {
             "unconstrained": self.unconstrained,
             "masks": lambda case, ids: self.constrained(case, ids, forced_tokens=False),
-            "forced text": lambda case, ids: self.constrained(case, ids),
+            "forced text": lambda case, ids: self.constrained(case, ids, prompt_lookup=False),
+            "prompt lookup": lambda case, ids: self.constrained(case, ids),
         }
 
     def sample(self, way: str, case: Case, number: int, run: int) -> Sample:

@@ -72,7 +72,13 @@ LAYERS = (
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     {"core.cache", "core.completion_pieces", "core.saved", "core.structural_tag"},
     # plug-ins
-    {"_continuous_batching", "_forced_decoding", "_transformers_request"},
+    {
+        "_continuous_batching",
+        "_forced_decoding",
+        "_prompt_lookup",
+        "_transformers_request",
+    },
+    {"_transformers_processor"},
     {plugin.name for plugin in PLUGINS if not plugin.is_package},
     {"vllm.requests", "vllm.formats"},
     {"vllm.backend", "vllm.tool_parser", "vllm.reasoning_parser"},

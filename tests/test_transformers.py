@@ -11,8 +11,14 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM, LogitsProcessor, LogitsProcessorList
 
-import schemask.transformers
-from schemask import GenerationError, Grammar, MaskError, ModelError, Vocabulary
+from schemask import (
+    GenerationError,
+    Grammar,
+    MaskError,
+    ModelError,
+    Vocabulary,
+    _transformers_processor,
+)
 from schemask.core.masking import allocate_mask, apply_mask
 from schemask.transformers import (
     SchemaLogitsProcessor,
@@ -250,7 +256,7 @@ def test_states_depend_on_the_tokens_of_a_row_alone(
             wanted.append(scores[0])
             tokens.append(int(torch.multinomial(scores[0].exp(), 1, generator=generator)))
             assert matcher.accept(tokens[-1])
-    monkeypatch.setattr(schemask.transformers, "MIN_CACHED_STATES", 3)  # states are forgotten
+    monkeypatch.setattr(_transformers_processor, "MIN_CACHED_STATES", 3)  # states are forgotten
     processor = SchemaLogitsProcessor(compiled)
     processor(torch.tensor([prompt]), torch.zeros(1, width))
     for number in torch.randperm(len(prefixes), generator=generator).tolist():

@@ -21,265 +21,41 @@ import itertools
 import logging
 import math
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from schemask._native import CompiledGrammar, Matcher, fill_masks
+from schemask._native import CompiledGrammar
 from schemask.core.completion_pieces import CompletionPieces
 from schemask.core.generation import (
     Completion,
     Status,
     TextStream,
-    accept_forced,
     check_compiled,
-    check_count,
-    check_number,
-    is_wish,
     refusal,
 )
-from schemask.core.masking import allocate_mask, apply_mask
 from schemask.errors import GenerationError, ModelError, check_flags, missing, shortened
 
 try:
     import torch
-    from transformers import (
-        LogitsProcessor,
-        StoppingCriteriaList,
-        StopStringCriteria,
-    )
+    from transformers import StoppingCriteriaList, StopStringCriteria
 except ImportError as error:
     raise missing("transformers with torch", "transformers", error) from error
 
 from schemask._forced_decoding import ForcedDecoding, is_for, options_of
+from schemask._transformers_processor import SchemaLogitsProcessor
 from schemask._transformers_request import Request, ended
 
+__all__ = [
+    "SchemaLogitsProcessor",
+    "batched_text",
+    "constrain_batching",
+    "forced_decoding",
+    "generate",
+    "prefix_allowed_tokens_fn",
+    "stream",
+]
+
 _LOGGER = logging.getLogger(__name__)
-MIN_CACHED_STATES = 1024
-
-
-class SchemaLogitsProcessor(LogitsProcessor):
-    """Allows exactly the tokens after which the generated text can still become valid.
-
-    States are found by the tokens generated so far, never by row number or call order, and the
-    scores passed in are left as they are. So batches with left padding, beam search,
-    `num_return_sequences` and assisted decoding (which returns to shorter prefixes) need no further
-    care. Prompts are learned from the calls: rows that begin with none that is known begin a new
-    generation, so that a `pipeline` can go through many prompts. (A prompt that begins with an
-    earlier one is taken for that one and generated text: give it a processor of its own.)
-
-    After a stop token a row may hold anything (generation pads finished rows), and only stop tokens
-    are allowed. Columns of the scores past the vocabulary are -inf.
-
-    Args:
-        compiled: The grammar, compiled for the model's vocabulary.
-        max_tokens: A budget, normally `max_new_tokens`: the text is finished and valid within it.
-        prompt_length: Tokens per row, padding included, that come before the constrained text. By
-            default the width of the call that begins a generation; a smaller number makes the end
-            of the prompt part of the text.
-        margin: By how much a token's score may lie below the best one for it to be chosen, for
-            `is_cut`: 0 where decoding is greedy.
-
-    Raises:
-        ModelError: An argument of a wrong type or out of range.
-        LimitError: `max_tokens` is too small for any valid text; on a call, a mask takes too much
-            work.
-        GenerationError: On a call with rows that hold a token the grammar does not allow, or that
-            are shorter than `prompt_length`. It reaches the caller of `generate`.
-        MaskError: On a call, if the model has fewer logits than the vocabulary has allowed tokens.
-    """
-
-    # Continuous batching hands over only the last token of each row.
-    supports_continuous_batching = False
-
-    def __init__(
-        self,
-        compiled: CompiledGrammar,
-        *,
-        max_tokens: int | None = None,
-        prompt_length: int | None = None,
-        margin: float = math.inf,
-    ) -> None:
-        check_compiled(compiled)
-        if max_tokens is not None:
-            check_count("max_tokens", max_tokens)
-        check_number("margin", margin)
-        self._vocabulary = compiled.vocabulary
-        self._start = compiled.matcher(max_tokens=max_tokens)
-        self._margin = margin
-        self._cuts: set[tuple[bytes, bytes]] = set()
-        if prompt_length is not None:
-            check_count("prompt_length", prompt_length, least=0)
-        self._prompt_length = prompt_length
-        self._prompts: OrderedDict[bytes, None] = OrderedDict()
-        self._states: OrderedDict[bytes, Matcher] = OrderedDict()
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.Tensor) -> torch.Tensor:
-        """Masks `scores` (rows, width) by the tokens `input_ids` (rows, length).
-
-        Returns:
-            A copy of the scores with -inf for each token that must not come next.
-        """
-        prompts, texts = self._split(input_ids.cpu().numpy().astype(np.int64, copy=False))
-        states = {text: self._state(text) for text in dict.fromkeys(texts)}
-        keep = max(MIN_CACHED_STATES, 4 * len(texts))
-        _forget(self._states, keep)
-        _forget(self._prompts, keep)
-        _check_refusals(prompts, [states[text] for text in texts])
-        live = {text: state for text, state in states.items() if isinstance(state, Matcher)}
-        bitmask = allocate_mask(len(live) + 1, self._vocabulary.size)  # the last row allows nothing
-        fill_masks(list(live.values()), bitmask[:-1])
-        row_of = {text: row for row, text in enumerate(live)}
-        rows = [row_of.get(text, -1) for text in texts]
-        are_in_order = rows == list(range(len(live)))
-        masked = scores.clone()
-        apply_mask(masked, bitmask[:-1] if are_in_order else bitmask[rows])
-        self._note_cuts(list(zip(prompts, texts, strict=True)), states, scores, masked)
-        return masked
-
-    def allowed_after(self, ids: torch.Tensor) -> list[int]:
-        """The tokens that may come after a row, in order.
-
-        A row that holds a token which the grammar does not allow is a beam that beam search kept
-        for want of better ones, with a score of -inf: it may only end.
-
-        Args:
-            ids: The row, of shape (length,).
-
-        Raises:
-            GenerationError: The row is shorter than `prompt_length`.
-            LimitError: The mask takes too much work.
-        """
-        _, (text,) = self._split(ids[None].cpu().numpy().astype(np.int64, copy=False))
-        state = self._state(text)
-        if not isinstance(state, Matcher):
-            return self._vocabulary.stop_token_ids
-        bitmask = allocate_mask(1, self._vocabulary.size)
-        state.fill_mask(bitmask)
-        bits = np.unpackbits(bitmask.astype("<i4", copy=False).view(np.uint8), bitorder="little")
-        allowed: list[int] = bits.nonzero()[0].tolist()
-        return allowed
-
-    def forced_after(
-        self, ids: torch.Tensor, token_id: int, tokenize: Callable[[bytes], list[int]]
-    ) -> list[int]:
-        """The tokens after a chosen one whose text the grammar forces; none if it ends there.
-
-        Args:
-            ids: A row of the last call, of shape (length,).
-            token_id: The token chosen after it.
-            tokenize: The model's own tokenizer; see `accept_forced`.
-
-        Raises:
-            GenerationError: The row is shorter than `prompt_length`.
-            LimitError: To find the forced text takes too much work.
-        """
-        _, (text,) = self._split(ids[None].cpu().numpy().astype(np.int64, copy=False))
-        state = self._state(text)
-        if not isinstance(state, Matcher):
-            return []
-        matcher = state.clone()
-        if not self._accepts(matcher, token_id) or matcher.is_terminated:
-            return []
-        forced = accept_forced(matcher, self._vocabulary, tokenize)
-        # The next call finds it, and need not read the text from its beginning.
-        self._states[text + np.array([token_id, *forced], dtype=np.int64).tobytes()] = matcher
-        return forced
-
-    def is_cut(self, prompt_ids: Sequence[int], token_ids: Sequence[int]) -> bool:
-        """Whether the budget forbade a token of a text that might have been chosen.
-
-        Such a text is valid, but what it says may be cut short.
-
-        Args:
-            prompt_ids: The prompt as `generate` got it, padding included.
-            token_ids: The tokens generated after it, without a stop token.
-        """
-        prompt = np.asarray(prompt_ids, dtype=np.int64).tobytes()
-        text = np.asarray(token_ids, dtype=np.int64).tobytes()
-        return any((prompt, text[:end]) in self._cuts for end in range(0, len(text) + 8, 8))
-
-    def _note_cuts(
-        self,
-        rows: list[tuple[bytes, bytes]],
-        states: dict[bytes, Matcher | GenerationError],
-        scores: torch.Tensor,
-        masked: torch.Tensor,
-    ) -> None:
-        unaffordable = allocate_mask(1, self._vocabulary.size)
-        for number, (prompt, text) in enumerate(rows):
-            state = states[text]
-            if not isinstance(state, Matcher) or not state.fill_unaffordable(unaffordable):
-                continue
-            wishes = scores[number].clone()
-            apply_mask(wishes, unaffordable[0])
-            if is_wish(float(wishes.max()), float(masked[number].max()), self._margin):
-                self._cuts.add((prompt, text))
-
-    def _split(self, rows: npt.NDArray[np.int64]) -> tuple[list[bytes], list[bytes]]:
-        """The prompt and the generated tokens of each row; int64 arrays as bytes, to be keys."""
-        whole = [row.tobytes() for row in rows]
-        lengths = list(map(self._prompt_bytes, whole))
-        if None in lengths:
-            length = rows.shape[1] if self._prompt_length is None else self._prompt_length
-            if rows.shape[1] < length:
-                raise GenerationError(
-                    f"rows of {rows.shape[1]} tokens are shorter than prompt_length={length}"
-                )
-            self._cuts.clear()
-            lengths = [8 * length] * len(whole)
-        prompts = [row[:end] for row, end in zip(whole, lengths, strict=True)]
-        for prompt in prompts:
-            self._prompts[prompt] = None
-            self._prompts.move_to_end(prompt)
-        return prompts, [row[end:] for row, end in zip(whole, lengths, strict=True)]
-
-    def _prompt_bytes(self, row: bytes) -> int | None:
-        """The length of the longest known prompt that a row begins with."""
-        lengths = sorted({len(prompt) for prompt in self._prompts}, reverse=True)
-        return next((end for end in lengths if row[:end] in self._prompts), None)
-
-    def _state(self, text: bytes) -> Matcher | GenerationError:
-        """The matcher after the generated tokens `text`, or its refusal of one of them."""
-        state = self._states.get(text)
-        if state is None:
-            tokens: list[int] = np.frombuffer(text, dtype=np.int64).tolist()
-            parent = self._states.get(text[:-8])
-            known = 0 if parent is None else len(tokens) - 1
-            state = (parent or self._start).clone()
-            for position in range(known, len(tokens)):
-                if state.is_terminated:
-                    break
-                if not self._accepts(state, tokens[position]):
-                    return refusal(self._vocabulary, tokens, position)
-            self._states[text] = state
-        self._states.move_to_end(text)
-        return state
-
-    def _accepts(self, state: Matcher, token_id: int) -> bool:
-        return 0 <= token_id < self._vocabulary.size and state.accept(token_id)
-
-
-def _forget(cache: OrderedDict[bytes, Any], keep: int) -> None:
-    while len(cache) > keep:
-        cache.popitem(last=False)
-
-
-def _check_refusals(prompts: list[bytes], states: list[Matcher | GenerationError]) -> None:
-    """Raises if a row holds a token that is not allowed, unless it is a beam without a future.
-
-    Beam sampling draws more candidates than there may be allowed tokens, and keeps the surplus,
-    with a score of -inf, beside a living beam of the same prompt. Nothing may follow in those.
-    Without beams such a row does not get through either: greedy rows of one prompt are equal and
-    fail together, and torch refuses to sample from a row without choice.
-    """
-    alive = {p for p, state in zip(prompts, states, strict=True) if isinstance(state, Matcher)}
-    for prompt, state in zip(prompts, states, strict=True):
-        if isinstance(state, GenerationError) and prompt not in alive:
-            raise state
 
 
 def generate(
@@ -290,6 +66,7 @@ def generate(
     *,
     max_new_tokens: int = 256,
     forced_tokens: bool = True,
+    prompt_lookup: bool = True,
     streamer: Any = None,
     **options: Any,
 ) -> list[str]:
@@ -310,6 +87,8 @@ def generate(
         forced_tokens: Whether the text that the grammar forces is appended without asking the
             model, which then reads it at once. That is done where tokens are chosen one by one,
             greedily or by sampling: not with beams, drafts, or outputs beside the tokens.
+        prompt_lookup: Whether, beside forced text, values that stand in the prompt are guessed; see
+            `forced_decoding`.
         streamer: A streamer of transformers, such as `TextIteratorStreamer`, which gets the prompt,
             then the tokens as they come, forced ones at once. Its end is told whatever happens,
             errors included, so that nobody waits for it in vain.
@@ -327,12 +106,13 @@ def generate(
             valid beams.
     """
     with ended(streamer) as told:
-        check_flags(ModelError, forced_tokens=forced_tokens)
+        check_flags(ModelError, forced_tokens=forced_tokens, prompt_lookup=prompt_lookup)
         request = Request.of(model, tokenizer, prompts, compiled, max_new_tokens, options)
         processor = _processor(model, compiled, request, options)
         stops = options.get("stop_strings") or ()
         if forced_tokens and is_for(model, options):
-            options |= _forcing(processor, tokenizer, options, told)
+            decoding = forced_decoding(processor, tokenizer, told, prompt_lookup=prompt_lookup)
+            options |= _forcing(decoding, tokenizer, options)
         else:
             if forced_tokens:
                 _LOGGER.debug("forced text is sampled: the options ask for another way to decode")
@@ -370,6 +150,7 @@ def stream(
     *,
     max_new_tokens: int = 256,
     forced_tokens: bool = True,
+    prompt_lookup: bool = True,
     **options: Any,
 ) -> CompletionPieces:
     """Generates a valid text as `generate` does, piece by piece, without a thread.
@@ -382,6 +163,7 @@ def stream(
         max_new_tokens: The most tokens; the text is finished within it.
         forced_tokens: Whether the text that the grammar forces is appended without asking the
             model.
+        prompt_lookup: Whether values that stand in the prompt are guessed, too.
         options: Further arguments of `model.generate`, such as `do_sample` or `stop_strings`; not
             beams, drafts, or outputs beside the tokens.
 
@@ -392,7 +174,7 @@ def stream(
         ModelError: No prompt, one that fills the context, a grammar for another vocabulary, or
             options with which tokens are not chosen one by one.
     """
-    check_flags(ModelError, forced_tokens=forced_tokens)
+    check_flags(ModelError, forced_tokens=forced_tokens, prompt_lookup=prompt_lookup)
     request = Request.of(model, tokenizer, [prompt], compiled, max_new_tokens, options)
     if not is_for(model, options) or options.get("num_return_sequences") not in (None, 1):
         raise ModelError(
@@ -405,7 +187,7 @@ def stream(
     text = TextStream(stops, certain.append)
     decoding = ForcedDecoding(lambda ids, token: [])
     if forced_tokens:
-        decoding = forced_decoding(processor, tokenizer)
+        decoding = forced_decoding(processor, tokenizer, prompt_lookup=prompt_lookup)
     runs = request.generate(model, processor, custom_generate=decoding.runs, **options)
 
     def pieces() -> Generator[str, None, Completion]:
@@ -532,11 +314,9 @@ def _processor(
     return SchemaLogitsProcessor(compiled, max_tokens=request.budget, margin=margin)
 
 
-def _forcing(
-    processor: SchemaLogitsProcessor, tokenizer: Any, options: dict[str, Any], streamer: Any
-) -> dict[str, Any]:
+def _forcing(decoding: ForcedDecoding, tokenizer: Any, options: dict[str, Any]) -> dict[str, Any]:
     """The options with which forced text is not sampled."""
-    forcing: dict[str, Any] = {"custom_generate": forced_decoding(processor, tokenizer, streamer)}
+    forcing: dict[str, Any] = {"custom_generate": decoding}
     if stops := options.pop("stop_strings", None):
         # `generate` would not find the tokenizer beside a loop that it does not know.
         criteria = [StopStringCriteria(tokenizer, stops), *options.get("stopping_criteria", ())]
@@ -545,7 +325,11 @@ def _forcing(
 
 
 def forced_decoding(
-    processor: SchemaLogitsProcessor, tokenizer: Any, streamer: Any = None
+    processor: SchemaLogitsProcessor,
+    tokenizer: Any,
+    streamer: Any = None,
+    *,
+    prompt_lookup: bool = True,
 ) -> ForcedDecoding:
     """A way to decode for `model.generate(..., custom_generate=...)`: forced text is not sampled.
 
@@ -560,6 +344,10 @@ def forced_decoding(
         tokenizer: The model's tokenizer.
         streamer: A streamer of transformers. It has to be given here: what `model.generate` is
             given beside a way to decode gets the prompt, and never anything else.
+        prompt_lookup: Whether values that have begun as something in the prompt are guessed to go
+            on like that, as arguments that stand in a request do. The guess is read together with
+            what is certain, and what the model would have written instead comes in its place. It
+            is done with one row, decoded greedily, whose cache can be cut.
     """
 
     def tokenize(text: bytes) -> list[int]:
@@ -569,7 +357,13 @@ def forced_decoding(
             return []
         return ids
 
-    return ForcedDecoding(lambda ids, token: processor.forced_after(ids, token, tokenize), streamer)
+    def forced(ids: torch.Tensor, token: int) -> list[int]:
+        return processor.forced_after(ids, token, tokenize)
+
+    def drafted(ids: torch.Tensor, value: list[int]) -> list[int]:
+        return processor.drafted_after(ids, value, tokenize)
+
+    return ForcedDecoding(forced, drafted if prompt_lookup else None, streamer)
 
 
 def _is_greedy(model: Any, options: dict[str, Any]) -> bool:
