@@ -18,8 +18,10 @@ from schemask._native import (
     CompiledGrammar,
     Explanation,
     Matcher,
+    Preparation,
     __version__,
     fill_masks,
+    prepare,
 )
 from schemask.core.cache import CacheStats, GrammarCache
 from schemask.core.grammar import Grammar
@@ -62,6 +64,7 @@ __all__ = [
     "MaskError",
     "Matcher",
     "ModelError",
+    "Preparation",
     "SchemaError",
     "TokenError",
     "Tool",
@@ -74,6 +77,7 @@ __all__ = [
     "allocate_mask",
     "apply_mask",
     "fill_masks",
+    "prepare",
     "tool",
 ]
 

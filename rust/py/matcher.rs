@@ -75,7 +75,9 @@ impl PyMatcher {
         let bitmask = arrays::bitmask(bitmask)?;
         let mut memory = arrays::one_row(&bitmask, row.0)?;
         let row = arrays::words(&mut memory)?;
-        Ok(detached(py, || batch::fill_unaffordable(&self.matcher, row))?)
+        Ok(detached(py, || {
+            batch::fill_unaffordable(&self.matcher, row)
+        })?)
     }
 
     /// Goes on with a token. If it may not come, the answer is False and nothing has changed.
@@ -92,7 +94,10 @@ impl PyMatcher {
     fn accept(&mut self, token_id: Integer) -> PyResult<bool> {
         match token_id.token() {
             Some(id) => Ok(self.matcher.accept(id)?),
-            None => Err(outside(token_id.0, self.matcher.compiled().vocabulary().size())),
+            None => Err(outside(
+                token_id.0,
+                self.matcher.compiled().vocabulary().size(),
+            )),
         }
     }
 
@@ -132,7 +137,10 @@ impl PyMatcher {
     fn explain(&self, py: Python<'_>, token_id: Integer) -> PyResult<PyExplanation> {
         match token_id.token() {
             Some(id) => Ok(PyExplanation(detached(py, || self.matcher.explain(id))?)),
-            None => Err(outside(token_id.0, self.matcher.compiled().vocabulary().size())),
+            None => Err(outside(
+                token_id.0,
+                self.matcher.compiled().vocabulary().size(),
+            )),
         }
     }
 
@@ -150,7 +158,9 @@ impl PyMatcher {
     ///         If only the reason takes more than the limit `explain_work`, that is no error: then
     ///         `kind` is `"undecided"`.
     fn explain_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<PyExplanation> {
-        Ok(PyExplanation(detached(py, || self.matcher.explain_bytes(data))?))
+        Ok(PyExplanation(detached(py, || {
+            self.matcher.explain_bytes(data)
+        })?))
     }
 
     /// Why the text may not end here, or that it may. Nothing is accepted.
@@ -205,7 +215,10 @@ impl PyMatcher {
     /// Raises:
     ///     LimitError: It is too long, or none was found within the limits.
     fn completion<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &detached(py, || self.matcher.completion())?))
+        Ok(PyBytes::new(
+            py,
+            &detached(py, || self.matcher.completion())?,
+        ))
     }
 
     /// Takes back the last `count` tokens; what `accept_bytes` took counts as one.
@@ -266,7 +279,10 @@ impl PyMatcher {
         let budget = self.matcher.max_tokens();
         let budget = budget.map_or(String::new(), |most| format!(" of at most {most}"));
         let (count, bytes) = (self.matcher.token_count(), self.matcher.text().len());
-        let next = match (self.matcher.is_terminated(), self.matcher.brief_description()) {
+        let next = match (
+            self.matcher.is_terminated(),
+            self.matcher.brief_description(),
+        ) {
             (true, _) => "ended".to_owned(),
             (false, Some(next)) => format!("next: {next}"),
             (false, None) => "unfinished".to_owned(),
@@ -326,7 +342,10 @@ impl PyPreparation {
     ///     LimitError: A mask takes too much work.
     fn fill(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>) -> PyResult<()> {
         self.begun.stop();
-        let matchers = self.matchers.iter().map(|matcher| matcher.bind(py).try_borrow());
+        let matchers = self
+            .matchers
+            .iter()
+            .map(|matcher| matcher.bind(py).try_borrow());
         fill_masks(py, matchers.collect::<Result<_, _>>()?, bitmask)
     }
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-Whitespace = Literal["flexible", "compact", "spaced"]
+Whitespace = Literal["flexible", "compact", "spaced"] | tuple[str, str]
 PropertyOrder = Literal["schema", "any"]
 Spelling = Literal["plain", "any"]
 
@@ -51,7 +51,8 @@ class Grammar:
     Common arguments of the constructors:
         whitespace: Between JSON tokens: `"flexible"` allows it anywhere, at most 32 characters in
             a row; `"compact"` nowhere; `"spaced"` is one space after each comma and colon, as
-            `json.dumps` writes it.
+            `json.dumps` writes it. Or a pair of separators as `json.dumps` takes them, each with
+            a space or without: `(",", ": ")` is a space after colons alone.
         property_order: `"schema"`: keys come in the order of their first appearance in the schema,
             keys that it does not declare last. `"any"`: in any order.
         spelling: Of JSON strings and numbers. `"plain"`: as `json.dumps(…, ensure_ascii=False)` or
@@ -118,7 +119,14 @@ class Grammar:
         ]
         bounds = limits_of(limits)
         return cls._of(
-            "from_json_schema", text, whitespace, property_order, spelling, strict, others, bounds
+            "from_json_schema",
+            text,
+            _named(whitespace),
+            property_order,
+            spelling,
+            strict,
+            others,
+            bounds,
         )
 
     @classmethod
@@ -198,7 +206,7 @@ class Grammar:
         return cls._of(
             "from_tree",
             text,
-            whitespace,
+            _named(whitespace),
             property_order,
             spelling,
             strict,
@@ -262,7 +270,7 @@ class Grammar:
         """
         bounds = limits_of(limits)
         return cls._of(
-            "from_lark", text, start, whitespace, property_order, spelling, strict, bounds
+            "from_lark", text, start, _named(whitespace), property_order, spelling, strict, bounds
         )
 
     @classmethod
@@ -520,6 +528,27 @@ def tree_grammar(start: Any) -> Grammar:
     """
     tree = json.dumps({"start": start, "rules": {}})
     return Grammar._of("from_tree", tree, "flexible", "schema", "plain", True, False, {})
+
+
+_SEPARATORS = {
+    (",", ":"): "compact",
+    (", ", ": "): "spaced",
+    (", ", ":"): "spaced commas",
+    (",", ": "): "spaced colons",
+}
+
+
+def _named(whitespace: Whitespace) -> str:
+    """The name by which the extension knows whitespace."""
+    if isinstance(whitespace, str):
+        return whitespace
+    try:
+        return _SEPARATORS[tuple(whitespace)]  # type: ignore[index]
+    except (KeyError, TypeError) as error:
+        raise GrammarError(
+            "whitespace is 'flexible', 'compact', 'spaced', or a pair of separators: ',' or ', ' "
+            f"and ':' or ': ', not {shortened(whitespace)}"
+        ) from error
 
 
 def _grammar(part: Grammar | str) -> Grammar:
