@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -180,7 +179,14 @@ class SchemaLogitsProcessor(LogitsProcessor):
             return []
         written = b"".join(map(self._vocabulary.token, value))
         likely = tokenize(continuation(self._text_of(prompt), written))
-        return [*itertools.takewhile(state.clone().accept, likely[:MOST_TOKENS])]
+        matcher = state.clone()
+        drafts: list[int] = []
+        for token_id in likely[:MOST_TOKENS]:
+            # Where text is forced, it is not the model that says in which tokens.
+            if not matcher.accept(token_id) or matcher.forced_tokens():
+                break
+            drafts.append(token_id)
+        return drafts
 
     def _text_of(self, prompt: bytes) -> bytes:
         if self._prompt_text[0] != prompt:
