@@ -6,7 +6,7 @@ import itertools
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ _LOGGER = logging.getLogger(__name__)
 MIN_KEPT_TEXTS = 1024
 
 
-class GrammarProcessor(ContinuousBatchingLogitsProcessor):  # type: ignore[misc]
+class GrammarProcessor(ContinuousBatchingLogitsProcessor):
     """Masks the rows of those requests that came with a grammar.
 
     The forward pass, which may have been captured as a graph, only ever sees one number of each
@@ -35,11 +35,10 @@ class GrammarProcessor(ContinuousBatchingLogitsProcessor):  # type: ignore[misc]
         manager: The manager, before its first pass.
     """
 
-    # By these names, transformers checks what comes with a request.
-    supported_kwargs: ClassVar[dict[str, type]] = {"grammar": CompiledGrammar}
-    ignored_kwargs: ClassVar[tuple[str, ...]] = ()
-
     def __init__(self, manager: Any) -> None:
+        # By these names, transformers checks what comes with a request.
+        self.supported_kwargs: dict[str, type] = {"grammar": CompiledGrammar}
+        self.ignored_kwargs: tuple[str, ...] = ()
         self._manager = manager
         self._width: int = manager.model.config.get_text_config().vocab_size
         self._texts: OrderedDict[str, _Text] = OrderedDict()
