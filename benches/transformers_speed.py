@@ -23,7 +23,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from tqdm import tqdm
@@ -72,6 +72,8 @@ class Sample:
         passes: How often the model was asked after the prompt.
         seconds: From the end of the prompt's pass to the last token.
         whole_seconds: With the prompt's pass, and whatever comes before and after.
+        cpu_seconds: As `seconds`, of the processor.
+        cpu_whole_seconds: As `whole_seconds`, of the processor.
     """
 
     kind: str
@@ -83,6 +85,8 @@ class Sample:
     passes: int
     seconds: float
     whole_seconds: float
+    cpu_seconds: float
+    cpu_whole_seconds: float
 
 
 def household(count: int, batch: int) -> Iterator[Case]:
@@ -155,6 +159,17 @@ def instances(count: int, batch: int) -> Iterator[Case]:
 KINDS: tuple[Callable[[int, int], Iterator[Case]], ...] = (household, bfcl, instances)
 
 
+class Clocks(NamedTuple):
+    """Seconds of the wall, and of the processor, all threads together."""
+
+    wall: float
+    cpu: float
+
+
+def clocks() -> Clocks:
+    return Clocks(time.perf_counter(), time.process_time())
+
+
 class Teacher(AbstractContextManager["Teacher"]):
     """Has a model write the given texts, and notes when the prompt was read and how many passes
     came after it.
@@ -191,7 +206,7 @@ class Teacher(AbstractContextManager["Teacher"]):
             self.tokens += len(following) + 1
         self._positions = [0] * len(texts)
         self.passes = -1
-        self.read_at = 0.0
+        self.read_at = clocks()
 
     def __enter__(self) -> Teacher:
         self._hook = self._model.register_forward_hook(self._raise, with_kwargs=True)
@@ -224,7 +239,7 @@ class Teacher(AbstractContextManager["Teacher"]):
                 if token >= 0:
                     logits[row, place, token] += self.RAISED
         if self.passes == 0:
-            self.read_at = time.perf_counter()
+            self.read_at = clocks()
 
     def _wanted(self, row: int, token: int | None) -> int:
         """The token to come after one more token; -1 if that one is not of the text."""
@@ -327,9 +342,9 @@ class Bench:
     def sample(self, way: str, case: Case, number: int, run: int) -> Sample:
         prompts = [self.encode(prompt) for prompt in case.prompts]
         with Teacher(self.model, self.encode, self.vocabulary, case.texts) as teacher:
-            begin = time.perf_counter()
+            begin = clocks()
             texts = self.ways()[way](case, prompts)
-            end = time.perf_counter()
+            end = clocks()
         if texts != case.texts:
             raise SystemExit(f"{way} wrote {texts} and not {case.texts}")
         return Sample(
@@ -340,8 +355,10 @@ class Bench:
             run=run,
             tokens=teacher.tokens,
             passes=teacher.passes,
-            seconds=end - teacher.read_at,
-            whole_seconds=end - begin,
+            seconds=end.wall - teacher.read_at.wall,
+            whole_seconds=end.wall - begin.wall,
+            cpu_seconds=end.cpu - teacher.read_at.cpu,
+            cpu_whole_seconds=end.cpu - begin.cpu,
         )
 
 
@@ -374,18 +391,19 @@ def measured(
     return samples
 
 
-def summary(samples: list[Sample]) -> Iterator[tuple[object, ...]]:
+def summary(samples: list[Sample], clock: str) -> Iterator[tuple[object, ...]]:
     """Medians over the cases of each kind, and of the ratios to the same case without a grammar."""
     groups = sorted({(s.kind, s.batch) for s in samples})
     ways = dict.fromkeys(s.way for s in samples)
     for kind, batch in groups:
-        for clock in ("seconds", "whole_seconds"):
+        for time_of in ("seconds", "whole_seconds"):
             rates: dict[tuple[str, int], float] = {}
             passes: dict[str, list[float]] = {}
             for way in ways:
                 own = [s for s in samples if (s.kind, s.batch, s.way) == (kind, batch, way)]
                 for case in {s.case for s in own}:
-                    times = [getattr(s, clock) for s in own if s.case == case]
+                    name = time_of if clock == "wall" else f"cpu_{time_of}"
+                    times = [getattr(s, name) for s in own if s.case == case]
                     tokens = next(s.tokens for s in own if s.case == case)
                     rates[way, case] = tokens / statistics.median(times)
                     asked = next(s.passes for s in own if s.case == case)
@@ -399,7 +417,7 @@ def summary(samples: list[Sample]) -> Iterator[tuple[object, ...]]:
                 ]
                 if not ratios:
                     continue
-                measure = "after the prompt" if clock == "seconds" else "prompt and text"
+                measure = "after the prompt" if time_of == "seconds" else "prompt and text"
                 yield (
                     kind,
                     batch,
@@ -435,6 +453,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=2, help="of each kind, of 8 rows")
     parser.add_argument("--runs", type=int, default=1, help="of each case and way")
     parser.add_argument("--kinds", nargs="+", default=[kind.__name__ for kind in KINDS])
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     parser.add_argument("--samples", type=Path, required=True, help="is gone on with")
     parser.add_argument("--csv", type=Path)
     arguments = parser.parse_args()
@@ -442,14 +461,12 @@ def main() -> None:
     bench = Bench(arguments.model, arguments.dtype)
     counts = {1: arguments.cases, ROWS: arguments.batches}
     samples = measured(bench, counts, arguments.runs, arguments.kinds, arguments.samples)
-    rows = list(summary(samples))
+    rows = list(summary(samples, arguments.clock))
     for row in [COLUMNS, *rows]:
         print("  ".join(f"{value!s:<17}" for value in row))
     if arguments.csv:
-        data = (
-            f"SmolLM2-135M-Instruct, {arguments.dtype}, {arguments.threads} threads: household "
-            "calls, BFCL calls, instances of MaskBench"
-        )
+        how = f"{arguments.dtype}, {arguments.threads} threads, {arguments.clock} time"
+        data = f"SmolLM2-135M-Instruct, {how}: {', '.join(arguments.kinds)}"
         notes = record.circumstances(data, f"python {' '.join(sys.argv)}", record.DECODING)
         record.write(arguments.csv, notes, COLUMNS, rows)
 
