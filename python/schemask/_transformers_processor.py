@@ -75,6 +75,7 @@ class SchemaLogitsProcessor(LogitsProcessor):
             check_count("max_tokens", max_tokens)
         check_number("margin", margin)
         self._vocabulary = compiled.vocabulary
+        self._row = allocate_mask(1, self._vocabulary.size)  # of what is looked at on the way
         self._start = compiled.matcher(max_tokens=max_tokens)
         self._margin = margin
         self._cuts: set[tuple[bytes, bytes]] = set()
@@ -200,15 +201,14 @@ class SchemaLogitsProcessor(LogitsProcessor):
         """Whether only a stop token may come."""
         if not matcher.is_accepting:
             return False
-        if matcher.fill_unaffordable(allocate_mask(1, self._vocabulary.size)):
+        if matcher.fill_unaffordable(self._row):
             return False  # the model is asked, to see whether it had more to say
         return int(self._allowed(matcher).sum()) == len(self._vocabulary.stop_token_ids)
 
     def _allowed(self, matcher: Matcher) -> npt.NDArray[np.uint8]:
         """A 1 for each token that may come, by id."""
-        bitmask = allocate_mask(1, self._vocabulary.size)
-        matcher.fill_mask(bitmask)
-        return np.unpackbits(bitmask.astype("<i4", copy=False).view(np.uint8), bitorder="little")
+        matcher.fill_mask(self._row)
+        return np.unpackbits(self._row.astype("<i4", copy=False).view(np.uint8), bitorder="little")
 
     def is_cut(self, prompt_ids: Sequence[int], token_ids: Sequence[int]) -> bool:
         """Whether the budget forbade a token of a text that might have been chosen.

@@ -173,6 +173,7 @@ def stream(
     Raises:
         ModelError: No prompt, one that fills the context, a grammar for another vocabulary, or
             options with which tokens are not chosen one by one.
+        GenerationError: From `next`: the text is not valid.
     """
     check_flags(ModelError, forced_tokens=forced_tokens, prompt_lookup=prompt_lookup)
     request = Request.of(model, tokenizer, [prompt], compiled, max_new_tokens, options)
@@ -266,6 +267,7 @@ def batched_text(compiled: CompiledGrammar, output: Any) -> str:
         output: What the manager's `get_result` gave for it.
 
     Raises:
+        ModelError: `compiled` is not compiled.
         GenerationError: The request failed, or its text is not valid.
     """
     check_compiled(compiled)

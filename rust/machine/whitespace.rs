@@ -82,7 +82,7 @@ impl Whitespace {
     }
 
     pub(crate) fn separator_bytes(self) -> SeparatorBytes {
-        let bytes = |run| 1 + u64::from(run == WhitespaceRun::SPACE);
+        let bytes = |run: WhitespaceRun| 1 + u64::from(run == WhitespaceRun::SPACE);
         SeparatorBytes {
             comma: bytes(self.after_comma()),
             colon: bytes(self.after_colon()),
