@@ -22,7 +22,7 @@ from schemask.core.generation import (
     is_wish,
     refusal,
 )
-from schemask.core.masking import allocate_mask, apply_mask
+from schemask.core.masking import WORD_BITS, allocate_mask, apply_mask
 from schemask.errors import GenerationError
 
 MIN_CACHED_STATES = 1024
@@ -75,7 +75,8 @@ class SchemaLogitsProcessor(LogitsProcessor):
             check_count("max_tokens", max_tokens)
         check_number("margin", margin)
         self._vocabulary = compiled.vocabulary
-        self._row = allocate_mask(1, self._vocabulary.size)  # of what is looked at on the way
+        # Of what is looked at on the way.
+        self._row = np.zeros(-(-self._vocabulary.size // WORD_BITS), dtype=np.int32)
         self._start = compiled.matcher(max_tokens=max_tokens)
         self._margin = margin
         self._cuts: set[tuple[bytes, bytes]] = set()
