@@ -26,8 +26,8 @@ impl PyCompiledGrammar {
     /// Args:
     ///     max_tokens: A budget: only tokens are allowed after which the text can still be finished
     ///         within so many, stop token not counted. None is no budget.
-    ///     terminate_without_stop_token: Whether the text has ended (`Matcher.is_terminated`) as soon
-    ///         as it may end and nothing else may come, also without a stop token.
+    ///     terminate_without_stop_token: Whether the text has ended (`Matcher.is_terminated`) as
+    ///         soon as it may end and nothing else may come, also without a stop token.
     ///
     /// Returns:
     ///     A matcher of its own; those of one grammar share what they find out.
