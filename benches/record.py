@@ -22,6 +22,7 @@ Row = dict[str, str]
 ENGINES = ("llguidance", "xgrammar", "numpy", "torch", "tiktoken")
 SYNTHESIS = ("openai", "datasketch", "ray")
 TRAINING = ("numpy", "torch", "transformers", "trl", "peft", "llama-cpp-python")
+DECODING = ("numpy", "torch", "transformers", "tokenizers")
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 //! Many texts at once.
 
+use std::cell::RefCell;
 use std::hint;
 use std::process;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -13,6 +15,7 @@ use rustc_hash::FxHashSet;
 use crate::error::{Error, ErrorKind};
 use crate::matcher::{Matcher, NewMask};
 use crate::vocab::MaskWord;
+use crate::work;
 
 /// Work shorter than this is done on the calling thread: to wake another one and wait for it takes
 /// as long.
@@ -89,6 +92,77 @@ pub fn fill_masks(
     work.fault.into_inner().map_or(Ok(()), Err)
 }
 
+/// Masks that are being made while the caller does something else, to be at hand when they are
+/// needed. Dropping it stops that.
+#[derive(Debug)]
+pub struct Preparation {
+    stopped: Arc<AtomicBool>,
+}
+
+impl Preparation {
+    /// Stops: masks that are not begun are left, and long ones that are begun given up.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Preparation {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+thread_local! {
+    /// Whether what this thread prepares is still wanted.
+    static STOPPED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
+fn is_stopped() -> bool {
+    STOPPED.with_borrow(|stopped| {
+        let flag = stopped.as_ref();
+        flag.is_some_and(|flag| flag.load(Ordering::Relaxed))
+    })
+}
+
+/// Begins to make the masks that come next for `matchers`, as far as their grammars do not keep them
+/// yet, and returns at once.
+///
+/// The threads are others than those of [`fill_masks`], which so never waits for one of them. What
+/// goes wrong will go wrong again where the mask is needed, and is told there.
+pub fn prepare(matchers: &[&Matcher]) -> Preparation {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let preparation = Preparation {
+        stopped: Arc::clone(&stopped),
+    };
+    let mut begun = FxHashSet::default();
+    let new: Vec<Matcher> = matchers
+        .iter()
+        .filter(|matcher| matcher.new_mask().is_some_and(|mask| begun.insert(mask)))
+        .map(|matcher| matcher.here())
+        .collect();
+    if new.is_empty() {
+        return preparation;
+    }
+    let Some(pool) = Pool::preparing() else {
+        return preparation;
+    };
+    for matcher in new {
+        let stopped = Arc::clone(&stopped);
+        pool.spawn(move || {
+            STOPPED.set(Some(stopped));
+            let before = work::set_interrupt(Some(is_stopped));
+            if !is_stopped() {
+                let words = matcher.compiled().vocabulary().mask_words();
+                let mut row = vec![MaskWord::NONE; words];
+                let _ = matcher.fill_mask(&mut row);
+            }
+            work::set_interrupt(before);
+            STOPPED.set(None);
+        });
+    }
+    preparation
+}
+
 /// Threads of one process.
 ///
 /// A child that was made by `fork` has none of its parent's threads, and would wait for them for
@@ -98,17 +172,32 @@ struct Pool {
     process: u32,
     /// `None` if the system has no more threads.
     threads: Option<ThreadPool>,
+    /// Those that prepare masks: one less than there are processors, if there are several.
+    preparing: OnceLock<Option<ThreadPool>>,
     child: OnceLock<Box<Pool>>,
 }
 
 impl Pool {
     fn of_this_process() -> Option<&'static ThreadPool> {
+        Pool::here().threads.as_ref()
+    }
+
+    fn preparing() -> Option<&'static ThreadPool> {
+        let made = Pool::here().preparing.get_or_init(|| {
+            let others = thread::available_parallelism().map_or(1, |count| count.get() - 1);
+            let builder = ThreadPoolBuilder::new().num_threads(others.max(1));
+            builder.build().ok()
+        });
+        made.as_ref()
+    }
+
+    fn here() -> &'static Pool {
         static FIRST: OnceLock<Box<Pool>> = OnceLock::new();
         let mut cell = &FIRST;
         loop {
             let pool = cell.get_or_init(Pool::new);
             if pool.process == process::id() {
-                return pool.threads.as_ref();
+                return pool;
             }
             cell = &pool.child;
         }
@@ -118,6 +207,7 @@ impl Pool {
         Box::new(Pool {
             process: process::id(),
             threads: ThreadPoolBuilder::new().build().ok(),
+            preparing: OnceLock::new(),
             child: OnceLock::new(),
         })
     }

@@ -25,7 +25,7 @@ mod spelling;
 mod vocab;
 mod work;
 
-pub use batch::fill_masks;
+pub use batch::{Preparation, fill_masks, prepare};
 pub use compile::{CompiledGrammar, Grammar, Options, PropertyOrder};
 pub use error::Error;
 pub use json::kind::Literals;

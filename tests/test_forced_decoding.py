@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import json
 from typing import Any
 
 import pytest
@@ -12,63 +12,12 @@ pytest.importorskip("transformers")
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
-from transformers import (  # noqa: E402
-    Gemma3ForCausalLM,
-    Gemma3TextConfig,
-    LlamaConfig,
-    LlamaForCausalLM,
-    LogitsProcessorList,
-    MambaConfig,
-    MambaForCausalLM,
-)
+from transformers import LogitsProcessorList  # noqa: E402
 
 import schemask.transformers  # noqa: E402
+from byte_models import COMPILED, MODELS, STOP, VOCABULARY, Bytes, prompts  # noqa: E402
 from schemask import Grammar, ModelError  # noqa: E402
-from schemask.core.byte_vocabulary import byte_vocabulary  # noqa: E402
 from schemask.transformers import SchemaLogitsProcessor, forced_decoding  # noqa: E402
-
-# Each byte is a token, so that a forced text has one spelling, and all ways end in one text.
-VOCABULARY = byte_vocabulary()
-STOP = VOCABULARY.stop_token_ids[0]
-COMPILED = Grammar.from_json_schema(
-    {
-        "type": "object",
-        "properties": {
-            "location": {"type": "string", "maxLength": 6},
-            "unit_of_measure": {"enum": ["celsius", "fahrenheit"]},
-            "number": {"type": "integer", "minimum": 0, "maximum": 99},
-        },
-        "required": ["location", "unit_of_measure", "number"],
-        "additionalProperties": False,
-    },
-    whitespace="compact",
-).compile(VOCABULARY)
-
-
-class Bytes:
-    """The tokenizer of these models, as far as it is asked."""
-
-    def encode(self, text: str, add_special_tokens: bool) -> list[int]:
-        assert not add_special_tokens
-        return list(text.encode())
-
-
-def model_of(kind: str) -> Any:
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    small: dict[str, Any] = {"vocab_size": 260, "hidden_size": 32, "initializer_range": 0.3}
-    deep = {"intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    if kind == "llama":
-        return LlamaForCausalLM(LlamaConfig(**small, **deep)).eval()
-    if kind == "windows":
-        config = Gemma3TextConfig(
-            **small, **deep, num_key_value_heads=1, head_dim=16, sliding_window=16
-        )
-        return Gemma3ForCausalLM(config).eval()
-    return MambaForCausalLM(MambaConfig(**small, num_hidden_layers=2, state_size=4)).eval()
-
-
-MODELS = {kind: model_of(kind) for kind in ("llama", "windows", "states")}
 
 
 def decoded(
@@ -96,11 +45,6 @@ def decoded(
         hook.remove()
     found = sequences[:, width:].tolist()
     return [row[: row.index(STOP)] if STOP in row else row for row in found], len(passes)
-
-
-def prompts(seed: int, count: int) -> list[list[int]]:
-    draw = random.Random(seed)
-    return [[draw.randrange(256) for _ in range(draw.randint(1, 9))] for _ in range(count)]
 
 
 @settings(deadline=None, max_examples=20)
@@ -131,6 +75,97 @@ def test_the_text_is_the_same(kind: str, seed: int, count: int, options: dict[st
     }
     if goes_apart or (kind != "states" and count == 1):
         assert seldom < often / 2
+
+
+NOTES = Grammar.from_json_schema(
+    {
+        "type": "object",
+        "properties": {
+            "note": {"type": "string", "maxLength": 60},
+            "other_note": {"type": "string", "maxLength": 60},
+        },
+        "required": ["note", "other_note"],
+        "additionalProperties": False,
+    },
+    whitespace="compact",
+).compile(VOCABULARY)
+
+
+class Script:
+    """A logits processor that has one text written after one prompt."""
+
+    def __init__(self, prompt: list[int], text: bytes) -> None:
+        self._begin = len(prompt)
+        self._tokens = [*text, STOP]
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        written = input_ids[0, self._begin :].tolist()
+        scores = scores.clone()
+        if written == self._tokens[: len(written)]:
+            scores[0, self._tokens[len(written)]] += 1e4
+        return scores
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.data())
+def test_values_that_stand_in_the_prompt_take_fewer_passes(data: st.DataObject) -> None:
+    plain_text = st.text("abcdefgh ", min_size=12, max_size=30)
+    notes = [data.draw(plain_text), data.draw(plain_text)]
+    text = json.dumps(dict(zip(("note", "other_note"), notes, strict=True)), separators=(",", ":"))
+    said = " and ".join(data.draw(st.permutations([*notes, data.draw(plain_text)])))
+    is_said = data.draw(st.booleans())
+    prompt = list(said.encode() if is_said else b"0123456789")
+    found = []
+    for lookup in (False, True):
+        processor = SchemaLogitsProcessor(NOTES, max_tokens=200)
+        passes: list[int] = []
+        model = MODELS["llama"]
+        hook = model.register_forward_pre_hook(lambda *_, passes=passes: passes.append(1))
+        try:
+            (row,) = model.generate(
+                input_ids=torch.tensor([prompt]),
+                attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+                logits_processor=LogitsProcessorList([Script(prompt, text.encode()), processor]),
+                eos_token_id=[STOP],
+                pad_token_id=STOP,
+                max_new_tokens=200,
+                do_sample=False,
+                custom_generate=forced_decoding(processor, Bytes(), prompt_lookup=lookup),
+            )
+        finally:
+            hook.remove()
+        assert row[len(prompt) :].tolist() == [*text.encode(), STOP]
+        found.append(len(passes))
+    without, looked_up = found
+    if is_said:
+        assert looked_up < without
+    else:
+        assert looked_up == without
+
+
+@pytest.mark.parametrize("kind", sorted(MODELS))
+def test_the_end_that_is_forced_is_not_asked_for(kind: str) -> None:
+    if kind == "states":
+        pytest.skip("such caches take tokens one by one")
+    compiled = Grammar.literal("It is done.").compile(VOCABULARY)
+    processor = SchemaLogitsProcessor(compiled)
+    passes: list[int] = []
+    hook = MODELS[kind].register_forward_pre_hook(lambda *_: passes.append(1))
+    try:
+        (row,) = MODELS[kind].generate(
+            input_ids=torch.tensor([[1, 2]]),
+            attention_mask=torch.ones(1, 2, dtype=torch.long),
+            logits_processor=LogitsProcessorList([processor]),
+            eos_token_id=[STOP],
+            pad_token_id=STOP,
+            max_new_tokens=20,
+            do_sample=False,
+            custom_generate=forced_decoding(processor, Bytes()),
+        )
+    finally:
+        hook.remove()
+    assert row[2:].tolist() == [*b"It is done.", STOP]
+    assert len(passes) == 1
 
 
 def test_prompts_of_one_length_need_no_mask() -> None:

@@ -20,6 +20,7 @@ from corpus import llama3
 from grammars import Reader, Rules, ambiguous_grammars, grammars, productive, to_gbnf, to_lark
 from oracles import REGEX
 from schemask import Grammar
+from schemask.core.byte_vocabulary import byte_vocabulary
 from strategies import instances, schemas
 from test_mask_oracle import Walks, check, mask_of
 
@@ -417,7 +418,62 @@ OBJECT = {
 }
 
 
-@pytest.mark.parametrize("whitespace", ["flexible", "compact", "spaced"])
+PAIRS = [(comma, colon) for comma in (",", ", ") for colon in (":", ": ")]
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-99, 99) | st.text("ab,: ", max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("ab:, ", max_size=3), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@SETTINGS
+@given(JSON_VALUES, st.sampled_from(PAIRS))
+def test_separators_are_those_of_json_dumps(value: Any, separators: tuple[str, str]) -> None:
+    compiled = Grammar.from_json_schema({}, whitespace=separators).compile(VOCABULARY)
+    wanted = json.dumps(value, ensure_ascii=False, separators=separators).encode()
+    for others in PAIRS:
+        text = json.dumps(value, ensure_ascii=False, separators=others).encode()
+        matcher = compiled.matcher()
+        is_taken = matcher.accept_bytes(text) and matcher.is_accepting
+        assert is_taken == (text == wanted)
+    matcher = compiled.matcher()
+    for byte in wanted:
+        ending = matcher.clone()
+        assert ending.accept_bytes(ending.completion()) and ending.is_accepting
+        assert matcher.accept(byte)
+    assert matcher.is_accepting
+
+
+@pytest.mark.parametrize("separators", PAIRS)
+def test_the_shortest_text_has_the_separators(separators: tuple[str, str]) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "array", "items": {"enum": [1]}, "minItems": 3}, "b": {}},
+        "required": ["a", "b", "c"],
+    }
+    grammar = Grammar.from_json_schema(schema, whitespace=separators)
+    compiled = grammar.compile(byte_vocabulary())
+    shortest = compiled.matcher().completion()
+    value = json.loads(shortest)
+    assert shortest == json.dumps(value, separators=separators).encode()
+    compiled.matcher(max_tokens=len(shortest))
+    with pytest.raises(schemask.LimitError):
+        compiled.matcher(max_tokens=len(shortest) - 1)
+    gbnf = Grammar.from_gbnf(grammar.to_gbnf()).compile(byte_vocabulary()).matcher()
+    assert gbnf.accept_bytes(shortest) and gbnf.is_accepting
+    refused = compiled.matcher().explain_bytes(b'{ "a"')
+    assert refused.options == ["whitespace"]
+
+
+def test_separators_that_are_none() -> None:
+    for pair in ((",", " : "), (",",), ("", ":"), (",", ":", ","), 7, [",", 5]):
+        with pytest.raises(schemask.GrammarError, match="separators"):
+            Grammar.from_json_schema({}, whitespace=pair)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("whitespace", ["flexible", "compact", "spaced", *PAIRS])
 def test_schemas_in_gbnf(whitespace: Any) -> None:
     schema = {"type": "array", "items": {"anyOf": [OBJECT, {"enum": ["é\n", None]}]}, "maxItems": 2}
     grammar = Grammar.from_json_schema(schema, whitespace=whitespace)

@@ -252,3 +252,49 @@ def test_misfits_are_errors_and_change_nothing(logits: Any, mask: Any) -> None:
     with pytest.raises(MaskError):
         apply_mask(logits, mask)
     assert np.array_equal(before, logits)
+
+
+@given(st.data())
+def test_rows_that_are_not_named_stay_as_they_are(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, 70))
+    rows, masks = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5))
+    draw = np.random.default_rng(data.draw(st.integers(0, 999)))
+    width = size + data.draw(st.integers(0, 3))
+    logits = draw.normal(size=(rows, width)).astype(
+        data.draw(st.sampled_from(["float16", "float32", "float64"]))
+    )
+    bitmask = allocate_mask(masks, size)
+    for row in bitmask:
+        row[: size // 32] = draw.integers(-(2**31), 2**31, size=size // 32)
+    indices = data.draw(st.lists(st.integers(0, min(rows, masks) - 1), unique=True))
+    wanted = logits.copy()
+    for index in indices:
+        apply_mask(wanted[index], bitmask[index])
+    if data.draw(st.booleans()):
+        tensor = torch.from_numpy(logits)
+        apply_mask(tensor, torch.from_numpy(bitmask), indices=torch.tensor(indices))
+    else:
+        apply_mask(logits, bitmask, indices=indices)
+    np.testing.assert_array_equal(logits, wanted)
+
+
+@pytest.mark.parametrize(
+    ("logits", "bitmask", "indices", "message"),
+    [
+        (np.zeros((2, 8)), np.zeros((2, 1), np.int32), [2], "from 0 to 1"),
+        (np.zeros((2, 8)), np.zeros((2, 1), np.int32), [-1], "from 0 to 1"),
+        (np.zeros((2, 8)), np.zeros((2, 1), np.int32), [0.5], "row numbers"),
+        (np.zeros((2, 8)), np.zeros((2, 1), np.int32), [[0]], "row numbers"),
+        (np.zeros((2, 8)), np.zeros(1, np.int32), [0], "batch axis"),
+        (np.zeros(8), np.zeros(1, np.int32), [0], "batch axis"),
+        ([[0.0] * 8], np.zeros((1, 1), np.int32), [0], "arrays"),
+        (np.zeros((2, 8)), np.array([[0], [1 << 9]], np.int32), [0, 1], "past the 8 columns"),
+        (np.zeros((2, 8), int), np.zeros((2, 1), np.int32), [0], "floating point"),
+    ],
+)
+def test_rows_that_cannot_be_masked_are_left(
+    logits: Any, bitmask: Any, indices: Any, message: str
+) -> None:
+    with pytest.raises(MaskError, match=message):
+        apply_mask(logits, bitmask, indices=indices)
+    assert not np.isinf(logits).any()

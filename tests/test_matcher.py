@@ -108,6 +108,39 @@ def test_a_row_that_does_not_exist() -> None:
     assert not bitmask.any()
 
 
+def test_a_text_may_end_without_a_stop_token() -> None:
+    grammar = schemask.Grammar.from_regex("ab?|abc")
+    compiled = grammar.compile(byte_vocabulary())
+    ends = compiled.matcher(terminate_without_stop_token=True)
+    waits = compiled.matcher()
+    for letter, has_ended in zip(b"abc", (False, False, True), strict=True):
+        assert not ends.is_terminated
+        assert ends.accept(letter) and waits.accept(letter)
+        assert ends.is_terminated == has_ended
+    assert ends.is_accepting and not waits.is_terminated
+    assert ends.clone().is_terminated and copy.copy(ends).is_terminated
+    masks = np.zeros((2, WORDS), dtype=np.int32)
+    ends.fill_mask(masks, 0)
+    waits.fill_mask(masks, 1)
+    assert (masks[0] == masks[1]).all()
+    assert not ends.accept(ord("d"))
+    assert ends.accept(256) and ends.is_terminated
+    ends.rollback(2)
+    assert not ends.is_terminated
+    ends.reset()
+    assert not ends.is_terminated and ends.accept(ord("a"))
+
+
+@given(st.from_regex("(a|bc){0,3}d?", fullmatch=True))
+def test_it_ends_where_only_a_stop_token_may_come(text: str) -> None:
+    compiled = schemask.Grammar.from_regex("(a|bc){0,3}d?").compile(byte_vocabulary())
+    matcher = compiled.matcher(terminate_without_stop_token=True)
+    for letter in text.encode():
+        assert matcher.is_terminated == (matcher.allowed(300).token_ids == [256])
+        assert matcher.accept(letter)
+    assert matcher.is_terminated == (matcher.allowed(300).token_ids == [256])
+
+
 def test_many_rows_at_once() -> None:
     texts = [
         b"",

@@ -73,7 +73,13 @@ LAYERS = (
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     {"core.cache", "core.completion_pieces", "core.saved", "core.served", "core.structural_tag"},
     # plug-ins
-    {"_forced_decoding"},
+    {
+        "_continuous_batching",
+        "_forced_decoding",
+        "_prompt_lookup",
+        "_transformers_request",
+    },
+    {"_transformers_processor"},
     {plugin.name for plugin in PLUGINS if not plugin.is_package},
     {"vllm.requests", "vllm.formats"},
     {"vllm.backend", "vllm.tool_parser", "vllm.reasoning_parser"},

@@ -11,10 +11,20 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM, LogitsProcessor, LogitsProcessorList
 
-import schemask.transformers
-from schemask import GenerationError, Grammar, MaskError, ModelError, Vocabulary
+from schemask import (
+    GenerationError,
+    Grammar,
+    MaskError,
+    ModelError,
+    Vocabulary,
+    _transformers_processor,
+)
 from schemask.core.masking import allocate_mask, apply_mask
-from schemask.transformers import SchemaLogitsProcessor, generate
+from schemask.transformers import (
+    SchemaLogitsProcessor,
+    generate,
+    prefix_allowed_tokens_fn,
+)
 
 SCHEMA = {
     "type": "object",
@@ -246,7 +256,7 @@ def test_states_depend_on_the_tokens_of_a_row_alone(
             wanted.append(scores[0])
             tokens.append(int(torch.multinomial(scores[0].exp(), 1, generator=generator)))
             assert matcher.accept(tokens[-1])
-    monkeypatch.setattr(schemask.transformers, "MIN_CACHED_STATES", 3)  # states are forgotten
+    monkeypatch.setattr(_transformers_processor, "MIN_CACHED_STATES", 3)  # states are forgotten
     processor = SchemaLogitsProcessor(compiled)
     processor(torch.tensor([prompt]), torch.zeros(1, width))
     for number in torch.randperm(len(prefixes), generator=generator).tolist():
@@ -256,6 +266,41 @@ def test_states_depend_on_the_tokens_of_a_row_alone(
         masked = processor(input_ids, scores)
         assert torch.equal(masked, torch.stack([wanted[n] for n in rows]))
         assert not scores.any()  # the scores passed in are untouched
+
+
+@pytest.mark.parametrize(
+    ("prompts", "options"),
+    [(PROMPTS, {}), (PROMPTS[:1], {"num_beams": 4}), (PROMPTS, {"num_beams": 2})],
+    ids=str,
+)
+def test_allowed_tokens_are_those_of_the_masks(
+    tiny_model: Any, llama3_tokenizer: Any, compiled: Any, prompts: list[str], options: Any
+) -> None:
+    allowed, masked = (
+        run(tiny_model, llama3_tokenizer, compiled, prompts, **way, **options)
+        for way in (
+            {"prefix_allowed_tokens_fn": prefix_allowed_tokens_fn(compiled, max_tokens=120)},
+            {"logits_processor": processor_list(compiled, max_tokens=120)},
+        )
+    )
+    assert allowed == masked
+    for row in allowed:
+        check(compiled, row)
+
+
+def test_allowed_tokens_are_listed_in_order(compiled: Any) -> None:
+    vocabulary = compiled.vocabulary
+    allowed = prefix_allowed_tokens_fn(compiled, prompt_length=2)
+    prompt = [1, 2]
+    texts = [b"", b'{"name":"', b'{"name":"a","size":"small","count":1}']
+    for text in texts:
+        ids = allowed(0, torch.tensor(prompt + vocabulary.tokenize(text)))
+        matcher = compiled.matcher()
+        assert matcher.accept_bytes(text)
+        wanted = [token for token in range(vocabulary.size) if matcher.clone().accept(token)]
+        assert ids == wanted
+    with pytest.raises(GenerationError, match="shorter"):
+        allowed(0, torch.tensor([1]))
 
 
 def test_after_a_stop_token_a_row_may_hold_anything(compiled: Any) -> None:

@@ -6,15 +6,22 @@ together; a `Matcher` then says at each step of a generation which tokens may co
 The plug-ins are modules of their own, so that nothing is imported that is not used:
 `schemask.transformers`, `schemask.llama_cpp`, `schemask.models`, `schemask.chat`,
 `schemask.agent`, `schemask.synth`.
+
+What takes time, what is kept, and what is done in a slower way than one might think is told to the
+logger `schemask` and those below it, by `logging`.
 """
+
+import logging
 
 from schemask._native import (
     Allowed,
     CompiledGrammar,
     Explanation,
     Matcher,
+    Preparation,
     __version__,
     fill_masks,
+    prepare,
 )
 from schemask.core.cache import CacheStats, GrammarCache
 from schemask.core.grammar import Grammar
@@ -57,6 +64,7 @@ __all__ = [
     "MaskError",
     "Matcher",
     "ModelError",
+    "Preparation",
     "SchemaError",
     "TokenError",
     "Tool",
@@ -69,5 +77,8 @@ __all__ = [
     "allocate_mask",
     "apply_mask",
     "fill_masks",
+    "prepare",
     "tool",
 ]
+
+logging.getLogger("schemask").addHandler(logging.NullHandler())

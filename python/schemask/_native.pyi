@@ -9,10 +9,12 @@ __all__ = [
     "Explanation",
     "Grammar",
     "Matcher",
+    "Preparation",
     "Vocabulary",
     "__version__",
     "apply_mask",
     "fill_masks",
+    "prepare",
 ]
 
 __version__: str
@@ -159,12 +161,16 @@ class CompiledGrammar:
     It is immutable, and threads may share it.
     """
 
-    def matcher(self, max_tokens: int | None = None) -> Matcher:
+    def matcher(
+        self, max_tokens: int | None = None, *, terminate_without_stop_token: bool = False
+    ) -> Matcher:
         """A matcher at the start of a text.
 
         Args:
             max_tokens: A budget: only tokens are allowed after which the text can still be finished
                 within so many, stop token not counted. None is no budget.
+            terminate_without_stop_token: Whether the text has ended (`Matcher.is_terminated`) as
+                soon as it may end and nothing else may come, also without a stop token.
 
         Returns:
             A matcher of its own; those of one grammar share what they find out.
@@ -221,7 +227,9 @@ class Matcher:
         """Whether the text may end here."""
     @property
     def is_terminated(self) -> bool:
-        """Whether a stop token has ended the text."""
+        """Whether a stop token has ended the text; with `terminate_without_stop_token`, also
+        whether nothing else may come.
+        """
     @property
     def token_count(self) -> int:
         """How many tokens have been accepted, stop tokens included."""
@@ -478,6 +486,40 @@ class Allowed:
     @property
     def may_end(self) -> bool:
         """Whether the text may end here."""
+
+@final
+class Preparation:
+    """Masks that are being made while the model runs: what `prepare` returns."""
+
+    def fill(self, bitmask: Any) -> None:
+        """Fills row `i` of a bitmask for matcher `i`, as `fill_masks` does: what is ready is
+        copied, the rest is made now.
+
+        Args:
+            bitmask: int32, of shape `(batch, words)`, as for `fill_masks`.
+
+        Raises:
+            MaskError: A bitmask of another type or shape.
+            LimitError: A mask takes too much work.
+        """
+    def stop(self) -> None:
+        """Stops making masks. Those that are ready are kept with their grammars."""
+
+def prepare(matchers: Sequence[Matcher]) -> Preparation:
+    """Begins to make the masks that come next, on threads of its own and without the GIL, and
+    returns at once: to be called when the tokens of a step have been accepted and the model begins
+    to run.
+
+    What is made is kept with the grammars, so that `Preparation.fill`, or `fill_masks`, finds it.
+    The matchers may go on meanwhile.
+
+    Args:
+        matchers: The matchers, of one vocabulary or of several.
+
+    Returns:
+        What fills the masks once they are needed, and stops making others then. If it is dropped,
+        that stops, too.
+    """
 
 def fill_masks(matchers: Sequence[Matcher], bitmask: Any) -> None:
     """Fills row `i` of a bitmask for matcher `i`, on all processors and without the GIL.

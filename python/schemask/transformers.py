@@ -16,254 +16,46 @@ checks each sequence once more before it returns it.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import logging
 import math
 import warnings
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from schemask._native import CompiledGrammar, Matcher, fill_masks
+from schemask._native import CompiledGrammar
+from schemask.core.completion_pieces import CompletionPieces
 from schemask.core.generation import (
+    Completion,
+    Status,
     TextStream,
-    accept_forced,
     check_compiled,
-    check_count,
-    check_model,
-    check_number,
-    check_prompt,
-    check_token_ids,
-    check_vocabulary,
-    is_wish,
     refusal,
-    token_limit,
 )
-from schemask.core.masking import allocate_mask, apply_mask
 from schemask.errors import GenerationError, ModelError, check_flags, missing, shortened
 
 try:
     import torch
-    from transformers import (
-        LogitsProcessor,
-        LogitsProcessorList,
-        StoppingCriteriaList,
-        StopStringCriteria,
-    )
+    from transformers import StoppingCriteriaList, StopStringCriteria
 except ImportError as error:
     raise missing("transformers with torch", "transformers", error) from error
 
 from schemask._forced_decoding import ForcedDecoding, is_for, options_of
+from schemask._transformers_processor import SchemaLogitsProcessor
+from schemask._transformers_request import Request, ended
 
-MIN_CACHED_STATES = 1024
-# Arguments of `model.generate` that `generate` sets.
-_OWN_OPTIONS = {
-    "input_ids",
-    "inputs",
-    "attention_mask",
-    "eos_token_id",
-    "pad_token_id",
-    "tokenizer",
-}
+__all__ = [
+    "SchemaLogitsProcessor",
+    "batched_text",
+    "constrain_batching",
+    "forced_decoding",
+    "generate",
+    "prefix_allowed_tokens_fn",
+    "stream",
+]
 
-
-class SchemaLogitsProcessor(LogitsProcessor):
-    """Allows exactly the tokens after which the generated text can still become valid.
-
-    States are found by the tokens generated so far, never by row number or call order, and the
-    scores passed in are left as they are. So batches with left padding, beam search,
-    `num_return_sequences` and assisted decoding (which returns to shorter prefixes) need no further
-    care. Prompts are learned from the calls: rows that begin with none that is known begin a new
-    generation, so that a `pipeline` can go through many prompts. (A prompt that begins with an
-    earlier one is taken for that one and generated text: give it a processor of its own.)
-
-    After a stop token a row may hold anything (generation pads finished rows), and only stop tokens
-    are allowed. Columns of the scores past the vocabulary are -inf.
-
-    Args:
-        compiled: The grammar, compiled for the model's vocabulary.
-        max_tokens: A budget, normally `max_new_tokens`: the text is finished and valid within it.
-        prompt_length: Tokens per row, padding included, that come before the constrained text. By
-            default the width of the call that begins a generation; a smaller number makes the end
-            of the prompt part of the text.
-        margin: By how much a token's score may lie below the best one for it to be chosen, for
-            `is_cut`: 0 where decoding is greedy.
-
-    Raises:
-        ModelError: An argument of a wrong type or out of range.
-        LimitError: `max_tokens` is too small for any valid text; on a call, a mask takes too much
-            work.
-        GenerationError: On a call with rows that hold a token the grammar does not allow, or that
-            are shorter than `prompt_length`. It reaches the caller of `generate`.
-        MaskError: On a call, if the model has fewer logits than the vocabulary has allowed tokens.
-    """
-
-    # Continuous batching hands over only the last token of each row.
-    supports_continuous_batching = False
-
-    def __init__(
-        self,
-        compiled: CompiledGrammar,
-        *,
-        max_tokens: int | None = None,
-        prompt_length: int | None = None,
-        margin: float = math.inf,
-    ) -> None:
-        check_compiled(compiled)
-        if max_tokens is not None:
-            check_count("max_tokens", max_tokens)
-        check_number("margin", margin)
-        self._vocabulary = compiled.vocabulary
-        self._start = compiled.matcher(max_tokens=max_tokens)
-        self._margin = margin
-        self._cuts: set[tuple[bytes, bytes]] = set()
-        if prompt_length is not None:
-            check_count("prompt_length", prompt_length, least=0)
-        self._prompt_length = prompt_length
-        self._prompts: OrderedDict[bytes, None] = OrderedDict()
-        self._states: OrderedDict[bytes, Matcher] = OrderedDict()
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.Tensor) -> torch.Tensor:
-        """Masks `scores` (rows, width) by the tokens `input_ids` (rows, length).
-
-        Returns:
-            A copy of the scores with -inf for each token that must not come next.
-        """
-        prompts, texts = self._split(input_ids.cpu().numpy().astype(np.int64, copy=False))
-        states = {text: self._state(text) for text in dict.fromkeys(texts)}
-        keep = max(MIN_CACHED_STATES, 4 * len(texts))
-        _forget(self._states, keep)
-        _forget(self._prompts, keep)
-        _check_refusals(prompts, [states[text] for text in texts])
-        live = {text: state for text, state in states.items() if isinstance(state, Matcher)}
-        bitmask = allocate_mask(len(live) + 1, self._vocabulary.size)  # the last row allows nothing
-        fill_masks(list(live.values()), bitmask[:-1])
-        row_of = {text: row for row, text in enumerate(live)}
-        rows = [row_of.get(text, -1) for text in texts]
-        are_in_order = rows == list(range(len(live)))
-        masked = scores.clone()
-        apply_mask(masked, bitmask[:-1] if are_in_order else bitmask[rows])
-        self._note_cuts(list(zip(prompts, texts, strict=True)), states, scores, masked)
-        return masked
-
-    def forced_after(
-        self, ids: torch.Tensor, token_id: int, tokenize: Callable[[bytes], list[int]]
-    ) -> list[int]:
-        """The tokens after a chosen one whose text the grammar forces; none if it ends there.
-
-        Args:
-            ids: A row of the last call, of shape (length,).
-            token_id: The token chosen after it.
-            tokenize: The model's own tokenizer; see `accept_forced`.
-
-        Raises:
-            GenerationError: The row is shorter than `prompt_length`.
-            LimitError: To find the forced text takes too much work.
-        """
-        _, (text,) = self._split(ids[None].cpu().numpy().astype(np.int64, copy=False))
-        state = self._state(text)
-        if not isinstance(state, Matcher):
-            return []
-        matcher = state.clone()
-        if not self._accepts(matcher, token_id) or matcher.is_terminated:
-            return []
-        forced = accept_forced(matcher, self._vocabulary, tokenize)
-        # The next call finds it, and need not read the text from its beginning.
-        self._states[text + np.array([token_id, *forced], dtype=np.int64).tobytes()] = matcher
-        return forced
-
-    def is_cut(self, prompt_ids: Sequence[int], token_ids: Sequence[int]) -> bool:
-        """Whether the budget forbade a token of a text that might have been chosen.
-
-        Such a text is valid, but what it says may be cut short.
-
-        Args:
-            prompt_ids: The prompt as `generate` got it, padding included.
-            token_ids: The tokens generated after it, without a stop token.
-        """
-        prompt = np.asarray(prompt_ids, dtype=np.int64).tobytes()
-        text = np.asarray(token_ids, dtype=np.int64).tobytes()
-        return any((prompt, text[:end]) in self._cuts for end in range(0, len(text) + 8, 8))
-
-    def _note_cuts(
-        self,
-        rows: list[tuple[bytes, bytes]],
-        states: dict[bytes, Matcher | GenerationError],
-        scores: torch.Tensor,
-        masked: torch.Tensor,
-    ) -> None:
-        unaffordable = allocate_mask(1, self._vocabulary.size)
-        for number, (prompt, text) in enumerate(rows):
-            state = states[text]
-            if not isinstance(state, Matcher) or not state.fill_unaffordable(unaffordable):
-                continue
-            wishes = scores[number].clone()
-            apply_mask(wishes, unaffordable[0])
-            if is_wish(float(wishes.max()), float(masked[number].max()), self._margin):
-                self._cuts.add((prompt, text))
-
-    def _split(self, rows: npt.NDArray[np.int64]) -> tuple[list[bytes], list[bytes]]:
-        """The prompt and the generated tokens of each row; int64 arrays as bytes, to be keys."""
-        whole = [row.tobytes() for row in rows]
-        lengths = list(map(self._prompt_bytes, whole))
-        if None in lengths:
-            length = rows.shape[1] if self._prompt_length is None else self._prompt_length
-            if rows.shape[1] < length:
-                raise GenerationError(
-                    f"rows of {rows.shape[1]} tokens are shorter than prompt_length={length}"
-                )
-            self._cuts.clear()
-            lengths = [8 * length] * len(whole)
-        prompts = [row[:end] for row, end in zip(whole, lengths, strict=True)]
-        for prompt in prompts:
-            self._prompts[prompt] = None
-            self._prompts.move_to_end(prompt)
-        return prompts, [row[end:] for row, end in zip(whole, lengths, strict=True)]
-
-    def _prompt_bytes(self, row: bytes) -> int | None:
-        """The length of the longest known prompt that a row begins with."""
-        lengths = sorted({len(prompt) for prompt in self._prompts}, reverse=True)
-        return next((end for end in lengths if row[:end] in self._prompts), None)
-
-    def _state(self, text: bytes) -> Matcher | GenerationError:
-        """The matcher after the generated tokens `text`, or its refusal of one of them."""
-        state = self._states.get(text)
-        if state is None:
-            tokens: list[int] = np.frombuffer(text, dtype=np.int64).tolist()
-            parent = self._states.get(text[:-8])
-            known = 0 if parent is None else len(tokens) - 1
-            state = (parent or self._start).clone()
-            for position in range(known, len(tokens)):
-                if state.is_terminated:
-                    break
-                if not self._accepts(state, tokens[position]):
-                    return refusal(self._vocabulary, tokens, position)
-            self._states[text] = state
-        self._states.move_to_end(text)
-        return state
-
-    def _accepts(self, state: Matcher, token_id: int) -> bool:
-        return 0 <= token_id < self._vocabulary.size and state.accept(token_id)
-
-
-def _forget(cache: OrderedDict[bytes, Any], keep: int) -> None:
-    while len(cache) > keep:
-        cache.popitem(last=False)
-
-
-def _check_refusals(prompts: list[bytes], states: list[Matcher | GenerationError]) -> None:
-    """Raises if a row holds a token that is not allowed, unless it is a beam without a future.
-
-    Beam sampling draws more candidates than there may be allowed tokens, and keeps the surplus,
-    with a score of -inf, beside a living beam of the same prompt. Nothing may follow in those.
-    Without beams such a row does not get through either: greedy rows of one prompt are equal and
-    fail together, and torch refuses to sample from a row without choice.
-    """
-    alive = {p for p, state in zip(prompts, states, strict=True) if isinstance(state, Matcher)}
-    for prompt, state in zip(prompts, states, strict=True):
-        if isinstance(state, GenerationError) and prompt not in alive:
-            raise state
+_LOGGER = logging.getLogger(__name__)
 
 
 def generate(
@@ -274,6 +66,8 @@ def generate(
     *,
     max_new_tokens: int = 256,
     forced_tokens: bool = True,
+    prompt_lookup: bool = True,
+    streamer: Any = None,
     **options: Any,
 ) -> list[str]:
     """Generates a valid text for each prompt.
@@ -293,6 +87,11 @@ def generate(
         forced_tokens: Whether the text that the grammar forces is appended without asking the
             model, which then reads it at once. That is done where tokens are chosen one by one,
             greedily or by sampling: not with beams, drafts, or outputs beside the tokens.
+        prompt_lookup: Whether, beside forced text, values that stand in the prompt are guessed; see
+            `forced_decoding`.
+        streamer: A streamer of transformers, such as `TextIteratorStreamer`, which gets the prompt,
+            then the tokens as they come, forced ones at once. Its end is told whatever happens,
+            errors included, so that nobody waits for it in vain.
         options: Further arguments of `model.generate`, such as `do_sample` or `num_beams`.
             `stop_strings` end a text early, and are not part of it; only then is it not valid, but
             the beginning of a valid one.
@@ -306,58 +105,35 @@ def generate(
         GenerationError: A sequence is not valid. Beam search returns such ones when it runs out of
             valid beams.
     """
-    check_compiled(compiled)
-    check_count("max_new_tokens", max_new_tokens)
-    check_flags(ModelError, forced_tokens=forced_tokens)
-    check_model(model)
-    if not hasattr(tokenizer, "encode"):
-        raise ModelError(f"the tokenizer is one of transformers, not {shortened(tokenizer)}")
-    if taken := _OWN_OPTIONS & options.keys():
-        raise ModelError(f"{min(taken)} is set by schemask, and cannot be given")
-    config = model.config.get_text_config()
-    check_vocabulary(
-        compiled.vocabulary, lambda text: tokenizer.encode(text, add_special_tokens=False)
-    )
-    encoded = [
-        encode_prompt(tokenizer, prompt, config.vocab_size) for prompt in _prompt_list(prompts)
-    ]
-    width = max(map(len, encoded))
-    context = getattr(config, "max_position_embeddings", None)
-    budget = token_limit(max_new_tokens, width, context)
-    vocabulary = compiled.vocabulary
-    stop_ids = vocabulary.stop_token_ids
-    padding = stop_ids[0]  # behind the attention mask any token will do
-    padded = [[padding] * (width - len(ids)) + ids for ids in encoded]
-    attention = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in encoded])
-    margin = 0.0 if _is_greedy(model, options) else math.inf
-    processor = SchemaLogitsProcessor(compiled, max_tokens=budget, margin=margin)
-    stops = options.get("stop_strings") or ()
-    if forced_tokens and is_for(model, options):
-        options |= _forcing(processor, tokenizer, options)
-    elif stops:
-        options["tokenizer"] = tokenizer
-    output = model.generate(
-        input_ids=torch.tensor(padded).to(model.device),
-        attention_mask=attention.to(model.device),
-        max_new_tokens=budget,
-        logits_processor=LogitsProcessorList([processor, *options.pop("logits_processor", [])]),
-        eos_token_id=stop_ids,
-        pad_token_id=padding,
-        **options,
-    )
+    with ended(streamer) as told:
+        check_flags(ModelError, forced_tokens=forced_tokens, prompt_lookup=prompt_lookup)
+        request = Request.of(model, tokenizer, prompts, compiled, max_new_tokens, options)
+        processor = _processor(model, compiled, request, options)
+        stops = options.get("stop_strings") or ()
+        if forced_tokens and is_for(model, options):
+            decoding = forced_decoding(processor, tokenizer, told, prompt_lookup=prompt_lookup)
+            options |= _forcing(decoding, tokenizer, options)
+        else:
+            if forced_tokens:
+                _LOGGER.debug("forced text is sampled: the options ask for another way to decode")
+            options["streamer"] = told
+            if stops:
+                options["tokenizer"] = tokenizer
+        output = request.generate(model, processor, **options)
     sequences = output if isinstance(output, torch.Tensor) else output.sequences
-    rows: list[list[int]] = sequences[:, width:].tolist()
+    rows: list[list[int]] = sequences[:, request.width :].tolist()
+    stop_ids = compiled.vocabulary.stop_token_ids
     texts: list[str] = []
     cut = 0
     for number, row in enumerate(rows):
         length = next((n for n, token in enumerate(row) if token in stop_ids), len(row))
-        prompt = padded[number * len(padded) // len(rows)]
-        cut += length == budget or processor.is_cut(prompt, row[:length])
+        prompt = request.padded[number * len(request.padded) // len(rows)]
+        cut += length == request.budget or processor.is_cut(prompt, row[:length])
         texts.append(_checked_text(compiled, row[:length], stops))
     if cut:
         limit = f"max_new_tokens={max_new_tokens}"
-        if budget < max_new_tokens:
-            limit = f"the context of {context} tokens"
+        if request.budget < max_new_tokens:
+            limit = f"the context of {request.context} tokens"
         warnings.warn(
             f"{limit} ended {cut} of {len(texts)} texts: they are valid, "
             "but what they say may be cut short",
@@ -366,11 +142,183 @@ def generate(
     return texts
 
 
-def _forcing(
-    processor: SchemaLogitsProcessor, tokenizer: Any, options: dict[str, Any]
-) -> dict[str, Any]:
+def stream(
+    model: Any,
+    tokenizer: Any,
+    prompt: str | Sequence[int],
+    compiled: CompiledGrammar,
+    *,
+    max_new_tokens: int = 256,
+    forced_tokens: bool = True,
+    prompt_lookup: bool = True,
+    **options: Any,
+) -> CompletionPieces:
+    """Generates a valid text as `generate` does, piece by piece, without a thread.
+
+    Args:
+        model: A `transformers` model that generates.
+        tokenizer: Its tokenizer.
+        prompt: Text or token ids, as for `generate`.
+        compiled: The grammar, compiled for the model's vocabulary.
+        max_new_tokens: The most tokens; the text is finished within it.
+        forced_tokens: Whether the text that the grammar forces is appended without asking the
+            model.
+        prompt_lookup: Whether values that stand in the prompt are guessed, too.
+        options: Further arguments of `model.generate`, such as `do_sample` or `stop_strings`; not
+            beams, drafts, or outputs beside the tokens.
+
+    Returns:
+        An iterator of pieces of text, which holds the `Completion` when it has ended.
+
+    Raises:
+        ModelError: No prompt, one that fills the context, a grammar for another vocabulary, or
+            options with which tokens are not chosen one by one.
+        GenerationError: From `next`: the text is not valid.
+    """
+    check_flags(ModelError, forced_tokens=forced_tokens, prompt_lookup=prompt_lookup)
+    request = Request.of(model, tokenizer, [prompt], compiled, max_new_tokens, options)
+    if not is_for(model, options) or options.get("num_return_sequences") not in (None, 1):
+        raise ModelError(
+            "a text can be streamed where its tokens are chosen one by one, greedily or by "
+            "sampling: without beams, drafts, and outputs beside the tokens"
+        )
+    processor = _processor(model, compiled, request, options)
+    stops = options.pop("stop_strings", None) or ()
+    certain: list[str] = []
+    text = TextStream(stops, certain.append)
+    decoding = ForcedDecoding(lambda ids, token: [])
+    if forced_tokens:
+        decoding = forced_decoding(processor, tokenizer, prompt_lookup=prompt_lookup)
+    runs = request.generate(model, processor, custom_generate=decoding.runs, **options)
+
+    def pieces() -> Generator[str, None, Completion]:
+        tokens: list[int] = []
+        status: Status = "max_tokens"
+        with contextlib.closing(runs):
+            for (run,) in runs:
+                for token in run:
+                    if token in request.stop_ids:
+                        status = "complete"
+                        break
+                    tokens.append(token)
+                    if text.feed(compiled.vocabulary.token(token)):
+                        status = "stop"
+                        break
+                yield from certain
+                certain.clear()
+                if status != "max_tokens":
+                    break
+        whole = text.finish()
+        yield from certain
+        _checked_text(compiled, tokens, stops)
+        (prompt_ids,) = request.padded
+        if processor.is_cut(prompt_ids, tokens):
+            status = "max_tokens"
+        return Completion(whole, tokens, status, len(prompt_ids), len(tokens))
+
+    return CompletionPieces(pieces())
+
+
+def constrain_batching(manager: Any) -> None:
+    """Has the continuous batching of transformers take a grammar with each request.
+
+        manager = model.init_continuous_batching(generation_config, batching_config)
+        constrain_batching(manager)
+        manager.start()
+        stops = compiled.vocabulary.stop_token_ids
+        manager.add_request(ids, max_new_tokens=64, eos_token_id=stops, grammar=compiled)
+        batched_text(compiled, manager.get_result())
+
+    Requests without a grammar are as before. A text is finished within the request's
+    `max_new_tokens`. A request that cannot go on (its budget is too small, or a mask takes too
+    much work) ends with a stop token, a warning in the log, and a text that `batched_text` refuses.
+
+    Args:
+        manager: A manager that has not been started, of a batching without `use_async_batching`:
+            there the next pass is prepared before the token is known which its mask depends on.
+
+    Raises:
+        ModelError: No manager, one that has been started, or one that batches asynchronously.
+    """
+    from schemask._continuous_batching import GrammarProcessor
+
+    processors = getattr(manager, "logit_processor", None)
+    if processors is None or not hasattr(manager, "batch_processor"):
+        raise ModelError(f"the manager is one of transformers, not {shortened(manager)}")
+    if manager.batch_processor is not None:
+        raise ModelError("the manager has been started: grammars come before")
+    if manager.continuous_batching_config.use_async_batching:
+        raise ModelError(
+            "a mask depends on the token before, which asynchronous batching does not wait for: "
+            "set use_async_batching=False in the ContinuousBatchingConfig"
+        )
+    # Before those that choose among the likeliest tokens, as in `generate`.
+    processors.logits_processor.insert(0, GrammarProcessor(manager))
+    processors.tensors_required += 1
+    processors.supported_keys["grammar"] = CompiledGrammar
+    processors.do_processing = True
+
+
+def batched_text(compiled: CompiledGrammar, output: Any) -> str:
+    """The text of a request of continuous batching.
+
+    Args:
+        compiled: The grammar that the request came with.
+        output: What the manager's `get_result` gave for it.
+
+    Raises:
+        ModelError: `compiled` is not compiled.
+        GenerationError: The request failed, or its text is not valid.
+    """
+    check_compiled(compiled)
+    if output.error is not None:
+        raise GenerationError(f"the request {output.request_id} failed: {output.error}")
+    stops = compiled.vocabulary.stop_token_ids
+    tokens = itertools.takewhile(lambda token: token not in stops, output.generated_tokens)
+    return _checked_text(compiled, list(tokens), ())
+
+
+def prefix_allowed_tokens_fn(
+    compiled: CompiledGrammar,
+    *,
+    max_tokens: int | None = None,
+    prompt_length: int | None = None,
+) -> Callable[[int, torch.Tensor], list[int]]:
+    """A function for `model.generate(..., prefix_allowed_tokens_fn=...)`, and for whatever else
+    wants the tokens that may come next as a list.
+
+    The masks are those of `SchemaLogitsProcessor`, which is faster: a list of all tokens that a
+    string may go on with is long.
+
+    Args:
+        compiled: The grammar, compiled for the model's vocabulary.
+        max_tokens: A budget; see `SchemaLogitsProcessor`.
+        prompt_length: Tokens before the constrained text; see there.
+
+    Returns:
+        A function of the number of a row, which it does not look at, and of the row's token ids, of
+        shape (length,); it returns the allowed ones in order.
+
+    Raises:
+        ModelError: An argument of a wrong type or out of range.
+        LimitError: `max_tokens` is too small for any valid text; on a call, a mask takes too much
+            work.
+        GenerationError: On a call with a row that is shorter than `prompt_length`.
+    """
+    processor = SchemaLogitsProcessor(compiled, max_tokens=max_tokens, prompt_length=prompt_length)
+    return lambda _, input_ids: processor.allowed_after(input_ids)
+
+
+def _processor(
+    model: Any, compiled: CompiledGrammar, request: Request, options: dict[str, Any]
+) -> SchemaLogitsProcessor:
+    margin = 0.0 if _is_greedy(model, options) else math.inf
+    return SchemaLogitsProcessor(compiled, max_tokens=request.budget, margin=margin)
+
+
+def _forcing(decoding: ForcedDecoding, tokenizer: Any, options: dict[str, Any]) -> dict[str, Any]:
     """The options with which forced text is not sampled."""
-    forcing: dict[str, Any] = {"custom_generate": forced_decoding(processor, tokenizer)}
+    forcing: dict[str, Any] = {"custom_generate": decoding}
     if stops := options.pop("stop_strings", None):
         # `generate` would not find the tokenizer beside a loop that it does not know.
         criteria = [StopStringCriteria(tokenizer, stops), *options.get("stopping_criteria", ())]
@@ -378,7 +326,13 @@ def _forcing(
     return forcing
 
 
-def forced_decoding(processor: SchemaLogitsProcessor, tokenizer: Any) -> ForcedDecoding:
+def forced_decoding(
+    processor: SchemaLogitsProcessor,
+    tokenizer: Any,
+    streamer: Any = None,
+    *,
+    prompt_lookup: bool = True,
+) -> ForcedDecoding:
     """A way to decode for `model.generate(..., custom_generate=...)`: forced text is not sampled.
 
     After each token that the model chose, what the grammar forces is appended without asking the
@@ -390,6 +344,12 @@ def forced_decoding(processor: SchemaLogitsProcessor, tokenizer: Any) -> ForcedD
     Args:
         processor: The one in `logits_processor` of the same call.
         tokenizer: The model's tokenizer.
+        streamer: A streamer of transformers. It has to be given here: what `model.generate` is
+            given beside a way to decode gets the prompt, and never anything else.
+        prompt_lookup: Whether values that have begun as something in the prompt are guessed to go
+            on like that, as arguments that stand in a request do. The guess is read together with
+            what is certain, and what the model would have written instead comes in its place. It
+            is done with one row, decoded greedily, whose cache can be cut.
     """
 
     def tokenize(text: bytes) -> list[int]:
@@ -399,44 +359,13 @@ def forced_decoding(processor: SchemaLogitsProcessor, tokenizer: Any) -> ForcedD
             return []
         return ids
 
-    return ForcedDecoding(lambda ids, token: processor.forced_after(ids, token, tokenize))
+    def forced(ids: torch.Tensor, token: int) -> list[int]:
+        return processor.forced_after(ids, token, tokenize)
 
+    def drafted(ids: torch.Tensor, value: list[int]) -> list[int]:
+        return processor.drafted_after(ids, value, tokenize)
 
-def _prompt_list(
-    prompts: str | Sequence[str | Sequence[int]],
-) -> Sequence[str | Sequence[int]]:
-    if isinstance(prompts, str):
-        return [prompts]
-    if not isinstance(prompts, Sequence):
-        raise ModelError(f"prompts are strings or lists of token ids, not {type(prompts).__name__}")
-    if not prompts:
-        raise ModelError("prompts is empty: there is nothing to continue")
-    return prompts
-
-
-def encode_prompt(tokenizer: Any, prompt: str | Sequence[int], size: int) -> list[int]:
-    """The tokens of a prompt, as `generate` reads it.
-
-    Args:
-        tokenizer: The tokenizer, which puts its own tokens around a text; but not if the text
-            begins with the token that begins texts, as chat templates write it.
-        prompt: Text or token ids.
-        size: How many tokens there are.
-
-    Raises:
-        ModelError: No tokens, or no prompt.
-    """
-    if isinstance(prompt, str):
-        check_prompt(prompt)
-        bos = getattr(tokenizer, "bos_token", None) or ""
-        is_whole = bos != "" and prompt.startswith(bos)
-        ids = list(tokenizer(prompt, add_special_tokens=not is_whole)["input_ids"])
-    elif isinstance(prompt, Iterable) and not isinstance(prompt, bytes):
-        ids = list(prompt)
-    else:
-        raise ModelError(f"a prompt is a string or a list of token ids, not {shortened(prompt)}")
-    check_token_ids(ids, size)
-    return ids
+    return ForcedDecoding(forced, drafted if prompt_lookup else None, streamer)
 
 
 def _is_greedy(model: Any, options: dict[str, Any]) -> bool:

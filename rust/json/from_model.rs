@@ -11,7 +11,7 @@ use crate::json::evaluated::Evaluation;
 use crate::json::formula::{Formula, FormulaId};
 use crate::json::kind::Kind;
 use crate::json::number::{LimitSide, Numbers};
-use crate::json::rules::{ArrayRule, ChildId, ContainsRule, ObjectRule, Rules};
+use crate::json::rules::{ArrayRule, ChildId, ContainsRule, ObjectRule, Rules, SeparatorBytes};
 use crate::limits::Limits;
 use crate::regex::node::{NodeId, UNBOUNDED};
 use crate::regex::regexes::Regexes;
@@ -27,11 +27,11 @@ impl Rules {
     /// Reads `models`; the formulas of their roots come back in the same order.
     pub(crate) fn new(
         models: &[&Model],
-        separator: u64,
+        separators: SeparatorBytes,
         spelling: JsonSpelling,
         limits: &Limits,
     ) -> Result<(Self, Vec<FormulaId>), Error> {
-        let mut rules = Rules::empty(separator, spelling, limits);
+        let mut rules = Rules::empty(separators, spelling, limits);
         let mut formulas = Vec::new();
         let mut roots = Vec::with_capacity(models.len());
         for (number, model) in (0..).zip(models) {

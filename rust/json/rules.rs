@@ -114,13 +114,23 @@ pub(crate) struct Rules {
     pub(crate) any_number: NodeId,
     /// The numbers within which assertions about numbers are negated.
     pub(crate) number_domain: NodeId,
-    /// The bytes of `,` and of `:`, with the whitespace that must follow them.
-    pub(crate) separator: u64,
+    pub(crate) separators: SeparatorBytes,
     pub(crate) limits: Limits,
 }
 
+/// The bytes of separators, with the whitespace that must follow them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SeparatorBytes {
+    pub(crate) comma: u64,
+    pub(crate) colon: u64,
+}
+
 impl Rules {
-    pub(super) fn empty(separator: u64, spelling: JsonSpelling, limits: &Limits) -> Self {
+    pub(super) fn empty(
+        separators: SeparatorBytes,
+        spelling: JsonSpelling,
+        limits: &Limits,
+    ) -> Self {
         let scanner = Scanner::new(spelling);
         let numbers = super::number::Numbers::new(&scanner.regexes);
         let number_domain = numbers.domain();
@@ -141,7 +151,7 @@ impl Rules {
             places: FxHashMap::default(),
             any_number,
             number_domain,
-            separator,
+            separators,
             limits: limits.clone(),
         };
         rules.new_child(FormulaId::TRUE);

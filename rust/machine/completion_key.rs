@@ -23,7 +23,7 @@ impl Completer<'_> {
         let costs = endings.iter().map(|way| {
             let value = add(
                 obligations.rules.cost(way.value),
-                obligations.rules.separator,
+                obligations.rules.separators.colon,
             );
             add(value, way.end)
         });

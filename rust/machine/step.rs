@@ -83,7 +83,7 @@ impl Stepper<'_> {
             State::Object { object, place, .. } => self.step_object(object, place, config, byte),
             State::Colon { member, .. } if byte == b':' => {
                 let obligation = self.machine.obligations.member_obligation(member);
-                let spacing = self.machine.whitespace.after_separator();
+                let spacing = self.machine.whitespace.after_colon();
                 Some(Config {
                     state: State::Value {
                         obligation,
@@ -217,7 +217,7 @@ impl Stepper<'_> {
             return None;
         }
         let (stack, record) = self.begin_item(array, config.stack, record);
-        let spacing = self.machine.whitespace.after_separator();
+        let spacing = self.machine.whitespace.after_comma();
         let state = State::Value {
             obligation,
             spacing,
@@ -272,7 +272,7 @@ impl Stepper<'_> {
         }
         let state = match (place, byte) {
             (ObjectPlace::AfterMember, b',') => {
-                let spacing = self.machine.whitespace.after_separator();
+                let spacing = self.machine.whitespace.after_comma();
                 State::Object {
                     object,
                     place: ObjectPlace::AfterComma,

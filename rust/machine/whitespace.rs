@@ -1,5 +1,6 @@
 //! Whitespace between the tokens of JSON.
 
+use crate::json::rules::SeparatorBytes;
 use crate::spelling::SPACES;
 
 /// Which whitespace a text may have between its JSON tokens.
@@ -14,6 +15,10 @@ pub enum Whitespace {
     Compact,
     /// One space after each comma and each colon, as Python's `json.dumps` writes it.
     Spaced,
+    /// One space after each comma.
+    SpacedCommas,
+    /// One space after each colon.
+    SpacedColons,
 }
 
 /// How much whitespace has been read at one place, or that none or exactly one space may come.
@@ -45,6 +50,8 @@ impl Whitespace {
             Whitespace::Compact => 0,
             Whitespace::Spaced => 1,
             Whitespace::Flexible { run } => 2 | u64::from(run) << 2,
+            Whitespace::SpacedCommas => 3,
+            Whitespace::SpacedColons => 3 | 1 << 2,
         }
     }
 
@@ -52,24 +59,33 @@ impl Whitespace {
     pub(crate) fn inside(self) -> WhitespaceRun {
         match self {
             Whitespace::Flexible { .. } => WhitespaceRun(0),
-            Whitespace::Compact | Whitespace::Spaced => WhitespaceRun::NONE,
+            _ => WhitespaceRun::NONE,
         }
     }
 
-    /// The run before any whitespace, after a comma or a colon.
-    pub(crate) fn after_separator(self) -> WhitespaceRun {
+    /// The run before any whitespace, after a comma.
+    pub(crate) fn after_comma(self) -> WhitespaceRun {
         match self {
             Whitespace::Flexible { .. } => WhitespaceRun(0),
-            Whitespace::Compact => WhitespaceRun::NONE,
-            Whitespace::Spaced => WhitespaceRun::SPACE,
+            Whitespace::Compact | Whitespace::SpacedColons => WhitespaceRun::NONE,
+            Whitespace::Spaced | Whitespace::SpacedCommas => WhitespaceRun::SPACE,
         }
     }
 
-    /// The bytes of a comma or a colon and the whitespace that must follow it.
-    pub(crate) fn separator_bytes(self) -> u64 {
+    /// The run before any whitespace, after a colon.
+    pub(crate) fn after_colon(self) -> WhitespaceRun {
         match self {
-            Whitespace::Flexible { .. } | Whitespace::Compact => 1,
-            Whitespace::Spaced => 2,
+            Whitespace::Flexible { .. } => WhitespaceRun(0),
+            Whitespace::Compact | Whitespace::SpacedCommas => WhitespaceRun::NONE,
+            Whitespace::Spaced | Whitespace::SpacedColons => WhitespaceRun::SPACE,
+        }
+    }
+
+    pub(crate) fn separator_bytes(self) -> SeparatorBytes {
+        let bytes = |run: WhitespaceRun| 1 + u64::from(run == WhitespaceRun::SPACE);
+        SeparatorBytes {
+            comma: bytes(self.after_comma()),
+            colon: bytes(self.after_colon()),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;
 use crate::machine::store::Machine;
-use crate::machine::whitespace::Whitespace;
+use crate::machine::whitespace::{Whitespace, WhitespaceRun};
 use crate::regex::codeset::CodeSet;
 use crate::regex::lower;
 use crate::regex::node::NodeId;
@@ -90,16 +90,21 @@ impl<'a> Writer<'a> {
     fn space(&self) -> &'static str {
         match self.machine.whitespace {
             Whitespace::Flexible { .. } => " ws ",
-            Whitespace::Compact | Whitespace::Spaced => " ",
+            _ => " ",
         }
     }
 
     /// A comma or a colon and the whitespace around it.
     fn separator(&self, sign: char) -> String {
-        match self.machine.whitespace {
-            Whitespace::Flexible { .. } => format!("\"{sign}\" ws "),
-            Whitespace::Compact => format!("\"{sign}\" "),
-            Whitespace::Spaced => format!("\"{sign} \" "),
+        let whitespace = self.machine.whitespace;
+        let run = match sign {
+            ':' => whitespace.after_colon(),
+            _ => whitespace.after_comma(),
+        };
+        match (whitespace, run == WhitespaceRun::SPACE) {
+            (Whitespace::Flexible { .. }, _) => format!("\"{sign}\" ws "),
+            (_, false) => format!("\"{sign}\" "),
+            (_, true) => format!("\"{sign} \" "),
         }
     }
 

@@ -132,6 +132,19 @@ impl Matcher {
         self.max_tokens
     }
 
+    /// Another matcher at the same place, that does not know how the text came there.
+    pub(crate) fn here(&self) -> Self {
+        Matcher {
+            compiled: self.compiled.clone(),
+            engine: Arc::clone(&self.engine),
+            now: self.now.clone(),
+            before: Vec::new(),
+            pieces: Vec::new(),
+            max_tokens: self.max_tokens,
+            held: self.held.clone(),
+        }
+    }
+
     /// How many tokens have been accepted, stop tokens included.
     pub fn token_count(&self) -> usize {
         self.before.len()
@@ -145,6 +158,23 @@ impl Matcher {
     /// Whether a stop token has ended the text.
     pub fn is_terminated(&self) -> bool {
         self.now.terminated
+    }
+
+    /// Whether the text may end here and no token may come but those that end it.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Matcher::fill_mask`].
+    pub fn must_end(&self) -> Result<bool, Error> {
+        if self.now.terminated || !self.is_accepting() {
+            return Ok(self.now.terminated);
+        }
+        let vocabulary = self.compiled.vocabulary();
+        let mut bits = vec![MaskWord::NONE; vocabulary.mask_words()];
+        self.fill_mask(&mut bits)?;
+        let mut ends = vec![MaskWord::NONE; vocabulary.mask_words()];
+        set_bits(&mut ends, vocabulary.stop_token_ids());
+        Ok(bits == ends)
     }
 
     /// Writes which tokens may come next: bit `id % 32` of word `id / 32` is 1 if token `id` may.

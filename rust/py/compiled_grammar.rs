@@ -26,6 +26,8 @@ impl PyCompiledGrammar {
     /// Args:
     ///     max_tokens: A budget: only tokens are allowed after which the text can still be finished
     ///         within so many, stop token not counted. None is no budget.
+    ///     terminate_without_stop_token: Whether the text has ended (`Matcher.is_terminated`) as
+    ///         soon as it may end and nothing else may come, also without a stop token.
     ///
     /// Returns:
     ///     A matcher of its own; those of one grammar share what they find out.
@@ -33,13 +35,20 @@ impl PyCompiledGrammar {
     /// Raises:
     ///     LimitError: No valid text is that short.
     ///     TokenError: A negative number.
-    #[pyo3(signature = (max_tokens = None))]
-    fn matcher(&self, py: Python<'_>, max_tokens: Option<Integer>) -> PyResult<PyMatcher> {
+    #[pyo3(signature = (max_tokens = None, *, terminate_without_stop_token = false))]
+    fn matcher(
+        &self,
+        py: Python<'_>,
+        max_tokens: Option<Integer>,
+        terminate_without_stop_token: bool,
+    ) -> PyResult<PyMatcher> {
         let max_tokens = max_tokens.map(|tokens| tokens.count("max_tokens"));
         let max_tokens = max_tokens.transpose()?;
-        Ok(PyMatcher(detached(py, || {
-            self.compiled.matcher(max_tokens)
-        })?))
+        let matcher = detached(py, || self.compiled.matcher(max_tokens))?;
+        Ok(PyMatcher {
+            matcher,
+            ends_alone: terminate_without_stop_token,
+        })
     }
 
     /// The vocabulary that the grammar was compiled for.

@@ -273,6 +273,8 @@ fn options(
         },
         "compact" => Whitespace::Compact,
         "spaced" => Whitespace::Spaced,
+        "spaced commas" => Whitespace::SpacedCommas,
+        "spaced colons" => Whitespace::SpacedColons,
         other => {
             return Err(refuse("whitespace", other, "'flexible', 'compact', 'spaced'").into());
         }

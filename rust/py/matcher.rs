@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::batch;
+use crate::batch::{self, Preparation};
 use crate::matcher::Matcher;
 use crate::py::arrays;
 use crate::py::errors::no_pickle;
@@ -17,7 +17,11 @@ use crate::py::vocabulary::outside;
 /// `CompiledGrammar.matcher` makes it. One thread at a time may use it. What takes more work than
 /// the grammar's limits allow is a `LimitError`, and changes nothing.
 #[pyclass(name = "Matcher", module = "schemask._native")]
-pub(super) struct PyMatcher(pub(super) Matcher);
+pub(super) struct PyMatcher {
+    pub(super) matcher: Matcher,
+    /// Whether the text has ended where only a stop token could come.
+    pub(super) ends_alone: bool,
+}
 
 #[pymethods]
 impl PyMatcher {
@@ -40,10 +44,10 @@ impl PyMatcher {
         let mut memory = arrays::one_row(&bitmask, row.0)?;
         let row = arrays::words(&mut memory)?;
         // To let other threads run costs about as much as to copy a mask.
-        if batch::copy_row(&self.0, row) {
+        if batch::copy_row(&self.matcher, row) {
             return Ok(());
         }
-        Ok(detached(py, || batch::fill_row(&self.0, row))?)
+        Ok(detached(py, || batch::fill_row(&self.matcher, row))?)
     }
 
     /// Writes which tokens the budget alone forbids, and `fill_mask` leaves out for that reason.
@@ -71,7 +75,9 @@ impl PyMatcher {
         let bitmask = arrays::bitmask(bitmask)?;
         let mut memory = arrays::one_row(&bitmask, row.0)?;
         let row = arrays::words(&mut memory)?;
-        Ok(detached(py, || batch::fill_unaffordable(&self.0, row))?)
+        Ok(detached(py, || {
+            batch::fill_unaffordable(&self.matcher, row)
+        })?)
     }
 
     /// Goes on with a token. If it may not come, the answer is False and nothing has changed.
@@ -87,8 +93,11 @@ impl PyMatcher {
     ///     LimitError: It takes too much work; nothing has changed.
     fn accept(&mut self, token_id: Integer) -> PyResult<bool> {
         match token_id.token() {
-            Some(id) => Ok(self.0.accept(id)?),
-            None => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
+            Some(id) => Ok(self.matcher.accept(id)?),
+            None => Err(outside(
+                token_id.0,
+                self.matcher.compiled().vocabulary().size(),
+            )),
         }
     }
 
@@ -105,7 +114,7 @@ impl PyMatcher {
     /// Raises:
     ///     LimitError: It takes too much work; nothing has changed.
     fn accept_bytes(&mut self, data: &[u8]) -> PyResult<bool> {
-        Ok(self.0.try_accept_bytes(data)?)
+        Ok(self.matcher.try_accept_bytes(data)?)
     }
 
     /// Why a token may not come next, or that it may. Nothing is accepted.
@@ -127,8 +136,11 @@ impl PyMatcher {
     ///         `kind` is `"undecided"`.
     fn explain(&self, py: Python<'_>, token_id: Integer) -> PyResult<PyExplanation> {
         match token_id.token() {
-            Some(id) => Ok(PyExplanation(detached(py, || self.0.explain(id))?)),
-            None => Err(outside(token_id.0, self.0.compiled().vocabulary().size())),
+            Some(id) => Ok(PyExplanation(detached(py, || self.matcher.explain(id))?)),
+            None => Err(outside(
+                token_id.0,
+                self.matcher.compiled().vocabulary().size(),
+            )),
         }
     }
 
@@ -146,7 +158,9 @@ impl PyMatcher {
     ///         If only the reason takes more than the limit `explain_work`, that is no error: then
     ///         `kind` is `"undecided"`.
     fn explain_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<PyExplanation> {
-        Ok(PyExplanation(detached(py, || self.0.explain_bytes(data))?))
+        Ok(PyExplanation(detached(py, || {
+            self.matcher.explain_bytes(data)
+        })?))
     }
 
     /// Why the text may not end here, or that it may. Nothing is accepted.
@@ -160,7 +174,7 @@ impl PyMatcher {
     ///         If only the reason takes more than the limit `explain_work`, that is no error: then
     ///         `kind` is `"undecided"`.
     fn explain_end(&self, py: Python<'_>) -> PyResult<PyExplanation> {
-        Ok(PyExplanation(detached(py, || self.0.explain_end())?))
+        Ok(PyExplanation(detached(py, || self.matcher.explain_end())?))
     }
 
     /// What may come next: in words, and the first tokens that may.
@@ -178,8 +192,8 @@ impl PyMatcher {
     #[pyo3(signature = (limit = Integer(10)), text_signature = "($self, limit=10)")]
     fn allowed(&self, py: Python<'_>, limit: Integer) -> PyResult<PyAllowed> {
         let limit = limit.count("limit")?;
-        let found = detached(py, || self.0.allowed(limit))?;
-        Ok(PyAllowed::new(found, self.0.compiled().vocabulary()))
+        let found = detached(py, || self.matcher.allowed(limit))?;
+        Ok(PyAllowed::new(found, self.matcher.compiled().vocabulary()))
     }
 
     /// Tokens that spell the text that must follow, as far as there is no choice.
@@ -190,7 +204,7 @@ impl PyMatcher {
     /// Raises:
     ///     LimitError: It takes too much work.
     fn forced_tokens(&self, py: Python<'_>) -> PyResult<Vec<u32>> {
-        Ok(numbers(&detached(py, || self.0.forced_tokens())?))
+        Ok(numbers(&detached(py, || self.matcher.forced_tokens())?))
     }
 
     /// The bytes of a shortest valid ending; empty where the text may end.
@@ -201,7 +215,10 @@ impl PyMatcher {
     /// Raises:
     ///     LimitError: It is too long, or none was found within the limits.
     fn completion<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &detached(py, || self.0.completion())?))
+        Ok(PyBytes::new(
+            py,
+            &detached(py, || self.matcher.completion())?,
+        ))
     }
 
     /// Takes back the last `count` tokens; what `accept_bytes` took counts as one.
@@ -212,17 +229,20 @@ impl PyMatcher {
     /// Raises:
     ///     TokenError: Fewer tokens have been accepted; nothing has changed.
     fn rollback(&mut self, count: Integer) -> PyResult<()> {
-        Ok(self.0.rollback(count.count("count")?)?)
+        Ok(self.matcher.rollback(count.count("count")?)?)
     }
 
     /// Back to the start of the text, with the whole budget.
     fn reset(&mut self) {
-        self.0.reset();
+        self.matcher.reset();
     }
 
     /// Another matcher at the same place of the same text; each then goes its own way.
     fn clone(&self) -> Self {
-        PyMatcher(self.0.clone())
+        PyMatcher {
+            matcher: self.matcher.clone(),
+            ends_alone: self.ends_alone,
+        }
     }
 
     fn __copy__(&self) -> Self {
@@ -236,26 +256,33 @@ impl PyMatcher {
     /// Whether the text may end here.
     #[getter]
     fn is_accepting(&self) -> bool {
-        self.0.is_accepting()
+        self.matcher.is_accepting()
     }
 
-    /// Whether a stop token has ended the text.
+    /// Whether a stop token has ended the text; with `terminate_without_stop_token`, also
+    /// whether nothing else may come.
     #[getter]
-    fn is_terminated(&self) -> bool {
-        self.0.is_terminated()
+    fn is_terminated(&self, py: Python<'_>) -> PyResult<bool> {
+        if self.matcher.is_terminated() || !self.ends_alone || !self.matcher.is_accepting() {
+            return Ok(self.matcher.is_terminated());
+        }
+        Ok(detached(py, || self.matcher.must_end())?)
     }
 
     /// How many tokens have been accepted, stop tokens included.
     #[getter]
     fn token_count(&self) -> usize {
-        self.0.token_count()
+        self.matcher.token_count()
     }
 
     fn __repr__(&self) -> String {
-        let budget = self.0.max_tokens();
+        let budget = self.matcher.max_tokens();
         let budget = budget.map_or(String::new(), |most| format!(" of at most {most}"));
-        let (count, bytes) = (self.0.token_count(), self.0.text().len());
-        let next = match (self.0.is_terminated(), self.0.brief_description()) {
+        let (count, bytes) = (self.matcher.token_count(), self.matcher.text().len());
+        let next = match (
+            self.matcher.is_terminated(),
+            self.matcher.brief_description(),
+        ) {
             (true, _) => "ended".to_owned(),
             (false, Some(next)) => format!("next: {next}"),
             (false, None) => "unfinished".to_owned(),
@@ -289,8 +316,64 @@ pub(super) fn fill_masks(
     let mut memory = arrays::all_rows(&bitmask)?;
     let row_words = memory.columns;
     let words = arrays::words(&mut memory)?;
-    let matchers: Vec<&Matcher> = matchers.iter().map(|matcher| &matcher.0).collect();
+    let matchers: Vec<&Matcher> = matchers.iter().map(|matcher| &matcher.matcher).collect();
     Ok(detached(py, || {
         batch::fill_masks(&matchers, words, row_words)
     })?)
+}
+
+/// Masks that are being made while the model runs: what `prepare` returns.
+#[pyclass(name = "Preparation", module = "schemask._native", frozen)]
+pub(super) struct PyPreparation {
+    matchers: Vec<Py<PyMatcher>>,
+    begun: Preparation,
+}
+
+#[pymethods]
+impl PyPreparation {
+    /// Fills row `i` of a bitmask for matcher `i`, as `fill_masks` does: what is ready is
+    /// copied, the rest is made now.
+    ///
+    /// Args:
+    ///     bitmask: int32, of shape `(batch, words)`, as for `fill_masks`.
+    ///
+    /// Raises:
+    ///     MaskError: A bitmask of another type or shape.
+    ///     LimitError: A mask takes too much work.
+    fn fill(&self, py: Python<'_>, bitmask: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.begun.stop();
+        let matchers = self
+            .matchers
+            .iter()
+            .map(|matcher| matcher.bind(py).try_borrow());
+        fill_masks(py, matchers.collect::<Result<_, _>>()?, bitmask)
+    }
+
+    /// Stops making masks. Those that are ready are kept with their grammars.
+    fn stop(&self) {
+        self.begun.stop();
+    }
+}
+
+/// Begins to make the masks that come next, on threads of its own and without the GIL, and
+/// returns at once: to be called when the tokens of a step have been accepted and the model begins
+/// to run.
+///
+/// What is made is kept with the grammars, so that `Preparation.fill`, or `fill_masks`, finds it.
+/// The matchers may go on meanwhile.
+///
+/// Args:
+///     matchers: The matchers, of one vocabulary or of several.
+///
+/// Returns:
+///     What fills the masks once they are needed, and stops making others then. If it is dropped,
+///     that stops, too.
+#[pyfunction]
+pub(super) fn prepare(py: Python<'_>, matchers: Vec<Py<PyMatcher>>) -> PyResult<PyPreparation> {
+    let borrowed = matchers.iter().map(|matcher| matcher.bind(py).try_borrow());
+    let borrowed: Vec<PyRef<'_, PyMatcher>> = borrowed.collect::<Result<_, _>>()?;
+    let inner: Vec<&Matcher> = borrowed.iter().map(|matcher| &matcher.matcher).collect();
+    let begun = py.detach(|| batch::prepare(&inner));
+    drop(borrowed);
+    Ok(PyPreparation { matchers, begun })
 }

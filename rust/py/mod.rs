@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 use compiled_grammar::PyCompiledGrammar;
 use explain::{PyAllowed, PyExplanation};
 use grammar::PyGrammar;
-use matcher::PyMatcher;
+use matcher::{PyMatcher, PyPreparation};
 use vocabulary::PyVocabulary;
 
 /// The extension module `schemask._native`.
@@ -29,9 +29,11 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyGrammar>()?;
     module.add_class::<PyCompiledGrammar>()?;
     module.add_class::<PyMatcher>()?;
+    module.add_class::<PyPreparation>()?;
     module.add_class::<PyExplanation>()?;
     module.add_class::<PyAllowed>()?;
     module.add_function(wrap_pyfunction!(matcher::fill_masks, module)?)?;
+    module.add_function(wrap_pyfunction!(matcher::prepare, module)?)?;
     module.add_function(wrap_pyfunction!(logits::apply_mask, module)?)?;
     Ok(())
 }

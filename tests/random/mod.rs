@@ -230,6 +230,8 @@ pub(crate) fn options() -> impl Strategy<Value = Options> {
         Just(Whitespace::Flexible { run: 2 }),
         Just(Whitespace::Compact),
         Just(Whitespace::Spaced),
+        Just(Whitespace::SpacedCommas),
+        Just(Whitespace::SpacedColons),
     ];
     let order = prop_oneof![Just(PropertyOrder::Schema), Just(PropertyOrder::Any)];
     let spelling = prop_oneof![Just(JsonSpelling::Plain), Just(JsonSpelling::Any)];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -14,6 +15,8 @@ from schemask.core.generation import check_count, check_is_vocabulary
 from schemask.core.grammar import Grammar
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import GrammarError, shortened
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ class GrammarCache:
                 self._held.popitem(last=False)
                 self._evicted += 1
         own.set_result(compiled)
+        _LOGGER.debug("a grammar was not at hand: %s", self)
         return compiled
 
     def stats(self) -> CacheStats:

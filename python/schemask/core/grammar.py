@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from schemask.chat import ChatFormat
     from schemask.tools import ToolsLike
 
-Whitespace = Literal["flexible", "compact", "spaced"]
+_LOGGER = logging.getLogger(__name__)
+
+Whitespace = Literal["flexible", "compact", "spaced"] | tuple[str, str]
 PropertyOrder = Literal["schema", "any"]
 Spelling = Literal["plain", "any"]
 
@@ -47,7 +51,8 @@ class Grammar:
     Common arguments of the constructors:
         whitespace: Between JSON tokens: `"flexible"` allows it anywhere, at most 32 characters in
             a row; `"compact"` nowhere; `"spaced"` is one space after each comma and colon, as
-            `json.dumps` writes it.
+            `json.dumps` writes it. Or a pair of separators as `json.dumps` takes them, each with
+            a space or without: `(",", ": ")` is a space after colons alone.
         property_order: `"schema"`: keys come in the order of their first appearance in the schema,
             keys that it does not declare last. `"any"`: in any order.
         spelling: Of JSON strings and numbers. `"plain"`: as `json.dumps(…, ensure_ascii=False)` or
@@ -114,7 +119,14 @@ class Grammar:
         ]
         bounds = limits_of(limits)
         return cls._of(
-            "from_json_schema", text, whitespace, property_order, spelling, strict, others, bounds
+            "from_json_schema",
+            text,
+            _named(whitespace),
+            property_order,
+            spelling,
+            strict,
+            others,
+            bounds,
         )
 
     @classmethod
@@ -194,7 +206,7 @@ class Grammar:
         return cls._of(
             "from_tree",
             text,
-            whitespace,
+            _named(whitespace),
             property_order,
             spelling,
             strict,
@@ -258,7 +270,7 @@ class Grammar:
         """
         bounds = limits_of(limits)
         return cls._of(
-            "from_lark", text, start, whitespace, property_order, spelling, strict, bounds
+            "from_lark", text, start, _named(whitespace), property_order, spelling, strict, bounds
         )
 
     @classmethod
@@ -467,12 +479,21 @@ class Grammar:
             GrammarError: A rule of a grammar that was put together is not defined, or no text
                 satisfies one.
         """
-        return self._native.compile(vocabulary, self)
+        begin = time.perf_counter()
+        compiled = self._native.compile(vocabulary, self)
+        if _LOGGER.isEnabledFor(logging.DEBUG):
+            ms = (time.perf_counter() - begin) * 1e3
+            _LOGGER.debug("compiled %r for %d tokens in %.1f ms", self, vocabulary.size, ms)
+        return compiled
 
     @classmethod
     def _of(cls, step: str, *arguments: Any) -> Self:
         given = mapped(arguments, Grammar, lambda part: part._native)
+        begin = time.perf_counter()
         native = getattr(_native.Grammar, step)(*given)
+        if step in SOURCES:
+            ms = (time.perf_counter() - begin) * 1e3
+            _LOGGER.debug("read a grammar from %s in %.1f ms", SOURCES[step], ms)
         return cls(native, Recipe(step, mapped(arguments, Grammar, lambda part: part._recipe)))
 
     @classmethod
@@ -507,6 +528,27 @@ def tree_grammar(start: Any) -> Grammar:
     """
     tree = json.dumps({"start": start, "rules": {}})
     return Grammar._of("from_tree", tree, "flexible", "schema", "plain", True, False, {})
+
+
+_SEPARATORS = {
+    (",", ":"): "compact",
+    (", ", ": "): "spaced",
+    (", ", ":"): "spaced commas",
+    (",", ": "): "spaced colons",
+}
+
+
+def _named(whitespace: Whitespace) -> str:
+    """The name by which the extension knows whitespace."""
+    if isinstance(whitespace, str):
+        return whitespace
+    try:
+        return _SEPARATORS[tuple(whitespace)]  # type: ignore[index]
+    except (KeyError, TypeError) as error:
+        raise GrammarError(
+            "whitespace is 'flexible', 'compact', 'spaced', or a pair of separators: ',' or ', ' "
+            f"and ':' or ': ', not {shortened(whitespace)}"
+        ) from error
 
 
 def _grammar(part: Grammar | str) -> Grammar:

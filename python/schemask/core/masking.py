@@ -8,6 +8,7 @@ set.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def allocate_mask(batch: int, vocab_size: int) -> npt.NDArray[np.int32]:
         raise MaskError(f"no room for a mask ({shape}): {error}") from error
 
 
-def apply_mask(logits: Any, bitmask: Any) -> None:
+def apply_mask(logits: Any, bitmask: Any, *, indices: Sequence[int] | None = None) -> None:
     """Sets the logits of all tokens that the bitmask does not allow to -inf, in place.
 
     Args:
@@ -53,11 +54,17 @@ def apply_mask(logits: Any, bitmask: Any) -> None:
             their vocabulary.
         bitmask: Shape `(batch, words)` or `(words,)`, int32: a numpy array or a torch tensor.
             Without a batch axis it applies to each row of the logits.
+        indices: Which rows to mask: row `i` of the logits by row `i` of the bitmask, for each `i`
+            of them; the others stay as they are. Then both have a batch axis, and may have a
+            different number of rows.
 
     Raises:
-        MaskError: A wrong type or shape, or logits that lack a column for an allowed token. The
-            logits are unchanged then.
+        MaskError: A wrong type or shape, no such row, or logits that lack a column for an allowed
+            token. The logits are unchanged then.
     """
+    if indices is not None:
+        _apply_to_rows(logits, bitmask, indices)
+        return
     if isinstance(logits, np.ndarray):
         if not _native.apply_mask(logits, _as_array(bitmask)):
             _apply_to_array(logits, bitmask)
@@ -66,6 +73,26 @@ def apply_mask(logits: Any, bitmask: Any) -> None:
             _apply_to_tensor(logits, bitmask)
     else:
         raise MaskError(f"logits are a numpy array or a torch tensor, not {type(logits).__name__}")
+
+
+def _apply_to_rows(logits: Any, bitmask: Any, indices: Sequence[int]) -> None:
+    both = (logits, bitmask)
+    if not all(isinstance(value, np.ndarray) or _is_tensor(value) for value in both):
+        raise MaskError("logits and bitmask are numpy arrays or torch tensors, for indices")
+    if any(len(value.shape) != 2 for value in both):
+        raise MaskError("with indices, logits and bitmask have a batch axis")
+    rows = np.asarray(indices)
+    if rows.size == 0:
+        return
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise MaskError(f"indices are a list of row numbers, not {shortened(indices)}")
+    count = min(len(logits), len(bitmask))
+    if rows.min() < 0 or rows.max() >= count:
+        raise MaskError(f"indices are rows from 0 to {count - 1}, not {shortened(indices)}")
+    chosen = rows.tolist()
+    part = logits[chosen]  # a copy, so that nothing is half done where there is an error
+    apply_mask(part, bitmask[chosen])
+    logits[chosen] = part
 
 
 def _is_tensor(value: Any) -> bool:

@@ -125,7 +125,8 @@ class TransformersModel:
         from transformers import LogitsProcessorList, StoppingCriteriaList
 
         from schemask._forced_decoding import is_for
-        from schemask.transformers import SchemaLogitsProcessor, encode_prompt, forced_decoding
+        from schemask._transformers_request import encode_prompt
+        from schemask.transformers import SchemaLogitsProcessor, forced_decoding
 
         check_is_sampling(sampling)
         if grammar is not None:

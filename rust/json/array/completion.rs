@@ -312,7 +312,7 @@ impl ArrayGoal<'_> {
             0 => missing.saturating_sub(1),
             _ => missing,
         };
-        let price = |bytes| add(add(bytes, 1), multiply(self.rules.separator, commas));
+        let price = |bytes| add(add(bytes, 1), multiply(self.rules.separators.comma, commas));
         let alike = items.iter().fold(0, |sum, &(item, times)| {
             add(sum, multiply((self.cost)(item), times))
         });
@@ -397,7 +397,7 @@ impl ArrayGoal<'_> {
                     }
                 }
                 let next = (node.0 + 1, mins, maxes, before);
-                let spent = add(spent, add((self.cost)(value), self.rules.separator));
+                let spent = add(spent, add((self.cost)(value), self.rules.separators.comma));
                 if best.get(&next).is_none_or(|(known, _)| spent < *known) {
                     best.insert(next.clone(), (spent, Some((node.clone(), value))));
                     open.push(Reverse((spent, next)));

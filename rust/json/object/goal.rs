@@ -112,7 +112,7 @@ impl<'a> ObjectGoal<'a> {
                 add(draft.bytes - before.min(draft.bytes), cost)
             }
             None => {
-                let name = self.name_bytes(key) + self.rules.separator;
+                let name = self.name_bytes(key) + self.rules.separators.colon;
                 add(draft.bytes, add(cost, name))
             }
         })
@@ -141,7 +141,7 @@ impl<'a> ObjectGoal<'a> {
             true => members.saturating_sub(1),
             false => members,
         };
-        add(add(bytes, 1), commas * self.rules.separator)
+        add(add(bytes, 1), commas * self.rules.separators.comma)
     }
 
     pub(super) fn count(&self, draft: &MemberDraft) -> u64 {

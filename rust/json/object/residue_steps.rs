@@ -147,7 +147,7 @@ impl<'a> ResidueCourse<'a> {
         }
         members.sort_unstable_by_key(|member| member.0);
         if self.progress.is_nothing() && !members.is_empty() {
-            bytes -= self.rules.separator;
+            bytes -= self.rules.separators.comma;
         }
         Some(ObjectCompletion {
             cost: add(bytes, 1),
@@ -415,7 +415,7 @@ impl<'a> ResidueCourse<'a> {
             Key::Declared(rank) => self.shape.key_bytes[rank.index()],
             Key::Other(text, _) => key_bytes(&self.rules.texts.spell(text)),
         };
-        name + 2 * self.rules.separator
+        name + self.rules.separators.colon + self.rules.separators.comma
     }
 
     /// One of the cheapest keys of a class that have not come.

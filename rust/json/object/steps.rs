@@ -328,12 +328,14 @@ impl Obligations {
         let mut cost = way.completion.cost;
         // The first member of all has no comma before it, but now `key` is the first.
         if self.objects.get(id.0).progress.is_nothing() && !members.is_empty() {
-            cost += self.rules.separator;
+            cost += self.rules.separators.comma;
         }
         if let Ok(at) = members.binary_search_by_key(&key, |member| member.0) {
             let name = key_bytes(&self.key_text(id, key));
             let value = self.rules.cost(members[at].1);
-            cost -= add(value, name + 2 * self.rules.separator).min(cost);
+            let separators = self.rules.separators;
+            let member = name + separators.colon + separators.comma;
+            cost -= add(value, member).min(cost);
         }
         cost
     }

@@ -74,6 +74,16 @@ fn option_words(settings: &Options, option: &Unit) -> (&'static str, &'static st
             "whitespace=\"spaced\"",
             "one space, and no other whitespace, comes after each comma and colon",
         ),
+        (Unit::Whitespace, Whitespace::SpacedCommas) => (
+            "whitespace",
+            "whitespace=(\", \", \":\")",
+            "one space, and no other whitespace, comes after each comma",
+        ),
+        (Unit::Whitespace, Whitespace::SpacedColons) => (
+            "whitespace",
+            "whitespace=(\",\", \": \")",
+            "one space, and no other whitespace, comes after each colon",
+        ),
         (Unit::Spelling, _) => (
             "spelling",
             "spelling=\"plain\"",
