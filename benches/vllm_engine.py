@@ -48,6 +48,7 @@ def outputs_of(
 
     schemask.vllm.register()
     from vllm import LLM, SamplingParams
+    from vllm.exceptions import VLLMClientError
     from vllm.sampling_params import StructuredOutputsParams
 
     llm = LLM(
@@ -74,7 +75,7 @@ def outputs_of(
         start = time.perf_counter()
         try:
             [output] = llm.generate([prompt], params, use_tqdm=False)
-        except ValueError as error:
+        except (ValueError, VLLMClientError) as error:
             found.append({"refused": str(error).partition("\n")[0][:200]})
             continue
         except Exception as error:

@@ -56,8 +56,9 @@ def test_the_code_of_a_page(
 ) -> None:
     if "schemask.mcp" in page.read_text(encoding="utf-8") and page.parent.name == "recipes":
         pytest.importorskip("mcp")
-    if "import mlx_lm" in page.read_text(encoding="utf-8"):
-        pytest.importorskip("mlx_lm")
+    for library in ("mlx_lm", "vllm"):
+        if re.search(rf"^(?:import|from) {library}\b", page.read_text(encoding="utf-8"), re.M):
+            pytest.importorskip(library)
     monkeypatch.chdir(tmp_path)
     # The models that the pages speak of.
     Path("model.gguf").symlink_to(gguf_path)
