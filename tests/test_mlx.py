@@ -151,13 +151,14 @@ class Seen:
 
 
 def tried(grammar: Any, budget: int | None, tokens: list[int]) -> set[int]:
-    """The tokens that may come after others, by trying each."""
+    """The tokens that may come after others, by trying each; after the budget there is the end."""
     matcher = grammar.matcher(max_tokens=budget)
     stops = grammar.vocabulary.stop_token_ids
     for token in tokens:
         if not matcher.is_terminated:
             assert matcher.accept(token)
-    if matcher.is_terminated:
+    if matcher.is_terminated or len(tokens) == budget:
+        assert matcher.is_accepting
         return set(stops)
     return {t for t in range(grammar.vocabulary.size) if matcher.clone().accept(t)}
 

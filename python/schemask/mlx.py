@@ -1,11 +1,12 @@
 """Constrained decoding with mlx-lm.
 
+    tokenizer.eos_token_ids = compiled.vocabulary.stop_token_ids
     processor = SchemaLogitsProcessor(compiled, max_tokens=200)
     mlx_lm.generate(model, tokenizer, prompt, max_tokens=200, logits_processors=[processor])
 
-mlx-lm ends a text at `tokenizer.eos_token_ids` alone: let `compiled.vocabulary.stop_token_ids` be
-the same, as they are if it was read from that tokenizer. `generate` and `stream` know all of them,
-and append what the grammar forces without asking the model, which then reads it in one pass.
+mlx-lm ends a text at `tokenizer.eos_token_ids` alone, hence the first line. `generate` and `stream`
+do without it, and append what the grammar forces without asking the model, which then reads it in
+one pass.
 """
 
 from __future__ import annotations
