@@ -68,7 +68,7 @@ LAYERS = (
     # core
     {"core"},
     {"core.limits", "core.recipe"},
-    {"core.vocabulary", "core.masking", "core.mask_step", "core.generation"},
+    {"core.vocabulary", "core.masking", "core.mask_step", "core.logprobs", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling"},
     {"core.cache", "core.saved", "core.structural_tag"},
     # plug-ins
