@@ -16,6 +16,9 @@ from schemask._native import CompiledGrammar, Matcher, Vocabulary
 from schemask.errors import GenerationError, ModelError, shortened
 
 Status: TypeAlias = Literal["complete", "max_tokens", "stop"]
+TextObserver: TypeAlias = Callable[[str], object]
+"""Called with each piece of text once it is certain to be part of the result; the generation ends
+there, as at a stop string, if what it returns is true."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class TextStream:
     """
 
     def __init__(
-        self, stop: str | Sequence[str], on_text: Callable[[str], None] | None = None
+        self, stop: str | Sequence[str], on_text: TextObserver | None = None
     ) -> None:
         if not isinstance(stop, Iterable):
             raise ModelError(f"stop is a string or a list of strings, not {shortened(stop)}")
@@ -107,8 +110,8 @@ class TextStream:
 
     def _report(self, end: int) -> None:
         if self._on_text is not None and end > self._reported:
-            self._on_text(self._text[self._reported : end])
-            self._reported = end
+            piece, self._reported = self._text[self._reported : end], end
+            self.stopped = bool(self._on_text(piece)) or self.stopped
 
 
 def token_limit(max_tokens: int, prompt_tokens: int, context: int | None) -> int:
