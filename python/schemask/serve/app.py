@@ -6,7 +6,7 @@ import contextlib
 import hmac
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeAlias
 
 import anyio.to_thread
@@ -85,15 +85,17 @@ class Application:
     ) -> Callable[[Request], Awaitable[Response]]:
         async def answered(request: Request) -> Response:
             try:
-                with self._place():
-                    if guarded:
-                        self._check_key(request)
-                    response = await handler(request)
+                if guarded:
+                    self._check_key(request)
+                response = await handler(request)
             except ClientDisconnect:
                 self.metrics.gone.inc()
                 response = Response(status_code=499)
             except RequestError as error:
                 response = self._refused(error)
+            except RecursionError:
+                message = "the request is nested too deeply"
+                response = self._refused(RequestError(message, code="limit_exceeded"))
             except Exception as error:
                 _LOG.exception("a request to %s failed", endpoint)
                 response = self._refused(server_error(error))
@@ -107,7 +109,7 @@ class Application:
         return JSONResponse(error.body, error.status, error.headers)
 
     @contextlib.contextmanager
-    def _place(self) -> Any:
+    def _place(self) -> Iterator[None]:
         """One of the requests that may be open."""
         if self._open >= self._settings.connections:
             raise RequestError(
@@ -182,6 +184,16 @@ class Application:
         return await self._generated(request, read_completion, write, TextAnswer)
 
     async def _generated(
+        self,
+        request: Request,
+        read: Callable[[Any, int | None], Any],
+        write: Callable[[Any], Callable[[Job], Finished]],
+        kind: type[Answer],
+    ) -> Response:
+        with self._place():
+            return await self._generated_in_place(request, read, write, kind)
+
+    async def _generated_in_place(
         self,
         request: Request,
         read: Callable[[Any, int | None], Any],

@@ -114,8 +114,6 @@ def read_json(data: bytes) -> Any:
         raise RequestError(f"the body is not UTF-8: {error}", code="invalid_json") from error
     except ValueError as error:
         raise RequestError(f"the body is no JSON: {error}", code="invalid_json") from error
-    except RecursionError as error:
-        raise RequestError("the body is nested too deeply", code="invalid_json") from error
     if (place := surrogate_place(value)) is not None:
         raise RequestError(
             f"a lone surrogate, which no text in UTF-8 can hold (at {place})", code="invalid_json"

@@ -35,7 +35,28 @@ def serve(
     Raises:
         ModelError: The address cannot be listened at.
     """
-    listener = _listen(host, port, settings.stall_seconds)
+    listener = listening(host, port, settings.stall_seconds)
+    if on_start is not None:
+        shown = f"[{host}]" if ":" in host else host
+        on_start(f"http://{shown}:{listener.getsockname()[1]}/v1")
+    # uvicorn sends itself the signal again that has ended it; to have ended is enough.
+    previous = {
+        number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        made(engine, settings).run(sockets=[listener])
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def made(engine: Engine, settings: ServerSettings) -> uvicorn.Server:
+    """A server that is not run yet: `run(sockets=[…])` runs it until its `should_exit` is true.
+
+    Args:
+        engine: What writes.
+        settings: How the server is run.
+    """
     config = uvicorn.Config(
         Application(engine, settings).asgi(),
         http="h11",
@@ -46,18 +67,7 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
     )
-    if on_start is not None:
-        shown = f"[{host}]" if ":" in host else host
-        on_start(f"http://{shown}:{listener.getsockname()[1]}/v1")
-    # uvicorn sends itself the signal again that has ended it; to have ended is enough.
-    previous = {
-        number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    return uvicorn.Server(config)
 
 
 def is_loopback(host: str) -> bool:
@@ -72,8 +82,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _listen(host: str, port: int, stall_seconds: float) -> socket.socket:
-    """A socket that listens; connections whose other side takes nothing for so long are dropped."""
+def listening(host: str, port: int, stall_seconds: float) -> socket.socket:
+    """A socket that listens, of whose connections those are dropped that get stuck.
+
+    Args:
+        host: The address.
+        port: The port; 0 is any that is free.
+        stall_seconds: How long the other side may take nothing of what has been written.
+
+    Raises:
+        ModelError: It cannot be listened at.
+    """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=512)
