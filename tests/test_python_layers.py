@@ -69,7 +69,7 @@ LAYERS = (
     {"core"},
     {"core.limits", "core.recipe"},
     {"core.vocabulary", "core.masking", "core.mask_step", "core.logprobs", "core.generation"},
-    {"core.byte_vocabulary", "core.grammar", "core.sampling"},
+    {"core.byte_vocabulary", "core.grammar", "core.sampling", "core.masked_scores"},
     {"core.cache", "core.saved", "core.structural_tag"},
     # plug-ins
     {"_forced_decoding"},
@@ -81,8 +81,9 @@ LAYERS = (
     {"vllm"},
     # models
     {"models.base", "models.preflight", "models.digests"},
-    {"models.base", "models.preflight", "models.tokenizers"},
-    {"models.transformers", "models.llama_cpp", "models.openai"},
+    {"models.base", "models.preflight", "models.tokenizers", "models.running_text"},
+    {"models.llama_cells"},
+    {"models.transformers", "models.llama_cpp", "models.llama_sequences", "models.openai"},
     {"models.opening"},
     {"models"},
     # training

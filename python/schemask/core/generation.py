@@ -59,8 +59,7 @@ class TextStream:
     ) -> None:
         if not isinstance(stop, Iterable):
             raise ModelError(f"stop is a string or a list of strings, not {shortened(stop)}")
-        if on_text is not None and not callable(on_text):
-            raise ModelError(f"on_text is a function of a text, not {shortened(on_text)}")
+        check_observer("on_text", on_text)
         stop = [stop] if isinstance(stop, str) else list(stop)
         if wrong := [item for item in stop if not isinstance(item, str)]:
             raise ModelError(f"stop strings are strings, not {shortened(wrong[0])}")
@@ -178,6 +177,12 @@ def count_problem(name: str, value: object, least: int = 1) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         return f"{name} is an integer, not {shortened(value)}"
     return f"{name} is at least {least}, not {shortened(value)}" if value < least else None
+
+
+def check_observer(name: str, observer: object) -> None:
+    """Raises ModelError for what is neither None nor can be called."""
+    if observer is not None and not callable(observer):
+        raise ModelError(f"{name} is a function, not {shortened(observer)}")
 
 
 def check_prompt(prompt: object) -> str:

@@ -14,6 +14,7 @@ from schemask.models.base import (
     TokenModel,
 )
 from schemask.models.llama_cpp import LlamaCppModel
+from schemask.models.llama_sequences import LlamaSequences
 from schemask.models.openai import OpenAIModel
 from schemask.models.opening import open_model
 from schemask.models.transformers import TransformersModel
@@ -25,6 +26,7 @@ __all__ = [
     "ChatTurn",
     "Completion",
     "LlamaCppModel",
+    "LlamaSequences",
     "Model",
     "OpenAIModel",
     "Sampling",

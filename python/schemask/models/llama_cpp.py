@@ -13,9 +13,12 @@ from schemask.core.generation import (
     Completion,
     Status,
     TextStream,
+    check_count,
     check_is_vocabulary,
+    check_observer,
     token_limit,
 )
+from schemask.core.logprobs import TokenObserver
 from schemask.core.mask_step import MaskObserver
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
@@ -89,6 +92,8 @@ class LlamaCppModel:
         stop: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
         on_mask: MaskObserver | None = None,
+        on_token: TokenObserver | None = None,
+        top_logprobs: int = 0,
     ) -> Completion:
         """Continues `prompt`; the limit on tokens is cut to what the context still holds.
 
@@ -100,6 +105,8 @@ class LlamaCppModel:
             stop: Texts at which to end; none of them is part of the result.
             on_text: Called with each piece of text once it is certain to be part of the result.
             on_mask: Called with the `MaskStep` of each token that is chosen under the grammar.
+            on_token: Called with the `TokenLogprobs` of each token, before `on_text`.
+            top_logprobs: How many of the likeliest tokens it is told.
 
         Raises:
             ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
@@ -112,7 +119,7 @@ class LlamaCppModel:
         check_is_sampling(sampling)
         with self._lock:
             if grammar is None:
-                return self._continue(prompt, sampling, stop, on_text)
+                return self._continue(prompt, sampling, stop, on_text, on_token, top_logprobs)
             from schemask.llama_cpp import complete
 
             return complete(
@@ -125,6 +132,8 @@ class LlamaCppModel:
                 seed=sampling.seed,
                 on_text=on_text,
                 on_mask=on_mask,
+                on_token=on_token,
+                top_logprobs=top_logprobs,
                 **_cuts(sampling),
             )
 
@@ -134,9 +143,16 @@ class LlamaCppModel:
         sampling: Sampling,
         stop: Sequence[str],
         on_text: Callable[[str], None] | None,
+        on_token: TokenObserver | None,
+        top_logprobs: int,
     ) -> Completion:
-        from schemask.llama_cpp import encode_prompt
+        from llama_cpp import LogitsProcessorList
 
+        from schemask.llama_cpp import TokenReporter, encode_prompt
+
+        check_observer("on_token", on_token)
+        check_count("top_logprobs", top_logprobs, least=0)
+        reporter = TokenReporter(on_token, top_logprobs)
         prompt_ids = encode_prompt(self._llama, prompt)
         limit = token_limit(sampling.max_tokens, len(prompt_ids), self._llama.n_ctx())
         stream = TextStream(stop, on_text)
@@ -146,13 +162,19 @@ class LlamaCppModel:
         if sampling.temperature > 0:
             self._llama.reset()  # for the sake of the seed; see schemask.llama_cpp.complete
         self._llama.set_seed(sampling.seed)
-        tokens = self._llama.generate(prompt_ids, temp=sampling.temperature, **_cuts(sampling))
+        tokens = self._llama.generate(
+            prompt_ids,
+            temp=sampling.temperature,
+            **_cuts(sampling),
+            logits_processor=LogitsProcessorList(reporter.processors),
+        )
         try:
             for token in tokens:
                 if token in stop_ids:
                     status = "complete"
                     break
                 token_ids.append(token)
+                reporter.tell(token, is_forced=False)
                 if stream.feed(self.vocabulary.token(token)):
                     status = "stop"
                     break
