@@ -118,9 +118,7 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(
-    model: Any, form: ChatFormat = HERMES, **settings: Any
-) -> Iterator[Running]:
+def running(model: Any, form: ChatFormat = HERMES, **settings: Any) -> Iterator[Running]:
     """A server in a thread, until the block ends."""
     chosen = ServerSettings(name=NAME, **{"grace_seconds": 1.0, **settings})
     server = made(Engine(model, form, chosen.limits), chosen)

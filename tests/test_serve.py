@@ -31,7 +31,7 @@ CALL = '<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_
 SAID = {
     "call": CALL,
     "words and a call": f"I will look.\n{CALL}",
-    "two calls": f'{CALL}\n{CALL.replace("Oslo", "Rome")}',
+    "two calls": f"{CALL}\n{CALL.replace('Oslo', 'Rome')}",
     "clock": '<tool_call>\n{"name": "clock", "arguments": {}}\n</tool_call>',
     "hello": "Hello, you. How are you?",
     "person": '{"name": "Ada <tool_call>", "age": 36}',
@@ -362,9 +362,10 @@ def test_completions(server: Running) -> None:
     assert "".join(c["choices"][0]["text"] for c in chunks if c["choices"]) == SAID["hello"]
     assert chunks[-1]["usage"] == answer["usage"]
     for prompt in (list(b"hello"), ["hello"], [list(b"hello")]):
-        assert json.loads(request(server, path, {**body, "prompt": prompt})[2])["choices"][0][
-            "text"
-        ] == (SAID["hello"])
+        assert (
+            json.loads(request(server, path, {**body, "prompt": prompt})[2])["choices"][0]["text"]
+            == (SAID["hello"])
+        )
     cut = {"model": NAME, "prompt": "hello", "stop": ["you"]}
     assert json.loads(request(server, path, cut)[2])["choices"][0]["text"] == "Hello, "
     bound = {"model": NAME, "prompt": "person", "max_tokens": 60, "response_format": JSON_PERSON}

@@ -318,7 +318,9 @@ def test_smolagents(server: Running) -> None:
     model = smolagents.OpenAIServerModel(
         server.name, api_base=server.address, api_key="key", temperature=0
     )
-    agent = smolagents.ToolCallingAgent(tools=[Weather()], model=model, max_steps=2, verbosity_level=0)
+    agent = smolagents.ToolCallingAgent(
+        tools=[Weather()], model=model, max_steps=2, verbosity_level=0
+    )
     answer = agent.run(QUESTION)
     assert isinstance(answer, str)
     # Every step is a call that could be read, of a tool that there is.

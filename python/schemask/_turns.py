@@ -243,7 +243,7 @@ class TurnWriter:
 
     def _response_option(self, model: ChatModel) -> dict[str, Any]:
         """The schema for an endpoint that takes one; of others, what they answer is checked."""
-        if self._response_schema is None or not _takes(model.chat, "response_schema"):
+        if self._response_schema is None or not takes(model.chat, "response_schema"):
             return {}
         return {"response_schema": self._response_schema}
 
@@ -339,16 +339,16 @@ def result_for(model: object, form: ChatFormat, name: str, text: str) -> Message
 def tells_masks(model: object) -> bool:
     """Whether a model takes `on_mask`, as those do whose scores are at hand."""
     generate: Callable[..., Any] | None = getattr(model, "generate", None)
-    return generate is not None and _takes(generate, "on_mask")
+    return generate is not None and takes(generate, "on_mask")
 
 
-def tells_tokens(model: object) -> bool:
-    """Whether a model takes `on_token`, and tells how likely each token was."""
-    generate: Callable[..., Any] | None = getattr(model, "generate", None)
-    return generate is not None and _takes(generate, "on_token")
+def takes(function: Callable[..., Any], parameter: str) -> bool:
+    """Whether a function has a parameter, as not all models have all of them.
 
-
-def _takes(function: Callable[..., Any], parameter: str) -> bool:
+    Args:
+        function: The function.
+        parameter: Its name.
+    """
     return parameter in inspect.signature(function).parameters
 
 

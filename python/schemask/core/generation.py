@@ -54,9 +54,7 @@ class TextStream:
     unconstrained model can write such) become U+FFFD.
     """
 
-    def __init__(
-        self, stop: str | Sequence[str], on_text: TextObserver | None = None
-    ) -> None:
+    def __init__(self, stop: str | Sequence[str], on_text: TextObserver | None = None) -> None:
         if not isinstance(stop, Iterable):
             raise ModelError(f"stop is a string or a list of strings, not {shortened(stop)}")
         check_observer("on_text", on_text)

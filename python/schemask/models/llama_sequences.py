@@ -137,6 +137,11 @@ class LlamaSequences:
     ) -> None:
         self.close()
 
+    @property
+    def sequences(self) -> int:
+        """How many texts run side by side at most."""
+        return len(self._cells.sequences)
+
     @functools.cached_property
     def template(self) -> ChatTemplate | None:
         """The chat template of the model, or the one that was given; None if there is none.

@@ -98,7 +98,9 @@ class RunningText:
         self._token_ids: list[int] = []
         self._cancel = cancel
         self._is_left = False
-        self._told: queue.SimpleQueue[tuple[Callable[[Any], None], Any] | None] = (
+        self._on_text = on_text
+        # An observer, what it is told, and how many tokens there were then.
+        self._told: queue.SimpleQueue[tuple[Callable[[Any], object], Any, int] | None] = (
             queue.SimpleQueue()
         )
         self._outcome: Future[Completion] = Future()
@@ -112,10 +114,17 @@ class RunningText:
             GenerationError: The generation could not go on.
             LimitError: A mask takes too much work.
         """
+        text = ""
         try:
             while (told := self._told.get()) is not None:
-                observer, value = told
-                observer(value)
+                observer, value, count = told
+                is_enough = bool(observer(value))
+                if observer is self._on_text:
+                    text += value
+                    if is_enough:
+                        self._is_left = True
+                        ids = self._token_ids[:count]
+                        return Completion(text, ids, "stop", self._prompt_tokens, count)
         except BaseException:
             self._is_left = True
             raise
@@ -229,4 +238,4 @@ class RunningText:
         return None if observer is None else functools.partial(self._tell, observer)
 
     def _tell(self, observer: Callable[[Any], None], value: object) -> None:
-        self._told.put((observer, value))
+        self._told.put((observer, value, len(self._token_ids)))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from schemask.agent.stopping import Stop, Stopped
+from schemask.agent.stopping import Stopped
 from schemask.serve.errors import RequestError
 from schemask.serve.turns import Finished, Piece
 
@@ -26,11 +26,14 @@ class Job:
 
     Args:
         deadline: The time of `time.monotonic` at which it has to be over.
+
+    Attributes:
+        gone: Set once nobody wants it any more.
     """
 
     def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
-        self._stop = Stop()
+        self._deadline = deadline
+        self.gone = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._pieces: list[Piece] = []
@@ -46,8 +49,9 @@ class Job:
             Stopped: Nobody does.
             RequestError: It has taken too long.
         """
-        self._stop.check()
-        if time.monotonic() > self.deadline:
+        if self.gone.is_set():
+            raise Stopped
+        if time.monotonic() > self._deadline:
             raise too_late()
 
     def tell(self, piece: Piece) -> None:
@@ -66,7 +70,7 @@ class Job:
 
     def stop(self) -> None:
         """Has the thread end the generation soon."""
-        self._stop.set()
+        self.gone.set()
 
     async def taken(self) -> AsyncIterator[list[Piece] | Finished]:
         """All pieces that there are, again and again, and the end.
@@ -75,7 +79,11 @@ class Job:
             RequestError: Why there is none.
         """
         while True:
-            await self._is_news.wait()
+            with anyio.move_on_after(self._deadline - time.monotonic()) as scope:
+                await self._is_news.wait()
+            if scope.cancelled_caught:
+                self.stop()
+                raise too_late()
             self._is_news.clear()
             with self._lock:
                 pieces, self._pieces, end = self._pieces, [], self._end

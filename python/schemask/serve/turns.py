@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
 from schemask._native import CompiledGrammar
-from schemask._turns import prompt_for, result_for, tells_tokens
+from schemask._turns import prompt_for, result_for, takes
 from schemask.chat import CallFailed, CallFinished, ChatFormat, Event, Message, Text
 from schemask.core.cache import CacheStats, GrammarCache
 from schemask.core.generation import Completion, TextStream
@@ -57,6 +58,10 @@ class Finished:
 
 class Listener(Protocol):
     """Whom a generation is for."""
+
+    @property
+    def gone(self) -> threading.Event:
+        """Set once nobody wants the generation any more."""
 
     def check(self) -> None:
         """Raises what ends the generation, if it is to end."""
@@ -235,8 +240,10 @@ class Engine:
         options: dict[str, Any] = {"grammar": grammar, "on_text": turn.feed}
         if grammar is None:
             options["stop"] = ()
+        if takes(self._model.generate, "cancel"):
+            options["cancel"] = listener.gone
         if asked.logprobs is not None:
-            if not tells_tokens(self._model):
+            if not takes(self._model.generate, "on_token"):
                 raise RequestError(
                     "this model does not tell the probabilities of its tokens",
                     param="logprobs",

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import cast
 
 from schemask.cli.arguments import Commands, add_command, number, whole
-from schemask.cli.inputs import load_model
 
 _KEY = "SCHEMASK_API_KEY"
 
@@ -46,6 +45,18 @@ def add(commands: Commands) -> None:
 
 
 def _add_limits(limits: argparse._ArgumentGroup) -> None:
+    limits.add_argument(
+        "--sequences",
+        type=whole(1),
+        default=4,
+        help="requests for which a GGUF generates at once (%(default)s)",
+    )
+    limits.add_argument(
+        "--context",
+        type=whole(1),
+        default=4096,
+        help="tokens of the prompt and the answer of one of them (%(default)s)",
+    )
     limits.add_argument(
         "--max-tokens", type=whole(1), help="of one answer (what the context holds)"
     )
@@ -86,17 +97,20 @@ def run(options: argparse.Namespace) -> int:
     from schemask._turns import own_format
     from schemask.chat import chat_format
     from schemask.core.limits import Limits
+    from schemask.demo import model_path
+    from schemask.models.opening import open_for_many
     from schemask.serve import Engine, ServerSettings, serve
     from schemask.serve.server import is_loopback
 
     key = options.api_key or os.environ.get(_KEY) or None
-    model = load_model(options.model)
+    path = model_path() if options.model is None else options.model
+    model = open_for_many(path, options.sequences, options.context)
     form = own_format(model) if options.format is None else chat_format(options.format)
     settings = ServerSettings(
         name=options.name or (options.model.stem if options.model else "SmolLM2-135M-Instruct"),
         api_key=key,
         max_tokens=options.max_tokens,
-        slots=getattr(model, "slots", 1),
+        slots=getattr(model, "sequences", 1),
         waiting=options.queue,
         connections=options.connections,
         body_bytes=options.body_bytes,
