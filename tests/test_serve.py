@@ -625,7 +625,7 @@ def test_addresses(server: Running) -> None:
     assert request(server, f"/v1/models/{NAME}", method="GET")[0] == 200
     assert refused(server, {**asked(), "model": "other"})[0] == 404
     assert refused(server, asked(), "/v1/embeddings")[0] == 404
-    status, headers, data = request(server, "/v1/chat/completions", method="GET")
+    status, _, data = request(server, "/v1/chat/completions", method="GET")
     assert (status, json.loads(data)["error"]["type"]) == (405, "invalid_request_error")
     status, _, data = request(
         server, "/v1/chat/completions", asked(), {"Content-Type": "text/plain"}

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 from pydantic import BaseModel, Field
 
 pytest.importorskip("uvicorn")
-openai = pytest.importorskip("openai")
+
+import openai
 
 from servers import Running, Typist, child, running
 
@@ -308,7 +309,9 @@ def test_smolagents(server: Running) -> None:
     class Weather(smolagents.Tool):  # type: ignore[misc, name-defined]
         name = "weather"
         description = "The weather of a city."
-        inputs = {"city": {"type": "string", "description": "The city.", "enum": list(CITIES)}}
+        inputs: ClassVar = {
+            "city": {"type": "string", "description": "The city.", "enum": list(CITIES)}
+        }
         output_type = "string"
 
         def forward(self, city: str) -> str:
