@@ -6,6 +6,7 @@ import contextlib
 import functools
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -69,6 +70,8 @@ class LlamaSequences:
         vocabulary: Its vocabulary.
         tokenizer: The `Llama`, which `schemask.chat.render_tokens` takes as tokenizer.
         context_tokens: Most tokens of one prompt and its text together.
+        on_masks: If it is set, it is called in each pass with the number of masks that were made
+            for it, and the seconds that they took together. It must not raise.
 
     Raises:
         ModelError: `llama` is no `Llama`, or one whose sequences do not share its context;
@@ -121,6 +124,7 @@ class LlamaSequences:
         self._waiting: deque[RunningText] = deque()
         self._worker: threading.Thread | None = None
         self._is_closed = False
+        self.on_masks: Callable[[int, float], None] | None = None
 
     def __repr__(self) -> str:
         count = len(self._cells.sequences)
@@ -338,8 +342,11 @@ class LlamaSequences:
         """Gives these their masks, which ends those whose grammar allows nothing more."""
         constrained = [(text, text.matcher) for text in texts if text.matcher is not None]
         rows = self._bitmask[: len(constrained)]
+        started = time.perf_counter()
         try:
             fill_masks([matcher for _, matcher in constrained], rows)
+            if self.on_masks is not None and constrained:
+                self.on_masks(len(constrained), time.perf_counter() - started)
         except Exception:  # of one of them; asked one by one, they tell whose it is
             for row, (text, matcher) in enumerate(constrained):
                 with _failing(text):

@@ -54,6 +54,8 @@ class Application:
             lambda: self._workers.running, lambda: self._workers.waiting, lambda: engine.cache
         )
 
+        engine.tell_masks(self.metrics.masked)
+
     def asgi(self) -> Starlette:
         """The application as servers run it."""
 

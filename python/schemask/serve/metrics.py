@@ -11,6 +11,8 @@ from schemask.core.cache import CacheStats
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
+_MASK_SECONDS = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.5)
+
 
 class Metrics:
     """Counts and times of one server.
@@ -53,11 +55,28 @@ class Metrics:
             buckets=_SECONDS,
             registry=own,
         )
+        self._masks = Histogram(
+            "schemask_masks_seconds",
+            "What the masks of one pass of the model took, all texts together.",
+            buckets=_MASK_SECONDS,
+            registry=own,
+        )
+        self._mask_count = Counter("schemask_masks", "Masks that were made.", registry=own)
         gauges = {"running": running, "waiting": waiting}
         for name, told in gauges.items():
             gauge = Gauge(f"schemask_{name}", f"Requests that are {name}.", registry=own)
             gauge.set_function(told)
         own.register(_CacheCollector(cache))
+
+    def masked(self, count: int, seconds: float) -> None:
+        """Notes the masks of one pass of the model.
+
+        Args:
+            count: How many there were.
+            seconds: What they took together.
+        """
+        self._mask_count.inc(count)
+        self._masks.observe(seconds)
 
     def text(self) -> bytes:
         """All of them, in Prometheus' format."""

@@ -106,6 +106,15 @@ class Engine:
         self._limits = limits
         self._cache = GrammarCache(model.vocabulary)
 
+    def tell_masks(self, on_masks: Callable[[int, float], None]) -> None:
+        """Has it told what masks take, by models that measure that.
+
+        Args:
+            on_masks: Called with the number of masks of one pass, and the seconds that they took.
+        """
+        if hasattr(self._model, "on_masks"):
+            self._model.on_masks = on_masks
+
     @property
     def cache(self) -> CacheStats:
         """What the cache of grammars did so far."""
