@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -118,11 +119,15 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(model: Any, form: ChatFormat = HERMES, **settings: Any) -> Iterator[Running]:
+def running(
+    model: Any, form: ChatFormat = HERMES, send_buffer: int | None = None, **settings: Any
+) -> Iterator[Running]:
     """A server in a thread, until the block ends."""
     chosen = ServerSettings(name=NAME, **{"grace_seconds": 1.0, **settings})
     server = made(Engine(model, form, chosen.limits), chosen)
     listener = listening("127.0.0.1", 0, chosen.stall_seconds)
+    if send_buffer is not None:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     port = listener.getsockname()[1]
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -110,6 +110,7 @@ def test_a_client_that_goes_ends_the_generation(stream: bool) -> None:
         until(lambda: model.writing == 0)
         assert model.written < 900
         until(lambda: metric(server, "schemask_running") == 0)
+        assert metric(server, "schemask_gone_total") == 1
 
 
 def test_a_client_that_goes_while_it_waits() -> None:
@@ -140,7 +141,7 @@ def test_a_slow_reader_holds_up_nobody() -> None:
 
 def test_a_reader_that_stalls_is_dropped() -> None:
     model = Typist(lambda prompt: "x" * 900 if "long" in prompt else "x")
-    with running(model, stall_seconds=1.0, connections=1) as server:
+    with running(model, send_buffer=4096, stall_seconds=1.0, connections=1) as server:
         # Each byte is told with so much beside it that no buffer takes all of it.
         body = asked("long", stream=True, logprobs=True, top_logprobs=20)
         stalled = opened(server, body, buffer=1)
@@ -204,8 +205,10 @@ def test_hostile_schemas_are_answered(schema: Any) -> None:
 
 
 def test_limits_of_work() -> None:
-    with running(Typist(says), limits={"compile_work": 50}) as server:
-        status, error = refused(server, asked(response_format={"type": "json_object"}))
+    with running(Typist(says), limits={"compile_work": 3000}) as server:
+        schema = {"properties": {f"key {n}": {"type": "string"} for n in range(200)}}
+        words = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+        status, error = refused(server, asked(response_format=words))
         assert (status, error["code"]) == (400, "limit_exceeded")
 
 

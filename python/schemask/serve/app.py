@@ -192,8 +192,9 @@ class Application:
         write: Callable[[Any], Callable[[Job], Finished]],
         kind: type[Answer],
     ) -> Response:
-        with self._place():
-            return await self._generated_in_place(request, read, write, kind)
+        with contextlib.ExitStack() as held:
+            held.enter_context(self._place())
+            return await self._generated_in_place(request, read, write, kind, held)
 
     async def _generated_in_place(
         self,
@@ -201,42 +202,49 @@ class Application:
         read: Callable[[Any, int | None], Any],
         write: Callable[[Any], Callable[[Job], Finished]],
         kind: type[Answer],
+        held: contextlib.ExitStack,
     ) -> Response:
+        """The answer; what is held until the request is over goes on with a stream."""
         started = time.monotonic()
         asked = await self._asked(request, read)
         self._check_model(asked.generation.model)
         answer = kind(asked.generation, self._engine.vocabulary)
         run = _Run(self._workers, self.metrics, write(asked), started, request.url.path)
         deadline = started + self._settings.request_seconds
+        held.callback(run.close)
         if asked.generation.stream:
             begun = await while_connected(request.receive, lambda: run.begin(deadline))
             if begun is None:
                 raise ClientDisconnect
-            return EventStream(self._events(run, answer), self._settings.stall_seconds)
+            kept = held.pop_all()
+
+            def ended(is_whole: bool) -> None:
+                kept.close()
+                if not is_whole:
+                    self.metrics.gone.inc()
+
+            events = self._events(run, answer)
+            return EventStream(events, self._settings.stall_seconds, ended)
         whole = await while_connected(request.receive, lambda: run.whole(deadline))
         if whole is None:
             raise ClientDisconnect
         return JSONResponse(answer.whole(*whole))
 
     async def _events(self, run: _Run, answer: Answer) -> AsyncGenerator[bytes, None]:
-        self._open += 1  # the place of the request goes on
-        with contextlib.closing(run):
-            try:
-                for chunk in answer.first():
+        try:
+            for chunk in answer.first():
+                yield event(chunk)
+            async for item in run.items():
+                chunks = answer.chunks(item) if isinstance(item, list) else answer.last(item)
+                for chunk in chunks:
                     yield event(chunk)
-                async for item in run.items():
-                    chunks = answer.chunks(item) if isinstance(item, list) else answer.last(item)
-                    for chunk in chunks:
-                        yield event(chunk)
-                yield DONE
-            except Exception as error:
-                known = error if isinstance(error, RequestError) else server_error(error)
-                if known is not error:
-                    _LOG.error("a stream failed", exc_info=error)
-                self.metrics.refusals.labels(known.code or "none").inc()
-                yield event(known.body)
-            finally:
-                self._open -= 1
+            yield DONE
+        except Exception as error:
+            known = error if isinstance(error, RequestError) else server_error(error)
+            if known is not error:
+                _LOG.error("a stream failed", exc_info=error)
+            self.metrics.refusals.labels(known.code or "none").inc()
+            yield event(known.body)
 
     async def _asked(self, request: Request, read: Callable[[Any, int | None], Any]) -> Any:
         """The request, read from its body, which is not kept."""
@@ -304,12 +312,8 @@ class _Run:
     async def begin(self, deadline: float) -> bool:
         """Waits for the first that is written, or for why there is nothing."""
         self._job = await self._workers.start(self._write, deadline)
-        try:
-            self._taken = self._job.taken()
-            self._first = await anext(self._taken)
-        except BaseException:
-            self._job.stop()
-            raise
+        self._taken = self._job.taken()
+        self._first = await anext(self._taken)
         self._metrics.first_token.observe(time.monotonic() - self._started)
         return True
 
@@ -324,11 +328,10 @@ class _Run:
         """All of it."""
         await self.begin(deadline)
         pieces: list[Piece] = []
-        with contextlib.closing(self):
-            async for item in self.items():
-                if isinstance(item, Finished):
-                    return pieces, item
-                pieces += item
+        async for item in self.items():
+            if isinstance(item, Finished):
+                return pieces, item
+            pieces += item
         raise AssertionError("an answer without an end")
 
     def close(self) -> None:

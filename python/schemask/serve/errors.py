@@ -96,7 +96,7 @@ def of_generation(error: Exception, param: str) -> RequestError:
     if isinstance(error, GenerationError) and isinstance(error.__cause__, LimitError):
         return _request_error(error.__cause__, None)
     if isinstance(error, LimitError):
-        return _request_error(error, param if "max_tokens" in str(error) else None)
+        return _request_error(error, param if "the budget of" in str(error) else None)
     if isinstance(error, ModelError):
         code = "context_length_exceeded" if str(error).startswith("no room to") else None
         return RequestError(str(error), code=code or "invalid_request")

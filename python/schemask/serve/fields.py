@@ -115,7 +115,7 @@ class Fields:
         value = self.any(name)
         if value is not None and not any(_is_same(value, other) for other in values):
             meant = " or ".join(map(_shown, values)) or "null"
-            reason = f"{shortened(value)} is not supported, only {meant}"
+            reason = f"is {meant} here: {shortened(value)} is not supported"
             self.fail(name, reason, "unsupported_parameter")
 
     def drop(self, *names: str) -> None:

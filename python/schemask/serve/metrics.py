@@ -37,7 +37,7 @@ class Metrics:
             "schemask_refusals", "Requests that were not served, by cause.", ["code"], registry=own
         )
         self.gone = Counter(
-            "schemask_gone", "Requests whose client went before the end.", registry=own
+            "schemask_gone", "Requests whose client went, or did not read.", registry=own
         )
         self.tokens = Counter(
             "schemask_tokens", "Tokens of prompts and of answers.", ["kind"], registry=own
