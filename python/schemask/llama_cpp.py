@@ -32,6 +32,7 @@ from schemask._native import CompiledGrammar, Vocabulary
 from schemask.core.generation import (
     Completion,
     Status,
+    TextObserver,
     TextStream,
     accept_forced,
     check_compiled,
@@ -279,7 +280,7 @@ def complete(
     min_p: float = 0.05,
     seed: int = 0,
     stop: str | Sequence[str] = (),
-    on_text: Callable[[str], None] | None = None,
+    on_text: TextObserver | None = None,
     on_mask: MaskObserver | None = None,
     on_token: TokenObserver | None = None,
     top_logprobs: int = 0,
@@ -302,6 +303,7 @@ def complete(
         stop: Strings that end the generation early, and are not part of the text. Only then is the
             text not valid, but the beginning of a valid one.
         on_text: Called with each piece of text once it is certain to be part of the result.
+            If what it returns is true, the generation ends there, as at a stop string.
         on_mask: Called with the `MaskStep` of each token that is not forced: what the model would
             have written without the grammar.
         on_token: Called with the `TokenLogprobs` of each token, before `on_text`.

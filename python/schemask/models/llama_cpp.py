@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from schemask.chat import ChatTemplate
 from schemask.core.generation import (
     Completion,
     Status,
+    TextObserver,
     TextStream,
     check_count,
     check_is_vocabulary,
@@ -90,7 +91,7 @@ class LlamaCppModel:
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        on_text: Callable[[str], None] | None = None,
+        on_text: TextObserver | None = None,
         on_mask: MaskObserver | None = None,
         on_token: TokenObserver | None = None,
         top_logprobs: int = 0,
@@ -104,6 +105,7 @@ class LlamaCppModel:
             sampling: How tokens are chosen. Without its `top_p`, that of llama-cpp-python is taken.
             stop: Texts at which to end; none of them is part of the result.
             on_text: Called with each piece of text once it is certain to be part of the result.
+                If what it returns is true, the generation ends there, as at a stop string.
             on_mask: Called with the `MaskStep` of each token that is chosen under the grammar.
             on_token: Called with the `TokenLogprobs` of each token, before `on_text`.
             top_logprobs: How many of the likeliest tokens it is told.
@@ -142,7 +144,7 @@ class LlamaCppModel:
         prompt: str | Sequence[int],
         sampling: Sampling,
         stop: Sequence[str],
-        on_text: Callable[[str], None] | None,
+        on_text: TextObserver | None,
         on_token: TokenObserver | None,
         top_logprobs: int,
     ) -> Completion:

@@ -17,6 +17,7 @@ from schemask._native import fill_masks
 from schemask.chat import ChatTemplate
 from schemask.core.generation import (
     Completion,
+    TextObserver,
     check_compiled,
     check_count,
     check_is_vocabulary,
@@ -168,7 +169,7 @@ class LlamaSequences:
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        on_text: Callable[[str], None] | None = None,
+        on_text: TextObserver | None = None,
         on_mask: MaskObserver | None = None,
         on_token: TokenObserver | None = None,
         top_logprobs: int = 0,
@@ -187,6 +188,7 @@ class LlamaSequences:
             sampling: How tokens are chosen. Without its `top_p`, that of llama-cpp-python is taken.
             stop: Texts at which to end; none of them is part of the result.
             on_text: Called with each piece of text once it is certain to be part of the result.
+                If what it returns is true, the generation ends there, as at a stop string.
             on_mask: Called with the `MaskStep` of each token that is chosen under the grammar.
             on_token: Called with the `TokenLogprobs` of each token, before `on_text`.
             top_logprobs: How many of the likeliest tokens it is told.

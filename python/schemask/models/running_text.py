@@ -16,6 +16,7 @@ from schemask._native import Matcher
 from schemask.core.generation import (
     Completion,
     Status,
+    TextObserver,
     TextStream,
     accept_forced,
     refusal,
@@ -45,6 +46,7 @@ class RunningText:
         margin: See `MaskedScores`.
         stop: Texts at which to end.
         on_text: Called with each piece of text once it is certain to be part of the result.
+            If what it returns is true, the generation ends there, as at a stop string.
         on_mask: Called with the `MaskStep` of each token that is chosen under the grammar.
         on_token: Called with the `TokenLogprobs` of each token.
         top_logprobs: How many of the likeliest tokens it is told.
@@ -70,7 +72,7 @@ class RunningText:
         matcher: Matcher | None,
         margin: float,
         stop: Sequence[str],
-        on_text: Callable[[str], None] | None,
+        on_text: TextObserver | None,
         on_mask: MaskObserver | None,
         on_token: TokenObserver | None,
         top_logprobs: int,
@@ -233,9 +235,9 @@ class RunningText:
         self._outcome.set_result(Completion(text, ids, status, self._prompt_tokens, len(ids)))
         self._told.put(None)
 
-    def _later(self, observer: Callable[[Any], None] | None) -> Callable[[Any], None] | None:
+    def _later(self, observer: Callable[[Any], object] | None) -> Callable[[Any], None] | None:
         """An observer that has another one called by the thread that waits."""
         return None if observer is None else functools.partial(self._tell, observer)
 
-    def _tell(self, observer: Callable[[Any], None], value: object) -> None:
+    def _tell(self, observer: Callable[[Any], object], value: object) -> None:
         self._told.put((observer, value, len(self._token_ids)))

@@ -6,6 +6,13 @@ from dataclasses import dataclass, field
 
 from schemask.core.limits import Limits
 
+# Strangers may send any number of schemas, and what is compiled is kept.
+SERVER_LIMITS: Limits = {
+    "memory_bytes": 32 << 20,
+    "machine_bytes": 16 << 20,
+    "cache_bytes": 8 << 20,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
@@ -23,7 +30,7 @@ class ServerSettings:
         request_seconds: How long a request may wait and be generated for.
         stall_seconds: How long a client may take to send a request, and to read a piece.
         grace_seconds: How long requests may go on once the server is to end.
-        limits: Bounds of the work that grammars may make.
+        limits: Bounds of the work and memory that grammars may take.
     """
 
     name: str
@@ -36,4 +43,4 @@ class ServerSettings:
     request_seconds: float = 600.0
     stall_seconds: float = 30.0
     grace_seconds: float = 30.0
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=SERVER_LIMITS.copy)

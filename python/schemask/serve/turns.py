@@ -25,6 +25,9 @@ from schemask.serve.requests import ChatRequest, CompletionRequest, Generation
 from schemask.serve.written import WrittenTurns
 from schemask.tools import ToolSet
 
+# Compiled grammars that are kept. Each may take tens of megabytes, if somebody wants it to.
+_MOST_GRAMMARS = 64
+
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls"]
 
 
@@ -86,7 +89,7 @@ class Engine:
     Args:
         model: The model.
         form: How its turns are written.
-        limits: Bounds of the work that grammars may make.
+        limits: Bounds of the work and memory that grammars may take.
 
     Attributes:
         vocabulary: Its vocabulary.
@@ -104,7 +107,7 @@ class Engine:
         self._model = model
         self._form = form
         self._limits = limits
-        self._cache = GrammarCache(model.vocabulary)
+        self._cache = GrammarCache(model.vocabulary, _MOST_GRAMMARS)
 
     def tell_masks(self, on_masks: Callable[[int, float], None]) -> None:
         """Has it told what masks take, by models that measure that.
@@ -166,7 +169,9 @@ class Engine:
         make, param = self._make_turn, "tools" if len(tools) else "messages"
         if words is not None and (asked.choice != "required" or not len(tools)):
             param = words.param
-        if isinstance(words, WrittenWords) and asked.choice != "required":
+        if asked.choice == "required":
+            words = None
+        elif isinstance(words, WrittenWords):
             make = self._make_written_turn
         with blamed(param):
             return self._cache.get(

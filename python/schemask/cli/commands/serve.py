@@ -101,6 +101,7 @@ def run(options: argparse.Namespace) -> int:
     from schemask.models.opening import open_for_many
     from schemask.serve import Engine, ServerSettings, serve
     from schemask.serve.server import is_loopback
+    from schemask.serve.settings import SERVER_LIMITS
 
     key = options.api_key or os.environ.get(_KEY) or None
     path = model_path() if options.model is None else options.model
@@ -117,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
         request_seconds=options.request_seconds,
         stall_seconds=options.stall_seconds,
         grace_seconds=options.grace_seconds,
-        limits=cast(Limits, dict(options.limit)),
+        limits=cast(Limits, {**SERVER_LIMITS, **dict(options.limit)}),
     )
     if not is_loopback(options.host) and key is None:
         warning = f"{options.host} can be reached from elsewhere, and no API key is asked for"
