@@ -92,7 +92,7 @@ class LlamaCells:
         """Makes a sequence idle; what it holds stays for texts that begin like it."""
         sequence.text = None
         if sequence.sampler is not None:
-            sequence.sampler.close()
+            sequence.sampler.close()  # type: ignore[no-untyped-call]
             sequence.sampler = None
 
     def read(self, parts: Iterable[tuple[LlamaSequence, RunningText, int]]) -> dict[int, int]:
@@ -153,7 +153,8 @@ class LlamaCells:
         sampling = text.sampling
         self._llama.set_seed(sampling.seed)
         cuts = {} if sampling.top_p is None else {"top_p": sampling.top_p}
-        return self._llama._init_sampler(temp=sampling.temperature, **cuts)
+        sampler: LlamaSampler = self._llama._init_sampler(temp=sampling.temperature, **cuts)
+        return sampler
 
     def _prepared(self, idle: list[LlamaSequence], tokens: list[int]) -> LlamaSequence:
         """An idle sequence that holds as much of the beginning of `tokens` as any does.
@@ -179,7 +180,7 @@ class LlamaCells:
     def _is_whole(self, sequence: LlamaSequence) -> bool:
         """Whether any beginning of what a sequence holds can be gone on from: models with a state
         or a window may have dropped it."""
-        return llama_cpp.llama_memory_seq_pos_min(self._memory, sequence.index) == 0
+        return bool(llama_cpp.llama_memory_seq_pos_min(self._memory, sequence.index) == 0)
 
     def _evict(self, room: int) -> None:
         """Has idle sequences forget, the longest idle first, until they hold `room` at most."""
