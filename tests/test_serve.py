@@ -327,6 +327,41 @@ def test_reasoning_is_apart(server: Running) -> None:
         assert "".join(delta.get("content") or "" for delta in deltas) == "Fine."
 
 
+def test_words_of_a_grammar_do_not_reason() -> None:
+    """In a format that may: what says so comes first, and is no part of the words."""
+    from schemask.chat import FORMATS
+
+    said = "<think>\n\n</think>\n\nyes!"
+    with running(Typist(lambda prompt: said), FORMATS["qwen3"]) as other:
+        words = {"type": "regex", "pattern": "yes!|no"}
+        for beside in ({}, {"tools": [WEATHER]}):
+            message = choice(other, response_format=words, **beside)["message"]
+            assert message["content"] == "yes!" and "reasoning_content" not in message
+            chunks = events(other, "/v1/chat/completions", asked(response_format=words, **beside))
+            assert put_together(chunks)[0]["content"] == "yes!"
+
+
+def test_formats_whose_words_stand_between_markers() -> None:
+    from schemask.chat import FORMATS
+
+    with running(Typist(lambda prompt: "yes!"), FORMATS["command_a"]) as other:
+        words = {"type": "regex", "pattern": "yes!"}
+        status, error = refused(other, asked(response_format=words))
+        assert (status, error["param"]) == (400, "response_format.pattern")
+
+
+def test_formats_that_write_calls_as_bare_json() -> None:
+    from schemask.chat import FORMATS
+
+    said = '{"name": "Ada", "age": 36}'
+    with running(Typist(lambda prompt: said), FORMATS["llama3_json"]) as other:
+        assert choice(other, response_format=JSON_PERSON)["message"]["content"] == said
+        none = {"tools": [WEATHER], "tool_choice": "none"}
+        assert choice(other, response_format=JSON_PERSON, **none)["message"]["content"] == said
+        status, error = refused(other, asked(response_format=JSON_PERSON, tools=[WEATHER]))
+        assert (status, error["param"]) == (400, "response_format.json_schema.schema")
+
+
 def test_logprobs(server: Running) -> None:
     found = choice(server, "accents", logprobs=True, top_logprobs=1)
     content = found["logprobs"]["content"]

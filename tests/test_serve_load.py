@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("uvicorn")
 
+from schemask.errors import ModelError
+from schemask.serve.server import is_loopback, listening
 from servers import Running, Typist, child, running, until
 from test_serve import WEATHER, asked, chat, choice, events, refused, request, says
 
@@ -261,6 +263,19 @@ def test_ends_what_takes_longer_than_the_grace() -> None:
         until(lambda: model.written > 0)
     assert model.writing == 0 and model.written < 900
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)],
+)
+def test_who_can_reach_it(host: str, expected: bool) -> None:
+    assert is_loopback(host) == expected
+
+
+def test_an_address_that_is_taken() -> None:
+    with running(Typist(says)) as server, pytest.raises(ModelError, match="listened at"):
+        listening("127.0.0.1", server.port, 1.0)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from schemask.chat import ChatFormat, Event
 from schemask.chat.events import Text
 from schemask.chat.reader import TurnReader
+from schemask.chat.trees import Trees
 from schemask.core.byte_vocabulary import byte_vocabulary
-from schemask.core.grammar import Grammar
+from schemask.core.grammar import Grammar, tree_grammar
 from schemask.errors import FormatError
 
 
@@ -42,7 +43,7 @@ class WrittenTurns:
         if spec.has_channels or spec.wraps_words or spec.words_close:
             raise FormatError(f"words of {spec.name} stand between markers, which a text may hold")
         opening = self._opening(calls_follow=False) + spec.words_open
-        turns = opening + words if opening else words
+        turns = tree_grammar(Trees(spec.tokens).text(opening)) + words if opening else words
         if calls is None:
             return turns
         matcher = turns.compile(byte_vocabulary()).matcher()
