@@ -143,7 +143,15 @@ class Engine:
         return self._generate(asked.generation, given, grammar, reader, listener)
 
     def complete(self, asked: CompletionRequest, listener: Listener) -> Finished:
-        """Continues a text; see `chat`."""
+        """Continues a text.
+
+        Args:
+            asked: What is asked for.
+            listener: Who asks.
+
+        Raises:
+            RequestError: As of `chat`.
+        """
         if isinstance(asked.prompt, list):
             too_large = [token for token in asked.prompt if token >= self.vocabulary.size]
             if too_large or not asked.prompt:
