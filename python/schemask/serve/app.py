@@ -29,7 +29,7 @@ from schemask.serve.requests import (
 from schemask.serve.responses import Answer, ChatAnswer, TextAnswer
 from schemask.serve.settings import ServerSettings
 from schemask.serve.streams import DONE, EventStream, event
-from schemask.serve.turns import Engine, Finished, Piece
+from schemask.serve.turns import Engine, Finished, TurnPiece
 
 _LOG = logging.getLogger("schemask.serve")
 
@@ -209,7 +209,7 @@ class Application:
         asked = await self._asked(request, read)
         self._check_model(asked.generation.model)
         answer = kind(asked.generation, self._engine.vocabulary)
-        run = _Run(self._workers, self.metrics, write(asked), started, request.url.path)
+        run = _Request(self._workers, self.metrics, write(asked), started, request.url.path)
         deadline = started + self._settings.request_seconds
         held.callback(run.close)
         if asked.generation.stream:
@@ -230,7 +230,7 @@ class Application:
             raise ClientDisconnect
         return JSONResponse(answer.whole(*whole))
 
-    async def _events(self, run: _Run, answer: Answer) -> AsyncGenerator[bytes, None]:
+    async def _events(self, run: _Request, answer: Answer) -> AsyncGenerator[bytes, None]:
         try:
             for chunk in answer.first():
                 yield event(chunk)
@@ -281,7 +281,7 @@ class Application:
         return bytes(data)
 
 
-class _Run:
+class _Request:
     """One request that is generated for, and its share in the metrics.
 
     Args:
@@ -306,8 +306,8 @@ class _Run:
         self._started = started
         self._endpoint = endpoint
         self._job: Job | None = None
-        self._taken: AsyncIterator[list[Piece] | Finished] | None = None
-        self._first: list[Piece] | Finished | None = None
+        self._taken: AsyncIterator[list[TurnPiece] | Finished] | None = None
+        self._first: list[TurnPiece] | Finished | None = None
 
     async def begin(self, deadline: float) -> bool:
         """Waits for the first that is written, or for why there is nothing."""
@@ -317,17 +317,17 @@ class _Run:
         self._metrics.first_token.observe(time.monotonic() - self._started)
         return True
 
-    async def items(self) -> AsyncIterator[list[Piece] | Finished]:
+    async def items(self) -> AsyncIterator[list[TurnPiece] | Finished]:
         """What is written, from the first on."""
         assert self._taken is not None and self._first is not None
         yield self._noted(self._first)
         async for item in self._taken:
             yield self._noted(item)
 
-    async def whole(self, deadline: float) -> tuple[list[Piece], Finished]:
+    async def whole(self, deadline: float) -> tuple[list[TurnPiece], Finished]:
         """All of it."""
         await self.begin(deadline)
-        pieces: list[Piece] = []
+        pieces: list[TurnPiece] = []
         async for item in self.items():
             if isinstance(item, Finished):
                 return pieces, item
@@ -339,7 +339,7 @@ class _Run:
         if self._job is not None:
             self._job.stop()
 
-    def _noted(self, item: list[Piece] | Finished) -> list[Piece] | Finished:
+    def _noted(self, item: list[TurnPiece] | Finished) -> list[TurnPiece] | Finished:
         if isinstance(item, Finished):
             self._metrics.tokens.labels("prompt").inc(item.prompt_tokens)
             self._metrics.tokens.labels("completion").inc(item.completion_tokens)

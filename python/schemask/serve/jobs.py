@@ -13,7 +13,7 @@ import anyio
 
 from schemask.agent.stopping import Stopped
 from schemask.serve.errors import RequestError
-from schemask.serve.turns import Finished, Piece
+from schemask.serve.turns import Finished, TurnPiece
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Job:
         self.gone = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._pieces: list[Piece] = []
+        self._pieces: list[TurnPiece] = []
         self._end: Finished | Exception | None = None
         self._is_news = asyncio.Event()
 
@@ -54,7 +54,7 @@ class Job:
         if time.monotonic() > self._deadline:
             raise too_late()
 
-    def tell(self, piece: Piece) -> None:
+    def tell(self, piece: TurnPiece) -> None:
         """Hands over a piece."""
         with self._lock:
             self._pieces.append(piece)
@@ -72,7 +72,7 @@ class Job:
         """Has the thread end the generation soon."""
         self.gone.set()
 
-    async def taken(self) -> AsyncIterator[list[Piece] | Finished]:
+    async def taken(self) -> AsyncIterator[list[TurnPiece] | Finished]:
         """All pieces that there are, again and again, and the end.
 
         Raises:

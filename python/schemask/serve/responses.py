@@ -13,7 +13,7 @@ from schemask.chat import ArgumentDelta, CallStarted, Event, Reasoning, Text
 from schemask.core.logprobs import TokenLogprobs
 from schemask.core.vocabulary import Vocabulary
 from schemask.serve.requests import Generation
-from schemask.serve.turns import Finished, Piece
+from schemask.serve.turns import Finished, TurnPiece
 
 _LEAST = -9999.0  # JSON has no infinity
 _LETTERS = string.ascii_letters + string.digits
@@ -41,11 +41,11 @@ class Answer(ABC):
         }
 
     @abstractmethod
-    def chunks(self, pieces: list[Piece]) -> Iterator[dict[str, Any]]:
+    def chunks(self, pieces: list[TurnPiece]) -> Iterator[dict[str, Any]]:
         """Pieces as chunks of a stream."""
 
     @abstractmethod
-    def whole(self, pieces: list[Piece], end: Finished) -> dict[str, Any]:
+    def whole(self, pieces: list[TurnPiece], end: Finished) -> dict[str, Any]:
         """All of it."""
 
     @abstractmethod
@@ -94,14 +94,14 @@ class ChatAnswer(Answer):
     def first(self) -> list[dict[str, Any]]:
         return [self._chunk({"delta": {"role": "assistant", "content": ""}})]
 
-    def chunks(self, pieces: list[Piece]) -> Iterator[dict[str, Any]]:
+    def chunks(self, pieces: list[TurnPiece]) -> Iterator[dict[str, Any]]:
         tokens = _tokens(pieces)
         deltas = [delta for event in joined(_events(pieces)) if (delta := _delta(event))]
         for number, delta in enumerate(deltas or [{}] if tokens else deltas):
             told = self._logprobs(tokens if number == 0 else [])
             yield self._chunk({"delta": delta}, told)
 
-    def whole(self, pieces: list[Piece], end: Finished) -> dict[str, Any]:
+    def whole(self, pieces: list[TurnPiece], end: Finished) -> dict[str, Any]:
         content, reasoning = "", ""
         calls: list[dict[str, Any]] = []
         for event in joined(_events(pieces)):
@@ -162,10 +162,10 @@ class TextAnswer(Answer):
     def first(self) -> list[dict[str, Any]]:
         return []
 
-    def chunks(self, pieces: list[Piece]) -> Iterator[dict[str, Any]]:
+    def chunks(self, pieces: list[TurnPiece]) -> Iterator[dict[str, Any]]:
         yield self._chunk({"text": _text(pieces)}, self._logprobs(_tokens(pieces)))
 
-    def whole(self, pieces: list[Piece], end: Finished) -> dict[str, Any]:
+    def whole(self, pieces: list[TurnPiece], end: Finished) -> dict[str, Any]:
         return self._answer({"text": _text(pieces)}, self._logprobs(_tokens(pieces)), end)
 
     def _empty(self) -> dict[str, Any]:
@@ -231,15 +231,15 @@ def _call(name: str) -> dict[str, Any]:
     return {"id": made, "type": "function", "function": {"name": name, "arguments": ""}}
 
 
-def _events(pieces: list[Piece]) -> list[Event]:
+def _events(pieces: list[TurnPiece]) -> list[Event]:
     return [event for piece in pieces for event in piece.events]
 
 
-def _tokens(pieces: list[Piece]) -> list[TokenLogprobs]:
+def _tokens(pieces: list[TurnPiece]) -> list[TokenLogprobs]:
     return [token for piece in pieces for token in piece.tokens]
 
 
-def _text(pieces: list[Piece]) -> str:
+def _text(pieces: list[TurnPiece]) -> str:
     return "".join(event.text for event in _events(pieces) if isinstance(event, Text))
 
 

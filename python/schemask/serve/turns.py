@@ -32,7 +32,7 @@ FinishReason: TypeAlias = Literal["stop", "length", "tool_calls"]
 
 
 @dataclass(frozen=True)
-class Piece:
+class TurnPiece:
     """What has been written since the piece before.
 
     Attributes:
@@ -69,7 +69,7 @@ class Listener(Protocol):
     def check(self) -> None:
         """Raises what ends the generation, if it is to end."""
 
-    def tell(self, piece: Piece) -> None:
+    def tell(self, piece: TurnPiece) -> None:
         """Takes a piece."""
 
 
@@ -258,7 +258,7 @@ class Engine:
         reader: Reader,
         listener: Listener,
     ) -> Finished:
-        turn = _Turn(asked.stop, reader, listener)
+        turn = _TurnReading(asked.stop, reader, listener)
         options: dict[str, Any] = {"grammar": grammar, "on_text": turn.feed}
         if grammar is None:
             options["stop"] = ()
@@ -280,7 +280,7 @@ class Engine:
             raise of_generation(error, asked.limit_param) from error
 
 
-class _Turn:
+class _TurnReading:
     """One turn as it is written: what is read of it is told, until the words hold a stop text.
 
     Args:
@@ -350,7 +350,7 @@ class _Turn:
         if events or self.tokens:
             tokens = self.tokens[:]
             self.tokens.clear()
-            self._listener.tell(Piece(events, tokens))
+            self._listener.tell(TurnPiece(events, tokens))
 
 
 class _PlainReader:
