@@ -78,7 +78,6 @@ class Llama(llama_cpp.Llama):
     """
 
     def __init__(self, model_path: str, *, n_seq_max: int = 1, **options: Any) -> None:
-        check_count("n_seq_max", n_seq_max)
         self._n_seq_max = n_seq_max
         super().__init__(model_path, **options)
 
@@ -105,6 +104,8 @@ class Llama(llama_cpp.Llama):
 
     @context_params.setter
     def context_params(self, params: Any) -> None:
+        # Not before: the destructor needs what the constructor begins with.
+        check_count("n_seq_max", self._n_seq_max)
         params.n_seq_max = self._n_seq_max
         # Each sequence may take whatever cells of the context are free, instead of an equal part.
         params.kv_unified = self._n_seq_max > 1
