@@ -342,6 +342,9 @@ class CompletionPieces(Iterator[str]):
     """The pieces of a text, each as soon as it is certain to be part of the result.
 
     `iter_complete` returns it. To close it, or to leave its `with`, ends the generation.
+
+    Args:
+        pieces: What generates them, and returns the result.
     """
 
     def __init__(self, pieces: Generator[str, None, Completion]) -> None:
@@ -430,7 +433,9 @@ def iter_complete(
     Raises:
         ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
             argument has no sense.
-        LimitError: The budget is too small for any valid text.
+        GenerationError: From the iterator: the generation could not go on.
+        LimitError: The budget is too small for any valid text; from the iterator: a mask takes too
+            much work.
     """
     check_compiled(compiled)
     check_sampling(max_tokens, temperature, seed)
@@ -550,7 +555,12 @@ class TokenReporter:
         self.processors = [] if on_token is None else [self._keep]
 
     def tell(self, token_id: int, *, is_forced: bool) -> None:
-        """Tells of the next token, which was forced or chosen by the last scores."""
+        """Tells of the next token.
+
+        Args:
+            token_id: The token.
+            is_forced: Whether the grammar forces it; else it was chosen by the last scores.
+        """
         if self._on_token is not None and is_forced:
             self._on_token(forced_logprobs(token_id, self._top))
         elif self._on_token is not None:
