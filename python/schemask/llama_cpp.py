@@ -79,7 +79,6 @@ class Llama(llama_cpp.Llama):
     """
 
     def __init__(self, model_path: str, *, n_seq_max: int = 1, **options: Any) -> None:
-        check_count("n_seq_max", n_seq_max)
         self._n_seq_max = n_seq_max
         super().__init__(model_path, **options)
 
@@ -106,6 +105,8 @@ class Llama(llama_cpp.Llama):
 
     @context_params.setter
     def context_params(self, params: Any) -> None:
+        # Not before: the destructor needs what the constructor begins with.
+        check_count("n_seq_max", self._n_seq_max)
         params.n_seq_max = self._n_seq_max
         # Each sequence may take whatever cells of the context are free, instead of an equal part.
         params.kv_unified = self._n_seq_max > 1
@@ -317,7 +318,9 @@ def complete(
         LimitError: The budget is too small for any valid text, or a mask takes too much work.
     """
     check_observer("on_text", on_text)
-    pieces = iter_complete(
+    pieces = _begun(
+        [],
+        on_text,
         llama,
         prompt,
         compiled,
@@ -333,9 +336,8 @@ def complete(
         top_logprobs=top_logprobs,
     )
     with pieces:
-        for piece in pieces:
-            if on_text is not None:
-                on_text(piece)
+        for _ in pieces:
+            pass  # on_text is told of them
     return pieces.completion
 
 
@@ -343,6 +345,9 @@ class CompletionPieces(Iterator[str]):
     """The pieces of a text, each as soon as it is certain to be part of the result.
 
     `iter_complete` returns it. To close it, or to leave its `with`, ends the generation.
+
+    Args:
+        pieces: What generates them, and returns the result.
     """
 
     def __init__(self, pieces: Generator[str, None, Completion]) -> None:
@@ -431,8 +436,49 @@ def iter_complete(
     Raises:
         ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
             argument has no sense.
-        LimitError: The budget is too small for any valid text.
+        GenerationError: From the iterator: the generation could not go on.
+        LimitError: The budget is too small for any valid text; from the iterator: a mask takes too
+            much work.
     """
+    certain: list[str] = []
+    return _begun(
+        certain,
+        certain.append,
+        llama,
+        prompt,
+        compiled,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        seed=seed,
+        stop=stop,
+        on_mask=on_mask,
+        on_token=on_token,
+        top_logprobs=top_logprobs,
+    )
+
+
+def _begun(
+    certain: list[str],
+    on_text: TextObserver | None,
+    llama: Any,
+    prompt: str | Sequence[int],
+    compiled: CompiledGrammar,
+    *,
+    max_tokens: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    min_p: float,
+    seed: int,
+    stop: str | Sequence[str],
+    on_mask: MaskObserver | None,
+    on_token: TokenObserver | None,
+    top_logprobs: int,
+) -> CompletionPieces:
+    """A generation whose text `on_text` is told; its pieces are what that puts into `certain`."""
     check_compiled(compiled)
     check_sampling(max_tokens, temperature, seed)
     check_count("top_k", top_k, least=-1)
@@ -457,8 +503,7 @@ def iter_complete(
         "min_p": min_p,
         "logits_processor": LogitsProcessorList([processor, *reporter.processors]),
     }
-    certain: list[str] = []
-    text = TextStream(stop, certain.append)
+    text = TextStream(stop, on_text)
     return CompletionPieces(
         _pieces(llama, prompt_ids, processor, reporter, text, certain, budget, seed, choosing)
     )
@@ -551,7 +596,12 @@ class TokenReporter:
         self.processors = [] if on_token is None else [self._keep]
 
     def tell(self, token_id: int, *, is_forced: bool) -> None:
-        """Tells of the next token, which was forced or chosen by the last scores."""
+        """Tells of the next token.
+
+        Args:
+            token_id: The token.
+            is_forced: Whether the grammar forces it; else it was chosen by the last scores.
+        """
         if self._on_token is not None and is_forced:
             self._on_token(forced_logprobs(token_id, self._top))
         elif self._on_token is not None:
