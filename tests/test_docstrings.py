@@ -154,6 +154,7 @@ UNREACHABLE = {
     "models.LlamaSequences.generate": {"MaskError"},
     "serve.Engine": {"GrammarError", "SchemaError"},
     "serve.Engine.chat": {"DependencyError", "FormatError", "ModelError", "ToolError"},
+    "serve.Engine.complete": {"ModelError"},
     "synth.ModelParaphraser": {"GrammarError", "LimitError", "SchemaError"},
     "synth.TeacherRequest.schema": {"ToolError"},
     "synth.everyday": {"DataError", "ToolError"},
