@@ -303,5 +303,7 @@ def test_a_process_of_its_own(small: Any) -> None:
     whole = chat(server, "Hello!", model=server.name, max_tokens=8, seed=3)
     same = chat(server, "Hello!", model=server.name, max_tokens=8, seed=3)
     assert whole["choices"][0]["message"] == same["choices"][0]["message"]
+    assert metric(server, "schemask_masks_total") > 0
+    assert metric(server, "schemask_masks_seconds_count") > 0
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0

@@ -91,8 +91,6 @@ def of_generation(error: Exception, param: str) -> RequestError:
         error: What the model raised.
         param: The parameter that bounds the text.
     """
-    if isinstance(error, RequestError):
-        return error
     if isinstance(error, GenerationError) and isinstance(error.__cause__, LimitError):
         return _request_error(error.__cause__, None)
     if isinstance(error, LimitError):

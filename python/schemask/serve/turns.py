@@ -276,6 +276,8 @@ class Engine:
             listener.check()
             completion = self._model.generate(prompt, sampling=asked.sampling, **options)
             return turn.finish(completion)
+        except RequestError:
+            raise
         except Exception as error:
             raise of_generation(error, asked.limit_param) from error
 
