@@ -500,6 +500,28 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
             ]
         },
     ),
+    (
+        "tools",
+        {
+            "tools": [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": "f",
+                        "parameters": {"type": "object", "properties": {"a": {"type": "int"}}},
+                    },
+                }
+            ],
+            "response_format": JSON_PERSON,
+        },
+    ),
+    (
+        "response_format.json_schema.schema",
+        {
+            "tools": [WEATHER],
+            "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "int"}}},
+        },
+    ),
     ("tool_choice", {"tool_choice": "required"}),
     ("tool_choice", {"tools": [WEATHER], "tool_choice": "always"}),
     ("tool_choice", {"tools": [WEATHER], "tool_choice": 1}),

@@ -99,7 +99,6 @@ class Application:
                 message = "the request is nested too deeply"
                 response = self._refused(RequestError(message, code="limit_exceeded"))
             except Exception as error:
-                _LOG.exception("a request to %s failed", endpoint)
                 response = self._refused(server_error(error))
             self.metrics.requests.labels(endpoint, response.status_code).inc()
             return response
@@ -107,8 +106,13 @@ class Application:
         return answered
 
     def _refused(self, error: RequestError) -> Response:
-        self.metrics.refusals.labels(error.code or "none").inc()
+        self._note(error)
         return JSONResponse(error.body, error.status, error.headers)
+
+    def _note(self, error: RequestError) -> None:
+        self.metrics.refusals.labels(error.code or "none").inc()
+        if error.status == 500:
+            _LOG.error("a request failed", exc_info=error.__cause__ or error)
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[None]:
@@ -241,9 +245,7 @@ class Application:
             yield DONE
         except Exception as error:
             known = error if isinstance(error, RequestError) else server_error(error)
-            if known is not error:
-                _LOG.error("a stream failed", exc_info=error)
-            self.metrics.refusals.labels(known.code or "none").inc()
+            self._note(known)
             yield event(known.body)
 
     async def _asked(self, request: Request, read: Callable[[Any, int | None], Any]) -> Any:

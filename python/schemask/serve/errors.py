@@ -104,7 +104,9 @@ def of_generation(error: Exception, param: str) -> RequestError:
 def server_error(error: BaseException) -> RequestError:
     """The answer to what is no fault of the request; the log has what it was."""
     shown = str(error) if isinstance(error, Error) else f"unexpected {type(error).__name__}"
-    return RequestError(shown, status=500, kind="server_error", code="internal_error")
+    made = RequestError(shown, status=500, kind="server_error", code="internal_error")
+    made.__cause__ = error
+    return made
 
 
 def _request_error(error: Error, param: str | None) -> RequestError:

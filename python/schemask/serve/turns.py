@@ -17,7 +17,7 @@ from schemask.core.grammar import Grammar
 from schemask.core.limits import Limits
 from schemask.core.logprobs import TokenLogprobs
 from schemask.core.vocabulary import Vocabulary
-from schemask.errors import FormatError, ModelError
+from schemask.errors import Error, FormatError, ModelError
 from schemask.models.base import Model
 from schemask.serve.errors import RequestError, blamed, of_generation
 from schemask.serve.formats import JsonWords, WrittenWords
@@ -174,17 +174,29 @@ class Engine:
 
     def _turn_grammar(self, asked: ChatRequest, tools: ToolSet, opened: str) -> CompiledGrammar:
         words = asked.generation.words
-        make, param = self._make_turn, "tools" if len(tools) else "messages"
-        if words is not None and (asked.choice != "required" or not len(tools)):
-            param = words.param
+        make = self._make_turn
         if asked.choice == "required":
             words = None
         elif isinstance(words, WrittenWords):
             make = self._make_written_turn
-        with blamed(param):
+        try:
             return self._cache.get(
                 make, tools.definitions, asked.choice, asked.parallel, *_parts(words), opened
             )
+        except Error as error:
+            with blamed(self._at_fault(words, tools)):
+                raise error
+
+    def _at_fault(self, words: JsonWords | WrittenWords | None, tools: ToolSet) -> str:
+        """The parameter of which no grammar could be made."""
+        if words is None:
+            return "tools" if len(tools) else "messages"
+        if len(tools):
+            try:
+                Grammar.from_tools(tools, self._form, "required", limits=self._limits)
+            except Error:
+                return "tools"
+        return words.param
 
     def _make_turn(
         self,
