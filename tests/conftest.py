@@ -100,6 +100,52 @@ def llama_vocabulary(llama: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
+def tiny_gguf(gguf_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama with random weights of 32 bits and SmolLM2's vocabulary.
+
+    Its scores lie so far apart that rounding hardly ever changes which one is best.
+    """
+    import numpy as np
+    from gguf import GGUFReader, GGUFValueType, GGUFWriter
+
+    width, heads, layers, vocab_size = 32, 2, 2, 49152
+    path = tmp_path_factory.mktemp("tiny") / "tiny.gguf"
+    writer = GGUFWriter(path, "llama")
+    writer.add_context_length(2048)
+    writer.add_embedding_length(width)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(2 * width)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(vocab_size)
+    for name, field in GGUFReader(gguf_path).fields.items():
+        if name.startswith("tokenizer."):
+            inner = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
+            writer.add_key_value(name, field.contents(), field.types[0], inner)
+    random = np.random.default_rng(0)
+    shapes = {"token_embd": (vocab_size, width), "output": (vocab_size, width)}
+    norms = ["output_norm"]
+    for block in range(layers):
+        for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            shapes[f"blk.{block}.{name}"] = (width, width)
+        for name in ("ffn_gate", "ffn_up"):
+            shapes[f"blk.{block}.{name}"] = (2 * width, width)
+        shapes[f"blk.{block}.ffn_down"] = (width, 2 * width)
+        norms += [f"blk.{block}.attn_norm", f"blk.{block}.ffn_norm"]
+    for name, shape in shapes.items():
+        values = random.normal(0, 0.5, shape).astype(np.float32)
+        writer.add_tensor(f"{name}.weight", values)
+    for name in norms:
+        writer.add_tensor(f"{name}.weight", np.ones(width, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+@pytest.fixture(scope="session")
 def hf_tokenizer(gguf_path: Path) -> Any:
     """The tokenizer of SmolLM2 as transformers reads it."""
     return _saved_tokenizer(gguf_path)

@@ -142,12 +142,19 @@ def test_docstrings_of_modules(name: str) -> None:
 
 
 # What cannot happen where it is raised: a mask of a vocabulary's own width is right, a reader that
-# is new has no text that could be wrong, the tools of a set are tools, paraphrases are strings, and
-# the everyday tools are right.
+# is new has no text that could be wrong, the tools of a set are tools, paraphrases are strings, the
+# everyday tools are right, a server's own schema is one, and what is wrong with a request becomes a
+# `RequestError`.
 UNREACHABLE = {
     "chat.TurnReader": {"FormatError"},
     "llama_cpp.SchemaLogitsProcessor": {"MaskError"},
     "llama_cpp.complete": {"MaskError"},
+    "llama_cpp.iter_complete": {"MaskError"},
+    "models.LlamaSequences": {"MaskError"},
+    "models.LlamaSequences.generate": {"MaskError"},
+    "serve.Engine": {"GrammarError", "SchemaError"},
+    "serve.Engine.chat": {"DependencyError", "FormatError", "ModelError", "ToolError"},
+    "serve.Engine.complete": {"ModelError"},
     "synth.ModelParaphraser": {"GrammarError", "LimitError", "SchemaError"},
     "synth.TeacherRequest.schema": {"ToolError"},
     "synth.everyday": {"DataError", "ToolError"},

@@ -16,9 +16,10 @@ from llama_cpp import LogitsProcessorList
 from schemask import GenerationError, Grammar, MaskError, ModelError, Vocabulary
 from schemask.chat import HERMES
 from schemask.core.byte_vocabulary import byte_vocabulary
+from schemask.core.logprobs import TokenLogprobs
 from schemask.core.masking import allocate_mask, apply_mask
 from schemask.demo import SYSTEM
-from schemask.llama_cpp import Llama, SchemaLogitsProcessor, complete
+from schemask.llama_cpp import Llama, SchemaLogitsProcessor, complete, iter_complete
 
 SCHEMA = {
     "type": "object",
@@ -154,6 +155,65 @@ def test_stop_strings_and_streaming(llama: Llama, compiled: Any) -> None:
     assert len(pieces) > 3
 
 
+def test_pieces_are_those_of_the_whole(llama: Llama, compiled: Any) -> None:
+    told: list[str] = []
+    whole = complete(llama, PROMPT, compiled, max_tokens=60, on_text=told.append)
+    pieces = iter_complete(llama, PROMPT, compiled, max_tokens=60)
+    with pytest.raises(ModelError, match="not finished"):
+        _ = pieces.completion
+    assert list(pieces) == told
+    assert pieces.completion == whole
+    assert list(pieces) == []
+    assert pieces.completion == whole
+
+
+def test_pieces_that_are_left_end_the_generation(llama: Llama, compiled: Any) -> None:
+    whole = complete(llama, PROMPT, compiled, max_tokens=60)
+    with iter_complete(llama, PROMPT, compiled, max_tokens=60) as pieces:
+        assert whole.text.startswith(next(pieces))
+    assert list(pieces) == []
+    assert llama._sampler is None
+    with pytest.raises(ModelError, match="not finished"):
+        _ = pieces.completion
+    # Arguments are looked at before the first piece is asked for.
+    with pytest.raises(ModelError, match="max_tokens"):
+        iter_complete(llama, PROMPT, compiled, max_tokens=0)
+    assert complete(llama, PROMPT, compiled, max_tokens=60) == whole
+
+
+def test_what_raises_in_a_function_that_is_told_ends_the_generation(
+    llama: Llama, compiled: Any
+) -> None:
+    def failing(_: object) -> None:
+        raise KeyError("mine")
+
+    for observer in ("on_text", "on_token"):
+        with pytest.raises(KeyError, match="mine"):
+            complete(llama, PROMPT, compiled, **{observer: failing})  # type: ignore[arg-type]
+        assert llama._sampler is None
+
+
+def test_tokens_are_told_with_their_probabilities(llama: Llama, compiled: Any) -> None:
+    tokens: list[TokenLogprobs] = []
+    result = complete(
+        llama, PROMPT, compiled, max_tokens=60, on_token=tokens.append, top_logprobs=3
+    )
+    assert [token.token_id for token in tokens] == result.token_ids
+    matcher = compiled.matcher(max_tokens=60)
+    chosen = 0
+    for token in tokens:
+        mask = allocate_mask(1, compiled.vocabulary.size)
+        matcher.fill_mask(mask)
+        allowed = np.zeros(compiled.vocabulary.size)
+        apply_mask(allowed, mask[0])
+        assert all(np.isfinite(allowed[other]) for other, _ in token.top)
+        assert token.top[0] == (token.token_id, token.logprob)  # greedy
+        assert math.fsum(math.exp(logprob) for _, logprob in token.top) <= 1 + 1e-9
+        chosen += len(token.top) > 1
+        assert matcher.accept(token.token_id)
+    assert 3 < chosen < len(tokens) - 3
+
+
 def test_no_sampler_is_left_behind(llama: Llama, compiled: Any) -> None:
     complete(llama, PROMPT, compiled, max_tokens=60)
     assert llama._sampler is None
@@ -240,6 +300,8 @@ def test_complete_says_what_is_wrong(llama: Llama, compiled: Any) -> None:
         (PROMPT, compiled, {"stop": [""]}, "stop"),
         (PROMPT, compiled, {"stop": None}, "stop"),
         (PROMPT, compiled, {"on_text": 3}, "on_text"),
+        (PROMPT, compiled, {"on_token": 3}, "on_token"),
+        (PROMPT, compiled, {"top_logprobs": -1}, "top_logprobs"),
         (PROMPT, compiled, {"top_k": 1.5}, "top_k"),
         (PROMPT, compiled, {"top_p": None}, "top_p"),
         (PROMPT, compiled, {"top_p": math.nan}, "top_p"),

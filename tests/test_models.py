@@ -70,6 +70,19 @@ def test_text_stream_is_as_searching_the_whole_text(
     assert stream.stopped == bool(found)
 
 
+def test_whoever_listens_can_end_a_text_stream() -> None:
+    heard: list[str] = []
+
+    def enough(piece: str) -> bool:
+        heard.append(piece)
+        return len(heard) == 2
+
+    stream = TextStream([], enough)
+    ended = [stream.feed(byte) for byte in (b"a", b"\xc3", b"\xa9", b"b")]
+    assert ended == [False, False, True, True]
+    assert heard == ["a", "é"] and stream.finish() == "aé"
+
+
 def test_text_stream_of_broken_bytes() -> None:
     stream = TextStream(["\ufffd"])
     assert stream.feed(b"a\xc3") is False
@@ -131,6 +144,21 @@ def test_grammar_holds_within_any_budget(local: Any) -> None:
         assert completion.prompt_tokens > 0
         spelt = b"".join(map(local.vocabulary.token, completion.token_ids))
         assert "".join(pieces) == completion.text == spelt.decode()
+
+
+def test_whoever_listens_can_end_a_text(local: Any) -> None:
+    pieces: list[str] = []
+
+    def enough(piece: str) -> bool:
+        pieces.append(piece)
+        return len(pieces) == 3
+
+    for grammar in (None, Grammar.from_regex("[^]*").compile(local.vocabulary)):
+        pieces.clear()
+        sampling = Sampling(max_tokens=40)
+        completion = local.generate("Once", grammar=grammar, sampling=sampling, on_text=enough)
+        assert (len(pieces), "".join(pieces), completion.status) == (3, completion.text, "stop")
+        assert completion.completion_tokens == len(completion.token_ids) < 40
 
 
 def test_words_under_a_grammar_say_when_they_were_cut(local: Any) -> None:

@@ -70,8 +70,9 @@ LAYERS = (
     {"core"},
     {"core.limits", "core.recipe"},
     {"core.vocabulary", "core.masking", "core.mask_step", "core.logprobs", "core.generation"},
-    {"core.byte_vocabulary", "core.grammar", "core.sampling"},
+    {"core.byte_vocabulary", "core.grammar", "core.sampling", "core.masked_scores"},
     {"core.cache", "core.completion_pieces", "core.saved", "core.served", "core.structural_tag"},
+    {"core.notation"},
     # plug-ins
     {
         "_continuous_batching",
@@ -94,8 +95,15 @@ LAYERS = (
     {"sglang"},
     # models
     {"models.base", "models.preflight", "models.digests"},
-    {"models.base", "models.preflight", "models.tokenizers"},
-    {"models.transformers", "models.llama_cpp", "models.mlx", "models.openai"},
+    {"models.base", "models.preflight", "models.tokenizers", "models.running_text"},
+    {"models.llama_cells"},
+    {
+        "models.transformers",
+        "models.llama_cpp",
+        "models.llama_sequences",
+        "models.mlx",
+        "models.openai",
+    },
     {"models.opening"},
     {"models"},
     # training
@@ -120,6 +128,17 @@ LAYERS = (
     {"agent.waiting", "agent.awaiting"},
     {"agent.run"},
     {"agent"},
+    # the server
+    {"serve.errors", "serve.settings"},
+    {"serve.fields"},
+    {"serve.formats", "serve.written"},
+    {"serve.requests"},
+    {"serve.turns"},
+    {"serve.jobs", "serve.metrics", "serve.responses"},
+    {"serve.streams"},
+    {"serve.app"},
+    {"serve.server"},
+    {"serve"},
     {"evaluation.verdicts", "evaluation.intervals", "evaluation.masks"},
     {"evaluation.examples", "evaluation.records"},
     {"evaluation.equality", "evaluation.runs", "evaluation.summary"},

@@ -97,7 +97,6 @@ class TurnWriter:
         self._model = model
         self._tools = tools
         self._form = form
-        self._tokenizer = getattr(model, "tokenizer", None)
         self._parallel = parallel
         self._sampling = sampling
         self._response_schema = response_schema
@@ -207,21 +206,11 @@ class TurnWriter:
 
     def result_message(self, name: str, text: str) -> Message:
         """The result of a tool as the model can be shown it."""
-        if self._tokenizer is None:
-            return self._form.tool_message(name, text)
-        return result_message(self._form, name, text, self._tokenizer)
+        return result_for(self._model, self._form, name, text)
 
     def _prompt(self, messages: list[Message], lead: str) -> tuple[str, str | list[int]]:
         """The conversation as text without the lead, and as what the model reads."""
-        form, tools = self._form, self._tools
-        if self._tokenizer is None:
-            text = form.render(messages, tools, add_generation_prompt=True)
-            return text, text + lead
-        prompt = prompt_of(
-            messages, self._tokenizer, tools, format=form, add_generation_prompt=True
-        )
-        begun = encoder_of(self._tokenizer, "").encode(lead) if lead else []
-        return prompt.text, [*prompt.token_ids, *begun]
+        return prompt_for(self._model, self._form, messages, self._tools, lead)
 
     def _has_room_to_reason(self, prompt: str) -> bool:
         spec = self._form.spec
@@ -279,7 +268,7 @@ class TurnWriter:
 
     def _response_option(self, model: ChatModel) -> dict[str, Any]:
         """The schema for an endpoint that takes one; of others, what they answer is checked."""
-        if self._response_schema is None or not _takes(model.chat, "response_schema"):
+        if self._response_schema is None or not takes(model.chat, "response_schema"):
             return {}
         return {"response_schema": self._response_schema}
 
@@ -346,13 +335,58 @@ def _possible(tools: ToolSet, texts: list[str]) -> ToolSet:
     return ToolSet(found)
 
 
+def prompt_for(
+    model: object, form: ChatFormat, messages: list[Message], tools: ToolSet, lead: str = ""
+) -> tuple[str, str | list[int]]:
+    """The conversation as text without the lead, and as what the model reads.
+
+    Args:
+        model: The model. If it has a tokenizer, it reads tokens.
+        form: How turns are written.
+        messages: The conversation.
+        tools: The tools that the model is shown.
+        lead: Words of the turn that are there already.
+
+    Raises:
+        FormatError: Messages that the format cannot write.
+    """
+    tokenizer = getattr(model, "tokenizer", None)
+    if tokenizer is None:
+        text = form.render(messages, tools, add_generation_prompt=True)
+        return text, text + lead
+    prompt = prompt_of(messages, tokenizer, tools, format=form, add_generation_prompt=True)
+    begun = encoder_of(tokenizer, "").encode(lead) if lead else []
+    return prompt.text, [*prompt.token_ids, *begun]
+
+
+def result_for(model: object, form: ChatFormat, name: str, text: str) -> Message:
+    """The result of a tool as a message that a model can be shown, whatever the text holds.
+
+    Args:
+        model: The model.
+        form: How turns are written.
+        name: The tool.
+        text: The result.
+    """
+    tokenizer = getattr(model, "tokenizer", None)
+    if tokenizer is None:
+        return form.tool_message(name, text)
+    return result_message(form, name, text, tokenizer)
+
+
 def tells_masks(model: object) -> bool:
     """Whether a model takes `on_mask`, as those do whose scores are at hand."""
     generate: Callable[..., Any] | None = getattr(model, "generate", None)
-    return generate is not None and _takes(generate, "on_mask")
+    return generate is not None and takes(generate, "on_mask")
 
 
-def _takes(function: Callable[..., Any], parameter: str) -> bool:
+def takes(function: Callable[..., Any], parameter: str) -> bool:
+    """Whether a function has a parameter, as not all models have all of them.
+
+    Args:
+        function: The function.
+        parameter: Its name.
+    """
     return parameter in inspect.signature(function).parameters
 
 

@@ -18,34 +18,39 @@ that was never called is an error in `raise_if_failed` for that reason.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from schemask._native import CompiledGrammar
+from schemask._native import CompiledGrammar, Vocabulary
 from schemask.core.generation import (
     Completion,
     Status,
+    TextObserver,
     TextStream,
     accept_forced,
     check_compiled,
     check_count,
     check_number,
+    check_observer,
     check_prompt,
     check_sampling,
     check_token_ids,
     check_vocabulary,
-    is_wish,
     refusal,
     text_of,
     token_limit,
 )
-from schemask.core.mask_step import MaskObserver, Scored, mask_step
-from schemask.core.masking import allocate_mask, apply_mask
+from schemask.core.logprobs import TokenObserver, forced_logprobs, token_logprobs
+from schemask.core.mask_step import MaskObserver
+from schemask.core.masked_scores import Logits, MaskedScores, StopTokens
+from schemask.core.masking import allocate_mask
 from schemask.errors import GenerationError, ModelError, missing, shortened
 
 try:
@@ -53,8 +58,6 @@ try:
     from llama_cpp import LogitsProcessorList
 except ImportError as error:
     raise missing("llama-cpp-python", "llama-cpp", error) from error
-
-Logits = npt.NDArray[np.float32]
 
 
 class Llama(llama_cpp.Llama):
@@ -64,7 +67,24 @@ class Llama(llama_cpp.Llama):
     crashes when it multiplies them (llama.cpp #20824). Here weights stay as they are in the file.
     It is made, and everything is done with it, as with a `llama_cpp.Llama`, `from_pretrained`
     included. What that raises passes through.
+
+    Args:
+        model_path: The GGUF.
+        n_seq_max: How many texts `schemask.models.LlamaSequences` generates at once; they share
+            the `n_ctx` tokens of the context.
+        options: What else a `llama_cpp.Llama` takes.
+
+    Raises:
+        ModelError: `n_seq_max` is no number of sequences.
     """
+
+    def __init__(self, model_path: str, *, n_seq_max: int = 1, **options: Any) -> None:
+        self._n_seq_max = n_seq_max
+        super().__init__(model_path, **options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
+        return {**state, "n_seq_max": self._n_seq_max}
 
     @property
     def model_params(self) -> Any:
@@ -77,6 +97,20 @@ class Llama(llama_cpp.Llama):
         if b"AMX_INT8 = 1" in llama_cpp.llama_print_system_info():
             params.use_extra_bufts = False
         self._model_params = params
+
+    @property
+    def context_params(self) -> Any:
+        """The parameters of the context, as llama.cpp takes them."""
+        return self._context_params
+
+    @context_params.setter
+    def context_params(self, params: Any) -> None:
+        # Not before: the destructor needs what the constructor begins with.
+        check_count("n_seq_max", self._n_seq_max)
+        params.n_seq_max = self._n_seq_max
+        # Each sequence may take whatever cells of the context are free, instead of an equal part.
+        params.kv_unified = self._n_seq_max > 1
+        self._context_params = params
 
 
 class SchemaLogitsProcessor:
@@ -110,13 +144,12 @@ class SchemaLogitsProcessor:
         if max_tokens is not None:
             check_count("max_tokens", max_tokens)
         check_number("margin", margin)
-        self._on_mask = on_mask
         self._vocabulary = compiled.vocabulary
+        size = self._vocabulary.size
         self._matcher = compiled.matcher(max_tokens=max_tokens)
-        self._margin = margin
-        self._bitmask = allocate_mask(1, self._vocabulary.size)
-        self._unaffordable = allocate_mask(1, self._vocabulary.size)
-        self._cut_at: int | None = None
+        self._masked = MaskedScores(self._matcher, size, margin, on_mask)
+        self._bitmask = allocate_mask(1, size)
+        self._stop_tokens = StopTokens(self._vocabulary.stop_token_ids, size)
         self._prompt: npt.NDArray[np.intc] | None = None
         self._generated: list[int] = []
         self._error: BaseException | None = None
@@ -131,13 +164,7 @@ class SchemaLogitsProcessor:
             try:
                 self._follow(input_ids)
                 self._matcher.fill_mask(self._bitmask)
-                wish = self._best_unaffordable(scores)
-                before = None if self._on_mask is None else Scored.of(scores)
-                apply_mask(scores, self._bitmask[0])
-                if self._on_mask is not None and before is not None:
-                    self._on_mask(mask_step(len(self._generated), before, Scored.of(scores)))
-                if wish > -math.inf and is_wish(wish, float(scores.max()), self._margin):
-                    self._cut_at = len(self._generated)
+                self._masked.apply(scores, self._bitmask[0], len(self._generated))
                 return scores
             except BaseException as error:  # ctypes would print and drop even a KeyboardInterrupt
                 self._error = error
@@ -188,6 +215,11 @@ class SchemaLogitsProcessor:
         return [sampled, *forced]
 
     @property
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary of the grammar."""
+        return self._vocabulary
+
+    @property
     def is_accepting(self) -> bool:
         """Whether the text may end here."""
         return self._matcher.is_accepting
@@ -196,15 +228,18 @@ class SchemaLogitsProcessor:
     def is_cut(self) -> bool:
         """Whether the budget forbade a token that might have been chosen: the text is valid, but
         what it says may be cut short."""
-        return self._cut_at is not None
+        return self._masked.is_cut
 
-    def _best_unaffordable(self, scores: Logits) -> float:
-        """The best score of the tokens that the budget alone forbids; -inf if there are none."""
-        if self.is_cut or not self._matcher.fill_unaffordable(self._unaffordable):
-            return -math.inf
-        masked = scores.copy()
-        apply_mask(masked, self._unaffordable[0])
-        return float(masked.max())
+    @property
+    def must_end(self) -> bool:
+        """Whether the grammar allows nothing more: the text ends here, whatever the model says.
+
+        Raises:
+            LimitError: The mask takes too much work.
+        """
+        self._matcher.fill_mask(self._bitmask)
+        only_stops = self._stop_tokens.are_all(self._bitmask[0])
+        return only_stops and not self._masked.budget_forbids()
 
     def _follow(self, input_ids: npt.NDArray[np.intc]) -> None:
         if self._prompt is None:
@@ -223,8 +258,7 @@ class SchemaLogitsProcessor:
             shared = next(differing, len(tokens))
             self._matcher.rollback(len(self._generated) - shared)
             del self._generated[shared:]
-            if self._cut_at is not None and self._cut_at >= shared:
-                self._cut_at = None
+            self._masked.go_back(shared)
         for token_id in tokens[shared:]:
             self._accept(token_id)
 
@@ -248,8 +282,10 @@ def complete(
     min_p: float = 0.05,
     seed: int = 0,
     stop: str | Sequence[str] = (),
-    on_text: Callable[[str], None] | None = None,
+    on_text: TextObserver | None = None,
     on_mask: MaskObserver | None = None,
+    on_token: TokenObserver | None = None,
+    top_logprobs: int = 0,
 ) -> Completion:
     """Generates a valid text; tokens that the grammar forces are evaluated in one batch, not
     sampled.
@@ -269,8 +305,11 @@ def complete(
         stop: Strings that end the generation early, and are not part of the text. Only then is the
             text not valid, but the beginning of a valid one.
         on_text: Called with each piece of text once it is certain to be part of the result.
+            If what it returns is true, the generation ends there, as at a stop string.
         on_mask: Called with the `MaskStep` of each token that is not forced: what the model would
             have written without the grammar.
+        on_token: Called with the `TokenLogprobs` of each token, before `on_text`.
+        top_logprobs: How many of the likeliest tokens it is told.
 
     Raises:
         ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
@@ -278,54 +317,244 @@ def complete(
         GenerationError: The generation could not go on; with the position and the text so far.
         LimitError: The budget is too small for any valid text, or a mask takes too much work.
     """
+    check_observer("on_text", on_text)
+    pieces = _begun(
+        [],
+        on_text,
+        llama,
+        prompt,
+        compiled,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        seed=seed,
+        stop=stop,
+        on_mask=on_mask,
+        on_token=on_token,
+        top_logprobs=top_logprobs,
+    )
+    with pieces:
+        for _ in pieces:
+            pass  # on_text is told of them
+    return pieces.completion
+
+
+class CompletionPieces(Iterator[str]):
+    """The pieces of a text, each as soon as it is certain to be part of the result.
+
+    `iter_complete` returns it. To close it, or to leave its `with`, ends the generation.
+
+    Args:
+        pieces: What generates them, and returns the result.
+    """
+
+    def __init__(self, pieces: Generator[str, None, Completion]) -> None:
+        self._pieces = pieces
+        self._completion: Completion | None = None
+
+    def __next__(self) -> str:
+        """The next piece of text, never empty.
+
+        Raises:
+            GenerationError: The generation could not go on; with the position and the text so far.
+            LimitError: A mask takes too much work.
+        """
+        try:
+            return next(self._pieces)
+        except StopIteration as end:
+            self._completion = self._completion or end.value
+            raise
+
+    def __enter__(self) -> CompletionPieces:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the generation, if it has not ended."""
+        self._pieces.close()
+
+    @property
+    def completion(self) -> Completion:
+        """The whole result, once all pieces have been taken.
+
+        Raises:
+            ModelError: There are more, or the generation was ended.
+        """
+        if self._completion is None:
+            raise ModelError("the text is not finished: take all pieces of it first")
+        return self._completion
+
+
+def iter_complete(
+    llama: Any,
+    prompt: str | Sequence[int],
+    compiled: CompiledGrammar,
+    *,
+    max_tokens: int = 256,
+    temperature: float = 0.0,
+    top_k: int = 40,
+    top_p: float = 0.95,
+    min_p: float = 0.05,
+    seed: int = 0,
+    stop: str | Sequence[str] = (),
+    on_mask: MaskObserver | None = None,
+    on_token: TokenObserver | None = None,
+    top_logprobs: int = 0,
+) -> CompletionPieces:
+    """Generates a valid text as `complete` does, piece by piece.
+
+    Nothing else may be done with `llama` before the last piece is taken or the pieces are closed.
+
+    Args:
+        llama: A `llama_cpp.Llama`.
+        prompt: Text or token ids, as for `complete`.
+        compiled: The grammar, compiled for `Vocabulary.from_llama_cpp(llama)`.
+        max_tokens: Budget in tokens, cut to what the context still holds; the text is finished
+            within it.
+        temperature: 0 is greedy.
+        top_k: Sampling draws from so many of the likeliest allowed tokens; 0 and -1 from all.
+        top_p: And from the likeliest ones that have this share of the probability.
+        min_p: And from those that have this share of the likeliest one's probability.
+        seed: Of the sampler; equal seeds give equal texts.
+        stop: Strings that end the generation early, and are not part of the text.
+        on_mask: Called with the `MaskStep` of each token that is not forced.
+        on_token: Called with the `TokenLogprobs` of each token, before its text is a piece.
+        top_logprobs: How many of the likeliest tokens it is told.
+
+    Returns:
+        An iterator of pieces of text, which holds the `Completion` when it has ended.
+
+    Raises:
+        ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
+            argument has no sense.
+        GenerationError: From the iterator: the generation could not go on.
+        LimitError: The budget is too small for any valid text; from the iterator: a mask takes too
+            much work.
+    """
+    certain: list[str] = []
+    return _begun(
+        certain,
+        certain.append,
+        llama,
+        prompt,
+        compiled,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        seed=seed,
+        stop=stop,
+        on_mask=on_mask,
+        on_token=on_token,
+        top_logprobs=top_logprobs,
+    )
+
+
+def _begun(
+    certain: list[str],
+    on_text: TextObserver | None,
+    llama: Any,
+    prompt: str | Sequence[int],
+    compiled: CompiledGrammar,
+    *,
+    max_tokens: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    min_p: float,
+    seed: int,
+    stop: str | Sequence[str],
+    on_mask: MaskObserver | None,
+    on_token: TokenObserver | None,
+    top_logprobs: int,
+) -> CompletionPieces:
+    """A generation whose text `on_text` is told; its pieces are what that puts into `certain`."""
     check_compiled(compiled)
     check_sampling(max_tokens, temperature, seed)
     check_count("top_k", top_k, least=-1)
     check_number("top_p", top_p, most=1)
     check_number("min_p", min_p, most=1)
+    check_observer("on_token", on_token)
+    check_count("top_logprobs", top_logprobs, least=0)
     check_llama(llama)
     tokenize = functools.partial(llama.tokenize, add_bos=False, special=False)
     check_vocabulary(compiled.vocabulary, lambda text: tokenize(text.encode()))
     prompt_ids = encode_prompt(llama, prompt)
     budget = token_limit(max_tokens, len(prompt_ids), llama.n_ctx())
-    vocabulary = compiled.vocabulary
-    stop_ids = set(vocabulary.stop_token_ids)
     margin = 0.0
     if temperature > 0:
         margin = -math.log(min_p) if min_p > 0 else math.inf
     processor = SchemaLogitsProcessor(compiled, max_tokens=budget, margin=margin, on_mask=on_mask)
+    reporter = TokenReporter(on_token, top_logprobs)
+    choosing = {
+        "temp": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "logits_processor": LogitsProcessorList([processor, *reporter.processors]),
+    }
     text = TextStream(stop, on_text)
+    return CompletionPieces(
+        _pieces(llama, prompt_ids, processor, reporter, text, certain, budget, seed, choosing)
+    )
+
+
+def _pieces(
+    llama: Any,
+    prompt_ids: list[int],
+    processor: SchemaLogitsProcessor,
+    reporter: TokenReporter,
+    text: TextStream,
+    certain: list[str],
+    budget: int,
+    seed: int,
+    choosing: dict[str, Any],
+) -> Generator[str, None, Completion]:
+    """What `iter_complete` goes through; `text` puts what is certain into `certain`."""
+    tokenize = functools.partial(llama.tokenize, add_bos=False, special=False)
+    vocabulary = processor.vocabulary
+    stop_ids = set(vocabulary.stop_token_ids)
     generated: list[int] = []
     status: Status = "max_tokens"
-    if temperature > 0:
+    if choosing["temp"] > 0:
         # Logits after a cached prefix differ a little from those of a prompt read in one go: enough
         # for the same seed to draw another token.
         llama.reset()
     llama.set_seed(seed)
-    sampled = llama.generate(
-        prompt_ids,
-        temp=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        min_p=min_p,
-        logits_processor=LogitsProcessorList([processor]),
-    )
     try:
         # The generator evaluates the prompt, reusing what is cached of it, and sets up a sampler
         # that `llama.sample` goes on with. Feeding it forced tokens would turn them into drafts.
-        token_id = next(sampled)
-        sampled.close()
+        with contextlib.closing(llama.generate(prompt_ids, **choosing)) as sampled:
+            token_id = next(sampled)
         while True:
             processor.raise_if_failed()
             if token_id in stop_ids:
                 status = "complete"
                 break
             run = processor.extend(token_id, tokenize)
-            generated += run
-            if text.feed(b"".join(map(vocabulary.token, run))):
+            for place, token_id in enumerate(run):
+                generated.append(token_id)
+                reporter.tell(token_id, is_forced=place > 0)
+                if text.feed(vocabulary.token(token_id)):
+                    break
+            if text.stopped:
                 status = "stop"
                 break
+            yield from _taken(certain)
             if len(generated) >= budget:
+                break
+            if processor.must_end:
+                status = "complete"
                 break
             llama.eval(run)
             token_id = llama.sample()
@@ -338,7 +567,49 @@ def complete(
         )
     if processor.is_cut:
         status = "max_tokens"
-    return Completion(text.finish(), generated, status, len(prompt_ids), len(generated))
+    whole = text.finish()
+    yield from _taken(certain)
+    return Completion(whole, generated, status, len(prompt_ids), len(generated))
+
+
+def _taken(pieces: list[str]) -> list[str]:
+    taken = pieces.copy()
+    pieces.clear()
+    return taken
+
+
+class TokenReporter:
+    """Tells an observer of tokens, and keeps the scores that this takes.
+
+    Args:
+        on_token: The observer, or None.
+        top: How many of the likeliest tokens it is told.
+
+    Attributes:
+        processors: What llama-cpp-python must be given after a grammar's processor.
+    """
+
+    def __init__(self, on_token: TokenObserver | None, top: int) -> None:
+        self._on_token = on_token
+        self._top = top
+        self._scores = np.zeros(0, dtype=np.float32)
+        self.processors = [] if on_token is None else [self._keep]
+
+    def tell(self, token_id: int, *, is_forced: bool) -> None:
+        """Tells of the next token.
+
+        Args:
+            token_id: The token.
+            is_forced: Whether the grammar forces it; else it was chosen by the last scores.
+        """
+        if self._on_token is not None and is_forced:
+            self._on_token(forced_logprobs(token_id, self._top))
+        elif self._on_token is not None:
+            self._on_token(token_logprobs(token_id, self._scores, self._top))
+
+    def _keep(self, input_ids: npt.NDArray[np.intc], scores: Logits) -> Logits:
+        self._scores = scores.copy()  # the sampler sorts and cuts what it is given
+        return scores
 
 
 def check_llama(llama: object) -> None:

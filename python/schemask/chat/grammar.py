@@ -55,7 +55,9 @@ def turn_tree(
     if not isinstance(response_schema, (dict, bool, type(None))):
         what = shortened(response_schema)
         raise FormatError(f"response_schema is a JSON Schema as a dict or a bool, not {what}")
-    if response_schema is not None and (spec.bare or spec.arguments.python_literals):
+    may_call = tool_choice != "none" and len(callable_tools) > 0
+    is_like_calls = bool(spec.bare) or spec.arguments.python_literals
+    if response_schema is not None and may_call and is_like_calls:
         raise FormatError(f"{spec.name} writes calls as it would write a response in JSON")
     turns = _TurnTree(spec, opened, response_schema)
     return turns.turn(callable_tools, tool_choice, min_calls, most, thinks)

@@ -18,6 +18,7 @@ from schemask.cli.commands import (
     improve,
     lint,
     report,
+    serve,
     synth,
     template,
     train,
@@ -75,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (
         *(demo, improve, synth, lint, train, eval, report),
-        *(format, template, check, explain, generate),
+        *(format, template, check, explain, generate, serve),
     ):
         command.add(commands)
     return made

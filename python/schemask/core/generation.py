@@ -16,6 +16,9 @@ from schemask._native import CompiledGrammar, Matcher, Vocabulary
 from schemask.errors import GenerationError, ModelError, shortened
 
 Status: TypeAlias = Literal["complete", "max_tokens", "stop"]
+TextObserver: TypeAlias = Callable[[str], object]
+"""Called with each piece of text once it is certain to be part of the result; the generation ends
+there, as at a stop string, if what it returns is true."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,10 @@ class TextStream:
     unconstrained model can write such) become U+FFFD.
     """
 
-    def __init__(
-        self, stop: str | Sequence[str], on_text: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, stop: str | Sequence[str], on_text: TextObserver | None = None) -> None:
         if not isinstance(stop, Iterable):
             raise ModelError(f"stop is a string or a list of strings, not {shortened(stop)}")
-        if on_text is not None and not callable(on_text):
-            raise ModelError(f"on_text is a function of a text, not {shortened(on_text)}")
+        check_observer("on_text", on_text)
         stop = [stop] if isinstance(stop, str) else list(stop)
         if wrong := [item for item in stop if not isinstance(item, str)]:
             raise ModelError(f"stop strings are strings, not {shortened(wrong[0])}")
@@ -107,8 +107,8 @@ class TextStream:
 
     def _report(self, end: int) -> None:
         if self._on_text is not None and end > self._reported:
-            self._on_text(self._text[self._reported : end])
-            self._reported = end
+            piece, self._reported = self._text[self._reported : end], end
+            self.stopped = bool(self._on_text(piece)) or self.stopped
 
 
 def token_limit(max_tokens: int, prompt_tokens: int, context: int | None) -> int:
@@ -175,6 +175,12 @@ def count_problem(name: str, value: object, least: int = 1) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         return f"{name} is an integer, not {shortened(value)}"
     return f"{name} is at least {least}, not {shortened(value)}" if value < least else None
+
+
+def check_observer(name: str, observer: object) -> None:
+    """Raises ModelError for what is neither None nor can be called."""
+    if observer is not None and not callable(observer):
+        raise ModelError(f"{name} is a function, not {shortened(observer)}")
 
 
 def check_prompt(prompt: object) -> str:

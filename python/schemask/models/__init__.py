@@ -14,6 +14,7 @@ from schemask.models.base import (
     TokenModel,
 )
 from schemask.models.llama_cpp import LlamaCppModel
+from schemask.models.llama_sequences import LlamaSequences
 from schemask.models.mlx import MlxModel
 from schemask.models.openai import OpenAIModel
 from schemask.models.opening import open_model
@@ -26,6 +27,7 @@ __all__ = [
     "ChatTurn",
     "Completion",
     "LlamaCppModel",
+    "LlamaSequences",
     "MlxModel",
     "Model",
     "OpenAIModel",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from schemask.chat import ChatTemplate, ParsedTurn
 from schemask.chat.templates.sources import read_source
 from schemask.core.generation import Completion as Completion
-from schemask.core.generation import Status, TextStream, check_prompt
+from schemask.core.generation import Status, TextObserver, TextStream, check_prompt
 from schemask.core.sampling import GREEDY as GREEDY
 from schemask.core.sampling import Sampling as Sampling
 from schemask.core.sampling import check_is_sampling
@@ -58,7 +58,7 @@ class Model(Protocol):
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        on_text: Callable[[str], None] | None = None,
+        on_text: TextObserver | None = None,
     ) -> Completion:
         """Continues `prompt`.
 
@@ -72,6 +72,7 @@ class Model(Protocol):
                 had a say in the text, also where a grammar closed the text in time.
             stop: Texts at which to end; none of them is part of the result.
             on_text: Called with each piece of text once it is certain to be part of the result.
+                If what it returns is true, the generation ends there, as at a stop string.
 
         Raises:
             ModelError: The model cannot do what is asked: no grammar, prompt too long, no answer.
@@ -176,7 +177,7 @@ class CallableModel:
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        on_text: Callable[[str], None] | None = None,
+        on_text: TextObserver | None = None,
     ) -> Completion:
         """Continues `prompt` with what the function answers, up to the first of the `stop` texts.
 
@@ -186,6 +187,7 @@ class CallableModel:
             sampling: Checked, and without effect.
             stop: Texts at which to end; none of them is part of the result.
             on_text: Called with each piece of text once it is certain to be part of the result.
+                If what it returns is true, the generation ends there, as at a stop string.
 
         Returns:
             The text, without token ids; its counts of tokens are 0.

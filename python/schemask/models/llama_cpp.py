@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,14 @@ from schemask.chat import ChatTemplate
 from schemask.core.generation import (
     Completion,
     Status,
+    TextObserver,
     TextStream,
+    check_count,
     check_is_vocabulary,
+    check_observer,
     token_limit,
 )
+from schemask.core.logprobs import TokenObserver
 from schemask.core.mask_step import MaskObserver
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
@@ -87,8 +91,10 @@ class LlamaCppModel:
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        on_text: Callable[[str], None] | None = None,
+        on_text: TextObserver | None = None,
         on_mask: MaskObserver | None = None,
+        on_token: TokenObserver | None = None,
+        top_logprobs: int = 0,
     ) -> Completion:
         """Continues `prompt`; the limit on tokens is cut to what the context still holds.
 
@@ -99,7 +105,10 @@ class LlamaCppModel:
             sampling: How tokens are chosen. Without its `top_p`, that of llama-cpp-python is taken.
             stop: Texts at which to end; none of them is part of the result.
             on_text: Called with each piece of text once it is certain to be part of the result.
+                If what it returns is true, the generation ends there, as at a stop string.
             on_mask: Called with the `MaskStep` of each token that is chosen under the grammar.
+            on_token: Called with the `TokenLogprobs` of each token, before `on_text`.
+            top_logprobs: How many of the likeliest tokens it is told.
 
         Raises:
             ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
@@ -112,7 +121,7 @@ class LlamaCppModel:
         check_is_sampling(sampling)
         with self._lock:
             if grammar is None:
-                return self._continue(prompt, sampling, stop, on_text)
+                return self._continue(prompt, sampling, stop, on_text, on_token, top_logprobs)
             from schemask.llama_cpp import complete
 
             return complete(
@@ -125,6 +134,8 @@ class LlamaCppModel:
                 seed=sampling.seed,
                 on_text=on_text,
                 on_mask=on_mask,
+                on_token=on_token,
+                top_logprobs=top_logprobs,
                 **_cuts(sampling),
             )
 
@@ -133,10 +144,17 @@ class LlamaCppModel:
         prompt: str | Sequence[int],
         sampling: Sampling,
         stop: Sequence[str],
-        on_text: Callable[[str], None] | None,
+        on_text: TextObserver | None,
+        on_token: TokenObserver | None,
+        top_logprobs: int,
     ) -> Completion:
-        from schemask.llama_cpp import encode_prompt
+        from llama_cpp import LogitsProcessorList
 
+        from schemask.llama_cpp import TokenReporter, encode_prompt
+
+        check_observer("on_token", on_token)
+        check_count("top_logprobs", top_logprobs, least=0)
+        reporter = TokenReporter(on_token, top_logprobs)
         prompt_ids = encode_prompt(self._llama, prompt)
         limit = token_limit(sampling.max_tokens, len(prompt_ids), self._llama.n_ctx())
         stream = TextStream(stop, on_text)
@@ -146,13 +164,19 @@ class LlamaCppModel:
         if sampling.temperature > 0:
             self._llama.reset()  # for the sake of the seed; see schemask.llama_cpp.complete
         self._llama.set_seed(sampling.seed)
-        tokens = self._llama.generate(prompt_ids, temp=sampling.temperature, **_cuts(sampling))
+        tokens = self._llama.generate(
+            prompt_ids,
+            temp=sampling.temperature,
+            **_cuts(sampling),
+            logits_processor=LogitsProcessorList(reporter.processors),
+        )
         try:
             for token in tokens:
                 if token in stop_ids:
                     status = "complete"
                     break
                 token_ids.append(token)
+                reporter.tell(token, is_forced=False)
                 if stream.feed(self.vocabulary.token(token)):
                     status = "stop"
                     break

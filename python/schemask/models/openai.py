@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from schemask.chat import ParsedTurn, check_messages
 from schemask.core.byte_vocabulary import byte_vocabulary
-from schemask.core.generation import Completion, Status, TextStream, check_prompt
+from schemask.core.generation import (
+    Completion,
+    Status,
+    TextObserver,
+    TextStream,
+    check_prompt,
+)
 from schemask.core.grammar import Grammar
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.errors import FormatError, GenerationError, ModelError, missing, shortened
@@ -83,7 +89,7 @@ class OpenAIModel:
         grammar: CompiledGrammar | Grammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        on_text: Callable[[str], None] | None = None,
+        on_text: TextObserver | None = None,
     ) -> Completion:
         """Sends `prompt` as one message of the user; the answer is the text.
 

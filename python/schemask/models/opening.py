@@ -41,6 +41,34 @@ def open_model(path: str | os.PathLike[str]) -> Model:
         raise ModelError(f"{place}: {error}") from error
 
 
+def open_for_many(path: str | os.PathLike[str], sequences: int, context_tokens: int) -> Model:
+    """As `open_model`, for texts that are generated side by side.
+
+    Args:
+        path: The file or the folder. Of a folder, texts wait for one another.
+        sequences: How many texts of a GGUF run at once.
+        context_tokens: What each of them may take, with its prompt; memory is taken for all.
+
+    Raises:
+        ModelError: There is no model, or one that cannot be loaded.
+        DependencyError: The library that loads it is not installed.
+    """
+    place = model_location(path)
+    if place.is_dir():
+        return open_model(place)
+    preflight.look(place)
+    from schemask.llama_cpp import Llama
+    from schemask.models.llama_sequences import LlamaSequences
+
+    try:
+        llama = Llama(
+            str(place), n_ctx=sequences * context_tokens, n_seq_max=sequences, verbose=False
+        )
+    except ValueError as error:
+        raise ModelError(f"{place}: {error}") from error
+    return LlamaSequences(llama, context_tokens=context_tokens)
+
+
 def _of_folder(path: Path) -> Model:
     from schemask.models.transformers import TransformersModel
 

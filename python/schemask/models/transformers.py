@@ -6,13 +6,14 @@ import contextlib
 import functools
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemask.chat import ChatTemplate
 from schemask.core.generation import (
     Completion,
     Status,
+    TextObserver,
     TextStream,
     check_compiled,
     check_is_vocabulary,
@@ -98,7 +99,7 @@ class TransformersModel:
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        on_text: Callable[[str], None] | None = None,
+        on_text: TextObserver | None = None,
         on_mask: MaskObserver | None = None,
     ) -> Completion:
         """Continues `prompt`; the limit on tokens is cut to what the context still holds.
@@ -111,6 +112,7 @@ class TransformersModel:
                 config is taken.
             stop: Texts at which to end; none of them is part of the result.
             on_text: Called with each piece of text once it is certain to be part of the result.
+                If what it returns is true, the generation ends there, as at a stop string.
             on_mask: Called with the `MaskStep` of each token that is chosen under the grammar.
 
         Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -12,16 +11,14 @@ from vllm.v1.structured_output.backend_types import StructuredOutputOptions
 from vllm.v1.structured_output.request import get_structured_output_key
 
 from schemask._native import CompiledGrammar
-from schemask.core.grammar import Grammar, Whitespace, tree_grammar
+from schemask.core.grammar import Grammar, Whitespace
+from schemask.core.notation import from_choices, from_notation
 from schemask.core.structural_tag import from_structural_tag, special_names
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import GenerationError, GrammarError, ModelError, VocabularyError, shortened
 
 # How many compiled grammars and vocabularies are kept, the latest ones used.
 _GRAMMARS, _VOCABULARIES = 64, 4
-
-# A rule of GBNF. Lark has one colon there, so no grammar in Lark has such a line.
-_GBNF_RULE = re.compile(r"^[ \t]*[A-Za-z_][\w-]*[ \t]*::=", re.MULTILINE)
 
 
 class Constraint(NamedTuple):
@@ -109,8 +106,7 @@ class Compiler:
 def grammar_of(constraint: Constraint, special_tokens: Iterable[str] = ()) -> Grammar:
     """The grammar of a constraint.
 
-    A grammar is read as GBNF if a line of it begins with a name and `::=`, with `root` as its
-    start, and else as Lark, with `start`.
+    A grammar is read as `from_notation` reads it.
 
     Args:
         constraint: What is asked for.
@@ -133,9 +129,7 @@ def grammar_of(constraint: Constraint, special_tokens: Iterable[str] = ()) -> Gr
         return from_structural_tag(text, list(special_tokens), whitespace)
     if kind is not options.GRAMMAR:
         raise GrammarError(f"structured outputs of the kind {kind} are not known")
-    if _GBNF_RULE.search(text):
-        return Grammar.from_gbnf(text)
-    return Grammar.from_lark(text, whitespace=whitespace)
+    return from_notation(text, whitespace)
 
 
 def _choice(text: str) -> Grammar:
@@ -144,11 +138,7 @@ def _choice(text: str) -> Grammar:
         choices = json.loads(text)
     except ValueError as error:
         raise GrammarError(f"choice is a list of texts: {error}") from error
-    if not isinstance(choices, list) or not choices:
-        raise GrammarError(f"choice is a list of texts that is not empty, not {shortened(choices)}")
-    if wrong := [choice for choice in choices if not isinstance(choice, str)]:
-        raise GrammarError(f"choice is a list of texts, not of {shortened(wrong[0])}")
-    return tree_grammar({"any": choices})
+    return from_choices(choices)
 
 
 def check_request(
