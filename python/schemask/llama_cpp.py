@@ -21,14 +21,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from types import TracebackType
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from schemask._native import CompiledGrammar, Vocabulary
+from schemask.core.completion_pieces import CompletionPieces
 from schemask.core.generation import (
     Completion,
     Status,
@@ -339,59 +339,6 @@ def complete(
         for _ in pieces:
             pass  # on_text is told of them
     return pieces.completion
-
-
-class CompletionPieces(Iterator[str]):
-    """The pieces of a text, each as soon as it is certain to be part of the result.
-
-    `iter_complete` returns it. To close it, or to leave its `with`, ends the generation.
-
-    Args:
-        pieces: What generates them, and returns the result.
-    """
-
-    def __init__(self, pieces: Generator[str, None, Completion]) -> None:
-        self._pieces = pieces
-        self._completion: Completion | None = None
-
-    def __next__(self) -> str:
-        """The next piece of text, never empty.
-
-        Raises:
-            GenerationError: The generation could not go on; with the position and the text so far.
-            LimitError: A mask takes too much work.
-        """
-        try:
-            return next(self._pieces)
-        except StopIteration as end:
-            self._completion = self._completion or end.value
-            raise
-
-    def __enter__(self) -> CompletionPieces:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Ends the generation, if it has not ended."""
-        self._pieces.close()
-
-    @property
-    def completion(self) -> Completion:
-        """The whole result, once all pieces have been taken.
-
-        Raises:
-            ModelError: There are more, or the generation was ended.
-        """
-        if self._completion is None:
-            raise ModelError("the text is not finished: take all pieces of it first")
-        return self._completion
 
 
 def iter_complete(

@@ -26,6 +26,7 @@ from schemask.core.completion_pieces import CompletionPieces
 from schemask.core.generation import (
     Completion,
     Status,
+    TextObserver,
     TextStream,
     accept_forced,
     check_compiled,
@@ -290,7 +291,7 @@ def generate(
     max_tokens: int = 256,
     sampler: Sampler | None = None,
     stop: str | Sequence[str] = (),
-    on_text: Callable[[str], None] | None = None,
+    on_text: TextObserver | None = None,
     on_mask: MaskObserver | None = None,
     on_token: TokenObserver | None = None,
     top_logprobs: int = 0,

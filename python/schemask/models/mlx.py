@@ -15,6 +15,7 @@ from schemask.chat import ChatTemplate
 from schemask.core.generation import (
     Completion,
     Status,
+    TextObserver,
     TextStream,
     check_count,
     check_is_vocabulary,
@@ -108,7 +109,7 @@ class MlxModel:
         grammar: CompiledGrammar | None = None,
         sampling: Sampling = GREEDY,
         stop: Sequence[str] = (),
-        on_text: Callable[[str], None] | None = None,
+        on_text: TextObserver | None = None,
         on_mask: MaskObserver | None = None,
         on_token: TokenObserver | None = None,
         top_logprobs: int = 0,
@@ -158,7 +159,7 @@ class MlxModel:
         prompt: str | Sequence[int],
         sampling: Sampling,
         stop: Sequence[str],
-        on_text: Callable[[str], None] | None,
+        on_text: TextObserver | None,
         on_token: TokenObserver | None,
         top_logprobs: int,
     ) -> Completion:

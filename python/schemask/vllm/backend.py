@@ -159,7 +159,7 @@ class SchemaskBackend(StructuredOutputBackend):  # type: ignore[misc]
 
     def destroy(self) -> None:
         """Forgets what was compiled."""
-        self._compiler.compile.cache_clear()
+        self._compiler.forget()
 
 
 def reasons_first(config: Any) -> bool:

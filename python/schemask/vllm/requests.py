@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from vllm.v1.structured_output.backend_types import StructuredOutputOptions
 from vllm.v1.structured_output.request import get_structured_output_key
 
 from schemask._native import CompiledGrammar
+from schemask.core.cache import GrammarCache
 from schemask.core.grammar import Grammar, Whitespace
 from schemask.core.notation import from_choices, from_notation
 from schemask.core.structural_tag import from_structural_tag, special_names
 from schemask.core.vocabulary import Vocabulary
 from schemask.errors import GenerationError, GrammarError, ModelError, VocabularyError, shortened
 
-# How many compiled grammars and vocabularies are kept, the latest ones used.
-_GRAMMARS, _VOCABULARIES = 64, 4
+# How many sets of tokens that end a text are kept, and of each how many grammars: the latest
+# ones used.
+_VOCABULARIES, _GRAMMARS = 4, 64
 
 
 class Constraint(NamedTuple):
@@ -60,6 +62,13 @@ class Constraint(NamedTuple):
         return cls(kind, text, "compact" if params.disable_any_whitespace else "flexible")
 
 
+class _Ending(NamedTuple):
+    """The grammars of texts that some tokens end, and what makes them."""
+
+    grammars: GrammarCache
+    make: Callable[[Constraint], Grammar]
+
+
 class Compiler:
     """Compiles requests for one model, and keeps what was compiled last. Threads may share it.
 
@@ -77,30 +86,31 @@ class Compiler:
         self._tokenizer = getattr(tokenizer, "transformers_tokenizer", tokenizer)
         self._vocab_size = vocab_size
         self.model_stops: frozenset[int] | None = None
-        self.vocabulary = functools.lru_cache(_VOCABULARIES)(self._vocabulary)
-        self.compile = functools.lru_cache(_GRAMMARS)(self._compile)
+        self._ending = functools.lru_cache(_VOCABULARIES)(self._found_ending)
 
-    def _vocabulary(self, stop_token_ids: frozenset[int]) -> Vocabulary:
-        """The vocabulary of the model where these tokens end a text.
+    def compile(self, constraint: Constraint, stop_token_ids: frozenset[int]) -> CompiledGrammar:
+        """The grammar of a constraint, on the vocabulary where these tokens end a text.
 
         Raises:
             VocabularyError: The tokens of this tokenizer cannot be read as bytes, no token ends a
                 text, or one of them is not in the vocabulary.
-        """
-        if not stop_token_ids:
-            raise VocabularyError("the request has no stop token, so no text could end")
-        return Vocabulary.from_transformers(
-            self._tokenizer, self._vocab_size, stop_token_ids=sorted(stop_token_ids)
-        )
-
-    def _compile(self, constraint: Constraint, stop_token_ids: frozenset[int]) -> CompiledGrammar:
-        """The grammar of a constraint, on the vocabulary where these tokens end a text.
-
-        Raises:
             Error: It is refused; each kind of constraint has its own errors.
         """
-        vocabulary = self.vocabulary(stop_token_ids)
-        return grammar_of(constraint, special_names(vocabulary)).compile(vocabulary)
+        ending = self._ending(stop_token_ids)
+        return ending.grammars.get(ending.make, constraint)
+
+    def forget(self) -> None:
+        """Forgets what was compiled."""
+        self._ending.cache_clear()
+
+    def _found_ending(self, stop_token_ids: frozenset[int]) -> _Ending:
+        if not stop_token_ids:
+            raise VocabularyError("the request has no stop token, so no text could end")
+        vocabulary = Vocabulary.from_transformers(
+            self._tokenizer, self._vocab_size, stop_token_ids=sorted(stop_token_ids)
+        )
+        make = functools.partial(grammar_of, special_tokens=special_names(vocabulary))
+        return _Ending(GrammarCache(vocabulary, _GRAMMARS), make)
 
 
 def grammar_of(constraint: Constraint, special_tokens: Iterable[str] = ()) -> Grammar:
