@@ -373,6 +373,7 @@ def measured(
     cases = [
         (number, case)
         for batch, count in counts.items()
+        if count
         for kind in KINDS
         if kind.__name__ in kinds
         for number, case in enumerate(kind(count, batch))
