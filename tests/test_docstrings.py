@@ -208,7 +208,9 @@ def test_what_raises_says_so() -> None:
         "GrammarCache.stats",
         "Matcher.clone",
         "Matcher.reset",
+        "Preparation.stop",
         "Vocabulary.packed",
+        "prepare",
     }
     functions = {
         name: value
@@ -236,6 +238,7 @@ def greet(name: str) -> str:
 
 
 OBJECTS = {
+    "Preparation": (schemask.prepare([COMPILED.matcher()]), "1 masks"),
     "Allowed": (COMPILED.matcher().allowed(), "an object"),
     "CacheStats": (schemask.GrammarCache(byte_vocabulary()).stats(), "misses=0"),
     "CompiledGrammar": (COMPILED, "257 tokens"),

@@ -29,6 +29,7 @@ from schemask import (
     apply_mask,
     chat,
     fill_masks,
+    prepare,
     tool,
 )
 from schemask.agent import AgentResult, Step, run_agent
@@ -178,6 +179,8 @@ MISUSES: list[tuple[str, Callable[[], Any]]] = [
     ("matchers", lambda: fill_masks([None], allocate_mask(1, 257))),  # type: ignore[list-item]
     ("bitmask", lambda: fill_masks([MATCHER], None)),
     ("rows", lambda: fill_masks([MATCHER] * 2, allocate_mask(1, 257))),
+    ("matchers", lambda: prepare([None])),  # type: ignore[list-item]
+    ("bitmask", lambda: prepare([MATCHER]).fill(None)),
     ("batch", lambda: allocate_mask(-1, 257)),
     ("vocab_size", lambda: allocate_mask(1, "257")),  # type: ignore[arg-type]
     ("logits", lambda: apply_mask(None, None)),
@@ -462,7 +465,10 @@ def test_every_public_function_is_misused() -> None:
                 assert f".{name}(" in source, f"{owner.__name__}.{name}"
 
 
-MADE_BY_OTHERS = {"CacheStats", "CompiledGrammar", "Matcher", "Limits", "Allowed", "Explanation"}
+MADE_BY_OTHERS = {
+    *("Allowed", "CacheStats", "CompiledGrammar", "Explanation", "Limits", "Matcher"),
+    "Preparation",
+}
 NO_ARGUMENTS = {
     *("to_gbnf", "optional", "completion", "forced_tokens", "reset", "clone", "explain_end"),
     "packed",

@@ -227,8 +227,9 @@ class Matcher:
         """Whether the text may end here."""
     @property
     def is_terminated(self) -> bool:
-        """Whether a stop token has ended the text; with `terminate_without_stop_token`, also
-        whether nothing else may come.
+        """Whether a stop token has ended the text.
+
+        With `terminate_without_stop_token`, also whether nothing but one may come.
         """
     @property
     def token_count(self) -> int:
@@ -492,8 +493,9 @@ class Preparation:
     """Masks that are being made while the model runs: what `prepare` returns."""
 
     def fill(self, bitmask: Any) -> None:
-        """Fills row `i` of a bitmask for matcher `i`, as `fill_masks` does: what is ready is
-        copied, the rest is made now.
+        """Fills row `i` of a bitmask for matcher `i`, as `fill_masks` does.
+
+        What is ready is copied, the rest is made now.
 
         Args:
             bitmask: int32, of shape `(batch, words)`, as for `fill_masks`.
@@ -506,9 +508,10 @@ class Preparation:
         """Stops making masks. Those that are ready are kept with their grammars."""
 
 def prepare(matchers: Sequence[Matcher]) -> Preparation:
-    """Begins to make the masks that come next, on threads of its own and without the GIL, and
-    returns at once: to be called when the tokens of a step have been accepted and the model begins
-    to run.
+    """Begins to make the masks that come next, and returns at once.
+
+    They are made on threads of its own and without the GIL: call it when the tokens of a step have
+    been accepted and the model begins to run.
 
     What is made is kept with the grammars, so that `Preparation.fill`, or `fill_masks`, finds it.
     The matchers may go on meanwhile.

@@ -258,7 +258,7 @@ def _masked(logits: mx.array, bitmask: npt.NDArray[np.int32]) -> mx.array:
 
 
 @dataclass(frozen=True)
-class _Request:
+class _TextRequest:
     """What a generation goes by, all of it checked.
 
     Attributes:
@@ -388,7 +388,7 @@ def _request(
     on_mask: MaskObserver | None,
     on_token: TokenObserver | None,
     top_logprobs: int,
-) -> _Request:
+) -> _TextRequest:
     check_compiled(compiled)
     check_count("max_tokens", max_tokens)
     check_count("top_logprobs", top_logprobs, least=0)
@@ -408,11 +408,11 @@ def _request(
     margin = 0.0 if sampler is None else math.inf
     text = _MaskedText(compiled, budget, margin, on_mask)
     choose = sampler or mlx_lm.sample_utils.greedy_sampler
-    return _Request(model, prompt_ids, tokenize, text, budget, choose, on_token, top_logprobs)
+    return _TextRequest(model, prompt_ids, tokenize, text, budget, choose, on_token, top_logprobs)
 
 
 def _pieces(
-    request: _Request, written: TextStream, certain: list[str]
+    request: _TextRequest, written: TextStream, certain: list[str]
 ) -> Generator[str, None, Completion]:
     """What `stream` goes through; `written` puts what is certain into `certain`."""
     text, budget = request.text, request.budget
@@ -446,7 +446,7 @@ def _pieces(
     return Completion(whole, generated, status, len(request.prompt_ids), len(generated))
 
 
-def _runs(request: _Request) -> Generator[tuple[list[int], mx.array], None, None]:
+def _runs(request: _TextRequest) -> Generator[tuple[list[int], mx.array], None, None]:
     """Each token that is chosen, with what is forced after it, and the logarithms of the
     probabilities by which it was chosen, up to a stop token. Where only that is left, the model is
     not asked."""
@@ -478,7 +478,7 @@ def _runs(request: _Request) -> Generator[tuple[list[int], mx.array], None, None
                 mx.clear_cache()
 
 
-def _tell(request: _Request, token_id: int, logprobs: mx.array | None) -> None:
+def _tell(request: _TextRequest, token_id: int, logprobs: mx.array | None) -> None:
     """Tells of a token, which was forced if there are no probabilities."""
     if request.on_token is None:
         return

@@ -5,6 +5,7 @@ use crate::grammar::program::TokenSetId;
 use crate::limits::Limits;
 use crate::matcher::Matcher;
 use crate::vocab::TokenId;
+use crate::vocab::token::{MaskWord, set_bits};
 
 /// How many bytes of forced text are looked for at once.
 const FORCED_BYTES: usize = 4_096;
@@ -15,6 +16,23 @@ fn no_completion(cap: usize) -> Error {
 }
 
 impl Matcher {
+    /// Whether the text may end here and no token may come but those that end it.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Matcher::fill_mask`].
+    pub fn must_end(&self) -> Result<bool, Error> {
+        if self.now.terminated || !self.is_accepting() {
+            return Ok(self.now.terminated);
+        }
+        let vocabulary = self.compiled.vocabulary();
+        let mut bits = vec![MaskWord::NONE; vocabulary.mask_words()];
+        self.fill_mask(&mut bits)?;
+        let mut ends = vec![MaskWord::NONE; vocabulary.mask_words()];
+        set_bits(&mut ends, vocabulary.stop_token_ids());
+        Ok(bits == ends)
+    }
+
     /// The bytes of a shortest valid ending; empty where the text may end. A token that must come
     /// by its id counts as one byte, and is spelled as the vocabulary spells it. Where no tokens
     /// spell the shortest ending, it is another one that some do.

@@ -160,23 +160,6 @@ impl Matcher {
         self.now.terminated
     }
 
-    /// Whether the text may end here and no token may come but those that end it.
-    ///
-    /// # Errors
-    ///
-    /// As those of [`Matcher::fill_mask`].
-    pub fn must_end(&self) -> Result<bool, Error> {
-        if self.now.terminated || !self.is_accepting() {
-            return Ok(self.now.terminated);
-        }
-        let vocabulary = self.compiled.vocabulary();
-        let mut bits = vec![MaskWord::NONE; vocabulary.mask_words()];
-        self.fill_mask(&mut bits)?;
-        let mut ends = vec![MaskWord::NONE; vocabulary.mask_words()];
-        set_bits(&mut ends, vocabulary.stop_token_ids());
-        Ok(bits == ends)
-    }
-
     /// Writes which tokens may come next: bit `id % 32` of word `id / 32` is 1 if token `id` may.
     ///
     /// After the end, only the stop tokens may come.

@@ -259,8 +259,9 @@ impl PyMatcher {
         self.matcher.is_accepting()
     }
 
-    /// Whether a stop token has ended the text; with `terminate_without_stop_token`, also
-    /// whether nothing else may come.
+    /// Whether a stop token has ended the text.
+    ///
+    /// With `terminate_without_stop_token`, also whether nothing but one may come.
     #[getter]
     fn is_terminated(&self, py: Python<'_>) -> PyResult<bool> {
         if self.matcher.is_terminated() || !self.ends_alone || !self.matcher.is_accepting() {
@@ -331,8 +332,9 @@ pub(super) struct PyPreparation {
 
 #[pymethods]
 impl PyPreparation {
-    /// Fills row `i` of a bitmask for matcher `i`, as `fill_masks` does: what is ready is
-    /// copied, the rest is made now.
+    /// Fills row `i` of a bitmask for matcher `i`, as `fill_masks` does.
+    ///
+    /// What is ready is copied, the rest is made now.
     ///
     /// Args:
     ///     bitmask: int32, of shape `(batch, words)`, as for `fill_masks`.
@@ -353,11 +355,16 @@ impl PyPreparation {
     fn stop(&self) {
         self.begun.stop();
     }
+
+    fn __repr__(&self) -> String {
+        format!("<Preparation of {} masks>", self.matchers.len())
+    }
 }
 
-/// Begins to make the masks that come next, on threads of its own and without the GIL, and
-/// returns at once: to be called when the tokens of a step have been accepted and the model begins
-/// to run.
+/// Begins to make the masks that come next, and returns at once.
+///
+/// They are made on threads of its own and without the GIL: call it when the tokens of a step have
+/// been accepted and the model begins to run.
 ///
 /// What is made is kept with the grammars, so that `Preparation.fill`, or `fill_masks`, finds it.
 /// The matchers may go on meanwhile.
