@@ -451,7 +451,8 @@ def test_the_shortest_text_has_the_separators(separators: tuple[str, str]) -> No
     schema = {
         "type": "object",
         "properties": {"a": {"type": "array", "items": {"enum": [1]}, "minItems": 3}, "b": {}},
-        "required": ["a", "b", "c"],
+        "required": ["a", "b"],
+        "additionalProperties": False,
     }
     grammar = Grammar.from_json_schema(schema, whitespace=separators)
     compiled = grammar.compile(byte_vocabulary())

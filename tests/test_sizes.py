@@ -35,6 +35,7 @@ LONG_FUNCTIONS = {
 # Types of one name, and why.
 SHARED_NAMES = {
     "python SchemaLogitsProcessor": "each plug-in has its own, and users import one of them",
+    "python SchemaskGrammar": "vLLM and SGLang each have a class for it to be one of",
 }
 
 NO_CODE = re.compile(
