@@ -137,7 +137,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"json_schema": r'{"pattern": "(a)\\1"}'}, "/pattern"),
     ({"json_schema": '{"allOf": [{"type": "string"}, {"type": "null"}]}'}, "schema"),
     ({"json_schema": "{"}, "JSON"),
-    ({"json_schema": '{"items": ' * 600 + "true" + "}" * 600}, "schema_depth"),
+    ({"json_schema": '{"items": ' * 600 + "true" + "}" * 600}, "deep|nest"),
     ({"regex": "("}, "closed"),
     ({"ebnf": 'root ::= "a" missing'}, "missing"),
     ({"ebnf": "start: /a/"}, ""),
@@ -884,7 +884,22 @@ TOOLS = [
     ),
 ]
 # Parsers whose constraints cannot be kept exactly: JSON in the style of XML.
-REFUSED_PARSERS = frozenset({"qwen3_coder"})
+REFUSED_PARSERS = frozenset(
+    {
+        "deepseekv32",
+        "deepseekv4",
+        "deepseekv41",
+        "glm47",
+        "kimi_k3",
+        "nanbeige",
+        "qwen3_coder",
+        "step3p5",
+    }
+)
+
+
+# Parsers that look for what their own constraint leaves out: what opens the turn, or the calls.
+OPENED_PARSERS = frozenset({"beam", "deepseekv31", "gpt-oss"})
 
 
 @pytest.mark.parametrize("name", sorted(FunctionCallParser.ToolCallParserEnum))
@@ -913,6 +928,8 @@ def test_calls_that_parsers_ask_for(server: Server, name: str) -> None:
         while not req.grammar.is_terminated():
             tokens.append(chance.choice(allowed(rows_of(server, req)[0])))
             assert accept(req, tokens[-1:]) == tokens[-1:]
+        if name in OPENED_PARSERS:
+            continue
         written = server.tokenizer.decode(tokens[:-1], skip_special_tokens=False)
         if kind == "json_schema":
             calls = [(call["name"], call["parameters"]) for call in json.loads(written)]
