@@ -548,7 +548,7 @@ def test_a_pass_that_fails_ends_what_was_in_it(
     try:
         failed = at_once([lambda: asked(model, grammars, Request(0, 0))] * 2)
     finally:
-        none = ctypes.cast(0, llama_cpp.ggml_abort_callback)
+        none = ctypes.cast(None, llama_cpp.ggml_abort_callback)
         llama_cpp.llama_set_abort_callback(model.tokenizer.ctx, none, None)
     for error in failed:
         assert isinstance(error, GenerationError)
