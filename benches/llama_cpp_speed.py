@@ -1,6 +1,6 @@
 """Tokens per second of llama.cpp without a grammar, with masks, and with forced text as well.
 
-    python benches/llama_cpp_speed.py --csv llama_cpp_speed.csv
+    python benches/llama_cpp_speed.py --samples speed.jsonl --csv llama_cpp_speed.csv
 
 The texts are those that SmolLM2 writes, one by one and eight at once. What a pass of the model
 takes does not hang on what is written, so that ways may write different texts. Prompts are read
@@ -10,6 +10,7 @@ before the time is taken. README.md beside this file says more.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -133,15 +134,15 @@ class Bench:
     def close(self) -> None:
         self._model.close()
 
-    def one(self, number: int, case: Case) -> Iterator[Sample]:
+    def one(self, number: int, cases: list[Case]) -> Iterator[Sample]:
         """The ways to write one text."""
+        (case,) = cases
         ids = self._llama.tokenize(case.prompt.encode(), add_bos=False, special=True)
         length = MAX_TOKENS
         for way in ("forced text", "masks", "unconstrained"):
             # A grammar that has no masks yet, on a vocabulary that knows its own.
             compiled = case.grammar.compile(self._vocabulary)
-            self._llama.reset()
-            self._llama.eval(ids)
+            self._read(ids)
             begin = self._clock()
             if way == "forced text":
                 done = complete(self._llama, ids, compiled, max_tokens=MAX_TOKENS)
@@ -156,11 +157,21 @@ class Bench:
         """The ways to write several texts at once; masks alone are no way of the library's."""
         for way in ("forced text", "unconstrained"):
             compiled = [case.grammar.compile(self._vocabulary) for case in cases]
+            # What the prompts have in common is read once.
+            self._write(cases[:1], None, 1)
             self._write(cases, None, 1)
             begin = self._clock()
             tokens = self._write(cases, compiled if way == "forced text" else None, MAX_TOKENS)
             seconds = self._clock() - begin
             yield Sample(cases[0].kind, len(cases), number, way, tokens / seconds)
+
+    def _read(self, ids: list[int]) -> None:
+        """Reads a prompt, but for the beginning that is held already."""
+        held = self._llama._input_ids.tolist()
+        pairs = zip(held, ids[:-1], strict=False)
+        shared = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+        self._llama.n_tokens = shared
+        self._llama.eval(ids[shared:])
 
     def _sampled(self, ids: list[int], length: int, processors: list[Any]) -> int:
         """Writes so many tokens, or what a grammar allows of them, and counts them."""
@@ -206,21 +217,37 @@ def summary(samples: list[Sample]) -> Iterator[tuple[object, ...]]:
         yield (kind, at_once, way, len(ratios), *shown)
 
 
+def measured(bench: Bench, count: int, path: Path) -> list[Sample]:
+    """All samples; those that the file has are not taken again."""
+    samples = []
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        samples = [Sample(*json.loads(line)) for line in lines]
+    done = {sample[:3] for sample in samples}
+    with path.open("a", encoding="utf-8") as file:
+        for kind in (household, instances):
+            cases = list(kind(count))
+            groups = [[case] for case in cases]
+            groups += [cases[at : at + AT_ONCE] for at in range(0, count - AT_ONCE + 1, AT_ONCE)]
+            for number, group in enumerate(tqdm(groups, mininterval=10)):
+                if (group[0].kind, len(group), number) not in done:
+                    taken = bench.several if len(group) > 1 else bench.one
+                    for sample in list(taken(number, group)):
+                        samples.append(sample)
+                        print(json.dumps(sample), file=file, flush=True)
+    return samples
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=24, help="of each kind")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--samples", type=Path, required=True, help="is gone on with")
     parser.add_argument("--csv", type=Path)
     arguments = parser.parse_args()
     bench = Bench(arguments.threads, CLOCKS[arguments.clock])
-    samples: list[Sample] = []
-    for kind in (household, instances):
-        cases = list(kind(arguments.cases))
-        for number, case in enumerate(tqdm(cases, mininterval=10)):
-            samples += bench.one(number, case)
-        for begin in range(0, len(cases) - AT_ONCE + 1, AT_ONCE):
-            samples += bench.several(begin, cases[begin : begin + AT_ONCE])
+    samples = measured(bench, arguments.cases, arguments.samples)
     bench.close()
     rows = list(summary(samples))
     for row in [COLUMNS, *rows]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
+import pickle
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -51,7 +53,7 @@ def made(path: Path, n_ctx: int = 1024, n_seq_max: int = 4, **options: Any) -> L
 
 
 @pytest.fixture(scope="module")
-def alone(tiny_gguf: Path) -> Iterator[Llama]:
+def alone(tiny_gguf: Path) -> Iterator[Any]:
     """The tiny model with one sequence, for `complete`."""
     llama = made(tiny_gguf, n_seq_max=1)
     yield llama
@@ -59,7 +61,7 @@ def alone(tiny_gguf: Path) -> Iterator[Llama]:
 
 
 @pytest.fixture(scope="module")
-def vocabulary(alone: Llama) -> Vocabulary:
+def vocabulary(alone: Any) -> Vocabulary:
     return Vocabulary.from_llama_cpp(alone)
 
 
@@ -117,7 +119,7 @@ def asked(model: Any, grammars: list[Any], request: Request, on_text: Any = None
     return result
 
 
-def reference(alone: Llama, grammars: list[Any], request: Request) -> Completion:
+def reference(alone: Any, grammars: list[Any], request: Request) -> Completion:
     """The same text by itself, by the code for one text."""
     alone.reset()
     return asked(LlamaCppModel(alone, grammars[0].vocabulary), grammars, request)
@@ -134,7 +136,7 @@ def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
 
 @pytest.mark.parametrize("schema", [0, 1, 2, 3, None])
 def test_a_text_is_that_of_the_code_for_one(
-    model: LlamaSequences, alone: Llama, grammars: list[Any], schema: int | None
+    model: LlamaSequences, alone: Any, grammars: list[Any], schema: int | None
 ) -> None:
     for prompt in range(len(PROMPTS)):
         request = Request(prompt, schema)
@@ -158,7 +160,7 @@ def test_a_real_model_writes_the_same_alone_and_beside_others(
             return model.generate(prompt, grammar=compiled, sampling=Sampling(max_tokens=60))
 
         assert text(prompts[0]) == wanted[0]
-        others = at_once([lambda prompt=prompt: text(prompt) for prompt in [*prompts, *prompts]])
+        others = at_once([functools.partial(text, prompt) for prompt in [*prompts, *prompts]])
         assert others == [*wanted, *wanted]
     model.tokenizer.close()
 
@@ -180,7 +182,7 @@ requests = st.builds(
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_schedule_gives_each_its_own_text(
     open_model: Callable[..., LlamaSequences],
-    alone: Llama,
+    alone: Any,
     grammars: list[Any],
     schedule: list[Request],
     shape: tuple[int, int, int],
@@ -243,7 +245,7 @@ def test_the_budget_is_honoured(model: LlamaSequences, grammars: list[Any], budg
 
 
 def test_the_status_tells_what_ended_the_text(
-    model: LlamaSequences, alone: Llama, grammars: list[Any]
+    model: LlamaSequences, alone: Any, grammars: list[Any]
 ) -> None:
     ended = asked(model, grammars, Request(0, 2))
     assert ended.status == "complete"
@@ -252,7 +254,7 @@ def test_the_status_tells_what_ended_the_text(
 
 
 def test_equal_seeds_give_equal_texts_whatever_ran_before(
-    model: LlamaSequences, alone: Llama, grammars: list[Any], vocabulary: Vocabulary
+    model: LlamaSequences, alone: Any, grammars: list[Any], vocabulary: Vocabulary
 ) -> None:
     def drawn(model: Any, seed: int) -> Completion:
         sampling = Sampling(max_tokens=40, temperature=2.0, top_p=0.9, seed=seed)
@@ -289,7 +291,7 @@ def test_whoever_listens_can_end_a_text(model: LlamaSequences, grammars: list[An
 
 
 def test_observers_are_told_what_they_are_told_of_one_text(
-    model: LlamaSequences, alone: Llama, grammars: list[Any], vocabulary: Vocabulary
+    model: LlamaSequences, alone: Any, grammars: list[Any], vocabulary: Vocabulary
 ) -> None:
     for schema in (0, None):
         heard = []
@@ -297,7 +299,7 @@ def test_observers_are_told_what_they_are_told_of_one_text(
             alone.reset()
             tokens: list[TokenLogprobs] = []
             steps: list[MaskStep] = []
-            result = each.generate(  # type: ignore[attr-defined]
+            result = each.generate(
                 PROMPTS[0],
                 grammar=None if schema is None else grammars[schema],
                 sampling=Sampling(max_tokens=30),
@@ -415,24 +417,23 @@ def test_shares_are_fair(needs: list[int], room: int) -> None:
 
 def test_more_texts_than_sequences_wait_for_their_turn(
     open_model: Callable[..., LlamaSequences],
-    alone: Llama,
+    alone: Any,
     grammars: list[Any],
     passes: list[Any],
 ) -> None:
     model = open_model(n_seq_max=2)
     wanted = [reference(alone, grammars, Request(place % 4, place % 3)) for place in range(9)]
     passes.clear()
-    calls = [
-        lambda place=place: asked(model, grammars, Request(place % 4, place % 3))
-        for place in range(9)
-    ]
-    assert at_once(calls) == wanted
+    asked_for = [Request(place % 4, place % 3) for place in range(9)]
+    assert (
+        at_once([functools.partial(asked, model, grammars, each) for each in asked_for]) == wanted
+    )
     assert max(len({sequence for sequence, _ in batch}) for batch in passes) == 2
 
 
 def test_texts_wait_for_cells_that_are_promised(
     open_model: Callable[..., LlamaSequences],
-    alone: Llama,
+    alone: Any,
     grammars: list[Any],
     passes: list[Any],
 ) -> None:
@@ -471,7 +472,7 @@ def test_the_context_that_a_model_was_trained_on_bounds_a_text(
 
 
 def test_what_a_caller_raises_is_raised_to_that_caller_alone(
-    model: LlamaSequences, alone: Llama, grammars: list[Any]
+    model: LlamaSequences, alone: Any, grammars: list[Any]
 ) -> None:
     def raising(_: object) -> None:
         raise Left
@@ -493,7 +494,7 @@ def test_what_a_caller_raises_is_raised_to_that_caller_alone(
 
 
 def test_a_mask_that_takes_too_much_work_ends_its_text_alone(
-    model: LlamaSequences, alone: Llama, grammars: list[Any], vocabulary: Vocabulary
+    model: LlamaSequences, alone: Any, grammars: list[Any], vocabulary: Vocabulary
 ) -> None:
     bounded = Grammar.from_json_schema(CITY, limits={"mask_work": 0}).compile(vocabulary)
     request = Request(0, 0)
@@ -554,7 +555,7 @@ def test_cancelled_wherever_it_is(
 
 
 def test_a_pass_that_fails_ends_what_was_in_it(
-    open_model: Callable[..., LlamaSequences], alone: Llama, grammars: list[Any]
+    open_model: Callable[..., LlamaSequences], alone: Any, grammars: list[Any]
 ) -> None:
     model = open_model(n_seq_max=2)
     aborts = llama_cpp.ggml_abort_callback(lambda _: True)
@@ -602,6 +603,15 @@ def test_no_thread_is_left_when_nothing_runs(model: LlamaSequences, grammars: li
         if thread.name == "schemask-llama":
             thread.join(60)
             assert not thread.is_alive()
+
+
+def test_a_pickled_model_has_as_many_sequences(tiny_gguf: Path) -> None:
+    llama = made(tiny_gguf, n_ctx=256, n_seq_max=3)
+    copied = pickle.loads(pickle.dumps(llama))
+    params = copied.context_params
+    assert (params.n_seq_max, params.kv_unified) == (3, True)
+    llama.close()
+    copied.close()
 
 
 def test_it_says_what_is_wrong(

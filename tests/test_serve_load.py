@@ -295,6 +295,10 @@ def test_a_process_of_its_own(small: Any) -> None:
     )
     (call,) = found["message"]["tool_calls"][:1]
     assert list(json.loads(call["function"]["arguments"])) == ["city"]
+    for user, times in (("Hello", 4096), ("Hello " * 5000, 1)):
+        messages = [{"role": "user", "content": user}] * times
+        status, error = refused(server, {"model": server.name, "messages": messages})
+        assert (status, error["code"]) == (400, "context_length_exceeded")
     words = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"enum": [1, 2]}}}
     said = choice(server, "1 or 2?", model=server.name, response_format=words)
     assert said["message"]["content"] in ("1", "2")

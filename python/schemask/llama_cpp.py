@@ -83,8 +83,8 @@ class Llama(llama_cpp.Llama):
         super().__init__(model_path, **options)
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
-        return {**state, "n_seq_max": self._n_seq_max}
+        parent: Any = super()
+        return {**parent.__getstate__(), "n_seq_max": self._n_seq_max}
 
     @property
     def model_params(self) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import llama_cpp
 import numpy as np
-from llama_cpp._internals import LlamaBatch, LlamaSampler
+from llama_cpp._internals import LlamaBatch
 
 from schemask.core.masked_scores import Logits
 from schemask.errors import GenerationError
@@ -21,7 +21,7 @@ class LlamaSequence:
         index: Its number there.
         held: The tokens that its cells hold.
         text: The text that it generates, or None if it is idle.
-        sampler: The sampler of that text.
+        sampler: The sampler of that text, of llama-cpp-python.
         last_used: When it was last given a text; more is later.
     """
 
@@ -29,7 +29,7 @@ class LlamaSequence:
         self.index = index
         self.held: list[int] = []
         self.text: RunningText | None = None
-        self.sampler: LlamaSampler | None = None
+        self.sampler: Any = None
         self.last_used = 0
 
 
@@ -92,7 +92,7 @@ class LlamaCells:
         """Makes a sequence idle; what it holds stays for texts that begin like it."""
         sequence.text = None
         if sequence.sampler is not None:
-            sequence.sampler.close()  # type: ignore[no-untyped-call]
+            sequence.sampler.close()
             sequence.sampler = None
 
     def read(self, parts: Iterable[tuple[LlamaSequence, RunningText, int]]) -> dict[int, int]:
@@ -145,16 +145,14 @@ class LlamaCells:
 
     def sample(self, sequence: LlamaSequence, place: int) -> int:
         """The token that a sequence's sampler chooses by the scores at a place."""
-        assert sequence.sampler is not None
-        return sequence.sampler.sample(self._llama._ctx, place)
+        return int(sequence.sampler.sample(self._llama._ctx, place))
 
-    def _sampler(self, text: RunningText) -> LlamaSampler:
+    def _sampler(self, text: RunningText) -> Any:
         """What llama-cpp-python would sample with, its own defaults included."""
         sampling = text.sampling
         self._llama.set_seed(sampling.seed)
         cuts = {} if sampling.top_p is None else {"top_p": sampling.top_p}
-        sampler: LlamaSampler = self._llama._init_sampler(temp=sampling.temperature, **cuts)
-        return sampler
+        return self._llama._init_sampler(temp=sampling.temperature, **cuts)
 
     def _prepared(self, idle: list[LlamaSequence], tokens: list[int]) -> LlamaSequence:
         """An idle sequence that holds as much of the beginning of `tokens` as any does.

@@ -133,6 +133,14 @@ class Engine:
         Raises:
             RequestError: The request cannot be served, or the generation failed.
         """
+        context = getattr(self._model, "context_tokens", None)
+        if context is not None and len(asked.messages) >= context:
+            # Each takes a token at least, and to write so many takes long.
+            raise RequestError(
+                f"{len(asked.messages)} messages do not go into a context of {context} tokens",
+                param="messages",
+                code="context_length_exceeded",
+            )
         with blamed("messages"):
             messages = list(map(self._shown, asked.messages))
             prompt, given = prompt_for(self._model, self._form, messages, asked.tools)
