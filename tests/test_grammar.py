@@ -450,7 +450,10 @@ def test_separators_are_those_of_json_dumps(value: Any, separators: tuple[str, s
 def test_the_shortest_text_has_the_separators(separators: tuple[str, str]) -> None:
     schema = {
         "type": "object",
-        "properties": {"a": {"type": "array", "items": {"enum": [1]}, "minItems": 3}, "b": {}},
+        "properties": {
+            "a": {"type": "array", "items": {"enum": [1]}, "minItems": 3},
+            "b": {"const": {"c": 2}},
+        },
         "required": ["a", "b"],
         "additionalProperties": False,
     }
