@@ -361,6 +361,23 @@ def test_a_budget_that_is_too_small() -> None:
         matcher_of(PERSON, max_tokens=0)
 
 
+@pytest.mark.parametrize("budget", [1, 2, 3, None])
+def test_a_stop_token_that_a_grammar_reads_can_end_a_text(budget: int | None) -> None:
+    """It does where it cannot be read within the budget, as the mask says."""
+    a, named, stop = range(3)
+    vocabulary = schemask.Vocabulary([b"a", b"<end>", b""], [named, stop], [named])
+    grammar = schemask.Grammar.literal("a") | ("a" + schemask.Grammar.token(named) + "a")
+    matcher = grammar.compile(vocabulary).matcher(budget)
+    assert matcher.accept(a)
+    row = np.zeros(1, dtype=np.int32)
+    matcher.fill_mask(row)
+    accepted = [token for token in range(3) if matcher.clone().accept(token)]
+    assert np.unpackbits(row.view(np.uint8), bitorder="little").nonzero()[0].tolist() == accepted
+    assert accepted == [named, stop]
+    assert matcher.accept(named)
+    assert matcher.is_terminated == (budget in (1, 2))
+
+
 def test_a_budget_leaves_what_fits() -> None:
     matcher = matcher_of({"type": "string"}, max_tokens=4)
     assert matcher.accept_bytes(b'"')

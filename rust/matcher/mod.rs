@@ -339,26 +339,33 @@ impl Matcher {
         }
         self.check_readings(self.now.config)?;
         let is_stop = vocabulary.stop_token_ids().binary_search(&token).is_ok();
-        let named = self.read_named(token);
-        if is_stop && named.is_empty() {
-            return Ok(self.is_accepting().then(|| Moment {
+        // A stop token that a grammar reads ends the text where it cannot be read within the budget.
+        let ends = || {
+            (is_stop && self.is_accepting()).then(|| Moment {
                 terminated: true,
                 ..self.now.clone()
-            }));
+            })
+        };
+        Ok(self.after_text(token, bytes, is_stop).or_else(ends))
+    }
+
+    /// The moment after a token that the grammar reads; `None` if it does not, or nothing ends within
+    /// the budget then.
+    fn after_text(&self, token: TokenId, bytes: &[u8], is_stop: bool) -> Option<Moment> {
+        let named = self.read_named(token);
+        if is_stop && named.is_empty() {
+            return None;
         }
         let machine = &self.engine.machine;
-        let spelled = match vocabulary.is_text(token) {
+        let spelled = match self.compiled.vocabulary().is_text(token) {
             true => self.read(self.now.config, bytes),
             false => None,
         };
         let config = machine
             .stepper()
-            .all_of(spelled.into_iter().chain(named.iter().copied()));
-        let Some(config) = config else {
-            return Ok(None);
-        };
+            .all_of(spelled.into_iter().chain(named.iter().copied()))?;
         if !self.can_end(config) {
-            return Ok(None);
+            return None;
         }
         let leads = || {
             let completions = self.completions();
@@ -366,14 +373,12 @@ impl Matcher {
             let named = named.iter().map(|&real| completions.lead_by_id(real));
             spelled.into_iter().chain(named).collect()
         };
-        let Ok(plan) = self.plan_after(Some(token), leads) else {
-            return Ok(None);
-        };
-        Ok(Some(Moment {
+        let plan = self.plan_after(Some(token), leads).ok()?;
+        Some(Moment {
             config,
             terminated: is_stop && machine.stepper().is_accepting(config),
             plan,
-        }))
+        })
     }
 
     /// Goes on to the next moment, if there is one.
