@@ -69,6 +69,7 @@ class Seen:
         answers: How many requests of each other kind were answered how.
         tokens: Tokens of good answers.
         memory: Megabytes of the server, each second.
+        seconds: How long it was, up to the last answer.
     """
 
     times: list[float] = field(default_factory=list)
@@ -77,6 +78,7 @@ class Seen:
     answers: Counter[str] = field(default_factory=Counter)
     tokens: int = 0
     memory: list[float] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 @dataclass
@@ -86,7 +88,6 @@ class Server:
     Attributes:
         process: Its process.
         port: Its port.
-        named: What demands a call.
     """
 
     process: subprocess.Popen[str]
@@ -218,7 +219,8 @@ async def hostile(server: Server, seen: Seen, draw: random.Random) -> None:
 async def clients(server: Server, count: int, seconds: float, mixed: bool) -> Seen:
     """So many clients for so long; of a mixture, three eighths mean no good."""
     seen = Seen()
-    end = time.monotonic() + seconds
+    started = time.monotonic()
+    end = started + seconds
     numbers = iter(range(10**9))
 
     async def client(index: int) -> None:
@@ -244,6 +246,7 @@ async def clients(server: Server, count: int, seconds: float, mixed: bool) -> Se
     watching = asyncio.create_task(watch())
     await asyncio.gather(*map(client, range(count)))
     watching.cancel()
+    seen.seconds = time.monotonic() - started
     return seen
 
 
@@ -251,7 +254,7 @@ def share(values: list[float], part: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * part))] if values else float("nan")
 
 
-def row(name: str, seen: Seen, seconds: float) -> dict[str, Any]:
+def row(name: str, seen: Seen) -> dict[str, Any]:
     """What is told of a run."""
     fourth = max(1, len(seen.memory) // 4)
     return {
@@ -261,7 +264,7 @@ def row(name: str, seen: Seen, seconds: float) -> dict[str, Any]:
         "p50 s": round(share(seen.times, 0.5), 2),
         "p99 s": round(share(seen.times, 0.99), 2),
         "first p50 s": round(share(seen.first, 0.5), 2),
-        "tokens/s": round(seen.tokens / seconds, 1),
+        "tokens/s": round(seen.tokens / seen.seconds, 1),
         "MB early": round(statistics.mean(seen.memory[fourth : 2 * fourth] or seen.memory)),
         "MB late": round(statistics.mean(seen.memory[-fourth:])),
     }
@@ -289,7 +292,7 @@ def main() -> None:
             command += ["--chat_format", "chatml-function-calling"]
         with running([sys.executable, *command], port) as server:
             seen = asyncio.run(clients(server, options.clients, options.seconds, mixed))
-        rows.append(row(f"{name}, mixed" if mixed else name, seen, options.seconds))
+        rows.append(row(f"{name}, mixed" if mixed else name, seen))
         print(rows[-1], dict(seen.answers), Counter(seen.failures).most_common(3), flush=True)
     if options.csv is not None:
         with options.csv.open("w", newline="") as file:
