@@ -155,15 +155,16 @@ class Bench:
 
     def several(self, number: int, cases: list[Case]) -> Iterator[Sample]:
         """The ways to write several texts at once; masks alone are no way of the library's."""
+        lengths = [MAX_TOKENS] * len(cases)
         for way in ("forced text", "unconstrained"):
             compiled = [case.grammar.compile(self._vocabulary) for case in cases]
             # What the prompts have in common is read once.
-            self._write(cases[:1], None, 1)
-            self._write(cases, None, 1)
+            self._write(cases[:1], None, [1])
+            self._write(cases, None, [1] * len(cases))
             begin = self._clock()
-            tokens = self._write(cases, compiled if way == "forced text" else None, MAX_TOKENS)
+            lengths = self._write(cases, compiled if way == "forced text" else None, lengths)
             seconds = self._clock() - begin
-            yield Sample(cases[0].kind, len(cases), number, way, tokens / seconds)
+            yield Sample(cases[0].kind, len(cases), number, way, sum(lengths) / seconds)
 
     def _read(self, ids: list[int]) -> None:
         """Reads a prompt, but for the beginning that is held already."""
@@ -186,7 +187,8 @@ class Bench:
         self._llama._sampler = None
         return count
 
-    def _write(self, cases: list[Case], compiled: list[Any] | None, limit: int) -> int:
+    def _write(self, cases: list[Case], compiled: list[Any] | None, limits: list[int]) -> list[int]:
+        """Writes texts at once, of so many tokens at most, and counts those of each."""
         with ThreadPoolExecutor(len(cases)) as pool:
             futures = [
                 pool.submit(
@@ -195,9 +197,9 @@ class Bench:
                     grammar=compiled[place] if compiled else None,
                     sampling=Sampling(max_tokens=limit),
                 )
-                for place, case in enumerate(cases)
+                for place, (case, limit) in enumerate(zip(cases, limits, strict=True))
             ]
-            return sum(future.result().completion_tokens for future in futures)
+            return [future.result().completion_tokens for future in futures]
 
 
 COLUMNS = ("kind", "at once", "way", "cases", "tokens per second", "of unconstrained", "worst case")
