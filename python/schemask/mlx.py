@@ -73,7 +73,8 @@ class SchemaLogitsProcessor:
     (`batch_generate` would give the same ones to all; that is an error.) To `input_embeddings` the
     tokens of the prompt belong: without them mlx-lm asks nobody about the first token.
 
-    Masks are computed while the model reads the token before, and put on by mlx.
+    To know where the text stands, it waits for the token before, which mlx-lm otherwise leaves to
+    be computed while it goes on. mlx puts the masks on.
 
     Args:
         compiled: The grammar, compiled for the model's vocabulary.
@@ -118,11 +119,7 @@ class SchemaLogitsProcessor:
                 f"logits of shape {logits.shape} after tokens of shape {tokens.shape}: "
                 "a processor follows one sequence"
             )
-        # In this order: then nobody waits for the pass that makes the logits before the mask is
-        # computed, only for the token that this pass reads.
-        mx.async_eval(tokens)
-        mx.async_eval(logits)
-        self._follow(np.asarray(tokens))
+        self._follow(np.asarray(tokens))  # waits for the last of them, not for the logits
         return self._text.mask(logits)
 
     @property
