@@ -273,7 +273,7 @@ def test_a_byte_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
     good = json.dumps({"messages": [{"role": "user", "content": "x" * 900}]}).encode()
     path = tmp_path / "data.jsonl"
     path.write_bytes((good + b"\n") * 40 + "é".encode() + b"\xe4\n")
-    with pytest.raises(DataError, match="data.jsonl: line 41: not UTF-8: byte 0xe4") as told:
+    with pytest.raises(DataError, match=r"data\.jsonl: line 41: not UTF-8: byte 0xe4") as told:
         list(lines(str(path)))
     assert (told.value.line, told.value.column) == (41, 2)
 
