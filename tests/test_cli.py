@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 import schemask
+from schemask._lines import lines
 from schemask.chat import HERMES, TOOL_CODE, ChatFormat
 from schemask.cli import main
 from schemask.cli.program import parser
+from schemask.errors import DataError
 from schemask.synth.kinds import KINDS
 
 COMMANDS = (
@@ -261,8 +263,19 @@ def test_text_is_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
     for arguments, given in ((["format", "-"], text), (["format", str(tmp_path / "data")], b"")):
         done = run(*arguments, input=given, env=environment)
         assert (done.returncode, done.stderr, done.stdout) == (0, b"", written)
-    done = run("format", "-", input=b"\xff", env=environment)
-    assert done.returncode == 1 and done.stderr.startswith(b"schemask: standard input: not UTF-8")
+    done = run("format", "-", input=b"\n\xff", env=environment)
+    message = b"schemask: standard input: line 2: not UTF-8: byte 0xff, at column 1\n"
+    assert (done.returncode, done.stderr) == (1, message)
+
+
+def test_a_byte_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
+    # In the block that is decoded, it stands elsewhere than in its line.
+    good = json.dumps({"messages": [{"role": "user", "content": "x" * 900}]}).encode()
+    path = tmp_path / "data.jsonl"
+    path.write_bytes((good + b"\n") * 40 + "é".encode() + b"\xe4\n")
+    with pytest.raises(DataError, match=r"data\.jsonl: line 41: not UTF-8: byte 0xe4") as told:
+        list(lines(str(path)))
+    assert (told.value.line, told.value.column) == (41, 2)
 
 
 @pytest.mark.parametrize(

@@ -313,3 +313,28 @@ def test_modules_and_what_is_none(
     for wrong in ({"timeout": 0}, {"memory": 0}, {"errors": "x"}, {"stale": "x"}, {"tools": 1}):
         with pytest.raises(DataError):
             Execute(**{"tools": tools, **wrong})
+
+
+def test_tools_import_what_lies_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "beside_at_once.py").write_text("ONE = 1\n", encoding="utf-8")
+    (tmp_path / "beside_later.py").write_text("TWO = 2\n", encoding="utf-8")
+    (tmp_path / "json.py").write_text("1 / 0\n", encoding="utf-8")  # hides no other module
+    path = tmp_path / "own.py"
+    path.write_text(
+        "import json\n"
+        "from beside_at_once import ONE\n"
+        "from schemask import tool\n"
+        "@tool\n"
+        "def add() -> int:\n"
+        "    from beside_later import TWO\n"
+        "    return ONE + TWO\n",
+        encoding="utf-8",
+    )
+    (own,) = python_tools(path)
+    given = line([own.definition], said("user", "Add."), turn(("add", {})), result("add", ""))
+    stage = Execute(str(path))
+    assert contents(stage(given, 0))[-1] == "3"
+    stage.close()

@@ -247,6 +247,21 @@ def test_an_answer_that_names_no_parameter() -> None:
         book(request("call", ToolSet([order]), targets=("order",)))
 
 
+def test_a_value_that_the_tool_does_not_take() -> None:
+    @tool
+    def wait(minutes: int) -> str:
+        """Wait."""
+        return f"{minutes}"
+
+    phrases = {"wait": ["Wait {minutes} minutes."]}
+    asked = request("call", ToolSet([wait]), targets=("wait",))
+    book = Phrasebook(phrases, {"wait": {"minutes": ["five"]}})
+    with pytest.raises(DataError, match="minutes of wait that the tool does not take, 'five'"):
+        book(asked)
+    book = Phrasebook(phrases, {"wait": {"minutes": [5]}})
+    assert book(asked)["tool_calls"] == [{"name": "wait", "arguments": {"minutes": 5}}]
+
+
 def test_a_parameter_without_values() -> None:
     @tool
     def greet(name: str) -> str:

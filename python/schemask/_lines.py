@@ -101,12 +101,29 @@ def lines(name: str) -> Iterator[str]:
     """The lines of the file of that name, or of standard input for "-".
 
     A byte order mark at the beginning is no part of the text.
+
+    Raises:
+        DataError: No such file, or a line that is not UTF-8; `line` and `column` say where.
     """
+    shown = shown_name(name)
     try:
-        number = sys.stdin.fileno() if name == "-" else name
-        with open(number, encoding="utf-8-sig", closefd=name != "-") as file:
-            yield from file
-    except UnicodeDecodeError as error:
-        raise DataError(f"{shown_name(name)}: not UTF-8: {error}") from error
+        place = sys.stdin.fileno() if name == "-" else name
+        # What decodes whole blocks would tell the place in the block, and not the line.
+        with open(
+            place, encoding="utf-8-sig", errors="surrogateescape", closefd=name != "-"
+        ) as file:
+            for number, line in enumerate(file, start=1):
+                _check_decoded(line, shown, number)
+                yield line
     except OSError as error:
-        raise DataError(f"{shown_name(name)}: {error.strerror or error}") from error
+        raise DataError(f"{shown}: {error.strerror or error}") from error
+
+
+def _check_decoded(line: str, shown: str, number: int) -> None:
+    """Raises DataError for bytes that were not UTF-8, which became lone surrogates."""
+    try:
+        line.encode()
+    except UnicodeEncodeError as error:
+        column, byte = error.start + 1, ord(line[error.start]) & 0xFF
+        message = f"{shown}: line {number}: not UTF-8: byte {byte:#04x}, at column {column}"
+        raise DataError(message, line=number, column=column) from error

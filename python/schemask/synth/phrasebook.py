@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from schemask.errors import DataError, shortened
 from schemask.schemas.pointer import resolve
 from schemask.schemas.schema import Schema
+from schemask.schemas.validator import validator_of
 from schemask.synth.requests import TeacherRequest
 from schemask.synth.small_talk import NO_TOOL, OPENERS, PLAIN, SMALL_TALK
 from schemask.tools import Tool
@@ -102,7 +103,7 @@ class Phrasebook:
 
         Raises:
             DataError: A tool without phrases, a phrase with an unknown parameter, a parameter
-                without values, or the kind "chain".
+                without values or with one that its schema refuses, or the kind "chain".
         """
         draw = random.Random(request.seed)
         answer = self._written(request, draw)
@@ -227,12 +228,21 @@ class Phrasebook:
         return _Asked(_filled(phrase, arguments), arguments)
 
     def _value(self, tool: Tool, parameter: str, draw: random.Random) -> Any:
+        schema = _parameters(tool)[parameter]
         values = self.values.get(tool.name, {}).get(parameter)
         if values is None:
-            values = _values_of(_parameters(tool)[parameter], tool.parameters)
+            values = _values_of(schema, tool.parameters)
         if not values:
             raise DataError(f"the phrasebook has no values for {parameter} of {tool.name}")
-        return draw.choice(values)
+        value = draw.choice(values)
+        # Of answers that are refused one after the other, small talk alone would be left.
+        inside = {"$defs": tool.parameters.get("$defs", {}), **schema}
+        if problem := validator_of(inside).problem(value):
+            raise DataError(
+                f"the phrasebook has a value for {parameter} of {tool.name} that the tool does not "
+                f"take, {shortened(value)}: {problem}"
+            )
+        return value
 
 
 def _check_list(what: str, given: object, *, least: int = 1) -> None:

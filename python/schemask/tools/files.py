@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import runpy
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -46,6 +47,9 @@ def tools_among(values: Mapping[str, Any], source: str | os.PathLike[str]) -> To
 def python_values(source: str | os.PathLike[str]) -> dict[str, Any]:
     """What a Python file or a module defines, by name.
 
+    A file may import what lies beside it, also later, when its functions are called: its folder
+    becomes the last one of `sys.path`.
+
     Args:
         source: The path of a file that ends in `.py`, or the name of a module.
 
@@ -58,6 +62,9 @@ def python_values(source: str | os.PathLike[str]) -> dict[str, Any]:
         return _loaded(name, lambda: vars(importlib.import_module(name)))
     if not os.path.isfile(name):
         raise DataError(f"{name}: no such file")
+    folder = os.path.dirname(os.path.abspath(name))
+    if folder not in sys.path:
+        sys.path.append(folder)  # the last: a `datasets.py` beside it is not that of the library
     return _loaded(name, lambda: runpy.run_path(name))
 
 
