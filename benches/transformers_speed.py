@@ -336,7 +336,7 @@ class Bench:
             "unconstrained": self.unconstrained,
             "masks": lambda case, ids: self.constrained(case, ids, forced_tokens=False),
             "forced text": lambda case, ids: self.constrained(case, ids, prompt_lookup=False),
-            "prompt lookup": lambda case, ids: self.constrained(case, ids),
+            "prompt lookup": lambda case, ids: self.constrained(case, ids, prompt_lookup=True),
         }
 
     def sample(self, way: str, case: Case, number: int, run: int) -> Sample:

@@ -66,7 +66,7 @@ def generate(
     *,
     max_new_tokens: int = 256,
     forced_tokens: bool = True,
-    prompt_lookup: bool = True,
+    prompt_lookup: bool = False,
     streamer: Any = None,
     **options: Any,
 ) -> list[str]:
@@ -150,7 +150,7 @@ def stream(
     *,
     max_new_tokens: int = 256,
     forced_tokens: bool = True,
-    prompt_lookup: bool = True,
+    prompt_lookup: bool = False,
     **options: Any,
 ) -> CompletionPieces:
     """Generates a valid text as `generate` does, piece by piece, without a thread.
@@ -331,7 +331,7 @@ def forced_decoding(
     tokenizer: Any,
     streamer: Any = None,
     *,
-    prompt_lookup: bool = True,
+    prompt_lookup: bool = False,
 ) -> ForcedDecoding:
     """A way to decode for `model.generate(..., custom_generate=...)`: forced text is not sampled.
 
