@@ -178,9 +178,9 @@ class _MaskedText:
         differing = (at for at, (ours, theirs) in enumerate(pairs) if ours != theirs)
         shared = next(differing, min(len(self.token_ids), len(token_ids)))
         self.matcher.rollback(max(0, self.matcher.token_count - shared))
+        if shared < len(self.token_ids) and self._cut_at is not None and self._cut_at >= shared:
+            self._cut_at = None  # the mask there is made again
         del self.token_ids[shared:]
-        if self._cut_at is not None and self._cut_at >= shared:
-            self._cut_at = None
         for token_id in token_ids[shared:]:
             self.accept(token_id)
 
