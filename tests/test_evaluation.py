@@ -941,7 +941,10 @@ def test_the_command_takes_a_format(tmp_path: Path, capsys: Any) -> None:
 
 def test_the_command_needs_something_to_ask(tmp_path: Path, capsys: Any) -> None:
     assert main(["eval", "--out", str(tmp_path / "out")]) == 1
-    assert "nothing to ask" in capsys.readouterr().err
+    assert "nothing to ask: give --bfcl" in capsys.readouterr().err
+    (tmp_path / "empty").touch()
+    assert main(["eval", "--data", str(tmp_path / "empty"), "--out", str(tmp_path / "out")]) == 1
+    assert "no example in what was given" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -124,6 +124,8 @@ def run(options: argparse.Namespace) -> int:
 def _examples(options: argparse.Namespace) -> list[EvalExample]:
     from schemask.evaluation import CATEGORIES, read_bfcl, read_examples, read_when2call
 
+    if not (options.bfcl or options.categories or options.data or options.when2call):
+        raise DataError("nothing to ask: give --bfcl, --categories, --data or --when2call")
     examples: list[EvalExample] = []
     if options.bfcl is not None or options.categories is not None:
         categories = options.categories or CATEGORIES
@@ -136,7 +138,7 @@ def _examples(options: argparse.Namespace) -> list[EvalExample]:
         for line, reason in read.unread:
             print(f"{options.when2call}: line {line} is left out: {reason}", file=sys.stderr)
     if not examples:
-        raise DataError("nothing to ask: give --bfcl, --categories, --data or --when2call")
+        raise DataError("nothing to ask: there is no example in what was given")
     return examples
 
 
