@@ -13,7 +13,7 @@ import pytest
 
 from schemask.cli import main
 from schemask.core.sampling import Sampling
-from schemask.errors import DataError, DependencyError, ToolError
+from schemask.errors import DataError, DependencyError, ModelError, ToolError
 from schemask.evaluation import Abstention, EvalExample, read_examples, read_records
 from schemask.improve import OPTIONS, Improvement, improve
 from schemask.models import OpenAIModel, TransformersModel
@@ -219,7 +219,48 @@ def test_a_library_that_is_missing_is_told_at_once(
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(DependencyError, match=library):
-        improve(tmp_path / "functions.py", tmp_path, tmp_path / "out", progress=False)
+        improve(HOUSEHOLD, tmp_path, tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+BOOK = """
+from schemask import tool
+from schemask.synth import Phrasebook
+
+@tool
+def play(song: str, loud: bool = False) -> str:
+    "Plays a song."
+    return song
+
+book = Phrasebook(
+    {"play": ["Play {song}!", "I want to hear {song}."]},
+    values={"play": {"song": ["Hey Jude", "Yesterday"]}},
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "problem"),
+    [
+        ("Play {song}!", "Play {sung}!", "a phrase for play names sung"),
+        ('"Hey Jude", ', '"Hey Jude", 5, ', "does not take, 5"),
+        ('{"song": [', '{"sung": [], "song": [', "values of 'sung'"),
+        ('{"song": [', '{"sung": ["a"], "song": [', "values for sung, no parameter of play"),
+        ('{"play": {', '{"sing": {}, "play": {', "values for sing, which is no tool"),
+        (', "I want to hear {song}."', "", "single phrase"),
+        ("values=", 'questions={"sung": ["Which?"]}, values=', "asks for sung"),
+        ("values=", 'answers={"play": ["{sung}."]}, values=', "an answer for play names sung"),
+        ("", "", "no-model"),
+    ],
+)
+def test_a_phrasebook_is_looked_at_before_a_folder_is_taken(
+    tmp_path: Path, good: str, bad: str, problem: str
+) -> None:
+    path = tmp_path / "functions.py"
+    assert good in BOOK
+    path.write_text(BOOK.replace(good, bad), encoding="utf-8")
+    with pytest.raises((DataError, ModelError, ToolError), match=problem):
+        improve(path, tmp_path / "no-model", tmp_path / "out", progress=False)
     assert not (tmp_path / "out").exists()
 
 

@@ -158,15 +158,19 @@ def improve(
     options = OPTIONS if options is None else options
     if not isinstance(options, TrainingOptions):
         raise DataError(f"options are TrainingOptions, not {shortened(options)}")
-    check_libraries()  # what is missed at the end would be missed after an hour
-    plots.check_library()
     values = python_values(functions)
     tools = tools_among(values, functions)
     has_teacher = teacher is not None
     if teacher is None:
         teacher = _found_teacher(values)
+    writers = (teacher, teacher)
+    if isinstance(teacher, Phrasebook):
+        teacher.check(tools)
+        writers = teacher.divided(HELD_OUT_PHRASES, seed)
     folder = Path(out)
     given = model_location(model)
+    check_libraries()  # what is missed at the end would be missed after an hour
+    plots.check_library()
     tokenizer = load_tokenizer(given)
     steps = _Steps(Path(functions), tools, folder, options, seed, progress, say)
     deciding = {
@@ -182,7 +186,7 @@ def improve(
         "seed": seed,
     }
     with steps.begun(deciding):
-        steps.write_data(teacher, count, others, held_out, examples, tokenizer)
+        steps.write_data(*writers, count, others, held_out, examples, tokenizer)
         steps.check_data(given)
         asked = [*read_examples(steps.held_out, category="held-out"), *examples]
         before = steps.evaluate_given(given, asked)
@@ -217,7 +221,7 @@ def _other(found: bytes, head: bytes) -> str:
         return "other files"
 
 
-def _found_teacher(names: dict[str, object]) -> Teacher:
+def _found_teacher(names: dict[str, object]) -> Phrasebook:
     found = [value for value in names.values() if isinstance(value, Phrasebook)]
     if len(found) != 1:
         raise DataError(f"no teacher was given, and the file has {len(found)} phrasebooks, not one")
@@ -264,7 +268,10 @@ class _Steps:
             found = b"".join(mark.lines())
             if found != head:
                 if not head.startswith(found):  # which a kill has torn, or it is not there yet
-                    raise DataError(f"{folder} holds {_other(found, head)}: give another folder")
+                    raise DataError(
+                        f"{folder} holds {_other(found, head)}: give another folder "
+                        "or empty this one"
+                    )
                 mark.cut(0)
                 mark.append(head)
             _make(folder / "data")
@@ -273,16 +280,14 @@ class _Steps:
     def write_data(
         self,
         teacher: Teacher,
+        other: Teacher,
         count: int,
         others: int,
         held_out: int,
         examples: Sequence[EvalExample],
         tokenizer: Any,
     ) -> None:
-        """Conversations to train on, and others to be asked."""
-        other = teacher
-        if isinstance(teacher, Phrasebook):
-            teacher, other = teacher.divided(HELD_OUT_PHRASES, self._seed)
+        """Conversations to train on, and others, by the other teacher, to be asked."""
         self._generate(other, held_out, self.held_out, self._seed + 1)
         data = self._folder / "data"
         self._generate(teacher, count, data / "drafts.jsonl", self._seed)

@@ -87,9 +87,11 @@ def report(
     _check_target(target)
     folder = None if plots is None else _folder(Path(plots))
     rows = _rows(named)
+    if not rows:
+        raise DataError("there is nothing to report: the evaluations hold no record")
     drawn = {
-        "outcomes": outcome_plot(rows) if rows else "",
-        "right": right_plot(rows) if rows else "",
+        "outcomes": outcome_plot(rows),
+        "right": right_plot(rows),
         "masks": mask_plot(rows),
     }
     page = (

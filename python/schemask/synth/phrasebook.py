@@ -16,7 +16,7 @@ from schemask.schemas.schema import Schema
 from schemask.schemas.validator import validator_of
 from schemask.synth.requests import TeacherRequest
 from schemask.synth.small_talk import NO_TOOL, OPENERS, PLAIN, SMALL_TALK
-from schemask.tools import Tool
+from schemask.tools import Tool, ToolSet
 
 _Item = TypeVar("_Item")
 
@@ -162,6 +162,36 @@ class Phrasebook:
             dataclasses.replace(self, requests=held_out, small_talk=other_talk, plain=other_plain),
         )
 
+    def check(self, tools: ToolSet) -> None:
+        """Looks at all of it, before any of it is written: it is about these tools and no others.
+
+        Args:
+            tools: The tools.
+
+        Raises:
+            DataError: What a call would raise, for whatever it draws; or a tool or parameter that
+                is not there.
+        """
+        for what in ("requests", "values", "results", "answers"):
+            if unknown := getattr(self, what).keys() - set(tools.names):
+                raise DataError(f"the phrasebook has {what} for {min(unknown)}, which is no tool")
+        known = {parameter for tool in tools for parameter in _parameters(tool)}
+        if strange := self.questions.keys() - known:
+            raise DataError(f"the phrasebook asks for {min(strange)}, which is no parameter")
+        for tool in tools:
+            named = set(_required(tool))
+            for phrase in self._phrases(tool):
+                named |= self._known_places("a phrase", phrase, tool)
+            for phrase in self.answers.get(tool.name, ()):
+                self._known_places("an answer", phrase, tool)
+            if strange := self.values.get(tool.name, {}).keys() - _parameters(tool).keys():
+                raise DataError(
+                    f"the phrasebook has values for {min(strange)}, no parameter of {tool.name}"
+                )
+            for parameter in sorted(named):
+                for value in self._values(tool, parameter):
+                    _check_value(tool, parameter, value)
+
     def _asking_back(self, tool: Tool, missing: str, draw: random.Random) -> dict[str, Any]:
         asked = self._asked(tool, draw, missing)
         value = self._value(tool, missing, draw)
@@ -212,11 +242,9 @@ class Phrasebook:
     def _asked(self, tool: Tool, draw: random.Random, missing: str | None = None) -> _Asked:
         """A request for a tool that leaves out that one required parameter, or none."""
         parameters = _parameters(tool)
-        if tool.name not in self.requests:
-            raise DataError(f"the phrasebook has no requests for {tool.name}")
         wanted = {missing} if missing is not None else set()
         phrases: list[str] = []
-        for phrase in self.requests[tool.name]:
+        for phrase in self._phrases(tool):
             places = self._known_places("a phrase", phrase, tool)
             if set(_required(tool)) - places == wanted and missing not in places:
                 phrases.append(phrase)
@@ -227,22 +255,34 @@ class Phrasebook:
         arguments = {name: self._value(tool, name, draw) for name in parameters if name in named}
         return _Asked(_filled(phrase, arguments), arguments)
 
+    def _phrases(self, tool: Tool) -> Sequence[str]:
+        if tool.name not in self.requests:
+            raise DataError(f"the phrasebook has no requests for {tool.name}")
+        return self.requests[tool.name]
+
     def _value(self, tool: Tool, parameter: str, draw: random.Random) -> Any:
-        schema = _parameters(tool)[parameter]
+        value = draw.choice(self._values(tool, parameter))
+        # Of answers that are refused one after the other, small talk alone would be left.
+        _check_value(tool, parameter, value)
+        return value
+
+    def _values(self, tool: Tool, parameter: str) -> Sequence[Any]:
         values = self.values.get(tool.name, {}).get(parameter)
         if values is None:
-            values = _values_of(schema, tool.parameters)
+            values = _values_of(_parameters(tool)[parameter], tool.parameters)
         if not values:
             raise DataError(f"the phrasebook has no values for {parameter} of {tool.name}")
-        value = draw.choice(values)
-        # Of answers that are refused one after the other, small talk alone would be left.
-        inside = {"$defs": tool.parameters.get("$defs", {}), **schema}
-        if problem := validator_of(inside).problem(value):
-            raise DataError(
-                f"the phrasebook has a value for {parameter} of {tool.name} that the tool does not "
-                f"take, {shortened(value)}: {problem}"
-            )
-        return value
+        return values
+
+
+def _check_value(tool: Tool, parameter: str, value: Any) -> None:
+    """Raises DataError for a value that a tool does not take."""
+    inside = {"$defs": tool.parameters.get("$defs", {}), **_parameters(tool)[parameter]}
+    if problem := validator_of(inside).problem(value):
+        raise DataError(
+            f"the phrasebook has a value for {parameter} of {tool.name} that the tool does not "
+            f"take, {shortened(value)}: {problem}"
+        )
 
 
 def _check_list(what: str, given: object, *, least: int = 1) -> None:

@@ -244,7 +244,8 @@ def _dataset(
                 raise
             raise at_line(error, name, number) from error
     if not held[columns[0]]:
-        raise DataError("there is no line to train on")
+        where = "" if not isinstance(source, (str, os.PathLike)) else f"{os.fspath(source)}: "
+        raise DataError(f"{where}there is no line to train on")
     return Dataset.from_dict(held)
 
 
