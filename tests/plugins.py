@@ -6,6 +6,8 @@ A new one is found here, and so by the tests of layers, docstrings and missing l
 from __future__ import annotations
 
 import ast
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -56,3 +58,18 @@ def plugins() -> Iterator[Plugin]:
 
 
 PLUGINS = list(plugins())
+
+
+def with_entry_point(folder: Path, group: str) -> str:
+    """A path on which new processes find the package as if it were installed: what pyproject.toml
+    says of its entry point in a group, and its sources."""
+    root = PACKAGE.parents[1]
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    section = text.partition(f'[project.entry-points."{group}"]\n')[2]
+    name, _, value = section.partition("\n")[0].partition(" = ")
+    info = folder / "schemask_entry-0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: schemask-entry\nVersion: 0\n")
+    entry = f"[{group}]\n{name} = {json.loads(value)}\n"
+    (info / "entry_points.txt").write_text(entry)
+    return os.pathsep.join([str(folder), str(root / "python")])

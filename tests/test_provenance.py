@@ -150,6 +150,17 @@ def test_arguments_are_those_that_say_nothing_new(name: str, arguments: dict[str
     assert allows(bound.parameters, arguments) == bool(expected), bound.parameters
 
 
+def test_a_parameter_may_have_the_name_of_a_keyword() -> None:
+    either = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    properties = {"const": {"type": "string"}, "enum": {"type": "string"}, "b": either}
+    parameters = {"type": "object", "properties": properties}
+    (bound,) = taken_from(
+        ToolSet([{"name": "f", "description": "", "parameters": parameters}]), SAID
+    )
+    assert allows(bound.parameters, {"const": "red", "enum": "box", "b": "red"})
+    assert not any(allows(bound.parameters, {name: "string"}) for name in properties)
+
+
 def test_what_was_said() -> None:
     result = json.dumps({"mail": "ann@x.org", "note": 'a "b"\nc', "age": 41, "tags": ["é"]})
     messages = [

@@ -27,6 +27,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plugins import with_entry_point
 from schemask import Grammar, Vocabulary, allocate_mask
 from schemask.errors import DependencyError, ModelError, TokenError
 
@@ -820,21 +821,6 @@ def test_a_sglang_whose_code_differs(monkeypatch: pytest.MonkeyPatch, difference
         hooks.apply_hooks()
 
 
-def with_entry_point(folder: Path) -> str:
-    """A path on which new processes find the package as if it were installed: what pyproject.toml
-    says of its entry point, and its sources."""
-    root = Path(__file__).parents[1]
-    text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    section = text.partition('[project.entry-points."sglang.srt.plugins"]\n')[2]
-    name, _, value = section.partition("\n")[0].partition(" = ")
-    info = folder / "schemask_entry-0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: schemask-entry\nVersion: 0\n")
-    entry = f"[sglang.srt.plugins]\n{name} = {json.loads(value)}\n"
-    (info / "entry_points.txt").write_text(entry)
-    return os.pathsep.join([str(folder), str(root / "python")])
-
-
 def test_the_entry_point_is_found_in_a_new_process(tmp_path: Path) -> None:
     code = (
         "from sglang.srt.plugins import load_plugins\n"
@@ -847,7 +833,7 @@ def test_the_entry_point_is_found_in_a_new_process(tmp_path: Path) -> None:
         "from sglang.srt.constrained.base_grammar_backend import GRAMMAR_BACKEND_REGISTRY\n"
         "print(given.grammar_backend, *GRAMMAR_BACKEND_REGISTRY)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": with_entry_point(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": with_entry_point(tmp_path, "sglang.srt.plugins")}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )

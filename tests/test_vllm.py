@@ -22,6 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plugins import with_entry_point
 from schemask import Grammar, Vocabulary, allocate_mask
 from schemask.errors import DependencyError, LimitError
 
@@ -43,6 +44,7 @@ from vllm.v1.structured_output import StructuredOutputManager  # noqa: E402
 from schemask.vllm.patch import patch  # noqa: E402
 from schemask.vllm.plugin import load  # noqa: E402
 
+ENTRY_POINTS = "vllm.general_plugins"
 SPECULATED = 4
 PROMPT = (1, 2, 3)
 PERSON = {
@@ -492,21 +494,6 @@ def config_of_others() -> Any:
     return Literal["auto", "xgrammar", "guidance"]
 
 
-def with_entry_point(folder: Path) -> str:
-    """A path on which new processes find the package as if it were installed: what pyproject.toml
-    says of its entry point, and its sources."""
-    root = Path(__file__).parents[1]
-    text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    section = text.partition('[project.entry-points."vllm.general_plugins"]\n')[2]
-    name, _, value = section.partition("\n")[0].partition(" = ")
-    info = folder / "schemask_entry-0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: schemask-entry\nVersion: 0\n")
-    entry = f"[vllm.general_plugins]\n{name} = {json.loads(value)}\n"
-    (info / "entry_points.txt").write_text(entry)
-    return os.pathsep.join([str(folder), str(root / "python")])
-
-
 def test_the_entry_point_is_found_in_a_new_process(tmp_path: Path) -> None:
     code = (
         "from vllm.plugins import load_general_plugins\n"
@@ -514,7 +501,7 @@ def test_the_entry_point_is_found_in_a_new_process(tmp_path: Path) -> None:
         "from vllm.config.structured_outputs import StructuredOutputsConfig\n"
         "print(StructuredOutputsConfig(backend='schemask').backend)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": with_entry_point(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": with_entry_point(tmp_path, ENTRY_POINTS)}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )

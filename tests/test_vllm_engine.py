@@ -16,7 +16,8 @@ if importlib.util.find_spec("vllm") is None:
     pytest.skip("vLLM is not installed", allow_module_level=True)
 
 from judges import Judges
-from test_vllm import PERSON, folder, with_entry_point
+from plugins import with_entry_point
+from test_vllm import ENTRY_POINTS, PERSON, folder
 from vllm_engine import outputs_of
 
 __all__ = ["folder"]
@@ -47,7 +48,7 @@ def model(folder: Path) -> str:
 def outputs(model: str, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Any]:
     """Without and with speculation, in new processes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", with_entry_point(tmp_path_factory.mktemp("entry")))
+        patch.setenv("PYTHONPATH", with_entry_point(tmp_path_factory.mktemp("entry"), ENTRY_POINTS))
         patch.setenv("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
         return {
             speculates: outputs_of("schemask", model, SCHEMAS, 48, speculates)

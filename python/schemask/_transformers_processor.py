@@ -22,6 +22,7 @@ from schemask.core.generation import (
     is_wish,
     refusal,
 )
+from schemask.core.masked_scores import StopTokens
 from schemask.core.masking import WORD_BITS, allocate_mask, apply_mask
 from schemask.errors import GenerationError
 
@@ -77,6 +78,7 @@ class SchemaLogitsProcessor(LogitsProcessor):
         self._vocabulary = compiled.vocabulary
         # Of what is looked at on the way.
         self._row = np.zeros(-(-self._vocabulary.size // WORD_BITS), dtype=np.int32)
+        self._stop_tokens = StopTokens(self._vocabulary.stop_token_ids, self._vocabulary.size)
         self._start = compiled.matcher(max_tokens=max_tokens)
         self._margin = margin
         self._cuts: set[tuple[bytes, bytes]] = set()
@@ -204,7 +206,8 @@ class SchemaLogitsProcessor(LogitsProcessor):
             return False
         if matcher.fill_unaffordable(self._row):
             return False  # the model is asked, to see whether it had more to say
-        return int(self._allowed(matcher).sum()) == len(self._vocabulary.stop_token_ids)
+        matcher.fill_mask(self._row)
+        return self._stop_tokens.are_all(self._row)
 
     def _allowed(self, matcher: Matcher) -> npt.NDArray[np.uint8]:
         """A 1 for each token that may come, by id."""

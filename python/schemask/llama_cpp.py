@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemask._native import CompiledGrammar, Vocabulary
-from schemask.core.completion_pieces import CompletionPieces
+from schemask.core.completion_pieces import CompletionPieces, taken
 from schemask.core.generation import (
     Completion,
     Status,
@@ -497,7 +497,7 @@ def _pieces(
             if text.stopped:
                 status = "stop"
                 break
-            yield from _taken(certain)
+            yield from taken(certain)
             if len(generated) >= budget:
                 break
             if processor.must_end:
@@ -515,14 +515,8 @@ def _pieces(
     if processor.is_cut:
         status = "max_tokens"
     whole = text.finish()
-    yield from _taken(certain)
+    yield from taken(certain)
     return Completion(whole, generated, status, len(prompt_ids), len(generated))
-
-
-def _taken(pieces: list[str]) -> list[str]:
-    taken = pieces.copy()
-    pieces.clear()
-    return taken
 
 
 class TokenReporter:

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemask._native import CompiledGrammar
-from schemask.core.completion_pieces import CompletionPieces
+from schemask.core.completion_pieces import CompletionPieces, taken
 from schemask.core.generation import (
     Completion,
     Status,
@@ -42,6 +42,7 @@ from schemask.core.generation import (
 )
 from schemask.core.logprobs import TokenObserver, forced_logprobs, token_logprobs
 from schemask.core.mask_step import MaskObserver, Scored, mask_step
+from schemask.core.masked_scores import StopTokens
 from schemask.core.masking import WORD_BITS, allocate_mask
 from schemask.errors import GenerationError, MaskError, ModelError, missing, shortened
 
@@ -163,6 +164,7 @@ class _MaskedText:
         self.vocabulary = compiled.vocabulary
         self.matcher = compiled.matcher(max_tokens=max_tokens)
         self.token_ids: list[int] = []
+        self._stop_tokens = StopTokens(self.vocabulary.stop_token_ids, self.vocabulary.size)
         self._margin = margin
         self._on_mask = on_mask
         self._cut_at: int | None = None
@@ -213,9 +215,7 @@ class _MaskedText:
             return False
         words = allocate_mask(1, self.vocabulary.size)[0]
         self.matcher.fill_mask(words)
-        for stop in self.vocabulary.stop_token_ids:
-            words.view(np.uint32)[stop // WORD_BITS] &= ~np.uint32(1 << stop % WORD_BITS)
-        return not words.any() and not self.matcher.fill_unaffordable(words)
+        return self._stop_tokens.are_all(words) and not self.matcher.fill_unaffordable(words)
 
     def mask(self, logits: mx.array) -> mx.array:
         """The logits with -inf for each token that must not come next."""
@@ -426,7 +426,7 @@ def _pieces(
             if written.stopped:
                 status = "stop"
                 break
-            yield from _taken(certain)
+            yield from taken(certain)
             if len(generated) >= budget:
                 break
         else:
@@ -439,7 +439,7 @@ def _pieces(
     if text.is_cut:
         status = "max_tokens"
     whole = written.finish()
-    yield from _taken(certain)
+    yield from taken(certain)
     return Completion(whole, generated, status, len(request.prompt_ids), len(generated))
 
 
@@ -483,12 +483,6 @@ def _tell(request: _TextRequest, token_id: int, logprobs: mx.array | None) -> No
         request.on_token(forced_logprobs(token_id, request.top_logprobs))
     else:
         request.on_token(token_logprobs(token_id, row_of(logprobs), request.top_logprobs))
-
-
-def _taken(pieces: list[str]) -> list[str]:
-    taken = pieces.copy()
-    pieces.clear()
-    return taken
 
 
 def row_of(logits: mx.array) -> npt.NDArray[np.float32]:

@@ -62,3 +62,14 @@ class CompletionPieces(Iterator[str]):
         if self._completion is None:
             raise ModelError("the text is not finished: take all pieces of it first")
         return self._completion
+
+
+def taken(pieces: list[str]) -> list[str]:
+    """The pieces that have come in the meantime, which are taken out of the list.
+
+    Args:
+        pieces: Where a `TextStream` puts them.
+    """
+    found = pieces.copy()
+    pieces.clear()
+    return found

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from schemask._native import Matcher
 from schemask.core.generation import is_wish
 from schemask.core.mask_step import MaskObserver, Scored, mask_step
-from schemask.core.masking import allocate_mask, apply_mask
+from schemask.core.masking import WORD_BITS, allocate_mask, apply_mask
 
 Logits: TypeAlias = npt.NDArray[np.float32]
 
@@ -92,9 +92,10 @@ class StopTokens:
     """
 
     def __init__(self, stop_token_ids: list[int], vocab_size: int) -> None:
-        self._others = ~allocate_mask(1, vocab_size)[0]
+        self._others = np.full(-(-vocab_size // WORD_BITS), -1, dtype=np.int32)
         for token_id in stop_token_ids:
-            self._others[token_id // 32] &= ~np.int32(np.uint32(1 << token_id % 32).view(np.int32))
+            bit = np.uint32(1 << token_id % WORD_BITS)
+            self._others.view(np.uint32)[token_id // WORD_BITS] &= ~bit
 
     def are_all(self, bitmask: npt.NDArray[np.int32]) -> bool:
         """Whether a mask, of shape (words,), allows nothing else."""

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from schemask.schemas.schema import Schema
+from schemask.schemas.schema import Schema, subschemas
 from schemask.tools.tool_set import ToolSet
 
 SPANS = "x-spans-of"
@@ -83,19 +83,10 @@ def _unseen(schema: Schema) -> Schema:
     return {"not": {"not": schema}}
 
 
-def _constants(schema: Any) -> Iterator[str]:
+def _constants(parameters: Schema) -> Iterator[str]:
     """The strings that a schema names as values, wherever it does."""
-    if isinstance(schema, Mapping):
-        for key, inner in schema.items():
-            if key == "const":
-                yield from _strings([inner])
-            elif key == "enum" and isinstance(inner, list):
-                yield from _strings(inner)
-            else:
-                yield from _constants(inner)
-    elif isinstance(schema, (list, tuple)):
-        for inner in schema:
-            yield from _constants(inner)
+    for schema in subschemas(parameters):
+        yield from _strings([schema.get("const"), schema.get("enum")])
 
 
 def _strings(values: Iterable[Any]) -> Iterator[str]:
