@@ -509,7 +509,10 @@ def test_a_mask_that_takes_too_much_work_ends_its_text_alone(
 
 
 def test_cancelled_wherever_it_is(
-    open_model: Callable[..., LlamaSequences], grammars: list[Any], passes: list[Any]
+    open_model: Callable[..., LlamaSequences],
+    grammars: list[Any],
+    passes: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = open_model(n_batch=8, n_seq_max=1)
     cancel = {name: threading.Event() for name in ("running", "waiting", "reading")}
@@ -536,17 +539,18 @@ def test_cancelled_wherever_it_is(
         assert "cancelled" in str(error)
 
     passes.clear()
-    decoded = threading.Event()
+    decode = llama_cpp.llama_decode
+
+    def cancelling(context: Any, batch: Any) -> int:
+        cancel["reading"].set()  # while the first part of the prompt is read
+        return int(decode(context, batch))
 
     def reading() -> Completion:
         return model.generate(PROMPTS[2] * 2, cancel=cancel["reading"])
 
-    def watching() -> None:
-        while not passes:
-            decoded.wait(0.001)
-        cancel["reading"].set()
-
-    error, _ = at_once([reading, watching])
+    with monkeypatch.context() as patch:
+        patch.setattr(llama_cpp, "llama_decode", cancelling)
+        (error,) = at_once([reading])
     assert isinstance(error, GenerationError)
     assert "position 0" in str(error)
     read = sum(map(len, passes))
