@@ -68,6 +68,7 @@ def answer(
     connection.send(None)
     while (schema := connection.recv()) is not None:
         connection.send(output_of(llm, schema, max_tokens))
+    llm.llm_engine.engine_core.shutdown()  # its processes would outlive this one
 
 
 def output_of(llm: Any, schema: Any, max_tokens: int) -> dict[str, Any]:
