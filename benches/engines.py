@@ -139,6 +139,36 @@ class XGrammar:
         self.compiler.clear_cache()
 
 
+class GLRMask:
+    """GLRMask, whose grammars hold the stop token, as masks of the others do."""
+
+    def __init__(self, tokenizer: Tokenizer, bitmask: Bitmask, strategy: str) -> None:
+        import glrmask
+
+        special = set(tokenizer.special_token_ids)
+        words = {i: token for i, token in enumerate(tokenizer.tokens) if i not in special}
+        self.vocabulary = glrmask.Vocab.from_id_to_bytes(words)
+        self.read = glrmask.Grammar.from_json_schema
+        self.whole = glrmask.Grammar.from_expr
+        self.sequence = glrmask.Expr.sequence
+        self.stop = glrmask.TokenSet(tokenizer.stop_token_ids)
+        self.strategy = getattr(glrmask.MaskStrategy, strategy)
+        self.bitmask = bitmask
+
+    def compile(self, schema: str) -> Any:
+        grammar = self.whole(self.sequence(self.read(schema), self.stop))
+        compiled = grammar.compile(self.vocabulary, mask_strategy=self.strategy)
+        compiled.start()
+        return compiled
+
+    def start(self, compiled: Any) -> Start:
+        state = compiled.start()
+        return partial(state.fill_mask, self.bitmask), state.commit_token
+
+    def forget(self) -> None:
+        """It keeps nothing but tables of the vocabulary."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """An engine with its options; a cold one forgets before each schema what it can."""
@@ -162,5 +192,11 @@ SETUPS: dict[str, Setup] = {
     "xgrammar open": Setup(partial(XGrammar, strict_mode=False)),
     "xgrammar spaced": Setup(partial(XGrammar, any_whitespace=False)),
     "xgrammar cold": Setup(XGrammar, is_cold=True),
+    # Compiled ahead as far as it is not too large; and walking the vocabulary at each mask.
+    "glrmask": Setup(partial(GLRMask, strategy="AUTO")),
+    "glrmask dynamic": Setup(partial(GLRMask, strategy="TOKEN_TRIE")),
 }
-COMPARED = ("schemask warm", "schemask cold", "llguidance", "xgrammar", "xgrammar open")
+COMPARED = (
+    *("schemask warm", "schemask cold", "llguidance"),
+    *("xgrammar", "xgrammar open", "glrmask", "glrmask dynamic"),
+)

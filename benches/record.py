@@ -19,7 +19,7 @@ Row = dict[str, str]
 
 # What figures depend on besides schemask: of engines beside each other, of training, and of
 # synthetic data.
-ENGINES = ("llguidance", "xgrammar", "numpy", "torch", "tiktoken")
+ENGINES = ("glrmask", "llguidance", "xgrammar", "numpy", "torch", "tiktoken")
 SYNTHESIS = ("openai", "datasketch", "ray")
 TRAINING = ("numpy", "torch", "transformers", "trl", "peft", "llama-cpp-python")
 DECODING = ("numpy", "torch", "transformers", "tokenizers")
