@@ -64,10 +64,10 @@ def tables(source: Record) -> str:
         body = _hostile(source)
     elif "setting" in source.columns:
         body = _improvement(source)
-    elif "format" in source.columns:
-        body = _table(source.columns, [list(row.values()) for row in source.rows])
-    else:
+    elif "measure" in source.columns:
         body = _comparison(Figures(source))
+    else:
+        body = _table(source.columns, [list(row.values()) for row in source.rows])
     notes = "\n".join(f"- {note}" for note in source.notes)
     return f"{notes}\n\n{body}"
 
