@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use crate::machine::Config;
 use crate::mask::token_sets::TokenSets;
 use crate::mask::tokens::Mask;
+use crate::mask::unique_items::LooseMask;
 use crate::vocab::string_mask::{Above, ExitId, Under};
 use crate::vocab::trie::TrieNodeId;
 
@@ -27,6 +28,8 @@ pub(super) struct ClosingAfter {
 #[derive(Debug, Default)]
 pub(crate) struct Masks {
     pub(super) known: RwLock<FxHashMap<Config, Arc<Mask>>>,
+    /// Without the values of items that differ from others.
+    pub(super) loose: RwLock<FxHashMap<Config, Arc<LooseMask>>>,
     /// The closing tokens of strings that go on from where the string is closed.
     pub(super) left: RwLock<FxHashMap<Config, Arc<ClosingAfter>>>,
     /// What the innermost frames of a grammar's text read.
@@ -61,6 +64,7 @@ impl Masks {
     pub(crate) fn make_room(&self, bytes: usize, cap: usize) {
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > cap {
             self.known.write().clear();
+            self.loose.write().clear();
             self.left.write().clear();
             self.above.write().clear();
             self.under.write().clear();
