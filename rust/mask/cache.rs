@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering;
 
 use crate::machine::Config;
 use crate::mask::token_sets::TokenSets;
-use crate::mask::tokens::Mask;
-use crate::mask::unique_items::LooseMask;
+use crate::mask::tokens::{Mask, Tokens};
 use crate::vocab::string_mask::{Above, ExitId, Under};
-use crate::vocab::trie::TrieNodeId;
+use crate::vocab::token::{MaskWord, TokenId};
+use crate::vocab::trie::{Trie, TrieNodeId};
 
 /// The closing tokens of any string that go on from one place after it.
 #[derive(Debug)]
@@ -22,6 +22,30 @@ pub(super) struct ClosingAfter {
     pub(super) reads_key: bool,
     /// An upper bound of the bytes that finish the text after any of them.
     pub(super) max_completion_bytes: OnceLock<u64>,
+}
+
+/// The tokens of a configuration, whatever the values of items that end in them are.
+#[derive(Debug)]
+pub(super) struct LooseMask {
+    pub(super) tokens: Tokens,
+    pub(super) named: Option<Box<[MaskWord]>>,
+    /// Those of them that may be forbidden by a value.
+    pub(super) doubtful: Doubtful,
+}
+
+/// Tokens that read on into the item after one whose value is not known.
+#[derive(Debug, Default)]
+pub(super) struct Doubtful {
+    pub(super) tokens: Box<[TokenId]>,
+    /// By their bytes; not there if there are none.
+    pub(super) by_bytes: Option<Arc<Trie<TokenId>>>,
+}
+
+impl LooseMask {
+    /// The memory that its lists take.
+    pub(super) fn bytes(&self) -> usize {
+        64 + 16 * self.doubtful.tokens.len()
+    }
 }
 
 /// The masks of one grammar on one vocabulary.

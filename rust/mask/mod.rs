@@ -29,9 +29,9 @@ mod unique_items;
 mod walk;
 
 use crate::machine::{Config, Machine};
+use crate::mask::cache::LooseMask;
 use crate::mask::guide::Guide;
 use crate::mask::tokens::Tokens;
-use crate::mask::unique_items::LooseMask;
 use crate::mask::walk::Walk;
 use crate::vocab::Vocabulary;
 

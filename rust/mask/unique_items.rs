@@ -9,38 +9,13 @@
 //!
 //! [`Machine::loose_stepper`]: crate::machine::Machine::loose_stepper
 
-use std::sync::Arc;
-
 use crate::machine::{Config, State};
+use crate::mask::cache::{Doubtful, LooseMask};
 use crate::mask::tokens::{Mask, Tokens};
 use crate::mask::walk::Walk;
 use crate::vocab::string_mask::Chosen;
 use crate::vocab::token::{MaskWord, TokenId, bits_of, has_bit};
 use crate::vocab::trie::Trie;
-
-/// The tokens of a configuration, whatever the values of items that end in them are.
-#[derive(Debug)]
-pub(super) struct LooseMask {
-    pub(super) tokens: Tokens,
-    pub(super) named: Option<Box<[MaskWord]>>,
-    /// Those of them that may be forbidden by a value.
-    pub(super) doubtful: Doubtful,
-}
-
-/// Tokens that read on into the item after one whose value is not known.
-#[derive(Debug, Default)]
-pub(super) struct Doubtful {
-    tokens: Box<[TokenId]>,
-    /// By their bytes; not there if there are none.
-    by_bytes: Option<Arc<Trie<TokenId>>>,
-}
-
-impl LooseMask {
-    /// The memory that its lists take.
-    pub(super) fn bytes(&self) -> usize {
-        64 + 16 * self.doubtful.tokens.len()
-    }
-}
 
 impl Walk<'_> {
     /// The tokens of a configuration in which nothing is recorded. `alike` is the same without the
