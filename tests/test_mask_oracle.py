@@ -258,6 +258,28 @@ def crossing_vocabulary() -> schemask.Vocabulary:
     return schemask.Vocabulary(tokens, stop_token_ids=[0], special_token_ids=[1])
 
 
+@pytest.mark.parametrize(
+    "text", ['{"', '{"a', '{"a\\', '{"x": 2, "a', '[{"a', '[{}, {"a', '[{}, {"a\\']
+)
+@pytest.mark.parametrize("unique", [False, True])
+def test_tokens_that_end_a_key_and_read_another(text: str, unique: bool) -> None:
+    tokens = [b"", *(bytes([byte]) for byte in range(256))]
+    for first, second in itertools.product(
+        ["", "b", '"', '"a', "nb", "bb"], ["a", "ab", "b", "\\u0061"]
+    ):
+        tokens.append(f'{first}":1,"{second}":'.encode())
+    vocabulary = schemask.Vocabulary(tokens, stop_token_ids=[0])
+    schema: Any = {"type": "object"}
+    if text.startswith("["):
+        schema = {"type": "array", "items": schema, "uniqueItems": unique}
+    for spelling in SPELLINGS:
+        grammar = schemask.Grammar.from_json_schema(schema, spelling=spelling)
+        matcher = grammar.compile(vocabulary).matcher()
+        if spelling == "any" or "\\" not in text:
+            assert matcher.accept_bytes(text.encode())
+            check(matcher, vocabulary, text)
+
+
 class Retokenizer:
     """Cuts texts into tokens of a vocabulary at random."""
 

@@ -1,5 +1,6 @@
 //! What schemas say about the inside of objects and arrays.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -102,6 +103,8 @@ pub(crate) struct Rules {
     pub(crate) texts: Texts,
     objects: boxcar::Vec<ObjectRule>,
     arrays: boxcar::Vec<ArrayRule>,
+    /// Whether one of them demands that all items differ.
+    compares_items: AtomicBool,
     children: boxcar::Vec<OnceLock<FormulaId>>,
     pub(super) shapes: Interner<ShapeKey, OnceLock<Shape>>,
     /// Values as formulas, by their canonical text.
@@ -144,6 +147,7 @@ impl Rules {
             texts: Texts::new(),
             objects: boxcar::Vec::new(),
             arrays: boxcar::Vec::new(),
+            compares_items: AtomicBool::new(false),
             children: boxcar::Vec::new(),
             shapes: Interner::new(),
             constants: Mutex::default(),
@@ -198,6 +202,9 @@ impl Rules {
     }
 
     pub(super) fn new_array_rule(&self, rule: ArrayRule) -> FormulaId {
+        if rule.unique {
+            self.compares_items.store(true, Ordering::Relaxed);
+        }
         let id = RuleId::of_arrays(self.arrays.push(rule));
         self.formulas.assertion(Formula::Array(id))
     }
@@ -208,6 +215,11 @@ impl Rules {
 
     pub(crate) fn array(&self, rule: RuleId) -> &ArrayRule {
         &self.arrays[rule.index()]
+    }
+
+    /// Whether some rule demands that all items of an array differ.
+    pub(crate) fn compares_items(&self) -> bool {
+        self.compares_items.load(Ordering::Relaxed)
     }
 
     /// Whether some of these rules about arrays demand that all items differ.

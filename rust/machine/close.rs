@@ -73,7 +73,8 @@ impl Stepper<'_> {
         }
     }
 
-    /// The same in an array, whose record began at `mark`, if its items are compared.
+    /// The same in an array, whose record began at `mark`, if its items are compared and not
+    /// forgotten.
     fn close_item(
         self,
         (array, mark): (ArrayId, TextId),
@@ -134,43 +135,5 @@ impl Stepper<'_> {
             TextId::EMPTY,
             &self.machine.obligations.scalar_verdicts(scan),
         )
-    }
-
-    /// The configuration after an item of an array whose items must differ, as it is whatever the
-    /// item's value was; `None` if the value could make a difference to more than what the next
-    /// item may be.
-    pub(crate) fn close_any_item(self, config: Config) -> Option<Config> {
-        match self.machine.stacks.only(config.stack) {
-            Some((Frame::Item { array, mark }, stack)) if mark == TextId::START => {
-                let array = self.machine.obligations.after_item(array, &[], None);
-                self.machine.obligations.spare_values(array)?;
-                let (opened, spacing) = (false, self.machine.whitespace.inside());
-                Some(Config {
-                    state: State::Array {
-                        array,
-                        opened,
-                        spacing,
-                    },
-                    stack,
-                    record: TextId::EMPTY,
-                })
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether the string that has begun as the next item can still become so many values that it
-    /// can differ from all other items. `ended` is what [`Stepper::close_any_item`] gave.
-    pub(crate) fn has_plenty(self, ended: Config, next: ScanId) -> bool {
-        let spare = match ended.state {
-            State::Array { array, .. } => self.machine.obligations.spare_values(array),
-            _ => None,
-        };
-        let scanner = &self.machine.obligations.rules.scanner;
-        spare.is_some_and(|least| {
-            scanner
-                .regexes
-                .has_words(scanner.scan(next).language, least)
-        })
     }
 }

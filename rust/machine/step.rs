@@ -236,7 +236,7 @@ impl Stepper<'_> {
         stack: StackId,
         record: TextId,
     ) -> (StackId, TextId) {
-        let (mark, record) = match (self.machine.obligations.is_unique(array), record) {
+        let (mark, record) = match (self.records(array), record) {
             (false, _) => (TextId::EMPTY, record),
             (true, TextId::EMPTY) => (TextId::START, TextId::START),
             (true, _) => (record, record),

@@ -9,9 +9,10 @@ use std::sync::atomic::Ordering;
 
 use crate::machine::Config;
 use crate::mask::token_sets::TokenSets;
-use crate::mask::tokens::Mask;
+use crate::mask::tokens::{Mask, Tokens};
 use crate::vocab::string_mask::{Above, ExitId, Under};
-use crate::vocab::trie::TrieNodeId;
+use crate::vocab::token::{MaskWord, TokenId};
+use crate::vocab::trie::{Trie, TrieNodeId};
 
 /// The closing tokens of any string that go on from one place after it.
 #[derive(Debug)]
@@ -23,10 +24,36 @@ pub(super) struct ClosingAfter {
     pub(super) max_completion_bytes: OnceLock<u64>,
 }
 
+/// The tokens of a configuration, whatever the values of items that end in them are.
+#[derive(Debug)]
+pub(super) struct LooseMask {
+    pub(super) tokens: Tokens,
+    pub(super) named: Option<Box<[MaskWord]>>,
+    /// Those of them that may be forbidden by a value.
+    pub(super) doubtful: Doubtful,
+}
+
+/// Tokens that read on into the item after one whose value is not known.
+#[derive(Debug, Default)]
+pub(super) struct Doubtful {
+    pub(super) tokens: Box<[TokenId]>,
+    /// By their bytes; not there if there are none.
+    pub(super) by_bytes: Option<Arc<Trie<TokenId>>>,
+}
+
+impl LooseMask {
+    /// The memory that its lists take.
+    pub(super) fn bytes(&self) -> usize {
+        64 + 16 * self.doubtful.tokens.len()
+    }
+}
+
 /// The masks of one grammar on one vocabulary.
 #[derive(Debug, Default)]
 pub(crate) struct Masks {
     pub(super) known: RwLock<FxHashMap<Config, Arc<Mask>>>,
+    /// Without the values of items that differ from others.
+    pub(super) loose: RwLock<FxHashMap<Config, Arc<LooseMask>>>,
     /// The closing tokens of strings that go on from where the string is closed.
     pub(super) left: RwLock<FxHashMap<Config, Arc<ClosingAfter>>>,
     /// What the innermost frames of a grammar's text read.
@@ -61,6 +88,7 @@ impl Masks {
     pub(crate) fn make_room(&self, bytes: usize, cap: usize) {
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > cap {
             self.known.write().clear();
+            self.loose.write().clear();
             self.left.write().clear();
             self.above.write().clear();
             self.under.write().clear();

@@ -61,7 +61,7 @@ impl Walk<'_> {
             (apart, bytes)
         });
         out.extend_from_slice(&apart.inside);
-        if let Some(closed) = machine.stepper().close_value(config.stack) {
+        if let Some(closed) = self.stepper().close_value(config.stack) {
             self.go_on(&apart.beyond, closed, out);
         }
         begin
@@ -74,8 +74,7 @@ impl Walk<'_> {
         config: Config,
         first: ByteSet,
     ) -> FreeValueTexts<T::Item> {
-        let machine = self.machine;
-        let start = machine.stepper().detached(config);
+        let start = self.stepper().detached(config);
         let mut all = Vec::new();
         self.walk_below(of, node, start, first, &mut all);
         let begin = usize::from(of.trie().node(node).depth);
@@ -84,7 +83,7 @@ impl Walk<'_> {
             let bytes = of.bytes(item);
             let mut at = start;
             for (i, &byte) in bytes.iter().enumerate().skip(begin) {
-                at = machine.stepper().step(at, byte)?;
+                at = self.stepper().step(at, byte)?;
                 if at.state == State::Detached {
                     return (i + 1 < bytes.len()).then_some(i + 1);
                 }

@@ -42,7 +42,7 @@ impl Walk<'_> {
         let above = self.above(alone);
         let mut more = Vec::new();
         if let Some(exits) = &above.exits
-            && let Some(after) = self.machine.stepper().returned(below)
+            && let Some(after) = self.stepper().returned(below)
         {
             exits.beyond.seek(
                 after,
@@ -174,12 +174,12 @@ impl Walk<'_> {
         out: &mut FoundTokens,
     ) {
         let trie = self.vocabulary.trie();
-        let next = |at: Config| match self.machine.stepper().reaches_base(at) {
+        let next = |at: Config| match self.stepper().reaches_base(at) {
             true => self.machine.lookahead().next_bytes(at).or(after),
             false => self.machine.lookahead().next_bytes(at),
         };
         let step = |at: Config, byte: u8, node: TrieNodeId| {
-            if after.contains(byte) && self.machine.stepper().reaches_base(at) {
+            if after.contains(byte) && self.stepper().reaches_base(at) {
                 out.exits.push(node);
             }
             self.arrive(self.step(at, byte)?, node, Some(start), after, out)
@@ -243,7 +243,7 @@ impl Walk<'_> {
         let under = self.under(alone, node);
         under.ranges.iter().for_each(|&range| out.add(range));
         let is_above_base = self.machine.text_reader().is_above_base(below);
-        let returned = self.machine.stepper().returned(below);
+        let returned = self.stepper().returned(below);
         let next = returned.map_or(ByteSet::NONE, |at| self.machine.lookahead().next_bytes(at));
         for &(byte, ref exits) in &under.exits {
             if is_above_base && after.contains(byte) {
@@ -273,12 +273,12 @@ impl Walk<'_> {
             State::Ambiguous(set) => {
                 let known = self.steps.borrow().get(&(set, byte)).copied();
                 known.unwrap_or_else(|| {
-                    let next = self.machine.stepper().step(config, byte);
+                    let next = self.stepper().step(config, byte);
                     self.steps.borrow_mut().insert((set, byte), next);
                     next
                 })
             }
-            _ => self.machine.stepper().step(config, byte),
+            _ => self.stepper().step(config, byte),
         }
     }
 
@@ -306,7 +306,7 @@ impl Walk<'_> {
             return None;
         }
         let mut bits: Option<Box<[MaskWord]>> = None;
-        for (set, _) in self.machine.stepper().token_moves(config) {
+        for (set, _) in self.stepper().token_moves(config) {
             let set = sets.get(set);
             let bits = bits.get_or_insert_with(|| vec![MaskWord::NONE; set.len()].into());
             add_bits(bits, set);

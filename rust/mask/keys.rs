@@ -55,8 +55,7 @@ impl Walk<'_> {
             KeyReached::Inside(node) => out.extend_from_slice(trie.items_at(node)),
             KeyReached::Escape(node, prefix) => {
                 left.extend(
-                    machine
-                        .stepper()
+                    self.stepper()
                         .step(in_key(config, prefix), b'\\')
                         .map(|at| (node, at)),
                 );
@@ -83,7 +82,7 @@ impl Walk<'_> {
                 .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
         let left = self.leave(&string_mask, unknown);
         let reads_key = left.reads_key;
-        let mut tokens = tokens_of(&string_mask, &left.exits).into_vec();
+        let mut tokens: Vec<TokenId> = tokens_of(&string_mask, &left.exits);
         let trie = self.vocabulary.trie();
         let mut closed = Closed {
             tokens: Vec::new(),
@@ -101,8 +100,7 @@ impl Walk<'_> {
                     |reached| match reached {
                         KeyReached::Inside(_) => {}
                         KeyReached::Escape(node, prefix) => {
-                            if let Some(at) = machine.stepper().step(in_key(config, prefix), b'\\')
-                            {
+                            if let Some(at) = self.stepper().step(in_key(config, prefix), b'\\') {
                                 self.close_known(node, at, object, false, &mut closed);
                             }
                         }
@@ -182,7 +180,7 @@ impl Walk<'_> {
                         tokens.extend(trie.items_below(node));
                     }
                 }
-                machine.stepper().step(at, byte)
+                self.stepper().step(at, byte)
             },
             |found, at| {
                 if !in_key(at) {

@@ -29,7 +29,9 @@ mod unique_items;
 mod walk;
 
 use crate::machine::{Config, Machine};
+use crate::mask::cache::LooseMask;
 use crate::mask::guide::Guide;
+use crate::mask::tokens::Tokens;
 use crate::mask::walk::Walk;
 use crate::vocab::Vocabulary;
 
@@ -55,23 +57,38 @@ impl Masks {
             return known;
         }
         let walk = self.walk(machine, vocabulary, cap);
-        let (mask, names_itself) = walk.mask(alike);
-        if names_itself && alike != config {
-            // Some token closes the key and goes on to another: whether that is the same key
-            // again depends on its text.
-            return Arc::new(Mask::new(walk.mask(config).0));
+        let forgetting = machine.stepper().forget_records(alike).unwrap_or(alike);
+        if forgetting != alike {
+            return Arc::new(walk.exactly(config, &self.loose(&walk, forgetting)));
         }
-        let mask = Arc::new(Mask {
-            named: walk.named(alike),
-            ..Mask::new(mask)
-        });
+        let (loose, names_itself) = walk.loosely(alike, config);
+        let mask = Arc::new(walk.exactly(config, &loose));
         if !names_itself {
-            let spelling = machine.obligations.rules.scanner.spelling;
-            let own = mask.bytes(&vocabulary.strings(spelling).inside);
-            self.make_room(own, cap);
+            self.make_room(self.bytes_of(&walk, &loose.tokens), cap);
             self.known.write().insert(alike, mask.clone());
         }
         mask
+    }
+
+    /// The memory that a mask of these tokens takes.
+    fn bytes_of(&self, walk: &Walk<'_>, tokens: &Tokens) -> usize {
+        let named = self.token_sets().iter().map(size_of_val).next();
+        64 + tokens.bytes(&walk.vocabulary.strings(walk.spelling()).inside) + named.unwrap_or(0)
+    }
+
+    /// The mask of a configuration in which nothing is recorded.
+    fn loose(&self, walk: &Walk<'_>, config: Config) -> Arc<LooseMask> {
+        let alike = walk.machine.key_reader().canonical(config);
+        if let Some(known) = self.loose.read().get(&alike) {
+            return known.clone();
+        }
+        let (loose, names_itself) = walk.loosely(alike, config);
+        let loose = Arc::new(loose);
+        if !names_itself {
+            self.make_room(loose.bytes() + self.bytes_of(walk, &loose.tokens), walk.cap);
+            self.loose.write().insert(alike, loose.clone());
+        }
+        loose
     }
 
     /// The walk that finds the mask of a configuration.

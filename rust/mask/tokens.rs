@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use crate::vocab::string_mask::{Above, Chosen, StringMask};
-use crate::vocab::token::{MaskWord, TokenId, add_bits, set_bits};
+use crate::vocab::token::{MaskWord, TokenId, add_bits, clear_bits, set_bits};
 
 /// The text tokens that may come next.
 #[derive(Debug)]
@@ -30,17 +30,17 @@ pub(crate) struct Late {
     pub(crate) is_alike: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Tokens {
     /// The tokens themselves.
-    Few(Box<[TokenId]>),
+    Few(Arc<[TokenId]>),
     /// A bit for each token.
-    Many(Box<[MaskWord]>),
+    Many(Arc<[MaskWord]>),
     /// The tokens inside a string, and a few more.
-    Inside(Arc<StringMask>, Box<[TokenId]>),
+    Inside(Arc<StringMask>, Arc<[TokenId]>),
     /// The tokens that may come at a place of a grammar's text whatever is around it, and a few
     /// more.
-    Above(Arc<Above>, Box<[TokenId]>),
+    Above(Arc<Above>, Arc<[TokenId]>),
 }
 
 impl Tokens {
@@ -53,6 +53,61 @@ impl Tokens {
         let mut bits = vec![MaskWord::NONE; words];
         set_bits(&mut bits, &tokens);
         Tokens::Many(bits.into())
+    }
+
+    /// The set without some of its tokens, none of which stays inside a string.
+    pub(super) fn without(&self, fewer: &[TokenId], words: usize) -> Self {
+        let rest = |tokens: &[TokenId]| -> Arc<[TokenId]> {
+            let rest = tokens.iter().filter(|token| !fewer.contains(token));
+            rest.copied().collect()
+        };
+        match self {
+            _ if fewer.is_empty() => self.clone(),
+            Tokens::Few(tokens) => Tokens::Few(rest(tokens)),
+            Tokens::Inside(string_mask, more) => Tokens::Inside(string_mask.clone(), rest(more)),
+            Tokens::Many(_) | Tokens::Above(..) => {
+                let mut bits = vec![MaskWord::NONE; words];
+                self.write(&mut bits);
+                clear_bits(&mut bits, fewer);
+                Tokens::Many(bits.into())
+            }
+        }
+    }
+
+    /// The memory that it takes; `free` is what all free strings share.
+    pub(super) fn bytes(&self, free: &Arc<[MaskWord]>) -> usize {
+        match self {
+            Tokens::Few(tokens) => size_of_val(&**tokens),
+            Tokens::Many(bits) => size_of_val(&**bits),
+            // Other masks may share the string mask, and the vocabulary may have forgotten it.
+            Tokens::Inside(string_mask, more) => string_mask.own_bytes(free) + size_of_val(&**more),
+            Tokens::Above(_, more) => size_of_val(&**more),
+        }
+    }
+
+    /// Writes the set: one bit for each token, the lowest first.
+    fn write(&self, bits: &mut [MaskWord]) {
+        match self {
+            Tokens::Few(tokens) => {
+                bits.fill(MaskWord::NONE);
+                set_bits(bits, tokens);
+            }
+            Tokens::Many(all) => bits.copy_from_slice(all),
+            Tokens::Inside(string_mask, more) => {
+                bits.copy_from_slice(&string_mask.inside);
+                set_bits(bits, more);
+            }
+            Tokens::Above(above, more) => {
+                match &above.tokens {
+                    Chosen::Few(tokens) => {
+                        bits.fill(MaskWord::NONE);
+                        set_bits(bits, tokens);
+                    }
+                    Chosen::Many(all) => bits.copy_from_slice(all),
+                }
+                set_bits(bits, more);
+            }
+        }
     }
 }
 
@@ -100,27 +155,7 @@ impl Mask {
 
     /// Writes the tokens that are read by their text.
     pub(crate) fn write_text(&self, bits: &mut [MaskWord]) {
-        match &self.tokens {
-            Tokens::Few(tokens) => {
-                bits.fill(MaskWord::NONE);
-                set_bits(bits, tokens);
-            }
-            Tokens::Many(all) => bits.copy_from_slice(all),
-            Tokens::Inside(string_mask, more) => {
-                bits.copy_from_slice(&string_mask.inside);
-                set_bits(bits, more);
-            }
-            Tokens::Above(above, more) => {
-                match &above.tokens {
-                    Chosen::Few(tokens) => {
-                        bits.fill(MaskWord::NONE);
-                        set_bits(bits, tokens);
-                    }
-                    Chosen::Many(all) => bits.copy_from_slice(all),
-                }
-                set_bits(bits, more);
-            }
-        }
+        self.tokens.write(bits);
     }
 
     /// Sets the bits of the mask's tokens.
@@ -143,16 +178,5 @@ impl Mask {
         if let Some(named) = &self.named {
             add_bits(bits, named);
         }
-    }
-
-    /// The memory that it takes; `free` is what all free strings share.
-    pub(crate) fn bytes(&self, free: &Arc<[MaskWord]>) -> usize {
-        64 + match &self.tokens {
-            Tokens::Few(tokens) => size_of_val(&**tokens),
-            Tokens::Many(bits) => size_of_val(&**bits),
-            // Other masks may share the string mask, and the vocabulary may have forgotten it.
-            Tokens::Inside(string_mask, more) => string_mask.own_bytes(free) + size_of_val(&**more),
-            Tokens::Above(_, more) => size_of_val(&**more),
-        } + self.named.as_ref().map_or(0, |named| size_of_val(&**named))
     }
 }

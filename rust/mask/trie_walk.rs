@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use crate::byte_set::ByteSet;
-use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
 use crate::mask::keys::key_place;
 use crate::mask::texts::TrieTexts;
@@ -45,22 +44,14 @@ impl Walk<'_> {
                     true => match self.ended(config, scan) {
                         Ended::At(closed) => Some(closed),
                         Ended::Never => None,
-                        Ended::ByText => self.machine.stepper().close_number(config),
+                        Ended::ByText => self.stepper().close_number(config),
                     },
-                    false => self.machine.stepper().close_number(config),
+                    false => self.stepper().close_number(config),
                 };
                 if let Some(closed) = closed {
                     let inside = ByteSet::of_ascii(scanner.ascii(scan));
                     let after = self.machine.lookahead().next_bytes(closed).without(inside);
-                    let begin = tokens.len();
                     self.tokens(closed, after, &mut tokens);
-                    if config.record != TextId::EMPTY {
-                        let beyond = tokens.split_off(begin);
-                        tokens.extend(beyond.into_iter().filter(|&token| {
-                            let bytes = self.vocabulary.token(token).unwrap_or_default();
-                            !self.differs(closed, bytes, || self.goes_on(config, bytes))
-                        }));
-                    }
                 }
             }
             _ => self.tokens(
@@ -81,7 +72,7 @@ impl Walk<'_> {
             first = first.without(const { ByteSet::of(&SPACES) });
             let spaces = self.vocabulary.spaces();
             tokens.extend_from_slice(spaces.runs(run));
-            if let Some(after) = machine.stepper().step(config, b' ') {
+            if let Some(after) = machine.loose_stepper().step(config, b' ') {
                 let mut found = Vec::new();
                 let rests = Rests(self.vocabulary);
                 self.walk(&rests, rests.trie().root(), after, first, &mut found);
@@ -105,7 +96,7 @@ impl Walk<'_> {
     ) {
         let numbers = const { ByteSet::of(b"-0123456789") };
         if numbers.without(first) == ByteSet::NONE
-            && let Some(start) = self.machine.stepper().number_start(config)
+            && let Some(start) = self.stepper().number_start(config)
         {
             first = first.without(numbers);
             self.number(of, node, start, out);
@@ -149,7 +140,7 @@ impl Walk<'_> {
             first,
             |at| machine.lookahead().next_bytes(at),
             |at, byte, node| {
-                let next = machine.stepper().step(at, byte)?;
+                let next = machine.loose_stepper().step(at, byte)?;
                 if byte == b'"'
                     && let Some(place) = key_place(next)
                     && !machine.obligations.allowed_keys(place.0).other()
@@ -198,7 +189,6 @@ impl Walk<'_> {
         below: &OpenedScalar<T::Item>,
         out: &mut Vec<T::Item>,
     ) {
-        let machine = self.machine;
         let ended = match start.state {
             State::String { scan, .. } | State::Number(scan) => self.ended(start, scan),
             _ => Ended::ByText,
@@ -206,22 +196,8 @@ impl Walk<'_> {
         match (start.state, ended) {
             (_, Ended::Never) => {}
             (_, Ended::At(closed)) => {
-                if start.record == TextId::EMPTY {
-                    out.extend_from_slice(&below.closing);
-                    self.go_on(&below.beyond, closed, out);
-                    return;
-                }
-                let first = machine.lookahead().next_bytes(closed);
-                let quote = usize::from(matches!(start.state, State::String { .. }));
-                for exit in &below.exits {
-                    let bytes = of.bytes(exit.item);
-                    let beyond = &bytes[usize::from(exit.end) + quote..];
-                    let may = beyond.first().is_none_or(|&byte| first.contains(byte));
-                    let alone = || self.goes_on(start, &bytes[usize::from(exit.begin)..]);
-                    if may && self.goes_on(closed, beyond) && !self.differs(closed, beyond, alone) {
-                        out.push(exit.item);
-                    }
-                }
+                out.extend_from_slice(&below.closing);
+                self.go_on(&below.beyond, closed, out);
             }
             (State::Number(_) | State::String { .. }, Ended::ByText) => {
                 for exit in &below.exits {
@@ -250,7 +226,7 @@ impl Walk<'_> {
         trie.seek(
             config,
             |at| machine.lookahead().next_bytes(at),
-            |at, byte, _| machine.stepper().step(at, byte),
+            |at, byte, _| machine.loose_stepper().step(at, byte),
             |found, _| out.extend_from_slice(found),
         );
     }

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
-use crate::machine::{Config, Machine, SetId, State};
+use crate::machine::{Config, Machine, SetId, State, Stepper};
 use crate::mask::cache::{ClosingAfter, Masks};
 use crate::mask::string_mask::{ScanKey, string_mask};
 use crate::mask::texts::TrieTexts;
@@ -32,8 +32,6 @@ pub(super) struct Walk<'a> {
 /// What comes after a string or number, whatever its text is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ended {
-    /// One configuration allows all tokens that may come then, but for those that [`Walk::differs`]
-    /// finds.
     At(Config),
     /// Nothing: it must not end.
     Never,
@@ -72,12 +70,27 @@ impl Walk<'_> {
                 partial,
             } => {
                 let string_mask = self.string_mask(ScanKey::Anything, partial);
-                let after =
-                    self.machine
-                        .key_reader()
-                        .after_key_config(config, object, Key::Other(text, 0));
+                let key = Key::Other(TextId::WHATEVER, 0);
+                let after = self
+                    .machine
+                    .key_reader()
+                    .after_key_config(config, object, key);
                 let left = self.leave(&string_mask, after);
-                let more = tokens_of(&string_mask, &left.exits);
+                // One that reads a whole key may read this one again, whatever it makes of it first.
+                let is_new = |exit: &ExitId| {
+                    let exits = &string_mask.exits;
+                    exits.keys.binary_search(exit).is_err() || {
+                        let token = self.vocabulary.token(exits.get(*exit).token);
+                        self.goes_on(config, token.unwrap_or_default())
+                    }
+                };
+                let more = match left.reads_key && text != TextId::WHATEVER {
+                    true => {
+                        let new = left.exits.iter().copied().filter(is_new);
+                        tokens_of(&string_mask, &new.collect::<Vec<_>>())
+                    }
+                    false => tokens_of(&string_mask, &left.exits),
+                };
                 (Tokens::Inside(string_mask, more), left.reads_key)
             }
             State::Key {
@@ -89,6 +102,29 @@ impl Walk<'_> {
             State::Ambiguous(set) => (self.ambiguous(set), false),
             _ => (self.plain(config), false),
         }
+    }
+
+    /// What reads on, without the values of items that end.
+    pub(super) fn stepper(&self) -> Stepper<'_> {
+        self.machine.loose_stepper()
+    }
+
+    /// What comes after the string or number that is being read.
+    pub(super) fn ended(&self, config: Config, scan: ScanId) -> Ended {
+        let queries = &self.machine.obligations.rules.scanner.scan(scan).queries;
+        if !queries.is_empty() || config.record != TextId::EMPTY {
+            return Ended::ByText;
+        }
+        let after = self.stepper().close_scalar(config.stack, scan);
+        after.map_or(Ended::Never, Ended::At)
+    }
+
+    /// Whether texts go on with these bytes, if no item that ends in them is compared with others.
+    pub(super) fn goes_on(&self, from: Config, bytes: &[u8]) -> bool {
+        let mut bytes = bytes.iter();
+        bytes
+            .try_fold(from, |at, &byte| self.stepper().step(at, byte))
+            .is_some()
     }
 
     pub(super) fn spelling(&self) -> JsonSpelling {
@@ -137,22 +173,10 @@ impl Walk<'_> {
     fn string(&self, config: Config, scan: ScanId, partial: Partial) -> Tokens {
         let string_mask = self.string_mask(ScanKey::Scan(scan), partial);
         match self.ended(config, scan) {
-            Ended::Never => Tokens::Inside(string_mask, Box::default()),
+            Ended::Never => Tokens::Inside(string_mask, Arc::default()),
             Ended::At(after) => {
                 let left = self.leave(&string_mask, after);
-                if config.record == TextId::EMPTY {
-                    let more = tokens_of(&string_mask, &left.exits);
-                    return Tokens::Inside(string_mask, more);
-                }
-                let may = |exit: &ExitId| {
-                    let ClosingToken { token, before, .. } = string_mask.exits.get(*exit);
-                    let bytes = self.vocabulary.token(token).unwrap_or_default();
-                    let beyond = &bytes[usize::from(before) + 1..];
-                    string_mask.is_open(*exit)
-                        && !self.differs(after, beyond, || self.goes_on(config, bytes))
-                };
-                let exits: Vec<ExitId> = left.exits.iter().copied().filter(may).collect();
-                let more = tokens_of(&string_mask, &exits);
+                let more = tokens_of(&string_mask, &left.exits);
                 Tokens::Inside(string_mask, more)
             }
             Ended::ByText => match config.record {
@@ -182,7 +206,7 @@ impl Walk<'_> {
             }
         };
         visit(config, &exits.bare);
-        let step = |at, byte, _| self.machine.stepper().step(at, byte);
+        let step = |at, byte, _| self.stepper().step(at, byte);
         exits
             .before
             .walk(config, step, |found, at| visit(at, found));
@@ -193,7 +217,7 @@ impl Walk<'_> {
     fn grouped(&self, config: Config, string_mask: Arc<StringMask>) -> (Tokens, bool) {
         let mut groups: FxHashMap<Config, FxHashSet<ExitId>> = FxHashMap::default();
         self.before_quotes(config, &string_mask, |at, exits| {
-            if let Some(after) = self.machine.stepper().step(at, b'"') {
+            if let Some(after) = self.stepper().step(at, b'"') {
                 groups.entry(after).or_default().extend(exits);
             }
         });
@@ -213,7 +237,7 @@ impl Walk<'_> {
     fn one_by_one(&self, config: Config, string_mask: Arc<StringMask>) -> Tokens {
         let mut more = Vec::new();
         self.before_quotes(config, &string_mask, |at, exits| {
-            let Some(closed) = self.machine.stepper().step(at, b'"') else {
+            let Some(closed) = self.stepper().step(at, b'"') else {
                 return;
             };
             for &exit in exits {
@@ -256,9 +280,8 @@ impl TrieTexts for AfterQuote<'_> {
 }
 
 /// The ids of those closing tokens that may come.
-pub(super) fn tokens_of(string_mask: &StringMask, exits: &[ExitId]) -> Box<[TokenId]> {
+pub(super) fn tokens_of<T: FromIterator<TokenId>>(string_mask: &StringMask, exits: &[ExitId]) -> T {
     let open = exits.iter().filter(|&&exit| string_mask.is_open(exit));
-    let mut out = Vec::with_capacity(exits.len());
-    out.extend(open.map(|&exit| string_mask.exits.get(exit).token));
-    out.into()
+    open.map(|&exit| string_mask.exits.get(exit).token)
+        .collect()
 }

@@ -10,14 +10,14 @@ pub(crate) mod trie;
 use std::sync::OnceLock;
 
 use crate::error::{Error, ErrorKind};
-use crate::spelling::JsonSpelling;
+use crate::spelling::{JsonSpelling, SPACES};
 
 use plain_texts::PlainTexts;
 use spaces::Spaces;
 use string_mask::SharedMasks;
 use strings::Strings;
-use token::words_of;
 pub use token::{MaskWord, TokenId};
+use token::{set_bits, words_of};
 use trie::Trie;
 
 /// A model's tokens as bytes, its stop tokens, and its special tokens.
@@ -38,6 +38,8 @@ pub struct Vocabulary {
     trie: Trie<TokenId>,
     /// The tokens inside strings, once for each [`JsonSpelling`].
     strings: [OnceLock<Strings>; 2],
+    /// Tokens that may read a comma in a list, and something of the item after it.
+    list_readers: OnceLock<Box<[MaskWord]>>,
     spaces: Spaces,
     plain: PlainTexts,
     shared_masks: SharedMasks,
@@ -115,6 +117,7 @@ impl Vocabulary {
                 .collect(),
             trie,
             strings: Default::default(),
+            list_readers: OnceLock::new(),
             spaces,
             plain,
             shared_masks: SharedMasks::default(),
@@ -195,6 +198,18 @@ impl Vocabulary {
         })
     }
 
+    /// The tokens that may read a comma in a list and something of the item after it, a bit for
+    /// each.
+    pub(crate) fn list_readers(&self) -> &[MaskWord] {
+        self.list_readers.get_or_init(|| {
+            let reads = |&id: &TokenId| self.token(id).is_some_and(reads_list);
+            let readers: Vec<TokenId> = self.ids().filter(reads).collect();
+            let mut bits = vec![MaskWord::NONE; self.mask_words()];
+            set_bits(&mut bits, &readers);
+            bits.into()
+        })
+    }
+
     /// The tokens as plain text: the characters below each node of the trie.
     pub(crate) fn plain(&self) -> &PlainTexts {
         &self.plain
@@ -263,6 +278,12 @@ fn check<T: AsRef<[u8]>>(
         )));
     }
     Ok(())
+}
+
+/// Whether a token may read a comma in a list, and something of the item after it.
+fn reads_list(token: &[u8]) -> bool {
+    let mut rest = token.iter().skip_while(|&&byte| byte != b',').skip(1);
+    rest.any(|byte| !SPACES.contains(byte))
 }
 
 fn refused(message: impl Into<String>) -> Error {

@@ -162,15 +162,6 @@ impl Rules {
         out
     }
 
-    /// Whether a formula certainly has so many strings, or so many numbers.
-    pub(crate) fn has_values(&self, formula: FormulaId, least: u64) -> bool {
-        let regexes = &self.scanner.regexes;
-        let has = |kind| self.cost_of_kind(formula, kind) != NEVER;
-        has(Kind::String) && regexes.has_words(self.string_language(formula), least)
-            || has(Kind::Number)
-                && regexes.has_numbers(self.number_language(formula), least, self.scanner.spelling)
-    }
-
     fn some_numbers(&self, formula: FormulaId, most: usize) -> Vec<Priced> {
         let regexes = &self.scanner.regexes;
         let language = self.number_language(formula);

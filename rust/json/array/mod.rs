@@ -2,6 +2,7 @@
 
 mod completion;
 mod distinct;
+mod plenty;
 mod progress;
 mod reading;
 mod seen;

@@ -13,6 +13,8 @@ pub(crate) struct ArrayProgress {
     pub(crate) hits: Box<[(RuleId, u64)]>,
     /// The items, where no two may be equal.
     pub(crate) seen: SeenValues,
+    /// Whether an item among them is not known.
+    pub(crate) forgets: bool,
 }
 
 impl ArrayProgress {

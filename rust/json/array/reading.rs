@@ -1,11 +1,20 @@
 //! Arrays that are being read: which item may come next, and what it makes of the array.
 
+use std::sync::OnceLock;
+
 use crate::json::array::progress::ArrayProgress;
 use crate::json::array::seen::SeenValues;
-use crate::json::array::state::{Array, ArrayId};
+use crate::json::array::state::{Array, ArrayId, ItemsToCome};
 use crate::json::formula::{FormulaId, RuleId, truth};
 use crate::json::obligation::{Obligation, ObligationId, Verdicts, value_obligation};
 use crate::json::obligations::{Obligations, demand};
+use crate::work;
+
+/// So many values are plenty for most arrays: whether all items have them is asked once.
+const PLENTY: u64 = 256;
+
+/// Units of work that it may take to see that there are values in plenty.
+const GLANCE: u64 = 1 << 14;
 
 impl Obligations {
     pub(crate) fn new_array(&self, requirement: FormulaId, queries: Box<[FormulaId]>) -> ArrayId {
@@ -75,6 +84,29 @@ impl Obligations {
     pub(crate) fn spare_values(&self, id: ArrayId) -> Option<u64> {
         *self.arrays.memo(id.0).spare.get_or_init(|| {
             let array = self.array(id);
+            // What is said of items does not depend on those that have come.
+            let mut progress = array.progress.clone();
+            progress.forgets = false;
+            let seen = std::mem::take(&mut progress.seen).count();
+            let fresh = ArrayId(self.arrays.intern(Array {
+                progress,
+                ..array.clone()
+            }));
+            let to_come = self.items_to_come(fresh)?;
+            let most = to_come.missing + 2;
+            let has = |least| {
+                let mut items = to_come.items.iter();
+                items.all(|&item| self.rules.has_values(item, most + least))
+            };
+            let has_plenty = || *to_come.has_plenty.get_or_init(|| has(PLENTY));
+            (seen <= PLENTY && has_plenty() || has(seen)).then_some(most + seen)
+        })
+    }
+
+    /// The items to come in an array whose items must differ.
+    fn items_to_come(&self, id: ArrayId) -> Option<&ItemsToCome> {
+        let to_come = self.arrays.memo(id.0).to_come.get_or_init(|| {
+            let array = self.array(id);
             let ways = self.array_ways(id, array.requirement);
             let [way] = &ways[..] else {
                 return None;
@@ -85,15 +117,31 @@ impl Obligations {
                 return None;
             }
             let next = self.item_steps(id, way);
-            let [next] = &next[..] else {
-                return None;
+            let next = match &next[..] {
+                [] => None,
+                [next] => Some(self.rules.formulas.and(&next.demands)),
+                _ => return None,
             };
-            let most = way.completion.missing() + 2;
-            let next = self.rules.formulas.and(&next.demands);
-            let to_come = way.completion.items.iter().map(|item| item.0);
-            let mut all = to_come.chain([next]);
-            all.all(|item| self.rules.has_values(item, most))
-                .then_some(most)
+            let items = way.completion.items.iter().map(|item| item.0);
+            Some(ItemsToCome {
+                items: items.chain(next).collect(),
+                missing: way.completion.missing(),
+                has_plenty: OnceLock::new(),
+            })
+        });
+        to_come.as_ref()
+    }
+
+    /// Whether items must differ, and what follows the next one does not depend on its value, but
+    /// inside the item after it.
+    pub(crate) fn is_loose(&self, id: ArrayId) -> bool {
+        *self.arrays.memo(id.0).is_loose.get_or_init(|| {
+            let item = self.item(id).filter(|_| self.is_unique(id));
+            item.is_some_and(|item| {
+                let has_spare = || self.spare_values(self.after_item(id, &[], None)).is_some();
+                self.obligation_of(item).queries.is_empty()
+                    && work::attempt(GLANCE, has_spare).unwrap_or(false)
+            })
         })
     }
 
@@ -182,12 +230,13 @@ impl Obligations {
             *hits = (*hits).min(contains.min.max(beyond(contains.max)));
         }
         progress.hits = hits.into();
-        if rules().any(|rule| rule.unique) {
-            if let Some(value) = value {
-                progress.seen.insert(&self.rules, value);
+        match value {
+            _ if !rules().any(|rule| rule.unique) => {
+                progress.seen = SeenValues::default();
+                progress.forgets = false;
             }
-        } else {
-            progress.seen = SeenValues::default();
+            Some(value) => progress.seen.insert(&self.rules, value),
+            None => progress.forgets = true,
         }
         progress
     }

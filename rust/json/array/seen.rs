@@ -13,6 +13,8 @@ pub(crate) struct SeenValues {
     numbers: NodeId,
     /// Formulas of all other values. Sorted.
     others: Box<[FormulaId]>,
+    /// How many there are.
+    count: u64,
 }
 
 impl Default for SeenValues {
@@ -21,13 +23,19 @@ impl Default for SeenValues {
             strings: NodeId::NEVER,
             numbers: NodeId::NEVER,
             others: Box::default(),
+            count: 0,
         }
     }
 }
 
 impl SeenValues {
     pub(crate) fn is_empty(&self) -> bool {
-        *self == SeenValues::default()
+        self.count == 0
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
     }
 
     /// Adds a value, as the formula of just that value.
@@ -38,16 +46,23 @@ impl SeenValues {
             rules.formulas.get(of_kind(Kind::String)),
             rules.formulas.get(of_kind(Kind::Number)),
         ) {
-            (&Formula::Text(word), _) => self.strings = regexes.or(vec![self.strings, word]),
+            (&Formula::Text(word), _) => {
+                let strings = regexes.or(vec![self.strings, word]);
+                self.count += u64::from(strings != self.strings);
+                self.strings = strings;
+            }
             (_, &Formula::Number(number)) => {
                 let numbers = regexes.unite_points(self.numbers, number);
-                self.numbers = numbers.expect("a value is a single number");
+                let numbers = numbers.expect("a value is a single number");
+                self.count += u64::from(numbers != self.numbers);
+                self.numbers = numbers;
             }
             _ => {
                 if let Err(at) = self.others.binary_search(&value) {
                     let mut others = std::mem::take(&mut self.others).into_vec();
                     others.insert(at, value);
                     self.others = others.into();
+                    self.count += 1;
                 }
             }
         }

@@ -28,6 +28,19 @@ pub(crate) struct ArrayMemo {
     pub(crate) item: OnceLock<Option<ObligationId>>,
     pub(super) is_unique: OnceLock<bool>,
     pub(super) spare: OnceLock<Option<u64>>,
+    pub(super) to_come: OnceLock<Option<ItemsToCome>>,
+    pub(super) is_loose: OnceLock<bool>,
+}
+
+/// The items that must still come in an array whose items must differ, and the next one.
+#[derive(Debug)]
+pub(super) struct ItemsToCome {
+    /// What each must satisfy, if none has come before.
+    pub(super) items: Box<[FormulaId]>,
+    /// How many must come.
+    pub(super) missing: u64,
+    /// Whether each has values in plenty.
+    pub(super) has_plenty: OnceLock<bool>,
 }
 
 /// A way in which an array can be finished.
