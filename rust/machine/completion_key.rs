@@ -22,7 +22,7 @@ impl Completer<'_> {
         let endings = obligations.completion_steps(object, &ways, key);
         let costs = endings.iter().map(|way| {
             let value = add(
-                obligations.rules.cost(way.value),
+                obligations.rules.cost_inside(way.value),
                 obligations.rules.separators.colon,
             );
             add(value, way.end)
