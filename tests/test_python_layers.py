@@ -20,7 +20,13 @@ LAYERS = (
     # schemas
     {"schemas"},
     {"schemas.pointer", "schemas.schema", "schemas.value_types", "schemas.python_values"},
-    {"schemas.places", "schemas.key_order", "schemas.surrogates", "schemas.validator"},
+    {
+        "schemas.places",
+        "schemas.key_order",
+        "schemas.surrogates",
+        "schemas.strings",
+        "schemas.validator",
+    },
     {"schemas.equal_values"},
     # tools
     {"tools.definitions", "tools.docstrings", "tools.results"},

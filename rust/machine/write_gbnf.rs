@@ -134,7 +134,11 @@ impl<'a> Writer<'a> {
             (Whitespace::Indented { .. }, false) => whitespace.due(whitespace.inside(), depth),
             _ => Vec::new(),
         };
-        quoted(&format!("{}{bracket}", String::from_utf8_lossy(&line)))
+        let mut escaped = String::new();
+        String::from_utf8_lossy(&line)
+            .chars()
+            .for_each(|c| escape(c, &mut escaped));
+        format!("\"{escaped}{bracket}\"")
     }
 
     /// How many arrays and objects are around what is inside one, as far as rules are told apart by it.
