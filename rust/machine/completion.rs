@@ -233,13 +233,17 @@ impl Completer<'_> {
     /// The fewest bytes until the innermost value ends, if it is to satisfy the queries `asked`.
     fn own_bytes(&self, config: Config, asked: &[u16]) -> u64 {
         let bytes = self.bytes_on(config.stack, self.own(config.state, asked));
+        add(bytes, self.line_bytes(config))
+    }
+
+    /// The bytes of a line break and an indentation that are due: they are not among those of the value,
+    /// key or bracket that comes after them, and can be too many for the slack.
+    pub(super) fn line_bytes(&self, config: Config) -> u64 {
         match self.machine.whitespace {
-            // A line's indentation is not among the bytes of the value, key or bracket that it is due
-            // before, and can be too long for the slack.
             Whitespace::Indented { .. } if self.machine.next_due(config.state).is_some() => {
-                add(bytes, self.machine.due_whitespace(config).len() as u64)
+                self.machine.due_whitespace(config).len() as u64
             }
-            _ => bytes,
+            _ => 0,
         }
     }
 

@@ -113,15 +113,15 @@ impl Describer<'_> {
 
     fn phrases(self, config: Config, to: &mut Phrases) {
         work::spend(16);
+        if let Some(due) = self.machine.next_due(config.state) {
+            return to.add(match due {
+                b'\n' => "a line break",
+                b' ' => "a space",
+                _ => "the indentation",
+            });
+        }
         let takes = |byte: u8| self.machine.stepper().step(config, byte).is_some();
         match config.state {
-            _ if let Some(due) = self.machine.next_due(config.state) => {
-                to.add(match due {
-                    b'\n' => "a line break",
-                    b' ' => "a space",
-                    _ => "the indentation",
-                });
-            }
             State::Value { obligation, .. } => self.value_phrases(obligation, to),
             State::Literal { kind, .. } => to.add(format!("the rest of {}", self.literal(kind))),
             State::Number(_) => {
