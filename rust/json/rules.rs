@@ -121,7 +121,7 @@ pub(crate) struct Rules {
 
 /// The costs of separators, with the whitespace that must follow them, in an array or object that
 /// stands by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SeparatorBytes {
     pub(crate) comma: u64,
     pub(crate) colon: u64,

@@ -171,8 +171,14 @@ impl Machine {
 
     /// The whitespace that must come next, or must unless what needs none comes.
     pub(super) fn due_whitespace(&self, config: Config) -> Vec<u8> {
-        let due = |spacing| self.whitespace.due(spacing, self.line_depth(config));
-        config.state.spacing().map_or_else(Vec::new, due)
+        let Some(spacing) = config.state.spacing() else {
+            return Vec::new();
+        };
+        let depth = match self.whitespace {
+            Whitespace::Indented { .. } => self.line_depth(config),
+            _ => 0,
+        };
+        self.whitespace.due(spacing, depth)
     }
 
     /// The next byte, if nothing but whitespace may come.
