@@ -30,7 +30,7 @@ pub use compile::{CompiledGrammar, Grammar, Options, PropertyOrder};
 pub use error::Error;
 pub use json::kind::Literals;
 pub use limits::Limits;
-pub use machine::Whitespace;
+pub use machine::{Indent, Whitespace};
 pub use matcher::{Allowed, Explanation, Matcher, Refusal};
 pub use spelling::JsonSpelling;
 pub use vocab::{MaskWord, TokenId, Vocabulary};

@@ -409,23 +409,29 @@ SETTINGS = settings(
     ],
 )
 WHITESPACE = st.sampled_from(["flexible", "compact", "spaced"])
+INDENT = st.none() | st.sampled_from([0, 2, "\t"])
 ORDER = st.sampled_from(["schema", "any"])
 SPELLING = st.sampled_from(SPELLINGS)
 
 
 @settings(SETTINGS, max_examples=200)
-@given(schemas(), vocabularies(), WHITESPACE, ORDER, SPELLING, st.integers(0, 2**32))
+@given(schemas(), vocabularies(), WHITESPACE, INDENT, ORDER, SPELLING, st.integers(0, 2**32))
 def test_small_vocabularies(
     schema: Any,
     vocabulary: schemask.Vocabulary,
     whitespace: Any,
+    indent: Any,
     order: Any,
     spelling: Any,
     seed: int,
 ) -> None:
     try:
         grammar = schemask.Grammar.from_json_schema(
-            schema, whitespace=whitespace, property_order=order, spelling=spelling
+            schema,
+            whitespace=whitespace,
+            property_order=order,
+            spelling=spelling,
+            indent=indent,
         )
     except schemask.SchemaError:
         assume(False)

@@ -20,7 +20,13 @@ LAYERS = (
     # schemas
     {"schemas"},
     {"schemas.pointer", "schemas.schema", "schemas.value_types", "schemas.python_values"},
-    {"schemas.places", "schemas.key_order", "schemas.surrogates", "schemas.validator"},
+    {
+        "schemas.places",
+        "schemas.key_order",
+        "schemas.surrogates",
+        "schemas.strings",
+        "schemas.validator",
+    },
     {"schemas.equal_values"},
     # tools
     {"tools.definitions", "tools.docstrings", "tools.results"},
@@ -70,7 +76,13 @@ LAYERS = (
     {"core"},
     {"core.limits", "core.recipe"},
     {"core.vocabulary", "core.masking", "core.mask_step", "core.logprobs", "core.generation"},
-    {"core.byte_vocabulary", "core.grammar", "core.sampling", "core.masked_scores"},
+    {
+        "core.byte_vocabulary",
+        "core.grammar",
+        "core.sampling",
+        "core.masked_scores",
+        "core.followed_text",
+    },
     {"core.cache", "core.completion_pieces", "core.saved", "core.served", "core.structural_tag"},
     {"core.notation"},
     # plug-ins

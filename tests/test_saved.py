@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import multiprocessing
@@ -9,6 +10,7 @@ import pickle
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -187,13 +189,21 @@ JSON = st.recursive(
 )
 
 
+@contextlib.contextmanager
+def saved_as(content: bytes) -> Iterator[Path]:
+    """A file for one example: the folders of fixtures are for all of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "grammar.json"
+        path.write_bytes(content)
+        yield path
+
+
 @SETTINGS
 @given(st.sampled_from(sorted(GRAMMARS)), st.data())
 def test_a_spoilt_file_is_an_error(name: str, data: st.DataObject) -> None:
-    folder = Path(tempfile.mkdtemp())
-    path = folder / "grammar.json"
-    GRAMMARS[name].compile(VOCABULARY).save(path)
-    content = json.loads(path.read_bytes())
+    with saved_as(b"") as path:
+        GRAMMARS[name].compile(VOCABULARY).save(path)
+        content = json.loads(path.read_bytes())
     place: Any = content
     key: Any = data.draw(st.sampled_from(["parts", "vocabulary", "schemask_grammar"]))
     while isinstance(place[key], (list, dict)) and place[key] and data.draw(st.booleans()):
@@ -204,21 +214,19 @@ def test_a_spoilt_file_is_an_error(name: str, data: st.DataObject) -> None:
             else st.integers(0, len(place) - 1)
         )
     place[key] = data.draw(JSON)
-    path.write_text(json.dumps(content))
-    try:
-        compiled = CompiledGrammar.load(path, VOCABULARY)
-    except schemask.Error:
-        return
+    with saved_as(json.dumps(content).encode()) as path:
+        try:
+            compiled = CompiledGrammar.load(path, VOCABULARY)
+        except schemask.Error:
+            return
     seen(compiled, 1)
 
 
 @SETTINGS
 @given(st.binary(max_size=60))
 def test_a_file_of_anything_is_an_error(content: bytes) -> None:
-    folder = Path(tempfile.mkdtemp())
-    (folder / "x").write_bytes(content)
-    with pytest.raises(schemask.DataError):
-        CompiledGrammar.load(folder / "x", VOCABULARY)
+    with saved_as(content) as path, pytest.raises(schemask.DataError):
+        CompiledGrammar.load(path, VOCABULARY)
 
 
 def test_one_thread_makes_what_many_ask_for() -> None:

@@ -13,6 +13,7 @@ import pytest
 from schemask import Grammar, Vocabulary
 from schemask.chat import ChatFormat, ToolCall
 from schemask.errors import FormatError
+from test_chat_catalog import message_of
 
 if None in map(importlib.util.find_spec, ("vllm", "trl")):
     pytest.skip("vLLM and TRL are not both installed", allow_module_level=True)
@@ -68,18 +69,6 @@ def tokenizer_of(name: str, tokenizer: Any) -> Any:
     made.chat_template = (TRL / f"{name}.jinja").read_text(encoding="utf-8")
     made.add_tokens(["<think>", "</think>"])
     return made
-
-
-def message_of(content: str, calls: list[ToolCall], reasoning: str = "") -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": content}
-    if reasoning:
-        message["reasoning_content"] = reasoning
-    if calls:
-        message["tool_calls"] = [
-            {"type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in calls
-        ]
-    return message
 
 
 def request_of(**options: Any) -> ChatCompletionRequest:

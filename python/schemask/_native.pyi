@@ -452,7 +452,7 @@ class Explanation:
     def options(self) -> list[str]:
         """The arguments of the grammar that refuse it.
 
-        They are among `"whitespace"`, `"property_order"` and `"spelling"`.
+        They are among `"whitespace"`, `"indent"`, `"property_order"` and `"spelling"`.
         """
     @property
     def rules(self) -> list[tuple[str, int | None]]:

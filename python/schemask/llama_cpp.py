@@ -29,12 +29,12 @@ import numpy.typing as npt
 
 from schemask._native import CompiledGrammar, Vocabulary
 from schemask.core.completion_pieces import CompletionPieces, taken
+from schemask.core.followed_text import FollowedText
 from schemask.core.generation import (
     Completion,
     Status,
     TextObserver,
     TextStream,
-    accept_forced,
     check_compiled,
     check_count,
     check_number,
@@ -43,7 +43,6 @@ from schemask.core.generation import (
     check_sampling,
     check_token_ids,
     check_vocabulary,
-    refusal,
     text_of,
     token_limit,
 )
@@ -144,14 +143,12 @@ class SchemaLogitsProcessor:
         if max_tokens is not None:
             check_count("max_tokens", max_tokens)
         check_number("margin", margin)
-        self._vocabulary = compiled.vocabulary
-        size = self._vocabulary.size
-        self._matcher = compiled.matcher(max_tokens=max_tokens)
-        self._masked = MaskedScores(self._matcher, size, margin, on_mask)
-        self._bitmask = allocate_mask(1, size)
-        self._stop_tokens = StopTokens(self._vocabulary.stop_token_ids, size)
+        self._text = FollowedText(compiled, max_tokens)
+        vocabulary = compiled.vocabulary
+        self._masked = MaskedScores(self._text.matcher, vocabulary.size, margin, on_mask)
+        self._bitmask = allocate_mask(1, vocabulary.size)
+        self._stop_tokens = StopTokens(vocabulary.stop_token_ids, vocabulary.size)
         self._prompt: npt.NDArray[np.intc] | None = None
-        self._generated: list[int] = []
         self._error: BaseException | None = None
 
     def __call__(self, input_ids: npt.NDArray[np.intc], scores: Logits) -> Logits:
@@ -163,13 +160,13 @@ class SchemaLogitsProcessor:
         if self._error is None:
             try:
                 self._follow(input_ids)
-                self._matcher.fill_mask(self._bitmask)
-                self._masked.apply(scores, self._bitmask[0], len(self._generated))
+                self._text.matcher.fill_mask(self._bitmask)
+                self._masked.apply(scores, self._bitmask[0], len(self._text.token_ids))
                 return scores
             except BaseException as error:  # ctypes would print and drop even a KeyboardInterrupt
                 self._error = error
         masked = np.full(len(scores), -np.inf, dtype=np.float32)
-        masked[self._vocabulary.stop_token_ids] = 0.0
+        masked[self.vocabulary.stop_token_ids] = 0.0
         return masked
 
     def raise_if_failed(self) -> None:
@@ -190,9 +187,10 @@ class SchemaLogitsProcessor:
         elif isinstance(error, GenerationError) or not isinstance(error, Exception):
             raise error
         else:
+            token_ids = self._text.token_ids
             raise GenerationError(
-                f"stopped at position {len(self._generated)}, after "
-                f"{text_of(self._vocabulary, self._generated)!r}: {error}"
+                f"stopped at position {len(token_ids)}, after "
+                f"{text_of(self.vocabulary, token_ids)!r}: {error}"
             ) from error
 
     def extend(self, sampled: int, tokenize: Callable[[bytes], list[int]]) -> list[int]:
@@ -209,20 +207,17 @@ class SchemaLogitsProcessor:
             GenerationError: The grammar does not allow the sampled token.
             LimitError: To find the forced text takes too much work.
         """
-        self._accept(sampled)
-        forced = accept_forced(self._matcher, self._vocabulary, tokenize)
-        self._generated += forced
-        return [sampled, *forced]
+        return self._text.extend(sampled, tokenize)
 
     @property
     def vocabulary(self) -> Vocabulary:
         """The vocabulary of the grammar."""
-        return self._vocabulary
+        return self._text.vocabulary
 
     @property
     def is_accepting(self) -> bool:
         """Whether the text may end here."""
-        return self._matcher.is_accepting
+        return self._text.matcher.is_accepting
 
     @property
     def is_cut(self) -> bool:
@@ -237,7 +232,7 @@ class SchemaLogitsProcessor:
         Raises:
             LimitError: The mask takes too much work.
         """
-        self._matcher.fill_mask(self._bitmask)
+        self._text.matcher.fill_mask(self._bitmask)
         only_stops = self._stop_tokens.are_all(self._bitmask[0])
         return only_stops and not self._masked.budget_forbids()
 
@@ -250,24 +245,9 @@ class SchemaLogitsProcessor:
                 "the tokens do not begin with the prompt of the first call: "
                 "make a new SchemaLogitsProcessor for each generation"
             )
-        tokens = input_ids[length:].tolist()
-        shared = len(self._generated)
-        if tokens[:shared] != self._generated:
-            pairs = zip(self._generated, tokens, strict=False)
-            differing = (at for at, (ours, theirs) in enumerate(pairs) if ours != theirs)
-            shared = next(differing, len(tokens))
-            self._matcher.rollback(len(self._generated) - shared)
-            del self._generated[shared:]
-            self._masked.go_back(shared)
-        for token_id in tokens[shared:]:
-            self._accept(token_id)
-
-    def _accept(self, token_id: int) -> None:
-        known = 0 <= token_id < self._vocabulary.size
-        if not known or not self._matcher.accept(token_id):
-            tokens = [*self._generated, token_id]
-            raise refusal(self._vocabulary, tokens, len(self._generated))
-        self._generated.append(token_id)
+        left = self._text.become(input_ids[length:].tolist())
+        if left is not None:
+            self._masked.go_back(left)
 
 
 def complete(

@@ -23,12 +23,12 @@ import numpy.typing as npt
 
 from schemask._native import CompiledGrammar
 from schemask.core.completion_pieces import CompletionPieces, taken
+from schemask.core.followed_text import FollowedText
 from schemask.core.generation import (
     Completion,
     Status,
     TextObserver,
     TextStream,
-    accept_forced,
     check_compiled,
     check_count,
     check_number,
@@ -36,7 +36,6 @@ from schemask.core.generation import (
     check_token_ids,
     check_vocabulary,
     is_wish,
-    refusal,
     text_of,
     token_limit,
 )
@@ -146,13 +145,8 @@ class SchemaLogitsProcessor:
         self._text.become(tokens[length:].tolist())
 
 
-class _MaskedText:
-    """The text of one sequence, and the masks for what comes after it.
-
-    Attributes:
-        matcher: Where it stands.
-        token_ids: Its tokens; after a stop token there may be more stop tokens.
-    """
+class _MaskedText(FollowedText):
+    """The text of one sequence, and the masks for what comes after it."""
 
     def __init__(
         self,
@@ -161,9 +155,7 @@ class _MaskedText:
         margin: float,
         on_mask: MaskObserver | None,
     ) -> None:
-        self.vocabulary = compiled.vocabulary
-        self.matcher = compiled.matcher(max_tokens=max_tokens)
-        self.token_ids: list[int] = []
+        super().__init__(compiled, max_tokens)
         self._stop_tokens = StopTokens(self.vocabulary.stop_token_ids, self.vocabulary.size)
         self._margin = margin
         self._on_mask = on_mask
@@ -174,39 +166,12 @@ class _MaskedText:
         """Whether the budget forbade a token that might have been chosen."""
         return self._cut_at is not None
 
-    def become(self, token_ids: list[int]) -> None:
-        """Goes back to what the text has in common with another one, and on to that."""
-        pairs = zip(self.token_ids, token_ids, strict=False)
-        differing = (at for at, (ours, theirs) in enumerate(pairs) if ours != theirs)
-        shared = next(differing, min(len(self.token_ids), len(token_ids)))
-        self.matcher.rollback(max(0, self.matcher.token_count - shared))
-        if shared < len(self.token_ids) and self._cut_at is not None and self._cut_at >= shared:
+    def become(self, token_ids: list[int]) -> int | None:
+        """See `FollowedText`."""
+        left = super().become(token_ids)
+        if left is not None and self._cut_at is not None and self._cut_at >= left:
             self._cut_at = None  # the mask there is made again
-        del self.token_ids[shared:]
-        for token_id in token_ids[shared:]:
-            self.accept(token_id)
-
-    def accept(self, token_id: int) -> None:
-        """Goes on with a token."""
-        if self.matcher.is_terminated:
-            # The next token is asked for before anybody looks at this one.
-            is_allowed = token_id in self.vocabulary.stop_token_ids
-        else:
-            is_known = 0 <= token_id < self.vocabulary.size
-            is_allowed = is_known and self.matcher.accept(token_id)
-        self.token_ids.append(token_id)
-        if not is_allowed:
-            *before, _ = self.token_ids
-            error = refusal(self.vocabulary, self.token_ids, len(before))
-            self.token_ids = before
-            raise error
-
-    def extend(self, chosen: int, tokenize: Callable[[bytes], list[int]]) -> list[int]:
-        """Goes on with a token, and with what is forced after it; returns all of them."""
-        self.accept(chosen)
-        forced = accept_forced(self.matcher, self.vocabulary, tokenize)
-        self.token_ids += forced
-        return [chosen, *forced]
+        return left
 
     @property
     def must_end(self) -> bool:

@@ -130,14 +130,12 @@ impl GrammarDefinition {
         let machine = match &self.around {
             GrammarForm::Whitespace(_) => Machine::of_value(obligations, roots[0], whitespace),
             GrammarForm::Text(syntax) => {
-                let costs: Vec<u64> = roots
-                    .iter()
-                    .map(|&root| obligations.rules.cost(root))
-                    .collect();
+                let rules = &obligations.rules;
+                let bytes = |&root| rules.separators.bytes(rules.cost(root), 0);
+                let costs: Vec<u64> = roots.iter().map(bytes).collect();
                 if costs.contains(&NEVER) {
                     return Err(unsatisfied());
                 }
-                let rules = &obligations.rules;
                 let program = Program::new(syntax, rules, &roots, &costs, limits)?;
                 Machine::of_program(obligations, program, &roots, whitespace, literals)
             }

@@ -107,6 +107,11 @@ impl Rules {
         *self.formulas.cost_memo(id).get().expect("it was just set")
     }
 
+    /// What a formula's values cost at least inside an array or object.
+    pub(crate) fn cost_inside(&self, id: FormulaId) -> u64 {
+        self.separators.deeper(self.cost(id), 1)
+    }
+
     /// The cost of a formula, if it is known or depends on no other formula's.
     fn direct_cost(&self, id: FormulaId) -> Option<u64> {
         let memo = self.formulas.cost_memo(id);
@@ -178,6 +183,7 @@ impl Rules {
     ) -> Option<(ObjectCompletion, &Shape)> {
         let (_, shape) = self.shape(&self.formulas.rules([formula]));
         let progress = ObjectProgress::nothing(shape, false);
+        let cost: &dyn Fn(FormulaId) -> u64 = &|member| self.separators.deeper(cost(member), 1);
         if let Some(residues) = self.residues(shape, formula) {
             let course = ResidueCourse::new((self, shape), residues, &progress, false, cost);
             return Some((course.completion()?, shape));

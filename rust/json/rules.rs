@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::intern::Interner;
+use crate::json::cost::{LINE, NEVER, add, multiply};
 use crate::json::formula::{Formula, FormulaId, Formulas, RuleId};
 use crate::json::kind::Kind;
 use crate::json::object::shape::{Shape, ShapeKey};
@@ -121,11 +122,48 @@ pub(crate) struct Rules {
     pub(crate) limits: Limits,
 }
 
-/// The bytes of separators, with the whitespace that must follow them.
+/// The costs of separators, with the whitespace that must follow them, in an array or object that
+/// stands by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SeparatorBytes {
     pub(crate) comma: u64,
     pub(crate) colon: u64,
+    /// The line break after the bracket that opens what is not empty.
+    pub(crate) opening: u64,
+    /// The line break before the bracket that closes it.
+    pub(crate) closing: u64,
+    /// By how many bytes each level makes a line break longer.
+    pub(crate) indent: u64,
+}
+
+impl SeparatorBytes {
+    /// The cost of what stands so many levels deeper than by itself.
+    pub(crate) fn deeper(self, cost: u64, levels: u64) -> u64 {
+        match cost {
+            NEVER => NEVER,
+            _ => add(cost, multiply(self.indent * (cost / LINE), levels)),
+        }
+    }
+
+    /// The bytes of what costs so much and stands at some depth.
+    pub(crate) fn bytes(self, cost: u64, depth: u64) -> u64 {
+        match (cost, self.closing) {
+            (NEVER, _) | (_, 0) => cost,
+            _ => self.deeper(cost, depth) % LINE,
+        }
+    }
+
+    /// The cost of all but the items or members until an array or object has ended, closing bracket
+    /// included: `missing` are to come, and others have come or not.
+    pub(crate) fn around(self, is_empty: bool, missing: u64) -> u64 {
+        let (commas, lines) = match (is_empty, missing) {
+            (true, 0) => (0, 0),
+            // The first of all has no comma before it.
+            (true, _) => (missing - 1, self.opening + self.closing),
+            (false, _) => (missing, self.closing),
+        };
+        add(multiply(self.comma, commas), 1 + lines)
+    }
 }
 
 impl Rules {

@@ -6,6 +6,7 @@ use crate::json::texts::TextId;
 use crate::machine::config::{Config, SetId, StackId, State};
 use crate::machine::stepper::Stepper;
 use crate::machine::store::Machine;
+use crate::machine::whitespace::Whitespace;
 
 /// Configurations that one text leads to.
 #[derive(Default)]
@@ -36,9 +37,15 @@ impl Stepper<'_> {
         if let [] | [_] = ways[..] {
             return ways.pop();
         }
-        ways.sort_unstable_by_key(|way| (way.state, way.record, way.stack));
+        // What is written at different depths differs in its indentations.
+        let depth = |way: &Config| match self.machine.whitespace {
+            Whitespace::Indented { .. } => self.machine.stacks.depth(way.stack),
+            _ => 0,
+        };
+        ways.sort_unstable_by_key(|way| (way.state, way.record, depth(way), way.stack));
         ways.dedup_by(|way, kept| {
-            let is_alike = (way.state, way.record) == (kept.state, kept.record);
+            let is_alike =
+                (way.state, way.record, depth(way)) == (kept.state, kept.record, depth(kept));
             if is_alike {
                 kept.stack = self.machine.stacks.union(kept.stack, way.stack);
             }

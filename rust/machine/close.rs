@@ -18,7 +18,7 @@ impl Stepper<'_> {
         }
         let mut ways = Configs::default();
         if self.machine.stacks.has_bottom(stack) {
-            let spacing = self.machine.whitespace.inside();
+            let spacing = self.machine.whitespace.outside();
             ways.add(
                 self.machine,
                 Config {

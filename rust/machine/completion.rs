@@ -13,6 +13,7 @@ use crate::json::texts::TextId;
 use crate::machine::completer::Completer;
 use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::stack::{CompletionCosts, StackMemo};
+use crate::machine::whitespace::Whitespace;
 use crate::regex::char_cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
@@ -41,7 +42,7 @@ impl Completer<'_> {
         let completion_costs = self.completion_costs(config.stack);
         let costs = completion_costs
             .iter()
-            .map(|(asked, after)| add(*after, self.own(config.state, asked)));
+            .map(|(asked, after)| add(*after, self.own_bytes(config, asked)));
         add(costs.min().unwrap_or(NEVER), SLACK)
     }
 
@@ -121,7 +122,10 @@ impl Completer<'_> {
         let costs = keys.into_iter().map(|(rest, key)| {
             let ends = completion_costs.iter().map(|(asked, after)| {
                 let formula = obligations.object_demand(object, asked);
-                add(*after, self.key_cost(object, formula, key))
+                add(
+                    *after,
+                    self.bytes_on(stack, self.key_cost(object, formula, key)),
+                )
             });
             add(ends.min().unwrap_or(NEVER), rest + 1 + SLACK)
         });
@@ -178,7 +182,8 @@ impl Completer<'_> {
                             .completion_steps(member.object, &ways, member.key)
                     {
                         let asked = demands(obligation, &way.demands);
-                        keep_cheapest(&mut out, asked, add(*after, way.end));
+                        let end = self.bytes_on(below, way.end);
+                        keep_cheapest(&mut out, asked, add(*after, end));
                     }
                 }
                 Frame::Item { array, .. } => {
@@ -192,7 +197,8 @@ impl Completer<'_> {
                     for way in self.machine.obligations.array_ways(array, formula).iter() {
                         for way in self.machine.obligations.item_steps(array, way) {
                             let asked = demands(obligation, &way.demands);
-                            keep_cheapest(&mut out, asked, add(*after, way.end));
+                            let end = self.bytes_on(below, way.end);
+                            keep_cheapest(&mut out, asked, add(*after, end));
                         }
                     }
                 }
@@ -209,15 +215,58 @@ impl Completer<'_> {
             [only] => Some(only),
             several => several
                 .iter()
-                .min_by_key(|(asked, after)| add(*after, self.own(config.state, asked))),
+                .min_by_key(|(asked, after)| add(*after, self.own_bytes(config, asked))),
         };
         best.map_or(&[], |(asked, _)| asked)
     }
 
+    /// The bytes of what costs so much in an array or object with so much around it.
+    fn bytes_on(&self, stack: StackId, cost: u64) -> u64 {
+        let separators = self.machine.obligations.rules.separators;
+        let depth = match separators.indent {
+            0 => 0,
+            _ => self.machine.stacks.depth(stack),
+        };
+        separators.bytes(cost, depth)
+    }
+
     /// The fewest bytes until the innermost value ends, if it is to satisfy the queries `asked`.
+    fn own_bytes(&self, config: Config, asked: &[u16]) -> u64 {
+        let bytes = self.bytes_on(config.stack, self.own(config.state, asked));
+        add(bytes, self.line_bytes(config))
+    }
+
+    /// The bytes of a line break and an indentation that are due: they are not among those of the value,
+    /// key or bracket that comes after them, and can be too many for the slack.
+    pub(super) fn line_bytes(&self, config: Config) -> u64 {
+        match self.machine.whitespace {
+            Whitespace::Indented { .. } if self.machine.next_due(config.state).is_some() => {
+                self.machine.due_whitespace(config).len() as u64
+            }
+            _ => 0,
+        }
+    }
+
+    /// What it costs at least until the innermost value ends, if it is to satisfy the queries `asked`.
     fn own(&self, state: State, asked: &[u16]) -> u64 {
         let obligations = &self.machine.obligations;
+        let is_after_line = |spacing| self.machine.whitespace.is_after_line(spacing);
+        let one = |verdicts: &[bool]| match asked.iter().all(|&i| verdicts[usize::from(i)]) {
+            true => 1,
+            false => NEVER,
+        };
         match state {
+            // Nothing but the closing bracket may come.
+            State::Array { array, spacing, .. } if is_after_line(spacing) => {
+                obligations.end_array(array).map_or(NEVER, |end| one(&end))
+            }
+            State::Object {
+                object,
+                place: ObjectPlace::AfterMember,
+                spacing,
+            } if is_after_line(spacing) => {
+                obligations.end_object(object).map_or(NEVER, |end| one(end))
+            }
             State::Value { obligation, .. } => obligations
                 .rules
                 .cost(self.demanded(obligations.obligation_of(obligation), asked)),

@@ -22,7 +22,7 @@ impl Completer<'_> {
         let endings = obligations.completion_steps(object, &ways, key);
         let costs = endings.iter().map(|way| {
             let value = add(
-                obligations.rules.cost(way.value),
+                obligations.rules.cost_inside(way.value),
                 obligations.rules.separators.colon,
             );
             add(value, way.end)
@@ -112,7 +112,7 @@ impl Completer<'_> {
             let state = self.machine.key_reader().after_key(object, key);
             let after = self.max_completion_bytes(Config { state, ..config });
             // A character takes six bytes at most for each of its own; and there are quotes.
-            add(after, 6 * rest.len() as u64 + 2)
+            add(after, 6 * rest.len() as u64 + 2 + self.line_bytes(config))
         });
         let known = costs.min().filter(|&cost| cost < NEVER);
         known.unwrap_or_else(|| self.max_completion_bytes(config))

@@ -84,7 +84,8 @@ impl Completer<'_> {
             .obligations
             .obligation_of(schemas[schema.index()])
             .requirement;
-        self.machine.obligations.rules.cost(requirement)
+        let rules = &self.machine.obligations.rules;
+        rules.separators.bytes(rules.cost(requirement), 0)
     }
 
     pub(super) fn cheapest_member(&self, set: SetId) -> NextMove {

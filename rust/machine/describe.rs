@@ -10,7 +10,6 @@ use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;
 use crate::machine::config::{Config, ObjectPlace, StackId, State};
 use crate::machine::store::Machine;
-use crate::machine::whitespace::WhitespaceRun;
 use crate::regex::codeset::MAX;
 use crate::regex::scan::ScanId;
 use crate::spelling::Partial;
@@ -114,15 +113,15 @@ impl Describer<'_> {
 
     fn phrases(self, config: Config, to: &mut Phrases) {
         work::spend(16);
+        if let Some(due) = self.machine.next_due(config.state) {
+            return to.add(match due {
+                b'\n' => "a line break",
+                b' ' => "a space",
+                _ => "the indentation",
+            });
+        }
         let takes = |byte: u8| self.machine.stepper().step(config, byte).is_some();
         match config.state {
-            State::Value { spacing, .. }
-            | State::Colon { spacing, .. }
-            | State::Object { spacing, .. }
-                if spacing == WhitespaceRun::SPACE =>
-            {
-                to.add("a space");
-            }
             State::Value { obligation, .. } => self.value_phrases(obligation, to),
             State::Literal { kind, .. } => to.add(format!("the rest of {}", self.literal(kind))),
             State::Number(_) => {
@@ -135,13 +134,19 @@ impl Describer<'_> {
             }
             State::String { scan, partial } => self.string_phrases(scan, partial, to),
             State::Array { array, opened, .. } => {
-                self.array_phrases(array, opened, to);
+                self.line_phrase(config, to);
+                if !self.is_at_line(config) || takes(b',') {
+                    self.array_phrases(array, opened, to);
+                }
                 if takes(b']') {
                     to.add("\"]\"");
                 }
             }
             State::Object { object, place, .. } => {
-                self.member_phrases(object, place, takes(b','), to);
+                self.line_phrase(config, to);
+                if place != ObjectPlace::Opened || !self.is_at_line(config) {
+                    self.member_phrases(object, place, takes(b','), to);
+                }
                 if takes(b'}') {
                     to.add("\"}\"");
                 }
@@ -164,6 +169,20 @@ impl Describer<'_> {
             }
             State::Done { .. } => {}
             State::Detached => to.add("anything"),
+        }
+    }
+
+    /// Whether a line break comes before or after what comes next, or has come.
+    fn is_at_line(self, config: Config) -> bool {
+        let whitespace = &self.machine.whitespace;
+        let spacing = config.state.spacing();
+        spacing.is_some_and(|run| whitespace.is_before_line(run) || whitespace.is_after_line(run))
+    }
+
+    /// A line break, where one may come.
+    fn line_phrase(self, config: Config, to: &mut Phrases) {
+        if self.is_at_line(config) && self.machine.stepper().step(config, b'\n').is_some() {
+            to.add("a line break");
         }
     }
 

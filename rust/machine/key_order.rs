@@ -10,7 +10,6 @@ use crate::json::texts::TextId;
 use crate::limits::Limits;
 use crate::machine::config::{Config, ObjectPlace, StackId, State};
 use crate::machine::store::Machine;
-use crate::machine::whitespace::WhitespaceRun;
 use crate::schema::extend_pointer;
 use crate::work;
 
@@ -52,7 +51,7 @@ fn read_in_order<'a>(
     outline: &'a Outline<'a>,
     limits: &'a Limits,
 ) -> Result<OutlineReading<'a>, Error> {
-    let spacing = machine.whitespace.inside();
+    let spacing = machine.whitespace.outside();
     let mut reading = OutlineReading {
         machine,
         outline,
@@ -110,22 +109,22 @@ impl OutlineReading<'_> {
             open.now = open.rest.next();
             match (&self.outline.parts[part], open.now) {
                 (OutlinePart::Array(items), Some(now)) => {
-                    if !is_first {
-                        self.feed_separator(b",")?;
-                    }
+                    self.before_next(is_first)?;
                     self.begin(items[now as usize])?;
                 }
                 (OutlinePart::Object(members), Some(now)) => {
-                    if !is_first {
-                        self.feed_separator(b",")?;
-                    }
+                    self.before_next(is_first)?;
                     let member = &members[now as usize];
                     self.feed(&self.outline.text[member.key.clone()])?;
-                    self.feed_separator(b":")?;
+                    self.feed(b":")?;
+                    self.feed_whitespace()?;
                     self.begin(member.value)?;
                 }
                 (part, _) => {
                     let is_array = matches!(part, OutlinePart::Array(_));
+                    if !is_first {
+                        self.feed_whitespace()?;
+                    }
                     self.feed(if is_array { b"]" } else { b"}" })?;
                     self.open.pop();
                 }
@@ -177,17 +176,20 @@ impl OutlineReading<'_> {
         order
     }
 
-    /// Reads a comma or a colon, and the space after it if one must come.
-    fn feed_separator(&mut self, separator: &[u8]) -> Result<(), Error> {
-        self.feed(separator)?;
-        match self.config.map(|config| config.state) {
-            Some(State::Value { spacing, .. } | State::Object { spacing, .. })
-                if spacing == WhitespaceRun::SPACE =>
-            {
-                self.feed(b" ")
-            }
-            _ => Ok(()),
+    /// Reads what comes before an item or a member.
+    fn before_next(&mut self, is_first: bool) -> Result<(), Error> {
+        if !is_first {
+            self.feed(b",")?;
         }
+        self.feed_whitespace()
+    }
+
+    /// Reads the whitespace that must come.
+    fn feed_whitespace(&mut self) -> Result<(), Error> {
+        let due = self
+            .config
+            .map(|config| self.machine.due_whitespace(config));
+        self.feed(&due.unwrap_or_default())
     }
 
     fn feed(&mut self, text: &[u8]) -> Result<(), Error> {

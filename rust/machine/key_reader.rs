@@ -214,7 +214,7 @@ impl KeyReader<'_> {
         let member = self.obligations.member(object, key);
         State::Colon {
             member,
-            spacing: self.whitespace.inside(),
+            spacing: self.whitespace.outside(),
         }
     }
 

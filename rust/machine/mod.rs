@@ -33,5 +33,5 @@ pub(crate) use key_order::key_order;
 pub(crate) use next_move::NextMove;
 pub(crate) use stepper::Stepper;
 pub(crate) use store::Machine;
-pub use whitespace::Whitespace;
+pub use whitespace::{Indent, Whitespace};
 pub(crate) use write_gbnf::{syntax_to_gbnf, value_to_gbnf};

@@ -4,7 +4,6 @@ use crate::byte_set::ByteSet;
 use crate::machine::config::{Config, ObjectPlace, State};
 use crate::machine::key_reader::partial_bytes;
 use crate::machine::lookahead::Lookahead;
-use crate::machine::whitespace::{SpacingStep, WhitespaceRun};
 use crate::regex::codeset::MAX;
 use crate::regex::scan::ScanId;
 use crate::spelling::{JsonSpelling, Partial, SPACES};
@@ -62,7 +61,27 @@ impl Lookahead<'_> {
 
     /// Those between two tokens of JSON, where whitespace may come.
     fn next_bytes_between(self, state: State) -> ByteSet {
+        let spacing = state.spacing();
+        if let Some(due) = self.machine.next_due(state) {
+            return ByteSet::of(&[due]);
+        }
+        let whitespace = &self.machine.whitespace;
+        let before_line = spacing.is_some_and(|spacing| whitespace.is_before_line(spacing));
+        let after_line = spacing.is_some_and(|spacing| whitespace.is_after_line(spacing));
         let bytes = match state {
+            State::Array { opened, .. } if before_line => match opened {
+                true => const { ByteSet::of(b"]\n") },
+                false => const { ByteSet::of(b",\n") },
+            },
+            State::Object { place, .. } if before_line => match place {
+                ObjectPlace::Opened => const { ByteSet::of(b"}\n") },
+                _ => const { ByteSet::of(b",\n") },
+            },
+            State::Array { .. } if after_line => const { ByteSet::of(b"]") },
+            State::Object {
+                place: ObjectPlace::AfterMember,
+                ..
+            } if after_line => const { ByteSet::of(b"}") },
             State::Value { .. } => self.machine.literals.first_bytes(),
             State::Array { opened: true, .. } => {
                 let mut bytes = self.machine.literals.first_bytes();
@@ -81,26 +100,10 @@ impl Lookahead<'_> {
             State::Colon { .. } => const { ByteSet::of(b":") },
             _ => ByteSet::NONE,
         };
-        match state.spacing() {
-            Some(spacing) => self.or_spaces(spacing, bytes),
+        match spacing.and_then(|spacing| whitespace.left(spacing)) {
+            Some(_) => bytes.or(const { ByteSet::of(&SPACES) }),
             None => bytes,
         }
-    }
-
-    /// Some bytes, and whitespace if it may come, or alone if it must.
-    fn or_spaces(self, spacing: WhitespaceRun, mut bytes: ByteSet) -> ByteSet {
-        if spacing == WhitespaceRun::SPACE {
-            return const { ByteSet::of(b" ") };
-        }
-        for space in SPACES {
-            if matches!(
-                self.machine.whitespace.take(spacing, space),
-                SpacingStep::Space(_)
-            ) {
-                bytes.insert(space);
-            }
-        }
-        bytes
     }
 
     /// Bytes among which are all that go on with a string, between two characters.

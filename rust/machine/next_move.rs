@@ -80,14 +80,17 @@ impl Completer<'_> {
         }
         let asked = self.best_demands(config);
         match state {
-            State::Value {
-                spacing: WhitespaceRun::SPACE,
-                ..
+            _ if self.machine.next_due(state).is_some() => {
+                NextMove::Bytes(self.machine.due_whitespace(config))
             }
-            | State::Object {
-                spacing: WhitespaceRun::SPACE,
+            State::Array { spacing, .. } if self.machine.whitespace.is_after_line(spacing) => {
+                NextMove::Bytes(vec![b']'])
+            }
+            State::Object {
+                place: ObjectPlace::AfterMember,
+                spacing,
                 ..
-            } => NextMove::Bytes(vec![b' ']),
+            } if self.machine.whitespace.is_after_line(spacing) => NextMove::Bytes(vec![b'}']),
             State::Value { obligation, .. } => self.value_move(obligation, asked, config),
             State::Literal { kind, at, .. } => {
                 NextMove::Bytes(self.machine.literals.text(kind)[usize::from(at)..].to_vec())
@@ -110,7 +113,7 @@ impl Completer<'_> {
                     NextMove::Bytes([b"\"", &rest[..], b"\""].concat())
                 })
             }
-            State::Object { object, place, .. } => self.object_move(object, place, asked),
+            State::Object { object, place, .. } => self.object_move(object, place, asked, config),
             State::Key { .. } | State::ScannedKey { .. } => {
                 let key = self.best_key(state, asked);
                 key.map_or(NextMove::Unknown, |(rest, _)| {
@@ -181,8 +184,12 @@ impl Completer<'_> {
             return NextMove::Unknown;
         };
         match (way.completion.missing(), opened) {
-            (0, _) => NextMove::Bytes(vec![b']']),
+            (0, true) => NextMove::Bytes(vec![b']']),
+            (0, false) => NextMove::Bytes(self.after_whitespace(config, b"]")),
             (_, false) => NextMove::Bytes(vec![b',']),
+            (_, true) if !self.machine.due_whitespace(config).is_empty() => {
+                NextMove::Bytes(self.machine.due_whitespace(config))
+            }
             (_, true) => {
                 let obligation = self
                     .machine
@@ -207,7 +214,18 @@ impl Completer<'_> {
         }
     }
 
-    fn object_move(&self, object: ObjectId, place: ObjectPlace, asked: &[u16]) -> NextMove {
+    /// The whitespace that must come, and what comes after it.
+    fn after_whitespace(&self, config: Config, text: &[u8]) -> Vec<u8> {
+        [&self.machine.due_whitespace(config)[..], text].concat()
+    }
+
+    fn object_move(
+        &self,
+        object: ObjectId,
+        place: ObjectPlace,
+        asked: &[u16],
+        config: Config,
+    ) -> NextMove {
         let obligations = &self.machine.obligations;
         let ways = obligations.object_ways(object, obligations.object_demand(object, asked));
         let way = ways.iter().min_by_key(|way| way.completion.cost);
@@ -215,11 +233,12 @@ impl Completer<'_> {
             return NextMove::Unknown;
         };
         match way.next_missing() {
-            None => NextMove::Bytes(vec![b'}']),
+            None if place == ObjectPlace::Opened => NextMove::Bytes(vec![b'}']),
+            None => NextMove::Bytes(self.after_whitespace(config, b"}")),
             Some(_) if place == ObjectPlace::AfterMember => NextMove::Bytes(vec![b',']),
             Some(key) => {
                 let text = obligations.key_text(object, key);
-                let mut bytes = vec![b'"'];
+                let mut bytes = self.after_whitespace(config, b"\"");
                 bytes.extend(text.chars().flat_map(|c| spell_json(u32::from(c))));
                 bytes.push(b'"');
                 NextMove::Bytes(bytes)

@@ -119,6 +119,17 @@ impl Stacks {
         matches!(self.all.get(stack.0), Stack::Any { bottom: true, .. })
     }
 
+    /// How many arrays and objects are around what is being read. It is the same on all stacks that are
+    /// one, where that matters.
+    pub(super) fn depth(&self, mut stack: StackId) -> u64 {
+        let mut depth = 0;
+        while let Some(&(Frame::Member(_) | Frame::Item { .. }, below)) = self.tops(stack).first() {
+            depth += 1;
+            stack = below;
+        }
+        depth
+    }
+
     /// Calls `find` with a stack and with those below it, each after what is below it, where it is
     /// not known yet; `is_asked` says which frames are looked below. Deep texts need no recursion.
     pub(super) fn settle(

@@ -8,7 +8,7 @@ use crate::json::obligations::Entry;
 use crate::json::texts::TextId;
 use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::stepper::Stepper;
-use crate::machine::whitespace::SpacingStep;
+use crate::machine::whitespace::{SpacingStep, WhitespaceRun};
 use crate::regex::scan_string::{Scanned, scan_string};
 use crate::spelling::{Partial, SPACES};
 
@@ -72,6 +72,7 @@ impl Stepper<'_> {
                 let state = state.with_spacing(spacing);
                 return Some(Config { state, ..config });
             }
+            SpacingStep::Line => return self.begin_line(config),
             SpacingStep::Refused => return None,
             SpacingStep::Other => {}
         }
@@ -79,8 +80,31 @@ impl Stepper<'_> {
             State::Value { obligation, .. } => {
                 self.begin_value(obligation, stack, config.record, byte)
             }
-            State::Array { array, opened, .. } => self.step_array(array, opened, config, byte),
-            State::Object { object, place, .. } => self.step_object(object, place, config, byte),
+            State::Array {
+                array,
+                opened,
+                spacing,
+            } => match byte == b']' {
+                true if !self.may_end(opened, spacing) => None,
+                false if !self.may_go_on(opened, spacing) => None,
+                _ => self.step_array(array, opened, config, byte),
+            },
+            State::Object {
+                object,
+                place,
+                spacing,
+            } => {
+                let opened = place == ObjectPlace::Opened;
+                match byte == b'}' {
+                    true if !self.may_end(opened, spacing) => None,
+                    false
+                        if place != ObjectPlace::AfterComma && !self.may_go_on(opened, spacing) =>
+                    {
+                        None
+                    }
+                    _ => self.step_object(object, place, config, byte),
+                }
+            }
             State::Colon { member, .. } if byte == b':' => {
                 let obligation = self.machine.obligations.member_obligation(member);
                 let spacing = self.machine.whitespace.after_colon();
@@ -94,6 +118,85 @@ impl Stepper<'_> {
                 })
             }
             _ => None,
+        }
+    }
+
+    /// After a line break, where one comes before each item, each member, and the bracket that closes what
+    /// is not empty: what follows is settled by it.
+    fn begin_line(self, config: Config) -> Option<Config> {
+        let Config {
+            state,
+            stack,
+            record,
+        } = config;
+        let obligations = &self.machine.obligations;
+        let spacing = self
+            .machine
+            .whitespace
+            .after_line(self.machine.line_depth(config));
+        match state {
+            State::Array {
+                array,
+                opened: true,
+                ..
+            } => {
+                let obligation = obligations.item(array)?;
+                let (stack, record) = self.begin_item(array, stack, record);
+                let state = State::Value {
+                    obligation,
+                    spacing,
+                };
+                return Some(Config {
+                    state,
+                    stack,
+                    record,
+                });
+            }
+            State::Object {
+                object,
+                place: ObjectPlace::Opened,
+                ..
+            } => {
+                if !obligations.allowed_keys(object).allows_any_key() {
+                    return None;
+                }
+                let place = ObjectPlace::AfterComma;
+                let state = State::Object {
+                    object,
+                    place,
+                    spacing,
+                };
+                return Some(Config { state, ..config });
+            }
+            State::Array { array, .. } => {
+                let end = obligations.end_array(array)?;
+                self.close(stack, self.recorded(record, b']'), &end)?;
+            }
+            State::Object {
+                object,
+                place: ObjectPlace::AfterMember,
+                ..
+            } => {
+                let end = obligations.end_object(object)?;
+                self.close(stack, self.recorded(record, b'}'), end)?;
+            }
+            _ => {}
+        }
+        let state = state.with_spacing(spacing);
+        Some(Config { state, ..config })
+    }
+
+    /// Whether the whitespace that has come allows an array or object to end here.
+    fn may_end(self, is_empty: bool, spacing: WhitespaceRun) -> bool {
+        is_empty || !self.machine.whitespace.is_before_line(spacing)
+    }
+
+    /// Whether it allows an array or object to go on here.
+    fn may_go_on(self, is_empty: bool, spacing: WhitespaceRun) -> bool {
+        let whitespace = &self.machine.whitespace;
+        match is_empty {
+            true => !whitespace.is_before_line(spacing),
+            false => !whitespace.is_after_line(spacing),
         }
     }
 

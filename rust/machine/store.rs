@@ -12,7 +12,7 @@ use crate::json::kind::{Kind, Literals};
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Obligations;
 use crate::json::texts::TextId;
-use crate::machine::config::{Config, SetId, StackId, State};
+use crate::machine::config::{Config, ObjectPlace, SetId, StackId, State};
 use crate::machine::key_reader::KeyReader;
 use crate::machine::stack::Stacks;
 use crate::machine::text_reader::{TextReader, TextTables};
@@ -45,7 +45,7 @@ impl Machine {
         whitespace: Whitespace,
     ) -> Self {
         let obligation = obligations.obligation(root, Box::new([]));
-        let spacing = whitespace.inside();
+        let spacing = whitespace.outside();
         Machine::new(
             obligations,
             whitespace,
@@ -143,11 +143,13 @@ impl Machine {
         }
     }
 
-    /// Tells how this machine writes free values from how others do, in twelve bits.
-    pub(crate) fn writing_code(&self) -> u64 {
+    /// Tells how this machine writes free values from how others do, in twelve bits; `None` where that
+    /// depends on what is around them.
+    pub(crate) fn writing_code(&self) -> Option<u64> {
         let is_plain = self.obligations.rules.scanner.spelling == JsonSpelling::Plain;
         let is_python = self.literals == Literals::Python;
-        self.whitespace.code() << 2 | u64::from(is_plain) << 1 | u64::from(is_python)
+        let code = self.whitespace.code()?;
+        Some(code << 2 | u64::from(is_plain) << 1 | u64::from(is_python))
     }
 
     /// How many more characters of whitespace may come, where they may come freely.
@@ -155,6 +157,33 @@ impl Machine {
         state
             .spacing()
             .and_then(|spacing| self.whitespace.left(spacing))
+    }
+
+    /// How many arrays and objects the line that begins here is inside, if one does.
+    pub(super) fn line_depth(&self, config: Config) -> u64 {
+        let is_opened = match config.state {
+            State::Array { opened, .. } => opened,
+            State::Object { place, .. } => place != ObjectPlace::AfterMember,
+            _ => false,
+        };
+        self.stacks.depth(config.stack) + u64::from(is_opened)
+    }
+
+    /// The whitespace that must come next, or must unless what needs none comes.
+    pub(super) fn due_whitespace(&self, config: Config) -> Vec<u8> {
+        let Some(spacing) = config.state.spacing() else {
+            return Vec::new();
+        };
+        let depth = match self.whitespace {
+            Whitespace::Indented { .. } => self.line_depth(config),
+            _ => 0,
+        };
+        self.whitespace.due(spacing, depth)
+    }
+
+    /// The next byte, if nothing but whitespace may come.
+    pub(super) fn next_due(&self, state: State) -> Option<u8> {
+        self.whitespace.next_due(state.spacing()?)
     }
 
     /// What reads the text of rules.

@@ -18,7 +18,7 @@ use crate::json::object::state::ObjectId;
 use crate::json::obligation::ObligationId;
 use crate::json::obligations::Entry;
 use crate::machine::store::Machine;
-use crate::machine::whitespace::{Whitespace, WhitespaceRun};
+use crate::machine::whitespace::Whitespace;
 use crate::regex::codeset::CodeSet;
 use crate::regex::lower;
 use crate::regex::node::NodeId;
@@ -28,13 +28,14 @@ use crate::spelling::spell_json;
 /// Rules of one grammar.
 const MOST: usize = 4_000;
 
-/// What a rule stands for.
+/// What a rule stands for. Where lines are indented, values, arrays and objects are told apart by how many
+/// arrays and objects are around them; else that is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum GbnfRule {
-    Value(ObligationId),
+    Value(ObligationId, u64),
     /// After the opening bracket, or after an item.
-    Array(ArrayId, bool),
-    Object(ObjectId, bool),
+    Array(ArrayId, bool, u64),
+    Object(ObjectId, bool, u64),
     /// The rest of a JSON string, with its closing quote.
     String(ScanId),
     /// The rest of a number, or of plain text.
@@ -51,7 +52,7 @@ struct Writer<'a> {
 /// The texts of a schema in GBNF. Errors: [`ErrorKind::Unsupported`], with what it cannot say.
 pub(crate) fn value_to_gbnf(machine: &Machine, obligation: ObligationId) -> Result<String, Error> {
     let mut writer = Writer::new(machine);
-    let value = writer.name(GbnfRule::Value(obligation))?;
+    let value = writer.name(GbnfRule::Value(obligation, 0))?;
     let space = writer.space();
     writer.out = format!("root ::= {space}{value}{space}\n");
     writer.finish()
@@ -101,10 +102,50 @@ impl<'a> Writer<'a> {
             ':' => whitespace.after_colon(),
             _ => whitespace.after_comma(),
         };
-        match (whitespace, run == WhitespaceRun::SPACE) {
+        match (whitespace, whitespace.next_due(run).is_some()) {
             (Whitespace::Flexible { .. }, _) => format!("\"{sign}\" ws "),
             (_, false) => format!("\"{sign}\" "),
             (_, true) => format!("\"{sign} \" "),
+        }
+    }
+
+    /// What comes before an item or a member, in an array or object with so much around it.
+    fn before_next(&self, opened: bool, depth: u64) -> String {
+        let whitespace = self.machine.whitespace;
+        let run = match opened {
+            true => whitespace.inside(),
+            false => whitespace.after_comma(),
+        };
+        match (whitespace, opened) {
+            (Whitespace::Indented { .. }, _) => {
+                let sign = if opened { "" } else { "," };
+                let line = whitespace.due(run, depth + 1);
+                quoted(&format!("{sign}{}", String::from_utf8_lossy(&line))) + " "
+            }
+            (_, true) => String::new(),
+            (_, false) => self.separator(','),
+        }
+    }
+
+    /// The bracket that ends an array or object.
+    fn closing(&self, bracket: char, opened: bool, depth: u64) -> String {
+        let whitespace = self.machine.whitespace;
+        let line = match (whitespace, opened) {
+            (Whitespace::Indented { .. }, false) => whitespace.due(whitespace.inside(), depth),
+            _ => Vec::new(),
+        };
+        let mut escaped = String::new();
+        String::from_utf8_lossy(&line)
+            .chars()
+            .for_each(|c| escape(c, &mut escaped));
+        format!("\"{escaped}{bracket}\"")
+    }
+
+    /// How many arrays and objects are around what is inside one, as far as rules are told apart by it.
+    fn inside(&self, depth: u64) -> u64 {
+        match self.machine.obligations.rules.separators.indent {
+            0 => 0,
+            _ => depth + 1,
         }
     }
 
@@ -118,7 +159,7 @@ impl<'a> Writer<'a> {
             return Err(Error::new(ErrorKind::Limit, message));
         }
         let sort = match place {
-            GbnfRule::Value(_) => "value",
+            GbnfRule::Value(..) => "value",
             GbnfRule::Array(..) => "array",
             GbnfRule::Object(..) => "object",
             GbnfRule::String(_) => "string",
@@ -134,9 +175,9 @@ impl<'a> Writer<'a> {
         while let Some(place) = self.open.pop_front() {
             let name = self.names[&place].clone();
             let ways = match place {
-                GbnfRule::Value(obligation) => self.value(obligation)?,
-                GbnfRule::Array(array, opened) => self.array(array, opened)?,
-                GbnfRule::Object(object, opened) => self.object(object, opened)?,
+                GbnfRule::Value(obligation, depth) => self.value(obligation, depth)?,
+                GbnfRule::Array(array, opened, depth) => self.array(array, opened, depth)?,
+                GbnfRule::Object(object, opened, depth) => self.object(object, opened, depth)?,
                 GbnfRule::String(scan) => self.string(scan)?,
                 GbnfRule::Raw(scan) => self.raw(scan)?,
             };
@@ -152,7 +193,7 @@ impl<'a> Writer<'a> {
         Ok(self.out)
     }
 
-    fn value(&mut self, obligation: ObligationId) -> Result<Vec<String>, Error> {
+    fn value(&mut self, obligation: ObligationId, depth: u64) -> Result<Vec<String>, Error> {
         self.check_asks(obligation)?;
         let obligations = &self.machine.obligations;
         let space = self.space();
@@ -170,11 +211,11 @@ impl<'a> Writer<'a> {
                 Some(Entry::Scalar(scan)) => Some(self.number(scan)?),
                 Some(Entry::Array(array)) => Some(format!(
                     "\"[\"{space}{}",
-                    self.name(GbnfRule::Array(array, true))?
+                    self.name(GbnfRule::Array(array, true, depth))?
                 )),
                 Some(Entry::Object(object)) => Some(format!(
                     "\"{{\"{space}{}",
-                    self.name(GbnfRule::Object(object, true))?
+                    self.name(GbnfRule::Object(object, true, depth))?
                 )),
             });
         }
@@ -207,31 +248,27 @@ impl<'a> Writer<'a> {
         )
     }
 
-    fn array(&mut self, array: ArrayId, opened: bool) -> Result<Vec<String>, Error> {
+    fn array(&mut self, array: ArrayId, opened: bool, depth: u64) -> Result<Vec<String>, Error> {
         let obligations = &self.machine.obligations;
         if obligations.is_unique(array) {
             return Err(refuse("that items differ (`uniqueItems`)"));
         }
         let mut ways = Vec::new();
         if obligations.end_array(array).is_some() {
-            ways.push("\"]\"".to_owned());
+            ways.push(self.closing(']', opened, depth));
         }
         if let Some(item) = obligations.item(array) {
             self.check_asks(item)?;
-            let value = self.name(GbnfRule::Value(item))?;
+            let value = self.name(GbnfRule::Value(item, self.inside(depth)))?;
             let next = obligations.after_item(array, &[], None);
-            let next = self.name(GbnfRule::Array(next, false))?;
-            let comma = if opened {
-                String::new()
-            } else {
-                self.separator(',')
-            };
-            ways.push(format!("{comma}{value}{}{next}", self.space()));
+            let next = self.name(GbnfRule::Array(next, false, depth))?;
+            let before = self.before_next(opened, depth);
+            ways.push(format!("{before}{value}{}{next}", self.space()));
         }
         Ok(ways)
     }
 
-    fn object(&mut self, object: ObjectId, opened: bool) -> Result<Vec<String>, Error> {
+    fn object(&mut self, object: ObjectId, opened: bool, depth: u64) -> Result<Vec<String>, Error> {
         let obligations = &self.machine.obligations;
         let allowed_keys = obligations.allowed_keys(object);
         if obligations.shape_of(object).is_scanned() {
@@ -245,7 +282,7 @@ impl<'a> Writer<'a> {
         }
         let mut ways = Vec::new();
         if obligations.end_object(object).is_some() {
-            ways.push("\"}\"".to_owned());
+            ways.push(self.closing('}', opened, depth));
         }
         let table = obligations.key_table(object);
         let keys = table.start().into_iter().flat_map(|all| table.open(all));
@@ -253,14 +290,10 @@ impl<'a> Writer<'a> {
             let member = obligations.member(object, key);
             let obligation = obligations.member_obligation(member);
             self.check_asks(obligation)?;
-            let value = self.name(GbnfRule::Value(obligation))?;
+            let value = self.name(GbnfRule::Value(obligation, self.inside(depth)))?;
             let next = obligations.after_member(member, &[]);
-            let next = self.name(GbnfRule::Object(next, false))?;
-            let comma = if opened {
-                String::new()
-            } else {
-                self.separator(',')
-            };
+            let next = self.name(GbnfRule::Object(next, false, depth))?;
+            let before = self.before_next(opened, depth);
             let spelled: Vec<u8> = text
                 .chars()
                 .flat_map(|c| spell_json(u32::from(c)))
@@ -270,7 +303,7 @@ impl<'a> Writer<'a> {
             whole.chars().for_each(|c| escape(c, &mut quoted));
             let (space, colon) = (self.space(), self.separator(':'));
             ways.push(format!(
-                "{comma}\"{quoted}\"{space}{colon}{value}{space}{next}"
+                "{before}\"{quoted}\"{space}{colon}{value}{space}{next}"
             ));
         }
         Ok(ways)
@@ -350,7 +383,7 @@ impl<'a> Writer<'a> {
                 format!("({body}){{{min},{max}}}")
             }
             Expr::Rule(rule) => format!("rule-{}", rule.0),
-            Expr::Json(schema) => self.name(GbnfRule::Value(schemas[schema.index()]))?,
+            Expr::Json(schema) => self.name(GbnfRule::Value(schemas[schema.index()], 0))?,
             Expr::Token(ref set) => {
                 let mut shown = String::new();
                 show_tokens(set, &mut shown);

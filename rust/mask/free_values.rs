@@ -41,6 +41,9 @@ impl Walk<'_> {
         let Some(kept) = kept.filter(|_| config.record == TextId::EMPTY) else {
             return ByteSet::NONE;
         };
+        let Some(writing) = machine.writing_code() else {
+            return ByteSet::NONE;
+        };
         let free = machine.obligations.free_kinds(obligation);
         let (mut kinds, mut begin) = (0, ByteSet::NONE);
         for kind in KINDS {
@@ -53,7 +56,7 @@ impl Walk<'_> {
         if kinds == 0 {
             return begin;
         }
-        let place = machine.writing_code() << 8 | u64::from(kinds);
+        let place = writing << 8 | u64::from(kinds);
         let key = (u128::from(place), u64::from(node.0));
         let apart = kept.free.get(key, self.cap, || {
             let apart = self.find_apart(of, node, config, begin);

@@ -96,7 +96,7 @@ impl PyExplanation {
 
     /// The arguments of the grammar that refuse it.
     ///
-    /// They are among `"whitespace"`, `"property_order"` and `"spelling"`.
+    /// They are among `"whitespace"`, `"indent"`, `"property_order"` and `"spelling"`.
     #[getter]
     fn options(&self) -> Vec<&'static str> {
         self.0.options.clone()

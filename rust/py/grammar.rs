@@ -8,7 +8,7 @@ use pyo3::types::PyString;
 use crate::compile::{Grammar, Options, PropertyOrder};
 use crate::error::{Error, ErrorKind};
 use crate::json::kind::Literals;
-use crate::machine::Whitespace;
+use crate::machine::{Indent, Whitespace};
 use crate::py::compiled_grammar::PyCompiledGrammar;
 use crate::py::integer::Integer;
 use crate::py::interrupt::detached;
@@ -267,7 +267,11 @@ fn options(
             format!("{what} is one of {known}, not '{value}'"),
         )
     };
-    let whitespace = match whitespace {
+    let (separators, indent) = match whitespace.split_once(" indented by ") {
+        Some((separators, indent)) => (separators, Some(Indent::new(indent)?)),
+        None => (whitespace, None),
+    };
+    let whitespace = match separators {
         "flexible" => Whitespace::Flexible {
             run: defaults.limits.whitespace_run,
         },
@@ -278,6 +282,10 @@ fn options(
         other => {
             return Err(refuse("whitespace", other, "'flexible', 'compact', 'spaced'").into());
         }
+    };
+    let whitespace = match indent {
+        Some(indent) => whitespace.indented(indent),
+        None => whitespace,
     };
     let property_order = match property_order {
         "schema" => PropertyOrder::Schema,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from schemask.chat.messages import Message
+from schemask.schemas.strings import strings_of
 
 
 def said_to_model(messages: Iterable[Message]) -> list[str]:
@@ -30,18 +30,4 @@ def _said(messages: Iterable[Message]) -> Iterator[str]:
                 value = json.loads(message["content"], parse_int=str, parse_float=str)
             except (ValueError, RecursionError):
                 continue
-            yield from _leaves(value)
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    """Its strings and keys."""
-    open_values = [value]
-    while open_values:
-        value = open_values.pop()
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, Mapping):
-            yield from value
-            open_values += reversed([*value.values()])
-        elif isinstance(value, list):
-            open_values += reversed(value)
+            yield from strings_of(value, keys=True)

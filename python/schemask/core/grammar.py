@@ -53,6 +53,11 @@ class Grammar:
             a row; `"compact"` nowhere; `"spaced"` is one space after each comma and colon, as
             `json.dumps` writes it. Or a pair of separators as `json.dumps` takes them, each with
             a space or without: `(",", ": ")` is a space after colons alone.
+        indent: Each item and member on a line of its own, as `json.dumps` writes them with this
+            `indent`: a number of spaces or a text of whitespace, at most 16 characters, which a
+            line begins with once for each array and object around it; with none, there are line
+            breaks alone. Empty arrays and objects are `[]` and `{}`. `whitespace` then says only
+            what the separators are, `(",", ": ")` if nothing else.
         property_order: `"schema"`: keys come in the order of their first appearance in the schema,
             keys that it does not declare last. `"any"`: in any order.
         spelling: Of JSON strings and numbers. `"plain"`: as `json.dumps(…, ensure_ascii=False)` or
@@ -84,6 +89,7 @@ class Grammar:
         resources: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
         additional_properties: bool = False,
+        indent: int | str | None = None,
     ) -> Grammar:
         """All JSON texts that a schema accepts.
 
@@ -102,6 +108,7 @@ class Grammar:
             additional_properties: Whether objects of pydantic models, dataclasses and TypedDicts
                 may hold keys that the type does not declare. If not, a type can still say so itself
                 (`extra="allow"`). It has no effect on a schema that is given as a dict or text.
+            indent: See the class.
 
         Raises:
             UnsupportedSchemaError: The schema uses what is not supported exactly; `pointer` names
@@ -121,7 +128,7 @@ class Grammar:
         return cls._of(
             "from_json_schema",
             text,
-            _named(whitespace),
+            _layout(whitespace, indent),
             property_order,
             spelling,
             strict,
@@ -147,6 +154,7 @@ class Grammar:
         prompt: str | None = None,
         limits: Limits | None = None,
         response_schema: Any = None,
+        indent: int | str | None = None,
     ) -> Grammar:
         """The turns of an assistant that may call tools: what `ChatFormat.parse` reads.
 
@@ -171,6 +179,8 @@ class Grammar:
             response_schema: What an answer must be, if it is not words but a JSON value: a schema
                 as of `from_json_schema`. A turn then has calls or the value; its reader is
                 `ChatFormat.reader` with `json_response=True`.
+            indent: See the class. The JSON values of a turn are arguments, or what holds them, as
+                the format says; each stands by itself, whatever text is around it.
 
         Raises:
             ToolError: Two tools of the same name.
@@ -200,13 +210,13 @@ class Grammar:
         text = json.dumps(tree, ensure_ascii=False)
         notation = form.spec.arguments
         if whitespace is None:
-            whitespace = notation.whitespace
+            whitespace = notation.whitespace if indent is None else "flexible"
         if spelling is None:
             spelling = notation.spelling
         return cls._of(
             "from_tree",
             text,
-            _named(whitespace),
+            _layout(whitespace, indent),
             property_order,
             spelling,
             strict,
@@ -244,6 +254,7 @@ class Grammar:
         spelling: Spelling = "plain",
         strict: bool = True,
         limits: Limits | None = None,
+        indent: int | str | None = None,
     ) -> Grammar:
         """The texts of a grammar in the notation of Lark.
 
@@ -260,6 +271,7 @@ class Grammar:
             spelling: Of JSON values; see the class.
             strict: Of their schemas; see the class.
             limits: See the class.
+            indent: Of JSON values; see the class.
 
         Raises:
             GrammarError: It cannot be read, uses what is not supported (priorities, templates,
@@ -270,7 +282,14 @@ class Grammar:
         """
         bounds = limits_of(limits)
         return cls._of(
-            "from_lark", text, start, _named(whitespace), property_order, spelling, strict, bounds
+            "from_lark",
+            text,
+            start,
+            _layout(whitespace, indent),
+            property_order,
+            spelling,
+            strict,
+            bounds,
         )
 
     @classmethod
@@ -538,8 +557,22 @@ _SEPARATORS = {
 }
 
 
-def _named(whitespace: Whitespace) -> str:
+def _layout(whitespace: Whitespace, indent: int | str | None) -> str:
     """The name by which the extension knows whitespace."""
+    name = _separators(whitespace)
+    if indent is None:
+        return name
+    if isinstance(indent, bool) or not isinstance(indent, (int, str)):
+        raise GrammarError(
+            f"indent is a number of spaces or a text of them, not {shortened(indent)}"
+        )
+    # No more than it takes to be refused.
+    unit = indent if isinstance(indent, str) else " " * min(indent, 99)
+    return f"{name} indented by {unit}"
+
+
+def _separators(whitespace: Whitespace) -> str:
+    """The name by which the extension knows separators."""
     if isinstance(whitespace, str):
         return whitespace
     try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from schemask.schemas.schema import Schema, subschemas
+from schemask.schemas.strings import strings_of
 from schemask.tools.tool_set import ToolSet
 
 SPANS = "x-spans-of"
@@ -86,14 +87,4 @@ def _unseen(schema: Schema) -> Schema:
 def _constants(parameters: Schema) -> Iterator[str]:
     """The strings that a schema names as values, wherever it does."""
     for schema in subschemas(parameters):
-        yield from _strings([schema.get("const"), schema.get("enum")])
-
-
-def _strings(values: Iterable[Any]) -> Iterator[str]:
-    for value in values:
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, Mapping):
-            yield from _strings(value.values())
-        elif isinstance(value, (list, tuple)):
-            yield from _strings(value)
+        yield from strings_of([schema.get("const"), schema.get("enum")])

@@ -44,7 +44,7 @@ pub(crate) struct ArrayGoal<'a> {
     /// An item that equals the next one: how many of the items to come stand before it, and what it
     /// satisfies.
     pub(crate) twin: Option<(u64, FormulaId)>,
-    /// The fewest bytes of a value of a formula.
+    /// What a value of a formula costs at least as an item.
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
 }
 
@@ -125,6 +125,7 @@ impl Rules {
         cost: &dyn Fn(FormulaId) -> u64,
     ) -> Option<(ArrayCompletion, bool)> {
         let progress = ArrayProgress::default();
+        let cost: &dyn Fn(FormulaId) -> u64 = &|item| self.separators.deeper(cost(item), 1);
         let completions = self.clauses(formula).iter().filter_map(|clause| {
             let nots: Vec<&[RuleId]> = clause.nots.iter().map(|not| &**not).collect();
             let question = ArrayGoal {
@@ -307,12 +308,8 @@ impl ArrayGoal<'_> {
             items = self.counted(plain, true)?;
         }
         let missing: u64 = items.iter().map(|item| item.1).sum();
-        // The first item of all has no comma before it.
-        let commas = match count {
-            0 => missing.saturating_sub(1),
-            _ => missing,
-        };
-        let price = |bytes| add(add(bytes, 1), multiply(self.rules.separators.comma, commas));
+        let around = self.rules.separators.around(count == 0, missing);
+        let price = |bytes| add(bytes, around);
         let alike = items.iter().fold(0, |sum, &(item, times)| {
             add(sum, multiply((self.cost)(item), times))
         });

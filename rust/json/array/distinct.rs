@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::decimal::Decimal;
 use crate::json::constants::canonical;
-use crate::json::cost::{NEVER, add};
+use crate::json::cost::{NEVER, add, key_bytes};
 use crate::json::formula::FormulaId;
 use crate::json::kind::Kind;
 use crate::json::number::Numbers;
@@ -47,11 +47,11 @@ fn nested<T>(query: impl FnOnce() -> T) -> T {
     query()
 }
 
-/// A value and the fewest bytes that write it.
+/// A value and what it costs at least to write it.
 type Priced = (u64, Value);
 
 impl Rules {
-    /// The bytes of items that all differ, each formula so many times; `None` if there are not
+    /// The cost of items that all differ, each formula so many times; `None` if there are not
     /// enough values.
     pub(crate) fn distinct_bytes(
         &self,
@@ -67,7 +67,10 @@ impl Rules {
         }
         let slots = slots(items);
         let values = nested(|| self.matching(&slots))?;
-        Some(values.iter().map(|(bytes, _)| *bytes).fold(0, add))
+        let inside = values
+            .iter()
+            .map(|(price, _)| self.separators.deeper(*price, 1));
+        Some(inside.fold(0, add))
     }
 
     /// Of the values of `item`, those after which the `others` could not all differ from it and
@@ -149,7 +152,7 @@ impl Rules {
                     let language = self.string_language(formula);
                     let regexes = &self.scanner.regexes;
                     for text in regexes.cheapest_words(language, most, Spelling::Json) {
-                        let bytes = crate::json::cost::key_bytes(&text);
+                        let bytes = key_bytes(&text);
                         out.push((bytes, Value::String(text)));
                     }
                 }
@@ -198,9 +201,26 @@ impl Rules {
             };
             let not = self.formulas.not(self.formulas.of_kind(constant, kind));
             rest = self.formulas.and(&[rest, not]);
-            out.push((value.to_string().len() as u64, value));
+            out.push((self.written_cost(&value), value));
         }
         out
+    }
+
+    /// What it costs to write a value.
+    fn written_cost(&self, value: &Value) -> u64 {
+        let separators = self.separators;
+        let inside = |value| separators.deeper(self.written_cost(value), 1);
+        let (count, items) = match value {
+            Value::Array(items) => (items.len(), items.iter().map(inside).fold(0, add)),
+            Value::Object(members) => {
+                let costs = members
+                    .iter()
+                    .map(|(key, value)| add(key_bytes(key) + separators.colon, inside(value)));
+                (members.len(), costs.fold(0, add))
+            }
+            scalar => return scalar.to_string().len() as u64,
+        };
+        add(add(items, 1), separators.around(true, count as u64))
     }
 
     /// A cheapest value of a formula.

@@ -68,7 +68,7 @@ impl Obligations {
             holding,
             nots,
             twin,
-            cost: &|formula| self.rules.cost(formula),
+            cost: &|formula| self.rules.cost_inside(formula),
         };
         question.completion()
     }

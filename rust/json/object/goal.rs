@@ -15,7 +15,7 @@ pub(crate) struct ObjectGoal<'a> {
     pub(crate) shape: &'a Shape,
     pub(crate) progress: &'a ObjectProgress,
     pub(crate) clause: &'a Clause,
-    /// The fewest bytes of a value of a formula.
+    /// What a value of a formula costs at least in a member.
     pub(crate) cost: &'a dyn Fn(FormulaId) -> u64,
     /// How many further drafts are looked at for a cheaper completion once one is known.
     pub(crate) refinements: usize,
@@ -137,11 +137,8 @@ impl<'a> ObjectGoal<'a> {
     }
 
     pub(super) fn total_of(&self, bytes: u64, members: u64) -> u64 {
-        let commas = match self.progress.is_nothing() {
-            true => members.saturating_sub(1),
-            false => members,
-        };
-        add(add(bytes, 1), commas * self.rules.separators.comma)
+        let is_empty = self.progress.is_nothing();
+        add(bytes, self.rules.separators.around(is_empty, members))
     }
 
     pub(super) fn count(&self, draft: &MemberDraft) -> u64 {

@@ -69,8 +69,8 @@ impl ResidueCosts {
 }
 
 impl<'a> ResidueCourse<'a> {
-    /// The course of an object before a member or its end; `cost` gives the fewest bytes of a
-    /// formula's values.
+    /// The course of an object before a member or its end; `cost` says what a formula's values cost at
+    /// least in a member.
     pub(crate) fn new(
         (rules, shape): (&'a Rules, &'a Shape),
         residues: Arc<Residues>,
@@ -146,9 +146,15 @@ impl<'a> ResidueCourse<'a> {
             };
         }
         members.sort_unstable_by_key(|member| member.0);
-        if self.progress.is_nothing() && !members.is_empty() {
-            bytes -= self.rules.separators.comma;
-        }
+        let separators = self.rules.separators;
+        bytes = match (self.progress.is_nothing(), members.is_empty()) {
+            (true, true) => bytes,
+            (true, false) => add(
+                bytes - separators.comma,
+                separators.opening + separators.closing,
+            ),
+            (false, _) => add(bytes, separators.closing),
+        };
         Some(ObjectCompletion {
             cost: add(bytes, 1),
             members,
@@ -228,7 +234,7 @@ impl<'a> ResidueCourse<'a> {
         work::spend(4 + self.fixed.len() / 8);
         let mut out: Vec<(Vec<FormulaId>, u64)> = Vec::new();
         let mut push = |demands: &[FormulaId], end: u64| {
-            let end = add(add(end, fixed), 1);
+            let end = add(add(end, fixed), 1 + self.rules.separators.closing);
             if end != NEVER {
                 out.push((demands.to_vec(), end));
             }

@@ -114,7 +114,7 @@ impl Obligations {
 
     fn course<'a>(&'a self, object: &'a Object, residues: Arc<Residues>) -> ResidueCourse<'a> {
         let shape = self.rules.shape_of(object.shape);
-        let cost = |formula| self.rules.cost(formula);
+        let cost = |formula| self.rules.cost_inside(formula);
         let of = (&self.rules, shape);
         ResidueCourse::new(of, residues, &object.progress, self.ordered, &cost)
     }
@@ -151,7 +151,7 @@ impl Obligations {
             shape: self.rules.shape_of(object.shape),
             progress,
             clause,
-            cost: &|formula| self.rules.cost(formula),
+            cost: &|formula| self.rules.cost_inside(formula),
             refinements,
         };
         question.completion()
@@ -326,14 +326,17 @@ impl Obligations {
     fn end_without(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> u64 {
         let members = &way.completion.members;
         let mut cost = way.completion.cost;
+        let separators = self.rules.separators;
         // The first member of all has no comma before it, but now `key` is the first.
-        if self.objects.get(id.0).progress.is_nothing() && !members.is_empty() {
-            cost += self.rules.separators.comma;
+        if self.objects.get(id.0).progress.is_nothing() {
+            cost = match members.is_empty() {
+                true => add(cost, separators.closing),
+                false => add(cost - separators.opening, separators.comma),
+            };
         }
         if let Ok(at) = members.binary_search_by_key(&key, |member| member.0) {
             let name = key_bytes(&self.key_text(id, key));
-            let value = self.rules.cost(members[at].1);
-            let separators = self.rules.separators;
+            let value = self.rules.cost_inside(members[at].1);
             let member = name + separators.colon + separators.comma;
             cost -= add(value, member).min(cost);
         }

@@ -76,7 +76,8 @@ pub struct Explanation {
     pub value_pointer: Option<String>,
     /// The JSON pointers of the keywords that refuse it, in the schema.
     pub keywords: Vec<String>,
-    /// The options of the grammar that refuse it: `whitespace`, `property_order`, `spelling`.
+    /// The options of the grammar that refuse it: `whitespace`, `indent`,
+    /// `property_order`, `spelling`.
     pub options: Vec<&'static str>,
     /// The rules of the grammar of which one would have to allow more, from the outermost, each with its
     /// line if it has one.

@@ -84,6 +84,11 @@ fn option_words(settings: &Options, option: &Unit) -> (&'static str, &'static st
             "whitespace=(\",\", \": \")",
             "one space, and no other whitespace, comes after each colon",
         ),
+        (Unit::Whitespace, Whitespace::Indented { .. }) => (
+            "indent",
+            "indent=…",
+            "each item and member is on a line of its own, indented as json.dumps does it",
+        ),
         (Unit::Spelling, _) => (
             "spelling",
             "spelling=\"plain\"",
