@@ -631,11 +631,69 @@ def test_a_constraint_begins_where_reasoning_ends(tokenizer: Any) -> None:
 
 
 def test_budgets_beside_reasoning(tokenizer: Any) -> None:
-    """How many tokens reasoning takes is not known; without it, they are."""
+    """How many tokens reasoning takes is not known at first; without it, they are."""
     with serving(tokenizer, reasoning_parser="qwen3") as server:
         wanted = {"regex": "7{40}", "max_new_tokens": 39}
         assert request_of(server, wanted, reasons=True).to_finish is None
         assert isinstance(request_of(server, wanted).to_finish, FINISH_ABORT)
+
+
+def test_the_text_is_finished_within_what_reasoning_leaves(tokenizer: Any) -> None:
+    marker = tokenizer.encode("</think>", add_special_tokens=False)
+    (seven,) = tokenizer.encode("7", add_special_tokens=False)
+    with serving(tokenizer, reasoning_parser="qwen3") as server:
+        for thought in ([], [11], [*marker[:-1], *marker[:-1], 11]):
+            wanted = {"regex": "7{1,30}!", "max_new_tokens": 20}
+            req = request_of(server, wanted, reasons=True)
+            tokens = [*thought, *marker]
+            assert accept(req, tokens) == tokens
+            while not req.grammar.is_terminated():
+                may = allowed(rows_of(server, req)[0])
+                tokens.append(seven if seven in may else may[0])
+                assert accept(req, tokens[-1:]) == tokens[-1:]
+            assert len(tokens) == 20  # all that there are
+            assert tokens[-2:] == [*tokenizer.encode("!"), tokenizer.eos_token_id]
+
+
+def test_drafts_that_go_past_the_end_of_reasoning(tokenizer: Any, vocabulary: Vocabulary) -> None:
+    """Their masks have the budget that the text would have; and if reasoning goes on instead, it
+    has another one."""
+    marker = tokenizer.encode("</think>", add_special_tokens=False)
+    (seven,) = tokenizer.encode("7", add_special_tokens=False)
+    compiled = Grammar.from_regex("7{1,30}!").compile(vocabulary)
+    mask = allocate_mask(1, vocabulary.size)
+
+    def check(rows: Any, left: int) -> None:
+        matcher = compiled.matcher(max_tokens=left)
+        for row in rows:
+            matcher.fill_mask(mask)
+            assert np.array_equal(row, mask[0])
+            assert matcher.accept(seven)
+
+    with serving(tokenizer, reasoning_parser="qwen3") as server:
+        most = 2 * len(marker) + 5
+        req = request_of(server, {"regex": "7{1,30}!", "max_new_tokens": most}, reasons=True)
+        thought = [11, *marker[:-1]]
+        assert accept(req, thought) == thought
+        chain = Tree([thought[-1], marker[-1], seven], [1, 2, -1], [-1] * 3, [])
+        check(masks_of(server, req, chain)[1:], most - 1 - len(marker))
+        thought = [11, *marker]  # the draft was not taken
+        assert accept(req, thought) == thought
+        left = most - len(marker) - 1 - len(marker)
+        check(rows_of(server, req), left)
+        chain = Tree([marker[-1], seven], [1, -1], [-1] * 2, [])
+        check(masks_of(server, req, chain), left)
+
+
+def test_reasoning_that_leaves_too_little(tokenizer: Any) -> None:
+    """The text is cut, as without a budget, and nothing fails."""
+    marker = tokenizer.encode("</think>", add_special_tokens=False)
+    with serving(tokenizer, reasoning_parser="qwen3") as server:
+        wanted = {"regex": "7{30}", "max_new_tokens": len(marker) + 20}
+        req = request_of(server, wanted, reasons=True)
+        tokens = [*marker, *tokenizer.encode("7" * 20)]
+        assert accept(req, tokens) == tokens
+        assert req.to_finish is None
 
 
 def test_what_is_kept_out_of_reasoning(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -208,10 +211,28 @@ class _Parameters:
             others = [{"not": {"pattern": f"^{_SPACE}(?:{looks}){_SPACE}$"}}] if looks else []
             ways += self._strings(schema, others)
         if of_json := sorted(kinds - {"string"}):
-            value = {"json": narrowed(schema, of_json)}
+            nests = {"array", "object"} & {*of_json}
+            value = {"json": narrowed(schema, of_json, *([self._without_stops] if nests else []))}
             edge = optional(self.style.padding)
             ways.append({"all": [edge, value, edge]} if self.style.padding else value)
         return ways
+
+    @functools.cached_property
+    def _without_stops(self) -> dict[str, Any]:
+        """The schema of JSON values in which no string and no key holds a stop.
+
+        Stops with a character that JSON escapes are in none of its texts.
+        """
+        stops = [stop for stop in self.stops if json.dumps(stop, ensure_ascii=False)[1:-1] == stop]
+        held = {"type": "string", "pattern": "|".join(map(re.escape, stops))}
+        here = {"$ref": "urn:schemask:without-stops"}
+        return {
+            "$id": here["$ref"],
+            "not": held,
+            "items": here,
+            "additionalProperties": here,
+            "propertyNames": {"not": held},
+        }
 
     def _strings(self, schema: Any, conditions: Sequence[dict[str, Any]]) -> list[Tree]:
         """Strings, with all paddings that leave the same string when they are left out."""
