@@ -71,7 +71,8 @@ LAYERS = (
     {"core.limits", "core.recipe"},
     {"core.vocabulary", "core.masking", "core.mask_step", "core.logprobs", "core.generation"},
     {"core.byte_vocabulary", "core.grammar", "core.sampling", "core.masked_scores"},
-    {"core.cache", "core.completion_pieces", "core.saved", "core.served", "core.structural_tag"},
+    {"core.cache", "core.completion_pieces", "core.saved", "core.served", "core.xml_style"},
+    {"core.structural_tag"},
     {"core.notation"},
     # plug-ins
     {

@@ -132,3 +132,28 @@ def kinds_of(schema: Any) -> set[str]:
         }
     kinds = schema["type"]
     return {kinds} if isinstance(kinds, str) else set(kinds)
+
+
+def surroundings(form: dict[str, Any], name: str) -> tuple[str, str]:
+    """What a tag has before and after the arguments of a call of a tool: constant text."""
+    kind = form["type"]
+    if kind == "json_schema":
+        return "", ""
+    if kind == "const_string":
+        return form["value"], ""
+    if kind == "tag":
+        before, after = surroundings(form["content"], name)
+        return form["begin"] + before, after + form["end"]
+    if kind == "sequence":
+        parts = [surroundings(element, name) for element in form["elements"]]
+        (inner,) = (
+            number
+            for number, element in enumerate(form["elements"])
+            if element["type"] != "const_string"
+        )
+        before = "".join(part[0] for part in parts[: inner + 1])
+        after = parts[inner][1] + "".join(part[0] for part in parts[inner + 1 :])
+        return before, after
+    tags = [surroundings(tag, name) for tag in form["tags"]]
+    (found,) = (around for around in tags if name in around[0])
+    return found

@@ -33,7 +33,8 @@ def from_structural_tag(
     `tag`, `triggered_tags`, `tags_with_separator`, `optional`, `plus`, `star`, `repeat`, `dispatch`
     and `token`, and the older form with `structures` and `triggers`, to which SGLang adds
     `at_least_one`. Text that may be anything up to the end of a tag does not hold that end, and
-    special tokens are never a part of it.
+    special tokens are never a part of it. Of the styles of `json_schema` that are no JSON, those
+    are read that have parameters one by one, see `schemask.core.xml_style`.
 
     Args:
         tag: The structural tag, as JSON or as what JSON holds.
@@ -45,8 +46,8 @@ def from_structural_tag(
     Raises:
         GrammarError: It is no structural tag; `pointer` is that of the format at fault.
         UnsupportedSchemaError: It uses what is not supported exactly: counts of tokens, tokens that
-            are excluded, JSON in XML, texts excluded from JSON, triggers of which one may overlap
-            with another.
+            are excluded, other styles of JSON, texts excluded from JSON, triggers of which one may
+            overlap with another.
         SchemaError: A schema in it is refused; `pointer` leads into the tag.
         LimitError: It is too large or nests too deeply.
     """
