@@ -7,6 +7,8 @@ and would then write the digit 7 for ever.
 from __future__ import annotations
 
 import importlib.util
+import itertools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -111,12 +113,12 @@ def test_the_text_is_finished_within_what_reasoning_leaves(
             assert (rows_of(manager, request)[0] == -1).all()
             assert write(manager, request, [token])
         assert write(manager, request, [end])
-        while not request.structured_output_request.grammar.is_terminated():
+        while request.num_output_tokens < 16:
             tokens = allowed(rows_of(manager, request)[0])
             assert write(manager, request, [seven if seven in tokens else tokens[0]])
-        text = tokenizer.decode(request.output_token_ids[thought + 1 : -1])
-        assert set(text) == {"7", "!"}
-        assert request.num_output_tokens == 16  # all that there are
+        text = tokenizer.decode(request.output_token_ids[thought + 1 :])
+        assert text == "7" * (14 - thought) + "!"
+        assert allowed(rows_of(manager, request)[0]) == [tokenizer.eos_token_id]
 
 
 def test_drafts_that_go_past_the_end_of_reasoning(
@@ -125,24 +127,24 @@ def test_drafts_that_go_past_the_end_of_reasoning(
     """Their masks have the budget that the text would have; and if reasoning goes on instead, it
     has another one."""
     (end,), (seven,) = ids_of(tokenizer, "</think>"), ids_of(tokenizer, "7")
-    request = request_of(manager, {"regex": PATTERN}, max_tokens=9)
+    request = request_of(manager, {"regex": PATTERN}, max_tokens=8)
     assert write(manager, request, [11, 11])
     drafts = [11, end, seven, seven]
     rows = rows_of(manager, request, drafts)
     assert (rows[:2] == -1).all()
-    assert np.array_equal(rows[2:], masks_of(tokenizer, 9 - 4, [seven, seven]))
+    assert np.array_equal(rows[2:], masks_of(tokenizer, 8 - 4, [seven, seven]))
     assert manager.validate_tokens(request, drafts) == drafts
     assert write(manager, request, [11, 12])  # the rest of the draft is not taken
     too_many = [end, seven, seven, seven]
     rows = rows_of(manager, request, too_many)
     assert manager.validate_tokens(request, too_many) == too_many[:3]
-    assert np.array_equal(rows[1:3], masks_of(tokenizer, 9 - 5, [seven]))
+    assert np.array_equal(rows[1:3], masks_of(tokenizer, 8 - 5, [seven]))
     assert write(manager, request, [end, seven])
-    assert np.array_equal(rows_of(manager, request)[0], masks_of(tokenizer, 9 - 5, [seven])[1])
+    assert np.array_equal(rows_of(manager, request)[0], masks_of(tokenizer, 8 - 5, [seven])[1])
     (rest,) = ids_of(tokenizer, "!")
-    assert write(manager, request, [seven, rest, tokenizer.eos_token_id])
-    assert request.structured_output_request.grammar.is_terminated()
-    assert request.num_output_tokens == 9
+    assert write(manager, request, [seven, rest])
+    assert request.num_output_tokens == 8
+    assert allowed(rows_of(manager, request)[0]) == [tokenizer.eos_token_id]
 
 
 def test_reasoning_that_leaves_too_little(manager: StructuredOutputManager, tokenizer: Any) -> None:
@@ -173,13 +175,11 @@ def test_a_token_of_the_text_that_ends_reasoning(folder: Path, tokenizer: Any) -
     """No mask was put on it: with a budget into which it does not fit there is none."""
     manager = manager_of(folder, "qwen3")
     (call,), (seven,) = ids_of(tokenizer, "<tool_call>"), ids_of(tokenizer, "7")
-    tag = '{"format": {"type": "sequence", "elements": [%s]}}' % ", ".join(
-        f'{{"type": "{kind}", "{name}": "{value}"}}'
-        for kind, name, value in (
-            ("const_string", "value", "<tool_call>"),
-            ("regex", "pattern", "7{2,20}"),
-        )
-    )
+    elements = [
+        {"type": "const_string", "value": "<tool_call>"},
+        {"type": "regex", "pattern": "7{2,20}"},
+    ]
+    tag = json.dumps({"format": {"type": "sequence", "elements": elements}})
     for thought, fits in ((2, True), (6, False)):
         request = request_of(manager, {"structural_tag": tag}, max_tokens=8)
         assert write(manager, request, [11] * thought)
@@ -187,7 +187,7 @@ def test_a_token_of_the_text_that_ends_reasoning(folder: Path, tokenizer: Any) -
         while request.num_output_tokens < 8:
             tokens = allowed(rows_of(manager, request)[0])
             assert write(manager, request, [seven if seven in tokens else tokens[0]])
-        assert request.structured_output_request.grammar.is_terminated() == fits
+        assert (tokenizer.eos_token_id in allowed(rows_of(manager, request)[0])) == fits
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +206,7 @@ def chain(folder: Path, tokenizer: Any) -> list[int]:
         layer.self_attn.o_proj.weight.zero_()
         layer.mlp.down_proj.weight.zero_()
         model.lm_head.weight.zero_()
-        for token, following in zip(tokens, tokens[1:], strict=False):
+        for token, following in itertools.pairwise(tokens):
             row = model.model.embed_tokens.weight[token]
             model.lm_head.weight[following] += row / row.norm()
     model.save_pretrained(folder)
@@ -250,7 +250,5 @@ def test_in_an_engine(
         [output] = found.outputs
         tokens = list(output.token_ids)
         assert tokens[: len(chain)] == chain
-        text = tokenizer.decode(tokens[len(chain) : -1])
-        assert text == "7" * (most - len(chain) - 2) + "!"
-        assert tokens[-1] == tokenizer.eos_token_id
-        assert output.finish_reason == "stop"
+        text = tokenizer.decode(tokens[len(chain) :])
+        assert text == "7" * (most - len(chain) - 1) + "!"

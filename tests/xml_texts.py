@@ -7,7 +7,10 @@ import re
 from typing import Any
 
 # A parameter in each style: its name, the word for the type of its value, its value.
-_DSML = '<｜DSML｜{}parameter name="(?P<name>[^"]*)" string="(?P<type>true|false)">(?P<value>.*?)</｜DSML｜{}parameter>'  # noqa: E501
+_DSML = (
+    '<｜DSML｜{}parameter name="(?P<name>[^"]*)" string="(?P<type>true|false)">'
+    "(?P<value>.*?)</｜DSML｜{}parameter>"
+)
 PATTERNS = {
     "qwen_xml": "<parameter=(?P<name>[^>]*)>(?P<value>.*?)</parameter>",
     "minimax_xml": '<parameter name="(?P<name>[^"]*)">(?P<value>.*?)</parameter>',
@@ -23,7 +26,9 @@ WRITTEN = {
     "qwen_xml": "<parameter={name}>\n{value}\n</parameter>\n",
     "minimax_xml": '<parameter name="{name}">{value}</parameter>\n',
     "glm_xml": "<arg_key>{name}</arg_key>\n<arg_value>{value}</arg_value>\n",
-    "deepseek_xml": '<｜DSML｜parameter name="{name}" string="{type}">{value}</｜DSML｜parameter>\n',
+    "deepseek_xml": (
+        '<｜DSML｜parameter name="{name}" string="{type}">{value}</｜DSML｜parameter>\n'
+    ),
     "deepseek_v4_1_xml": (
         '<｜DSML｜ parameter name="{name}" string="{type}">{value}</｜DSML｜ parameter>\n'
     ),
@@ -74,10 +79,6 @@ def read(style: str, text: str, properties: dict[str, Any]) -> dict[str, Any] | 
 
 
 def _value(raw: str, schema: Any, word: str | None) -> Any:
-    if raw == "" or raw != raw.strip():
-        is_padded = True
-    else:
-        is_padded = False
     kinds = kinds_of(schema)
     if word is not None:
         if (word in ("true", "string")) != ("string" in kinds and _is_string(raw, kinds)):
@@ -86,7 +87,7 @@ def _value(raw: str, schema: Any, word: str | None) -> Any:
             return raw
     elif "string" in kinds and _is_string(raw, kinds):
         return raw
-    if is_padded:
+    if raw != raw.strip():
         raise ValueError(f"white space around {raw!r}")
     value = json.loads(raw)
     if word is not None and word != "false":
