@@ -214,6 +214,22 @@ def test_what_ends_a_value_is_in_no_json(style: str) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
+def test_other_spellings_of_marks(style: str) -> None:
+    """vLLM's parsers of two styles take them for the marks themselves."""
+    compiled = compiled_of(style, schema_of({"a": {"type": "string"}, "b": {}}, []))
+    for near, is_mark in (
+        ("< / parameter >", style in ("qwen_xml", "minimax_xml")),
+        ("</\nparameter>", style in ("qwen_xml", "minimax_xml")),
+        ("< parameter =", style == "qwen_xml"),
+        ("<parameter  name =", style == "minimax_xml"),
+        ("< parameters", False),
+    ):
+        for key in "ab":
+            text = f"<f>\n{written(style, {key: f'x{near}y'})}</f>"
+            assert allowed(compiled, text) != is_mark, text
+
+
+@pytest.mark.parametrize("style", STYLES)
 def test_order_and_what_is_required(style: str) -> None:
     properties = {name: {"type": "integer"} for name in "abc"}
     schema = schema_of(properties, ["b"])

@@ -37,6 +37,11 @@ WRITTEN = {
     ),
 }
 STYLES = tuple(PATTERNS)
+# What vLLM's parsers take for the marks of a parameter, too.
+MARKS = {
+    "qwen_xml": re.compile(r"<\s*/\s*parameter\s*>|<\s*parameter\s*="),
+    "minimax_xml": re.compile(r"<\s*/\s*parameter\s*>|<\s*parameter\s+name\s*="),
+}
 _KINDS = {str: "string", bool: "boolean", int: "number", float: "number", list: "array"}
 
 
@@ -65,7 +70,7 @@ def read(style: str, text: str, properties: dict[str, Any]) -> dict[str, Any] | 
     while found := one.match(text, at):
         at = found.end()
         name, word = found["name"], found.groupdict().get("type")
-        if name in arguments or head in found["value"]:
+        if name in arguments or head in found["value"] or _is_marked(style, found["value"]):
             return None
         raw = found["value"]
         if style == "qwen_xml":
@@ -118,6 +123,10 @@ def _is_string(raw: str, kinds: set[str]) -> bool:
         else:
             return False
     return True
+
+
+def _is_marked(style: str, value: str) -> bool:
+    return style in MARKS and MARKS[style].search(value) is not None
 
 
 def kinds_of(schema: Any) -> set[str]:

@@ -50,6 +50,8 @@ class XmlStyle:
         close: Text after its value.
         words: The word for each type of JSON; None if the text says nothing of types.
         padding: A text that may be around the value, and that readers leave out, once on each side.
+        marks: A pattern of what readers take for one of these texts, where it may be spelt in
+            another way. No value holds it.
     """
 
     head: str
@@ -57,13 +59,25 @@ class XmlStyle:
     close: str
     words: Mapping[str, str] | None = None
     padding: str = ""
+    marks: str = ""
 
 
 _IS_STRING = {kind: "true" if kind == "string" else "false" for kind in TYPES}
 
 STYLES = {
-    "qwen_xml": XmlStyle("<parameter=", (">",), "</parameter>", padding="\n"),
-    "minimax_xml": XmlStyle('<parameter name="', ('">',), "</parameter>"),
+    "qwen_xml": XmlStyle(
+        "<parameter=",
+        (">",),
+        "</parameter>",
+        padding="\n",
+        marks=r"<\s*(?:/\s*parameter\s*>|parameter\s*=)",
+    ),
+    "minimax_xml": XmlStyle(
+        '<parameter name="',
+        ('">',),
+        "</parameter>",
+        marks=r"<\s*(?:/\s*parameter\s*>|parameter\s+name\s*=)",
+    ),
     "glm_xml": XmlStyle("<arg_key>", ("</arg_key>", "<arg_value>"), "</arg_value>"),
     "deepseek_xml": XmlStyle(
         '<｜DSML｜parameter name="', ('" string="{type}">',), "</｜DSML｜parameter>", _IS_STRING
@@ -204,7 +218,7 @@ class _Parameters:
     def _values(self, schema: Any, types: frozenset[str], kinds: set[str]) -> list[Tree]:
         """The values of some of the types that a schema allows."""
         if "string" in kinds and self.style.words is None and _says_nothing(schema):
-            return [{"strings": {"type": "string"}, "stops": self.stops}]
+            return self._strings({"type": "string"}, [])
         ways: list[Tree] = []
         if "string" in kinds:
             looks = "|".join(dict.fromkeys(_LOOKS[kind] for kind in sorted(types - {"string"})))
@@ -224,7 +238,8 @@ class _Parameters:
         Stops with a character that JSON escapes are in none of its texts.
         """
         stops = [stop for stop in self.stops if json.dumps(stop, ensure_ascii=False)[1:-1] == stop]
-        held = {"type": "string", "pattern": "|".join(map(re.escape, stops))}
+        patterns = [*map(re.escape, stops), *filter(None, [self.style.marks])]
+        held = {"type": "string", "pattern": "|".join(patterns)}
         here = {"$ref": "urn:schemask:without-stops"}
         return {
             "$id": here["$ref"],
@@ -236,15 +251,17 @@ class _Parameters:
 
     def _strings(self, schema: Any, conditions: Sequence[dict[str, Any]]) -> list[Tree]:
         """Strings, with all paddings that leave the same string when they are left out."""
-        pad = self.style.padding
+        pad, marks = self.style.padding, self.style.marks
+        unmarked = [{"not": {"pattern": marks}}] if marks else []
         if not conditions and _is_any_string(schema):
-            return [{"strings": schema, "stops": self.stops}]
+            strings = narrowed(schema, "string", *unmarked) if marks else schema
+            return [{"strings": strings, "stops": self.stops}]
         ways: list[Tree] = []
         for before, after in itertools.product(("", pad), repeat=2) if pad else [("", "")]:
             # A padding is left out where there is one: so a string without has none of its own.
             bare = [{"not": {"pattern": f"^{pad}"}}] if pad and not before else []
             bare += [{"not": {"pattern": f"{pad}$"}}] if pad and not after else []
-            held = narrowed(schema, "string", *conditions, *bare)
+            held = narrowed(schema, "string", *conditions, *unmarked, *bare)
             strings = {"strings": held, "stops": self.stops}
             if is_possible(strings):
                 ways.append({"all": [before, strings, after]} if pad else strings)
