@@ -305,7 +305,7 @@ def test_references() -> None:
 
 def test_white_space() -> None:
     schema = schema_of({"a": {"type": "array", "items": {"type": "null"}}}, ["a"])
-    text = "<f>\n{0}<arg_key>a</arg_key>{0}<arg_value>[null,{0}null]</arg_value>{0}</f>"
+    text = "<f>\n<arg_key>a</arg_key>{0}<arg_value>[null,{0}null]</arg_value>{0}</f>"
     form = {"format": format_of("glm_xml", schema)}
     for run in (0, 2, 32, 33):
         filled = text.format(" " * run)
@@ -314,6 +314,16 @@ def test_white_space() -> None:
         assert allowed(compact, filled) == (run == 0)
         bounded = compiled_of("glm_xml", schema, max_whitespace_cnt=2)
         assert allowed(bounded, filled) == (run <= 2)
+
+
+def test_white_space_after_the_name_of_a_tool() -> None:
+    """Parsers of GLM's style have no other end of it, so there is none."""
+    for schema in (schema_of({"a": {"type": "null"}}, []), True):
+        for style in STYLES:
+            compiled = compiled_of(style, schema)
+            for text in ("", written(style, {"a": None})):
+                assert allowed(compiled, f"<f>\n{text}</f>")
+                assert allowed(compiled, f"<f>\n {text}</f>") == (style != "glm_xml")
 
 
 def test_special_tokens() -> None:

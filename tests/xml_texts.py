@@ -65,6 +65,8 @@ def read(style: str, text: str, properties: dict[str, Any]) -> dict[str, Any] | 
     """
     head = WRITTEN[style].partition("{name}")[0].rstrip('"')
     one = re.compile(rf"[ \t\n\r]*(?:{PATTERNS[style]})", re.DOTALL)
+    if style == "glm_xml" and text[:1].isspace():
+        return None  # a part of the name of the tool
     arguments: dict[str, Any] = {}
     at = 0
     while found := one.match(text, at):

@@ -52,6 +52,8 @@ class XmlStyle:
         padding: A text that may be around the value, and that readers leave out, once on each side.
         marks: A pattern of what readers take for one of these texts, where it may be spelt in
             another way. No value holds it.
+        follows_name: Whether parameters come right after the name of the tool, of which readers
+            would take white space for a part.
     """
 
     head: str
@@ -60,6 +62,7 @@ class XmlStyle:
     words: Mapping[str, str] | None = None
     padding: str = ""
     marks: str = ""
+    follows_name: bool = False
 
 
 _IS_STRING = {kind: "true" if kind == "string" else "false" for kind in TYPES}
@@ -78,7 +81,9 @@ STYLES = {
         "</parameter>",
         marks=r"<\s*(?:/\s*parameter\s*>|parameter\s+name\s*=)",
     ),
-    "glm_xml": XmlStyle("<arg_key>", ("</arg_key>", "<arg_value>"), "</arg_value>"),
+    "glm_xml": XmlStyle(
+        "<arg_key>", ("</arg_key>", "<arg_value>"), "</arg_value>", follows_name=True
+    ),
     "deepseek_xml": XmlStyle(
         '<｜DSML｜parameter name="', ('" string="{type}">',), "</｜DSML｜parameter>", _IS_STRING
     ),
@@ -149,7 +154,7 @@ class _Parameters:
     rules: dict[str, Tree] = field(default_factory=dict)
 
     def of_object(self, root: Mapping[str, Any], any_order: bool) -> Tree:
-        """The parameters of an object, with white space before, between and after them."""
+        """The parameters of an object, with white space around them."""
         schema, path = _object_schema(root)
         arguments = declared_arguments(root)
         parameters: list[tuple[Tree, bool]] = []
@@ -168,13 +173,14 @@ class _Parameters:
             rest = (*path, "additionalProperties")
             value = argument_schema(root, rest) if "additionalProperties" in schema else True
             others = self._parameter(_other_name([one.key for one in arguments]), value)
+        before = "" if self.style.follows_name else self.space
         if any_order:
             if len(parameters) > _MOST_IN_ANY_ORDER:
                 refuse(path, "properties", f": more than {_MOST_IN_ANY_ORDER} in any order")
-            return {"all": [self.space, self._in_any_order(parameters, others)]}
+            return {"all": [before, self._in_any_order(parameters, others)]}
         parts = [tree if needed else optional(tree) for tree, needed in parameters]
         more = [] if others is None else [{"repeat": others}]
-        return {"all": [self.space, *parts, *more]}
+        return {"all": [before, *parts, *more]}
 
     def _in_any_order(self, parameters: Sequence[tuple[Tree, bool]], others: Tree | None) -> Tree:
         """A rule for each set of the parameters that are left, which go on with one of them."""
