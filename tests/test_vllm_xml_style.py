@@ -60,7 +60,7 @@ STYLES = {
     "deepseek_v41": "deepseek_v4_1_xml",
     "glm47": "glm_xml",
     "ling3": "glm_xml",
-    "mimo": "qwen_xml",
+    "mimo": "mimo",
     "minimax_m2": "minimax_xml",
     "qwen3_coder": "qwen_xml",
     "qwen3_xml": "qwen_xml",

@@ -69,7 +69,9 @@ def schema_of(properties: dict[str, Any], required: list[str], **more: Any) -> d
 
 def format_of(style: str, schema: Any, **more: Any) -> dict[str, Any]:
     content = {"type": "json_schema", "json_schema": schema, "style": style, **more}
-    return {"type": "tag", "begin": "<f>\n", "content": content, "end": "</f>"}
+    # Qwen's style has lines where the tag has them.
+    begin, end = ("<f>", "\n</f>") if style == "qwen_xml" else ("<f>\n", "</f>")
+    return {"type": "tag", "begin": begin, "content": content, "end": end}
 
 
 def compiled_of(style: str, schema: Any, **more: Any) -> Any:
@@ -86,8 +88,9 @@ def arguments_of(properties: dict[str, Any], required: list[str], chance: random
 
 def says(style: str, schema: dict[str, Any], text: str) -> Any:
     """The arguments of a text that the schema allows; None if it has none such."""
-    inner = text.removeprefix("<f>\n").removesuffix("</f>")
-    if f"<f>\n{inner}</f>" != text or "</f>" in inner:
+    tag = format_of(style, schema)
+    inner = text.removeprefix(tag["begin"]).removesuffix(tag["end"])
+    if tag["begin"] + inner + tag["end"] != text or "</f>" in inner:
         return None
     arguments = read(style, inner, schema["properties"])
     if arguments is None:
@@ -287,7 +290,9 @@ def test_names_that_are_not_declared(style: str) -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_string_alone(style: str) -> None:
-    compiled = compiled_of(style, {"enum": ["a", "</f>", "b\n"], "type": "string"})
+    tag = format_of(style, {"enum": ["a", "</f>", "b\n"], "type": "string"})
+    tag.update(begin="<f>\n", end="</f>")
+    compiled = from_structural_tag({"format": tag}).compile(BYTES)
     texts = ("<f>\na</f>", "<f>\nb\n</f>", "<f>\n</f></f>", "<f>\n\na</f>")
     assert [allowed(compiled, text) for text in texts] == [True, True, False, False]
 
@@ -321,9 +326,28 @@ def test_white_space_after_the_name_of_a_tool() -> None:
     for schema in (schema_of({"a": {"type": "null"}}, []), True):
         for style in STYLES:
             compiled = compiled_of(style, schema)
-            for text in ("", written(style, {"a": None})):
-                assert allowed(compiled, f"<f>\n{text}</f>")
-                assert allowed(compiled, f"<f>\n {text}</f>") == (style != "glm_xml")
+            begin, text = format_of(style, schema)["begin"], written(style, {"a": None})
+            assert allowed(compiled, f"{begin}{text}</f>")
+            assert allowed(compiled, f"{begin} {text}</f>") == (style != "glm_xml")
+        assert allowed(compiled_of("glm_xml", schema), "<f>\n</f>")
+        assert not allowed(compiled_of("glm_xml", schema), "<f>\n </f>")
+
+
+def test_a_tag_without_lines() -> None:
+    """A newline around a value of Qwen's style is then a part of it."""
+    schema = schema_of({"a": {"enum": ["x", "\ny\n"]}, "b": {"type": "integer"}}, [])
+    tag = {**format_of("qwen_xml", schema), "begin": "<f>", "end": "</f>"}
+    compiled = from_structural_tag({"format": tag}).compile(BYTES)
+    for key, value, fits in (
+        ("a", "x", True),
+        ("a", "\nx\n", False),
+        ("a", "\ny\n", True),
+        ("a", "y", False),
+        ("b", "5", True),
+        ("b", "\n5\n", False),
+    ):
+        text = f"<f><parameter={key}>{value}</parameter></f>"
+        assert allowed(compiled, text) == fits, text
 
 
 def test_special_tokens() -> None:
@@ -346,7 +370,7 @@ def test_the_older_name_of_a_style() -> None:
     schema = schema_of({"a": {"type": "integer"}}, ["a"])
     old = {"type": "qwen_xml_parameter", "json_schema": schema}
     compiled = from_structural_tag({"format": old}).compile(BYTES)
-    assert allowed(compiled, "<parameter=a>\n5\n</parameter>")
+    assert allowed(compiled, "<parameter=a>5</parameter>")
     assert not allowed(compiled, "<parameter=a>x</parameter>")
 
 

@@ -37,9 +37,13 @@ WRITTEN = {
     ),
 }
 STYLES = tuple(PATTERNS)
+# Qwen's style without lines, in which a newline is a part of a value.
+PATTERNS["mimo"] = PATTERNS["qwen_xml"]
+WRITTEN["mimo"] = "<parameter={name}>{value}</parameter>"
 # What vLLM's parsers take for the marks of a parameter, too.
 MARKS = {
     "qwen_xml": re.compile(r"<\s*/\s*parameter\s*>|<\s*parameter\s*="),
+    "mimo": re.compile(r"<\s*/\s*parameter\s*>|<\s*parameter\s*="),
     "minimax_xml": re.compile(r"<\s*/\s*parameter\s*>|<\s*parameter\s+name\s*="),
 }
 _KINDS = {str: "string", bool: "boolean", int: "number", float: "number", list: "array"}

@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemask.chat.arguments import OTHER_KEYWORDS, declared_arguments, followed, refuse
@@ -49,7 +49,8 @@ class XmlStyle:
             `{type}` in the last one is a word for the type of the value.
         close: Text after its value.
         words: The word for each type of JSON; None if the text says nothing of types.
-        padding: A text that may be around the value, and that readers leave out, once on each side.
+        padding: A text that may be around the value, and that readers leave out, once on each side;
+            but only in a tag whose end begins with it: MiMo writes Qwen's style without lines.
         marks: A pattern of what readers take for one of these texts, where it may be spelt in
             another way. No value holds it.
         follows_name: Whether parameters come right after the name of the tool, of which readers
@@ -133,6 +134,8 @@ def xml_tree(
     """
     stops = [style.close, style.head.rstrip('"')]
     stops += [tag for end in filter(None, ends) for tag in (TAG.findall(end) or [end])]
+    if not ends or not all(end.startswith(style.padding) for end in ends):
+        style = replace(style, padding="")
     made = _Parameters(style, list(dict.fromkeys(stops)), space, text)
     types = types_of(schema)
     if "object" in types:
