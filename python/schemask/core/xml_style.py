@@ -18,6 +18,7 @@ from schemask.chat.trees import Tree, either, narrowed, optional
 from schemask.errors import SchemaError, UnsupportedSchemaError
 from schemask.schemas.places import argument_schema
 from schemask.schemas.pointer import Path, pointer_of
+from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import TYPES, types_of
 
 # How many parameters may come in any order: there are rules for each set of those that are left.
@@ -139,7 +140,7 @@ def xml_tree(
     made = _Parameters(style, list(dict.fromkeys(stops)), space, text)
     types = types_of(schema)
     if "object" in types:
-        start = made.of_object({} if schema is True else schema, any_order)
+        start = made.of_object({} if schema is True else dict(schema), any_order)
     elif types == {"string"}:
         start = {"strings": schema, "stops": made.stops}
     else:
@@ -156,7 +157,7 @@ class _Parameters:
     text: Callable[[str], Tree]
     rules: dict[str, Tree] = field(default_factory=dict)
 
-    def of_object(self, root: Mapping[str, Any], any_order: bool) -> Tree:
+    def of_object(self, root: Schema, any_order: bool) -> Tree:
         """The parameters of an object, with white space around them."""
         schema, path = _object_schema(root)
         arguments = declared_arguments(root)
@@ -277,11 +278,11 @@ class _Parameters:
         return ways
 
 
-def _object_schema(root: Mapping[str, Any]) -> tuple[Mapping[str, Any], Path]:
+def _object_schema(root: Schema) -> tuple[Schema, Path]:
     """The schema of objects that another one is, or refers to."""
     said = {*OTHER_KEYWORDS, "enum", "const"}
     beside = {"properties", "required", "additionalProperties"}
-    schema, path = followed(dict(root), root, ())
+    schema, path = followed(root, root, ())
     for known, place in ((root, ()), (schema, path)):
         if "$ref" in known and (more := sorted(beside & known.keys())):
             refuse(place, more[0], " beside a reference")
