@@ -83,7 +83,8 @@ LAYERS = (
         "core.masked_scores",
         "core.followed_text",
     },
-    {"core.cache", "core.completion_pieces", "core.saved", "core.served", "core.structural_tag"},
+    {"core.cache", "core.completion_pieces", "core.saved", "core.served", "core.xml_style"},
+    {"core.structural_tag"},
     {"core.notation"},
     # plug-ins
     {

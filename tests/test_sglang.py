@@ -63,6 +63,7 @@ from sglang.utils import convert_json_schema_to_str  # noqa: E402
 import schemask.sglang  # noqa: E402
 from schemask.sglang import hooks  # noqa: E402
 from schemask.sglang.masks import apply_vocab_mask  # noqa: E402
+from xml_texts import surroundings, written  # noqa: E402
 
 schemask.sglang.register()
 
@@ -631,11 +632,70 @@ def test_a_constraint_begins_where_reasoning_ends(tokenizer: Any) -> None:
 
 
 def test_budgets_beside_reasoning(tokenizer: Any) -> None:
-    """How many tokens reasoning takes is not known; without it, they are."""
+    """How many tokens reasoning takes is not known at first; without it, they are."""
     with serving(tokenizer, reasoning_parser="qwen3") as server:
         wanted = {"regex": "7{40}", "max_new_tokens": 39}
         assert request_of(server, wanted, reasons=True).to_finish is None
         assert isinstance(request_of(server, wanted).to_finish, FINISH_ABORT)
+
+
+def test_the_text_is_finished_within_what_reasoning_leaves(tokenizer: Any) -> None:
+    marker = tokenizer.encode("</think>", add_special_tokens=False)
+    (seven,) = tokenizer.encode("7", add_special_tokens=False)
+    with serving(tokenizer, reasoning_parser="qwen3") as server:
+        for thought in ([], [11], [*marker[:-1], *marker[:-1], 11]):
+            wanted = {"regex": "7{1,30}!", "max_new_tokens": 20}
+            req = request_of(server, wanted, reasons=True)
+            tokens = [*thought, *marker]
+            assert accept(req, tokens) == tokens
+            while len(tokens) < 20:
+                may = allowed(rows_of(server, req)[0])
+                tokens.append(seven if seven in may else may[0])
+                assert accept(req, tokens[-1:]) == tokens[-1:]
+            text = tokenizer.decode(tokens[len(thought) + len(marker) :])
+            assert text == "7" * (len(text) - 1) + "!"
+            assert allowed(rows_of(server, req)[0]) == [tokenizer.eos_token_id]
+
+
+def test_drafts_that_go_past_the_end_of_reasoning(tokenizer: Any, vocabulary: Vocabulary) -> None:
+    """Their masks have the budget that the text would have; and if reasoning goes on instead, it
+    has another one."""
+    marker = tokenizer.encode("</think>", add_special_tokens=False)
+    (seven,) = tokenizer.encode("7", add_special_tokens=False)
+    compiled = Grammar.from_regex("7{1,30}!").compile(vocabulary)
+    mask = allocate_mask(1, vocabulary.size)
+
+    def check(rows: Any, left: int) -> None:
+        matcher = compiled.matcher(max_tokens=left)
+        for row in rows:
+            matcher.fill_mask(mask)
+            assert np.array_equal(row, mask[0])
+            assert matcher.accept(seven)
+
+    with serving(tokenizer, reasoning_parser="qwen3") as server:
+        most = 2 * len(marker) + 5
+        req = request_of(server, {"regex": "7{1,30}!", "max_new_tokens": most}, reasons=True)
+        thought = [11, *marker[:-1]]
+        assert accept(req, thought) == thought
+        chain = Tree([thought[-1], marker[-1], seven], [1, 2, -1], [-1] * 3, [])
+        check(masks_of(server, req, chain)[1:], most - 1 - len(marker))
+        thought = [11, *marker]  # the draft was not taken
+        assert accept(req, thought) == thought
+        left = most - len(marker) - 1 - len(marker)
+        check(rows_of(server, req), left)
+        chain = Tree([marker[-1], seven], [1, -1], [-1] * 2, [])
+        check(masks_of(server, req, chain), left)
+
+
+def test_reasoning_that_leaves_too_little(tokenizer: Any) -> None:
+    """The text is cut, as without a budget, and nothing fails."""
+    marker = tokenizer.encode("</think>", add_special_tokens=False)
+    with serving(tokenizer, reasoning_parser="qwen3") as server:
+        wanted = {"regex": "7{30}", "max_new_tokens": len(marker) + 20}
+        req = request_of(server, wanted, reasons=True)
+        tokens = [*marker, *tokenizer.encode("7" * 20)]
+        assert accept(req, tokens) == tokens
+        assert req.to_finish is None
 
 
 def test_what_is_kept_out_of_reasoning(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -869,21 +929,6 @@ TOOLS = [
         ),
     ),
 ]
-# Parsers whose constraints cannot be kept exactly: JSON in the style of XML.
-REFUSED_PARSERS = frozenset(
-    {
-        "deepseekv32",
-        "deepseekv4",
-        "deepseekv41",
-        "glm47",
-        "kimi_k3",
-        "nanbeige",
-        "qwen3_coder",
-        "step3p5",
-    }
-)
-
-
 # Parsers that look for what their own constraint leaves out: what opens the turn, or the calls.
 OPENED_PARSERS = frozenset({"beam", "deepseekv31", "gpt-oss"})
 
@@ -906,9 +951,6 @@ def test_calls_that_parsers_ask_for(server: Server, name: str) -> None:
     for seed in range(5):
         chance = random.Random(seed)
         req = request_of(server, {wanted: text, "max_new_tokens": 100})
-        if name in REFUSED_PARSERS:
-            assert "not supported" in error_of(req)
-            continue
         assert req.to_finish is None, req.to_finish
         tokens: list[int] = []
         while not req.grammar.is_terminated():
@@ -931,3 +973,71 @@ def test_calls_that_parsers_ask_for(server: Server, name: str) -> None:
                 .matcher()
                 .accept_bytes(json.dumps(arguments).encode())
             ), written
+
+
+# Parsers whose constraints have parameters one by one, and in which style.
+XML_PARSERS = {
+    "deepseekv32": "deepseek_xml",
+    "deepseekv4": "deepseek_xml",
+    "deepseekv41": "deepseek_v4_1_xml",
+    "glm47": "glm_xml",
+    "nanbeige": "qwen_xml",
+    "qwen3_coder": "qwen_xml",
+    "step3p5": "qwen_xml",
+}
+NOTE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string"},
+        "unit": {"enum": ["C", "F", "x y"]},
+        "count": {"type": "integer", "minimum": -3, "maximum": 40},
+        "exact": {"type": "boolean"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "size": {
+            "type": "object",
+            "properties": {"width": {"type": "number"}},
+            "additionalProperties": False,
+        },
+    },
+    "required": ["text", "count"],
+    "additionalProperties": False,
+}
+NOTES: dict[str, tuple[Any, ...]] = {
+    "text": ("Oslo", "a\nb", "1 < 2 <b>x</b>", '"q" \\', "é😀", "</para", "so, null"),
+    "unit": ("C", "x y"),
+    "count": (-3, 40),
+    "exact": (True, False),
+    "tags": ([], ["a", '"<b>\n']),
+    "note": (None, "so", "nullable"),
+    "size": ({}, {"width": -1.5}),
+}
+
+
+@pytest.mark.parametrize("name", XML_PARSERS)
+def test_arguments_one_by_one(server: Server, name: str) -> None:
+    """Calls as models write them: they fit the constraint, and are read as they were meant."""
+    function = Function(name="take_note", parameters=NOTE, strict=True)
+    tools = [Tool(type="function", function=function)]
+    parser = FunctionCallParser(tools, name, tokenizer=server.tokenizer)
+    kind, tag = parser.get_structure_constraint("required")
+    assert kind == "structural_tag"
+    given = tag.model_dump(by_alias=True)
+    before, after = surroundings(given["format"], "take_note")
+    chance = random.Random(8)
+    for _ in range(25):
+        arguments = {
+            key: chance.choice(values)
+            for key, values in NOTES.items()
+            if key in NOTE["required"] or chance.random() < 0.5
+        }
+        text = before + written(XML_PARSERS[name], arguments) + after
+        wanted = {"structural_tag": convert_json_schema_to_str(given), "max_new_tokens": 1000}
+        req = request_of(server, wanted)
+        ids = server.tokenizer.encode(text, add_special_tokens=False)
+        tokens = [*ids, server.tokenizer.eos_token_id]
+        assert accept(req, tokens) == tokens, text
+        _, calls = parser.parse_non_stream(text)
+        assert [(call.name, json.loads(call.parameters)) for call in calls] == [
+            ("take_note", arguments)
+        ], text

@@ -168,7 +168,7 @@ WRONG: list[tuple[Any, type[Error], str | None]] = [
     ({"format": {**ANY, "max_tokens": 3}}, GrammarError, "/format/max_tokens"),
     ({"format": {"type": "or", "elements": []}}, GrammarError, "/format"),
     ({"format": {"type": "or", "elements": [A, {**WORD, "pattern": "("}]}}, GrammarError, None),
-    ({"format": {**NULL, "style": "qwen_xml"}}, UnsupportedSchemaError, "/format"),
+    ({"format": {**NULL, "style": "cohere_xml"}}, UnsupportedSchemaError, "/format"),
     ({"format": {**NULL, "excludes": ["x"]}}, UnsupportedSchemaError, "/format"),
     (
         {"format": {"type": "json_schema", "json_schema": {"items": {"type": "x"}}}},

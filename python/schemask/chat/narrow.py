@@ -7,7 +7,7 @@ from typing import Any
 
 from schemask.schemas.schema import Schema
 
-_NOTES = {
+NOTES = {
     *("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"),
     *("$comment", "$schema", "$defs", "definitions"),
 }
@@ -59,7 +59,7 @@ def _parts(schema: Any, types: Sequence[str]) -> Iterator[Schema]:
                 yield from _parts(branches[0], types)
             else:
                 own[keyword] = branches
-        elif keyword not in _NOTES:
+        elif keyword not in NOTES:
             own[keyword] = value
     yield own
 

@@ -535,18 +535,30 @@ SOURCES = {
 }
 
 
-def tree_grammar(start: Any) -> Grammar:
+def tree_grammar(
+    start: Any,
+    rules: Mapping[str, Any] | None = None,
+    whitespace: Whitespace = "flexible",
+    property_order: PropertyOrder = "schema",
+    limits: Limits | None = None,
+) -> Grammar:
     """The texts of a tree, the notation in which formats say what a turn is.
 
     Args:
         start: The tree, as JSON.
+        rules: The trees to which it refers, by name.
+        whitespace: Of JSON values; see `Grammar`.
+        property_order: Of JSON values; see `Grammar`.
+        limits: See `Grammar`.
 
     Raises:
         GrammarError: It is none.
+        SchemaError: A schema in it is refused.
         LimitError: It is too large or nests too deeply.
     """
-    tree = json.dumps({"start": start, "rules": {}})
-    return Grammar._of("from_tree", tree, "flexible", "schema", "plain", True, False, {})
+    tree = json.dumps({"start": start, "rules": dict(rules or {})}, ensure_ascii=False)
+    spacing, bounds = _named(whitespace), limits_of(limits)
+    return Grammar._of("from_tree", tree, spacing, property_order, "plain", True, False, bounds)
 
 
 _SEPARATORS = {

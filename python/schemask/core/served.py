@@ -33,10 +33,31 @@ class ServedText:
     def __init__(
         self, compiled: CompiledGrammar, log: logging.Logger, max_tokens: int | None = None
     ) -> None:
+        self._compiled = compiled
         self._vocabulary = compiled.vocabulary
         self._log = log
+        self._max_tokens = max_tokens
         self.matcher: Matcher = compiled.matcher(max_tokens=max_tokens)
         self.failure: Error | None = None
+
+    def begin(self, max_tokens: int | None) -> None:
+        """Gives a text that has not begun its budget; one that has begun keeps what it has.
+
+        So a text gets it that comes after reasoning, once it is known how much that has left. If
+        that is too little for any valid text, there is no budget.
+
+        Args:
+            max_tokens: The budget; None is none.
+        """
+        if self.matcher.token_count or max_tokens == self._max_tokens:
+            return
+        self._max_tokens = max_tokens
+        try:
+            bound = None if max_tokens is None else max(max_tokens, 0)
+            self.matcher = self._compiled.matcher(max_tokens=bound)
+        except Error as error:
+            self._log.warning("no valid text is as short as what reasoning has left: %s", error)
+            self.matcher = self._compiled.matcher()
 
     def accept(self, token: int, where: str = "a token") -> bool:
         """Goes on with a token. If it may not come, the answer is False and nothing has changed.

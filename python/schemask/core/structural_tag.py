@@ -7,14 +7,18 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from schemask.core.grammar import Grammar, Whitespace, tree_grammar
+from schemask.core.grammar import Grammar, PropertyOrder, Whitespace, tree_grammar
 from schemask.core.limits import Limits
 from schemask.core.vocabulary import Vocabulary
+from schemask.core.xml_style import STYLES, xml_tree
 from schemask.errors import Error, GrammarError, LimitError, UnsupportedSchemaError, shortened
 
 _Format = Mapping[str, Any]
 
 _ANY = r"[\s\S]"
+
+# The default of the limit `whitespace_run`.
+_WHITESPACE_RUN = 32
 
 
 def from_structural_tag(
@@ -29,7 +33,8 @@ def from_structural_tag(
     `tag`, `triggered_tags`, `tags_with_separator`, `optional`, `plus`, `star`, `repeat`, `dispatch`
     and `token`, and the older form with `structures` and `triggers`, to which SGLang adds
     `at_least_one`. Text that may be anything up to the end of a tag does not hold that end, and
-    special tokens are never a part of it.
+    special tokens are never a part of it. Of the styles of `json_schema` that are no JSON, those
+    are read that have parameters one by one, see `schemask.core.xml_style`.
 
     Args:
         tag: The structural tag, as JSON or as what JSON holds.
@@ -41,8 +46,8 @@ def from_structural_tag(
     Raises:
         GrammarError: It is no structural tag; `pointer` is that of the format at fault.
         UnsupportedSchemaError: It uses what is not supported exactly: counts of tokens, tokens that
-            are excluded, JSON in XML, texts excluded from JSON, triggers of which one may overlap
-            with another.
+            are excluded, other styles of JSON, texts excluded from JSON, triggers of which one may
+            overlap with another.
         SchemaError: A schema in it is refused; `pointer` leads into the tag.
         LimitError: It is too large or nests too deeply.
     """
@@ -76,6 +81,7 @@ class _TagReader:
         self._readers: dict[str, Callable[[_Format, str, Sequence[str]], Grammar]] = {
             "const_string": self._const_string,
             "json_schema": self._json_schema,
+            "qwen_xml_parameter": self._qwen_xml,
             "any_text": self._any_text,
             "grammar": self._grammar,
             "regex": self._regex,
@@ -135,14 +141,11 @@ class _TagReader:
 
     def _text(self, text: str) -> Grammar:
         """Constant text, in which special tokens may stand for what is spelled like them."""
+        return tree_grammar(self._tree(text))
+
+    def _tree(self, text: str) -> Any:
         pieces = [text] if self._special is None else self._special.split(text)
-        grammar = Grammar.literal("")
-        for number, piece in enumerate(pieces):
-            if number % 2:
-                grammar += tree_grammar({"tag": piece})  # the token, or what is spelled like it
-            elif piece:
-                grammar += piece
-        return grammar
+        return {"all": [{"tag": piece} if n % 2 else piece for n, piece in enumerate(pieces)]}
 
     def _const_string(self, value: _Format, pointer: str, ends: Sequence[str]) -> Grammar:
         _only(value, pointer, {"value": str})
@@ -174,21 +177,32 @@ class _TagReader:
     def _json_schema(self, value: _Format, pointer: str, ends: Sequence[str]) -> Grammar:
         known = {"json_schema": (Mapping, bool), "style": str, "any_order": bool, "excludes": list}
         _only(value, pointer, {**known, "max_whitespace_cnt": int})
-        if value.get("style", "json") != "json":
-            raise _unsupported(pointer, f'"style": {shortened(value["style"])}')
         if _strings(value, pointer, "excludes"):
             raise _unsupported(pointer, '"excludes" of JSON')
+        style = value.get("style") or "json"
+        if style != "json" and style not in STYLES:
+            raise _unsupported(pointer, f'"style": {shortened(style)}')
         whitespace, limits = self._whitespace, self._limits
         run = value.get("max_whitespace_cnt")
         if run is not None and whitespace == "flexible":
             whitespace = "flexible" if run else "compact"
             limits = {**(limits or {}), "whitespace_run": run} if run else limits
-        return Grammar.from_json_schema(
-            _member(value, pointer, "json_schema", (Mapping, bool)),
-            whitespace=whitespace,
-            property_order="any" if value.get("any_order") else "schema",
-            limits=limits,
+        schema = _member(value, pointer, "json_schema", (Mapping, bool))
+        order: PropertyOrder = "any" if value.get("any_order") else "schema"
+        as_json = Grammar.from_json_schema(
+            schema, whitespace=whitespace, property_order=order, limits=limits
         )
+        if style == "json":
+            return as_json
+        run = (limits or {}).get("whitespace_run", _WHITESPACE_RUN)
+        space = {"pattern": rf"[ \t\n\r]{{0,{run}}}"} if whitespace == "flexible" else ""
+        tree = xml_tree(STYLES[style], schema, ends, order == "any", space, self._tree)
+        return tree_grammar(tree["start"], tree["rules"], whitespace, order, limits)
+
+    def _qwen_xml(self, value: _Format, pointer: str, ends: Sequence[str]) -> Grammar:
+        """What `json_schema` says since xgrammar 0.2."""
+        _only(value, pointer, {"json_schema": (Mapping, bool)})
+        return self._json_schema({**value, "style": "qwen_xml"}, pointer, ends)
 
     # What is made of formats.
 

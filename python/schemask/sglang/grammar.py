@@ -45,6 +45,7 @@ class SchemaskGrammar(BaseGrammarObject):  # type: ignore[misc]
         self._text = ServedText(compiled, log)
         # Tokens after the end of the text, and those of a draft from one on that may not come.
         self._beyond = 0
+        self._room: int | None = None
         self.proposing = False
         self.grammar_stats = GrammarStats(dispatch_type=kind)
 
@@ -58,6 +59,23 @@ class SchemaskGrammar(BaseGrammarObject):  # type: ignore[misc]
             LimitError: No valid text is so short.
         """
         self._text = ServedText(self._compiled, log, max_tokens)
+
+    def bound_after_reasoning(self, max_tokens: int) -> None:
+        """Has the text begin with what reasoning leaves of a budget; `begin` says how much.
+
+        Args:
+            max_tokens: How many tokens the request may write.
+        """
+        self._room = max_tokens
+
+    def begin(self, before: int) -> None:
+        """Says where the text begins, which gives it a budget; nothing changes if it has begun.
+
+        Args:
+            before: How many tokens the request has written before the text.
+        """
+        if self._room is not None:
+            self._text.begin(self._room - before)
 
     def accept_token(self, token: int) -> None:
         """Goes on with a token. After the end of the text, tokens are only counted, as in SGLang's

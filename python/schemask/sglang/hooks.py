@@ -4,6 +4,8 @@
   scheduler, so a token of a draft that may not come is none.
 - `GrammarManager.process_req_with_grammar` and `get_ready_grammar_requests`, where a request gets
   its grammar: it gets the budget of its `max_new_tokens`, too.
+- `ReasonerGrammarObject.transfer_state`, where reasoning ends: the grammar is told how many tokens
+  that took.
 
 With any other backend all of them do what they did.
 """
@@ -24,6 +26,8 @@ from schemask.errors import DependencyError, LimitError
 from schemask.sglang.grammar import SchemaskGrammar
 
 _TRAVERSE = "sglang.srt.speculative.spec_utils.traverse_tree"
+_REASONER = "sglang.srt.constrained.reasoner_grammar_backend.ReasonerGrammarObject"
+_TRANSFER = f"{_REASONER}.transfer_state"
 _MANAGER = "sglang.srt.constrained.grammar_manager.GrammarManager"
 
 
@@ -61,14 +65,26 @@ def _bound(req: Any) -> None:
     grammar = _own(req.grammar)
     if grammar is None or req.finished():
         return
-    if isinstance(req.grammar, ReasonerGrammarObject) and req.grammar.tokens_after_end < 0:
-        return  # how many tokens reasoning leaves is not known yet
     if get_disagg().disaggregation_mode == "prefill":
         return  # this process writes one token, and another one goes on with the text
+    reasoner = req.grammar if isinstance(req.grammar, ReasonerGrammarObject) else None
+    if reasoner and reasoner.tokens_after_end < 0 and not reasoner.reasoning_in_grammar:
+        grammar.bound_after_reasoning(req.sampling_params.max_new_tokens)
+        return
     try:
         grammar.bound(req.sampling_params.max_new_tokens)
     except LimitError as error:
         req.set_finish_with_abort(f"max_new_tokens is too small: {error}")
+
+
+def _transferred(result: None, reasoner: Any, token: int) -> None:
+    """Tells a grammar that reasoning ends here, which is several tokens if its marker is.
+
+    Each token of reasoning is in the history of the matches of that marker; those of a draft are
+    taken out again.
+    """
+    if reasoner.tokens_after_end == 0 and isinstance(reasoner.grammar, SchemaskGrammar):
+        reasoner.grammar.begin(len(reasoner._thinking_match_history))
 
 
 def _own(grammar: Any) -> SchemaskGrammar | None:
@@ -94,6 +110,7 @@ _HOOKS: tuple[tuple[str, list[str], Callable[..., None], HookType], ...] = (
     ),
     (f"{_MANAGER}.process_req_with_grammar", ["self", "req"], _processed, HookType.AFTER),
     (f"{_MANAGER}.get_ready_grammar_requests", ["self"], _ready, HookType.AFTER),
+    (_TRANSFER, ["self", "token"], _transferred, HookType.AFTER),
 )
 
 

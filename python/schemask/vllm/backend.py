@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -38,13 +39,32 @@ class SchemaskGrammar(StructuredOutputGrammar):  # type: ignore[misc]
     Args:
         compiled: The grammar, compiled for the vocabulary of the model.
         max_tokens: A budget: the text is finished and valid within it.
+        room: How many tokens the request may write, if some of them come before the text: `begin`
+            then says how many.
 
     Raises:
         LimitError: No valid text is so short.
     """
 
-    def __init__(self, compiled: CompiledGrammar, max_tokens: int | None = None) -> None:
+    def __init__(
+        self, compiled: CompiledGrammar, max_tokens: int | None = None, room: int | None = None
+    ) -> None:
         self._text = ServedText(compiled, _log, max_tokens)
+        self._room = room
+
+    def begin(self, before: int, unmasked: Sequence[int] = ()) -> None:
+        """Says where the text begins, which gives it a budget; nothing changes if it has begun.
+
+        Args:
+            before: How many tokens the request has written before the text.
+            unmasked: The first tokens of the text, where they were chosen without a mask: with a
+                budget that they do not fit into there is none.
+        """
+        if self._room is None or self._text.matcher.token_count:
+            return
+        self._text.begin(self._room - before)
+        if self.validate_tokens([*unmasked]) != [*unmasked]:
+            self._text.begin(None)
 
     def accept_tokens(self, request_id: str, tokens: list[int]) -> bool:
         """Goes on with tokens. If one of them may not come, so that the answer is False, those
@@ -144,10 +164,13 @@ class SchemaskBackend(StructuredOutputBackend):  # type: ignore[misc]
         stops = frozenset(params.all_stop_token_ids)
         compiled = self._compiler.compile(Constraint.of(params.structured_outputs), stops)
         config = self.vllm_config
-        if request.resumable or reasons_first(config.structured_outputs_config):
+        if request.resumable:
             return SchemaskGrammar(compiled)  # how many tokens are left is not known yet
         room = config.model_config.max_model_len - request.num_prompt_tokens
-        return SchemaskGrammar(compiled, budget_of(params, room))
+        budget = budget_of(params, room)
+        if reasons_first(config.structured_outputs_config):
+            return SchemaskGrammar(compiled, room=budget)
+        return SchemaskGrammar(compiled, budget)
 
     def allocate_token_bitmask(self, max_num_seqs: int) -> torch.Tensor:
         """A bitmask of shape `(max_num_seqs, ceil(vocab_size / 32))`, int32, that allows all.
@@ -163,8 +186,8 @@ class SchemaskBackend(StructuredOutputBackend):  # type: ignore[misc]
 
 
 def reasons_first(config: Any) -> bool:
-    """Whether reasoning comes before the constrained text, which then has no budget: how many
-    tokens reasoning leaves is not known when the grammar is made.
+    """Whether reasoning comes before the constrained text, which then gets its budget where it
+    begins: how many tokens reasoning leaves is not known when the grammar is made.
 
     Args:
         config: vLLM's `StructuredOutputsConfig`.

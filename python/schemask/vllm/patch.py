@@ -6,7 +6,9 @@ vLLM has a closed list of backends. These things are changed, and nothing else:
 - `SamplingParams._validate_structured_outputs`, where requests are checked before they reach the
   engine, and an error becomes the answer 400;
 - `StructuredOutputManager.grammar_init` and `_create_grammar`, where the engine makes its backend
-  and the grammar of a request.
+  and the grammar of a request;
+- `StructuredOutputManager._get_constraint_bounds`, where it finds the end of reasoning: the grammar
+  is told how many tokens that took.
 
 With any other backend all of them do what they did.
 """
@@ -39,6 +41,11 @@ _SIGNATURES: tuple[tuple[Any, str, list[str]], ...] = (
     ),
     (StructuredOutputManager, "grammar_init", ["self", "request"]),
     (StructuredOutputManager, "_create_grammar", ["self", "request"]),
+    (
+        StructuredOutputManager,
+        "_get_constraint_bounds",
+        ["self", "request", "spec_tokens", "spec_tokens_committed"],
+    ),
     (
         backend_types.StructuredOutputBackend,
         "compile_grammar",
@@ -147,6 +154,7 @@ def _stop_token_ids(compiler: Compiler, tokenizer: Any, model_config: Any) -> fr
 def _replace_manager() -> None:
     grammar_init = StructuredOutputManager.grammar_init
     create_grammar = StructuredOutputManager._create_grammar
+    constraint_bounds = StructuredOutputManager._get_constraint_bounds
 
     @functools.wraps(grammar_init)
     def init(self: Any, request: Any) -> None:
@@ -164,5 +172,19 @@ def _replace_manager() -> None:
             return self.backend.compile_request(request)
         return create_grammar(self, request)
 
+    @functools.wraps(constraint_bounds)
+    def bounds(
+        self: Any, request: Any, spec_tokens: Any, spec_tokens_committed: bool = False
+    ) -> Any:
+        found = constraint_bounds(self, request, spec_tokens, spec_tokens_committed)
+        grammar = request.structured_output_request.grammar
+        if isinstance(grammar, SchemaskGrammar) and found.grammar_start <= len(spec_tokens):
+            # Tokens of a draft come after those that the request has, and others are the last.
+            before = request.num_output_tokens + found.grammar_start
+            before -= len(spec_tokens) if spec_tokens_committed else 0
+            grammar.begin(before, spec_tokens[found.grammar_start : found.constraint_start])
+        return found
+
+    StructuredOutputManager._get_constraint_bounds = bounds
     StructuredOutputManager.grammar_init = init
     StructuredOutputManager._create_grammar = create

@@ -18,7 +18,7 @@ from schemask.chat.notations.values import Styles, read_python
 from schemask.chat.patterns import loosely, possibly
 from schemask.chat.texts import TAG, common_start
 from schemask.chat.trees import Tree, Trees, either, narrowed
-from schemask.errors import FormatError, SchemaError
+from schemask.errors import FormatError, GrammarError, SchemaError
 from schemask.schemas.schema import Schema
 from schemask.schemas.value_types import type_of, types_of
 from schemask.tools import Tool
@@ -119,7 +119,7 @@ class RawArguments(ListedArguments):
                     "strings": narrowed(strings, "string", needing),
                     "stops": [CDATA[1], *around.stops],
                 }
-                if _is_possible(marked):
+                if is_possible(marked):
                     yield {"all": [CDATA[0], marked, CDATA[1]]}
         root, path = tool.parameters, argument.path
         tree = self.styles.tree(schema, others, root, path, trees, tool.name)
@@ -135,13 +135,13 @@ class RawArguments(ListedArguments):
         return text_template(self.argument)
 
 
-def _is_possible(tree: Tree) -> bool:
+def is_possible(tree: Tree) -> bool:
     """Whether a tree of strings allows any: that none of a list needs a section is no error."""
     text = json.dumps({"start": tree, "rules": {}})
     try:
         _native.Grammar.from_tree(text, "spaced", "any", "plain", False, False, {})
-    except SchemaError as error:
-        if "nothing satisfies" in str(error):
+    except (SchemaError, GrammarError) as error:
+        if "nothing satisfies" in str(error) or "no text satisfies" in str(error):
             return False
         raise
     return True
