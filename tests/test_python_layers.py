@@ -69,7 +69,14 @@ LAYERS = (
     # core
     {"core"},
     {"core.limits", "core.recipe"},
-    {"core.vocabulary", "core.masking", "core.mask_step", "core.logprobs", "core.generation"},
+    {
+        "core.vocabulary",
+        "core.masking",
+        "core.mask_step",
+        "core.mask_times",
+        "core.logprobs",
+        "core.generation",
+    },
     {"core.byte_vocabulary", "core.grammar", "core.sampling", "core.masked_scores"},
     {"core.cache", "core.completion_pieces", "core.saved", "core.served", "core.structural_tag"},
     {"core.notation"},
@@ -95,7 +102,13 @@ LAYERS = (
     {"sglang"},
     # models
     {"models.base", "models.preflight", "models.digests"},
-    {"models.base", "models.preflight", "models.tokenizers", "models.running_text"},
+    {
+        "models.base",
+        "models.preflight",
+        "models.tokenizers",
+        "models.running_text",
+        "models.waiting_line",
+    },
     {"models.llama_cells"},
     {
         "models.transformers",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import codecs
 import itertools
 import math
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -177,6 +178,12 @@ def count_problem(name: str, value: object, least: int = 1) -> str | None:
     return f"{name} is at least {least}, not {shortened(value)}" if value < least else None
 
 
+def check_cancel(cancel: object) -> None:
+    """Raises ModelError for what is neither None nor an event."""
+    if cancel is not None and not isinstance(cancel, threading.Event):
+        raise ModelError(f"cancel is a threading.Event, not {shortened(cancel)}")
+
+
 def check_observer(name: str, observer: object) -> None:
     """Raises ModelError for what is neither None nor can be called."""
     if observer is not None and not callable(observer):
@@ -264,6 +271,33 @@ def accept_forced(
     if b"".join(map(vocabulary.token, own)) == text:  # no space was put before it
         forced = own
     return [*itertools.takewhile(matcher.accept, forced)]
+
+
+def check_not_cancelled(
+    cancel: threading.Event | None, vocabulary: Vocabulary, token_ids: Sequence[int]
+) -> None:
+    """Raises GenerationError once nobody wants the text any more.
+
+    Args:
+        cancel: Set by whoever wants no more of it.
+        vocabulary: The vocabulary of the model.
+        token_ids: The tokens so far.
+    """
+    if cancel is not None and cancel.is_set():
+        raise stopped_at(vocabulary, token_ids, "cancelled")
+
+
+def stopped_at(vocabulary: Vocabulary, token_ids: Sequence[int], reason: str) -> GenerationError:
+    """The error for a text that is ended from outside.
+
+    Args:
+        vocabulary: The vocabulary of the model.
+        token_ids: The tokens so far.
+        reason: Why it is ended.
+    """
+    return GenerationError(
+        f"stopped at position {len(token_ids)}, after {text_of(vocabulary, token_ids)!r}: {reason}"
+    )
 
 
 def refusal(vocabulary: Vocabulary, token_ids: Sequence[int], position: int) -> GenerationError:
