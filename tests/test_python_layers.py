@@ -142,7 +142,7 @@ LAYERS = (
     {"agent.run"},
     {"agent"},
     # the server
-    {"serve.errors", "serve.settings"},
+    {"serve.connections", "serve.errors", "serve.settings"},
     {"serve.fields"},
     {"serve.formats", "serve.written"},
     {"serve.requests"},

@@ -112,6 +112,22 @@ class TextStream:
             self.stopped = bool(self._on_text(piece)) or self.stopped
 
 
+def context_within(context: int | None, most: int | None) -> int | None:
+    """How many tokens a prompt and its text may take together; None if nobody says.
+
+    Args:
+        context: For how many the model has room, if it says so.
+        most: How many its user allows, if that is bounded.
+
+    Raises:
+        ModelError: `most` is no number of tokens.
+    """
+    if most is None:
+        return context
+    check_count("context_tokens", most)
+    return most if context is None else min(context, most)
+
+
 def token_limit(max_tokens: int, prompt_tokens: int, context: int | None) -> int:
     """`max_tokens`, cut to what a context of so many tokens still holds after the prompt.
 

@@ -21,6 +21,7 @@ from schemask.core.generation import (
     check_count,
     check_is_vocabulary,
     check_not_cancelled,
+    context_within,
     token_limit,
 )
 from schemask.core.logprobs import TokenObserver, token_logprobs
@@ -47,16 +48,18 @@ class MlxModel:
         tokenizer: Its tokenizer, likewise, or one of transformers.
         vocabulary: Its vocabulary, if it has been read already.
         template: Its chat template, or the text or path of one, if it is not the tokenizer's.
+        context_tokens: Most tokens of one prompt and its text together, where the model has room
+            for more.
 
     Attributes:
         vocabulary: Its vocabulary.
         tokenizer: Its tokenizer, as transformers made it.
-        context_tokens: Most tokens of a prompt and its text together; None if the model does not
-            say.
+        context_tokens: Most tokens of one prompt and its text together; None if nobody says.
         on_masks: If it is set, it is told what the mask of each pass takes.
 
     Raises:
-        ModelError: `model` or `tokenizer` is none of mlx-lm, or `vocabulary` is no `Vocabulary`.
+        ModelError: `model` or `tokenizer` is none of mlx-lm, `vocabulary` is no `Vocabulary`, or
+            `context_tokens` is no number of tokens.
         DependencyError: mlx-lm is not installed.
         VocabularyError: The tokens of the tokenizer cannot be read.
     """
@@ -68,6 +71,7 @@ class MlxModel:
         vocabulary: Vocabulary | None = None,
         *,
         template: ChatTemplate | str | None = None,
+        context_tokens: int | None = None,
     ) -> None:
         from schemask.mlx import check_mlx, context_of, unwrapped, width_of
 
@@ -79,7 +83,7 @@ class MlxModel:
         )
         self.tokenizer: Any = unwrapped(tokenizer)
         self._model = model
-        self.context_tokens = context_of(model)
+        self.context_tokens = context_within(context_of(model), context_tokens)
         self.on_masks: MasksObserver | None = None
         self._given_template = template
         self._line = WaitingLine()

@@ -26,6 +26,7 @@ from schemask.core.generation import (
     check_not_cancelled,
     check_observer,
     check_vocabulary,
+    context_within,
     token_limit,
 )
 from schemask.core.logprobs import TokenObserver, forced_logprobs, token_logprobs
@@ -55,16 +56,18 @@ class TransformersModel:
         tokenizer: Its tokenizer.
         vocabulary: Its vocabulary, if it has been read already.
         template: Its chat template, or the text or path of one, if it is not the tokenizer's.
+        context_tokens: Most tokens of one prompt and its text together, where the model has room
+            for more.
 
     Attributes:
         vocabulary: Its vocabulary.
         tokenizer: Its tokenizer.
-        context_tokens: Most tokens of a prompt and its text together; None if the model does not
-            say.
+        context_tokens: Most tokens of one prompt and its text together; None if nobody says.
         on_masks: If it is set, it is told what the mask of each pass takes.
 
     Raises:
-        ModelError: `model` cannot generate, or `vocabulary` is no `Vocabulary`.
+        ModelError: `model` cannot generate, `vocabulary` is no `Vocabulary`, or `context_tokens` is
+            no number of tokens.
         VocabularyError: The tokens of the tokenizer cannot be read.
     """
 
@@ -75,6 +78,7 @@ class TransformersModel:
         vocabulary: Vocabulary | None = None,
         *,
         template: ChatTemplate | str | None = None,
+        context_tokens: int | None = None,
     ) -> None:
         check_model(model)
         if vocabulary is not None:
@@ -86,7 +90,9 @@ class TransformersModel:
         self._model: Any = model
         self.tokenizer: Any = tokenizer
         self._given_template = template
-        self.context_tokens: int | None = getattr(config, "max_position_embeddings", None)
+        self.context_tokens = context_within(
+            getattr(config, "max_position_embeddings", None), context_tokens
+        )
         self.on_masks: MasksObserver | None = None
         self._line = WaitingLine()
 
