@@ -213,8 +213,8 @@ def test_a_client_that_goes_ends_the_generation(served: Served, stream: bool) ->
     assert chat(server, max_tokens=3)["usage"]["completion_tokens"] <= 3
 
 
-def test_one_at_a_time_in_order(served: Served) -> None:
-    """Whatever the requests ask for, and a prompt of another one makes no difference."""
+def test_requests_that_wait_for_one_another(served: Served) -> None:
+    """They are answered as each is alone."""
     server, count = served.server, len(served.ends)
     alone = [chat(server, f"number {n}", max_tokens=10 + n, temperature=0) for n in range(4)]
     held = []
