@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
+import shutil
 import signal
 import tempfile
 from collections import Counter
@@ -292,6 +294,23 @@ def mlx_tiny(
     tiny_model.save_pretrained(folder)
     model, _ = mlx_lm.utils.load_model(folder)
     return model, mlx_lm.tokenizer_utils.TokenizerWrapper(llama3_tokenizer)
+
+
+@pytest.fixture(scope="session")
+def mlx_smollm2(hf_model: Any, hf_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SmolLM2 in a folder that mlx wrote."""
+    mlx_lm = pytest.importorskip("mlx_lm")
+    folder = tmp_path_factory.mktemp("mlx")
+    plain, converted = folder / "plain", folder / "SmolLM2"
+    hf_model.save_pretrained(plain)
+    hf_tokenizer.save_pretrained(plain)
+    # mlx-lm's Llama does not look for it where transformers 5 writes it.
+    config = json.loads((plain / "config.json").read_text(encoding="utf-8"))
+    config["rope_theta"] = hf_model.config.rope_parameters["rope_theta"]
+    (plain / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    mlx_lm.convert(str(plain), str(converted))
+    shutil.rmtree(plain)
+    return converted
 
 
 @pytest.fixture(scope="session")

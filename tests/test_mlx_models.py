@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -128,18 +127,9 @@ def get_weather(city: str, unit_of_temperature: str) -> dict[str, Any]:
     return {"temperature": 20}
 
 
-def test_smollm2_calls_a_tool(tmp_path: Path, hf_model: Any, hf_tokenizer: Any) -> None:
+def test_smollm2_calls_a_tool(mlx_smollm2: Path, hf_model: Any, hf_tokenizer: Any) -> None:
     """Real weights, converted: the loop runs, and writes what transformers writes."""
-    plain, converted = tmp_path / "plain", tmp_path / "converted"
-    hf_model.save_pretrained(plain)
-    hf_tokenizer.save_pretrained(plain)
-    # mlx-lm's Llama does not look for it where transformers 5 writes it.
-    config = json.loads((plain / "config.json").read_text(encoding="utf-8"))
-    config["rope_theta"] = hf_model.config.rope_parameters["rope_theta"]
-    (plain / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    mlx_lm.convert(str(plain), str(converted))
-    shutil.rmtree(plain)
-    model = open_model(converted)
+    model = open_model(mlx_smollm2)
     assert isinstance(model, MlxModel)
     results = [
         run_agent(

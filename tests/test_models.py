@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,6 +20,9 @@ from schemask.chat import FORMATS, HERMES, ToolCall
 from schemask.core.byte_vocabulary import byte_vocabulary
 from schemask.core.generation import TextStream
 from schemask.core.grammar import Grammar
+from schemask.core.logprobs import TokenLogprobs
+from schemask.core.mask_step import MaskStep
+from schemask.core.masking import allocate_mask, apply_mask
 from schemask.demo import SYSTEM
 from schemask.errors import FormatError, GenerationError, ModelError, UnsupportedSchemaError
 from schemask.models import (
@@ -30,6 +35,7 @@ from schemask.models import (
     Sampling,
     TransformersModel,
 )
+from schemask.models.waiting_line import WaitingLine
 
 PERSON = {
     "type": "object",
@@ -261,6 +267,172 @@ def test_prompt_that_fills_the_context(local: Any) -> None:
     completion = local.generate(nearly, sampling=Sampling(max_tokens=50))
     assert completion.status == "max_tokens"
     assert completion.prompt_tokens + completion.completion_tokens <= 1024
+
+
+def test_what_is_told_of_tokens(local: Any) -> None:
+    """Under a grammar and without one: each token, how likely it was, and what a mask took."""
+    grammar = Grammar.from_json_schema(PERSON, whitespace="spaced").compile(local.vocabulary)
+    for bound in (grammar, None):
+        told: list[TokenLogprobs] = []
+        steps: list[MaskStep] = []
+        counts: list[int] = []
+        completion = local.generate(
+            asked("Ada is 36."),
+            grammar=bound,
+            sampling=Sampling(max_tokens=40),
+            on_text=lambda piece, told=told, counts=counts: counts.append(len(told)),
+            on_mask=steps.append,
+            on_token=told.append,
+            top_logprobs=3,
+        )
+        assert [token.token_id for token in told] == completion.token_ids
+        assert counts == sorted(counts) and counts[0] > 0  # a token is told before its text
+        for token in told:
+            assert token.top[0] == (token.token_id, token.logprob)  # the likeliest is taken
+            assert sum(math.exp(logprob) for _, logprob in token.top) < 1 + 1e-5
+        lengths = {len(token.top) for token in told}
+        assert lengths == {3} if bound is None else {1} < lengths <= {1, 2, 3}
+        # What is forced is read at once, and nobody asks the model for it.
+        positions = [step.position for step in steps]
+        assert positions == sorted(set(positions))
+        assert len(steps) < len(told) if bound else not steps
+        for step in steps:
+            assert step.position == len(told) or told[step.position].token_id == step.best
+
+
+def test_probabilities_are_those_of_what_the_mask_leaves(tiny: TransformersModel) -> None:
+    """At temperature 1 and before cuts, whatever the text is drawn by."""
+    import torch
+
+    model: Any = tiny._model
+    words = Grammar.from_json_schema(PERSON, whitespace="spaced").compile(tiny.vocabulary)
+    for grammar in (words, None):
+        told: list[TokenLogprobs] = []
+        prompt = [5, 6, 7]
+        sampling = Sampling(max_tokens=30, temperature=0.7, top_p=0.9, seed=1)
+        written = tiny.generate(
+            prompt, grammar=grammar, sampling=sampling, on_token=told.append, top_logprobs=2
+        ).token_ids
+        with torch.no_grad():
+            logits = model(torch.tensor([[*prompt, *written]])).logits[0, 2:-1]
+        matcher = None if grammar is None else grammar.matcher(max_tokens=30)
+        for token, row in zip(told, logits, strict=True):
+            if matcher is not None:
+                mask = allocate_mask(1, tiny.vocabulary.size)
+                matcher.fill_mask(mask)
+                apply_mask(row, mask[0])
+                assert matcher.accept(token.token_id)
+            expected = row.double().log_softmax(-1)
+            is_forced = len(token.top) == 1
+            assert is_forced or abs(float(expected[token.token_id]) - token.logprob) < 1e-3
+            for (_, logprob), best in zip(token.top, expected.topk(2).values, strict=False):
+                assert is_forced or abs(float(best) - logprob) < 1e-3
+
+
+@pytest.fixture(params=["tiny", "mlx"])
+def single(request: pytest.FixtureRequest) -> Any:
+    """A model that has room for one text."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize("is_bound", [True, False])
+def test_a_generation_is_cancelled(single: Any, is_bound: bool) -> None:
+    grammar = Grammar.from_json_schema(PERSON).compile(single.vocabulary) if is_bound else None
+    cancel = threading.Event()
+    told: list[TokenLogprobs] = []
+
+    def count(token: TokenLogprobs) -> None:
+        told.append(token)
+        if len(told) == 3:
+            cancel.set()
+
+    sampling = Sampling(max_tokens=900)
+    with pytest.raises(GenerationError, match=r"position 3, .*cancelled"):
+        single.generate([1], grammar=grammar, sampling=sampling, on_token=count, cancel=cancel)
+    assert len(told) == 3
+    with pytest.raises(GenerationError, match="before it began: cancelled"):
+        single.generate([1], grammar=grammar, cancel=cancel)
+    assert single.generate([1], grammar=grammar, sampling=Sampling(max_tokens=30)).token_ids
+    with pytest.raises(ModelError, match=r"cancel is a threading\.Event"):
+        single.generate([1], cancel=True)
+
+
+def test_a_prompt_is_cancelled_while_mlx_reads_it(mlx: MlxModel) -> None:
+    cancel = threading.Event()
+    layers = mlx._model.layers
+    passes = []
+
+    class Counting(type(layers[0])):  # type: ignore[misc]
+        def __call__(self, x: Any, *rest: Any, **named: Any) -> Any:
+            passes.append(x.shape[1])
+            cancel.set()
+            return super().__call__(x, *rest, **named)
+
+    mlx.context_tokens = None
+    kind, layers[0].__class__ = layers[0].__class__, Counting
+    try:
+        for grammar in (None, Grammar.from_json_schema(PERSON).compile(mlx.vocabulary)):
+            cancel.clear()
+            with pytest.raises(GenerationError, match="cancelled"):
+                mlx.generate([1] * 5000, grammar=grammar, cancel=cancel)
+    finally:
+        layers[0].__class__ = kind
+        mlx.context_tokens = 1024
+    assert passes == [2048, 2048]
+
+
+def test_masks_are_told_with_what_they_take(single: Any) -> None:
+    grammar = Grammar.from_json_schema(PERSON, whitespace="spaced").compile(single.vocabulary)
+    masks: list[tuple[int, float]] = []
+    steps: list[MaskStep] = []
+    single.on_masks = lambda count, seconds: masks.append((count, seconds))
+    try:
+        sampling = Sampling(max_tokens=30)
+        single.generate([1], grammar=grammar, sampling=sampling, on_mask=steps.append)
+        single.generate([1], sampling=sampling)
+    finally:
+        single.on_masks = None
+    assert [count for count, _ in masks] == [1] * len(steps)
+    assert all(seconds >= 0 for _, seconds in masks)
+
+
+def test_those_that_wait_come_in_order_and_may_leave() -> None:
+    line = WaitingLine()
+    entered: list[int] = []
+    failed: list[int] = []
+    events = [threading.Event() for _ in range(6)]
+
+    def wait(number: int) -> None:
+        try:
+            with line.turn(events[number] if number % 2 else None):
+                entered.append(number)
+        except GenerationError:
+            failed.append(number)
+
+    with line.turn():
+        threads = []
+        for number in range(6):
+            threads.append(threading.Thread(target=wait, args=(number,)))
+            threads[-1].start()
+            while len(line._places) < number + 2:
+                time.sleep(0.001)
+        events[3].set()
+        threads[3].join()
+        assert (entered, failed) == ([], [3])  # while the others wait still
+    for thread in threads:
+        thread.join()
+    assert entered == [0, 1, 2, 4, 5]
+    with pytest.raises(RuntimeError), line.turn():
+        raise RuntimeError
+    with line.turn():  # whoever fails lets the next one in
+        pass
+
+
+def test_temperatures_that_would_overflow_are_greedy(local: Any) -> None:
+    greedy = local.generate("x", sampling=Sampling(max_tokens=8))
+    for temperature in (1e-300, 1e-30, 1e-6, 1e-5):
+        sampling = Sampling(max_tokens=8, temperature=temperature, top_p=1.0)
+        assert local.generate("x", sampling=sampling).token_ids == greedy.token_ids
 
 
 def test_llama_cpp_is_what_the_library_writes(small: LlamaCppModel, llama: Any) -> None:

@@ -75,7 +75,14 @@ LAYERS = (
     # core
     {"core"},
     {"core.limits", "core.recipe"},
-    {"core.vocabulary", "core.masking", "core.mask_step", "core.logprobs", "core.generation"},
+    {
+        "core.vocabulary",
+        "core.masking",
+        "core.mask_step",
+        "core.mask_times",
+        "core.logprobs",
+        "core.generation",
+    },
     {
         "core.byte_vocabulary",
         "core.grammar",
@@ -108,7 +115,13 @@ LAYERS = (
     {"sglang"},
     # models
     {"models.base", "models.preflight", "models.digests"},
-    {"models.base", "models.preflight", "models.tokenizers", "models.running_text"},
+    {
+        "models.base",
+        "models.preflight",
+        "models.tokenizers",
+        "models.running_text",
+        "models.waiting_line",
+    },
     {"models.llama_cells"},
     {
         "models.transformers",
@@ -142,7 +155,7 @@ LAYERS = (
     {"agent.run"},
     {"agent"},
     # the server
-    {"serve.errors", "serve.settings"},
+    {"serve.connections", "serve.errors", "serve.settings"},
     {"serve.fields"},
     {"serve.formats", "serve.written"},
     {"serve.requests"},

@@ -396,6 +396,13 @@ def test_completions(server: Running) -> None:
     chunks = events(server, path, {**body, "stream_options": {"include_usage": True}})
     assert "".join(c["choices"][0]["text"] for c in chunks if c["choices"]) == SAID["hello"]
     assert chunks[-1]["usage"] == answer["usage"]
+    parts = {"model": NAME, "prompt": "accents", "logprobs": 0}
+    (spread,) = json.loads(request(server, path, parts)[2])["choices"]
+    # A part of a character has a name of its own, and stands where the character does.
+    assert spread["logprobs"]["tokens"][:4] == ["bytes:\\xc3", "bytes:\\x85", " ", "bytes:\\xe6"]
+    offsets = [0, 0, 1, 2, 2, 2, 3, 3, 3, 4, 5, 5, 5, 5, 6]
+    assert spread["logprobs"]["text_offset"] == offsets
+    assert spread["logprobs"]["top_logprobs"][0] == {"bytes:\\xc3": -0.5}
     for prompt in (list(b"hello"), ["hello"], [list(b"hello")]):
         assert (
             json.loads(request(server, path, {**body, "prompt": prompt})[2])["choices"][0]["text"]
@@ -702,6 +709,20 @@ def test_api_key() -> None:
         assert request(other, "/v1/chat/completions", asked(), key)[0] == 200
         assert request(other, "/metrics", method="GET")[0] == 401
         assert request(other, "/health", method="GET")[0] == 200
+    with running(Typist(says), api_key="clé") as other:
+        key = {"Authorization": "Bearer clé".encode().decode("latin-1")}
+        assert request(other, "/v1/models", headers=key, method="GET")[0] == 200
+
+
+def test_names_of_the_server() -> None:
+    with running(Typist(says), hosts=frozenset({"localhost", "::1"})) as other:
+        for called in ("localhost:1", "LOCALHOST", "[::1]:9"):
+            assert request(other, "/v1/chat/completions", asked(), {"Host": called})[0] == 200
+        for called in ("evil.example", "localhost.evil.example:1", "[::1", "::1", "127.0.0.1"):
+            status, _, data = request(other, "/v1/chat/completions", asked(), {"Host": called})
+            assert (status, json.loads(data)["error"]["code"]) == (403, "invalid_host")
+        assert request(other, "/metrics", headers={"Host": "evil"}, method="GET")[0] == 403
+        assert request(other, "/health", headers={"Host": "evil"}, method="GET")[0] == 200
 
 
 def test_metrics() -> None:

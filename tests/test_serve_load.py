@@ -180,6 +180,30 @@ def test_a_body_that_does_not_come() -> None:
         connection.close()
 
 
+@pytest.mark.parametrize("is_kept", [False, True])
+@pytest.mark.parametrize("sent", [b"", b"POST /v1/chat"])
+def test_a_request_that_does_not_begin(is_kept: bool, sent: bytes) -> None:
+    """The connection is closed, also one that was kept after an answer: reading comes to an end."""
+    with running(Typist(says), stall_seconds=0.3) as server:
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+        if is_kept:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            data = b""
+            while not data.endswith(b"}"):
+                data += connection.recv(4096)
+            assert data.startswith(b"HTTP/1.1 200 OK")
+        connection.sendall(sent)
+        assert connection.recv(4096) == b""
+        connection.close()
+
+
+def test_an_answer_may_take_longer_than_a_request() -> None:
+    with running(Typist(lambda prompt: "slow", pace=0.3), stall_seconds=0.3) as server:
+        assert choice(server)["message"]["content"] == "slow"
+        chunks = events(server, PATH, asked())
+        assert len(chunks) > 4
+
+
 HOSTILE: list[Any] = [
     {"type": "string", "pattern": "(a|b)*a(a|b){60}c"},
     {"allOf": [{"type": "string", "pattern": f"^.*{n}.{{40}}"} for n in range(30)]},
@@ -309,5 +333,7 @@ def test_a_process_of_its_own(small: Any) -> None:
     assert whole["choices"][0]["message"] == same["choices"][0]["message"]
     assert metric(server, "schemask_masks_total") > 0
     assert metric(server, "schemask_masks_seconds_count") > 0
+    strange = {"Host": "evil.example"}
+    assert request(server, "/v1/models", headers=strange, method="GET")[0] == 403
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0

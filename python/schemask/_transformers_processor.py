@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from transformers import LogitsProcessor
 
-from schemask._native import CompiledGrammar, Matcher, fill_masks
+from schemask._native import CompiledGrammar, Matcher
 from schemask._prompt_lookup import MOST_TOKENS, continuation
 from schemask.core.generation import (
     accept_forced,
@@ -22,6 +22,7 @@ from schemask.core.generation import (
     is_wish,
     refusal,
 )
+from schemask.core.mask_times import MasksObserver, fill_masks_timed
 from schemask.core.masked_scores import StopTokens
 from schemask.core.masking import WORD_BITS, allocate_mask, apply_mask
 from schemask.errors import GenerationError
@@ -50,6 +51,8 @@ class SchemaLogitsProcessor(LogitsProcessor):
             of the prompt part of the text.
         margin: By how much a token's score may lie below the best one for it to be chosen, for
             `is_cut`: 0 where decoding is greedy.
+        on_masks: Called on each call with the number of masks that were made, and the seconds that
+            they took together.
 
     Raises:
         ModelError: An argument of a wrong type or out of range.
@@ -70,6 +73,7 @@ class SchemaLogitsProcessor(LogitsProcessor):
         max_tokens: int | None = None,
         prompt_length: int | None = None,
         margin: float = math.inf,
+        on_masks: MasksObserver | None = None,
     ) -> None:
         check_compiled(compiled)
         if max_tokens is not None:
@@ -81,6 +85,7 @@ class SchemaLogitsProcessor(LogitsProcessor):
         self._stop_tokens = StopTokens(self._vocabulary.stop_token_ids, self._vocabulary.size)
         self._start = compiled.matcher(max_tokens=max_tokens)
         self._margin = margin
+        self._on_masks = on_masks
         self._cuts: set[tuple[bytes, bytes]] = set()
         self._prompt_text = b"", b""  # of the last prompt that was asked for
         if prompt_length is not None:
@@ -103,7 +108,7 @@ class SchemaLogitsProcessor(LogitsProcessor):
         _check_refusals(prompts, [states[text] for text in texts])
         live = {text: state for text, state in states.items() if isinstance(state, Matcher)}
         bitmask = allocate_mask(len(live) + 1, self._vocabulary.size)  # the last row allows nothing
-        fill_masks(list(live.values()), bitmask[:-1])
+        fill_masks_timed(list(live.values()), bitmask[:-1], self._on_masks)
         row_of = {text: row for row, text in enumerate(live)}
         rows = [row_of.get(text, -1) for text in texts]
         are_in_order = rows == list(range(len(live)))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,8 +30,10 @@ from schemask.core.generation import (
     Status,
     TextObserver,
     TextStream,
+    check_cancel,
     check_compiled,
     check_count,
+    check_not_cancelled,
     check_number,
     check_prompt,
     check_token_ids,
@@ -41,6 +44,7 @@ from schemask.core.generation import (
 )
 from schemask.core.logprobs import TokenObserver, forced_logprobs, token_logprobs
 from schemask.core.mask_step import MaskObserver, Scored, mask_step
+from schemask.core.mask_times import MasksObserver, fill_masks_timed
 from schemask.core.masked_scores import StopTokens
 from schemask.core.masking import WORD_BITS, allocate_mask
 from schemask.errors import GenerationError, MaskError, ModelError, missing, shortened
@@ -154,11 +158,13 @@ class _MaskedText(FollowedText):
         max_tokens: int | None,
         margin: float,
         on_mask: MaskObserver | None,
+        on_masks: MasksObserver | None = None,
     ) -> None:
         super().__init__(compiled, max_tokens)
         self._stop_tokens = StopTokens(self.vocabulary.stop_token_ids, self.vocabulary.size)
         self._margin = margin
         self._on_mask = on_mask
+        self._on_masks = on_masks
         self._cut_at: int | None = None
 
     @property
@@ -185,7 +191,7 @@ class _MaskedText(FollowedText):
     def mask(self, logits: mx.array) -> mx.array:
         """The logits with -inf for each token that must not come next."""
         bitmask = self._allocate(logits)
-        self.matcher.fill_mask(bitmask)
+        fill_masks_timed([self.matcher], bitmask[None], self._on_masks)
         masked = _masked(logits, bitmask)
         if self._on_mask is not None:
             before, after = Scored.of(row_of(logits)), Scored.of(row_of(masked))
@@ -232,6 +238,7 @@ class _TextRequest:
         sampler: Chooses tokens.
         on_token: Is told of each token.
         top_logprobs: How many of the likeliest tokens it is told.
+        cancel: Set by whoever wants no more of the text.
     """
 
     model: Any
@@ -242,6 +249,7 @@ class _TextRequest:
     sampler: Sampler
     on_token: TokenObserver | None
     top_logprobs: int
+    cancel: threading.Event | None
 
 
 def generate(
@@ -255,8 +263,10 @@ def generate(
     stop: str | Sequence[str] = (),
     on_text: TextObserver | None = None,
     on_mask: MaskObserver | None = None,
+    on_masks: MasksObserver | None = None,
     on_token: TokenObserver | None = None,
     top_logprobs: int = 0,
+    cancel: threading.Event | None = None,
 ) -> Completion:
     """Generates a valid text; tokens that the grammar forces are read in one pass, not sampled.
 
@@ -275,17 +285,31 @@ def generate(
         on_text: Called with each piece of text once it is certain to be part of the result.
         on_mask: Called with the `MaskStep` of each token that is not forced: what the model would
             have written without the grammar.
+        on_masks: Called in each pass of the model with 1, and the seconds that its mask took.
         on_token: Called with the `TokenLogprobs` of each token, before `on_text`.
         top_logprobs: How many of the likeliest tokens it is told.
+        cancel: Once it is set, the generation ends before the next pass of the model.
 
     Raises:
         ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
             argument has no sense.
-        GenerationError: The generation could not go on; with the position and the text so far.
+        GenerationError: The generation could not go on, or was cancelled; with the position and
+            the text so far.
         LimitError: The budget is too small for any valid text, or a mask takes too much work.
     """
+    check_cancel(cancel)
     request = _request(
-        model, tokenizer, prompt, compiled, max_tokens, sampler, on_mask, on_token, top_logprobs
+        model,
+        tokenizer,
+        prompt,
+        compiled,
+        max_tokens,
+        sampler,
+        on_mask,
+        on_token,
+        top_logprobs,
+        on_masks,
+        cancel,
     )
     pieces = CompletionPieces(_pieces(request, TextStream(stop, on_text), []))
     with pieces:
@@ -350,6 +374,8 @@ def _request(
     on_mask: MaskObserver | None,
     on_token: TokenObserver | None,
     top_logprobs: int,
+    on_masks: MasksObserver | None = None,
+    cancel: threading.Event | None = None,
 ) -> _TextRequest:
     check_compiled(compiled)
     check_count("max_tokens", max_tokens)
@@ -368,9 +394,11 @@ def _request(
         return ids
 
     margin = 0.0 if sampler is None else math.inf
-    text = _MaskedText(compiled, budget, margin, on_mask)
+    text = _MaskedText(compiled, budget, margin, on_mask, on_masks)
     choose = sampler or mlx_lm.sample_utils.greedy_sampler
-    return _TextRequest(model, prompt_ids, tokenize, text, budget, choose, on_token, top_logprobs)
+    return _TextRequest(
+        model, prompt_ids, tokenize, text, budget, choose, on_token, top_logprobs, cancel
+    )
 
 
 def _pieces(
@@ -418,12 +446,14 @@ def _runs(request: _TextRequest) -> Generator[tuple[list[int], mx.array], None, 
         cache = mlx_lm.models.cache.make_prompt_cache(model)
         *before, last = request.prompt_ids
         for start in range(0, len(before), _PREFILL_TOKENS):
+            check_not_cancelled(request.cancel, text.vocabulary, [])
             with mx.stream(generation_stream):
                 model(mx.array([before[start : start + _PREFILL_TOKENS]]), cache=cache)
                 mx.eval([layer.state for layer in cache])
             mx.clear_cache()
         run = [last]
         for passes in itertools.count(1):
+            check_not_cancelled(request.cancel, text.vocabulary, text.token_ids)
             with mx.stream(generation_stream):
                 logits = model(mx.array([run]), cache=cache)[:, -1, :]
                 mx.async_eval(logits)  # the mask is computed meanwhile
@@ -494,6 +524,16 @@ def context_of(model: Any) -> int | None:
     """
     context = getattr(getattr(model, "args", None), "max_position_embeddings", None)
     return context if isinstance(context, int) else None
+
+
+def width_of(model: Any) -> int | None:
+    """How many logits a model has, or None if it does not say.
+
+    Args:
+        model: A model of mlx-lm.
+    """
+    width = getattr(getattr(model, "args", None), "vocab_size", None)
+    return width if isinstance(width, int) else None
 
 
 def encode_prompt(tokenizer: Any, prompt: str | Sequence[int], size: int) -> list[int]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import codecs
 import itertools
 import math
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -111,6 +112,22 @@ class TextStream:
             self.stopped = bool(self._on_text(piece)) or self.stopped
 
 
+def context_within(context: int | None, most: int | None) -> int | None:
+    """How many tokens a prompt and its text may take together; None if nobody says.
+
+    Args:
+        context: For how many the model has room, if it says so.
+        most: How many its user allows, if that is bounded.
+
+    Raises:
+        ModelError: `most` is no number of tokens.
+    """
+    if most is None:
+        return context
+    check_count("context_tokens", most)
+    return most if context is None else min(context, most)
+
+
 def token_limit(max_tokens: int, prompt_tokens: int, context: int | None) -> int:
     """`max_tokens`, cut to what a context of so many tokens still holds after the prompt.
 
@@ -175,6 +192,12 @@ def count_problem(name: str, value: object, least: int = 1) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         return f"{name} is an integer, not {shortened(value)}"
     return f"{name} is at least {least}, not {shortened(value)}" if value < least else None
+
+
+def check_cancel(cancel: object) -> None:
+    """Raises ModelError for what is neither None nor an event."""
+    if cancel is not None and not isinstance(cancel, threading.Event):
+        raise ModelError(f"cancel is a threading.Event, not {shortened(cancel)}")
 
 
 def check_observer(name: str, observer: object) -> None:
@@ -264,6 +287,33 @@ def accept_forced(
     if b"".join(map(vocabulary.token, own)) == text:  # no space was put before it
         forced = own
     return [*itertools.takewhile(matcher.accept, forced)]
+
+
+def check_not_cancelled(
+    cancel: threading.Event | None, vocabulary: Vocabulary, token_ids: Sequence[int]
+) -> None:
+    """Raises GenerationError once nobody wants the text any more.
+
+    Args:
+        cancel: Set by whoever wants no more of it.
+        vocabulary: The vocabulary of the model.
+        token_ids: The tokens so far.
+    """
+    if cancel is not None and cancel.is_set():
+        raise stopped_at(vocabulary, token_ids, "cancelled")
+
+
+def stopped_at(vocabulary: Vocabulary, token_ids: Sequence[int], reason: str) -> GenerationError:
+    """The error for a text that is ended from outside.
+
+    Args:
+        vocabulary: The vocabulary of the model.
+        token_ids: The tokens so far.
+        reason: Why it is ended.
+    """
+    return GenerationError(
+        f"stopped at position {len(token_ids)}, after {text_of(vocabulary, token_ids)!r}: {reason}"
+    )
 
 
 def refusal(vocabulary: Vocabulary, token_ids: Sequence[int], position: int) -> GenerationError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
 from schemask.models.base import template_of
 from schemask.models.digests import file_digest, with_template
+from schemask.models.waiting_line import WaitingLine
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
@@ -36,8 +36,8 @@ class LlamaCppModel:
     """A `llama_cpp.Llama` as a `Model`.
 
     Args:
-        llama: The model. Generations in several threads wait for one another, as it has room for
-            one; give it to one `LlamaCppModel` only.
+        llama: The model. Generations in several threads wait for one another, in the order in
+            which they came, as it has room for one; give it to one `LlamaCppModel` only.
         vocabulary: Its vocabulary, if it has been read already.
         template: Its chat template, or the text or path of one, if it is not the one in the GGUF.
 
@@ -64,7 +64,7 @@ class LlamaCppModel:
         self.tokenizer: Any = llama
         self._llama: Any = llama
         self._given_template = template
-        self._lock = threading.Lock()
+        self._line = WaitingLine()
 
     def __repr__(self) -> str:
         return f"<LlamaCppModel of {self.vocabulary.size} tokens>"
@@ -119,7 +119,7 @@ class LlamaCppModel:
             DependencyError: llama-cpp-python is not installed.
         """
         check_is_sampling(sampling)
-        with self._lock:
+        with self._line.turn():
             if grammar is None:
                 return self._continue(prompt, sampling, stop, on_text, on_token, top_logprobs)
             from schemask.llama_cpp import complete

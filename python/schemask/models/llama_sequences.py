@@ -6,18 +6,17 @@ import contextlib
 import functools
 import math
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from schemask._native import fill_masks
 from schemask.chat import ChatTemplate
 from schemask.core.generation import (
     Completion,
     TextObserver,
+    check_cancel,
     check_compiled,
     check_count,
     check_is_vocabulary,
@@ -27,11 +26,12 @@ from schemask.core.generation import (
 )
 from schemask.core.logprobs import TokenObserver
 from schemask.core.mask_step import MaskObserver
+from schemask.core.mask_times import MasksObserver, fill_masks_timed
 from schemask.core.masked_scores import StopTokens
 from schemask.core.masking import allocate_mask
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
-from schemask.errors import GenerationError, ModelError, shortened
+from schemask.errors import GenerationError, ModelError
 from schemask.models.base import template_of
 from schemask.models.digests import file_digest, with_template
 from schemask.models.running_text import RunningText
@@ -71,8 +71,7 @@ class LlamaSequences:
         vocabulary: Its vocabulary.
         tokenizer: The `Llama`, which `schemask.chat.render_tokens` takes as tokenizer.
         context_tokens: Most tokens of one prompt and its text together.
-        on_masks: If it is set, it is called in each pass with the number of masks that were made
-            for it, and the seconds that they took together. It must not raise.
+        on_masks: If it is set, it is told what the masks of each pass take.
 
     Raises:
         ModelError: `llama` is no `Llama`, or one whose sequences do not share its context;
@@ -125,7 +124,7 @@ class LlamaSequences:
         self._waiting: deque[RunningText] = deque()
         self._worker: threading.Thread | None = None
         self._is_closed = False
-        self.on_masks: Callable[[int, float], None] | None = None
+        self.on_masks: MasksObserver | None = None
 
     def __repr__(self) -> str:
         count = len(self._cells.sequences)
@@ -213,8 +212,7 @@ class LlamaSequences:
         check_observer("on_token", on_token)
         check_observer("on_text", on_text)
         check_count("top_logprobs", top_logprobs, least=0)
-        if cancel is not None and not isinstance(cancel, threading.Event):
-            raise ModelError(f"cancel is a threading.Event, not {shortened(cancel)}")
+        check_cancel(cancel)
         prompt_ids = encode_prompt(self._llama, prompt)
         limit = token_limit(sampling.max_tokens, len(prompt_ids), self.context_tokens)
         matcher = None
@@ -344,11 +342,8 @@ class LlamaSequences:
         """Gives these their masks, which ends those whose grammar allows nothing more."""
         constrained = [(text, text.matcher) for text in texts if text.matcher is not None]
         rows = self._bitmask[: len(constrained)]
-        started = time.perf_counter()
         try:
-            fill_masks([matcher for _, matcher in constrained], rows)
-            if self.on_masks is not None and constrained:
-                self.on_masks(len(constrained), time.perf_counter() - started)
+            fill_masks_timed([matcher for _, matcher in constrained], rows, self.on_masks)
         except Exception:  # of one of them; asked one by one, they tell whose it is
             for row, (text, matcher) in enumerate(constrained):
                 with _failing(text):

@@ -17,16 +17,21 @@ from schemask.core.generation import (
     Status,
     TextObserver,
     TextStream,
+    check_cancel,
     check_count,
     check_is_vocabulary,
+    check_not_cancelled,
+    context_within,
     token_limit,
 )
 from schemask.core.logprobs import TokenObserver, token_logprobs
 from schemask.core.mask_step import MaskObserver
+from schemask.core.mask_times import MasksObserver
 from schemask.core.sampling import GREEDY, Sampling, check_is_sampling
 from schemask.core.vocabulary import Vocabulary
 from schemask.models.base import template_of
 from schemask.models.digests import with_template
+from schemask.models.waiting_line import WaitingLine
 
 if TYPE_CHECKING:
     from mlx import core as mx
@@ -39,17 +44,22 @@ class MlxModel:
 
     Args:
         model: The model, as `mlx_lm.load` returns it. Generations in several threads wait for one
-            another.
+            another, in the order in which they came.
         tokenizer: Its tokenizer, likewise, or one of transformers.
         vocabulary: Its vocabulary, if it has been read already.
         template: Its chat template, or the text or path of one, if it is not the tokenizer's.
+        context_tokens: Most tokens of one prompt and its text together, where the model has room
+            for more.
 
     Attributes:
         vocabulary: Its vocabulary.
         tokenizer: Its tokenizer, as transformers made it.
+        context_tokens: Most tokens of one prompt and its text together; None if nobody says.
+        on_masks: If it is set, it is told what the mask of each pass takes.
 
     Raises:
-        ModelError: `model` or `tokenizer` is none of mlx-lm, or `vocabulary` is no `Vocabulary`.
+        ModelError: `model` or `tokenizer` is none of mlx-lm, `vocabulary` is no `Vocabulary`, or
+            `context_tokens` is no number of tokens.
         DependencyError: mlx-lm is not installed.
         VocabularyError: The tokens of the tokenizer cannot be read.
     """
@@ -61,18 +71,22 @@ class MlxModel:
         vocabulary: Vocabulary | None = None,
         *,
         template: ChatTemplate | str | None = None,
+        context_tokens: int | None = None,
     ) -> None:
-        from schemask.mlx import check_mlx, context_of, unwrapped
+        from schemask.mlx import check_mlx, context_of, unwrapped, width_of
 
         check_mlx(model, tokenizer)
         if vocabulary is not None:
             check_is_vocabulary(vocabulary)
-        self.vocabulary = vocabulary or Vocabulary.from_transformers(tokenizer)
+        self.vocabulary = vocabulary or Vocabulary.from_transformers(
+            tokenizer, vocab_size=width_of(model)
+        )
         self.tokenizer: Any = unwrapped(tokenizer)
         self._model = model
-        self._context = context_of(model)
+        self.context_tokens = context_within(context_of(model), context_tokens)
+        self.on_masks: MasksObserver | None = None
         self._given_template = template
-        self._lock = threading.Lock()
+        self._line = WaitingLine()
 
     def __repr__(self) -> str:
         return f"<MlxModel {type(self._model).__module__} of {self.vocabulary.size} tokens>"
@@ -113,6 +127,7 @@ class MlxModel:
         on_mask: MaskObserver | None = None,
         on_token: TokenObserver | None = None,
         top_logprobs: int = 0,
+        cancel: threading.Event | None = None,
     ) -> Completion:
         """Continues `prompt`; the limit on tokens is cut to what the context still holds.
 
@@ -123,23 +138,30 @@ class MlxModel:
             sampling: How tokens are chosen. Without its `top_p`, all of them can be drawn.
             stop: Texts at which to end; none of them is part of the result.
             on_text: Called with each piece of text once it is certain to be part of the result.
+                If what it returns is true, the generation ends there, as at a stop string.
             on_mask: Called with the `MaskStep` of each token that is chosen under the grammar.
             on_token: Called with the `TokenLogprobs` of each token, before `on_text`.
             top_logprobs: How many of the likeliest tokens it is told.
+            cancel: Once it is set, the generation ends before the next pass of the model, also
+                one that waits or reads its prompt.
 
         Raises:
             ModelError: The prompt fills the context, the grammar is for another vocabulary, or an
                 argument is of a wrong type.
-            GenerationError: The generation could not go on; with the position and the text so far.
+            GenerationError: The generation could not go on, or was cancelled; with the position
+                and the text so far.
             LimitError: The limit on tokens is too small for any text of the grammar, or a mask
                 takes too much work.
         """
         from schemask.mlx import generate
 
         check_is_sampling(sampling)
-        with self._lock:
+        check_cancel(cancel)
+        with self._line.turn(cancel):
             if grammar is None:
-                return self._continue(prompt, sampling, stop, on_text, on_token, top_logprobs)
+                return self._continue(
+                    prompt, sampling, stop, on_text, on_token, top_logprobs, cancel
+                )
             return generate(
                 self._model,
                 self.tokenizer,
@@ -150,8 +172,10 @@ class MlxModel:
                 stop=stop,
                 on_text=on_text,
                 on_mask=on_mask,
+                on_masks=self.on_masks,
                 on_token=on_token,
                 top_logprobs=top_logprobs,
+                cancel=cancel,
             )
 
     def _continue(
@@ -162,6 +186,7 @@ class MlxModel:
         on_text: TextObserver | None,
         on_token: TokenObserver | None,
         top_logprobs: int,
+        cancel: threading.Event | None,
     ) -> Completion:
         from mlx import core as mx
         from mlx_lm.generate import generate_step, generation_stream, wired_limit
@@ -170,13 +195,21 @@ class MlxModel:
 
         check_count("top_logprobs", top_logprobs, least=0)
         prompt_ids = encode_prompt(self.tokenizer, prompt, self.vocabulary.size)
-        limit = token_limit(sampling.max_tokens, len(prompt_ids), self._context)
+        limit = token_limit(sampling.max_tokens, len(prompt_ids), self.context_tokens)
         stream = TextStream(stop, on_text)
         stop_ids = set(self.vocabulary.stop_token_ids)
         token_ids: list[int] = []
         status: Status = "max_tokens"
+
+        def look(*_: int) -> None:
+            check_not_cancelled(cancel, self.vocabulary, token_ids)
+
         steps = generate_step(
-            mx.array(prompt_ids), self._model, max_tokens=limit, sampler=_sampler(sampling)
+            mx.array(prompt_ids),
+            self._model,
+            max_tokens=limit,
+            sampler=_sampler(sampling),
+            prompt_progress_callback=look,
         )
         with wired_limit(self._model, [generation_stream]), contextlib.closing(steps):
             for token, logprobs in steps:
@@ -189,6 +222,7 @@ class MlxModel:
                 if stream.feed(self._bytes(token)):
                     status = "stop"
                     break
+                look()
         return Completion(stream.finish(), token_ids, status, len(prompt_ids), len(token_ids))
 
     def _bytes(self, token_id: int) -> bytes:
@@ -213,7 +247,8 @@ def _sampler(sampling: Sampling) -> Callable[[mx.array], mx.array] | None:
         key, own = mx.random.split(key)
         if top_p is not None and top_p < 1:
             logprobs = apply_top_p(logprobs, top_p)
-        return mx.random.categorical(logprobs / temperature, key=own)
+        # In half precision, the best one could overflow like the others.
+        return mx.random.categorical(logprobs.astype(mx.float32) / temperature, key=own)
 
     return choose
 

@@ -28,9 +28,7 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     """
     place = model_location(path)
     if place.is_dir():
-        if not (place / "config.json").is_file():
-            raise ModelError(f"{place}: the folder has no config.json, so it is no model")
-        return _of_mlx(place) if is_mlx_folder(place) else _of_folder(place)
+        return _of_folder(place)
     preflight.look(place)
     from schemask.llama_cpp import Llama
     from schemask.models.llama_cpp import LlamaCppModel
@@ -45,9 +43,11 @@ def open_for_many(path: str | os.PathLike[str], sequences: int, context_tokens: 
     """As `open_model`, for texts that are generated side by side.
 
     Args:
-        path: The file or the folder. Of a folder, texts wait for one another.
+        path: The file or the folder. Of a folder, texts wait for one another, in the order in which
+            they came.
         sequences: How many texts of a GGUF run at once.
-        context_tokens: What each of them may take, with its prompt; memory is taken for all.
+        context_tokens: What each of them may take, with its prompt, as far as the model has room.
+            Of a GGUF, memory is taken for all.
 
     Raises:
         ModelError: There is no model, or one that cannot be loaded.
@@ -55,7 +55,7 @@ def open_for_many(path: str | os.PathLike[str], sequences: int, context_tokens: 
     """
     place = model_location(path)
     if place.is_dir():
-        return open_model(place)
+        return _of_folder(place, context_tokens)
     preflight.look(place)
     from schemask.llama_cpp import Llama
     from schemask.models.llama_sequences import LlamaSequences
@@ -69,7 +69,14 @@ def open_for_many(path: str | os.PathLike[str], sequences: int, context_tokens: 
     return LlamaSequences(llama, context_tokens=context_tokens)
 
 
-def _of_folder(path: Path) -> Model:
+def _of_folder(path: Path, context_tokens: int | None = None) -> Model:
+    if not (path / "config.json").is_file():
+        raise ModelError(f"{path}: the folder has no config.json, so it is no model")
+    of_library = _of_mlx if is_mlx_folder(path) else _of_transformers
+    return of_library(path, context_tokens)
+
+
+def _of_transformers(path: Path, context_tokens: int | None) -> Model:
     from schemask.models.transformers import TransformersModel
 
     try:
@@ -80,10 +87,10 @@ def _of_folder(path: Path) -> Model:
     tokenizer = load_tokenizer(path)
     model = read_pretrained(path, AutoModelForCausalLM.from_pretrained, dtype="auto")
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    return TransformersModel(model, tokenizer)
+    return TransformersModel(model, tokenizer, context_tokens=context_tokens)
 
 
-def _of_mlx(path: Path) -> Model:
+def _of_mlx(path: Path, context_tokens: int | None) -> Model:
     try:
         import mlx_lm
     except ImportError as error:
@@ -92,4 +99,4 @@ def _of_mlx(path: Path) -> Model:
         model, tokenizer = mlx_lm.load(str(path))
     except Exception as error:  # mlx and tokenizers have errors of their own
         raise ModelError(f"{path}: {shortened(str(error), 300)}") from error
-    return MlxModel(model, tokenizer)
+    return MlxModel(model, tokenizer, context_tokens=context_tokens)

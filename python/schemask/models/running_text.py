@@ -20,6 +20,7 @@ from schemask.core.generation import (
     TextStream,
     accept_forced,
     refusal,
+    stopped_at,
     text_of,
 )
 from schemask.core.logprobs import TokenObserver, forced_logprobs, token_logprobs
@@ -204,12 +205,7 @@ class RunningText:
 
     def stop(self, reason: str) -> None:
         """Ends it with a `GenerationError`."""
-        self.fail(
-            GenerationError(
-                f"stopped at position {len(self._token_ids)}, after "
-                f"{text_of(self._vocabulary, self._token_ids)!r}: {reason}"
-            )
-        )
+        self.fail(stopped_at(self._vocabulary, self._token_ids, reason))
 
     def fail(self, error: BaseException) -> None:
         """Ends it with an exception."""

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from schemask.errors import shortened
 from schemask.serve.errors import RequestError, server_error
 from schemask.serve.jobs import Job, Workers, while_connected
 from schemask.serve.metrics import Metrics
@@ -88,6 +90,7 @@ class Application:
         async def answered(request: Request) -> Response:
             try:
                 if guarded:
+                    self._check_host(request)
                     self._check_key(request)
                 response = await handler(request)
             except ClientDisconnect:
@@ -131,17 +134,33 @@ class Application:
         finally:
             self._open -= 1
 
+    def _check_host(self, request: Request) -> None:
+        """Refuses pages in a browser whose name has come to mean this machine."""
+        hosts, called = self._settings.hosts, request.headers.get("host", "")
+        if hosts is None or not called:
+            return
+        try:
+            name = urlsplit(f"//{called}").hostname
+        except ValueError:
+            name = None
+        if name not in hosts:
+            raise RequestError(
+                f"this server has no API key, and is not called {shortened(called)}: give it a key",
+                status=403,
+                code="invalid_host",
+            )
+
     def _check_key(self, request: Request) -> None:
         key = self._settings.api_key
         if key is None:
             return
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        same = hmac.compare_digest(given.strip().encode(), key.encode())
+        # Headers are read as Latin-1, whatever they are.
+        same = hmac.compare_digest(given.strip().encode("latin-1"), key.encode())
         if scheme.lower() != "bearer" or not same:
             raise RequestError(
                 "the API key is missing or wrong",
                 status=401,
-                kind="authentication_error",
                 code="invalid_api_key",
                 headers={"WWW-Authenticate": "Bearer"},
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import secrets
 import string
 import time
@@ -80,9 +81,6 @@ class Answer(ABC):
         answer = {**self._head, "object": self.kind, "choices": [choice]}
         return {**answer, "usage": _usage(end)}
 
-    def _spelt(self, token_id: int) -> str:
-        return self._vocabulary.token(token_id).decode(errors="replace")
-
 
 class ChatAnswer(Answer):
     """A turn."""
@@ -158,6 +156,8 @@ class TextAnswer(Answer):
     def __init__(self, asked: Generation, vocabulary: Vocabulary) -> None:
         super().__init__(asked, vocabulary)
         self._offset = 0
+        # Characters may be spread over tokens.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def first(self) -> list[dict[str, Any]]:
         return []
@@ -177,16 +177,28 @@ class TextAnswer(Answer):
         offsets = []
         for token in tokens:
             offsets.append(self._offset)
-            self._offset += len(self._spelt(token.token_id))
+            self._offset += len(self._decoder.decode(self._vocabulary.token(token.token_id)))
         return {
             "tokens": [self._spelt(token.token_id) for token in tokens],
             "token_logprobs": [max(token.logprob, _LEAST) for token in tokens],
             "top_logprobs": [
-                {self._spelt(token_id): max(logprob, _LEAST) for token_id, logprob in token.top}
+                # The token itself is told also where it is none of the likeliest.
+                {
+                    self._spelt(token_id): max(logprob, _LEAST)
+                    for token_id, logprob in (*token.top, (token.token_id, token.logprob))
+                }
                 for token in tokens
             ],
             "text_offset": offsets,
         }
+
+    def _spelt(self, token_id: int) -> str:
+        """A token as text, in the way of OpenAI's also where it is a part of a character."""
+        data = self._vocabulary.token(token_id)
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            return "bytes:" + "".join(f"\\x{byte:02x}" for byte in data)
 
 
 def joined(events: Iterable[Event]) -> Iterator[Event]:

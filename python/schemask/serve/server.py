@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import signal
 import socket
@@ -11,8 +12,11 @@ import uvicorn
 
 from schemask.errors import ModelError
 from schemask.serve.app import Application
+from schemask.serve.connections import connection_class
 from schemask.serve.settings import ServerSettings
 from schemask.serve.turns import Engine
+
+_OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def serve(
@@ -25,6 +29,10 @@ def serve(
     """Answers requests until SIGINT or SIGTERM comes. Requests that are open then may go on for
     `grace_seconds`.
 
+    Where only this machine can reach it and it has no API key, it is called by this machine's own
+    names alone, unless the settings name others: a page in a browser can have its name mean this
+    machine, and could then ask what it likes.
+
     Args:
         engine: What writes.
         settings: How the server is run.
@@ -35,6 +43,8 @@ def serve(
     Raises:
         ModelError: The address cannot be listened at.
     """
+    if is_loopback(host) and settings.api_key is None and settings.hosts is None:
+        settings = dataclasses.replace(settings, hosts=_OWN_NAMES | {host})
     listener = listening(host, port, settings.stall_seconds)
     if on_start is not None:
         shown = f"[{host}]" if ":" in host else host
@@ -59,7 +69,7 @@ def made(engine: Engine, settings: ServerSettings) -> uvicorn.Server:
     """
     config = uvicorn.Config(
         Application(engine, settings).asgi(),
-        http="h11",
+        http=connection_class(settings.stall_seconds),
         ws="none",
         lifespan="on",
         log_level="warning",

