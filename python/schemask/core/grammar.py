@@ -557,7 +557,7 @@ def tree_grammar(
         LimitError: It is too large or nests too deeply.
     """
     tree = json.dumps({"start": start, "rules": dict(rules or {})}, ensure_ascii=False)
-    spacing, bounds = _named(whitespace), limits_of(limits)
+    spacing, bounds = _layout(whitespace, None), limits_of(limits)
     return Grammar._of("from_tree", tree, spacing, property_order, "plain", True, False, bounds)
 
 
