@@ -250,23 +250,10 @@ impl Completer<'_> {
     /// What it costs at least until the innermost value ends, if it is to satisfy the queries `asked`.
     fn own(&self, state: State, asked: &[u16]) -> u64 {
         let obligations = &self.machine.obligations;
-        let is_after_line = |spacing| self.machine.whitespace.is_after_line(spacing);
-        let one = |verdicts: &[bool]| match asked.iter().all(|&i| verdicts[usize::from(i)]) {
-            true => 1,
-            false => NEVER,
-        };
+        if let Some(cost) = self.closing_bracket(state, asked) {
+            return cost;
+        }
         match state {
-            // Nothing but the closing bracket may come.
-            State::Array { array, spacing, .. } if is_after_line(spacing) => {
-                obligations.end_array(array).map_or(NEVER, |end| one(&end))
-            }
-            State::Object {
-                object,
-                place: ObjectPlace::AfterMember,
-                spacing,
-            } if is_after_line(spacing) => {
-                obligations.end_object(object).map_or(NEVER, |end| one(end))
-            }
             State::Value { obligation, .. } => obligations
                 .rules
                 .cost(self.demanded(obligations.obligation_of(obligation), asked)),
@@ -317,6 +304,29 @@ impl Completer<'_> {
             State::Text { scan, partial } => self.text_cost(scan, partial),
             State::Ambiguous(_) => NEVER,
             State::Done { .. } | State::Detached => 0,
+        }
+    }
+
+    /// The byte of the closing bracket, if nothing but that may come after a line break.
+    fn closing_bracket(&self, state: State, asked: &[u16]) -> Option<u64> {
+        let obligations = &self.machine.obligations;
+        let one = |verdicts: &[bool]| match asked.iter().all(|&i| verdicts[usize::from(i)]) {
+            true => 1,
+            false => NEVER,
+        };
+        let is_after_line = |spacing| self.machine.whitespace.is_after_line(spacing);
+        match state {
+            State::Array { array, spacing, .. } if is_after_line(spacing) => {
+                Some(obligations.end_array(array).map_or(NEVER, |end| one(&end)))
+            }
+            State::Object {
+                object,
+                place: ObjectPlace::AfterMember,
+                spacing,
+            } if is_after_line(spacing) => {
+                Some(obligations.end_object(object).map_or(NEVER, |end| one(end)))
+            }
+            _ => None,
         }
     }
 

@@ -13,6 +13,7 @@ mod forced;
 mod forgotten;
 mod key_order;
 mod key_reader;
+mod lines;
 mod lookahead;
 mod next_bytes;
 mod next_move;

@@ -8,7 +8,7 @@ use crate::json::obligations::Entry;
 use crate::json::texts::TextId;
 use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::stepper::Stepper;
-use crate::machine::whitespace::{SpacingStep, WhitespaceRun};
+use crate::machine::whitespace::SpacingStep;
 use crate::regex::scan_string::{Scanned, scan_string};
 use crate::spelling::{Partial, SPACES};
 
@@ -121,85 +121,6 @@ impl Stepper<'_> {
         }
     }
 
-    /// After a line break, where one comes before each item, each member, and the bracket that closes what
-    /// is not empty: what follows is settled by it.
-    fn begin_line(self, config: Config) -> Option<Config> {
-        let Config {
-            state,
-            stack,
-            record,
-        } = config;
-        let obligations = &self.machine.obligations;
-        let spacing = self
-            .machine
-            .whitespace
-            .after_line(self.machine.line_depth(config));
-        match state {
-            State::Array {
-                array,
-                opened: true,
-                ..
-            } => {
-                let obligation = obligations.item(array)?;
-                let (stack, record) = self.begin_item(array, stack, record);
-                let state = State::Value {
-                    obligation,
-                    spacing,
-                };
-                return Some(Config {
-                    state,
-                    stack,
-                    record,
-                });
-            }
-            State::Object {
-                object,
-                place: ObjectPlace::Opened,
-                ..
-            } => {
-                if !obligations.allowed_keys(object).allows_any_key() {
-                    return None;
-                }
-                let place = ObjectPlace::AfterComma;
-                let state = State::Object {
-                    object,
-                    place,
-                    spacing,
-                };
-                return Some(Config { state, ..config });
-            }
-            State::Array { array, .. } => {
-                let end = obligations.end_array(array)?;
-                self.close(stack, self.recorded(record, b']'), &end)?;
-            }
-            State::Object {
-                object,
-                place: ObjectPlace::AfterMember,
-                ..
-            } => {
-                let end = obligations.end_object(object)?;
-                self.close(stack, self.recorded(record, b'}'), end)?;
-            }
-            _ => {}
-        }
-        let state = state.with_spacing(spacing);
-        Some(Config { state, ..config })
-    }
-
-    /// Whether the whitespace that has come allows an array or object to end here.
-    fn may_end(self, is_empty: bool, spacing: WhitespaceRun) -> bool {
-        is_empty || !self.machine.whitespace.is_before_line(spacing)
-    }
-
-    /// Whether it allows an array or object to go on here.
-    fn may_go_on(self, is_empty: bool, spacing: WhitespaceRun) -> bool {
-        let whitespace = &self.machine.whitespace;
-        match is_empty {
-            true => !whitespace.is_before_line(spacing),
-            false => !whitespace.is_after_line(spacing),
-        }
-    }
-
     fn step_literal(
         self,
         obligation: ObligationId,
@@ -231,7 +152,7 @@ impl Stepper<'_> {
     }
 
     /// The record with one more byte, if a record is being made.
-    fn recorded(self, record: TextId, byte: u8) -> TextId {
+    pub(super) fn recorded(self, record: TextId, byte: u8) -> TextId {
         match record {
             TextId::EMPTY => record,
             _ => self
