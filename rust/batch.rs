@@ -172,7 +172,8 @@ struct Pool {
     process: u32,
     /// `None` if the system has no more threads.
     threads: Option<ThreadPool>,
-    /// Those that prepare masks: one less than there are processors, if there are several.
+    /// Those that prepare masks: one less than there are processors. None of a single one, whose time
+    /// they would take from what the caller does meanwhile.
     preparing: OnceLock<Option<ThreadPool>>,
     child: OnceLock<Box<Pool>>,
 }
@@ -184,9 +185,9 @@ impl Pool {
 
     fn preparing() -> Option<&'static ThreadPool> {
         let made = Pool::here().preparing.get_or_init(|| {
-            let others = thread::available_parallelism().map_or(1, |count| count.get() - 1);
-            let builder = ThreadPoolBuilder::new().num_threads(others.max(1));
-            builder.build().ok()
+            let others = thread::available_parallelism().map_or(0, |count| count.get() - 1);
+            let builder = (others > 0).then(|| ThreadPoolBuilder::new().num_threads(others));
+            builder?.build().ok()
         });
         made.as_ref()
     }
