@@ -364,7 +364,8 @@ impl PyPreparation {
 /// Begins to make the masks that come next, and returns at once.
 ///
 /// They are made on threads of its own and without the GIL: call it when the tokens of a step have
-/// been accepted and the model begins to run.
+/// been accepted and the model begins to run. On a single processor none are made, so that nothing
+/// takes the model's time.
 ///
 /// What is made is kept with the grammars, so that `Preparation.fill`, or `fill_masks`, finds it.
 /// The matchers may go on meanwhile.
