@@ -18,7 +18,7 @@ if importlib.util.find_spec("vllm") is None:
 from judges import Judges
 from plugins import with_entry_point
 from test_vllm import ENTRY_POINTS, PERSON, folder
-from vllm_engine import outputs_of
+from vllm_engine import Engine
 
 __all__ = ["folder"]
 
@@ -50,10 +50,11 @@ def outputs(model: str, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", with_entry_point(tmp_path_factory.mktemp("entry"), ENTRY_POINTS))
         patch.setenv("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
-        return {
-            speculates: outputs_of("schemask", model, SCHEMAS, 48, speculates)
-            for speculates in (False, True)
-        }
+        found = {}
+        for speculates in (False, True):
+            with Engine("schemask", model, 48, speculates) as engine:
+                found[speculates] = [engine.output(schema) for schema in SCHEMAS]
+        return found
 
 
 def test_every_text_is_valid(outputs: dict[bool, Any]) -> None:
