@@ -279,6 +279,7 @@ def row(name: str, seen: Seen) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--good-seconds", type=float, default=180, help="without bad clients")
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--model", type=Path, default=model_path())
     parser.add_argument("--csv", type=Path)
@@ -298,14 +299,18 @@ def main() -> None:
             command += ["--model_alias", NAME, "--port", str(port), "--interrupt_requests", "False"]
             command += ["--chat_format", "chatml-function-calling"]
         with running([sys.executable, *command], port) as server:
-            seen = asyncio.run(clients(server, options.clients, options.seconds, mixed))
+            seconds = options.seconds if mixed else options.good_seconds
+            seen = asyncio.run(clients(server, options.clients, seconds, mixed))
         rows.append(row(f"{name}, mixed" if mixed else name, seen))
         print(rows[-1], *(Counter(them).most_common(3) for them in (seen.wrong, seen.failures)))
         if mixed:
             others = ", ".join(f"{what} {count}" for what, count in sorted(seen.answers.items()))
             print(others, flush=True)
     if options.csv is not None:
-        data = f"{options.clients} clients for {options.seconds:g} s a row, SmolLM2-135M-Instruct"
+        data = (
+            f"{options.clients} clients for {options.seconds:g} s, good ones alone for "
+            f"{options.good_seconds:g} s; SmolLM2-135M-Instruct"
+        )
         notes = record.circumstances(
             data, "python " + " ".join(sys.argv), ("llama-cpp-python", "openai", "uvicorn")
         )
