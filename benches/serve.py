@@ -171,7 +171,10 @@ def is_right(arguments: str) -> bool:
 async def sent(server: Server, data: bytes) -> AsyncIterator[asyncio.StreamReader]:
     """A connection on which a body was sent."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        "Content-Type: application/json\r\n"
+    )
     try:
         writer.write(f"{head}Content-Length: {len(data)}\r\n\r\n".encode())
         for at in range(0, len(data), 1 << 20):

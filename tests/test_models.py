@@ -369,6 +369,8 @@ def test_a_prompt_is_cancelled_while_mlx_reads_it(mlx: MlxModel) -> None:
             return super().__call__(x, *rest, **named)
 
     mlx.context_tokens = None
+    arguments = mlx._model.args
+    context, arguments.max_position_embeddings = arguments.max_position_embeddings, 8192
     kind, layers[0].__class__ = layers[0].__class__, Counting
     try:
         for grammar in (None, Grammar.from_json_schema(PERSON).compile(mlx.vocabulary)):
@@ -377,6 +379,7 @@ def test_a_prompt_is_cancelled_while_mlx_reads_it(mlx: MlxModel) -> None:
                 mlx.generate([1] * 5000, grammar=grammar, cancel=cancel)
     finally:
         layers[0].__class__ = kind
+        arguments.max_position_embeddings = context
         mlx.context_tokens = 1024
     assert passes == [2048, 2048]
 

@@ -113,7 +113,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "unevaluatedProperties": False,
     },
     "a document of its own": {
-        "properties": {"a": {"$id": "x", "$ref": "#/$defs/b", "$defs": {"b": {"type": "string"}}}}
+        "properties": {"a": {"$id": "own", "$ref": "#/$defs/b", "$defs": {"b": {"type": "string"}}}}
     },
 }
 SAID = ["Bring the red box, please.", "box-7"]

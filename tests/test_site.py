@@ -133,6 +133,7 @@ FAILING: dict[str, list[Callable[[], object]]] = {
         lambda: Grammar.from_lark('start: a\na.2: "x"'),
         lambda: Grammar.from_lark("start: /(?=a)b/"),
         lambda: Grammar.from_json_schema({}, whitespace="some"),  # type: ignore[arg-type]
+        lambda: Grammar.from_json_schema({}, indent=17),
     ],
     "VocabularyError": [
         lambda: Vocabulary([b"a"], []),
