@@ -233,7 +233,10 @@ class Teacher(AbstractContextManager["Teacher"]):
                 run = chunk
             else:
                 run = chunk[width - int(mask[row, -width:].sum()) :]
-            wanted = [self._wanted(row, token) for token in [None, *run]]
+            wanted = [self._wanted(row, None)]
+            for token in run:
+                # What follows a draft that is not of the text is dropped with it.
+                wanted.append(self._wanted(row, token) if wanted[-1] >= 0 else -1)
             kept = wanted[-logits.shape[1] :]
             for place, token in enumerate(kept, start=logits.shape[1] - len(kept)):
                 if token >= 0:
