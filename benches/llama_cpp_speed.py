@@ -148,7 +148,7 @@ class Bench:
                 done = complete(self._llama, ids, compiled, max_tokens=MAX_TOKENS)
                 tokens = length = done.completion_tokens
             else:
-                processor = SchemaLogitsProcessor(compiled, max_tokens=length)
+                processor = SchemaLogitsProcessor(compiled)
                 tokens = self._sampled(ids, length, [processor] if way == "masks" else [])
             seconds = self._clock() - begin
             yield Sample(case.kind, 1, number, way, tokens / seconds)

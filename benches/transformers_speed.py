@@ -205,6 +205,9 @@ class Teacher(AbstractContextManager["Teacher"]):
             self._next.append({**following, position: self._stops[0]})
             self.tokens += len(following) + 1
         self._positions = [0] * len(texts)
+        self._prompt = 0
+        # Of a single row: the positions after the prompt and after each further token.
+        self._read = [0]
         self.passes = -1
         self.read_at = clocks()
 
@@ -224,6 +227,13 @@ class Teacher(AbstractContextManager["Teacher"]):
         self.passes += 1
         logits = outputs.logits
         ids = kwargs["input_ids"].tolist()
+        length = outputs.past_key_values.get_seq_length()
+        if self.passes == 0:
+            self._prompt = length
+        elif len(ids) == 1:
+            # Drafts that were refused are not in the cache any more.
+            del self._read[length - len(ids[0]) - self._prompt + 1 :]
+            self._positions[0] = self._read[-1]
         mask = kwargs.get("attention_mask")
         width = len(ids[0])
         for row, chunk in enumerate(ids):
@@ -237,6 +247,7 @@ class Teacher(AbstractContextManager["Teacher"]):
             for token in run:
                 # What follows a draft that is not of the text is dropped with it.
                 wanted.append(self._wanted(row, token) if wanted[-1] >= 0 else -1)
+                self._read.append(self._positions[row])
             kept = wanted[-logits.shape[1] :]
             for place, token in enumerate(kept, start=logits.shape[1] - len(kept)):
                 if token >= 0:
