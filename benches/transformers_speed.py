@@ -227,7 +227,7 @@ class Teacher(AbstractContextManager["Teacher"]):
         self.passes += 1
         logits = outputs.logits
         ids = kwargs["input_ids"].tolist()
-        length = outputs.past_key_values.get_seq_length()
+        length = outputs.cache.get_seq_length()
         if self.passes == 0:
             self._prompt = length
         elif len(ids) == 1:
