@@ -64,7 +64,7 @@ def tables(source: Record) -> str:
         body = _hostile(source)
     elif "setting" in source.columns:
         body = _improvement(source)
-    elif "measure" in source.columns:
+    elif "schemas" in source.columns:
         body = _comparison(Figures(source))
     else:
         body = _table(source.columns, [list(row.values()) for row in source.rows])
