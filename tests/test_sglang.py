@@ -63,7 +63,7 @@ from sglang.utils import convert_json_schema_to_str  # noqa: E402
 import schemask.sglang  # noqa: E402
 from schemask.sglang import hooks  # noqa: E402
 from schemask.sglang.masks import apply_vocab_mask  # noqa: E402
-from xml_texts import surroundings, written  # noqa: E402
+from xml_texts import NOTE, surroundings, written  # noqa: E402
 
 schemask.sglang.register()
 
@@ -984,24 +984,6 @@ XML_PARSERS = {
     "nanbeige": "qwen_xml",
     "qwen3_coder": "qwen_xml",
     "step3p5": "qwen_xml",
-}
-NOTE: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "text": {"type": "string"},
-        "unit": {"enum": ["C", "F", "x y"]},
-        "count": {"type": "integer", "minimum": -3, "maximum": 40},
-        "exact": {"type": "boolean"},
-        "tags": {"type": "array", "items": {"type": "string"}},
-        "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-        "size": {
-            "type": "object",
-            "properties": {"width": {"type": "number"}},
-            "additionalProperties": False,
-        },
-    },
-    "required": ["text", "count"],
-    "additionalProperties": False,
 }
 NOTES: dict[str, tuple[Any, ...]] = {
     "text": ("Oslo", "a\nb", "1 < 2 <b>x</b>", '"q" \\', "é😀", "</para", "so, null"),

@@ -13,7 +13,7 @@ import pytest
 from schemask import Grammar, allocate_mask
 from schemask.core.structural_tag import from_structural_tag
 from test_structural_tag import BYTES, allowed
-from xml_texts import read, surroundings, written
+from xml_texts import NOTE, read, surroundings, written
 
 if importlib.util.find_spec("vllm") is None:
     pytest.skip("vLLM is not installed", allow_module_level=True)
@@ -26,24 +26,6 @@ from vllm.entrypoints.openai.chat_completion.protocol import (
 from vllm.parser.parser_manager import ParserManager
 from vllm.tool_parsers import ToolParserManager, structural_tag_registry
 
-NOTE: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "text": {"type": "string"},
-        "unit": {"enum": ["C", "F", "x y"]},
-        "count": {"type": "integer", "minimum": -3, "maximum": 40},
-        "exact": {"type": "boolean"},
-        "tags": {"type": "array", "items": {"type": "string"}},
-        "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-        "size": {
-            "type": "object",
-            "properties": {"width": {"type": "number"}},
-            "additionalProperties": False,
-        },
-    },
-    "required": ["text", "count"],
-    "additionalProperties": False,
-}
 VALUES: dict[str, tuple[Any, ...]] = {
     "text": ("Oslo", "", "a\nb", "1 < 2 <b>x</b>", "null", "5", '"q" \\', "é😀", "</para", "{}"),
     "unit": ("C", "x y"),

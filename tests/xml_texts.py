@@ -6,6 +6,25 @@ import json
 import re
 from typing import Any
 
+# What tools of servers are asked for.
+NOTE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string"},
+        "unit": {"enum": ["C", "F", "x y"]},
+        "count": {"type": "integer", "minimum": -3, "maximum": 40},
+        "exact": {"type": "boolean"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "size": {
+            "type": "object",
+            "properties": {"width": {"type": "number"}},
+            "additionalProperties": False,
+        },
+    },
+    "required": ["text", "count"],
+    "additionalProperties": False,
+}
 # A parameter in each style: its name, the word for the type of its value, its value.
 _DSML = (
     '<｜DSML｜{}parameter name="(?P<name>[^"]*)" string="(?P<type>true|false)">'

@@ -70,17 +70,13 @@ impl Stepper<'_> {
         Some(Config { state, ..config })
     }
 
-    /// Whether the whitespace that has come allows an array or object to end here.
-    pub(super) fn may_end(self, is_empty: bool, spacing: WhitespaceRun) -> bool {
-        is_empty || !self.machine.whitespace.is_before_line(spacing)
-    }
-
-    /// Whether it allows an array or object to go on here.
-    pub(super) fn may_go_on(self, is_empty: bool, spacing: WhitespaceRun) -> bool {
+    /// Whether the whitespace that has come allows an array or object to end here, or to go on.
+    pub(super) fn line_allows(self, ends: bool, is_empty: bool, spacing: WhitespaceRun) -> bool {
         let whitespace = &self.machine.whitespace;
-        match is_empty {
-            true => !whitespace.is_before_line(spacing),
-            false => !whitespace.is_after_line(spacing),
+        match (ends, is_empty) {
+            (true, true) => true,
+            (false, false) => !whitespace.is_after_line(spacing),
+            _ => !whitespace.is_before_line(spacing),
         }
     }
 }

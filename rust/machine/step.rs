@@ -84,26 +84,17 @@ impl Stepper<'_> {
                 array,
                 opened,
                 spacing,
-            } => match byte == b']' {
-                true if !self.may_end(opened, spacing) => None,
-                false if !self.may_go_on(opened, spacing) => None,
-                _ => self.step_array(array, opened, config, byte),
-            },
+            } if self.line_allows(byte == b']', opened, spacing) => {
+                self.step_array(array, opened, config, byte)
+            }
             State::Object {
                 object,
                 place,
                 spacing,
-            } => {
-                let opened = place == ObjectPlace::Opened;
-                match byte == b'}' {
-                    true if !self.may_end(opened, spacing) => None,
-                    false
-                        if place != ObjectPlace::AfterComma && !self.may_go_on(opened, spacing) =>
-                    {
-                        None
-                    }
-                    _ => self.step_object(object, place, config, byte),
-                }
+            } if place == ObjectPlace::AfterComma
+                || self.line_allows(byte == b'}', place == ObjectPlace::Opened, spacing) =>
+            {
+                self.step_object(object, place, config, byte)
             }
             State::Colon { member, .. } if byte == b':' => {
                 let obligation = self.machine.obligations.member_obligation(member);

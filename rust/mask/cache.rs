@@ -29,22 +29,19 @@ pub(super) struct ClosingAfter {
 pub(super) struct LooseMask {
     pub(super) tokens: Tokens,
     pub(super) named: Option<Box<[MaskWord]>>,
-    /// Those of them that may be forbidden by a value.
-    pub(super) doubtful: Doubtful,
-}
-
-/// Tokens that read on into the item after one whose value is not known.
-#[derive(Debug, Default)]
-pub(super) struct Doubtful {
-    pub(super) tokens: Box<[TokenId]>,
-    /// By their bytes; not there if there are none.
-    pub(super) by_bytes: Option<Arc<Trie<TokenId>>>,
+    /// Those of them that read on into the item after one whose value is not known, and may be
+    /// forbidden by it; not there if there are none.
+    pub(super) doubtful: Option<Trie<TokenId>>,
 }
 
 impl LooseMask {
-    /// The memory that its lists take.
-    pub(super) fn bytes(&self) -> usize {
-        64 + 16 * self.doubtful.tokens.len()
+    /// The memory that it takes, or the mask that is made of it; `free` is what all free strings
+    /// share.
+    pub(super) fn bytes(&self, free: &Arc<[MaskWord]>) -> usize {
+        let named = self.named.as_ref().map_or(0, |named| size_of_val(&**named));
+        let doubtful = self.doubtful.as_ref();
+        let doubtful = doubtful.map_or(0, |them| 4 * size_of_val(them.all()));
+        64 + self.tokens.bytes(free) + named + doubtful
     }
 }
 

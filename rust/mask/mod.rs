@@ -31,7 +31,6 @@ mod walk;
 use crate::machine::{Config, Machine};
 use crate::mask::cache::LooseMask;
 use crate::mask::guide::Guide;
-use crate::mask::tokens::Tokens;
 use crate::mask::walk::Walk;
 use crate::vocab::Vocabulary;
 
@@ -64,16 +63,10 @@ impl Masks {
         let (loose, names_itself) = walk.loosely(alike, config);
         let mask = Arc::new(walk.exactly(config, &loose));
         if !names_itself {
-            self.make_room(self.bytes_of(&walk, &loose.tokens), cap);
+            self.make_room(loose.bytes(walk.free_strings()), cap);
             self.known.write().insert(alike, mask.clone());
         }
         mask
-    }
-
-    /// The memory that a mask of these tokens takes.
-    fn bytes_of(&self, walk: &Walk<'_>, tokens: &Tokens) -> usize {
-        let named = self.token_sets().iter().map(size_of_val).next();
-        64 + tokens.bytes(&walk.vocabulary.strings(walk.spelling()).inside) + named.unwrap_or(0)
     }
 
     /// The mask of a configuration in which nothing is recorded.
@@ -85,7 +78,7 @@ impl Masks {
         let (loose, names_itself) = walk.loosely(alike, config);
         let loose = Arc::new(loose);
         if !names_itself {
-            self.make_room(loose.bytes() + self.bytes_of(walk, &loose.tokens), walk.cap);
+            self.make_room(loose.bytes(walk.free_strings()), walk.cap);
             self.loose.write().insert(alike, loose.clone());
         }
         loose

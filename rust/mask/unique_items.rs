@@ -10,7 +10,7 @@
 //! [`Machine::loose_stepper`]: crate::machine::Machine::loose_stepper
 
 use crate::machine::{Config, State};
-use crate::mask::cache::{Doubtful, LooseMask};
+use crate::mask::cache::LooseMask;
 use crate::mask::tokens::{Mask, Tokens};
 use crate::mask::walk::Walk;
 use crate::vocab::string_mask::Chosen;
@@ -38,7 +38,8 @@ impl Walk<'_> {
 
     /// The mask of a configuration, made of its loose one.
     pub(super) fn exactly(&self, config: Config, loose: &LooseMask) -> Mask {
-        let forbidden = self.forbidden(config, &loose.doubtful);
+        let doubtful = loose.doubtful.as_ref();
+        let forbidden = doubtful.map_or_else(Vec::new, |them| self.forbidden(config, them));
         let words = self.vocabulary.mask_words();
         Mask {
             named: loose.named.clone(),
@@ -46,10 +47,10 @@ impl Walk<'_> {
         }
     }
 
-    /// Those tokens of the loose mask of a configuration that a value may forbid.
-    pub(super) fn doubtful(&self, from: Config, tokens: &Tokens) -> Doubtful {
+    /// Those tokens of the loose mask of a configuration that a value may forbid, if there are some.
+    fn doubtful(&self, from: Config, tokens: &Tokens) -> Option<Trie<TokenId>> {
         if !self.machine.obligations.rules.compares_items() {
-            return Doubtful::default();
+            return None;
         }
         let readers = self.vocabulary.list_readers();
         let of_list = |tokens: &[TokenId], out: &mut Vec<TokenId>| {
@@ -73,27 +74,20 @@ impl Walk<'_> {
         }
         let text = |token| self.vocabulary.token(token).unwrap_or_default();
         found.retain(|&token| !self.is_certain(from, text(token)));
-        let by_bytes = (!found.is_empty()).then(|| Trie::new(found.clone(), text).into());
-        Doubtful {
-            tokens: found.into(),
-            by_bytes,
-        }
+        (!found.is_empty()).then(|| Trie::new(found, text))
     }
 
     /// Those of the doubtful tokens that the values in a text forbid.
-    pub(super) fn forbidden(&self, from: Config, doubtful: &Doubtful) -> Vec<TokenId> {
-        let Some(by_bytes) = &doubtful.by_bytes else {
-            return Vec::new();
-        };
+    fn forbidden(&self, from: Config, doubtful: &Trie<TokenId>) -> Vec<TokenId> {
         let machine = self.machine;
         let mut allowed = Vec::new();
-        by_bytes.seek(
+        doubtful.seek(
             from,
             |at| machine.lookahead().next_bytes(at),
             |at, byte, _| machine.stepper().step(at, byte),
             |found, _| allowed.extend_from_slice(found),
         );
-        let mut forbidden = doubtful.tokens.to_vec();
+        let mut forbidden = doubtful.all().to_vec();
         forbidden.retain(|token| !allowed.contains(token));
         forbidden
     }

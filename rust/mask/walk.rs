@@ -17,7 +17,7 @@ use crate::regex::scan::ScanId;
 use crate::spelling::{JsonSpelling, Partial};
 use crate::vocab::Vocabulary;
 use crate::vocab::string_mask::{BegunValues, ClosingToken, ClosingTokens, ExitId, StringMask};
-use crate::vocab::token::TokenId;
+use crate::vocab::token::{MaskWord, TokenId};
 use crate::vocab::trie::Trie;
 
 pub(super) struct Walk<'a> {
@@ -125,6 +125,11 @@ impl Walk<'_> {
         bytes
             .try_fold(from, |at, &byte| self.stepper().step(at, byte))
             .is_some()
+    }
+
+    /// The tokens inside any string, which the masks of free strings share.
+    pub(super) fn free_strings(&self) -> &Arc<[MaskWord]> {
+        &self.vocabulary.strings(self.spelling()).inside
     }
 
     pub(super) fn spelling(&self) -> JsonSpelling {
