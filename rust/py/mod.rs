@@ -13,6 +13,7 @@ mod memory;
 mod text;
 mod vocabulary;
 
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
 
 use compiled_grammar::PyCompiledGrammar;
@@ -20,6 +21,11 @@ use explain::{PyAllowed, PyExplanation};
 use grammar::PyGrammar;
 use matcher::{PyMatcher, PyPreparation};
 use vocabulary::PyVocabulary;
+
+/// States and masks come and go in great numbers. glibc's allocator gives their memory back to the
+/// system and takes it anew page by page, in the middle of a step.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The extension module `schemask._native`.
 #[pymodule]
