@@ -243,13 +243,17 @@ impl Obligations {
 
     /// The object after a member's value with these verdicts.
     pub(crate) fn after_member(&self, id: MemberId, verdicts: &[bool]) -> ObjectId {
-        match verdicts {
-            [] => {
-                let memo = &self.members.memo(id.0).after;
-                *memo.get_or_init(|| self.find_after(id, verdicts))
-            }
-            _ => self.find_after(id, verdicts),
+        let memo = self.members.memo(id.0);
+        if verdicts.is_empty() {
+            return *memo.after.get_or_init(|| self.find_after(id, verdicts));
         }
+        if let Some(&known) = memo.after_judged.lock().get(verdicts) {
+            return known;
+        }
+        let after = self.find_after(id, verdicts);
+        work::hold(2 * (size_of::<(Verdicts, ObjectId)>() + verdicts.len()));
+        memo.after_judged.lock().insert(verdicts.into(), after);
+        after
     }
 
     fn find_after(&self, id: MemberId, verdicts: &[bool]) -> ObjectId {

@@ -2,6 +2,9 @@
 
 use std::sync::OnceLock;
 
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+
 use crate::json::formula::FormulaId;
 use crate::json::object::completion::ObjectCompletion;
 use crate::json::object::keys::{Key, KeyTable};
@@ -50,6 +53,8 @@ pub(crate) struct MemberMemo {
     pub(super) obligation: OnceLock<ObligationId>,
     /// The object after a value about which nothing is asked.
     pub(super) after: OnceLock<ObjectId>,
+    /// The object after a value with these verdicts.
+    pub(super) after_judged: Mutex<FxHashMap<Verdicts, ObjectId>>,
 }
 
 /// What may come next in an object.
