@@ -264,6 +264,28 @@ impl Partial {
         self.code() | u64::from(spelling == JsonSpelling::Any) << 59
     }
 
+    /// The most that [`Partial::least_rest`] can be.
+    pub(crate) const MOST_REST: u64 = 10;
+
+    /// The fewest bytes that end this partial with any of its characters.
+    pub(crate) fn least_rest(self) -> u64 {
+        let hex = |digits: u8| 4 - u64::from(digits);
+        match self {
+            Partial::Nothing => 0,
+            Partial::Utf8 { need, .. } => need.into(),
+            Partial::Escape | Partial::PlainEscape => 1,
+            // Two units are needed if it can only become the first of them.
+            Partial::Hex { digits, .. } => {
+                let [before, after, _] = self.characters();
+                let is_whole = before.0 <= before.1 || after.0 <= after.1;
+                hex(digits) + if is_whole { 0 } else { 6 }
+            }
+            Partial::PlainHex { digits, .. } | Partial::HighHex { digits, .. } => hex(digits),
+            Partial::High(_) => 6,
+            Partial::HighEscape(_) => 5,
+        }
+    }
+
     /// The fewest bytes that end this partial with the character `c`, one of its characters.
     pub(crate) fn rest(self, c: u32) -> Vec<u8> {
         let unit_rest = |unit: u32, digits: u8| format!("{unit:04x}")[usize::from(digits)..].into();
@@ -393,6 +415,39 @@ mod tests {
             Ok(out)
         } else {
             Err(partial)
+        }
+    }
+
+    #[test]
+    fn the_least_rest_is_that_of_the_shortest_character() {
+        let texts = [
+            "é",
+            "中",
+            "😀",
+            "\\n",
+            "\\u00e9",
+            "\\ud83d\\ude00",
+            "\\udbff\\udfff",
+            "\\u001f",
+        ];
+        for spelling in [JsonSpelling::Any, JsonSpelling::Plain] {
+            for text in texts {
+                let mut partial = Partial::Nothing;
+                for &byte in &text.as_bytes()[..text.len() - 1] {
+                    match partial.decode_json(byte, spelling) {
+                        Decoded::Partial(next) => partial = next,
+                        _ => break,
+                    }
+                    let letters = LETTERED.map(u32::from);
+                    let all = partial.ranges().flat_map(|(lo, hi)| {
+                        let inside = letters.into_iter().filter(move |c| (lo..=hi).contains(c));
+                        inside.chain([lo, hi])
+                    });
+                    let least = all.map(|c| partial.rest(c).len() as u64).min();
+                    assert_eq!(Some(partial.least_rest()), least, "{partial:?}");
+                    assert!(partial.least_rest() <= Partial::MOST_REST);
+                }
+            }
         }
     }
 

@@ -330,6 +330,24 @@ impl Completer<'_> {
         }
     }
 
+    /// Where the character that has been begun of a free string, or of any unknown key, is finished, and
+    /// the bytes that finish it soonest.
+    pub(crate) fn after_character(&self, config: Config) -> Option<(Config, u64)> {
+        let scanner = &self.machine.obligations.rules.scanner;
+        let mut home = config;
+        let partial = match &mut home.state {
+            State::String { scan, partial } if scanner.is_free(*scan) => partial,
+            State::OtherKey {
+                text: TextId::WHATEVER,
+                partial,
+                ..
+            } => partial,
+            _ => return None,
+        };
+        let begun = std::mem::replace(partial, Partial::Nothing);
+        (begun != Partial::Nothing).then(|| (home, begun.least_rest()))
+    }
+
     /// The bytes until a string ends and satisfies the demands.
     fn own_string(&self, scan: ScanId, partial: Partial, asked: &[u16]) -> u64 {
         let node = self.language(scan, asked);

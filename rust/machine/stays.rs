@@ -44,6 +44,13 @@ impl Lookahead<'_> {
                 partial: Partial::Nothing,
                 ..
             } => characters.misses(json_special()),
+            // Digits of a number lead to few states, mostly to the same one.
+            State::Number(scan) => {
+                let stays = |digit: u8| scanner.step(scan, u32::from(digit)) == Some(scan);
+                characters.is_in(CharBlocks::around(0x30, 0x39))
+                    && self.machine.text_reader().is_delimited(config.stack)
+                    && (b'0'..=b'9').all(stays)
+            }
             State::Text {
                 scan,
                 partial: Partial::Nothing,

@@ -5,9 +5,11 @@
 //! it stands.
 
 use crate::byte_set::ByteSet;
+use crate::json::cost::NEVER;
 use crate::json::kind::Kind;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
+use crate::mask::found::{FoundTexts, after_value};
 use crate::mask::texts::TrieTexts;
 use crate::mask::walk::Walk;
 use crate::vocab::string_mask::FreeValueTexts;
@@ -31,7 +33,7 @@ impl Walk<'_> {
         node: TrieNodeId,
         config: Config,
         first: ByteSet,
-        out: &mut Vec<T::Item>,
+        out: &mut FoundTexts<T::Item>,
     ) -> ByteSet {
         let machine = self.machine;
         let State::Value { obligation, .. } = config.state else {
@@ -63,8 +65,11 @@ impl Walk<'_> {
             let bytes = apart.bytes();
             (apart, bytes)
         });
-        out.extend_from_slice(&apart.inside);
-        if let Some(closed) = self.stepper().close_value(config.stack) {
+        let closed = self.stepper().close_value(config.stack);
+        out.add_within(&apart.inside, || {
+            closed.map_or(NEVER, |closed| after_value(machine, closed, apart.rest))
+        });
+        if let Some(closed) = closed {
             self.go_on(&apart.beyond, closed, out);
         }
         begin
@@ -78,11 +83,12 @@ impl Walk<'_> {
         first: ByteSet,
     ) -> FreeValueTexts<T::Item> {
         let start = self.stepper().detached(config);
-        let mut all = Vec::new();
+        let mut all = FoundTexts::new(false);
         self.walk_below(of, node, start, first, &mut all);
         let begin = usize::from(of.trie().node(node).depth);
+        let mut rest = 0;
         // How many bytes of a text the value takes, if it ends before the text does.
-        let ended = |item: T::Item| {
+        let mut ended = |item: T::Item| {
             let bytes = of.bytes(item);
             let mut at = start;
             for (i, &byte) in bytes.iter().enumerate().skip(begin) {
@@ -91,10 +97,11 @@ impl Walk<'_> {
                     return (i + 1 < bytes.len()).then_some(i + 1);
                 }
             }
+            rest = self.machine.completer().max_completion_bytes(at).max(rest);
             None
         };
         let (mut inside, mut others) = (Vec::new(), Vec::new());
-        for item in all {
+        for item in all.items {
             match ended(item) {
                 None => inside.push(item),
                 Some(end) => others.push((item, end)),
@@ -103,6 +110,7 @@ impl Walk<'_> {
         let beyond = Trie::new(others, |(item, end)| &of.bytes(item)[end..]);
         FreeValueTexts {
             inside: inside.into(),
+            rest,
             beyond: beyond.map(|(item, _)| item),
         }
     }

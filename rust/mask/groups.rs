@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
+use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::alike::key_text;
@@ -15,8 +16,8 @@ use crate::regex::node::NodeId;
 use crate::regex::scan::{Scan, ScanId};
 use crate::spelling::{Decoded, Partial};
 use crate::vocab::string_mask::{ExitId, Groups, StringMask};
-use crate::vocab::token::{MaskWord, TokenId, clear_bits, has_bit};
-use crate::vocab::trie::{ItemRange, TrieNodeId};
+use crate::vocab::token::{MaskWord, TokenId, bits_of, clear_bits, has_bit};
+use crate::vocab::trie::TrieNodeId;
 
 /// The tokens inside a string, grouped.
 enum Together<'a> {
@@ -48,104 +49,61 @@ impl Walk<'_> {
             Tokens::Inside(string_mask, more) if !is_key || config.record != TextId::EMPTY => {
                 self.inside_groups(config, string_mask, more, guide);
             }
+            Tokens::Inside(string_mask, _) if self.key_groups(config, string_mask, guide) => {}
             _ => self.places(config, guide),
         }
     }
 
-    /// Finds where tokens lead by a walk of the vocabulary's trie that passes over subtrees whose
-    /// tokens all lead back to where they begin.
-    pub(super) fn places<V: Visitor>(&self, start: Config, guide: &mut Guide<'_, V>) {
-        let (machine, trie) = (self.machine, self.vocabulary.trie());
-        let start = guide.forget(start);
-        let step = |at: Config, byte: u8, node: TrieNodeId| {
-            let next = guide.step(at, byte)?;
-            let (own, below) = (trie.range_at(node), trie.range_below(node));
-            if own != below && self.passes_below(next, node, guide) {
-                return None;
-            }
-            if !own.is_empty() {
-                guide.meet(next, || trie.items_in(own).to_vec());
-            }
-            (own != below).then_some(next)
-        };
-        trie.seek(
-            start,
-            |at| machine.lookahead().next_bytes(at),
-            step,
-            |_, _| {},
-        );
-    }
-
-    /// Visits the tokens below a node at once, if they stay inside what is being read there.
-    fn passes_below<V: Visitor>(
+    /// Tells a guide where the tokens lead that go on with a key, which may be an unknown one, or end
+    /// it; not if unknown keys make a difference to endings.
+    fn key_groups<V: Visitor>(
         &self,
         config: Config,
-        node: TrieNodeId,
+        string_mask: &StringMask,
         guide: &mut Guide<'_, V>,
     ) -> bool {
-        let (machine, trie) = (self.machine, self.vocabulary.trie());
-        let plain = self.vocabulary.plain();
-        let Some(below) = plain.below(node) else {
+        let (State::Key {
+            object,
+            partial: Partial::Nothing,
+            ..
+        }
+        | State::OtherKey {
+            object,
+            partial: Partial::Nothing,
+            ..
+        }) = config.state
+        else {
             return false;
         };
-        // Inside a character, the tokens that finish it are below.
-        let home = machine.lookahead().before_character(config);
-        if !machine.lookahead().stays(home, below.characters) {
-            let stays_inside = machine
-                .lookahead()
-                .keeps_inside(config.state, below.characters);
-            let bound = stays_inside
-                .then(|| machine.completer().max_completion_bytes_inside(config))
-                .flatten();
-            return bound.is_some_and(|bound| guide.passes(bound));
-        }
-        let Some(here) = guide.shared(home, key_text(home)) else {
-            return false;
-        };
-        let below = trie.range_below(node);
-        let begun = plain.unfinished(node..trie.node(node).skip);
-        guide.meet_place(here, || {
-            let mut tokens = Vec::with_capacity(below.len());
-            let mut rest = below;
-            for &begun in begun {
-                let apart = trie.range_at(begun);
-                let end = apart.start;
-                tokens.extend_from_slice(trie.items_in(ItemRange { end, ..rest }));
-                rest.start = apart.end;
-            }
-            tokens.extend_from_slice(trie.items_in(rest));
-            tokens
-        });
-        let depth = usize::from(trie.node(node).depth);
-        for &begun in begun {
-            let tokens = trie.items_at(begun);
-            let bytes = self.vocabulary.token(tokens[0]).unwrap_or_default();
-            if let Some(after) = guide.follow(config, &bytes[depth..]) {
-                guide.meet(after, || tokens.to_vec());
-            }
-        }
-        true
-    }
-
-    /// Tells a guide where the tokens lead that leave the key which is being read a known one, or
-    /// end it as one.
-    pub(super) fn known_keys<V: Visitor>(&self, start: Config, guide: &mut Guide<'_, V>) {
-        let machine = self.machine;
-        let in_key = |at: Config| match (at.state, start.state) {
-            (State::Key { object, .. }, State::Key { object: same, .. }) => {
-                object == same && at.stack == start.stack
-            }
-            _ => false,
-        };
-        self.vocabulary.trie().seek(
-            start,
-            |at| machine.lookahead().next_bytes(at),
-            |at, byte, _| match in_key(at) && machine.key_reader().loses_key(at.state, byte) {
-                true => None,
-                false => machine.stepper().step(at, byte),
+        let home = Config {
+            state: State::OtherKey {
+                object,
+                text: TextId::WHATEVER,
+                partial: Partial::Nothing,
             },
-            |tokens, at| guide.meet(at, || tokens.to_vec()),
-        );
+            ..config
+        };
+        if !guide.forgets_keys(home) {
+            return false;
+        }
+        let mut known = Vec::new();
+        if let State::Key { .. } = config.state {
+            self.for_known_keys(config, |tokens, at| {
+                known.extend_from_slice(tokens);
+                guide.meet(at, || tokens.to_vec());
+            });
+        }
+        let mut rest = string_mask.inside.to_vec();
+        clear_bits(&mut rest, &known);
+        self.free_groups(home, rest, guide);
+        let unknown = Key::Other(TextId::WHATEVER, 0);
+        let after = self
+            .machine
+            .key_reader()
+            .after_key_config(home, object, unknown);
+        known.sort_unstable();
+        self.exits_but(string_mask, after, &known, guide);
+        true
     }
 
     /// Where bytes lead.
@@ -162,10 +120,23 @@ impl Walk<'_> {
         after: Config,
         guide: &mut Guide<'_, V>,
     ) {
+        self.exits_but(string_mask, after, &[], guide);
+    }
+
+    /// The same without some tokens, which rise.
+    fn exits_but<V: Visitor>(
+        &self,
+        string_mask: &StringMask,
+        after: Config,
+        but: &[TokenId],
+        guide: &mut Guide<'_, V>,
+    ) {
         let machine = self.machine;
         let tokens_of = |exits: &[ExitId]| {
             let open = exits.iter().filter(|&&exit| string_mask.is_open(exit));
-            open.map(|&exit| string_mask.exits.get(exit).token)
+            let tokens = open.map(|&exit| string_mask.exits.get(exit).token);
+            tokens
+                .filter(|token| but.binary_search(token).is_err())
                 .collect()
         };
         guide.meet(after, || tokens_of(&string_mask.exits.closing));
@@ -233,10 +204,10 @@ impl Walk<'_> {
         single.retain(|&token| has_bit(&string_mask.inside, token));
         let mut rest = string_mask.inside.to_vec();
         clear_bits(&mut rest, &single);
-        let held = |group: &[TokenId], rest: &[MaskWord]| -> Vec<TokenId> {
-            let held = group.iter().filter(|&&token| has_bit(rest, token));
-            held.copied().collect()
-        };
+        if self.is_free(start) && partial == Partial::Nothing {
+            self.free_groups(start, rest, guide);
+            return self.alone(start, &single, guide);
+        }
         if let Together::ByLength(_) = together {
             for group in self.vocabulary.strings(self.spelling()).unfinished.iter() {
                 let tokens = held(group, &rest);
@@ -268,6 +239,29 @@ impl Walk<'_> {
             }
         }
         self.alone(start, &single, guide);
+    }
+
+    /// Tells a guide where tokens lead that stay inside a free string or an unknown key, from between
+    /// two characters of it: all that do not end inside a character lead back there.
+    fn free_groups<V: Visitor>(
+        &self,
+        home: Config,
+        mut tokens: Vec<MaskWord>,
+        guide: &mut Guide<'_, V>,
+    ) {
+        let spare = self.spare(home, guide);
+        for group in self.vocabulary.strings(self.spelling()).unfinished.iter() {
+            let first = group.iter().find(|&&token| has_bit(&tokens, token));
+            let bytes = first.and_then(|&first| self.vocabulary.token(first));
+            if let Some(bytes) = bytes
+                && !self.is_spared(home, bytes, spare)
+                && let Some(after) = guide.follow(home, bytes)
+            {
+                guide.meet(after, || held(group, &tokens));
+            }
+            clear_bits(&mut tokens, group);
+        }
+        guide.meet(home, || bits_of(&tokens).collect());
     }
 
     /// The tokens inside a string (without `scan`, inside any string) in groups that lead to one
@@ -375,4 +369,10 @@ impl Walk<'_> {
         );
         tokens
     }
+}
+
+/// Those of some tokens that are in a set, which has a bit for each.
+fn held(group: &[TokenId], tokens: &[MaskWord]) -> Vec<TokenId> {
+    let held = group.iter().filter(|&&token| has_bit(tokens, token));
+    held.copied().collect()
 }

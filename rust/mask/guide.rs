@@ -15,6 +15,10 @@ pub(crate) trait Visitor {
     /// Meets a place; whether the tokens that lead there are of interest.
     fn wants(&mut self, at: Config) -> bool;
 
+    /// How many bytes more may lead to a place so that the tokens before them are of no interest;
+    /// `None` if those that lead to the place itself are of interest.
+    fn spare(&mut self, at: Config) -> Option<u64>;
+
     /// Takes the tokens that lead to the place that was met last.
     fn take(&mut self, tokens: &[TokenId]);
 }
@@ -83,6 +87,12 @@ impl<'a, V: Visitor> Guide<'a, V> {
             true => forgotten,
             false => at,
         }
+    }
+
+    /// Whether all texts of an unknown key are alike to endings; `forgotten` is inside any of them.
+    pub(super) fn forgets_keys(&mut self, forgotten: Config) -> bool {
+        self.forgets = true;
+        self.keys(forgotten).is_empty()
     }
 
     /// What [`Completions::keys`] gives, remembering the last answer; nothing while no text has
@@ -175,6 +185,11 @@ impl<'a, V: Visitor> Guide<'a, V> {
             self.visitor
                 .passes(self.machine.completer().max_completion_bytes(at))
         })
+    }
+
+    /// How many bytes more may lead to a place, for the visitor to pass over the tokens before them.
+    pub(super) fn spare(&mut self, at: Config) -> Option<u64> {
+        self.visitor.spare(at)
     }
 
     /// Whether the visitor passes over tokens after which at most `bound` bytes finish the text.

@@ -3,10 +3,12 @@
 //! The named ones are few and their texts are known, so they are looked up in the vocabulary's trie, one
 //! by one; only what follows them is walked.
 
+use crate::json::cost::{NEVER, add};
 use crate::json::object::keys::{Key, KeyTable, KnownKey, Prefix};
 use crate::json::object::state::ObjectId;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
+use crate::mask::found::FoundTexts;
 use crate::mask::string_mask::ScanKey;
 use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
@@ -17,8 +19,8 @@ use crate::vocab::trie::{Trie, TrieNodeId};
 
 /// Where the text of a key leads in a trie.
 enum KeyReached {
-    /// To a node inside the key.
-    Inside(TrieNodeId),
+    /// To a node inside the key, and how many bytes of it are left.
+    Inside(TrieNodeId, KnownKey, usize),
     /// To a backslash after a part of it.
     Escape(TrieNodeId, Prefix),
     /// To its closing quote.
@@ -45,14 +47,25 @@ impl Walk<'_> {
         node: TrieNodeId,
         config: Config,
         (object, prefix): (ObjectId, Prefix),
-        out: &mut Vec<T::Item>,
+        out: &mut FoundTexts<T::Item>,
     ) {
         let (machine, trie) = (self.machine, of.trie());
         let allowed_keys = machine.obligations.allowed_keys(object);
         let may = |known: KnownKey| known.key().is_some_and(|key| allowed_keys.allows(key));
         let mut left: Vec<(TrieNodeId, Config)> = Vec::new();
+        let mut last: Option<(KnownKey, u64)> = None;
         self.look_up(trie, node, (object, prefix), may, |reached| match reached {
-            KeyReached::Inside(node) => out.extend_from_slice(trie.items_at(node)),
+            KeyReached::Inside(node, known, left) => {
+                out.add_within(trie.items_at(node), || {
+                    let after = match last {
+                        Some((key, after)) if key == known => after,
+                        _ => self.max_completion_bytes_after(config, object, known),
+                    };
+                    last = Some((known, after));
+                    // A character takes six bytes at most for each of its own; and there are quotes.
+                    add(after, 6 * left as u64 + 2)
+                });
+            }
             KeyReached::Escape(node, prefix) => {
                 left.extend(
                     self.stepper()
@@ -66,9 +79,21 @@ impl Walk<'_> {
             }
         });
         for (node, at) in left {
-            out.extend_from_slice(trie.items_at(node));
+            out.add(machine, trie.items_at(node), at);
             self.walk_below(of, node, at, machine.lookahead().next_bytes(at), out);
         }
+    }
+
+    /// An upper bound of the bytes that finish the text after a key that the object knows.
+    fn max_completion_bytes_after(&self, config: Config, object: ObjectId, known: KnownKey) -> u64 {
+        let Some(key) = known.key() else {
+            return NEVER;
+        };
+        let after = self
+            .machine
+            .key_reader()
+            .after_key_config(config, object, key);
+        self.machine.completer().max_completion_bytes(after)
     }
 
     /// In a key that the object knows so far, where unknown keys are fine, too: almost every token
@@ -86,7 +111,7 @@ impl Walk<'_> {
         let trie = self.vocabulary.trie();
         let mut closed = Closed {
             tokens: Vec::new(),
-            allowed: Vec::new(),
+            allowed: FoundTexts::new(false),
         };
         match key_place(config) {
             Some(place) if !reads_key => {
@@ -98,7 +123,7 @@ impl Walk<'_> {
                     place,
                     |_| true,
                     |reached| match reached {
-                        KeyReached::Inside(_) => {}
+                        KeyReached::Inside(..) => {}
                         KeyReached::Escape(node, prefix) => {
                             if let Some(at) = self.stepper().step(in_key(config, prefix), b'\\') {
                                 self.close_known(node, at, object, false, &mut closed);
@@ -116,7 +141,7 @@ impl Walk<'_> {
                     },
                 );
                 for (node, at) in left {
-                    closed.allowed.extend_from_slice(trie.items_at(node));
+                    closed.allowed.add(machine, trie.items_at(node), at);
                     let first = machine.lookahead().next_bytes(at);
                     self.walk_below(self.vocabulary, node, at, first, &mut closed.allowed);
                 }
@@ -128,7 +153,7 @@ impl Walk<'_> {
             set_bits(&mut bits, &closed.tokens);
             tokens.retain(|&token| !has_bit(&bits, token));
         }
-        tokens.extend(closed.allowed);
+        tokens.extend(closed.allowed.items);
         Tokens::Inside(string_mask, tokens.into())
     }
 
@@ -184,7 +209,7 @@ impl Walk<'_> {
             },
             |found, at| {
                 if !in_key(at) {
-                    allowed.extend_from_slice(found);
+                    allowed.add(machine, found, at);
                 }
             },
         );
@@ -223,7 +248,7 @@ impl Walk<'_> {
             if look_up.path.len() <= shared {
                 continue;
             }
-            look_up.descend(rest, shared, &mut reached);
+            look_up.descend(known, rest, shared, &mut reached);
             if let Some(&last) = look_up.path.get(rest.len())
                 && let Some(quote) = trie.child(last, b'"')
             {
@@ -248,7 +273,13 @@ struct KeyLookUp<'a, I> {
 
 impl<I: Copy> KeyLookUp<'_, I> {
     /// Follows what is left of a key, of which so many bytes are those of the one before.
-    fn descend(&mut self, rest: &str, shared: usize, reached: &mut impl FnMut(KeyReached)) {
+    fn descend(
+        &mut self,
+        known: KnownKey,
+        rest: &str,
+        shared: usize,
+        reached: &mut impl FnMut(KeyReached),
+    ) {
         let trie = self.trie;
         self.path.truncate(shared + 1);
         for (i, byte) in rest.bytes().enumerate().skip(shared) {
@@ -267,7 +298,7 @@ impl<I: Copy> KeyLookUp<'_, I> {
                 break;
             };
             self.path.push(node);
-            reached(KeyReached::Inside(node));
+            reached(KeyReached::Inside(node, known, rest.len() - i - 1));
             if let Some(escape) = trie.child(node, b'\\')
                 && !self.is_plain
                 && let Some(read) = rest.get(..=i)
@@ -288,7 +319,7 @@ impl<I: Copy> KeyLookUp<'_, I> {
 struct Closed {
     tokens: Vec<TokenId>,
     /// Those that may come.
-    allowed: Vec<TokenId>,
+    allowed: FoundTexts<TokenId>,
 }
 
 fn in_key(config: Config, prefix: Prefix) -> Config {

@@ -1,5 +1,6 @@
 //! An upper bound of the bytes that finish the text after the tokens of a mask.
 
+use crate::json::cost::NEVER;
 use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, State};
@@ -34,6 +35,10 @@ impl Visitor for MaxCompletionBytes<'_> {
         false
     }
 
+    fn spare(&mut self, _: Config) -> Option<u64> {
+        None
+    }
+
     fn take(&mut self, _: &[TokenId]) {}
 }
 
@@ -54,11 +59,21 @@ impl Walk<'_> {
             Tokens::Inside(string_mask, more) => {
                 self.max_completion_bytes_of_inside(config, string_mask, more)
             }
+            Tokens::Few(_) | Tokens::Many(_) if self.finds_bounds(config) => {
+                let found = self.find(config, true);
+                found.max_completion_bytes().unwrap_or(NEVER)
+            }
             Tokens::Few(_) | Tokens::Many(_) | Tokens::Above(..) => {
                 self.max_completion_bytes_of(|guide| self.places(config, guide))
             }
         };
         text.max(named.unwrap_or(0))
+    }
+
+    /// Whether the walk that finds a mask finds the bounds of its tokens as well.
+    pub(super) fn finds_bounds(&self, config: Config) -> bool {
+        let is_set = matches!(config.state, State::Ambiguous(_) | State::Text { .. });
+        !is_set && !self.machine.obligations.rules.compares_items()
     }
 
     /// The greatest bound of what a walk meets.

@@ -6,18 +6,20 @@
 //! Every other state has few tokens, found by a walk of the vocabulary's trie that gives up
 //! wherever no valid text goes on.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 mod alike;
 mod cache;
 mod completion_tree;
+mod found;
 mod free_values;
 mod grammar_text;
 mod groups;
 mod guide;
 mod keys;
 mod max_completion;
+mod places;
 mod reach;
 mod string_mask;
 mod sweep;
@@ -43,25 +45,36 @@ pub(crate) use token_sets::TokenSets;
 pub(crate) use tokens::{Late, Mask};
 
 impl Masks {
-    /// The mask of a configuration. Above `cap` bytes the masks start anew.
+    /// The mask of a configuration. Above `cap` bytes the masks start anew. Where `is_bounded`, the
+    /// bound of what comes after its tokens is found together with it, if that is easy.
     pub(crate) fn get(
         &self,
         machine: &Machine,
         vocabulary: &Vocabulary,
         config: Config,
         cap: usize,
+        is_bounded: bool,
     ) -> Arc<Mask> {
         let alike = machine.key_reader().canonical(config);
         if let Some(known) = self.known(alike) {
             return known;
         }
-        let walk = self.walk(machine, vocabulary, cap);
+        let walk = Walk {
+            is_bounded,
+            ..self.walk(machine, vocabulary, cap)
+        };
         let forgetting = machine.stepper().forget_records(alike).unwrap_or(alike);
         if forgetting != alike {
             return Arc::new(walk.exactly(config, &self.loose(&walk, forgetting)));
         }
         let (loose, names_itself) = walk.loosely(alike, config);
-        let mask = Arc::new(walk.exactly(config, &loose));
+        let mask = walk.exactly(config, &loose);
+        if let Some(bytes) = walk.max_completion_bytes.get()
+            && mask.named.is_none()
+        {
+            mask.max_completion_bytes(|| bytes);
+        }
+        let mask = Arc::new(mask);
         if !names_itself {
             self.make_room(loose.bytes(walk.free_strings()), cap);
             self.known.write().insert(alike, mask.clone());
@@ -96,6 +109,8 @@ impl Masks {
             vocabulary,
             masks: self,
             cap,
+            is_bounded: false,
+            max_completion_bytes: Cell::default(),
             steps: RefCell::default(),
         }
     }

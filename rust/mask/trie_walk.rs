@@ -5,9 +5,13 @@
 //! walked again: runs of whitespace, and what stays inside a string or a number that a token opens.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
+
+use rustc_hash::FxHashSet;
 
 use crate::byte_set::ByteSet;
 use crate::machine::{Config, Machine, State};
+use crate::mask::found::FoundTexts;
 use crate::mask::keys::key_place;
 use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
@@ -27,13 +31,20 @@ const SMALL: usize = 24;
 
 impl Walk<'_> {
     pub(super) fn plain(&self, config: Config) -> Tokens {
-        let mut tokens = Vec::new();
+        let found = self.find(config, self.is_bounded && self.finds_bounds(config));
+        self.max_completion_bytes.set(found.max_completion_bytes());
+        Tokens::new(found.items, self.vocabulary.mask_words())
+    }
+
+    /// The tokens that may come, found by walks; `is_bounded` asks how far the end is after them.
+    pub(super) fn find(&self, config: Config, is_bounded: bool) -> FoundTexts<TokenId> {
+        let mut tokens = FoundTexts::new(is_bounded);
         if let Some(place) = key_place(config)
             && !self.machine.obligations.allowed_keys(place.0).other()
         {
             let trie = self.vocabulary.trie();
             self.closed_key(self.vocabulary, trie.root(), config, place, &mut tokens);
-            return Tokens::new(tokens, self.vocabulary.mask_words());
+            return tokens;
         }
         match config.state {
             State::Number(scan) if self.machine.text_reader().is_delimited(config.stack) => {
@@ -60,25 +71,26 @@ impl Walk<'_> {
                 &mut tokens,
             ),
         }
-        Tokens::new(tokens, self.vocabulary.mask_words())
+        tokens
     }
 
     /// The tokens that may come and begin with some bytes.
-    fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut Vec<TokenId>) {
+    fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut FoundTexts<TokenId>) {
         let machine = self.machine;
         if let Some(run) = machine.spacing_left(config.state)
             && const { ByteSet::of(&SPACES) }.without(first) == ByteSet::NONE
         {
             first = first.without(const { ByteSet::of(&SPACES) });
             let spaces = self.vocabulary.spaces();
-            tokens.extend_from_slice(spaces.runs(run));
+            tokens.add(machine, spaces.runs(run), config);
             if let Some(after) = machine.loose_stepper().step(config, b' ') {
-                let mut found = Vec::new();
+                let mut found = tokens.beside();
                 let rests = Rests(self.vocabulary);
                 self.walk(&rests, rests.trie().root(), after, first, &mut found);
-                let spaced = found.iter().map(|&id| spaces.spaced(id));
+                let all = std::mem::take(&mut found.items);
+                let spaced = all.into_iter().map(|id| spaces.spaced(id));
                 let fits = spaced.filter(|spaced| spaced.length <= run);
-                tokens.extend(fits.map(|spaced| spaced.token));
+                tokens.join(found, fits.map(|spaced| spaced.token));
             }
         }
         let root = self.vocabulary.trie().root();
@@ -92,7 +104,7 @@ impl Walk<'_> {
         node: TrieNodeId,
         config: Config,
         mut first: ByteSet,
-        out: &mut Vec<T::Item>,
+        out: &mut FoundTexts<T::Item>,
     ) {
         let numbers = const { ByteSet::of(b"-0123456789") };
         if numbers.without(first) == ByteSet::NONE
@@ -111,12 +123,12 @@ impl Walk<'_> {
         of: &T,
         node: TrieNodeId,
         config: Config,
-        out: &mut Vec<T::Item>,
+        out: &mut FoundTexts<T::Item>,
     ) {
         if let State::Number(scan) = config.state {
             let language = self.machine.obligations.rules.scanner.scan(scan).language;
             let below = self.below(of, node, language, false);
-            out.extend_from_slice(&below.inside);
+            self.stay_below(of, node, config, &below, out);
             self.leave_below(of, config, &below, out);
         }
     }
@@ -129,7 +141,7 @@ impl Walk<'_> {
         node: TrieNodeId,
         config: Config,
         first: ByteSet,
-        out: &mut Vec<T::Item>,
+        out: &mut FoundTexts<T::Item>,
     ) {
         let machine = self.machine;
         let trie = of.trie();
@@ -162,22 +174,80 @@ impl Walk<'_> {
                 }
                 Some(next)
             },
-            |found, _| out.extend_from_slice(found),
+            |found, at| out.add(machine, found, at),
         );
         for (node, start) in values {
-            out.extend_from_slice(trie.items_at(node));
+            out.add(machine, trie.items_at(node), start);
             let first = machine.lookahead().next_bytes(start);
             self.walk(of, node, start, first, out);
         }
         for (node, start, place) in keys {
-            out.extend_from_slice(trie.items_at(node));
+            out.add(machine, trie.items_at(node), start);
             self.closed_key(of, node, start, place, out);
         }
         for (node, start, below) in passed {
-            out.extend_from_slice(trie.items_at(node));
-            out.extend_from_slice(&below.inside);
+            out.add(machine, trie.items_at(node), start);
+            self.stay_below(of, node, start, &below, out);
             self.leave_below(of, start, &below, out);
         }
+    }
+
+    /// Adds the texts of a subtree that stay inside the string or number which has begun there.
+    fn stay_below<T: TrieTexts>(
+        &self,
+        of: &T,
+        node: TrieNodeId,
+        start: Config,
+        below: &OpenedScalar<T::Item>,
+        out: &mut FoundTexts<T::Item>,
+    ) {
+        let scanner = &self.machine.obligations.rules.scanner;
+        let completer = self.machine.completer();
+        let begin = usize::from(of.trie().node(node).depth);
+        let rests = || below.inside.iter().map(|&item| &of.bytes(item)[begin..]);
+        out.add_within(&below.inside, || match start.state {
+            State::String { scan, .. } | State::Number(scan)
+                if scanner.scan(scan).queries.is_empty() =>
+            {
+                let rest = *below.rest.get_or_init(|| {
+                    let longest = scanner.longest_rest(scan);
+                    longest.unwrap_or_else(|| self.longest_rest_after(start, rests()))
+                });
+                completer.max_completion_bytes_of_string(start.stack, rest)
+            }
+            _ => completer
+                .max_completion_bytes_inside(start)
+                .unwrap_or_else(|| {
+                    let places = rests().filter_map(|rest| self.follow(start, rest));
+                    let bounds = places.map(|at| completer.max_completion_bytes(at));
+                    bounds.max().unwrap_or(0)
+                }),
+        });
+    }
+
+    /// At least the bytes that finish a string or number after any of some texts that stay inside
+    /// it, whatever is around it.
+    fn longest_rest_after<'t>(&self, start: Config, texts: impl Iterator<Item = &'t [u8]>) -> u32 {
+        let scanner = &self.machine.obligations.rules.scanner;
+        let step = |state: State, &byte: &u8| match state {
+            State::String { scan, partial } => match scan_string(scanner, scan, partial, byte) {
+                Scanned::Stays(scan, partial, _) => Some(State::String { scan, partial }),
+                Scanned::Closes | Scanned::Refused => None,
+            },
+            State::Number(scan) => {
+                let next = scanner.step(scan, u32::from(byte))?;
+                Some(State::Number(next))
+            }
+            _ => None,
+        };
+        let alone = self.stepper().detached(start);
+        let ends = texts.filter_map(|text| text.iter().try_fold(start.state, step));
+        let ends: FxHashSet<State> = ends.collect();
+        let bounds = ends.into_iter().map(|state| {
+            let completer = self.machine.completer();
+            completer.max_completion_bytes(Config { state, ..alone })
+        });
+        u32::try_from(bounds.max().unwrap_or(0)).unwrap_or(u32::MAX)
     }
 
     /// Adds the texts of a subtree that end the string or number which has begun there, if what
@@ -187,7 +257,7 @@ impl Walk<'_> {
         of: &T,
         start: Config,
         below: &OpenedScalar<T::Item>,
-        out: &mut Vec<T::Item>,
+        out: &mut FoundTexts<T::Item>,
     ) {
         let ended = match start.state {
             State::String { scan, .. } | State::Number(scan) => self.ended(start, scan),
@@ -196,13 +266,14 @@ impl Walk<'_> {
         match (start.state, ended) {
             (_, Ended::Never) => {}
             (_, Ended::At(closed)) => {
-                out.extend_from_slice(&below.closing);
+                out.add(self.machine, &below.closing, closed);
                 self.go_on(&below.beyond, closed, out);
             }
             (State::Number(_) | State::String { .. }, Ended::ByText) => {
                 for exit in &below.exits {
-                    if self.goes_on(start, &of.bytes(exit.item)[usize::from(exit.begin)..]) {
-                        out.push(exit.item);
+                    let bytes = &of.bytes(exit.item)[usize::from(exit.begin)..];
+                    if let Some(at) = self.follow(start, bytes) {
+                        out.add(self.machine, &[exit.item], at);
                     }
                 }
             }
@@ -212,8 +283,8 @@ impl Walk<'_> {
                     let bytes = of.bytes(exit.item);
                     let next = bytes.get(usize::from(exit.end) + 1);
                     let may = next.is_none_or(|&byte| first.contains(byte));
-                    if may && self.goes_on(start, &bytes[usize::from(exit.begin)..]) {
-                        out.push(exit.item);
+                    if may && let Some(at) = self.follow(start, &bytes[usize::from(exit.begin)..]) {
+                        out.add(self.machine, &[exit.item], at);
                     }
                 }
             }
@@ -221,13 +292,13 @@ impl Walk<'_> {
     }
 
     /// Adds the texts of a small trie that may come.
-    pub(super) fn go_on<I: Copy>(&self, trie: &Trie<I>, config: Config, out: &mut Vec<I>) {
+    pub(super) fn go_on<I: Copy>(&self, trie: &Trie<I>, config: Config, out: &mut FoundTexts<I>) {
         let machine = self.machine;
         trie.seek(
             config,
             |at| machine.lookahead().next_bytes(at),
             |at, byte, _| machine.loose_stepper().step(at, byte),
-            |found, _| out.extend_from_slice(found),
+            |found, at| out.add(machine, found, at),
         );
     }
 
@@ -314,6 +385,7 @@ impl Walk<'_> {
             beyond: Trie::new(others, beyond).map(|exit| exit.item),
             inside: inside.into(),
             exits: exits.into(),
+            rest: OnceLock::new(),
         }
     }
 }

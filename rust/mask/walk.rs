@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 use rustc_hash::FxHashSet;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::OnceLock;
 
@@ -10,6 +10,7 @@ use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Config, Machine, SetId, State, Stepper};
 use crate::mask::cache::{ClosingAfter, Masks};
+use crate::mask::found::FoundTexts;
 use crate::mask::string_mask::{ScanKey, string_mask};
 use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
@@ -25,6 +26,11 @@ pub(super) struct Walk<'a> {
     pub(crate) vocabulary: &'a Vocabulary,
     pub(crate) masks: &'a Masks,
     pub(super) cap: usize,
+    /// Whether it is asked how far the end of the text is after the tokens that are found.
+    pub(super) is_bounded: bool,
+    /// An upper bound of the bytes that finish the text after the tokens that were found last, if it
+    /// was found with them.
+    pub(super) max_completion_bytes: Cell<Option<u64>>,
     /// Steps from sets of configurations, as far as this walk has made them.
     pub(super) steps: RefCell<FxHashMap<(SetId, u8), Option<Config>>>,
 }
@@ -119,12 +125,15 @@ impl Walk<'_> {
         after.map_or(Ended::Never, Ended::At)
     }
 
+    /// Where bytes lead, if no item that ends in them is compared with others.
+    pub(super) fn follow(&self, from: Config, bytes: &[u8]) -> Option<Config> {
+        let mut bytes = bytes.iter();
+        bytes.try_fold(from, |at, &byte| self.stepper().step(at, byte))
+    }
+
     /// Whether texts go on with these bytes, if no item that ends in them is compared with others.
     pub(super) fn goes_on(&self, from: Config, bytes: &[u8]) -> bool {
-        let mut bytes = bytes.iter();
-        bytes
-            .try_fold(from, |at, &byte| self.stepper().step(at, byte))
-            .is_some()
+        self.follow(from, bytes).is_some()
     }
 
     /// The tokens inside any string, which the masks of free strings share.
@@ -165,12 +174,13 @@ impl Walk<'_> {
             shared,
         };
         let reads_key = |exit: &ExitId| exits.keys.binary_search(exit).is_ok();
-        let mut found = exits.closing.to_vec();
+        let mut found = FoundTexts::new(false);
+        found.items.extend_from_slice(&exits.closing);
         let first = self.machine.lookahead().next_bytes(after);
         self.walk(&of, exits.beyond.root(), after, first, &mut found);
         ClosingAfter {
-            reads_key: found.iter().any(reads_key),
-            exits: found.into(),
+            reads_key: found.items.iter().any(reads_key),
+            exits: found.items.into(),
             max_completion_bytes: OnceLock::new(),
         }
     }

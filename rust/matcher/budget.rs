@@ -97,8 +97,25 @@ impl Matcher {
         if is_compared(place) {
             return false;
         }
-        let fewest = self.fewest(place);
-        fewest.is_some_and(|fewest| fewest < left)
+        self.most_tokens(place)
+            .is_some_and(|most| most < left as u64)
+            || self.fewest(place).is_some_and(|fewest| fewest < left)
+    }
+
+    /// An upper bound of the tokens that finish the text from inside a character of a free string, known
+    /// from that string: there are hundreds of such places for each string.
+    fn most_tokens(&self, place: Config) -> Option<u64> {
+        let completer = self.engine.machine.completer();
+        let (after, bytes) = completer.after_character(place)?;
+        // Each byte of the character is a token, if no longer ones spell it.
+        Some(self.fewest_sure(after)? + bytes)
+    }
+
+    /// How many tokens finish the text from a place, and with one more for each byte that leads to it
+    /// from elsewhere; `None` if that is not so, or not known.
+    fn fewest_sure(&self, place: Config) -> Option<u64> {
+        let spells_all = self.speller().is_none() && !is_compared(place);
+        spells_all.then(|| self.fewest(place))?.map(|n| n as u64)
     }
 
     /// An upper bound of the tokens that finish the text.
@@ -169,6 +186,7 @@ impl Matcher {
                         matcher: self,
                         left,
                         fits: FxHashMap::default(),
+                        last: None,
                         bits,
                     },
                 );
@@ -254,6 +272,9 @@ impl Matcher {
         if bytes < SOON || is_compared(place) {
             return bytes;
         }
+        if let Some(most) = self.most_tokens(place).filter(|&most| most < SOON) {
+            return most;
+        }
         let fewest = self.fewest(place);
         fewest.map_or(bytes, |fewest| bytes.min(fewest as u64))
     }
@@ -298,6 +319,11 @@ impl Visitor for Collector<'_> {
         self.met >= SOON
     }
 
+    fn spare(&mut self, at: Config) -> Option<u64> {
+        let tokens = self.matcher.fewest_sure(at)?;
+        (SOON - 1).checked_sub(tokens)
+    }
+
     fn take(&mut self, tokens: &[TokenId]) {
         self.groups
             .entry(self.met)
@@ -311,6 +337,8 @@ struct Dropper<'a> {
     matcher: &'a Matcher,
     left: usize,
     fits: FxHashMap<Config, bool>,
+    /// The place that was met last: most are met many times in a row.
+    last: Option<(Config, bool)>,
     bits: &'a mut [MaskWord],
 }
 
@@ -320,8 +348,20 @@ impl Visitor for Dropper<'_> {
     }
 
     fn wants(&mut self, at: Config) -> bool {
+        if let Some((last, fits)) = self.last
+            && last == at
+        {
+            return !fits;
+        }
         let fits = self.fits.entry(at);
-        !*fits.or_insert_with(|| self.matcher.fits(at, self.left))
+        let fits = *fits.or_insert_with(|| self.matcher.fits(at, self.left));
+        self.last = Some((at, fits));
+        !fits
+    }
+
+    fn spare(&mut self, at: Config) -> Option<u64> {
+        let tokens = self.matcher.fewest_sure(at)?;
+        (self.left as u64).checked_sub(tokens + 1)
     }
 
     fn take(&mut self, tokens: &[TokenId]) {

@@ -304,7 +304,8 @@ impl Matcher {
         let (machine, vocabulary) = (&self.engine.machine, self.compiled.vocabulary());
         let cap = self.compiled.limits().cache_bytes;
         let masks = &self.engine.masks;
-        masks.get(machine, vocabulary, self.now.config, cap)
+        let is_bounded = self.max_tokens.is_some();
+        masks.get(machine, vocabulary, self.now.config, cap, is_bounded)
     }
 
     fn set_stop_tokens(&self, bits: &mut [MaskWord]) {

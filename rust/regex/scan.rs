@@ -264,6 +264,12 @@ impl Scanner {
         moves.get(i).is_some_and(|m| m.lo <= hi)
     }
 
+    /// Whether nothing is asked of the text that follows.
+    pub(crate) fn is_free(&self, id: ScanId) -> bool {
+        let Scan { language, queries } = self.scan(id);
+        *language == NodeId::ANY && queries.is_empty()
+    }
+
     /// Whether nothing but its length is asked of the text.
     pub(crate) fn is_length_only(&self, id: ScanId) -> bool {
         let scan = self.scan(id);

@@ -1,8 +1,8 @@
 //! What the tokens of a vocabulary do inside a JSON string, whatever is around it.
 
 use std::hash::Hash;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
@@ -159,6 +159,8 @@ pub(crate) struct OpenedScalar<I> {
     pub(crate) closing: Box<[I]>,
     /// Of the texts that end it, those that go on, by what they go on with.
     pub(crate) beyond: Trie<I>,
+    /// At least the bytes that finish it after any of the texts that stay inside.
+    pub(crate) rest: OnceLock<u32>,
 }
 
 /// A token of a subtree, or another text, that ends a string or number.
@@ -186,6 +188,8 @@ impl<I: Copy> OpenedScalar<I> {
 pub(crate) struct FreeValueTexts<I> {
     /// The texts that stay in the value or end with it.
     pub(crate) inside: Box<[I]>,
+    /// At least the bytes that finish the value after any of those.
+    pub(crate) rest: u64,
     /// The texts that go on after the value, by what they go on with.
     pub(crate) beyond: Trie<I>,
 }
