@@ -1,14 +1,29 @@
 //! What a walk finds: texts, and how far the end of the text may be after them.
 
+use std::sync::Arc;
+
 use crate::json::cost::add;
 use crate::machine::{Config, Machine};
+use crate::vocab::string_mask::OpenedScalar;
 
 /// The texts that a walk has found.
 #[derive(Debug)]
 pub(super) struct FoundTexts<I> {
+    /// Those that are not in `shared`.
     pub(super) items: Vec<I>,
+    pub(super) shared: SharedTexts<I>,
     /// What is known of the way to the end after them, if it is asked for.
     furthest: Option<Furthest>,
+}
+
+/// Texts that are not listed one by one, since other walks find the same: those that stay inside one
+/// string or number.
+#[derive(Debug)]
+pub(super) enum SharedTexts<I> {
+    /// They are not wanted apart.
+    Unwanted,
+    None,
+    Inside(Arc<OpenedScalar<I>>),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,7 +39,16 @@ impl<I: Copy> FoundTexts<I> {
     pub(super) fn new(is_bounded: bool) -> Self {
         FoundTexts {
             items: Vec::new(),
+            shared: SharedTexts::Unwanted,
             furthest: is_bounded.then(Furthest::default),
+        }
+    }
+
+    /// The same, where texts that other walks find as well may be left apart.
+    pub(super) fn sharing(is_bounded: bool) -> Self {
+        FoundTexts {
+            shared: SharedTexts::None,
+            ..FoundTexts::new(is_bounded)
         }
     }
 
@@ -32,6 +56,7 @@ impl<I: Copy> FoundTexts<I> {
     pub(super) fn beside<J>(&self) -> FoundTexts<J> {
         FoundTexts {
             items: Vec::new(),
+            shared: SharedTexts::Unwanted,
             furthest: self.furthest,
         }
     }
@@ -54,6 +79,24 @@ impl<I: Copy> FoundTexts<I> {
     pub(super) fn add_within(&mut self, items: &[I], bytes: impl FnOnce() -> u64) {
         self.items.extend_from_slice(items);
         if let Some(furthest) = self.furthest.as_mut().filter(|_| !items.is_empty()) {
+            furthest.bytes = furthest.bytes.max(bytes());
+        }
+    }
+
+    /// Adds the texts that stay inside a string or number, after which so many bytes at most finish
+    /// the text.
+    pub(super) fn add_inside(
+        &mut self,
+        scalar: &Arc<OpenedScalar<I>>,
+        bytes: impl FnOnce() -> u64,
+    ) {
+        match self.shared {
+            SharedTexts::None if scalar.is_shared() => {
+                self.shared = SharedTexts::Inside(Arc::clone(scalar));
+            }
+            _ => self.items.extend_from_slice(&scalar.inside),
+        }
+        if let Some(furthest) = self.furthest.as_mut().filter(|_| !scalar.inside.is_empty()) {
             furthest.bytes = furthest.bytes.max(bytes());
         }
     }

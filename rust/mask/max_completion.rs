@@ -59,7 +59,7 @@ impl Walk<'_> {
             Tokens::Inside(string_mask, more) => {
                 self.max_completion_bytes_of_inside(config, string_mask, more)
             }
-            Tokens::Few(_) | Tokens::Many(_) if self.finds_bounds(config) => {
+            Tokens::Few(_) | Tokens::Many(_) | Tokens::Above(..) if self.finds_bounds(config) => {
                 let found = self.find(config, true);
                 found.max_completion_bytes().unwrap_or(NEVER)
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+use crate::mask::found::{FoundTexts, SharedTexts};
 use crate::vocab::string_mask::{Above, Chosen, StringMask};
 use crate::vocab::token::{MaskWord, TokenId, add_bits, clear_bits, set_bits};
 
@@ -38,8 +39,8 @@ pub(crate) enum Tokens {
     Many(Arc<[MaskWord]>),
     /// The tokens inside a string, and a few more.
     Inside(Arc<StringMask>, Arc<[TokenId]>),
-    /// The tokens that may come at a place of a grammar's text whatever is around it, and a few
-    /// more.
+    /// The tokens that may come at a place of a grammar's text, or inside a string or number that
+    /// begins, whatever is around it; and a few more.
     Above(Arc<Above>, Arc<[TokenId]>),
 }
 
@@ -53,6 +54,22 @@ impl Tokens {
         let mut bits = vec![MaskWord::NONE; words];
         set_bits(&mut bits, &tokens);
         Tokens::Many(bits.into())
+    }
+
+    /// The tokens that a walk has found.
+    pub(super) fn found(found: FoundTexts<TokenId>, words: usize) -> Self {
+        let SharedTexts::Inside(scalar) = found.shared else {
+            return Tokens::new(found.items, words);
+        };
+        let shared = scalar.shared.get_or_init(|| {
+            let mut bits = vec![MaskWord::NONE; words];
+            set_bits(&mut bits, &scalar.inside);
+            Arc::new(Above {
+                tokens: Chosen::Many(bits.into()),
+                exits: None,
+            })
+        });
+        Tokens::Above(Arc::clone(shared), found.items.into())
     }
 
     /// The set without some of its tokens, none of which stays inside a string.

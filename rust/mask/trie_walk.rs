@@ -23,7 +23,7 @@ use crate::spelling::{JsonSpelling, Partial, SPACES};
 use crate::vocab::Vocabulary;
 use crate::vocab::spaces::SpacedId;
 use crate::vocab::string_mask::{BegunValues, OpenedScalar, ScalarEnd};
-use crate::vocab::token::TokenId;
+use crate::vocab::token::{MaskWord, TokenId};
 use crate::vocab::trie::{Trie, TrieNodeId};
 
 /// Subtrees with fewer tokens are walked.
@@ -33,12 +33,12 @@ impl Walk<'_> {
     pub(super) fn plain(&self, config: Config) -> Tokens {
         let found = self.find(config, self.is_bounded && self.finds_bounds(config));
         self.max_completion_bytes.set(found.max_completion_bytes());
-        Tokens::new(found.items, self.vocabulary.mask_words())
+        Tokens::found(found, self.vocabulary.mask_words())
     }
 
     /// The tokens that may come, found by walks; `is_bounded` asks how far the end is after them.
     pub(super) fn find(&self, config: Config, is_bounded: bool) -> FoundTexts<TokenId> {
-        let mut tokens = FoundTexts::new(is_bounded);
+        let mut tokens = FoundTexts::sharing(is_bounded);
         if let Some(place) = key_place(config)
             && !self.machine.obligations.allowed_keys(place.0).other()
         {
@@ -198,14 +198,14 @@ impl Walk<'_> {
         of: &T,
         node: TrieNodeId,
         start: Config,
-        below: &OpenedScalar<T::Item>,
+        below: &Arc<OpenedScalar<T::Item>>,
         out: &mut FoundTexts<T::Item>,
     ) {
         let scanner = &self.machine.obligations.rules.scanner;
         let completer = self.machine.completer();
         let begin = usize::from(of.trie().node(node).depth);
         let rests = || below.inside.iter().map(|&item| &of.bytes(item)[begin..]);
-        out.add_within(&below.inside, || match start.state {
+        out.add_inside(below, || match start.state {
             State::String { scan, .. } | State::Number(scan)
                 if scanner.scan(scan).queries.is_empty() =>
             {
@@ -324,7 +324,11 @@ impl Walk<'_> {
         let key = (scanner.regexes.fingerprint(language), place);
         kept.scalars.get(key, self.cap, || {
             let below = find();
-            let bytes = below.bytes();
+            let shared = match below.is_shared() {
+                true => size_of::<MaskWord>() * self.vocabulary.mask_words(),
+                false => 0,
+            };
+            let bytes = below.bytes() + shared;
             (below, bytes)
         })
     }
@@ -386,6 +390,7 @@ impl Walk<'_> {
             inside: inside.into(),
             exits: exits.into(),
             rest: OnceLock::new(),
+            shared: OnceLock::new(),
         }
     }
 }

@@ -161,6 +161,8 @@ pub(crate) struct OpenedScalar<I> {
     pub(crate) beyond: Trie<I>,
     /// At least the bytes that finish it after any of the texts that stay inside.
     pub(crate) rest: OnceLock<u32>,
+    /// The texts that stay inside, if they are many and tokens, for the masks that they are part of.
+    pub(crate) shared: OnceLock<Arc<Above>>,
 }
 
 /// A token of a subtree, or another text, that ends a string or number.
@@ -174,7 +176,12 @@ pub(crate) struct ScalarEnd<I> {
 }
 
 impl<I: Copy> OpenedScalar<I> {
-    /// The memory that it takes.
+    /// Whether so many texts stay inside that masks share a set of them.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.inside.len() >= 256
+    }
+
+    /// The memory that it takes, without the set that masks share.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.inside)
             + size_of_val(&*self.exits)
