@@ -21,6 +21,7 @@ mod keys;
 mod max_completion;
 mod places;
 mod reach;
+mod scalars;
 mod string_mask;
 mod sweep;
 mod texts;
