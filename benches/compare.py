@@ -27,7 +27,7 @@ from measuring import CLOCKS, Outcome, Task, Worker
 COLUMNS = ("measure", "schemas", "engine", "figure", "value")
 DETAIL_COLUMNS = (
     *("schema", "engine", "status", "message", "compile µs", "valid", "accepted", "invalid"),
-    *("refused", "tokens", "mean µs", "max µs", "heap bytes"),
+    *("refused", "tokens", "mean µs", "max µs", "kept bytes"),
 )
 STATUSES = ("compiled", "refused", "timeout", "crashed")
 # p0, p20.57, ... p90 ... p99 ... p99.999: each step leaves out a fifth of what is above.
@@ -52,6 +52,19 @@ def run(
     for worker in workers.values():
         worker.close()
     return outcomes, {name: worker.vocabulary_bytes for name, worker in workers.items()}
+
+
+def weigh(entries: list[Entry], outcomes: Outcomes, tokenizer: str, timeout: float) -> None:
+    """Adds what memory the grammars of some schemas take: of engines that keep what they can."""
+    split = TOKENIZERS[tokenizer]()
+    tasks = [Task.of(entry, split) for entry in entries]
+    for name in tqdm(outcomes, unit="engine"):
+        if SETUPS[name].is_cold:
+            continue
+        worker = Worker(name, tokenizer, "wall", timeout, keeps=True)
+        for task, outcome in zip(tasks, outcomes[name], strict=False):
+            outcome.kept_bytes = worker.run(task).kept_bytes
+        worker.close()
 
 
 def distribution(values: list[int], scale: float) -> list[tuple[str, str]]:
@@ -85,7 +98,8 @@ def figures(outcomes: Outcomes, vocabularies: dict[str, int]) -> Figures:
             picked = [list_[i] for i in sorted(chosen)]
             compiles = [outcome.compile_ns for outcome in picked]
             steps = [step for outcome in picked for step in outcome.steps_ns]
-            sizes = [outcome.heap_bytes for outcome in picked]
+            kept = [outcome.kept_bytes for outcome in picked]
+            sizes = [size for size in kept if size is not None]
             for measure, values, scale in (
                 ("compile", compiles, 1e3),
                 ("token", steps, 1e3),
@@ -120,7 +134,11 @@ def details(entries: list[Entry], outcomes: Outcomes) -> list[tuple[object, ...]
                 (
                     *(entry.id, name, o.status, o.message, f"{o.compile_ns / 1e3:.1f}"),
                     *(o.valid, o.accepted, o.invalid, o.refused, len(o.steps_ns)),
-                    *(f"{steps.mean():.2f}", f"{steps.max():.2f}", o.heap_bytes),
+                    *(
+                        f"{steps.mean():.2f}",
+                        f"{steps.max():.2f}",
+                        "" if o.kept_bytes is None else o.kept_bytes,
+                    ),
                 )
             )
     return rows
@@ -133,6 +151,9 @@ def main() -> None:
     parser.add_argument("--schemas", type=int, default=300, help="how many, drawn from MaskBench")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--timeout", type=float, default=30.0, help="seconds per schema and engine")
+    parser.add_argument(
+        "--weighed", type=int, default=100, help="of how many schemas the memory is measured"
+    )
     parser.add_argument("--vocabulary", choices=TOKENIZERS, default="llama3")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument(
@@ -156,6 +177,7 @@ def main() -> None:
     outcomes, vocabularies = run(
         entries, arguments.engines, arguments.vocabulary, arguments.clock, arguments.timeout
     )
+    weigh(entries[: arguments.weighed], outcomes, arguments.vocabulary, arguments.timeout)
     notes = record.circumstances(
         f"{len(entries)} schemas of MaskBench, seed {arguments.seed}, with {sum(tests)} valid and "
         f"{len(tests) - sum(tests)} invalid instances; vocabulary {arguments.vocabulary}; "

@@ -16,7 +16,7 @@ import numpy as np
 
 from corpus import TOKENIZERS, Entry, Tokenizer
 from engines import SETUPS, Bitmask, Engine
-from memory import heap_bytes, peak_bytes, reset_peak
+from memory import peak_bytes, reset_peak, resident_bytes
 
 MEMORY_LIMIT = 12 << 30
 START_TIMEOUT = 120.0
@@ -55,7 +55,8 @@ class Outcome:
         accepted: How many of the `valid` instances it took.
         refused: How many of the `invalid` ones it did not.
         steps_ns: Mask and accept of each token of the accepted valid instances.
-        heap_bytes: What the heap has grown by once the valid instances are read.
+        kept_bytes: What the resident set has grown by once the valid instances are read, in a
+            process that keeps all grammars.
         peak_bytes: The largest resident set of the process so far.
     """
 
@@ -67,7 +68,7 @@ class Outcome:
     invalid: int = 0
     refused: int = 0
     steps_ns: list[int] = field(default_factory=list)
-    heap_bytes: int = 0
+    kept_bytes: int | None = None
     peak_bytes: int = 0
 
     @property
@@ -80,18 +81,25 @@ class Outcome:
 
 
 class Measurer:
-    """An engine, the bitmask that it fills, and a clock of `CLOCKS`."""
+    """An engine, the bitmask that it fills, and a clock of `CLOCKS`.
 
-    def __init__(self, name: str, tokenizer: Tokenizer, clock: str) -> None:
+    With `keeps` it keeps all grammars, and tells what memory they take.
+    """
+
+    def __init__(self, name: str, tokenizer: Tokenizer, clock: str, keeps: bool) -> None:
         setup = SETUPS[name]
         self.bitmask: Bitmask = np.zeros((len(tokenizer.tokens) + 31) // 32, dtype=np.int32)
-        setup.make(tokenizer, self.bitmask)  # what it imports is no part of a vocabulary
-        before = heap_bytes()
+        # What it imports is no part of a vocabulary. The first one stays, for the second to take
+        # memory of its own.
+        first = setup.make(tokenizer, self.bitmask)
+        before = resident_bytes()
         self.engine: Engine = setup.make(tokenizer, self.bitmask)
-        self.vocabulary_bytes = heap_bytes() - before
+        self.vocabulary_bytes = resident_bytes() - before
+        del first
         reset_peak()
         self.clock = CLOCKS[clock]
         self._is_cold = setup.is_cold
+        self._kept: list[Any] | None = [] if keeps else None
         self._stop = tokenizer.stop_token_ids[-1]
         self._warm_up = Task(json.dumps(WARM_UP), [tokenizer.encode(WARM_UP_TEXT)], [])
 
@@ -107,7 +115,7 @@ class Measurer:
         return self._outcome(task)
 
     def _outcome(self, task: Task) -> Outcome:
-        before = heap_bytes()
+        before = resident_bytes()
         begin = self.clock()
         try:
             compiled = self.engine.compile(task.schema)
@@ -117,8 +125,10 @@ class Measurer:
         outcome.valid, outcome.invalid = len(task.valid), len(task.invalid)
         for tokens in task.valid:
             self._read(compiled, tokens, outcome)
-        # The times themselves are no merit or fault of the engine.
-        outcome.heap_bytes = heap_bytes() - before - sys.getsizeof(outcome.steps_ns)
+        if self._kept is not None:
+            # The times themselves are no merit or fault of the engine.
+            outcome.kept_bytes = resident_bytes() - before - sys.getsizeof(outcome.steps_ns)
+            self._kept.append(compiled)
         for tokens in task.invalid:
             fill, accept = self.engine.start(compiled)
             taken = all(accept(token) for token in tokens) and self.may_end(fill)
@@ -165,10 +175,10 @@ def read(engine: Engine, compiled: Any, tokens: Sequence[int]) -> list[float]:
     return [step / 1e9 for step in steps]
 
 
-def serve(name: str, tokenizer: str, clock: str, connection: Any) -> None:
+def serve(name: str, tokenizer: str, clock: str, keeps: bool, connection: Any) -> None:
     """A worker: reads tasks and writes outcomes, until the pipe closes."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-    measurer = Measurer(name, TOKENIZERS[tokenizer](), clock)
+    measurer = Measurer(name, TOKENIZERS[tokenizer](), clock, keeps)
     # A collection would fall into one engine's step by chance.
     gc.collect()
     gc.freeze()
@@ -184,19 +194,25 @@ def serve(name: str, tokenizer: str, clock: str, connection: Any) -> None:
 
 
 class Worker:
-    """One engine's process, started again after a timeout or a crash."""
+    """One engine's process, started again after a timeout or a crash.
 
-    def __init__(self, name: str, tokenizer: str, clock: str, timeout: float) -> None:
+    With `keeps` it keeps all grammars, and tells what memory they take.
+    """
+
+    def __init__(
+        self, name: str, tokenizer: str, clock: str, timeout: float, keeps: bool = False
+    ) -> None:
         self.name = name
         self.tokenizer = tokenizer
         self.clock = clock
         self.timeout = timeout
+        self.keeps = keeps
         self.begin()
 
     def begin(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, child = context.Pipe()
-        arguments = (self.name, self.tokenizer, self.clock, child)
+        arguments = (self.name, self.tokenizer, self.clock, self.keeps, child)
         self.process = context.Process(target=serve, args=arguments, daemon=True)
         self.process.start()
         child.close()
