@@ -94,7 +94,7 @@ def truth(tokenizer: Any, messages: list[Any], tools: Any) -> list[TrueTurn]:
         if whole[: len(prompt_ids)] != prompt_ids:
             raise Unknown("the template does not go on as its prompt ends")
         token_ids = whole[len(prompt_ids) :]
-        said = _said(tokenizer, token_ids, message)
+        said = _said(tokenizer, token_ids, message, known)
         found = [at for at in range(said, len(token_ids)) if token_ids[at] in ends]
         marked = [at for at in range(said, len(token_ids)) if token_ids[at] in known]
         if found:
@@ -111,16 +111,20 @@ def truth(tokenizer: Any, messages: list[Any], tools: Any) -> list[TrueTurn]:
     return turns
 
 
-def _said(tokenizer: Any, token_ids: list[int], message: dict[str, Any]) -> int:
-    """How many tokens it takes until all is said."""
+def _said(tokenizer: Any, token_ids: list[int], message: dict[str, Any], known: set[int]) -> int:
+    """How many tokens it takes until all is said; what a marker spells says nothing."""
+
+    def text_of(token_ids: list[int]) -> str:
+        return str(tokenizer.decode([i for i in token_ids if i not in known]))
+
     parts = [message.get("content", "").strip(), message.get("reasoning_content", "")]
     parts += [call["function"]["name"] for call in message.get("tool_calls", ())]
-    text = tokenizer.decode(token_ids)
+    text = text_of(token_ids)
     for part in filter(None, parts):
         if text.count(part) < parts.count(part):
             raise Unknown(f"the template drops {part!r}")
     for length in range(len(token_ids), 0, -1):
-        rest = tokenizer.decode(token_ids[length - 1 :])
+        rest = text_of(token_ids[length - 1 :])
         if any(part in rest for part in filter(None, parts)):
             return length
     return 0
