@@ -37,6 +37,8 @@ def cluster() -> Iterator[RayCluster]:
     places = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's processes give way to all others, and here the other tests are always running.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     ray.init(
         num_cpus=2,
         include_dashboard=False,
