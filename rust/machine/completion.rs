@@ -333,19 +333,14 @@ impl Completer<'_> {
     /// Where the character that has been begun of a free string, or of any unknown key, is finished, and
     /// the bytes that finish it soonest.
     pub(crate) fn after_character(&self, config: Config) -> Option<(Config, u64)> {
-        let scanner = &self.machine.obligations.rules.scanner;
         let mut home = config;
-        let partial = match &mut home.state {
-            State::String { scan, partial } if scanner.is_free(*scan) => partial,
-            State::OtherKey {
-                text: TextId::WHATEVER,
-                partial,
-                ..
-            } => partial,
-            _ => return None,
+        let (State::String { partial, .. } | State::OtherKey { partial, .. }) = &mut home.state
+        else {
+            return None;
         };
         let begun = std::mem::replace(partial, Partial::Nothing);
-        (begun != Partial::Nothing).then(|| (home, begun.least_rest()))
+        let is_begun = begun != Partial::Nothing && self.machine.lookahead().is_free(config);
+        is_begun.then(|| (home, begun.least_rest()))
     }
 
     /// The bytes until a string ends and satisfies the demands.

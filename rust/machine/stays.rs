@@ -28,6 +28,15 @@ impl Lookahead<'_> {
         config
     }
 
+    /// Whether it is inside a string of which nothing is asked, or inside any unknown key.
+    pub(crate) fn is_free(self, config: Config) -> bool {
+        match config.state {
+            State::String { scan, .. } => self.machine.obligations.rules.scanner.is_free(scan),
+            State::OtherKey { text, .. } => text == TextId::WHATEVER,
+            _ => false,
+        }
+    }
+
     /// Whether a text of these characters leads back to the configuration, but for what is begun of
     /// a last character, and for the text of an unknown key.
     pub(crate) fn stays(self, config: Config, characters: CharBlocks) -> bool {

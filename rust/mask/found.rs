@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::json::cost::add;
 use crate::machine::{Config, Machine};
 use crate::vocab::string_mask::OpenedScalar;
 
@@ -63,12 +62,10 @@ impl<I: Copy> FoundTexts<I> {
 
     /// Adds texts that all lead to a place.
     pub(super) fn add(&mut self, machine: &Machine, items: &[I], at: Config) {
-        let Some(furthest) = self.furthest.as_mut().filter(|_| !items.is_empty()) else {
-            self.items.extend_from_slice(items);
-            return;
-        };
         self.items.extend_from_slice(items);
-        if furthest.last.replace(at) != Some(at) {
+        if let Some(furthest) = self.furthest.as_mut().filter(|_| !items.is_empty())
+            && furthest.last.replace(at) != Some(at)
+        {
             let at = machine.key_reader().canonical(at);
             let bytes = machine.completer().quick_max_completion_bytes(at);
             furthest.bytes = furthest.bytes.max(bytes);
@@ -78,9 +75,7 @@ impl<I: Copy> FoundTexts<I> {
     /// Adds texts after any of which so many bytes at most finish the text.
     pub(super) fn add_within(&mut self, items: &[I], bytes: impl FnOnce() -> u64) {
         self.items.extend_from_slice(items);
-        if let Some(furthest) = self.furthest.as_mut().filter(|_| !items.is_empty()) {
-            furthest.bytes = furthest.bytes.max(bytes());
-        }
+        self.bound(items, bytes);
     }
 
     /// Adds the texts that stay inside a string or number, after which so many bytes at most finish
@@ -96,7 +91,12 @@ impl<I: Copy> FoundTexts<I> {
             }
             _ => self.items.extend_from_slice(&scalar.inside),
         }
-        if let Some(furthest) = self.furthest.as_mut().filter(|_| !scalar.inside.is_empty()) {
+        self.bound(&scalar.inside, bytes);
+    }
+
+    /// Takes note of a bound of texts, if there are some and bounds are asked for.
+    fn bound(&mut self, items: &[I], bytes: impl FnOnce() -> u64) {
+        if let Some(furthest) = self.furthest.as_mut().filter(|_| !items.is_empty()) {
             furthest.bytes = furthest.bytes.max(bytes());
         }
     }
@@ -111,9 +111,4 @@ impl<I: Copy> FoundTexts<I> {
     pub(super) fn max_completion_bytes(&self) -> Option<u64> {
         Some(self.furthest?.bytes)
     }
-}
-
-/// The bytes that finish the text after a value of which so many are left.
-pub(super) fn after_value(machine: &Machine, closed: Config, rest: u64) -> u64 {
-    add(machine.completer().max_completion_bytes(closed), rest)
 }

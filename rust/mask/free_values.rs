@@ -5,11 +5,11 @@
 //! it stands.
 
 use crate::byte_set::ByteSet;
-use crate::json::cost::NEVER;
+use crate::json::cost::{NEVER, add};
 use crate::json::kind::Kind;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
-use crate::mask::found::{FoundTexts, after_value};
+use crate::mask::found::FoundTexts;
 use crate::mask::texts::TrieTexts;
 use crate::mask::walk::Walk;
 use crate::vocab::string_mask::FreeValueTexts;
@@ -67,7 +67,8 @@ impl Walk<'_> {
         });
         let closed = self.stepper().close_value(config.stack);
         out.add_within(&apart.inside, || {
-            closed.map_or(NEVER, |closed| after_value(machine, closed, apart.rest))
+            let after = closed.map(|closed| machine.completer().max_completion_bytes(closed));
+            add(after.unwrap_or(NEVER), apart.rest)
         });
         if let Some(closed) = closed {
             self.go_on(&apart.beyond, closed, out);

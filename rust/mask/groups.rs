@@ -204,7 +204,7 @@ impl Walk<'_> {
         single.retain(|&token| has_bit(&string_mask.inside, token));
         let mut rest = string_mask.inside.to_vec();
         clear_bits(&mut rest, &single);
-        if self.is_free(start) && partial == Partial::Nothing {
+        if self.machine.lookahead().is_free(start) && partial == Partial::Nothing {
             self.free_groups(start, rest, guide);
             return self.alone(start, &single, guide);
         }

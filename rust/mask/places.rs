@@ -1,12 +1,11 @@
 //! Where tokens lead, by a walk of the vocabulary's trie.
 
-use crate::byte_set::ByteSet;
-use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::alike::key_text;
 use crate::mask::guide::{Guide, Visitor};
+use crate::mask::trie_walk::SPACE_BYTES;
 use crate::mask::walk::Walk;
-use crate::spelling::{Decoded, Partial, SPACES};
+use crate::spelling::{Decoded, Partial};
 use crate::vocab::token::TokenId;
 use crate::vocab::trie::{ItemRange, TrieNodeId};
 
@@ -25,10 +24,9 @@ impl Walk<'_> {
             _ => Some(start),
         };
         if let Some(spaced) = spaced
-            && let Some(run) = machine.spacing_left(spaced.state)
-            && const { ByteSet::of(&SPACES) }.without(first) == ByteSet::NONE
+            && let Some(run) = self.free_spacing(spaced, first)
         {
-            first = first.without(const { ByteSet::of(&SPACES) });
+            first = first.without(SPACE_BYTES);
             self.spaced_places(guide.forget(spaced), run, guide);
         }
         let step = |at: Config, byte: u8, node: TrieNodeId| {
@@ -58,16 +56,12 @@ impl Walk<'_> {
             let next = guide.step(at, byte)?;
             let ids = spaces.rests.items_at(node);
             if !ids.is_empty() {
-                guide.meet(next, || {
-                    let spaced = ids.iter().map(|&id| spaces.spaced(id));
-                    let fits = spaced.filter(|spaced| spaced.length <= run);
-                    fits.map(|spaced| spaced.token).collect()
-                });
+                guide.meet(next, || spaces.fitting(ids, run).collect());
             }
             Some(next)
         };
         let next = |at| machine.lookahead().next_bytes(at);
-        let first = next(after).without(const { ByteSet::of(&SPACES) });
+        let first = next(after).without(SPACE_BYTES);
         let root = spaces.rests.root();
         spaces
             .rests
@@ -137,17 +131,8 @@ impl Walk<'_> {
         guide: &mut Guide<'_, V>,
     ) -> Option<u64> {
         let home = self.machine.lookahead().before_character(config);
-        self.is_free(config).then(|| guide.spare(home)).flatten()
-    }
-
-    /// Whether it is inside a string of which nothing is asked, or inside any unknown key.
-    pub(super) fn is_free(&self, config: Config) -> bool {
-        let scanner = &self.machine.obligations.rules.scanner;
-        match config.state {
-            State::String { scan, .. } => scanner.is_free(scan),
-            State::OtherKey { text, .. } => text == TextId::WHATEVER,
-            _ => false,
-        }
+        let is_free = self.machine.lookahead().is_free(config);
+        is_free.then(|| guide.spare(home)).flatten()
     }
 
     /// Whether a guide passes over tokens that go on with bytes inside a free string.

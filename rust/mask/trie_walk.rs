@@ -19,6 +19,9 @@ use crate::vocab::string_mask::BegunValues;
 use crate::vocab::token::TokenId;
 use crate::vocab::trie::{Trie, TrieNodeId};
 
+/// The whitespace of JSON.
+pub(super) const SPACE_BYTES: ByteSet = ByteSet::of(&SPACES);
+
 /// Subtrees with fewer tokens are walked.
 const SMALL: usize = 24;
 
@@ -70,10 +73,8 @@ impl Walk<'_> {
     /// The tokens that may come and begin with some bytes.
     fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut FoundTexts<TokenId>) {
         let machine = self.machine;
-        if let Some(run) = machine.spacing_left(config.state)
-            && const { ByteSet::of(&SPACES) }.without(first) == ByteSet::NONE
-        {
-            first = first.without(const { ByteSet::of(&SPACES) });
+        if let Some(run) = self.free_spacing(config, first) {
+            first = first.without(SPACE_BYTES);
             let spaces = self.vocabulary.spaces();
             tokens.add(machine, spaces.runs(run), config);
             if let Some(after) = machine.loose_stepper().step(config, b' ') {
@@ -81,13 +82,18 @@ impl Walk<'_> {
                 let rests = Rests(self.vocabulary);
                 self.walk(&rests, rests.trie().root(), after, first, &mut found);
                 let all = std::mem::take(&mut found.items);
-                let spaced = all.into_iter().map(|id| spaces.spaced(id));
-                let fits = spaced.filter(|spaced| spaced.length <= run);
-                tokens.join(found, fits.map(|spaced| spaced.token));
+                tokens.join(found, spaces.fitting(&all, run));
             }
         }
         let root = self.vocabulary.trie().root();
         self.walk(self.vocabulary, root, config, first, tokens);
+    }
+
+    /// How much whitespace may come, if any of it may among the bytes that come first.
+    pub(super) fn free_spacing(&self, config: Config, first: ByteSet) -> Option<u8> {
+        let is_free = SPACE_BYTES.without(first) == ByteSet::NONE;
+        let run = self.machine.spacing_left(config.state);
+        run.filter(|_| is_free)
     }
 
     /// What may come below a node of a trie and begins with some bytes.

@@ -69,6 +69,13 @@ impl Spaces {
         self.spaced[i as usize]
     }
 
+    /// The tokens among these that begin with at most so much whitespace.
+    pub(crate) fn fitting(&self, ids: &[SpacedId], most: u8) -> impl Iterator<Item = TokenId> {
+        let spaced = ids.iter().map(|&id| self.spaced(id));
+        let fits = spaced.filter(move |spaced| spaced.length <= most);
+        fits.map(|spaced| spaced.token)
+    }
+
     /// The tokens that are runs of at most so many bytes.
     pub(crate) fn runs(&self, most: u8) -> &[TokenId] {
         &self.runs[..self.lengths.partition_point(|&length| length <= most)]
