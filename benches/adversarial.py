@@ -46,7 +46,7 @@ class Trial:
     def __init__(self, name: str, tokenizer: Tokenizer, limit: float) -> None:
         self.name = name
         self._tokenizer = tokenizer
-        self._measurer = Measurer(name, tokenizer, "cpu")
+        self._measurer = Measurer(name, tokenizer, "cpu", keeps=False)
         self._measurer.heat()
         self._limit = limit
 

@@ -612,17 +612,24 @@ def test_a_real_model_serves_several_runs(llama: Any, llama_vocabulary: Any) -> 
     questions = ["What is 1 + 2?", "Add 20 and 30."]
     alone = [plain(run_agent(model, [add], question, **options)) for question in questions]
 
+    async def endless(writes: asyncio.Event) -> None:
+        sampling = Sampling(max_tokens=1000)
+        async for event in stream_agent(model, [add], "Tell me a story.", sampling=sampling):
+            if isinstance(event, Text):
+                writes.set()
+
     async def main() -> list[AgentResult]:
-        runs = [arun_agent(model, [add], question, **options) for question in questions]
-        endless = listed(
-            stream_agent(model, [add], "Tell me a story.", sampling=Sampling(max_tokens=1000))
-        )
-        task = asyncio.ensure_future(endless)
-        done = await asyncio.gather(*runs)
+        writes = asyncio.Event()
+        task = asyncio.ensure_future(endless(writes))
+        runs = [
+            asyncio.ensure_future(arun_agent(model, [add], question, **options))
+            for question in questions
+        ]
+        await writes.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        return done
+        return [await run for run in runs]
 
     assert [plain(result) for result in asyncio.run(main())] == alone
 

@@ -24,13 +24,19 @@ use crate::spelling::{LETTERED, Partial};
 pub(crate) const SLACK: u64 = 16;
 
 /// Bytes that are enough to finish a character, or a key so that it differs from the known ones.
-const UNFINISHED: u64 = 64;
+pub(super) const UNFINISHED: u64 = 64;
 
 impl Completer<'_> {
     /// An upper bound of the bytes of a shortest completion. There is one exception: where items
     /// must not all differ and only one more may come, that item has to equal an earlier one, and
     /// the bytes of that are not counted.
     pub(crate) fn max_completion_bytes(&self, config: Config) -> u64 {
+        if self.is_rough {
+            let bound = self.rough_bound(config);
+            if bound < NEVER {
+                return bound;
+            }
+        }
         if let State::Ambiguous(set) = config.state {
             let bounds = self
                 .machine
@@ -83,11 +89,17 @@ impl Completer<'_> {
     /// An upper bound of the bytes of a shortest completion after any text that stays inside a
     /// string, if the string itself takes at most `rest` bytes more and nothing is asked about it.
     pub(crate) fn max_completion_bytes_of_string(&self, stack: StackId, rest: u32) -> u64 {
+        let rest = u64::from(rest) + 1 + SLACK + UNFINISHED;
+        if self.is_rough {
+            let around = self.rough_bound_around(stack);
+            if around < NEVER {
+                return add(around, rest);
+            }
+        }
         let after = self
             .completion_costs(stack)
             .iter()
             .map(|completion| completion.1);
-        let rest = u64::from(rest) + 1 + SLACK + UNFINISHED;
         add(after.min().unwrap_or(NEVER), rest)
     }
 
@@ -248,7 +260,7 @@ impl Completer<'_> {
     }
 
     /// What it costs at least until the innermost value ends, if it is to satisfy the queries `asked`.
-    fn own(&self, state: State, asked: &[u16]) -> u64 {
+    pub(super) fn own(&self, state: State, asked: &[u16]) -> u64 {
         let obligations = &self.machine.obligations;
         if let Some(cost) = self.closing_bracket(state, asked) {
             return cost;

@@ -88,6 +88,9 @@ impl Completer<'_> {
     pub(crate) fn quick_max_completion_bytes(&self, config: Config) -> u64 {
         /// How many keys are tried.
         const MOST: usize = 4;
+        if self.is_rough {
+            return self.max_completion_bytes(config);
+        }
         let (object, prefix, partial) = match config.state {
             State::Key {
                 object,

@@ -18,6 +18,7 @@ mod lookahead;
 mod next_bytes;
 mod next_move;
 mod places;
+mod rough_bound;
 mod stack;
 mod stays;
 mod step;
@@ -28,6 +29,7 @@ mod text_reader;
 mod whitespace;
 mod write_gbnf;
 
+pub(crate) use completer::Completer;
 pub(crate) use completion::SLACK;
 pub(crate) use config::{Config, SetId, State};
 pub(crate) use key_order::key_order;

@@ -42,6 +42,8 @@ pub(super) type CompletionCosts = Box<[(Box<[u16]>, u64)]>;
 #[derive(Debug, Default)]
 pub(super) struct StackMemo {
     pub(super) completion_costs: OnceLock<CompletionCosts>,
+    /// What [`Completer::rough_bound_around`](crate::machine::completer::Completer) finds.
+    pub(super) rough_bound: OnceLock<u64>,
     /// The bytes with which the text after a rule can begin.
     pub(super) follow: OnceLock<ByteSet>,
     /// Where a text can go on after a rule has ended, and others with it.

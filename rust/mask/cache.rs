@@ -3,11 +3,11 @@
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use crate::machine::Config;
+use crate::mask::bounds::KnownBounds;
 use crate::mask::token_sets::TokenSets;
 use crate::mask::tokens::{Mask, Tokens};
 use crate::vocab::string_mask::{Above, ExitId, Under};
@@ -21,7 +21,7 @@ pub(super) struct ClosingAfter {
     /// Whether one of them may read a whole key.
     pub(super) reads_key: bool,
     /// An upper bound of the bytes that finish the text after any of them.
-    pub(super) max_completion_bytes: OnceLock<u64>,
+    pub(super) bounds: KnownBounds,
 }
 
 /// The tokens of a configuration, whatever the values of items that end in them are.
@@ -32,6 +32,8 @@ pub(super) struct LooseMask {
     /// Those of them that read on into the item after one whose value is not known, and may be
     /// forbidden by it; not there if there are none.
     pub(super) doubtful: Option<Trie<TokenId>>,
+    /// Bounds of what comes after these tokens, and so after those of each mask that is made of this one.
+    pub(super) bounds: Arc<KnownBounds>,
 }
 
 impl LooseMask {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::machine::{Config, Machine};
+use crate::mask::bounds::BoundKind;
 use crate::vocab::string_mask::OpenedScalar;
 
 /// The texts that a walk has found.
@@ -25,8 +26,9 @@ pub(super) enum SharedTexts<I> {
     Inside(Arc<OpenedScalar<I>>),
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Furthest {
+    kind: BoundKind,
     /// An upper bound of the bytes that finish the text after any of the items.
     bytes: u64,
     /// The place that was looked at last: most are met many times in a row.
@@ -34,20 +36,24 @@ struct Furthest {
 }
 
 impl<I: Copy> FoundTexts<I> {
-    /// Nothing yet; `is_bounded` asks for [`FoundTexts::max_completion_bytes`].
-    pub(super) fn new(is_bounded: bool) -> Self {
+    /// Nothing yet; `bounds` asks for [`FoundTexts::max_completion_bytes`].
+    pub(super) fn new(bounds: Option<BoundKind>) -> Self {
         FoundTexts {
             items: Vec::new(),
             shared: SharedTexts::Unwanted,
-            furthest: is_bounded.then(Furthest::default),
+            furthest: bounds.map(|kind| Furthest {
+                kind,
+                bytes: 0,
+                last: None,
+            }),
         }
     }
 
     /// The same, where texts that other walks find as well may be left apart.
-    pub(super) fn sharing(is_bounded: bool) -> Self {
+    pub(super) fn sharing(bounds: Option<BoundKind>) -> Self {
         FoundTexts {
             shared: SharedTexts::None,
-            ..FoundTexts::new(is_bounded)
+            ..FoundTexts::new(bounds)
         }
     }
 
@@ -67,7 +73,10 @@ impl<I: Copy> FoundTexts<I> {
             && furthest.last.replace(at) != Some(at)
         {
             let at = machine.key_reader().canonical(at);
-            let bytes = machine.completer().quick_max_completion_bytes(at);
+            let bytes = furthest
+                .kind
+                .completer(machine)
+                .quick_max_completion_bytes(at);
             furthest.bytes = furthest.bytes.max(bytes);
         }
     }

@@ -67,7 +67,7 @@ impl Walk<'_> {
         });
         let closed = self.stepper().close_value(config.stack);
         out.add_within(&apart.inside, || {
-            let after = closed.map(|closed| machine.completer().max_completion_bytes(closed));
+            let after = closed.map(|closed| self.completer().max_completion_bytes(closed));
             add(after.unwrap_or(NEVER), apart.rest)
         });
         if let Some(closed) = closed {
@@ -84,7 +84,7 @@ impl Walk<'_> {
         first: ByteSet,
     ) -> FreeValueTexts<T::Item> {
         let start = self.stepper().detached(config);
-        let mut all = FoundTexts::new(false);
+        let mut all = FoundTexts::new(None);
         self.walk_below(of, node, start, first, &mut all);
         let begin = usize::from(of.trie().node(node).depth);
         let mut rest = 0;

@@ -66,7 +66,7 @@ impl Walk<'_> {
         for &member in self.machine.members(set) {
             let mask = self
                 .masks
-                .get(self.machine, self.vocabulary, member, self.cap, false);
+                .get(self.machine, self.vocabulary, member, self.cap, None);
             mask.add_to(&mut bits);
         }
         Tokens::Many(bits.into())

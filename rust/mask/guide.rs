@@ -1,7 +1,7 @@
 //! Leads a visitor to the places that tokens lead to.
 
 use crate::json::texts::TextId;
-use crate::machine::{Config, Machine};
+use crate::machine::{Completer, Config, Machine};
 use crate::mask::alike::{Lead, key_text, shared};
 use crate::mask::completion_tree::{CompletionKeys, Completions};
 use crate::vocab::Vocabulary;
@@ -27,6 +27,8 @@ pub(crate) trait Visitor {
 /// or, where only upper bounds are asked for, rough: with the text of every unknown key forgotten.
 pub(super) struct Guide<'a, V> {
     machine: &'a Machine,
+    /// What finds bounds.
+    completer: Completer<'a>,
     vocabulary: &'a Vocabulary,
     /// How texts end, and where the tokens begin.
     exact: Option<(Completions<'a>, Config)>,
@@ -44,6 +46,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     pub(super) fn exactly(completions: Completions<'a>, from: Config, visitor: &'a mut V) -> Self {
         Guide {
             machine: completions.machine,
+            completer: completions.machine.completer(),
             vocabulary: completions.vocabulary,
             exact: Some((completions, from)),
             visitor,
@@ -56,11 +59,13 @@ impl<'a, V: Visitor> Guide<'a, V> {
     /// A guide to places where the texts of all unknown keys are forgotten.
     pub(super) fn roughly(
         machine: &'a Machine,
+        completer: Completer<'a>,
         vocabulary: &'a Vocabulary,
         visitor: &'a mut V,
     ) -> Self {
         Guide {
             machine,
+            completer,
             vocabulary,
             exact: None,
             visitor,
@@ -181,10 +186,7 @@ impl<'a, V: Visitor> Guide<'a, V> {
     /// enough bytes finish them; see [`Lead::bound`].
     fn passes_by_bytes(&mut self, at: Config) -> bool {
         let bounded = Lead::bounded(at);
-        bounded.is_some_and(|at| {
-            self.visitor
-                .passes(self.machine.completer().max_completion_bytes(at))
-        })
+        bounded.is_some_and(|at| self.visitor.passes(self.completer.max_completion_bytes(at)))
     }
 
     /// How many bytes more may lead to a place, for the visitor to pass over the tokens before them.

@@ -93,7 +93,7 @@ impl Walk<'_> {
             .machine
             .key_reader()
             .after_key_config(config, object, key);
-        self.machine.completer().max_completion_bytes(after)
+        self.completer().max_completion_bytes(after)
     }
 
     /// In a key that the object knows so far, where unknown keys are fine, too: almost every token
@@ -111,7 +111,7 @@ impl Walk<'_> {
         let trie = self.vocabulary.trie();
         let mut closed = Closed {
             tokens: Vec::new(),
-            allowed: FoundTexts::new(false),
+            allowed: FoundTexts::new(None),
         };
         match key_place(config) {
             Some(place) if !reads_key => {

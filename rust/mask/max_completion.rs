@@ -3,10 +3,11 @@
 use crate::json::cost::NEVER;
 use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
-use crate::machine::{Config, Machine, State};
+use crate::machine::{Completer, Config, State};
+use crate::mask::bounds::BoundKind;
 use crate::mask::guide::{Guide, Visitor};
 use crate::mask::string_mask::Unlimited;
-use crate::mask::tokens::{Mask, Tokens};
+use crate::mask::tokens::Tokens;
 use crate::mask::walk::{Ended, Walk};
 use crate::regex::scan::Scan;
 use crate::spelling::Partial;
@@ -15,7 +16,7 @@ use crate::vocab::token::{TokenId, has_bit};
 
 /// Finds an upper bound of the bytes that finish the text.
 struct MaxCompletionBytes<'a> {
-    machine: &'a Machine,
+    completer: Completer<'a>,
     most: u64,
     last: Option<Config>,
 }
@@ -28,9 +29,8 @@ impl Visitor for MaxCompletionBytes<'_> {
 
     fn wants(&mut self, at: Config) -> bool {
         if self.last.replace(at) != Some(at) {
-            self.most = self
-                .most
-                .max(self.machine.completer().quick_max_completion_bytes(at));
+            let bound = self.completer.quick_max_completion_bytes(at);
+            self.most = self.most.max(bound);
         }
         false
     }
@@ -47,20 +47,26 @@ impl Visitor for MaxCompletionBytes<'_> {
 const FEW: u32 = 512;
 
 impl Walk<'_> {
-    /// An upper bound of the bytes that finish the text after any of a mask's tokens.
-    pub(super) fn max_completion_bytes(&self, config: Config, mask: &Mask) -> u64 {
+    /// An upper bound of the bytes that finish the text after any of a mask's tokens, `is_named` saying
+    /// whether some are read by their ids.
+    pub(super) fn max_completion_bytes(
+        &self,
+        config: Config,
+        tokens: &Tokens,
+        is_named: bool,
+    ) -> u64 {
         let machine = self.machine;
-        let named = mask.named().map(|_| machine.stepper().token_moves(config));
+        let named = is_named.then(|| machine.stepper().token_moves(config));
         let named = named.into_iter().flatten();
         let named = named
-            .map(|(_, next)| machine.completer().max_completion_bytes(next))
+            .map(|(_, next)| self.completer().max_completion_bytes(next))
             .max();
-        let text = match mask.tokens() {
+        let text = match tokens {
             Tokens::Inside(string_mask, more) => {
                 self.max_completion_bytes_of_inside(config, string_mask, more)
             }
             Tokens::Few(_) | Tokens::Many(_) | Tokens::Above(..) if self.finds_bounds(config) => {
-                let found = self.find(config, true);
+                let found = self.find(config, self.bounds);
                 found.max_completion_bytes().unwrap_or(NEVER)
             }
             Tokens::Few(_) | Tokens::Many(_) | Tokens::Above(..) => {
@@ -82,12 +88,13 @@ impl Walk<'_> {
         walk: impl FnOnce(&mut Guide<'_, MaxCompletionBytes<'_>>),
     ) -> u64 {
         let mut visitor = MaxCompletionBytes {
-            machine: self.machine,
+            completer: self.completer(),
             most: 0,
             last: None,
         };
         walk(&mut Guide::roughly(
             self.machine,
+            self.completer(),
             self.vocabulary,
             &mut visitor,
         ));
@@ -129,7 +136,7 @@ impl Walk<'_> {
             Ended::Never => inside,
             Ended::ByText => {
                 let after = more.iter().filter_map(|&token| self.after(config, token));
-                let costs = after.map(|after| machine.completer().max_completion_bytes(after));
+                let costs = after.map(|after| self.completer().max_completion_bytes(after));
                 costs.max().unwrap_or(0).max(inside)
             }
         }
@@ -143,7 +150,7 @@ impl Walk<'_> {
         string_mask: &StringMask,
     ) -> Option<u64> {
         let machine = self.machine;
-        if let Some(bound) = machine.completer().max_completion_bytes_inside(config) {
+        if let Some(bound) = self.completer().max_completion_bytes_inside(config) {
             return Some(bound);
         }
         let State::String { scan, partial } = config.state else {
@@ -161,8 +168,7 @@ impl Walk<'_> {
         }
         if let Some(rest) = scanner.longest_rest(scan) {
             return Some(
-                machine
-                    .completer()
+                self.completer()
                     .max_completion_bytes_of_string(config.stack, rest),
             );
         }
@@ -173,8 +179,8 @@ impl Walk<'_> {
         let doubtful = unlimited.doubtful(self.vocabulary.strings(scanner.spelling));
         let doubtful = doubtful.filter(|&token| has_bit(&string_mask.inside, token));
         let after = doubtful.filter_map(|token| self.after(config, token));
-        let costs = after.map(|after| machine.completer().max_completion_bytes(after));
-        let certain = machine
+        let costs = after.map(|after| self.completer().max_completion_bytes(after));
+        let certain = self
             .completer()
             .max_completion_bytes_of_string(config.stack, unlimited.rest);
         Some(costs.max().unwrap_or(0).max(certain))
@@ -184,7 +190,8 @@ impl Walk<'_> {
     /// goes on from `after`.
     fn costliest_left(&self, string_mask: &StringMask, after: Config) -> u64 {
         let left = self.leave(string_mask, after);
-        *left.max_completion_bytes.get_or_init(|| {
+        let kind = self.bounds.unwrap_or(BoundKind::Close);
+        left.bounds.get(kind, || {
             self.max_completion_bytes_of(|guide| self.exits_of(string_mask, after, guide))
         })
     }

@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 mod alike;
+mod bounds;
 mod cache;
 mod completion_tree;
 mod found;
@@ -38,6 +39,7 @@ use crate::mask::walk::Walk;
 use crate::vocab::Vocabulary;
 
 pub(crate) use alike::Lead;
+pub(crate) use bounds::BoundKind;
 pub(crate) use cache::Masks;
 pub(crate) use completion_tree::{CompletionTree, Completions};
 pub(crate) use guide::Visitor;
@@ -46,22 +48,22 @@ pub(crate) use token_sets::TokenSets;
 pub(crate) use tokens::{Late, Mask};
 
 impl Masks {
-    /// The mask of a configuration. Above `cap` bytes the masks start anew. Where `is_bounded`, the
-    /// bound of what comes after its tokens is found together with it, if that is easy.
+    /// The mask of a configuration. Above `cap` bytes the masks start anew. `bounds` asks for a bound of
+    /// what comes after its tokens, which is found together with it if that is easy.
     pub(crate) fn get(
         &self,
         machine: &Machine,
         vocabulary: &Vocabulary,
         config: Config,
         cap: usize,
-        is_bounded: bool,
+        bounds: Option<BoundKind>,
     ) -> Arc<Mask> {
         let alike = machine.key_reader().canonical(config);
         if let Some(known) = self.known(alike) {
             return known;
         }
         let walk = Walk {
-            is_bounded,
+            bounds,
             ..self.walk(machine, vocabulary, cap)
         };
         let forgetting = machine.stepper().forget_records(alike).unwrap_or(alike);
@@ -70,10 +72,10 @@ impl Masks {
         }
         let (loose, names_itself) = walk.loosely(alike, config);
         let mask = walk.exactly(config, &loose);
-        if let Some(bytes) = walk.max_completion_bytes.get()
+        if let (Some(kind), Some(bytes)) = (bounds, walk.max_completion_bytes.get())
             && mask.named.is_none()
         {
-            mask.max_completion_bytes(|| bytes);
+            mask.bounds.get(kind, || bytes);
         }
         let mask = Arc::new(mask);
         if !names_itself {
@@ -110,7 +112,7 @@ impl Masks {
             vocabulary,
             masks: self,
             cap,
-            is_bounded: false,
+            bounds: None,
             max_completion_bytes: Cell::default(),
             steps: RefCell::default(),
         }
@@ -121,12 +123,22 @@ impl Masks {
         &self,
         machine: &Machine,
         vocabulary: &Vocabulary,
-        config: Config,
-        mask: &Mask,
+        (config, mask): (Config, &Mask),
+        kind: BoundKind,
         cap: usize,
     ) -> u64 {
-        let walk = self.walk(machine, vocabulary, cap);
-        walk.max_completion_bytes(machine.key_reader().canonical(config), mask)
+        let walk = Walk {
+            bounds: Some(kind),
+            ..self.walk(machine, vocabulary, cap)
+        };
+        let alike = machine.key_reader().canonical(config);
+        match machine.stepper().forget_records(alike) {
+            Some(forgetting) if forgetting != alike => {
+                let loose = self.loose(&walk, forgetting);
+                walk.max_completion_bytes(forgetting, &loose.tokens, loose.named.is_some())
+            }
+            _ => walk.max_completion_bytes(alike, mask.tokens(), mask.named().is_some()),
+        }
     }
 
     /// Tells a visitor where the tokens of a mask lead, and perhaps some others that may not come.

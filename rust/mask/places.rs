@@ -87,7 +87,7 @@ impl Walk<'_> {
                 .lookahead()
                 .keeps_inside(config.state, below.characters);
             let bound = stays_inside
-                .then(|| machine.completer().max_completion_bytes_inside(config))
+                .then(|| self.completer().max_completion_bytes_inside(config))
                 .flatten();
             return bound.is_some_and(|bound| guide.passes(bound));
         }

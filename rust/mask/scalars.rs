@@ -29,7 +29,7 @@ impl Walk<'_> {
         out: &mut FoundTexts<T::Item>,
     ) {
         let scanner = &self.machine.obligations.rules.scanner;
-        let completer = self.machine.completer();
+        let completer = self.completer();
         let begin = usize::from(of.trie().node(node).depth);
         let rests = || below.inside.iter().map(|&item| &of.bytes(item)[begin..]);
         out.add_inside(below, || match start.state {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+use crate::mask::bounds::KnownBounds;
 use crate::mask::found::{FoundTexts, SharedTexts};
 use crate::vocab::string_mask::{Above, Chosen, StringMask};
 use crate::vocab::token::{MaskWord, TokenId, add_bits, clear_bits, set_bits};
@@ -13,7 +14,8 @@ pub(crate) struct Mask {
     pub(super) tokens: Tokens,
     /// Tokens that are read by their ids, a bit for each.
     pub(super) named: Option<Box<[MaskWord]>>,
-    pub(super) max_completion_bytes: OnceLock<u64>,
+    /// What finishing the text can cost after one of the tokens.
+    pub(crate) bounds: Arc<KnownBounds>,
     pub(super) late: OnceLock<Late>,
 }
 
@@ -133,7 +135,7 @@ impl Mask {
         Mask {
             tokens,
             named: None,
-            max_completion_bytes: OnceLock::new(),
+            bounds: Arc::default(),
             late: OnceLock::new(),
         }
     }
@@ -147,19 +149,9 @@ impl Mask {
         &self.tokens
     }
 
-    /// What finishing the text can cost after one of the tokens; `compute` is called once.
-    pub(crate) fn max_completion_bytes(&self, compute: impl FnOnce() -> u64) -> u64 {
-        *self.max_completion_bytes.get_or_init(compute)
-    }
-
     /// The tokens after which the text ends late; `compute` is called once.
     pub(crate) fn late(&self, compute: impl FnOnce() -> Late) -> &Late {
         self.late.get_or_init(compute)
-    }
-
-    /// What [`Mask::max_completion_bytes`] has computed, if it has.
-    pub(crate) fn known_max_completion_bytes(&self) -> Option<u64> {
-        self.max_completion_bytes.get().copied()
     }
 
     /// Writes the mask: one bit for each token, the lowest first.

@@ -6,6 +6,7 @@
 
 use crate::byte_set::ByteSet;
 use crate::machine::{Config, State};
+use crate::mask::bounds::BoundKind;
 use crate::mask::found::FoundTexts;
 use crate::mask::keys::key_place;
 use crate::mask::scalars::opened;
@@ -27,14 +28,15 @@ const SMALL: usize = 24;
 
 impl Walk<'_> {
     pub(super) fn plain(&self, config: Config) -> Tokens {
-        let found = self.find(config, self.is_bounded && self.finds_bounds(config));
+        let bounds = self.bounds.filter(|_| self.finds_bounds(config));
+        let found = self.find(config, bounds);
         self.max_completion_bytes.set(found.max_completion_bytes());
         Tokens::found(found, self.vocabulary.mask_words())
     }
 
-    /// The tokens that may come, found by walks; `is_bounded` asks how far the end is after them.
-    pub(super) fn find(&self, config: Config, is_bounded: bool) -> FoundTexts<TokenId> {
-        let mut tokens = FoundTexts::sharing(is_bounded);
+    /// The tokens that may come, found by walks; `bounds` asks how far the end is after them.
+    pub(super) fn find(&self, config: Config, bounds: Option<BoundKind>) -> FoundTexts<TokenId> {
+        let mut tokens = FoundTexts::sharing(bounds);
         if let Some(place) = key_place(config)
             && !self.machine.obligations.allowed_keys(place.0).other()
         {

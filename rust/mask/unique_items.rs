@@ -9,6 +9,8 @@
 //!
 //! [`Machine::loose_stepper`]: crate::machine::Machine::loose_stepper
 
+use std::sync::Arc;
+
 use crate::machine::{Config, State};
 use crate::mask::cache::LooseMask;
 use crate::mask::tokens::{Mask, Tokens};
@@ -32,6 +34,7 @@ impl Walk<'_> {
             named: self.named(at),
             doubtful: self.doubtful(at, &tokens),
             tokens,
+            bounds: Arc::default(),
         };
         (loose, names_itself)
     }
@@ -43,6 +46,7 @@ impl Walk<'_> {
         let words = self.vocabulary.mask_words();
         Mask {
             named: loose.named.clone(),
+            bounds: Arc::clone(&loose.bounds),
             ..Mask::new(loose.tokens.without(&forbidden, words))
         }
     }

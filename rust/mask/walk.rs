@@ -4,11 +4,11 @@ use rustc_hash::FxHashMap;
 use rustc_hash::FxHashSet;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::OnceLock;
 
 use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
-use crate::machine::{Config, Machine, SetId, State, Stepper};
+use crate::machine::{Completer, Config, Machine, SetId, State, Stepper};
+use crate::mask::bounds::{BoundKind, KnownBounds};
 use crate::mask::cache::{ClosingAfter, Masks};
 use crate::mask::found::FoundTexts;
 use crate::mask::string_mask::{ScanKey, string_mask};
@@ -26,8 +26,8 @@ pub(super) struct Walk<'a> {
     pub(crate) vocabulary: &'a Vocabulary,
     pub(crate) masks: &'a Masks,
     pub(super) cap: usize,
-    /// Whether it is asked how far the end of the text is after the tokens that are found.
-    pub(super) is_bounded: bool,
+    /// Whether, and how, it is found how far the end of the text is after the tokens that are found.
+    pub(super) bounds: Option<BoundKind>,
     /// An upper bound of the bytes that finish the text after the tokens that were found last, if it
     /// was found with them.
     pub(super) max_completion_bytes: Cell<Option<u64>>,
@@ -110,6 +110,12 @@ impl Walk<'_> {
         }
     }
 
+    /// What finds the bounds of single places.
+    pub(super) fn completer(&self) -> Completer<'_> {
+        let kind = self.bounds.unwrap_or(BoundKind::Close);
+        kind.completer(self.machine)
+    }
+
     /// What reads on, without the values of items that end.
     pub(super) fn stepper(&self) -> Stepper<'_> {
         self.machine.loose_stepper()
@@ -174,14 +180,14 @@ impl Walk<'_> {
             shared,
         };
         let reads_key = |exit: &ExitId| exits.keys.binary_search(exit).is_ok();
-        let mut found = FoundTexts::new(false);
+        let mut found = FoundTexts::new(None);
         found.items.extend_from_slice(&exits.closing);
         let first = self.machine.lookahead().next_bytes(after);
         self.walk(&of, exits.beyond.root(), after, first, &mut found);
         ClosingAfter {
             reads_key: found.items.iter().any(reads_key),
             exits: found.items.into(),
-            max_completion_bytes: OnceLock::new(),
+            bounds: KnownBounds::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use crate::error::{Error, ErrorKind};
 use crate::json::texts::TextId;
 use crate::machine::Config;
-use crate::mask::{Completions, Late, Lead, Mask, Visitor};
+use crate::mask::{BoundKind, Completions, Late, Lead, Mask, Visitor};
 use crate::matcher::Matcher;
 use crate::matcher::plan::{EndPlan, TooLate};
 use crate::vocab::token::{MaskWord, TokenId, add_bits, bits_of, clear_bits, has_bit, set_bits};
@@ -53,12 +53,17 @@ impl Matcher {
         let Some(left) = self.left() else {
             return Ok(None);
         };
-        let leads = leads();
         let far = left.saturating_sub(MARGIN) as u64;
-        if leads
-            .iter()
-            .any(|lead| self.completion_bytes_from(lead.place) < far)
-        {
+        if token.is_some() && self.knows_bound_within(far) {
+            return Ok(None);
+        }
+        let leads = leads();
+        let is_far = |kind| {
+            let mut leads = leads.iter();
+            leads.any(|lead| self.completion_bytes_from(lead.place, kind) < far)
+        };
+        let first = BoundKind::first(&self.engine.machine, self.now.config);
+        if is_far(first) || is_far(BoundKind::Close) {
             return Ok(None);
         }
         if let Some(plan) = &self.now.plan
@@ -81,17 +86,25 @@ impl Matcher {
         }))
     }
 
+    /// Whether the mask that came last says that after each of its tokens so few bytes finish the text.
+    fn knows_bound_within(&self, most: u64) -> bool {
+        let known = self.glance().and_then(|(_, mask)| mask);
+        known.is_some_and(|mask| mask.bounds.are_within(most))
+    }
+
     /// Whether a token that leads there may come within the budget. [`Matcher::keep_affordable`]
     /// asks this of all tokens of a mask, group by group.
     fn fits_lead(&self, lead: Lead, left: usize) -> bool {
-        let bound = lead.bound().map(|at| self.completion_bytes_from(at));
+        let bound = lead
+            .bound()
+            .map(|at| self.completion_bytes_from(at, BoundKind::Close));
         bound.is_some_and(|bound| bound < left as u64) || self.fits(lead.place, left)
     }
 
     /// Whether the text can be finished from a place in fewer tokens than `left`.
     fn fits(&self, place: Config, left: usize) -> bool {
         // No token is shorter than a byte.
-        if self.completion_bytes_from(place) < left as u64 {
+        if self.completion_bytes_from(place, BoundKind::Close) < left as u64 {
             return true;
         }
         if is_compared(place) {
@@ -119,9 +132,11 @@ impl Matcher {
     }
 
     /// An upper bound of the tokens that finish the text.
-    fn completion_bytes_from(&self, config: Config) -> u64 {
+    fn completion_bytes_from(&self, config: Config, kind: BoundKind) -> u64 {
         match self.speller() {
-            None => self.engine.machine.completer().max_completion_bytes(config),
+            None => kind
+                .completer(&self.engine.machine)
+                .max_completion_bytes(config),
             Some(_) => u64::MAX,
         }
     }
@@ -162,7 +177,12 @@ impl Matcher {
             bits.fill(MaskWord::NONE);
             return;
         }
-        if mask.max_completion_bytes(|| self.max_completion_bytes(mask)) < left as u64 {
+        let ends_within = |kind| {
+            let bound = || self.max_completion_bytes(mask, kind);
+            mask.bounds.get(kind, bound) < left as u64
+        };
+        let first = BoundKind::first(&self.engine.machine, self.now.config);
+        if ends_within(first) || ends_within(BoundKind::Close) {
             return;
         }
         let late = (left as u64 >= SOON).then(|| mask.late(|| self.late(mask)));
@@ -268,7 +288,7 @@ impl Matcher {
     /// [`SOON`] or more and the place is not inside an item that is compared; less than that may be
     /// too much.
     fn need(&self, place: Config) -> u64 {
-        let bytes = self.completion_bytes_from(place);
+        let bytes = self.completion_bytes_from(place, BoundKind::Close);
         if bytes < SOON || is_compared(place) {
             return bytes;
         }
@@ -287,13 +307,13 @@ impl Matcher {
     }
 
     /// An upper bound of the tokens that finish the text after any token of a mask.
-    fn max_completion_bytes(&self, mask: &Mask) -> u64 {
+    fn max_completion_bytes(&self, mask: &Mask, kind: BoundKind) -> u64 {
         let (vocabulary, cap) = (
             self.compiled.vocabulary(),
             self.compiled.limits().cache_bytes,
         );
         let (machine, masks) = (&self.engine.machine, &self.engine.masks);
-        masks.max_completion_bytes(machine, vocabulary, self.now.config, mask, cap)
+        masks.max_completion_bytes(machine, vocabulary, (self.now.config, mask), kind, cap)
     }
 }
 

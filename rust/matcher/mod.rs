@@ -12,7 +12,7 @@ use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::{Mask, Speller};
+use crate::mask::{BoundKind, Mask, Speller};
 use crate::matcher::plan::EndPlan;
 use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::work::{self, Allowance};
@@ -215,10 +215,7 @@ impl Matcher {
                 self.keep_spelled(&mut affordable)?;
             } else {
                 let mask = self.mask();
-                if mask
-                    .known_max_completion_bytes()
-                    .is_some_and(|most| most < left as u64)
-                {
+                if mask.bounds.are_within(left as u64) {
                     return Ok(false);
                 }
                 mask.write(bits);
@@ -264,9 +261,7 @@ impl Matcher {
                 return false;
             };
             if let Some(left) = self.left()
-                && mask
-                    .known_max_completion_bytes()
-                    .is_none_or(|most| most >= left as u64)
+                && !mask.bounds.are_within(left as u64)
             {
                 return false;
             }
@@ -304,8 +299,10 @@ impl Matcher {
         let (machine, vocabulary) = (&self.engine.machine, self.compiled.vocabulary());
         let cap = self.compiled.limits().cache_bytes;
         let masks = &self.engine.masks;
-        let is_bounded = self.max_tokens.is_some();
-        masks.get(machine, vocabulary, self.now.config, cap, is_bounded)
+        let bounds = self
+            .max_tokens
+            .map(|_| BoundKind::first(machine, self.now.config));
+        masks.get(machine, vocabulary, self.now.config, cap, bounds)
     }
 
     fn set_stop_tokens(&self, bits: &mut [MaskWord]) {

@@ -68,6 +68,18 @@ impl CodeSet {
     }
 
     pub(crate) fn intersection(&self, other: &Self) -> Self {
-        self.complement().union(&other.complement()).complement()
+        let (mut i, mut j) = (0, 0);
+        let mut out = Vec::new();
+        while let (Some(a), Some(b)) = (self.0.get(i), other.0.get(j)) {
+            let (lo, hi) = (a.0.max(b.0), a.1.min(b.1));
+            if lo <= hi {
+                out.push((lo, hi));
+            }
+            match a.1 < b.1 {
+                true => i += 1,
+                false => j += 1,
+            }
+        }
+        CodeSet(out.into())
     }
 }

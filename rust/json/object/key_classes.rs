@@ -46,6 +46,7 @@ impl Shape {
             plentiful: OnceLock::new(),
             cheapest: Mutex::default(),
             residues: Mutex::default(),
+            bounds: Mutex::default(),
             classes,
             demands: FxHashMap::default(),
             required: FxHashMap::default(),

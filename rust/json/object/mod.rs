@@ -1,5 +1,6 @@
 //! Objects: which keys may come, what their values must be, and how an object can be finished.
 
+mod bound;
 mod choices;
 mod clause_rest;
 pub(super) mod completion;

@@ -54,6 +54,9 @@ pub(crate) struct Shape {
     /// The residues of the formulas that were asked for; `None` for those that are followed clause
     /// by clause.
     pub(super) residues: Mutex<FxHashMap<FormulaId, Option<Arc<Residues>>>>,
+    /// What [`object_bound`](crate::json::obligations::Obligations::object_bound) is for the formulas that
+    /// were asked for.
+    pub(super) bounds: Mutex<FxHashMap<FormulaId, u64>>,
     /// What rules with patterns demand of declared keys, by rank.
     pub(crate) demands: FxHashMap<RuleId, Box<[FormulaId]>>,
     /// The number of members from which on more make no difference; 0 if their number never

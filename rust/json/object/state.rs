@@ -32,6 +32,7 @@ pub(crate) struct ObjectMemo {
     pub(super) allowed_keys: OnceLock<AllowedKeys>,
     /// For each clause of what the object must satisfy, its cheapest completion, if it has one.
     pub(super) completions: OnceLock<Box<[Option<ObjectCompletion>]>>,
+    pub(super) bound: OnceLock<u64>,
     pub(crate) keys: OnceLock<KeyTable>,
     pub(super) scan: OnceLock<Option<ScanId>>,
     pub(crate) end: OnceLock<Option<Verdicts>>,

@@ -108,6 +108,27 @@ impl Bound {
         }
     }
 
+    /// Whether [`Bound::read`] makes the same of two digits.
+    pub(super) fn reads_alike(self, digits: [u8; 2], store: &Digits) -> bool {
+        let Bound::Matching { .. } = self else {
+            return true;
+        };
+        let wanted = self.wanted(store).first().map_or(0, |&digit| digit - b'0');
+        let [a, b] = digits.map(|digit| digit.cmp(&wanted));
+        a == b
+    }
+
+    /// Whether the bound allows any digits with this exponent, and without a look at them.
+    pub(super) fn is_met(self, at: i32, side: Side) -> bool {
+        match (self, side) {
+            (Bound::Free, _) => true,
+            (Bound::Decided(last), Side::AtLeast) => at >= last,
+            (Bound::Decided(last), Side::AtMost) => at <= last,
+            (Bound::Matching { gap, .. }, Side::AtLeast) => at > gap,
+            (Bound::Matching { gap, .. }, Side::AtMost) => at < gap,
+        }
+    }
+
     /// The last exponent that is allowed on the side, if the digits end here.
     pub(super) fn at_end(self, side: Side) -> Option<i32> {
         match self {

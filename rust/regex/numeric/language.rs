@@ -6,6 +6,7 @@ use crate::regex::numeric::divisibility::Divisibility;
 use crate::regex::numeric::divisor::Divisor;
 use crate::regex::numeric::interval::Interval;
 use crate::regex::numeric::number_list::{FEW, ListedNumber, NEAR, NumberList};
+use crate::regex::numeric::plain_language::digit_pieces;
 use crate::regex::numeric::reading::{Phase, Reading};
 use crate::regex::numeric::set::{NumberClause, Set};
 use crate::regex::numeric::{exponent, number_list};
@@ -76,10 +77,11 @@ impl Regexes {
             to,
         };
         let mut all = vec![at('.', self.reading(reading.clone().point()))];
-        for digit in 0..10 {
-            let next = reading.clone().digit(digit, self.numeric().digits());
-            all.push(at(char::from(b'0' + digit), self.reading(next)));
-        }
+        let digits = self.numeric().digits();
+        all.extend(digit_pieces(
+            |digit| self.reading(reading.clone().digit(digit, digits)),
+            |pair| reading.reads_alike(pair, digits),
+        ));
         if !reading.plain
             && let Some((lo, hi)) = reading.exponents()
         {

@@ -121,6 +121,11 @@ impl Multiples {
         self.of.iter_mut().chain(self.without.iter_mut())
     }
 
+    /// Whether all numbers will do.
+    pub(super) fn are_all(&self) -> bool {
+        self.of.is_none() && self.without.is_empty()
+    }
+
     pub(super) fn read(&mut self, digit: u8, in_fraction: bool) {
         self.each()
             .for_each(|residue| residue.read(digit, in_fraction));

@@ -75,6 +75,11 @@ impl Regexes {
 
     /// The state before the digits of the set's numbers of one sign.
     fn begun_plainly(&self, set: u32, are_whole: bool, negative: bool) -> NodeId {
+        let find = || self.find_begun_plainly(set, are_whole, negative);
+        self.numeric().begun((set, are_whole, negative), find)
+    }
+
+    fn find_begun_plainly(&self, set: u32, are_whole: bool, negative: bool) -> NodeId {
         let set = self.numeric().set(set);
         let mut all = Vec::new();
         for clause in &set.clauses {
@@ -151,13 +156,16 @@ impl Regexes {
             to,
         };
         let mut all = vec![at('.', self.plain(plain.clone().point(digits)))];
-        for digit in 0..10 {
-            let next = plain.clone().digit(digit, digits);
-            all.push(at(char::from(b'0' + digit), self.plain(next)));
-        }
+        all.extend(digit_pieces(
+            |digit| self.plain(plain.clone().digit(digit, digits)),
+            |pair| plain.reads_alike(pair, digits),
+        ));
         let exponents = plain.exponents();
         let exponents = exponents.iter();
-        let exponents = exponents.map(|&(lo, hi)| exponent::plain_between(self, lo, hi));
+        let exponents = exponents.map(|&(lo, hi)| {
+            let find = || exponent::plain_between(self, lo, hi);
+            self.numeric().exponents((lo, hi), find)
+        });
         all.push(at('e', self.or(exponents.collect())));
         pieces::map(&all, |to| to)
     }
@@ -170,6 +178,26 @@ impl Regexes {
         };
         cost(false).min(cost(true).saturating_add(1))
     }
+}
+
+/// The derivatives by the ten digits: `read` gives the one by a digit, and `are_alike` says whether
+/// two digits other than zero surely have the same one.
+pub(super) fn digit_pieces(
+    read: impl Fn(u8) -> NodeId,
+    are_alike: impl Fn([u8; 2]) -> bool,
+) -> Vec<Piece> {
+    let piece = |digit, to| {
+        let c = u32::from(b'0' + digit);
+        Piece { lo: c, hi: c, to }
+    };
+    let mut all = vec![piece(0, read(0)), piece(1, read(1))];
+    for digit in 2..10 {
+        match all.last_mut() {
+            Some(last) if are_alike([digit - 1, digit]) => last.hi += 1,
+            _ => all.push(piece(digit, read(digit))),
+        }
+    }
+    all
 }
 
 /// Whether all numbers of a clause are whole.

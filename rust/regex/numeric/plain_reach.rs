@@ -4,7 +4,7 @@
 //! `digits` to `digits + 1`, times ten to `at`. Of a cell, the next digits count through all numbers
 //! of a fixed length; the bounds cut off some at both ends.
 
-use crate::regex::numeric::bound::{Bound, Digits};
+use crate::regex::numeric::bound::{Bound, Digits, Side};
 use crate::regex::numeric::plain_reading::{EXPONENTS, Form, PlainReading};
 use crate::regex::numeric::reading::Phase;
 
@@ -115,6 +115,12 @@ impl PlainReading {
     /// `at` in the end. With `least`, zeros alone will not do, but behind a bare point.
     fn fits(&self, at: i32, count: u32, least: u32, digits: &Digits) -> bool {
         let zeros_will_do = least == 0 || self.form == Form::Fixed && self.phase == Phase::Point;
+        let all_will_do = self.multiples.are_all()
+            && self.lower.is_met(at, Side::AtLeast)
+            && self.upper.is_met(at, Side::AtMost);
+        if all_will_do {
+            return zeros_will_do || count > 0;
+        }
         let between = self.between(at, count as usize, !zeros_will_do, digits);
         between.is_some_and(|(least, most)| self.multiples.has_between(at, &least, &most))
     }

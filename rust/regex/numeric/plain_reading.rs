@@ -157,6 +157,12 @@ impl PlainReading {
         self.settled(digits)
     }
 
+    /// Whether two digits, neither of which is a zero, lead to the same state.
+    pub(super) fn reads_alike(&self, digits: [u8; 2], store: &Digits) -> bool {
+        let bounds = [self.lower, self.upper];
+        self.multiples.are_all() && bounds.iter().all(|bound| bound.reads_alike(digits, store))
+    }
+
     pub(super) fn point(mut self, digits: &Digits) -> Option<Self> {
         let may = match self.form {
             Form::Whole => false,

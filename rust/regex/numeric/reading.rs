@@ -116,6 +116,12 @@ impl Reading {
         self.settled()
     }
 
+    /// Whether two digits, neither of which is a zero, lead to the same state.
+    pub(super) fn reads_alike(&self, digits: [u8; 2], store: &Digits) -> bool {
+        let bounds = [self.lower, self.upper];
+        self.multiples.are_all() && bounds.iter().all(|bound| bound.reads_alike(digits, store))
+    }
+
     pub(super) fn point(mut self) -> Option<Self> {
         if self.plain || !matches!(self.phase, Phase::Zero | Phase::Int) {
             return None;

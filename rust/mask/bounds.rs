@@ -1,0 +1,55 @@
+//! Bounds of the bytes that finish the text after any token of a mask.
+
+use std::sync::OnceLock;
+
+use crate::machine::{Completer, Config, Machine};
+
+/// How a bound is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BoundKind {
+    /// Soon. It may be greater than it need be.
+    Rough,
+    Close,
+}
+
+impl BoundKind {
+    /// The kind of bound to find first for what comes after a place.
+    pub(crate) fn first(machine: &Machine, at: Config) -> Self {
+        match machine.completer().has_rough_bound(at) {
+            true => BoundKind::Rough,
+            false => BoundKind::Close,
+        }
+    }
+
+    /// What finds the bounds of single places.
+    pub(crate) fn completer(self, machine: &Machine) -> Completer<'_> {
+        match self {
+            BoundKind::Rough => machine.rough_completer(),
+            BoundKind::Close => machine.completer(),
+        }
+    }
+}
+
+/// The bounds that have been found of some tokens.
+#[derive(Debug, Default)]
+pub(crate) struct KnownBounds {
+    rough: OnceLock<u64>,
+    close: OnceLock<u64>,
+}
+
+impl KnownBounds {
+    /// A bound; `find` is called once for each kind.
+    pub(crate) fn get(&self, kind: BoundKind, find: impl FnOnce() -> u64) -> u64 {
+        let known = match kind {
+            BoundKind::Rough => &self.rough,
+            BoundKind::Close => &self.close,
+        };
+        *known.get_or_init(find)
+    }
+
+    /// Whether a bound is known that is less than `most`.
+    pub(crate) fn are_within(&self, most: u64) -> bool {
+        let known = [self.rough.get(), self.close.get()];
+        known.into_iter().flatten().any(|&bound| bound < most)
+    }
+}
