@@ -23,7 +23,12 @@ from record import Record
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 BLOCK = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
-COLOURS = {"schemask": "#0072B2", "llguidance": "#D55E00", "xgrammar": "#009E73"}
+COLOURS = {
+    "schemask": "#0072B2",
+    "llguidance": "#D55E00",
+    "xgrammar": "#009E73",
+    "glrmask": "#CC79A7",
+}
 MODELS = {"before": "#999999", "after": "#0072B2", "after, choices": "#D55E00"}
 DASHES = {"cold": "--", "open": "--", "spaced": ":"}
 
@@ -198,7 +203,9 @@ def _share(part: float, whole: float) -> str:
 
 
 def draw(source: Record, folder: Path) -> None:
-    """`token.svg`, `compile.svg` and `pass.svg` of a comparison, `right.svg` of an improvement."""
+    """`token.svg`, `compile.svg` and `pass.svg` of a comparison, `right.svg` of an improvement,
+    `step.svg` of a batch.
+    """
     import matplotlib
 
     matplotlib.use("svg")
@@ -216,6 +223,9 @@ def draw(source: Record, folder: Path) -> None:
 
     if "setting" in source.columns:
         save("right.svg", partial(_rates, rows=source.rows))
+        return
+    if "pass" in source.columns:
+        save("step.svg", partial(_steps, rows=source.rows))
         return
     figures = Figures(source)
     for measure, title in (
@@ -256,6 +266,23 @@ def _rates(axes: Any, *, rows: Sequence[record.Row]) -> None:
     axes.set(xlabel="%", xlim=(0, 100), title="right answers, with 95% intervals")
     axes.invert_yaxis()
     axes.figure.legend(loc="outside lower center", ncols=2)
+
+
+def _steps(axes: Any, *, rows: Sequence[record.Row]) -> None:
+    """What a step of a batch takes: a line from the median to the slowest, for each pass."""
+    whole = [row for row in rows if row["part"] == "both"]
+    marks = {"p50_us": "o", "p90_us": "|", "p99_us": "|", "max_us": "x"}
+    for at, row in enumerate(whole):
+        points = [float(row[name]) / 1e3 for name in marks]
+        colour = _style(row["engine"])["color"]
+        axes.plot(points, [at] * len(points), color=colour, linewidth=0.8)
+        for point, mark in zip(points, marks.values(), strict=True):
+            axes.plot(point, at, mark, color=colour)
+    axes.set_yticks(range(len(whole)), [f"{row['engine']}, {row['pass']}" for row in whole])
+    axes.set(xscale="log", title="a step of the batch: masks and accepted tokens")
+    axes.set_xlabel("ms: ● p50, | p90 and p99, x max")
+    axes.grid(alpha=0.3, axis="x")
+    axes.invert_yaxis()
 
 
 def _style(engine: str) -> dict[str, Any]:
