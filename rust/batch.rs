@@ -21,6 +21,10 @@ use crate::work;
 /// as long.
 const WORTH_WAKING: Duration = Duration::from_micros(60);
 
+/// Rows that are only copied are shared if they take longer than this: their time is that of the memory, which
+/// threads share.
+const WORTH_SHARING: Duration = Duration::from_millis(1);
+
 /// How often to look whether other threads are done before sleeping until they are.
 const LOOKS: u32 = 10_000;
 
@@ -52,10 +56,23 @@ pub fn fill_masks(
         .chunks_mut(row_words.max(1))
         .zip(matchers.iter().copied());
     let begin = Instant::now();
+    let mut others = Vec::new();
+    for (seen, (row, matcher)) in (1..).zip(rows.by_ref()) {
+        if !copy_row(matcher, row) {
+            others.push((row, matcher));
+        }
+        let left = matchers.len() as u32 - seen;
+        if seen % 16 == 0 && begin.elapsed() * left / seen > WORTH_SHARING {
+            break;
+        }
+    }
+    others.extend(rows);
+    let count = others.len() as u32;
+    let mut rows = others.into_iter();
+    let begin = Instant::now();
     for (filled, (row, matcher)) in (1..).zip(rows.by_ref()) {
         fill_row(matcher, row)?;
-        let left = matchers.len() as u32 - filled;
-        if begin.elapsed() * left / filled > WORTH_WAKING {
+        if begin.elapsed() * (count - filled) / filled > WORTH_WAKING {
             break;
         }
     }
@@ -64,6 +81,7 @@ pub fn fill_masks(
     }
     let pool = Pool::of_this_process();
     let helpers = pool.map_or(0, |pool| pool.current_num_threads() - 1);
+    let helpers = helpers.min(rows.len());
     let work = Work {
         rows: Mutex::new(rows),
         begun: Mutex::default(),

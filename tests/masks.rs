@@ -102,7 +102,7 @@ proptest! {
         schema in schema(),
         options in options(),
         choices in prop::collection::vec(any::<prop::sample::Index>(), 12),
-        budget in prop::option::of(0..40_usize),
+        budget in prop::option::of(prop_oneof![0..40_usize, 40..300_usize]),
     ) {
         let Ok(grammar) = Grammar::from_json_schema(&schema.to_string(), options) else {
             return Ok(());

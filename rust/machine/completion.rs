@@ -156,16 +156,16 @@ impl Completer<'_> {
                     keep_cheapest(&mut completion_costs, asked, cost);
                 }
             }
-            let memo = &self.machine.stacks.memo(at).completion_costs;
+            let memo = &self.machine.stacks.memo(at).endings().costs;
             memo.get_or_init(|| completion_costs.into());
         };
-        let is_known = |memo: &StackMemo| memo.completion_costs.get().is_some();
+        let is_known = |memo: &StackMemo| memo.endings().costs.get().is_some();
         self.machine.stacks.settle(stack, is_known, |_| true, find);
         self.known_completion_costs(stack)
     }
 
     fn known_completion_costs(&self, stack: StackId) -> &CompletionCosts {
-        let known = self.machine.stacks.memo(stack).completion_costs.get();
+        let known = self.machine.stacks.memo(stack).endings().costs.get();
         known.expect("outer frames are known first")
     }
 

@@ -29,7 +29,9 @@ impl Completer<'_> {
             State::ScannedKey { .. } | State::Ambiguous(_) => NEVER,
             state => self.own(state, &[]),
         };
-        add(add(around, own), SLACK + UNFINISHED)
+        let bound = add(add(around, own), SLACK + UNFINISHED);
+        debug_assert!(bound >= self.machine.completer().max_completion_bytes(config));
+        bound
     }
 
     /// Whether a rough bound is known of what is around the innermost value.
@@ -45,7 +47,7 @@ impl Completer<'_> {
         if rules.separators.indent > 0 || rules.compares_items() {
             return NEVER;
         }
-        let known = |at: StackId| stacks.memo(at).rough_bound.get().copied();
+        let known = |at: StackId| stacks.memo(at).endings().rough_bound.get().copied();
         if let Some(bound) = known(stack) {
             return bound;
         }
@@ -56,9 +58,9 @@ impl Completer<'_> {
             });
             let bottom = stacks.has_bottom(at).then_some(0);
             let bound = tops.chain(bottom).min().unwrap_or(NEVER);
-            stacks.memo(at).rough_bound.get_or_init(|| bound);
+            stacks.memo(at).endings().rough_bound.get_or_init(|| bound);
         };
-        let is_known = |memo: &StackMemo| memo.rough_bound.get().is_some();
+        let is_known = |memo: &StackMemo| memo.endings().rough_bound.get().is_some();
         stacks.settle(stack, is_known, |_| true, find);
         known(stack).expect("it was just found")
     }

@@ -39,11 +39,24 @@ enum Stack {
 /// then, to the end of the text.
 pub(super) type CompletionCosts = Box<[(Box<[u16]>, u64)]>;
 
+/// What is known of the ways to the end of the text.
 #[derive(Debug, Default)]
-pub(super) struct StackMemo {
-    pub(super) completion_costs: OnceLock<CompletionCosts>,
+pub(super) struct StackEndings {
+    pub(super) costs: OnceLock<CompletionCosts>,
     /// What [`Completer::rough_bound_around`](crate::machine::completer::Completer) finds.
     pub(super) rough_bound: OnceLock<u64>,
+}
+
+impl StackMemo {
+    pub(super) fn endings(&self) -> &StackEndings {
+        self.endings.get_or_init(Box::default)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct StackMemo {
+    /// Of few stacks it is asked how the text ends.
+    endings: OnceLock<Box<StackEndings>>,
     /// The bytes with which the text after a rule can begin.
     pub(super) follow: OnceLock<ByteSet>,
     /// Where a text can go on after a rule has ended, and others with it.

@@ -76,8 +76,8 @@ impl PyGrammar {
     }
 
     #[getter]
-    fn types(&self) -> PyResult<Vec<&'static str>> {
-        Ok(self.0.types()?)
+    fn types(&self, py: Python<'_>) -> PyResult<Vec<&'static str>> {
+        Ok(detached(py, || self.0.types())?)
     }
 
     /// The order in which the keys of a JSON value are read, for a grammar of one JSON Schema.

@@ -9,7 +9,7 @@ use crate::py::arrays;
 use crate::py::errors::no_pickle;
 use crate::py::explain::{PyAllowed, PyExplanation};
 use crate::py::integer::{Integer, numbers};
-use crate::py::interrupt::detached;
+use crate::py::interrupt::{attached, detached};
 use crate::py::vocabulary::outside;
 
 /// Follows one text, token by token, and says which tokens may come next.
@@ -44,7 +44,7 @@ impl PyMatcher {
         let mut memory = arrays::one_row(&bitmask, row.0)?;
         let row = arrays::words(&mut memory)?;
         // To let other threads run costs about as much as to copy a mask.
-        if batch::copy_row(&self.matcher, row) {
+        if attached(py, || batch::copy_row(&self.matcher, row)) {
             return Ok(());
         }
         Ok(detached(py, || batch::fill_row(&self.matcher, row))?)
@@ -91,9 +91,9 @@ impl PyMatcher {
     /// Raises:
     ///     TokenError: The vocabulary has no such token.
     ///     LimitError: It takes too much work; nothing has changed.
-    fn accept(&mut self, token_id: Integer) -> PyResult<bool> {
+    fn accept(&mut self, py: Python<'_>, token_id: Integer) -> PyResult<bool> {
         match token_id.token() {
-            Some(id) => Ok(self.matcher.accept(id)?),
+            Some(id) => Ok(attached(py, || self.matcher.accept(id))?),
             None => Err(outside(
                 token_id.0,
                 self.matcher.compiled().vocabulary().size(),
@@ -113,8 +113,8 @@ impl PyMatcher {
     ///
     /// Raises:
     ///     LimitError: It takes too much work; nothing has changed.
-    fn accept_bytes(&mut self, data: &[u8]) -> PyResult<bool> {
-        Ok(self.matcher.try_accept_bytes(data)?)
+    fn accept_bytes(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<bool> {
+        Ok(attached(py, || self.matcher.try_accept_bytes(data))?)
     }
 
     /// Why a token may not come next, or that it may. Nothing is accepted.
@@ -255,8 +255,8 @@ impl PyMatcher {
 
     /// Whether the text may end here.
     #[getter]
-    fn is_accepting(&self) -> bool {
-        self.matcher.is_accepting()
+    fn is_accepting(&self, py: Python<'_>) -> bool {
+        attached(py, || self.matcher.is_accepting())
     }
 
     /// Whether a stop token has ended the text.
@@ -264,8 +264,11 @@ impl PyMatcher {
     /// With `terminate_without_stop_token`, also whether nothing but one may come.
     #[getter]
     fn is_terminated(&self, py: Python<'_>) -> PyResult<bool> {
-        if self.matcher.is_terminated() || !self.ends_alone || !self.matcher.is_accepting() {
+        if self.matcher.is_terminated() || !self.ends_alone {
             return Ok(self.matcher.is_terminated());
+        }
+        if !attached(py, || self.matcher.is_accepting()) {
+            return Ok(false);
         }
         Ok(detached(py, || self.matcher.must_end())?)
     }
@@ -276,13 +279,13 @@ impl PyMatcher {
         self.matcher.token_count()
     }
 
-    fn __repr__(&self) -> String {
+    fn __repr__(&self, py: Python<'_>) -> String {
         let budget = self.matcher.max_tokens();
         let budget = budget.map_or(String::new(), |most| format!(" of at most {most}"));
         let (count, bytes) = (self.matcher.token_count(), self.matcher.text().len());
         let next = match (
             self.matcher.is_terminated(),
-            self.matcher.brief_description(),
+            attached(py, || self.matcher.brief_description()),
         ) {
             (true, _) => "ended".to_owned(),
             (false, Some(next)) => format!("next: {next}"),

@@ -193,7 +193,10 @@ pub(super) fn digit_pieces(
     let mut all = vec![piece(0, read(0)), piece(1, read(1))];
     for digit in 2..10 {
         match all.last_mut() {
-            Some(last) if are_alike([digit - 1, digit]) => last.hi += 1,
+            Some(last) if are_alike([digit - 1, digit]) => {
+                debug_assert_eq!(read(digit), last.to);
+                last.hi += 1;
+            }
             _ => all.push(piece(digit, read(digit))),
         }
     }

@@ -118,11 +118,16 @@ impl PlainReading {
         let all_will_do = self.multiples.are_all()
             && self.lower.is_met(at, Side::AtLeast)
             && self.upper.is_met(at, Side::AtMost);
+        let looked_at = || {
+            let between = self.between(at, count as usize, !zeros_will_do, digits);
+            between.is_some_and(|(least, most)| self.multiples.has_between(at, &least, &most))
+        };
         if all_will_do {
-            return zeros_will_do || count > 0;
+            let fits = zeros_will_do || count > 0;
+            debug_assert_eq!(fits, looked_at());
+            return fits;
         }
-        let between = self.between(at, count as usize, !zeros_will_do, digits);
-        between.is_some_and(|(least, most)| self.multiples.has_between(at, &least, &most))
+        looked_at()
     }
 
     /// The least and the greatest next digits that the bounds allow.
