@@ -8,12 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
+_ROLLUP = Path("/proc/self/smaps_rollup")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 def resident_bytes() -> int:
-    """The resident set; 0 where that cannot be told."""
-    return _status("VmRSS")
+    """The resident set, to the page; 0 where that cannot be told."""
+    # What /proc/self/status says of it is a sum of counters that each processor keeps for a while.
+    return _field(_ROLLUP, "Rss")
 
 
 def reset_peak() -> int:
@@ -29,9 +31,13 @@ def peak_bytes() -> int:
 
 
 def _status(name: str) -> int:
-    if not _STATUS.exists():
+    return _field(_STATUS, name)
+
+
+def _field(path: Path, name: str) -> int:
+    if not path.exists():
         return 0
-    for line in _STATUS.read_text().splitlines():
+    for line in path.read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) << 10
     return 0

@@ -28,6 +28,9 @@ const WORTH_SHARING: Duration = Duration::from_millis(1);
 /// How often to look whether other threads are done before sleeping until they are.
 const LOOKS: u32 = 10_000;
 
+/// A row of a bitmask, and whose it is.
+type Row<'a> = (&'a mut [MaskWord], &'a Matcher);
+
 /// How many rows a thread takes at once: few, so that all threads end at about the same time.
 const ROWS: usize = 4;
 
@@ -52,21 +55,8 @@ pub fn fill_masks(
         );
         return Err(Error::new(ErrorKind::Mask, message));
     }
-    let mut rows = bits
-        .chunks_mut(row_words.max(1))
-        .zip(matchers.iter().copied());
-    let begin = Instant::now();
-    let mut others = Vec::new();
-    for (seen, (row, matcher)) in (1..).zip(rows.by_ref()) {
-        if !copy_row(matcher, row) {
-            others.push((row, matcher));
-        }
-        let left = matchers.len() as u32 - seen;
-        if seen % 16 == 0 && begin.elapsed() * left / seen > WORTH_SHARING {
-            break;
-        }
-    }
-    others.extend(rows);
+    let rows = bits.chunks_mut(row_words.max(1));
+    let others = copy_known(rows.zip(matchers.iter().copied()));
     let count = others.len() as u32;
     let mut rows = others.into_iter();
     let begin = Instant::now();
@@ -108,6 +98,25 @@ pub fn fill_masks(
         }),
     }
     work.fault.into_inner().map_or(Ok(()), Err)
+}
+
+/// Fills the rows whose masks are known, as long as that is not worth sharing, and gives the others.
+fn copy_known<'a>(mut rows: impl ExactSizeIterator<Item = Row<'a>>) -> Vec<Row<'a>> {
+    let begin = Instant::now();
+    let mut others = Vec::new();
+    let mut seen = 0;
+    while let Some((row, matcher)) = rows.next() {
+        if !copy_row(matcher, row) {
+            others.push((row, matcher));
+        }
+        seen += 1;
+        let left = rows.len() as u32;
+        if seen % 16 == 0 && begin.elapsed() * left / seen > WORTH_SHARING {
+            break;
+        }
+    }
+    others.extend(rows);
+    others
 }
 
 /// Masks that are being made while the caller does something else, to be at hand when they are

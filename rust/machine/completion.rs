@@ -73,6 +73,9 @@ impl Completer<'_> {
                 };
                 self.max_completion_bytes(Config { state, ..config })
             }
+            State::ScannedKey { .. } if self.is_rough && self.rough_bound(config) < NEVER => {
+                self.rough_bound(config)
+            }
             State::ScannedKey {
                 object,
                 scan,

@@ -7,7 +7,7 @@
 use crate::json::cost::{NEVER, add};
 use crate::machine::completer::Completer;
 use crate::machine::completion::{SLACK, UNFINISHED};
-use crate::machine::config::{Config, Frame, StackId, State};
+use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
 use crate::machine::stack::StackMemo;
 use crate::spelling::Partial;
 
@@ -20,13 +20,19 @@ impl Completer<'_> {
             return NEVER;
         }
         let own = match config.state {
-            State::Object { object, .. }
+            State::Object {
+                object,
+                place: ObjectPlace::AfterComma,
+                ..
+            }
             | State::Key { object, .. }
-            | State::OtherKey { object, .. } => obligations.object_bound(object),
+            | State::ScannedKey { object, .. }
+            | State::OtherKey { object, .. } => obligations.key_bound(object),
+            State::Object { object, .. } => obligations.object_bound(object),
             State::Colon { member, .. } => {
                 obligations.object_bound(obligations.member_of(member).object)
             }
-            State::ScannedKey { .. } | State::Ambiguous(_) => NEVER,
+            State::Ambiguous(_) => NEVER,
             state => self.own(state, &[]),
         };
         let bound = add(add(around, own), SLACK + UNFINISHED);

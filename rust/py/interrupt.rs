@@ -32,7 +32,7 @@ pub(super) fn detached<T: Send>(py: Python<'_>, f: impl FnOnce() -> T + Send) ->
 /// Does something short with the GIL, which may wait for what another thread finds out. If one wants
 /// Python just now, it is done without.
 pub(super) fn attached<T: Send>(py: Python<'_>, f: impl FnOnce() -> T + Send) -> T {
-    let keeping = Counted::on(OWN.with(|own| *own));
+    let keeping = Counting::on(OWN.with(|own| *own));
     if WANTING.load(Ordering::SeqCst) > 0 {
         drop(keeping);
         return detached(py, f);
@@ -65,23 +65,23 @@ thread_local! {
 static WANTING: AtomicUsize = AtomicUsize::new(0);
 
 /// One more in a count, for as long as it lives.
-struct Counted(&'static AtomicUsize);
+struct Counting(&'static AtomicUsize);
 
-impl Counted {
+impl Counting {
     fn on(count: &'static AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::SeqCst);
-        Counted(count)
+        Counting(count)
     }
 }
 
-impl Drop for Counted {
+impl Drop for Counting {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 fn is_interrupted() -> bool {
-    let _wanting = Counted::on(&WANTING);
+    let _wanting = Counting::on(&WANTING);
     if KEEPING
         .iter()
         .any(|count| count.0.load(Ordering::SeqCst) > 0)

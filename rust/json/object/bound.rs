@@ -36,10 +36,21 @@ impl Obligations {
     }
 }
 
+impl Obligations {
+    /// As [`Obligations::object_bound`], where a key is being read or must come.
+    pub(crate) fn key_bound(&self, id: ObjectId) -> u64 {
+        // The keys that have come are not in what is left of a class, whose texts may then be longer.
+        let others = &self.objects.get(id.0).progress.others;
+        match self.shape_of(id).is_scanned() && !others.is_empty() {
+            true => NEVER,
+            false => self.object_bound(id),
+        }
+    }
+}
+
 impl Shape {
     fn bound(&self, rules: &Rules, requirement: FormulaId) -> u64 {
-        if self.is_scanned()
-            || self.counted > 0
+        if self.counted > 0
             || self.keys.len() > MOST_KEYS
             || rules.residues(self, requirement).is_some()
         {
@@ -49,11 +60,26 @@ impl Shape {
         if !clauses.iter().all(Clause::is_plain) {
             return NEVER;
         }
+        let rest = self.longest_rest_of_keys(rules);
         // A clause that nothing satisfies is never what is left.
         let bounds = clauses
             .iter()
             .map(|clause| self.clause_bound(rules, clause));
-        bounds.filter(|&bound| bound < NEVER).max().unwrap_or(NEVER)
+        let bound = bounds.filter(|&bound| bound < NEVER).max();
+        add(bound.unwrap_or(NEVER), rest)
+    }
+
+    /// At least the bytes that finish a key that is told apart by its text, if no other has come; 0 where
+    /// any undeclared key will do.
+    fn longest_rest_of_keys(&self, rules: &Rules) -> u64 {
+        if !self.is_scanned() {
+            return 0;
+        }
+        let scanner = &rules.scanner;
+        let classes = self.classes.iter();
+        let scans = classes.filter_map(|class| scanner.start(class.language, Box::new([])));
+        let rests = scans.map(|scan| scanner.longest_rest(scan).map_or(NEVER, u64::from));
+        rests.max().unwrap_or(0)
     }
 
     fn clause_bound(&self, rules: &Rules, clause: &Clause) -> u64 {
@@ -83,9 +109,9 @@ impl Shape {
         let needs = needs.filter(|&cost| cost < NEVER).fold(0, add);
         let declared = self.ranks_from(Default::default()).map(Key::Declared);
         let others = self.wanted.iter().copied();
-        let any = declared
-            .chain(others)
-            .chain([Key::Other(TextId::WHATEVER, 0)]);
+        let classes = 0..self.classes.len() as u16;
+        let unknown = classes.map(|class| Key::Other(TextId::WHATEVER, class));
+        let any = declared.chain(others).chain(unknown);
         let begun = any.map(member).filter(|&cost| cost < NEVER).max();
         let members = is_required.len() + needed.len() + 1;
         let around = rules.separators.around(true, members as u64);
