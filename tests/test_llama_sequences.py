@@ -592,8 +592,10 @@ def test_close_ends_everything(tiny_gguf: Path, vocabulary: Vocabulary) -> None:
 
     first, second, _ = at_once([endless, endless, closing])
     for error in (first, second):
-        assert isinstance(error, GenerationError)
+        # One of them has begun; the other may come when all is closed.
+        assert isinstance(error, GenerationError | ModelError)
         assert "closed" in str(error)
+    assert any(isinstance(error, GenerationError) for error in (first, second))
     model.close()
     with pytest.raises(ModelError, match="closed"):
         model.generate("x")

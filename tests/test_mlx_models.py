@@ -137,7 +137,7 @@ def test_smollm2_calls_a_tool(mlx_smollm2: Path, hf_model: Any, hf_tokenizer: An
             [get_weather],
             "What is the weather in Paris, in celsius?",
             tool_choice="required",
-            sampling=Sampling(max_tokens=64),
+            sampling=Sampling(max_tokens=48),
         )
         for each in (model, TransformersModel(hf_model, hf_tokenizer))
     ]

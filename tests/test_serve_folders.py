@@ -264,7 +264,7 @@ def test_smollm2_by_mlx_in_a_process_of_its_own(mlx_smollm2: Path) -> None:
         for call in first["tool_calls"]:
             result = {"role": "tool", "tool_call_id": call["id"], "content": "18 degrees"}
             messages.append(result)
-        body = {**common, "messages": messages, "tool_choice": "none"}
+        body = {**common, "messages": messages, "tool_choice": "none", "max_tokens": 12}
         said, _ = put_together(events(server, PATH, body))
         assert said["content"] and not said["calls"]
         assert metric(server, "schemask_masks_total") > 0
