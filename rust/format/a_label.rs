@@ -696,7 +696,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
+        #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
         fn endings_at_a_glance_are_endings(text in "[a-dlz0-9A-C-]{0,58}") {
