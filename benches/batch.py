@@ -27,6 +27,7 @@ import record
 from batch_engines import COMPARED, THREADS, WAYS
 from batch_steps import Begin, Case, Place, Read, Step, can_read, read
 from corpus import Entry, Tokenizer, llama3, maskbench
+from measuring import MEMORY_LIMIT
 from workers import Asked, Limits
 
 COLUMNS = (
@@ -34,7 +35,6 @@ COLUMNS = (
     "max_of_least_us",
 )
 PASSES = ("first", "again")
-MEMORY_LIMIT = 12 << 30
 
 Times = dict[tuple[str, str], list[list[Step]]]
 """The steps of each round, by engine and pass."""

@@ -268,21 +268,30 @@ def qwen_template() -> str:
 def tiny_model(llama3_encoding: Any) -> Any:
     """A Llama with random weights and Llama 3's vocabulary; its head is 64 columns wider."""
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.set_num_threads(1)
+    return _random_llama(
+        vocab_size=llama3_encoding.n_vocab + 64,
+        num_attention_heads=2,
+        max_position_embeddings=1024,
+        initializer_range=0.5,
+    ).eval()
+
+
+def _random_llama(**options: Any) -> Any:
+    """A small Llama whose weights are drawn, always the same."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=llama3_encoding.n_vocab + 64,
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
-        num_attention_heads=2,
         num_key_value_heads=2,
-        max_position_embeddings=1024,
-        initializer_range=0.5,
+        **options,
     )
-    return LlamaForCausalLM(config).eval()
+    return LlamaForCausalLM(config)
 
 
 @pytest.fixture(scope="session")
@@ -333,26 +342,18 @@ def small_folder(
     tmp_path_factory: pytest.TempPathFactory, hf_tokenizer: Any, gguf_path: Path
 ) -> Path:
     """A small model of random weights with the tokens of SmolLM2, as a folder of transformers."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
     from schemask.models.tokenizers import mend_split
 
     tokenizer = copy.deepcopy(hf_tokenizer)
     mend_split(tokenizer, gguf_path)
-    torch.manual_seed(0)
-    config = LlamaConfig(
+    model = _random_llama(
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
         num_attention_heads=4,
-        num_key_value_heads=2,
         bos_token_id=1,
         eos_token_id=2,
         tie_word_embeddings=True,
     )
     folder = tmp_path_factory.mktemp("small")
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

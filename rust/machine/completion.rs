@@ -57,6 +57,12 @@ impl Completer<'_> {
     pub(crate) fn max_completion_bytes_inside(&self, config: Config) -> Option<u64> {
         let scanner = &self.machine.obligations.rules.scanner;
         let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
+        if self.is_rough && matches!(config.state, State::ScannedKey { .. }) {
+            let bound = self.rough_bound(config);
+            if bound < NEVER {
+                return Some(add(bound, UNFINISHED));
+            }
+        }
         let bound = match config.state {
             // Its end is never farther away than now.
             State::String { scan, .. } if scanner.is_length_only(scan) => {
@@ -72,9 +78,6 @@ impl Completer<'_> {
                     partial,
                 };
                 self.max_completion_bytes(Config { state, ..config })
-            }
-            State::ScannedKey { .. } if self.is_rough && self.rough_bound(config) < NEVER => {
-                self.rough_bound(config)
             }
             State::ScannedKey {
                 object,

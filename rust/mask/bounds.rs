@@ -13,11 +13,11 @@ pub(crate) enum BoundKind {
 }
 
 impl BoundKind {
-    /// The kind of bound to find first for what comes after a place.
-    pub(crate) fn first(machine: &Machine, at: Config) -> Self {
+    /// The kinds of bounds that there are of what comes after a place, the one to find first first.
+    pub(crate) fn in_turn(machine: &Machine, at: Config) -> &'static [BoundKind] {
         match machine.completer().has_rough_bound(at) {
-            true => BoundKind::Rough,
-            false => BoundKind::Close,
+            true => &[BoundKind::Rough, BoundKind::Close],
+            false => &[BoundKind::Close],
         }
     }
 

@@ -58,12 +58,11 @@ impl Matcher {
             return Ok(None);
         }
         let leads = leads();
-        let is_far = |kind| {
+        let is_far = |&kind: &BoundKind| {
             let mut leads = leads.iter();
             leads.any(|lead| self.completion_bytes_from(lead.place, kind) < far)
         };
-        let first = BoundKind::first(&self.engine.machine, self.now.config);
-        if is_far(first) || is_far(BoundKind::Close) {
+        if self.kinds_of_bounds().iter().any(is_far) {
             return Ok(None);
         }
         if let Some(plan) = &self.now.plan
@@ -84,6 +83,11 @@ impl Matcher {
             tokens: tokens.into(),
             from: 0,
         }))
+    }
+
+    /// The kinds of bounds that there are of what comes next.
+    pub(super) fn kinds_of_bounds(&self) -> &'static [BoundKind] {
+        BoundKind::in_turn(&self.engine.machine, self.now.config)
     }
 
     /// Whether the mask that came last says that after each of its tokens so few bytes finish the text.
@@ -177,12 +181,11 @@ impl Matcher {
             bits.fill(MaskWord::NONE);
             return;
         }
-        let ends_within = |kind| {
+        let ends_within = |&kind: &BoundKind| {
             let bound = || self.max_completion_bytes(mask, kind);
             mask.bounds.get(kind, bound) < left as u64
         };
-        let first = BoundKind::first(&self.engine.machine, self.now.config);
-        if ends_within(first) || ends_within(BoundKind::Close) {
+        if self.kinds_of_bounds().iter().any(ends_within) {
             return;
         }
         let late = (left as u64 >= SOON).then(|| mask.late(|| self.late(mask)));

@@ -12,7 +12,7 @@ use crate::compile::{CompiledGrammar, Engine};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::Config;
-use crate::mask::{BoundKind, Mask, Speller};
+use crate::mask::{Mask, Speller};
 use crate::matcher::plan::EndPlan;
 use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::work::{self, Allowance};
@@ -299,9 +299,7 @@ impl Matcher {
         let (machine, vocabulary) = (&self.engine.machine, self.compiled.vocabulary());
         let cap = self.compiled.limits().cache_bytes;
         let masks = &self.engine.masks;
-        let bounds = self
-            .max_tokens
-            .map(|_| BoundKind::first(machine, self.now.config));
+        let bounds = self.max_tokens.map(|_| self.kinds_of_bounds()[0]);
         masks.get(machine, vocabulary, self.now.config, cap, bounds)
     }
 

@@ -34,9 +34,7 @@ impl Obligations {
             })
         })
     }
-}
 
-impl Obligations {
     /// As [`Obligations::object_bound`], where a key is being read or must come.
     pub(crate) fn key_bound(&self, id: ObjectId) -> u64 {
         // The keys that have come are not in what is left of a class, whose texts may then be longer.
@@ -86,9 +84,8 @@ impl Shape {
         let member = |key: Key| {
             let value = rules.formulas.and(&self.demands(rules, &clause.rules, key));
             let name = match key {
-                Key::Declared(rank) => self.key_bytes[rank.index()],
-                Key::Other(TextId::WHATEVER, _) => 2,
-                Key::Other(text, _) => key_bytes(&rules.texts.spell(text)),
+                Key::Other(TextId::WHATEVER, _) => key_bytes(""),
+                _ => self.name_bytes(rules, key),
             };
             add(rules.cost_inside(value), name + rules.separators.colon)
         };

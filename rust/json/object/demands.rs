@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::json::cost::key_bytes;
 use crate::json::formula::{FormulaId, RuleId};
 use crate::json::object::keys::Key;
 use crate::json::object::shape::{KeyClass, Shape};
@@ -27,6 +28,14 @@ impl Shape {
                 .unwrap_or(self.classes.len()),
         };
         Key::Other(rules.texts.text(text), class as u16)
+    }
+
+    /// The bytes of a key with its quotes.
+    pub(super) fn name_bytes(&self, rules: &Rules, key: Key) -> u64 {
+        match key {
+            Key::Declared(rank) => self.key_bytes[rank.index()],
+            Key::Other(text, _) => key_bytes(&rules.texts.spell(text)),
+        }
     }
 
     /// Whether a class has so many keys that it makes no difference which of them have come, in an

@@ -1,6 +1,6 @@
 //! What a completion of an object has to satisfy, and drafts of the members to come.
 
-use crate::json::cost::{NEVER, add, key_bytes};
+use crate::json::cost::{NEVER, add};
 use crate::json::formula::{Clause, FormulaId, RuleId};
 use crate::json::object::keys::Key;
 use crate::json::object::progress::ObjectProgress;
@@ -81,10 +81,7 @@ impl<'a> ObjectGoal<'a> {
     }
 
     pub(super) fn name_bytes(&self, key: Key) -> u64 {
-        match key {
-            Key::Declared(rank) => self.shape.key_bytes[rank.index()],
-            Key::Other(text, _) => key_bytes(&self.rules.texts.spell(text)),
-        }
+        self.shape.name_bytes(self.rules, key)
     }
 
     /// Adds a member, unless it is there; `None` if it cannot come.
