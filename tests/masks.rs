@@ -5,7 +5,7 @@ mod random;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use random::{compared, options, schema, vocabulary};
-use schemask::{Grammar, MaskWord, Matcher, Options, PropertyOrder, TokenId};
+use schemask::{Grammar, JsonSpelling, MaskWord, Matcher, Options, PropertyOrder, TokenId};
 use serde_json::{Value, json};
 
 fn mask(matcher: &Matcher) -> Vec<TokenId> {
@@ -191,5 +191,28 @@ fn alternatives_in_alternatives_are_told_apart() {
         let mut matcher = compiled.matcher(None).unwrap();
         let accepted = matcher.accept_bytes(object.to_string().as_bytes());
         assert_eq!(accepted, subset.count_ones() % 2 == 1, "{object}");
+    }
+}
+
+/// Digits of numbers that are asked for but not allowed are not searched for an ending: there is
+/// none, with whatever exponent.
+#[test]
+fn only_allowed_numbers_are_asked_for() {
+    for items in [
+        json!({"multipleOf": 0.3}),
+        json!({"not": {"type": "integer"}}),
+    ] {
+        let schema = json!({"type": "array", "items": items, "contains": {"enum": [1, 1.5]}});
+        let options = Options {
+            spelling: JsonSpelling::Any,
+            ..Options::default()
+        };
+        let grammar = Grammar::from_json_schema(&schema.to_string(), options).unwrap();
+        let matcher = grammar
+            .compile(vocabulary())
+            .unwrap()
+            .matcher(None)
+            .unwrap();
+        assert_eq!(matcher.completion().unwrap(), b"[1.5]");
     }
 }

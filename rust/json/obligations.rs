@@ -126,9 +126,15 @@ impl Obligations {
         match kind {
             Kind::Null | Kind::True | Kind::False => Some(Entry::Literal),
             // What is asked about is a value, however it is written.
-            Kind::Number => scalar(rules.written_numbers(requirement), &|query| {
-                rules.number_language(query)
-            }),
+            Kind::Number => {
+                let all = rules.number_language(requirement);
+                scalar(rules.written_numbers(requirement), &|query| {
+                    let asked = rules.number_language(query);
+                    // No digits are read for a number that is not allowed.
+                    let regexes = &rules.scanner.regexes;
+                    regexes.numbers_among(all, asked).unwrap_or(asked)
+                })
+            }
             Kind::String => scalar(rules.string_language(requirement), &|query| {
                 rules.string_language(query)
             }),

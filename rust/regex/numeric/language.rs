@@ -197,6 +197,12 @@ impl Regexes {
             .then(|| self.and(vec![id, plain]))
     }
 
+    /// The numbers in both of two languages; `None` if they are not known as a set.
+    pub(crate) fn numbers_among(&self, a: NodeId, b: NodeId) -> Option<NodeId> {
+        let both = self.set_of(a)?.intersection(self.set_of(b)?)?;
+        Some(self.numbers(both))
+    }
+
     pub(super) fn set_of(&self, id: NodeId) -> Option<&Set> {
         match *self.node(id) {
             Node::Numbers(set) => Some(self.numeric().set(set)),
