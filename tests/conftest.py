@@ -155,18 +155,34 @@ def hf_tokenizer(gguf_path: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
-def hf_model(gguf_path: Path) -> Any:
-    """SmolLM2 in transformers, its weights made floats again."""
+def hf_folder(gguf_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of SmolLM2 made floats again, saved by transformers; once for all workers."""
     import torch
+    from filelock import FileLock
     from transformers import AutoModelForCausalLM, GgufConfig
 
+    ours = tmp_path_factory.getbasetemp()
+    folder = (ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours) / "SmolLM2-floats"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            model = AutoModelForCausalLM.from_pretrained(
+                gguf_path.parent,
+                gguf_file=gguf_path.name,
+                dtype=torch.float32,
+                quantization_config=GgufConfig(dequantize=True),
+            )
+            model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hf_model(hf_folder: Path) -> Any:
+    """SmolLM2 in transformers, its weights made floats again."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
     torch.set_num_threads(1)
-    return AutoModelForCausalLM.from_pretrained(
-        gguf_path.parent,
-        gguf_file=gguf_path.name,
-        dtype=torch.float32,
-        quantization_config=GgufConfig(dequantize=True),
-    ).eval()
+    return AutoModelForCausalLM.from_pretrained(hf_folder, dtype=torch.float32).eval()
 
 
 @pytest.fixture(scope="session")

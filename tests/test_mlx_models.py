@@ -117,27 +117,26 @@ def test_a_folder_that_mlx_wrote_is_opened_by_mlx(
 
 
 @tool
-def get_weather(city: str, unit_of_temperature: str) -> dict[str, Any]:
-    """Get the weather in a city.
-
-    Args:
-        city: The city.
-        unit_of_temperature: celsius or fahrenheit.
-    """
-    return {"temperature": 20}
+def weather(city: str) -> int:
+    """The weather."""
+    return 20
 
 
 def test_smollm2_calls_a_tool(mlx_smollm2: Path, hf_model: Any, hf_tokenizer: Any) -> None:
-    """Real weights, converted: the loop runs, and writes what transformers writes."""
+    """Real weights, converted: the call is what transformers writes.
+
+    Mlx reads a prompt on a CPU at seven tokens a second; so they are short.
+    """
     model = open_model(mlx_smollm2)
     assert isinstance(model, MlxModel)
     results = [
         run_agent(
             each,
-            [get_weather],
-            "What is the weather in Paris, in celsius?",
+            [weather],
+            "Weather in Oslo?",
             tool_choice="required",
-            sampling=Sampling(max_tokens=48),
+            max_steps=1,
+            sampling=Sampling(max_tokens=32),
         )
         for each in (model, TransformersModel(hf_model, hf_tokenizer))
     ]

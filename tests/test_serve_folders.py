@@ -251,15 +251,15 @@ def test_masks_are_measured(server: Running) -> None:
     assert metric(server, "schemask_masks_seconds_count") > 0
 
 
-def test_smollm2_by_mlx_in_a_process_of_its_own(mlx_smollm2: Path) -> None:
-    """Real weights: the tool loop, a stream, and an end by a signal."""
-    with child(str(mlx_smollm2), "--max-tokens", "60") as (process, server):
-        assert server.name == "SmolLM2"
+def test_mlx_in_a_process_of_its_own(converted: Path) -> None:
+    """The tool loop, a stream, and an end by a signal."""
+    with child(str(converted), "--max-tokens", str(MOST)) as (process, server):
+        assert server.name == converted.name
         common: dict[str, Any] = {"model": server.name, "tools": [WEATHER], "temperature": 0}
         messages: list[Any] = [{"role": "user", "content": "What is the weather in Oslo?"}]
         first = choice(server, messages=messages, tool_choice="required", **common)["message"]
         call = first["tool_calls"][0]
-        assert json.loads(call["function"]["arguments"]) == {"city": "Oslo"}
+        assert json.loads(call["function"]["arguments"]).keys() == {"city"}
         messages.append(first)
         for call in first["tool_calls"]:
             result = {"role": "tool", "tool_call_id": call["id"], "content": "18 degrees"}
