@@ -281,9 +281,7 @@ impl Walk<'_> {
         let (language, doubtful) = match unlimited {
             Some(unlimited) => (
                 unlimited.free,
-                unlimited
-                    .doubtful(self.vocabulary.strings(scanner.spelling))
-                    .collect(),
+                unlimited.doubtful(scanner, self.vocabulary, self.cap),
             ),
             None => (*language, Vec::new()),
         };

@@ -176,7 +176,8 @@ impl Walk<'_> {
             return None;
         }
         let unlimited = Unlimited::of(scanner, *language)?;
-        let doubtful = unlimited.doubtful(self.vocabulary.strings(scanner.spelling));
+        let doubtful = unlimited.doubtful(scanner, self.vocabulary, self.cap);
+        let doubtful = doubtful.into_iter();
         let doubtful = doubtful.filter(|&token| has_bit(&string_mask.inside, token));
         let after = doubtful.filter_map(|token| self.after(config, token));
         let costs = after.map(|after| self.completer().max_completion_bytes(after));

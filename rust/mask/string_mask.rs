@@ -5,12 +5,14 @@ use std::sync::Arc;
 use crate::machine::Machine;
 use crate::mask::sweep::sweep;
 use crate::regex::char_blocks::CharBlocks;
+use crate::regex::codeset::MAX;
 use crate::regex::facts::Free;
 use crate::regex::node::{Node, NodeId, UNBOUNDED};
 use crate::regex::scan::{ScanId, Scanner};
 use crate::regex::scan_string::{Scanned, scan_string};
 use crate::spelling::Partial;
 use crate::vocab::Vocabulary;
+use crate::vocab::characters::WalkVerdict;
 use crate::vocab::string_mask::{ClosingToken, ClosingTokens, ExitBits, StringMask};
 use crate::vocab::strings::Strings;
 use crate::vocab::token::{MaskWord, TokenId, clear_bits, has_bit, set_bits};
@@ -114,50 +116,121 @@ pub(super) struct Unlimited {
     pub(super) rest: u32,
     /// Tokens of at most so many characters, none of them `strange`, lead to what can be finished.
     certain: u32,
-    /// Characters after which it is not certain that the text can be finished.
-    strange: CharBlocks,
+    strange: Strange,
+}
+
+/// Tokens of which it is not certain that the text can be finished after them.
+enum Strange {
+    /// Those with some of these characters.
+    Characters(CharBlocks),
+    /// Those that lead from a state into a computed language, by one of these characters.
+    Computed(ScanId, CharBlocks),
 }
 
 impl Unlimited {
     /// A language without its far limits; `None` if it has no limits, or they may be too near.
     pub(super) fn of(scanner: &Scanner, language: NodeId) -> Option<Self> {
-        let (free, most) = scanner.regexes.without_far_limits(language, NEAR)?;
-        let state = scanner.start(free, Box::new([]));
-        let state = state.expect("a language is live if a part of it is");
-        let endless = Some(scanner.free(state)).filter(Free::is_endless);
-        let few = endless.map(|endless| {
-            let strange = scanner.regexes.alphabet(free).without(endless.characters);
-            (endless.rest, strange)
-        });
-        let few = few.filter(|&(_, strange)| strange.is_in(CharBlocks::SPACES));
-        let (rest, strange) = match few {
-            Some(found) => found,
-            None => (scanner.longest_rest(state)?, CharBlocks::default()),
-        };
-        let certain = most.checked_sub(rest).filter(|&most| most >= NEAR)?;
-        Some(Unlimited {
-            free,
-            most,
-            rest,
-            certain,
-            strange,
+        let mut freed = Vec::new();
+        let mut last = (language, u32::MAX);
+        while let Some((free, most)) = scanner.regexes.without_far_limits(last.0, NEAR) {
+            last = (free, most.min(last.1));
+            freed.push(last);
+        }
+        // What counts less has fewer states.
+        freed.into_iter().rev().find_map(|(free, most)| {
+            most.checked_sub(NEAR)?;
+            let (rest, strange) = rest_of(scanner, free)?;
+            let certain = most.checked_sub(rest).filter(|&most| most >= NEAR)?;
+            Some(Unlimited {
+                free,
+                most,
+                rest,
+                certain,
+                strange,
+            })
         })
     }
 
     /// The tokens after which the limits may show.
-    pub(super) fn doubtful<'a>(
+    pub(super) fn doubtful(
         &self,
-        strings: &'a Strings,
-    ) -> impl Iterator<Item = TokenId> + use<'a> {
+        scanner: &Scanner,
+        vocabulary: &Vocabulary,
+        cap: usize,
+    ) -> Vec<TokenId> {
+        let strings = vocabulary.strings(scanner.spelling);
         let is_doubtful = |&characters: &u16| u32::from(characters) > self.certain;
-        let doubtful = strings.characters.partition_point(is_doubtful);
-        let strange = match self.strange == CharBlocks::default() {
-            true => Vec::new(),
-            false => strings.tokens.holding(self.strange),
+        let long = strings.characters.partition_point(is_doubtful);
+        let mut doubtful: Vec<TokenId> = match self.strange {
+            Strange::Characters(none) | Strange::Computed(_, none)
+                if none == CharBlocks::default() =>
+            {
+                Vec::new()
+            }
+            Strange::Characters(strange) => strings.tokens.holding(strange),
+            Strange::Computed(state, by) => {
+                let key = (scanner.regexes.fingerprint(self.free), 0);
+                let computed = vocabulary.shared_masks().computed.get(key, cap, || {
+                    let tokens = into_computed(scanner, strings, state, by);
+                    let bytes = size_of_val(&*tokens);
+                    (tokens, bytes)
+                });
+                computed.to_vec()
+            }
         };
-        let long = strings.lengths.iter().take(doubtful).flatten().copied();
-        long.chain(strange)
+        doubtful.extend(strings.lengths.iter().take(long).flatten());
+        doubtful
     }
+}
+
+/// The bytes that the texts of a language can be finished with wherever they are, but after strange
+/// tokens.
+fn rest_of(scanner: &Scanner, free: NodeId) -> Option<(u32, Strange)> {
+    let state = scanner.start(free, Box::new([]));
+    let state = state.expect("a language is live if a part of it is");
+    let endless = Some(scanner.free(state)).filter(Free::is_endless);
+    let few = endless.map(|endless| {
+        let strange = scanner.regexes.alphabet(free).without(endless.characters);
+        (endless.rest, strange)
+    });
+    if let Some((rest, strange)) = few.filter(|&(_, strange)| strange.is_in(CharBlocks::SPACES)) {
+        return Some((rest, Strange::Characters(strange)));
+    }
+    let rest = scanner.longest_rest_outside_computed(state)?;
+    Some((rest.bytes, Strange::Computed(state, rest.to_computed)))
+}
+
+/// The tokens that lead from a state into a computed language; none does without one of some
+/// characters.
+fn into_computed(
+    scanner: &Scanner,
+    strings: &Strings,
+    start: ScanId,
+    by: CharBlocks,
+) -> Box<[TokenId]> {
+    let tokens = &strings.tokens;
+    let mut found = Vec::new();
+    tokens.walk(
+        start,
+        &[(0, MAX)],
+        |state, c, below| {
+            if below.characters.or(CharBlocks::of(c)).misses(by) {
+                return WalkVerdict::Nothing;
+            }
+            match scanner.step(state, c) {
+                None => WalkVerdict::Nothing,
+                Some(to) if scanner.is_computed(to) => WalkVerdict::All,
+                Some(to) => WalkVerdict::More(to),
+            }
+        },
+        |_, _| false,
+        |range, state| {
+            if state.is_none() {
+                found.extend_from_slice(tokens.items(range));
+            }
+        },
+    );
+    found.into()
 }
 
 /// The mask of a string with far limits, made from that of the string without them.
@@ -171,8 +244,8 @@ fn limited(
     let strings = vocabulary.strings(scanner.spelling);
     let free = cached(scanner, vocabulary, unlimited.free, Partial::Nothing, cap);
     let mut inside = free.inside.clone();
-    let mut doubtful = unlimited.doubtful(strings).peekable();
-    if doubtful.peek().is_some() {
+    let doubtful = unlimited.doubtful(scanner, vocabulary, cap);
+    if !doubtful.is_empty() {
         let mut fewer = inside.to_vec();
         for token in doubtful {
             let bytes = vocabulary.token(token).unwrap_or_default();
@@ -290,7 +363,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::format::Format;
     use crate::limits::Limits;
+    use crate::regex::regexes::Regexes;
     use crate::regex::{lower, parse};
     use crate::spelling::JsonSpelling;
 
@@ -317,7 +392,31 @@ mod tests {
         "^.*a.{12}$",
         "^(?=\\S)a.{3}a.{3}|^.*-$",
         "^(?=.*-)(?!.*(?:.|foo)(?=.*\\s)[a-c]).*$",
+        "^[A-Za-z0-9]{4,9}$",
+        "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$",
+        "^[\\w-]{3,96}@\\w+\\.z$",
+        "^(?!abc$|foo$)[a-z]\\w+$",
+        "^[a-z]{3}[0-9]{2,}([@-]\\S{0,20})?$",
+        "^[^\\s@]+@[^\\s@]+$",
+        "^\\w{2}[^a]*é$",
+        "^(.{3}@)+[^0-9\u{a0}]*$",
+        "^[0-9a-f]{8}-[0-9a-f]{4}$",
     ];
+
+    /// A format is written `format: name`.
+    fn source() -> impl Strategy<Value = &'static str> {
+        prop_oneof![
+            6 => prop::sample::select(PATTERNS),
+            1 => prop::sample::select(vec!["format: hostname", "format: email"]),
+        ]
+    }
+
+    fn language_of(source: &str, regexes: &Regexes) -> NodeId {
+        match source.strip_prefix("format: ") {
+            Some(name) => Format::named(name).unwrap().language(regexes),
+            None => lower::search(&parse(source, &Limits::default()).unwrap(), regexes).unwrap(),
+        }
+    }
 
     fn token() -> impl Strategy<Value = String> {
         let words = prop::sample::select(vec![
@@ -347,14 +446,34 @@ mod tests {
             "\u{2003}",
             "\u{10400}",
             "z",
+            "abcdef",
+            "9",
+            "_",
+            "/",
+            "=",
         ]);
         prop::collection::vec(words, 1..9).prop_map(|words| words.concat())
+    }
+
+    #[test]
+    fn tokens_that_begin_an_a_label_are_doubtful() {
+        let texts = [
+            "a", "xn", "xn-", "xn--", "xn--a", "a.xn--a", "axn--", "--", "a.b",
+        ];
+        let tokens: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+        let vocabulary = Vocabulary::new(&tokens, &[TokenId(0)], &[]).unwrap();
+        let scanner = Scanner::new(JsonSpelling::Plain);
+        let language = language_of("format: hostname", &scanner.regexes);
+        let unlimited = Unlimited::of(&scanner, language).unwrap();
+        let mut doubtful = unlimited.doubtful(&scanner, &vocabulary, usize::MAX);
+        doubtful.sort_unstable();
+        assert_eq!(doubtful, [3, 4, 5].map(TokenId));
     }
 
     proptest! {
         #[test]
         fn locals_are_what_their_tokens_do(
-            pattern in prop::sample::select(PATTERNS),
+            source in source(),
             lengths in prop_oneof![Just(None), (0..3_u32, 3..60_u32).prop_map(Some)],
             read in prop::collection::vec(prop::sample::select(
                 vec!['a', 'b', 'c', ' ', '-', '0', 'é', 'f', 'o', '@', '.']), 0..12),
@@ -363,13 +482,15 @@ mod tests {
         ) {
             let mut tokens: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
             tokens.extend((1..6).map(|i| b"a".repeat(7 * i)));
+            // What begins an A-label, and what becomes of it.
+            let labels = ["xn", "xn-", "xn--", "xn--a", "--", "-", "a.xn--", "xn--aa0", "xn--\"", "a@b.xn--a"];
+            tokens.extend(labels.map(|text| text.as_bytes().to_vec()));
             // Tokens that begin or end inside a character, and the stop token.
             tokens.extend([vec![0xC3], vec![0xA9, b'a'], vec![b'a', 0xE4, 0xB8], vec![]]);
             let stop = TokenId(tokens.len() as u32 - 1);
             let vocabulary = Vocabulary::new(&tokens, &[stop], &[]).unwrap();
             let scanner = Scanner::new(spelling);
-            let parsed = parse(pattern, &Limits::default()).unwrap();
-            let mut language = vec![lower::search(&parsed, &scanner.regexes).unwrap()];
+            let mut language = vec![language_of(source, &scanner.regexes)];
             language.extend(lengths.map(|(min, max)| scanner.regexes.repeat(NodeId::CHAR, min, max)));
             let language = scanner.regexes.and(language);
             let start = scanner.start(language, Box::new([]));

@@ -103,6 +103,17 @@ impl CharBlocks {
         beyond: BLOCKS,
     };
 
+    pub(crate) const ASCII: CharBlocks = CharBlocks {
+        ascii: [u64::MAX; 2],
+        beyond: 0,
+    };
+
+    /// The letters of ASCII.
+    pub(crate) const LETTERS: CharBlocks = CharBlocks {
+        ascii: [0, 0x07FF_FFFE_07FF_FFFE],
+        beyond: 0,
+    };
+
     /// The block of whitespace beyond ASCII.
     pub(crate) const SPACES: CharBlocks = CharBlocks {
         ascii: [0; 2],
@@ -206,6 +217,11 @@ impl CharBlocks {
             ],
             beyond: self.beyond & !other.beyond,
         }
+    }
+
+    /// Its ASCII characters, rising.
+    pub(crate) fn ascii(self) -> impl Iterator<Item = u8> {
+        (0..128).filter(move |&c| self.ascii[usize::from(c) / 64] >> (c % 64) & 1 == 1)
     }
 
     /// The ASCII characters and blocks in it.

@@ -4,6 +4,7 @@ mod algebra;
 mod ast;
 pub(crate) mod char_blocks;
 pub(crate) mod char_cost;
+mod character_run;
 mod cheap_words;
 mod classes;
 pub(crate) mod codeset;

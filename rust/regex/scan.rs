@@ -23,19 +23,19 @@ struct Effort<'a> {
     scanner: &'a Scanner,
     begun: usize,
     ranges: usize,
-    /// Nodes and states that may be made.
+    /// Ranges of characters that may be looked at, and nodes and states that may be made.
+    most_ranges: usize,
     most: usize,
 }
 
 impl<'a> Effort<'a> {
-    const RANGES: usize = 400;
-
-    /// The effort of looking at so many states.
-    fn new(scanner: &'a Scanner, states: usize) -> Self {
+    /// The effort of looking at so many states, and ranges of characters that lead to them.
+    fn new(scanner: &'a Scanner, states: usize, ranges: usize) -> Self {
         Effort {
             scanner,
             begun: scanner.len(),
             ranges: 0,
+            most_ranges: ranges,
             most: 4 * states,
         }
     }
@@ -45,7 +45,7 @@ impl<'a> Effort<'a> {
         let ranges = self.scanner.moves(state).len();
         work::spend(1 + ranges);
         self.ranges += ranges;
-        self.ranges <= Self::RANGES && self.scanner.len() - self.begun <= self.most
+        self.ranges <= self.most_ranges && self.scanner.len() - self.begun <= self.most
     }
 }
 
@@ -65,7 +65,7 @@ struct ScanMemo {
     moves: OnceLock<ScanMoves>,
     can_end: OnceLock<bool>,
     turns: OnceLock<Turns>,
-    longest_rest: OnceLock<Option<u32>>,
+    longest_rest: OnceLock<Option<LongestRest>>,
     safe_chars: OnceLock<SafeChars>,
 }
 
@@ -97,8 +97,22 @@ impl SafeChars {
     }
 }
 
+/// How far the ends of texts are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LongestRest {
+    pub(crate) bytes: u32,
+    /// Characters that may lead into a computed language, of whose texts nothing is said.
+    pub(crate) to_computed: CharBlocks,
+}
+
 /// How many states are looked at to find which characters are safe.
 const NEIGHBOURS: usize = 48;
+/// How many ranges of characters are.
+const RANGES: usize = 400;
+/// How many are looked at to find how far ends are where some texts lead into a computed language.
+const RANGES_TO_COMPUTED: usize = 2000;
+/// More than ASCII has of what host names tell apart.
+const MANY_RANGES: usize = 64;
 /// How many states are looked at where many of them share what is found.
 const SURROUNDINGS: usize = 512;
 /// A rest of so many bytes is not worth a search for a shorter one.
@@ -331,34 +345,63 @@ impl Scanner {
     /// At least the bytes of a shortest rest after any text that may begin like that; `None` if
     /// there are too many states to look at.
     pub(crate) fn longest_rest(&self, id: ScanId) -> Option<u32> {
-        *self.scans.memo(id.0).longest_rest.get_or_init(|| {
-            let (free, language) = (self.free(id), self.scan(id).language);
-            if free.is_endless() && self.regexes.alphabet(language).is_in(free.characters) {
-                return Some(free.rest);
+        let rest = self.longest_rest_outside_computed(id)?;
+        (rest.to_computed == CharBlocks::default()).then_some(rest.bytes)
+    }
+
+    /// The same of texts that do not lead into a computed language.
+    pub(crate) fn longest_rest_outside_computed(&self, id: ScanId) -> Option<LongestRest> {
+        let memo = &self.scans.memo(id.0).longest_rest;
+        *memo.get_or_init(|| self.find_longest_rest(id))
+    }
+
+    fn find_longest_rest(&self, id: ScanId) -> Option<LongestRest> {
+        let (free, language) = (self.free(id), self.scan(id).language);
+        let outside = |bytes| LongestRest {
+            bytes,
+            to_computed: CharBlocks::default(),
+        };
+        if free.is_endless() && self.regexes.alphabet(language).is_in(free.characters) {
+            return Some(outside(free.rest));
+        }
+        let ranges = match self.regexes.leads_to_computed(language) {
+            false => {
+                // What shows at a glance may be more than what a search finds.
+                let rest = self.regexes.longest_rest(language);
+                if let Some(rest) = rest.filter(|&rest| rest <= SHORT_REST) {
+                    return Some(outside(rest));
+                }
+                RANGES
             }
-            if self.regexes.leads_to_computed(language) {
+            true if self.is_computed(id) => return None,
+            // Names beyond ASCII have too many states.
+            true if self.moves(id).len() > MANY_RANGES => return None,
+            true => RANGES_TO_COMPUTED,
+        };
+        let mut seen = FxHashSet::from_iter([id]);
+        let mut open = vec![id];
+        let mut found = outside(0);
+        let mut effort = Effort::new(self, SURROUNDINGS, ranges);
+        while let Some(state) = open.pop() {
+            let language = self.scan(state).language;
+            if seen.len() > SURROUNDINGS || !effort.spend(state) {
                 return None;
             }
-            // What shows at a glance may be more than what a search finds.
-            let rest = self.regexes.longest_rest(language);
-            if let Some(rest) = rest.filter(|&rest| rest <= SHORT_REST) {
-                return Some(rest);
-            }
-            let mut seen = FxHashSet::from_iter([id]);
-            let mut open = vec![id];
-            let mut most = 0;
-            let mut effort = Effort::new(self, SURROUNDINGS);
-            while let Some(state) = open.pop() {
-                let language = self.scan(state).language;
-                if seen.len() > SURROUNDINGS || !effort.spend(state) {
-                    return None;
+            found.bytes = found.bytes.max(self.regexes.cost(language, Spelling::Json));
+            for &(to, characters) in &self.turns(state).around {
+                if self.is_computed(to) {
+                    found.to_computed = found.to_computed.or(characters);
+                } else if seen.insert(to) {
+                    open.push(to);
                 }
-                most = most.max(self.regexes.cost(language, Spelling::Json));
-                let around = self.turns(state).around.iter();
-                open.extend(around.map(|turn| turn.0).filter(|&to| seen.insert(to)));
             }
-            (most < NO_WAY).then_some(most)
-        })
+        }
+        (found.bytes < NO_WAY).then_some(found)
+    }
+
+    /// The states that characters lead to, each with all characters that do, and some more.
+    pub(super) fn around(&self, id: ScanId) -> &[(ScanId, CharBlocks)] {
+        &self.turns(id).around
     }
 
     fn turns(&self, id: ScanId) -> &Turns {
@@ -409,7 +452,7 @@ impl Scanner {
         // The states at so many characters, each with those that lead to it from the level before.
         let mut level = vec![(id, CharBlocks::default())];
         let mut reach = 0;
-        let mut effort = Effort::new(self, most);
+        let mut effort = Effort::new(self, most, RANGES);
         while reach < AHEAD || most > NEIGHBOURS {
             if !level.iter().all(|&(state, _)| effort.spend(state)) {
                 break;

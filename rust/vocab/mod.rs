@@ -1,9 +1,12 @@
 //! A model's vocabulary: what each token spells, which tokens end a text, and their prefix trie.
 
+pub(crate) mod char_kinds;
+pub(crate) mod characters;
 mod plain_texts;
 pub(crate) mod spaces;
 pub(crate) mod string_mask;
 pub(crate) mod strings;
+pub(crate) mod text_kinds;
 pub(crate) mod token;
 pub(crate) mod trie;
 

@@ -341,6 +341,8 @@ pub(crate) struct SharedMasks {
     pub(crate) shared_masks: Cache<StringMask>,
     /// The tokens inside a string by the state that they lead to.
     pub(crate) groups: Cache<Groups>,
+    /// The tokens inside a string that lead into a computed language.
+    pub(crate) computed: Cache<Box<[TokenId]>>,
     /// What tokens do in text that is one language.
     pub(crate) above: Cache<Above, AboveKey>,
     /// What tokens do in values that they begin,

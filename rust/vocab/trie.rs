@@ -22,7 +22,7 @@ impl TrieNodeId {
     }
 }
 
-/// Items that stand side by side in a [`Trie`] or in [`Characters`](crate::vocab::strings::Characters).
+/// Items that stand side by side in a [`Trie`] or in [`Characters`](crate::vocab::characters::Characters).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ItemRange {
     pub(crate) start: u32,

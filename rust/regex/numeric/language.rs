@@ -197,9 +197,15 @@ impl Regexes {
             .then(|| self.and(vec![id, plain]))
     }
 
-    /// The numbers in both of two languages; `None` if they are not known as a set.
+    /// The numbers in both of two languages; `None` if they are not known as sets of few intervals.
     pub(crate) fn numbers_among(&self, a: NodeId, b: NodeId) -> Option<NodeId> {
-        let both = self.set_of(a)?.intersection(self.set_of(b)?)?;
+        const FEW_INTERVALS: usize = 64;
+        let few = |id| {
+            let set = self.set_of(id)?;
+            let intervals = set.clauses.iter().map(|clause| clause.intervals.len());
+            (intervals.sum::<usize>() <= FEW_INTERVALS).then_some(set)
+        };
+        let both = few(a)?.intersection(few(b)?)?;
         Some(self.numbers(both))
     }
 

@@ -1,0 +1,179 @@
+//! String masks where characters of a class lead the same way for a while, as in `[0-9a-f]{8}`: what
+//! tokens do there is known from their characters, and only those that leave the class are looked at.
+
+use std::ops::Range;
+
+use crate::mask::sweep_place::SweepPlace;
+use crate::regex::char_blocks::CharBlocks;
+use crate::regex::scan::{ScanId, Scanner};
+use crate::spelling::{JsonSpelling, needs_escape};
+use crate::vocab::Vocabulary;
+use crate::vocab::char_kinds::CharKinds;
+use crate::vocab::strings::Strings;
+use crate::vocab::text_kinds::{DEEP, Exit};
+use crate::vocab::token::{MaskWord, clear_bits, set_bits};
+
+/// Where fewer characters lead the same way, a walk passes few subtrees, too.
+const FEW_CHARACTERS: u32 = 10;
+
+/// A class, and the states that its characters lead to.
+struct ClassRun {
+    /// The characters that lead the same way from the first state. The class may have a few more,
+    /// which do so only from the others.
+    first: CharBlocks,
+    class: CharBlocks,
+    kinds: CharKinds,
+    /// The states after 0, 1, 2... characters.
+    states: Vec<ScanId>,
+}
+
+/// The tokens after which the string goes on; `None` where no class of characters leads the same
+/// way, or too much else may come.
+pub(super) fn sweep_class(
+    scanner: &Scanner,
+    vocabulary: &Vocabulary,
+    start: ScanId,
+) -> Option<Vec<MaskWord>> {
+    let run = ClassRun::of(scanner, start)?;
+    let strings = vocabulary.strings(scanner.spelling);
+    let tokens = &strings.tokens;
+    let mut inside = strings.kinds.mask(run.kinds, run.states.len() as u8 - 1);
+    let others = run.class.without(run.first).ascii();
+    let others = others.flat_map(|c| tokens.roots(c.into(), c.into()));
+    let others: Vec<Range<u32>> = others.map(|&(_, root)| root..tokens.skip(root)).collect();
+    for others in &others {
+        clear_bits(&mut inside, tokens.items_below(others.start));
+    }
+    let mut nodes = Vec::new();
+    for (level, &state) in run.states.iter().enumerate() {
+        nodes.clear();
+        if level == 0 {
+            run.first_nodes(scanner, strings, &mut nodes);
+        } else {
+            run.exit_nodes(scanner, strings, level, &mut nodes);
+            if !others.is_empty() {
+                nodes.retain(|node| !others.iter().any(|others| others.contains(node)));
+            }
+        }
+        tokens.walk_below(
+            SweepPlace::new(scanner, state),
+            nodes.iter().copied(),
+            |at, c, below| at.step(scanner, c, below),
+            |at, partial| partial.can_step(scanner, at.state),
+            |range, _| set_bits(&mut inside, tokens.items(range)),
+        );
+    }
+    Some(inside)
+}
+
+impl ClassRun {
+    fn of(scanner: &Scanner, start: ScanId) -> Option<Self> {
+        let is_class = |characters: CharBlocks| {
+            let kinds = CharKinds::of_class(characters)?;
+            (characters.size() >= FEW_CHARACTERS).then_some(kinds)
+        };
+        let way = scanner.same_way(start)?;
+        let first = way.characters;
+        if first.size() < FEW_CHARACTERS {
+            return None;
+        }
+        // The class has no more characters beyond ASCII.
+        CharKinds::of_class(first.without(CharBlocks::ASCII))?;
+        let next = scanner.same_way(way.to).map(|next| next.characters);
+        let next =
+            next.filter(|&next| first.is_in(next) && next.without(first).is_in(CharBlocks::ASCII));
+        let class = next.unwrap_or(first);
+        let (class, kinds) = match is_class(class) {
+            Some(kinds) => (class, kinds),
+            None => (first, is_class(first)?),
+        };
+        let mut run = ClassRun {
+            first,
+            class,
+            kinds,
+            states: vec![start, way.to],
+        };
+        while run.extend(scanner)? {}
+        Some(run)
+    }
+
+    /// Adds the state after one more character, if there is one for all of the class; `None` if
+    /// what else may come is not at hand.
+    fn extend(&mut self, scanner: &Scanner) -> Option<bool> {
+        let level = self.states.len() - 1;
+        if level == DEEP {
+            return Some(false);
+        }
+        let state = self.states[level];
+        let outside = characters_of(scanner, state)?.without(self.class);
+        let beyond = outside.without(CharBlocks::ASCII);
+        let is_listed = outside.misses(CharBlocks::LETTERS)
+            && (self.class.is_in(CharBlocks::ASCII) || beyond.is_in(CharBlocks::SPACES));
+        if !is_listed {
+            return None;
+        }
+        let way = scanner.same_way(state);
+        if let Some(way) = way.filter(|way| self.class.is_in(way.characters)) {
+            self.states.push(way.to);
+            return Some(true);
+        }
+        let mut moves = scanner.moves(state).iter();
+        let is_end = moves.all(|step| CharBlocks::around(step.lo, step.hi).misses(self.class));
+        is_end.then_some(false)
+    }
+
+    /// Adds the nodes of the first characters that do not lead like the others.
+    fn first_nodes(&self, scanner: &Scanner, strings: &Strings, nodes: &mut Vec<u32>) {
+        for step in scanner.moves(self.states[0]) {
+            if CharBlocks::around(step.lo, step.hi).is_in(self.first) {
+                continue;
+            }
+            let roots = strings.tokens.roots(step.lo, step.hi).iter();
+            let others = roots.filter(|root| !CharBlocks::of(root.0).is_in(self.first));
+            nodes.extend(others.map(|root| root.1));
+        }
+        nodes.extend(strings.tokens.begun_roots().iter().map(|root| root.1));
+    }
+
+    /// Adds the nodes at which texts leave the class after so many characters, and, where all states
+    /// have been made that there are to be, those at which they go on in it.
+    fn exit_nodes(&self, scanner: &Scanner, strings: &Strings, level: usize, nodes: &mut Vec<u32>) {
+        let mut add = |exit| nodes.extend(strings.kinds.exits(self.kinds, exit, level));
+        if level == DEEP {
+            return add(Exit::Deep);
+        }
+        let all = characters_of(scanner, self.states[level]).unwrap_or_default();
+        if !all.misses(divisible(scanner.spelling)) {
+            add(Exit::Begun);
+        }
+        let outside = all.without(self.class);
+        outside.ascii().for_each(|c| add(Exit::Ascii(c)));
+        let beyond = outside.without(CharBlocks::ASCII);
+        if !beyond.misses(CharBlocks::SPACES) {
+            add(Exit::Space);
+        }
+        if !beyond.is_in(CharBlocks::SPACES) {
+            add(Exit::Beyond);
+        }
+    }
+}
+
+/// The characters that lead from a state to others, and maybe some more beyond ASCII.
+fn characters_of(scanner: &Scanner, state: ScanId) -> Option<CharBlocks> {
+    scanner.all_moves_unless_computed(state)?;
+    let moves = scanner.moves(state).iter();
+    let moves = moves.map(|step| CharBlocks::around(step.lo, step.hi));
+    Some(moves.fold(CharBlocks::default(), CharBlocks::or))
+}
+
+/// The characters of which a token may hold but a part.
+fn divisible(spelling: JsonSpelling) -> CharBlocks {
+    match spelling {
+        JsonSpelling::Any => CharBlocks::ALL,
+        JsonSpelling::Plain => {
+            let escaped = (0..128).filter(|&c| needs_escape(c)).map(CharBlocks::of);
+            let beyond = CharBlocks::ALL.without(CharBlocks::ASCII);
+            escaped.fold(beyond, CharBlocks::or)
+        }
+    }
+}
