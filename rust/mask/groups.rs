@@ -276,7 +276,7 @@ impl Walk<'_> {
         }
         let Scan { language, queries } = scanner.scan(scan);
         let unlimited = (queries.is_empty() && partial == Partial::Nothing)
-            .then(|| Unlimited::of(scanner, *language))
+            .then(|| Unlimited::of(scanner, self.vocabulary, *language, self.cap))
             .flatten();
         let (language, doubtful) = match unlimited {
             Some(unlimited) => (

@@ -175,7 +175,7 @@ impl Walk<'_> {
         if partial != Partial::Nothing {
             return None;
         }
-        let unlimited = Unlimited::of(scanner, *language)?;
+        let unlimited = Unlimited::of(scanner, self.vocabulary, *language, self.cap)?;
         let doubtful = unlimited.doubtful(scanner, self.vocabulary, self.cap);
         let doubtful = doubtful.into_iter();
         let doubtful = doubtful.filter(|&token| has_bit(&string_mask.inside, token));

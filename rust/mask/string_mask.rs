@@ -13,7 +13,9 @@ use crate::regex::scan_string::{Scanned, scan_string};
 use crate::spelling::Partial;
 use crate::vocab::Vocabulary;
 use crate::vocab::characters::WalkVerdict;
-use crate::vocab::string_mask::{ClosingToken, ClosingTokens, ExitBits, StringMask};
+use crate::vocab::string_mask::{
+    ClosingToken, ClosingTokens, ExitBits, FarRest, StrangeTokens, StringMask,
+};
 use crate::vocab::strings::Strings;
 use crate::vocab::token::{MaskWord, TokenId, clear_bits, has_bit, set_bits};
 
@@ -98,7 +100,7 @@ fn compute(
             max,
         } => of_length(vocabulary.strings(scanner.spelling), min, max),
         _ => {
-            let unlimited = Unlimited::of(scanner, language);
+            let unlimited = Unlimited::of(scanner, vocabulary, language, cap);
             unlimited.map_or_else(
                 || sweep(scanner, vocabulary, start()),
                 |unlimited| limited(scanner, vocabulary, start(), &unlimited, cap),
@@ -114,22 +116,19 @@ pub(super) struct Unlimited {
     most: u32,
     /// The bytes that its texts can be finished with, wherever they are.
     pub(super) rest: u32,
-    /// Tokens of at most so many characters, none of them `strange`, lead to what can be finished.
+    /// Tokens of at most so many characters, none of them strange, lead to what can be finished.
     certain: u32,
-    strange: Strange,
-}
-
-/// Tokens of which it is not certain that the text can be finished after them.
-enum Strange {
-    /// Those with some of these characters.
-    Characters(CharBlocks),
-    /// Those that lead from a state into a computed language, by one of these characters.
-    Computed(ScanId, CharBlocks),
+    strange: StrangeTokens,
 }
 
 impl Unlimited {
     /// A language without its far limits; `None` if it has no limits, or they may be too near.
-    pub(super) fn of(scanner: &Scanner, language: NodeId) -> Option<Self> {
+    pub(super) fn of(
+        scanner: &Scanner,
+        vocabulary: &Vocabulary,
+        language: NodeId,
+        cap: usize,
+    ) -> Option<Self> {
         let mut freed = Vec::new();
         let mut last = (language, u32::MAX);
         while let Some((free, most)) = scanner.regexes.without_far_limits(last.0, NEAR) {
@@ -139,7 +138,10 @@ impl Unlimited {
         // What counts less has fewer states.
         freed.into_iter().rev().find_map(|(free, most)| {
             most.checked_sub(NEAR)?;
-            let (rest, strange) = rest_of(scanner, free)?;
+            let key = (scanner.regexes.fingerprint(free), 0);
+            let rests = &vocabulary.shared_masks().rests;
+            let found = rests.get(key, cap, || (rest_of(scanner, free), size_of::<FarRest>()));
+            let FarRest { rest, strange } = (*found)?;
             let certain = most.checked_sub(rest).filter(|&most| most >= NEAR)?;
             Some(Unlimited {
                 free,
@@ -162,16 +164,16 @@ impl Unlimited {
         let is_doubtful = |&characters: &u16| u32::from(characters) > self.certain;
         let long = strings.characters.partition_point(is_doubtful);
         let mut doubtful: Vec<TokenId> = match self.strange {
-            Strange::Characters(none) | Strange::Computed(_, none)
+            StrangeTokens::Holding(none) | StrangeTokens::IntoComputed(none)
                 if none == CharBlocks::default() =>
             {
                 Vec::new()
             }
-            Strange::Characters(strange) => strings.tokens.holding(strange),
-            Strange::Computed(state, by) => {
+            StrangeTokens::Holding(strange) => strings.tokens.holding(strange),
+            StrangeTokens::IntoComputed(by) => {
                 let key = (scanner.regexes.fingerprint(self.free), 0);
                 let computed = vocabulary.shared_masks().computed.get(key, cap, || {
-                    let tokens = into_computed(scanner, strings, state, by);
+                    let tokens = into_computed(scanner, strings, self.free, by);
                     let bytes = size_of_val(&*tokens);
                     (tokens, bytes)
                 });
@@ -185,33 +187,42 @@ impl Unlimited {
 
 /// The bytes that the texts of a language can be finished with wherever they are, but after strange
 /// tokens.
-fn rest_of(scanner: &Scanner, free: NodeId) -> Option<(u32, Strange)> {
-    let state = scanner.start(free, Box::new([]));
-    let state = state.expect("a language is live if a part of it is");
+fn rest_of(scanner: &Scanner, free: NodeId) -> Option<FarRest> {
+    let state = start_of(scanner, free);
     let endless = Some(scanner.free(state)).filter(Free::is_endless);
     let few = endless.map(|endless| {
         let strange = scanner.regexes.alphabet(free).without(endless.characters);
         (endless.rest, strange)
     });
     if let Some((rest, strange)) = few.filter(|&(_, strange)| strange.is_in(CharBlocks::SPACES)) {
-        return Some((rest, Strange::Characters(strange)));
+        return Some(FarRest {
+            rest,
+            strange: StrangeTokens::Holding(strange),
+        });
     }
     let rest = scanner.longest_rest_outside_computed(state)?;
-    Some((rest.bytes, Strange::Computed(state, rest.to_computed)))
+    Some(FarRest {
+        rest: rest.bytes,
+        strange: StrangeTokens::IntoComputed(rest.to_computed),
+    })
 }
 
-/// The tokens that lead from a state into a computed language; none does without one of some
-/// characters.
+fn start_of(scanner: &Scanner, free: NodeId) -> ScanId {
+    let state = scanner.start(free, Box::new([]));
+    state.expect("a language is live if a part of it is")
+}
+
+/// The tokens that lead into a computed language; none does without one of some characters.
 fn into_computed(
     scanner: &Scanner,
     strings: &Strings,
-    start: ScanId,
+    free: NodeId,
     by: CharBlocks,
 ) -> Box<[TokenId]> {
     let tokens = &strings.tokens;
     let mut found = Vec::new();
     tokens.walk(
-        start,
+        start_of(scanner, free),
         &[(0, MAX)],
         |state, c, below| {
             if below.characters.or(CharBlocks::of(c)).misses(by) {
@@ -464,7 +475,7 @@ mod tests {
         let vocabulary = Vocabulary::new(&tokens, &[TokenId(0)], &[]).unwrap();
         let scanner = Scanner::new(JsonSpelling::Plain);
         let language = language_of("format: hostname", &scanner.regexes);
-        let unlimited = Unlimited::of(&scanner, language).unwrap();
+        let unlimited = Unlimited::of(&scanner, &vocabulary, language, usize::MAX).unwrap();
         let mut doubtful = unlimited.doubtful(&scanner, &vocabulary, usize::MAX);
         doubtful.sort_unstable();
         assert_eq!(doubtful, [3, 4, 5].map(TokenId));

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
 use crate::byte_set::ByteSet;
+use crate::regex::char_blocks::CharBlocks;
 use crate::vocab::spaces::SpacedId;
 use crate::vocab::token::{MaskWord, TokenId, has_bit};
 use crate::vocab::trie::{ItemRange, Trie, TrieNodeId};
@@ -328,6 +329,23 @@ impl Groups {
     }
 }
 
+/// How far the ends of a string are, wherever it is, but after some tokens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FarRest {
+    /// In bytes.
+    pub(crate) rest: u32,
+    pub(crate) strange: StrangeTokens,
+}
+
+/// Tokens of which it is not certain that a string can be finished after them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StrangeTokens {
+    /// Those with some of these characters.
+    Holding(CharBlocks),
+    /// Those that lead into a computed language, by one of these characters.
+    IntoComputed(CharBlocks),
+}
+
 /// The fingerprint of a language, and the code of what has been read of the next character.
 pub(crate) type StringMaskKey = (u128, u64);
 
@@ -341,6 +359,8 @@ pub(crate) struct SharedMasks {
     pub(crate) shared_masks: Cache<StringMask>,
     /// The tokens inside a string by the state that they lead to.
     pub(crate) groups: Cache<Groups>,
+    /// How far the ends of a string without far limits are.
+    pub(crate) rests: Cache<Option<FarRest>>,
     /// The tokens inside a string that lead into a computed language.
     pub(crate) computed: Cache<Box<[TokenId]>>,
     /// What tokens do in text that is one language.
