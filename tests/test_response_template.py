@@ -72,7 +72,7 @@ def skipped(form: ChatFormat, text: str) -> bool:
 
 
 @EACH
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_what_is_written_is_read(form: ChatFormat, llama3_tokenizer: Any, data: Any) -> None:
     found = drawn(form, data)
@@ -92,7 +92,7 @@ def test_what_is_written_is_read(form: ChatFormat, llama3_tokenizer: Any, data: 
 
 
 @EACH
-@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_tags_in_strings_of_json(form: ChatFormat, llama3_tokenizer: Any, data: Any) -> None:
     """The renderer escapes them; models do not."""
@@ -110,7 +110,7 @@ def test_tags_in_strings_of_json(form: ChatFormat, llama3_tokenizer: Any, data: 
 
 
 @EACH
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_cut_is_read_alike(form: ChatFormat, llama3_tokenizer: Any, data: Any) -> None:
     found = drawn(form, data)
