@@ -389,3 +389,15 @@ def small_folder(
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_gguf(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small model as a GGUF."""
+    from schemask.models.tokenizers import load_tokenizer
+    from schemask.training.gguf_file import write_gguf
+    from schemask.training.weights import load_weights
+
+    path = tmp_path_factory.mktemp("small-gguf") / "small.gguf"
+    write_gguf(load_weights(small_folder, load_tokenizer(small_folder)), path, "f32")
+    return path
