@@ -875,18 +875,19 @@ def test_a_turn_in_which_the_grammar_had_no_say_is_not_written_twice(
 ) -> None:
     """What is taken over is what the model writes without a grammar."""
     model = Counted(LlamaCppModel(llama, llama_vocabulary))
-    options: dict[str, Any] = {"progress": False, "sampling": SHORT}
+    few = ToolSet([get_weather])  # the prompts are short
+    examples = [dataclasses.replace(one, tools=few) for one in real_examples()]
+    sampling = Sampling(max_tokens=8)
+    options: dict[str, Any] = {"progress": False, "sampling": sampling}
     modes = ("unconstrained", "constrained")
-    both = evaluate(model, real_examples(), tmp_path / "both", modes=modes, **options).records
+    both = evaluate(model, examples, tmp_path / "both", modes=modes, **options).records
     assert model.asked == 2
     assert [record.mode for record in both] == [*modes, *modes]
-    alone = evaluate(
-        model, real_examples(), tmp_path / "one", modes=["unconstrained"], **options
-    ).records
+    alone = evaluate(model, examples, tmp_path / "one", modes=["unconstrained"], **options).records
     assert model.asked == 4
     assert untimed(both[::2]) == untimed(alone)
-    warm = {**options, "sampling": dataclasses.replace(SHORT, temperature=1.0)}
-    evaluate(model, real_examples(), tmp_path / "warm", modes=modes, **warm)
+    warm = {**options, "sampling": dataclasses.replace(sampling, temperature=1.0)}
+    evaluate(model, examples, tmp_path / "warm", modes=modes, **warm)
     assert model.asked == 8
 
 
