@@ -141,17 +141,17 @@ def test_reasoning_that_the_prompt_opens(form: ChatFormat, llama3_tokenizer: Any
 
 
 @EACH
-def test_a_tokenizer_keeps_it(form: ChatFormat, llama3_tokenizer: Any, tmp_path: Any) -> None:
+def test_a_tokenizer_keeps_it(form: ChatFormat, small_tokenizer: Any, tmp_path: Any) -> None:
     template = form.response_template()
     assert json.loads(json.dumps(template)) == template
     if form.name == "hermes":
         from transformers import AutoTokenizer
 
-        llama3_tokenizer.response_template = template
+        small_tokenizer.response_template = template
         try:
-            llama3_tokenizer.save_pretrained(tmp_path)
+            small_tokenizer.save_pretrained(tmp_path)
         finally:
-            llama3_tokenizer.response_template = None
+            small_tokenizer.response_template = None
         again = AutoTokenizer.from_pretrained(tmp_path)
         call = message_of("Let me see.", [ToolCall("ping", {})])
         text = form.render_assistant(call) + form.spec.turn_end
