@@ -310,6 +310,20 @@ def tiny_model(llama3_encoding: Any) -> Any:
     ).eval()
 
 
+@pytest.fixture(scope="session")
+def small_wide_model(small_tokenizer: Any) -> Any:
+    """A Llama with random weights for few tokens; its head is 64 columns wider, too."""
+    import torch
+
+    torch.set_num_threads(1)
+    return _random_llama(
+        vocab_size=len(small_tokenizer) + 64,
+        num_attention_heads=2,
+        max_position_embeddings=1024,
+        initializer_range=0.5,
+    ).eval()
+
+
 def _random_llama(**options: Any) -> Any:
     """A small Llama whose weights are drawn, always the same."""
     import torch
