@@ -155,6 +155,22 @@ def hf_tokenizer(gguf_path: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
+def small_tokenizer(hf_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The first 8,192 tokens of SmolLM2: what is done with each token of a vocabulary is quick."""
+    import transformers
+
+    folder = tmp_path_factory.mktemp("small-tokenizer")
+    hf_tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer.json"
+    described = json.loads(path.read_text(encoding="utf-8"))
+    model = described["model"]
+    model["vocab"] = {token: i for token, i in model["vocab"].items() if i < 8192}
+    model["merges"] = [pair for pair in model["merges"] if "".join(pair) in model["vocab"]]
+    path.write_text(json.dumps(described), encoding="utf-8")
+    return transformers.AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
 def hf_folder(gguf_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights of SmolLM2 made floats again, saved by transformers; once for all workers."""
     import torch
@@ -294,6 +310,20 @@ def tiny_model(llama3_encoding: Any) -> Any:
     ).eval()
 
 
+@pytest.fixture(scope="session")
+def small_wide_model(small_tokenizer: Any) -> Any:
+    """A Llama with random weights for few tokens; its head is 64 columns wider, too."""
+    import torch
+
+    torch.set_num_threads(1)
+    return _random_llama(
+        vocab_size=len(small_tokenizer) + 64,
+        num_attention_heads=2,
+        max_position_embeddings=1024,
+        initializer_range=0.5,
+    ).eval()
+
+
 def _random_llama(**options: Any) -> Any:
     """A small Llama whose weights are drawn, always the same."""
     import torch
@@ -355,12 +385,12 @@ def gemma_vocabulary(gemma: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def small_folder(
-    tmp_path_factory: pytest.TempPathFactory, hf_tokenizer: Any, gguf_path: Path
+    tmp_path_factory: pytest.TempPathFactory, small_tokenizer: Any, gguf_path: Path
 ) -> Path:
-    """A small model of random weights with the tokens of SmolLM2, as a folder of transformers."""
+    """A small model of random weights with tokens of SmolLM2, as a folder of transformers."""
     from schemask.models.tokenizers import mend_split
 
-    tokenizer = copy.deepcopy(hf_tokenizer)
+    tokenizer = copy.deepcopy(small_tokenizer)
     mend_split(tokenizer, gguf_path)
     model = _random_llama(
         vocab_size=len(tokenizer),
@@ -373,3 +403,15 @@ def small_folder(
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_gguf(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small model as a GGUF."""
+    from schemask.models.tokenizers import load_tokenizer
+    from schemask.training.gguf_file import write_gguf
+    from schemask.training.weights import load_weights
+
+    path = tmp_path_factory.mktemp("small-gguf") / "small.gguf"
+    write_gguf(load_weights(small_folder, load_tokenizer(small_folder)), path, "f32")
+    return path

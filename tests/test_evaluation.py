@@ -567,17 +567,17 @@ def test_another_model_or_format_of_the_same_name_is_another_run(tmp_path: Path)
 
 
 def test_models_tell_their_weights(
-    tiny_model: Any, llama3_tokenizer: Any, llama: Any, llama_vocabulary: Any
+    small_wide_model: Any, small_tokenizer: Any, llama: Any, llama_vocabulary: Any
 ) -> None:
     import torch
 
-    before = TransformersModel(tiny_model, llama3_tokenizer).digest
-    assert before == TransformersModel(tiny_model, llama3_tokenizer).digest
-    other = TransformersModel(tiny_model, llama3_tokenizer, template="{{ messages }}").digest
-    changed = copy.deepcopy(tiny_model)
+    before = TransformersModel(small_wide_model, small_tokenizer).digest
+    assert before == TransformersModel(small_wide_model, small_tokenizer).digest
+    other = TransformersModel(small_wide_model, small_tokenizer, template="{{ messages }}").digest
+    changed = copy.deepcopy(small_wide_model)
     with torch.no_grad():
         changed.get_input_embeddings().weight[-1, -1] += 1
-    assert len({before, other, TransformersModel(changed, llama3_tokenizer).digest}) == 3
+    assert len({before, other, TransformersModel(changed, small_tokenizer).digest}) == 3
     file = hashlib.sha256(Path(llama.model_path).read_bytes()).hexdigest()[:16]
     assert LlamaCppModel(llama, llama_vocabulary).digest == file
     other = LlamaCppModel(llama, llama_vocabulary, template="{{ messages }}").digest
@@ -649,14 +649,14 @@ def weather_grammar(vocabulary: Any) -> Any:
     return Grammar.from_tools([get_weather], TOOL_CODE, "required").compile(vocabulary)
 
 
-def test_masks_are_told_by_transformers(tiny_model: Any, llama3_tokenizer: Any) -> None:
+def test_masks_are_told_by_transformers(small_wide_model: Any, small_tokenizer: Any) -> None:
     """The same as a pass through the model by hand, and a mask on its scores."""
     import torch
 
-    model = TransformersModel(tiny_model, llama3_tokenizer)
+    model = TransformersModel(small_wide_model, small_tokenizer)
     compiled = weather_grammar(model.vocabulary)
     steps: list[MaskStep] = []
-    prompt = [128000, 9906, 1917]
+    prompt = [1, 4093, 905]
     done = model.generate(
         prompt, grammar=compiled, sampling=Sampling(max_tokens=40), on_mask=steps.append
     )
@@ -665,7 +665,7 @@ def test_masks_are_told_by_transformers(tiny_model: Any, llama3_tokenizer: Any) 
     matcher = compiled.matcher(max_tokens=40)
     bitmask = allocate_mask(1, compiled.vocabulary.size)
     with torch.no_grad():
-        scores = tiny_model(torch.tensor([[*prompt, *done.token_ids]])).logits[0, 2:].numpy()
+        scores = small_wide_model(torch.tensor([[*prompt, *done.token_ids]])).logits[0, 2:].numpy()
     for position, (row, token) in enumerate(zip(scores, done.token_ids, strict=False)):
         if position not in told_of:  # nobody asked the model
             assert matcher.forced_tokens()
@@ -875,33 +875,34 @@ def test_a_turn_in_which_the_grammar_had_no_say_is_not_written_twice(
 ) -> None:
     """What is taken over is what the model writes without a grammar."""
     model = Counted(LlamaCppModel(llama, llama_vocabulary))
-    options: dict[str, Any] = {"progress": False, "sampling": SHORT}
+    few = ToolSet([get_weather])  # the prompts are short
+    examples = [dataclasses.replace(one, tools=few) for one in real_examples()]
+    sampling = Sampling(max_tokens=8)
+    options: dict[str, Any] = {"progress": False, "sampling": sampling}
     modes = ("unconstrained", "constrained")
-    both = evaluate(model, real_examples(), tmp_path / "both", modes=modes, **options).records
+    both = evaluate(model, examples, tmp_path / "both", modes=modes, **options).records
     assert model.asked == 2
     assert [record.mode for record in both] == [*modes, *modes]
-    alone = evaluate(
-        model, real_examples(), tmp_path / "one", modes=["unconstrained"], **options
-    ).records
+    alone = evaluate(model, examples, tmp_path / "one", modes=["unconstrained"], **options).records
     assert model.asked == 4
     assert untimed(both[::2]) == untimed(alone)
-    warm = {**options, "sampling": dataclasses.replace(SHORT, temperature=1.0)}
-    evaluate(model, real_examples(), tmp_path / "warm", modes=modes, **warm)
+    warm = {**options, "sampling": dataclasses.replace(sampling, temperature=1.0)}
+    evaluate(model, examples, tmp_path / "warm", modes=modes, **warm)
     assert model.asked == 8
 
 
 def test_a_folder_of_transformers_is_a_model(
-    tmp_path: Path, tiny_model: Any, llama3_tokenizer: Any
+    tmp_path: Path, small_wide_model: Any, small_tokenizer: Any
 ) -> None:
-    tiny_model.save_pretrained(tmp_path)
+    small_wide_model.save_pretrained(tmp_path)
     with pytest.raises(ModelError):
         load_model(tmp_path)
     with pytest.raises(ModelError, match="the folder has no config"):
         load_model(tmp_path.parent)
-    llama3_tokenizer.save_pretrained(tmp_path)
+    small_tokenizer.save_pretrained(tmp_path)
     model = load_model(tmp_path)
     assert isinstance(model, TransformersModel)
-    assert model.vocabulary.size == tiny_model.config.vocab_size
+    assert model.vocabulary.size == small_wide_model.config.vocab_size
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")

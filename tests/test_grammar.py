@@ -66,7 +66,7 @@ def read(rules: Rules) -> Grammar:
     return Grammar.from_gbnf(to_gbnf(rules))
 
 
-@settings(SETTINGS, max_examples=150)
+@settings(SETTINGS, max_examples=80)
 @given(grammars())
 def test_random_grammars_against_a_slow_reader(rules: Rules) -> None:
     compiled = read(rules).compile(VOCABULARY)
@@ -81,7 +81,7 @@ def test_random_grammars_against_a_slow_reader(rules: Rules) -> None:
             texts += [text + c for c in "abcd"]
 
 
-@settings(SETTINGS, max_examples=150)
+@settings(SETTINGS, max_examples=80)
 @given(ambiguous_grammars(), st.integers(0, 2**32))
 def test_ambiguous_grammars_against_a_slow_reader(rules: Rules, seed: int) -> None:
     matcher = read(rules).compile(VOCABULARY).matcher()
@@ -515,7 +515,7 @@ def test_what_gbnf_cannot_say() -> None:
             Grammar.from_json_schema(schema).to_gbnf()
 
 
-@settings(SETTINGS, max_examples=200)
+@settings(SETTINGS, max_examples=100)
 @given(data=st.data(), schema=schemas(), whitespace=st.sampled_from(["flexible", "spaced"]))
 def test_random_schemas_in_gbnf(data: st.DataObject, schema: Any, whitespace: Any) -> None:
     """What comes out allows nothing else, and the plain spelling of every value."""
@@ -780,9 +780,13 @@ REAL_TEXTS |= {
 }
 
 
+@pytest.fixture(scope="module")
+def walks() -> Walks:
+    return Walks(llama3())
+
+
 @pytest.mark.parametrize("name", REAL)
-def test_masks_of_a_real_vocabulary(name: str) -> None:
-    walks = Walks(llama3())
+def test_masks_of_a_real_vocabulary(walks: Walks, name: str) -> None:
     compiled = Grammar.from_gbnf(REAL[name]).compile(walks.vocabulary)
     walks.along(compiled, REAL_TEXTS[name], 12, random.Random(0))
 

@@ -873,16 +873,16 @@ def test_what_arrow_makes_of_a_good_file(hf_tokenizer: Any, template: str, tmp_p
 
 
 def test_with_the_models_own_template_or_format(
-    gguf_path: Path, hf_tokenizer: Any, tmp_path: Path
+    small_gguf: Path, small_tokenizer: Any, tmp_path: Path
 ) -> None:
     """SmolLM2's template knows no calls; the format that follows from it writes them in words."""
     path = write(tmp_path / "train.jsonl", good())
-    report = lint(path, gguf_path, trl=True)
+    report = lint(path, small_gguf, trl=True)
     assert report.counts.keys() == {"calls-dropped"}
     assert "drops tool_calls of message 2; tools" in report.findings[0].message
     by_format = [
         lint(path, tokenizer, format=form)
-        for tokenizer in (load_tokenizer(gguf_path), hf_tokenizer)
+        for tokenizer in (load_tokenizer(small_gguf), small_tokenizer)
         for form in ("template", "hermes")
     ]
     assert all(report.findings == () for report in by_format)

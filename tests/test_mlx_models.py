@@ -92,14 +92,10 @@ def test_the_digest_tells_weights_and_templates_apart(tiny: MlxModel, mlx_tiny: 
         model.model.norm.weight = weights
 
 
-def test_a_folder_that_mlx_wrote_is_opened_by_mlx(
-    tmp_path: Path, tiny_model: Any, llama3_tokenizer: Any
-) -> None:
-    plain, converted = tmp_path / "plain", tmp_path / "converted"
-    tiny_model.save_pretrained(plain)
-    llama3_tokenizer.save_pretrained(plain)
-    mlx_lm.convert(str(plain), str(converted), quantize=True, q_bits=8, q_group_size=32)
-    assert isinstance(open_model(plain), TransformersModel)
+def test_a_folder_that_mlx_wrote_is_opened_by_mlx(tmp_path: Path, small_folder: Path) -> None:
+    converted = tmp_path / "converted"
+    mlx_lm.convert(str(small_folder), str(converted), quantize=True, q_bits=8, q_group_size=32)
+    assert isinstance(open_model(small_folder), TransformersModel)
     model = open_model(converted)
     assert isinstance(model, MlxModel)
     compiled = Grammar.from_json_schema(PERSON, whitespace="spaced").compile(model.vocabulary)

@@ -72,7 +72,7 @@ def skipped(form: ChatFormat, text: str) -> bool:
 
 
 @EACH
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_what_is_written_is_read(form: ChatFormat, llama3_tokenizer: Any, data: Any) -> None:
     found = drawn(form, data)
@@ -92,7 +92,7 @@ def test_what_is_written_is_read(form: ChatFormat, llama3_tokenizer: Any, data: 
 
 
 @EACH
-@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_tags_in_strings_of_json(form: ChatFormat, llama3_tokenizer: Any, data: Any) -> None:
     """The renderer escapes them; models do not."""
@@ -110,7 +110,7 @@ def test_tags_in_strings_of_json(form: ChatFormat, llama3_tokenizer: Any, data: 
 
 
 @EACH
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_cut_is_read_alike(form: ChatFormat, llama3_tokenizer: Any, data: Any) -> None:
     found = drawn(form, data)
@@ -141,17 +141,17 @@ def test_reasoning_that_the_prompt_opens(form: ChatFormat, llama3_tokenizer: Any
 
 
 @EACH
-def test_a_tokenizer_keeps_it(form: ChatFormat, llama3_tokenizer: Any, tmp_path: Any) -> None:
+def test_a_tokenizer_keeps_it(form: ChatFormat, small_tokenizer: Any, tmp_path: Any) -> None:
     template = form.response_template()
     assert json.loads(json.dumps(template)) == template
     if form.name == "hermes":
         from transformers import AutoTokenizer
 
-        llama3_tokenizer.response_template = template
+        small_tokenizer.response_template = template
         try:
-            llama3_tokenizer.save_pretrained(tmp_path)
+            small_tokenizer.save_pretrained(tmp_path)
         finally:
-            llama3_tokenizer.response_template = None
+            small_tokenizer.response_template = None
         again = AutoTokenizer.from_pretrained(tmp_path)
         call = message_of("Let me see.", [ToolCall("ping", {})])
         text = form.render_assistant(call) + form.spec.turn_end

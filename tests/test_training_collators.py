@@ -127,6 +127,17 @@ def test_rows_arrive_whole(
         assert not any("attention_mask" in batch for batch in made)
 
 
+# A model of that size takes a second for a hundred tokens.
+SHORT = [
+    {"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]}
+    for asked, answer in (
+        ("How warm is it?", "It is 21 degrees in the kitchen, and 18 in all other rooms."),
+        ("Make it warmer, please.", "The heating of which room shall I turn up?"),
+        ("Who wrote Faust?", "Goethe did: the first part was printed in 1808."),
+    )
+]
+
+
 def loss(model: Any, batch: Any, **more: Any) -> float:
     with torch.no_grad():
         return float(model(**batch, **more).loss)
@@ -139,8 +150,8 @@ def loss_alone(model: Any, rows: list[Any]) -> float:
     return sum(one * count for one, count in zip(losses, counts, strict=True)) / sum(counts)
 
 
-def test_no_row_sees_another(rows: Any, hf_model: Any, hf_tokenizer: Any) -> None:
-    few = rows.select(range(3))
+def test_no_row_sees_another(hf_model: Any, hf_tokenizer: Any) -> None:
+    few = dataset(SHORT, hf_tokenizer)
     expected = loss_alone(hf_model, list(few))
     (pack,) = trl.pack_dataset(few, 3 * PACK)
     of_packs = DataCollatorForLanguageModeling(hf_tokenizer.pad_token_id, padding_free=True)

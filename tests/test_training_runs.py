@@ -104,10 +104,12 @@ def tokenizer(hf_tokenizer: Any, gguf_path: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, small_tokenizer: Any, gguf_path: Path) -> Path:
     folder = tmp_path_factory.mktemp("models") / "small"
-    small("Llama", tokenizer, tie_word_embeddings=True).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    mended = copy.deepcopy(small_tokenizer)
+    mend_split(mended, gguf_path)
+    small("Llama", mended, tie_word_embeddings=True).save_pretrained(folder)
+    mended.save_pretrained(folder)
     return folder
 
 
@@ -244,14 +246,14 @@ def test_what_is_trained(
     ],
 )
 def test_architectures(
-    kind: str, more: dict[str, Any], held: Any, most: float, hf_tokenizer: Any, tmp_path: Path
+    kind: str, more: dict[str, Any], held: Any, most: float, small_tokenizer: Any, tmp_path: Path
 ) -> None:
-    model = small(kind, hf_tokenizer, **more)
+    model = small(kind, small_tokenizer, **more)
     for name, tensor in model.named_parameters():
         if name.endswith("bias"):
             tensor.data.normal_()
-    write_gguf(Weights(model, hf_tokenizer, tmp_path, False), tmp_path / "model.gguf", held)
-    token_ids = hf_tokenizer.encode(TEXTS[0], add_special_tokens=False)
+    write_gguf(Weights(model, small_tokenizer, tmp_path, False), tmp_path / "model.gguf", held)
+    token_ids = small_tokenizer.encode(TEXTS[0], add_special_tokens=False)
     llama = llama_of(tmp_path / "model.gguf")
     ours, theirs = logits_of(model, token_ids), llama_logits(llama, token_ids)
     assert abs(ours - theirs).max() < most * ours.std()
@@ -293,13 +295,15 @@ def test_the_tokenizer_of_a_real_gguf(tokenizer: Any, llama: Any) -> None:
 
 
 @pytest.mark.parametrize("place", ["none", "empty", "broken", "text.gguf", "flawed"])
-def test_who_reads_a_tokenizer_raises_the_same(place: str, tokenizer: Any, tmp_path: Path) -> None:
+def test_who_reads_a_tokenizer_raises_the_same(
+    place: str, small_tokenizer: Any, tmp_path: Path
+) -> None:
     path = tmp_path / place
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.gguf").write_text("no GGUF")
     for name, spoilt in (("broken", '{"model": 3}'), ("flawed", "{")):
-        small("Llama", tokenizer).config.save_pretrained(tmp_path / name)
-        tokenizer.save_pretrained(tmp_path / name)
+        small("Llama", small_tokenizer).config.save_pretrained(tmp_path / name)
+        small_tokenizer.save_pretrained(tmp_path / name)
         (tmp_path / name / "tokenizer.json").write_text(spoilt)
     told = set()
     for read in (
@@ -323,19 +327,19 @@ def test_a_gguf_is_linted_as_it_is_trained(gguf_path: Path, tokenizer: Any) -> N
     assert reports[0].statistics.tokens == sum(map(len, rows["input_ids"]))
 
 
-def test_what_llama_cpp_has_no_name_for(hf_tokenizer: Any, tmp_path: Path) -> None:
+def test_what_llama_cpp_has_no_name_for(small_tokenizer: Any, tmp_path: Path) -> None:
     from tokenizers import Regex, pre_tokenizers
 
     path = tmp_path / "model.gguf"
-    gpt2 = small("Llama", hf_tokenizer)
+    gpt2 = small("Llama", small_tokenizer)
     gpt2.config.model_type = "gpt2"
-    scaled = small("Llama", hf_tokenizer)
+    scaled = small("Llama", small_tokenizer)
     scaled.config.rope_parameters = {"rope_type": "yarn", "factor": 2.0, "rope_theta": 1e4}
     for model, message in ((gpt2, "type gpt2"), (scaled, "scaled")):
         with pytest.raises(ModelError, match=message):
-            write_gguf(Weights(model, hf_tokenizer, tmp_path, False), path, "f16")
-    model = small("Llama", hf_tokenizer)
-    other = copy.deepcopy(hf_tokenizer)
+            write_gguf(Weights(model, small_tokenizer, tmp_path, False), path, "f16")
+    model = small("Llama", small_tokenizer)
+    other = copy.deepcopy(small_tokenizer)
     for pattern, is_known in ((SPLITS["qwen2"], True), (r"\s+", False)):
         other.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [
