@@ -105,21 +105,21 @@ impl ClassRun {
             return Some(false);
         }
         let state = self.states[level];
-        let outside = characters_of(scanner, state)?.without(self.class);
-        let beyond = outside.without(CharBlocks::ASCII);
-        let is_listed = outside.misses(CharBlocks::LETTERS)
-            && (self.class.is_in(CharBlocks::ASCII) || beyond.is_in(CharBlocks::SPACES));
-        if !is_listed {
-            return None;
-        }
+        let all = characters_of(scanner, state)?;
         let way = scanner.same_way(state);
-        if let Some(way) = way.filter(|way| self.class.is_in(way.characters)) {
-            self.states.push(way.to);
-            return Some(true);
-        }
-        let mut moves = scanner.moves(state).iter();
-        let is_end = moves.all(|step| CharBlocks::around(step.lo, step.hi).misses(self.class));
-        is_end.then_some(false)
+        let way = way.filter(|way| self.class.is_in(way.characters));
+        // Where the class does not go on, no more of it is passed over.
+        let looked_up = match way {
+            Some(_) => all.without(self.class),
+            None => all,
+        };
+        let beyond = looked_up.without(CharBlocks::ASCII);
+        let is_listed = looked_up.misses(CharBlocks::LETTERS)
+            && (self.class.is_in(CharBlocks::ASCII) || beyond.is_in(CharBlocks::SPACES));
+        is_listed.then(|| {
+            self.states.extend(way.map(|way| way.to));
+            way.is_some()
+        })
     }
 
     /// Adds the nodes of the first characters that do not lead like the others.
@@ -135,8 +135,8 @@ impl ClassRun {
         nodes.extend(strings.tokens.begun_roots().iter().map(|root| root.1));
     }
 
-    /// Adds the nodes at which texts leave the class after so many characters, and, where all states
-    /// have been made that there are to be, those at which they go on in it.
+    /// Adds the nodes at which texts leave the class after so many characters, and, behind the last
+    /// state, those at which they go on in it.
     fn exit_nodes(&self, scanner: &Scanner, strings: &Strings, level: usize, nodes: &mut Vec<u32>) {
         let mut add = |exit| nodes.extend(strings.kinds.exits(self.kinds, exit, level));
         if level == DEEP {
@@ -146,9 +146,12 @@ impl ClassRun {
         if !all.misses(divisible(scanner.spelling)) {
             add(Exit::Begun);
         }
-        let outside = all.without(self.class);
-        outside.ascii().for_each(|c| add(Exit::Ascii(c)));
-        let beyond = outside.without(CharBlocks::ASCII);
+        let looked_up = match level + 1 < self.states.len() {
+            true => all.without(self.class),
+            false => all,
+        };
+        looked_up.ascii().for_each(|c| add(Exit::Ascii(c)));
+        let beyond = looked_up.without(CharBlocks::ASCII);
         if !beyond.misses(CharBlocks::SPACES) {
             add(Exit::Space);
         }

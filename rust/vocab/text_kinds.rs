@@ -4,6 +4,7 @@ use crate::regex::char_blocks::CharBlocks;
 use crate::vocab::char_kinds::CharKinds;
 use crate::vocab::characters::{BEGUN, Characters};
 use crate::vocab::token::{MaskWord, TokenId};
+use crate::work;
 
 /// What is known of the texts of tokens for any class that some kinds make up: which are in the class
 /// as a whole, and where others leave it.
@@ -104,6 +105,7 @@ impl TextKinds {
     /// The tokens all of whose characters are of these kinds, and that have at most so many, a bit
     /// for each.
     pub(crate) fn mask(&self, class: CharKinds, most: u8) -> Vec<MaskWord> {
+        work::spend(self.kinds.len() / 64);
         let (kinds, _) = self.kinds.as_chunks::<{ MaskWord::BITS }>();
         let (lengths, _) = self.lengths.as_chunks::<{ MaskWord::BITS }>();
         let wanted = |kinds: &[CharKinds; MaskWord::BITS], lengths: &[u8; MaskWord::BITS]| {
@@ -132,6 +134,7 @@ impl TextKinds {
     ) -> impl Iterator<Item = u32> {
         let slot = slot(exit, level);
         let [from, to] = [slot, slot + 1].map(|slot| self.starts[slot] as usize);
+        work::spend((to - from) / 8);
         let nodes = self.nodes[from..to].iter();
         let nodes = nodes.filter(move |node| node.before.is_in(class));
         nodes.map(|node| node.node)
