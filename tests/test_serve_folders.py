@@ -71,19 +71,22 @@ class Served(NamedTuple):
     Attributes:
         server: The server.
         model: Its model.
+        begun: The prompt of each generation that has begun.
         ends: How each generation has ended: with a `Completion`, or with an exception.
     """
 
     server: Running
     model: Any
+    begun: list[Any]
     ends: list[Any]
 
 
-def watched(generate: Callable[..., Any], ends: list[Any]) -> Callable[..., Any]:
-    """The same, and how it ends is noted."""
+def watched(generate: Callable[..., Any], begun: list[Any], ends: list[Any]) -> Callable[..., Any]:
+    """The same, and that it begins and how it ends is noted."""
 
     @functools.wraps(generate)
     def watch(*given: Any, **named: Any) -> Any:
+        begun.append(given[0])
         try:
             ends.append(generate(*given, **named))
         except BaseException as error:
@@ -99,10 +102,11 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     model: Any = open_model(request.getfixturevalue(request.param))
     kind = TransformersModel if request.param == "plain" else MlxModel
     assert isinstance(model, kind)
+    begun: list[Any] = []
     ends: list[Any] = []
-    model.generate = watched(model.generate, ends)
+    model.generate = watched(model.generate, begun, ends)
     with running(model, HERMES, max_tokens=MOST) as server:
-        yield Served(server, model, ends)
+        yield Served(server, model, begun, ends)
 
 
 @pytest.fixture
@@ -201,15 +205,16 @@ def test_stop_texts(served: Served) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_goes_ends_the_generation(served: Served, stream: bool) -> None:
-    server, ends = served.server, served.ends
+    server, begun, ends = served.server, served.begun, served.ends
     gone = metric(server, "schemask_gone_total")
     count = len(ends)
     connection = opened(server, asked(stream=stream, max_tokens=MOST, seed=1))
-    until(lambda: metric(server, "schemask_running") == 1)
+    until(lambda: len(begun) == count + 1)
     connection.close()
+    until(lambda: len(ends) == count + 1)
+    assert isinstance(ends[-1], BaseException)
     until(lambda: metric(server, "schemask_running") == 0)
-    assert metric(server, "schemask_gone_total") == gone + 1
-    assert len(ends) == count + 1 and isinstance(ends[-1], BaseException)
+    until(lambda: metric(server, "schemask_gone_total") == gone + 1)
     assert chat(server, max_tokens=3)["usage"]["completion_tokens"] <= 3
 
 
