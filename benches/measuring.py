@@ -161,9 +161,11 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
     """Sets variables for processes that are started meanwhile."""
     before = dict(os.environ)
     os.environ.update(variables)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def timed(

@@ -299,25 +299,22 @@ def qwen_template() -> str:
 @pytest.fixture(scope="session")
 def tiny_model(llama3_encoding: Any) -> Any:
     """A Llama with random weights and Llama 3's vocabulary; its head is 64 columns wider."""
-    import torch
-
-    torch.set_num_threads(1)
-    return _random_llama(
-        vocab_size=llama3_encoding.n_vocab + 64,
-        num_attention_heads=2,
-        max_position_embeddings=1024,
-        initializer_range=0.5,
-    ).eval()
+    return _wide_llama(llama3_encoding.n_vocab)
 
 
 @pytest.fixture(scope="session")
 def small_wide_model(small_tokenizer: Any) -> Any:
     """A Llama with random weights for few tokens; its head is 64 columns wider, too."""
+    return _wide_llama(len(small_tokenizer))
+
+
+def _wide_llama(tokens: int) -> Any:
+    """A small Llama, ready to generate, whose head is 64 columns wider than so many tokens."""
     import torch
 
     torch.set_num_threads(1)
     return _random_llama(
-        vocab_size=len(small_tokenizer) + 64,
+        vocab_size=tokens + 64,
         num_attention_heads=2,
         max_position_embeddings=1024,
         initializer_range=0.5,

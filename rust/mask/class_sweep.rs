@@ -25,6 +25,16 @@ struct ClassRun {
     kinds: CharKinds,
     /// The states after 0, 1, 2... characters.
     states: Vec<ScanId>,
+    /// What may come after 1, 2... characters, as far as that is looked up.
+    exits: Vec<Exits>,
+}
+
+/// What may come in a state; beyond ASCII maybe some more.
+struct Exits {
+    /// Characters whose nodes are looked up.
+    characters: CharBlocks,
+    /// Whether tokens may end inside a character.
+    may_begin: bool,
 }
 
 /// The tokens after which the string goes on; `None` where no class of characters leads the same
@@ -50,7 +60,7 @@ pub(super) fn sweep_class(
         if level == 0 {
             run.first_nodes(scanner, strings, &mut nodes);
         } else {
-            run.exit_nodes(scanner, strings, level, &mut nodes);
+            run.exit_nodes(strings, level, &mut nodes);
             if !others.is_empty() {
                 nodes.retain(|node| !others.iter().any(|others| others.contains(node)));
             }
@@ -92,6 +102,7 @@ impl ClassRun {
             class,
             kinds,
             states: vec![start, way.to],
+            exits: Vec::new(),
         };
         while run.extend(scanner)? {}
         Some(run)
@@ -109,14 +120,18 @@ impl ClassRun {
         let way = scanner.same_way(state);
         let way = way.filter(|way| self.class.is_in(way.characters));
         // Where the class does not go on, no more of it is passed over.
-        let looked_up = match way {
+        let characters = match way {
             Some(_) => all.without(self.class),
             None => all,
         };
-        let beyond = looked_up.without(CharBlocks::ASCII);
-        let is_listed = looked_up.misses(CharBlocks::LETTERS)
+        let beyond = characters.without(CharBlocks::ASCII);
+        let is_listed = characters.misses(CharBlocks::LETTERS)
             && (self.class.is_in(CharBlocks::ASCII) || beyond.is_in(CharBlocks::SPACES));
         is_listed.then(|| {
+            self.exits.push(Exits {
+                characters,
+                may_begin: !all.misses(divisible(scanner.spelling)),
+            });
             self.states.extend(way.map(|way| way.to));
             way.is_some()
         })
@@ -137,21 +152,16 @@ impl ClassRun {
 
     /// Adds the nodes at which texts leave the class after so many characters, and, behind the last
     /// state, those at which they go on in it.
-    fn exit_nodes(&self, scanner: &Scanner, strings: &Strings, level: usize, nodes: &mut Vec<u32>) {
+    fn exit_nodes(&self, strings: &Strings, level: usize, nodes: &mut Vec<u32>) {
         let mut add = |exit| nodes.extend(strings.kinds.exits(self.kinds, exit, level));
-        if level == DEEP {
+        let Some(exits) = self.exits.get(level - 1) else {
             return add(Exit::Deep);
-        }
-        let all = characters_of(scanner, self.states[level]).unwrap_or_default();
-        if !all.misses(divisible(scanner.spelling)) {
+        };
+        if exits.may_begin {
             add(Exit::Begun);
         }
-        let looked_up = match level + 1 < self.states.len() {
-            true => all.without(self.class),
-            false => all,
-        };
-        looked_up.ascii().for_each(|c| add(Exit::Ascii(c)));
-        let beyond = looked_up.without(CharBlocks::ASCII);
+        exits.characters.ascii().for_each(|c| add(Exit::Ascii(c)));
+        let beyond = exits.characters.without(CharBlocks::ASCII);
         if !beyond.misses(CharBlocks::SPACES) {
             add(Exit::Space);
         }

@@ -61,6 +61,8 @@ const OF_ASCII: [u32; 128] = {
 impl CharKinds {
     pub(crate) const NONE: CharKinds = CharKinds(0);
     pub(crate) const ASCII: CharKinds = CharKinds((1 << SPACE_BEYOND) - 1);
+
+    /// The kind of a character.
     pub(crate) fn of(c: u32) -> Self {
         let kind = match c {
             0..128 => OF_ASCII[c as usize],
@@ -72,27 +74,23 @@ impl CharKinds {
 
     /// The kinds that make up a class; `None` if it has some characters of a kind but not all.
     pub(crate) fn of_class(class: CharBlocks) -> Option<Self> {
-        let mut kinds = CharKinds::NONE;
-        let mut add = |kind: u32, members: CharBlocks| {
-            if members.is_in(class) {
-                kinds.0 |= 1 << kind;
-            }
-            members.is_in(class) || members.misses(class)
-        };
-        let mut others = CharBlocks::ASCII;
-        for (kind, members) in (0..).zip(ASCII) {
-            let members = members.iter().map(|&c| CharBlocks::of(c.into()));
-            let members = members.fold(CharBlocks::default(), CharBlocks::or);
-            others = others.without(members);
-            if !add(kind, members) {
-                return None;
-            }
+        let held = CharKinds::of_any(class);
+        let missing = CharKinds::of_any(CharBlocks::ALL.without(class));
+        (held.0 & missing.0 == 0).then_some(held)
+    }
+
+    /// The kinds of which a set has some characters.
+    fn of_any(set: CharBlocks) -> Self {
+        let ascii = set.ascii().map(|c| CharKinds::of(c.into()));
+        let mut kinds = ascii.fold(CharKinds::NONE, CharKinds::or);
+        let beyond = set.without(CharBlocks::ASCII);
+        if !beyond.misses(CharBlocks::SPACES) {
+            kinds.0 |= 1 << SPACE_BEYOND;
         }
-        let beyond = CharBlocks::ALL.without(CharBlocks::ASCII);
-        let is_whole = add(OTHER_ASCII, others)
-            && add(SPACE_BEYOND, CharBlocks::SPACES)
-            && add(BEYOND, beyond.without(CharBlocks::SPACES));
-        is_whole.then_some(kinds)
+        if !beyond.is_in(CharBlocks::SPACES) {
+            kinds.0 |= 1 << BEYOND;
+        }
+        kinds
     }
 
     pub(crate) fn or(self, other: Self) -> Self {

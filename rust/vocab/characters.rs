@@ -202,16 +202,15 @@ impl<I: Copy + Ord> Characters<I> {
         mut begun: impl FnMut(S, Partial) -> bool,
         mut wanted: impl FnMut(ItemRange, Option<S>),
     ) {
-        let end = self.nodes.len() as u32 - 1;
-        let node_at = |root: usize| self.roots.get(root).map_or(end, |root| root.1);
         let mut path = Vec::new();
         for (lo, hi) in first.iter().copied().chain([(BEGUN, u32::MAX)]) {
-            let from = self.roots.partition_point(|root| root.0 < lo);
-            let to = from + self.roots[from..].partition_point(|root| root.0 <= hi);
-            path.clear();
-            path.push(start);
-            let nodes = node_at(from)..node_at(to);
-            self.walk_nodes(nodes, &mut path, &mut step, &mut begun, &mut wanted);
+            let roots = self.roots(lo, hi);
+            if let (Some(&(_, first)), Some(&(_, last))) = (roots.first(), roots.last()) {
+                path.clear();
+                path.push(start);
+                let nodes = first..self.skip(last);
+                self.walk_nodes(nodes, &mut path, &mut step, &mut begun, &mut wanted);
+            }
         }
     }
 
@@ -229,7 +228,7 @@ impl<I: Copy + Ord> Characters<I> {
         for node in nodes {
             path.clear();
             path.push(start);
-            let nodes = node..self.nodes[node as usize].skip;
+            let nodes = node..self.skip(node);
             self.walk_nodes(nodes, &mut path, &mut step, &mut begun, &mut wanted);
         }
     }
@@ -243,7 +242,7 @@ impl<I: Copy + Ord> Characters<I> {
         begun: &mut impl FnMut(S, Partial) -> bool,
         wanted: &mut impl FnMut(ItemRange, Option<S>),
     ) {
-        let above = self.nodes[nodes.start as usize].depth.saturating_sub(1);
+        let above = self.nodes[nodes.start as usize].depth - 1;
         let mut i = nodes.start;
         while i < nodes.end {
             work::spend(1);
