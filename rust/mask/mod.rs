@@ -19,6 +19,7 @@ mod free_values;
 mod grammar_text;
 mod groups;
 mod guide;
+mod key_ends;
 mod keys;
 mod max_completion;
 mod places;

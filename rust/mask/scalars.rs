@@ -104,17 +104,7 @@ impl Walk<'_> {
                     }
                 }
             }
-            _ => {
-                let first = const { ByteSet::of(b" \t\n\r:") };
-                for exit in &below.exits {
-                    let bytes = of.bytes(exit.item);
-                    let next = bytes.get(usize::from(exit.end) + 1);
-                    let may = next.is_none_or(|&byte| first.contains(byte));
-                    if may && let Some(at) = self.follow(start, &bytes[usize::from(exit.begin)..]) {
-                        out.add(self.machine, &[exit.item], at);
-                    }
-                }
-            }
+            _ => self.leave_key_below(of, start, below, out),
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::mask::class_sweep::sweep_class;
 use crate::mask::sweep_place::SweepPlace;
+use crate::regex::char_blocks::CharBlocks;
 use crate::regex::codeset::MAX;
 use crate::regex::scan::{ScanId, Scanner};
 use crate::vocab::Vocabulary;
@@ -18,16 +19,8 @@ use crate::vocab::trie::ItemRange;
 pub(super) fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> StringMask {
     let strings = vocabulary.strings(scanner.spelling);
     let first = first_characters(scanner, start);
-    let inside = match sweep_class(scanner, vocabulary, start) {
-        Some(inside) if *inside == *strings.inside => strings.inside.clone(),
-        Some(inside) => inside.into(),
-        None => {
-            scanner.find_safe_chars_around(start);
-            sweep_inside(scanner, vocabulary, start, &first)
-        }
-    };
     StringMask {
-        inside,
+        inside: inside(scanner, vocabulary, start, &first),
         exits: strings.exits.clone(),
         open: sweep_exits(scanner, strings, start, &first),
     }
@@ -35,6 +28,31 @@ pub(super) fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -
 
 /// The tokens after which the string goes on. `first` are ranges of characters among which are all
 /// that it can begin with.
+fn inside(
+    scanner: &Scanner,
+    vocabulary: &Vocabulary,
+    start: ScanId,
+    first: &[(u32, u32)],
+) -> Arc<[MaskWord]> {
+    let strings = vocabulary.strings(scanner.spelling);
+    // One character more may have begun.
+    if scanner
+        .free(start)
+        .allows(CharBlocks::ALL, strings.longest + 1)
+    {
+        return strings.inside.clone();
+    }
+    match sweep_class(scanner, vocabulary, start) {
+        Some(inside) if *inside == *strings.inside => strings.inside.clone(),
+        Some(inside) => inside.into(),
+        None => {
+            scanner.find_safe_chars_around(start);
+            sweep_inside(scanner, vocabulary, start, first)
+        }
+    }
+}
+
+/// The same by a walk over the characters of all tokens.
 fn sweep_inside(
     scanner: &Scanner,
     vocabulary: &Vocabulary,
@@ -107,7 +125,7 @@ fn sweep_exits(
 }
 
 /// Ranges of characters, rising, among which are all that lead anywhere.
-fn first_characters(scanner: &Scanner, start: ScanId) -> Vec<(u32, u32)> {
+pub(super) fn first_characters(scanner: &Scanner, start: ScanId) -> Vec<(u32, u32)> {
     if scanner.is_computed(start) {
         return vec![(0, MAX)];
     }

@@ -1,7 +1,6 @@
 //! The walk that finds a mask: what stays inside the innermost state, and what leaves it.
 
 use rustc_hash::FxHashMap;
-use rustc_hash::FxHashSet;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -17,7 +16,9 @@ use crate::mask::tokens::Tokens;
 use crate::regex::scan::ScanId;
 use crate::spelling::{JsonSpelling, Partial};
 use crate::vocab::Vocabulary;
-use crate::vocab::string_mask::{BegunValues, ClosingToken, ClosingTokens, ExitId, StringMask};
+use crate::vocab::string_mask::{
+    BegunValues, ClosingToken, ClosingTokens, ExitBits, ExitId, StringMask,
+};
 use crate::vocab::token::{MaskWord, TokenId};
 use crate::vocab::trie::Trie;
 
@@ -233,22 +234,31 @@ impl Walk<'_> {
             .walk(config, step, |found, at| visit(at, found));
     }
 
+    /// The closing tokens that may come, by where they lead after the quote.
+    fn ends(&self, config: Config, string_mask: &StringMask) -> FxHashMap<Config, ExitBits> {
+        let mut groups: FxHashMap<Config, ExitBits> = FxHashMap::default();
+        self.before_quotes(config, string_mask, |at, exits| {
+            if let Some(after) = self.stepper().step(at, b'"') {
+                let none = || ExitBits::none(string_mask.exits.len());
+                let group = groups.entry(after).or_insert_with(none);
+                exits.iter().for_each(|&exit| group.insert(exit));
+            }
+        });
+        groups
+    }
+
     /// The tokens inside a string, and of those that close it the ones that may, group by group:
     /// most lead to few places after the quote. Also whether some token reads a whole key after it.
     fn grouped(&self, config: Config, string_mask: Arc<StringMask>) -> (Tokens, bool) {
-        let mut groups: FxHashMap<Config, FxHashSet<ExitId>> = FxHashMap::default();
-        self.before_quotes(config, &string_mask, |at, exits| {
-            if let Some(after) = self.stepper().step(at, b'"') {
-                groups.entry(after).or_default().extend(exits);
-            }
-        });
+        let groups = self.ends_of_key(config, &string_mask);
+        let groups = groups.unwrap_or_else(|| self.ends(config, &string_mask));
         let mut more = Vec::new();
         let mut reads_key = false;
         for (after, group) in groups {
             let left = self.leave(&string_mask, after);
             reads_key |= left.reads_key;
             let exits = left.exits.iter().copied();
-            more.extend(exits.filter(|exit| group.contains(exit)));
+            more.extend(exits.filter(|&exit| group.holds(exit)));
         }
         let more = tokens_of(&string_mask, &more);
         (Tokens::Inside(string_mask, more), reads_key)

@@ -107,7 +107,7 @@ pub(crate) struct ClosingToken {
 }
 
 /// Whether what follows a quote may hold a whole key and its colon.
-fn may_hold_key(bytes: &[u8]) -> bool {
+pub(crate) fn may_hold_key(bytes: &[u8]) -> bool {
     let mut parts = bytes.split(|&byte| byte == b'"').skip(2);
     parts.any(|part| part.contains(&b':'))
 }
