@@ -14,7 +14,9 @@ use crate::mask::walk::Walk;
 use crate::regex::scan::ScanId;
 use crate::spelling::Partial;
 use crate::vocab::characters::WalkVerdict;
-use crate::vocab::string_mask::{ExitBits, ExitId, OpenedScalar, StringMask, may_hold_key};
+use crate::vocab::string_mask::{
+    ExitBits, ExitId, OpenedScalar, ScalarEnd, StringMask, may_hold_key,
+};
 
 /// Where a key leads that an object does not name.
 struct UnknownKey {
@@ -39,24 +41,39 @@ impl Walk<'_> {
         let first = const { ByteSet::of(b" \t\n\r:") };
         let unknown = self.unknown_key(start);
         for exit in &below.exits {
-            let bytes = of.bytes(exit.item);
-            let rest = &bytes[usize::from(exit.end) + 1..];
-            if rest.first().is_some_and(|&byte| !first.contains(byte)) {
+            if exit.next.is_some_and(|byte| !first.contains(byte)) {
                 continue;
             }
-            let text = &bytes[usize::from(exit.begin)..];
             let unknown = unknown.as_ref();
-            let unknown = unknown.filter(|key| !key.known.contains(text[0]) && !may_hold_key(rest));
-            let end = match unknown {
-                None => self.follow(start, text),
-                Some(key) => match key.closed {
-                    Some(closed) => self.follow(closed, rest),
-                    None => self.follow(key.inside, text),
-                },
+            let unknown = unknown.filter(|key| !key.known.contains(exit.first));
+            let closed = unknown.and_then(|key| key.closed);
+            let end = match (closed, exit.next) {
+                (Some(closed), None) => Some(closed),
+                _ => self.end_of_key(of, start, unknown, *exit),
             };
             if let Some(end) = end {
                 out.add(self.machine, &[exit.item], end);
             }
+        }
+    }
+
+    /// Where a text leads that ends the key which it begins; `unknown` if the key is such a one.
+    fn end_of_key<T: TrieTexts>(
+        &self,
+        of: &T,
+        start: Config,
+        unknown: Option<&UnknownKey>,
+        exit: ScalarEnd<T::Item>,
+    ) -> Option<Config> {
+        let bytes = of.bytes(exit.item);
+        let text = &bytes[usize::from(exit.begin)..];
+        let rest = &bytes[usize::from(exit.end) + 1..];
+        match unknown.filter(|_| !may_hold_key(rest)) {
+            None => self.follow(start, text),
+            Some(UnknownKey { inside, closed, .. }) => match closed {
+                Some(closed) => self.follow(*closed, rest),
+                None => self.follow(*inside, text),
+            },
         }
     }
 

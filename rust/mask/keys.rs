@@ -14,17 +14,18 @@ use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
 use crate::mask::walk::{Walk, tokens_of};
 use crate::spelling::{JsonSpelling, Partial, needs_escape};
+use crate::vocab::string_mask::ExitBits;
 use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::vocab::trie::{Trie, TrieNodeId};
 
 /// Where the text of a key leads in a trie.
-enum KeyReached {
+enum KeyReached<'a> {
     /// To a node inside the key, and how many bytes of it are left.
     Inside(TrieNodeId, KnownKey, usize),
     /// To a backslash after a part of it.
     Escape(TrieNodeId, Prefix),
-    /// To its closing quote.
-    Closed(TrieNodeId, KnownKey),
+    /// To its closing quote, after this text.
+    Closed(TrieNodeId, KnownKey, &'a str),
 }
 
 /// The state between two characters of a key that an object knows, outside of records.
@@ -73,7 +74,7 @@ impl Walk<'_> {
                         .map(|at| (node, at)),
                 );
             }
-            KeyReached::Closed(node, known) => {
+            KeyReached::Closed(node, known, _) => {
                 let closed = |key| machine.key_reader().after_key_config(config, object, key);
                 left.extend(known.key().map(|key| (node, closed(key))));
             }
@@ -107,10 +108,11 @@ impl Walk<'_> {
                 .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
         let left = self.leave(&string_mask, unknown);
         let reads_key = left.reads_key;
-        let mut tokens: Vec<TokenId> = tokens_of(&string_mask, &left.exits);
+        let exits = &string_mask.exits;
         let trie = self.vocabulary.trie();
         let mut closed = Closed {
             tokens: Vec::new(),
+            exits: ExitBits::none(exits.len()),
             allowed: FoundTexts::new(None),
         };
         match key_place(config) {
@@ -129,8 +131,9 @@ impl Walk<'_> {
                                 self.close_known(node, at, object, false, &mut closed);
                             }
                         }
-                        KeyReached::Closed(node, known) => {
-                            closed.tokens.extend_from_slice(trie.items_below(node));
+                        KeyReached::Closed(node, known, rest) => {
+                            let ends = exits.after(rest.as_bytes()).iter();
+                            ends.for_each(|&exit| closed.exits.insert(exit));
                             if let Some(key) = known.key().filter(|&key| allowed_keys.allows(key)) {
                                 left.push((
                                     node,
@@ -148,6 +151,9 @@ impl Walk<'_> {
             }
             _ => self.close_known(trie.root(), config, object, reads_key, &mut closed),
         }
+        let left = left.exits.iter().copied();
+        let unknown = left.filter(|&exit| !closed.exits.holds(exit));
+        let mut tokens = tokens_of(&string_mask, unknown);
         if !closed.tokens.is_empty() {
             let mut bits = vec![MaskWord::NONE; self.vocabulary.mask_words()];
             set_bits(&mut bits, &closed.tokens);
@@ -178,7 +184,9 @@ impl Walk<'_> {
             } if in_key(at) => machine.key_reader().next_key_bytes(object, prefix, partial),
             _ => machine.lookahead().next_bytes(at),
         };
-        let Closed { tokens, allowed } = closed;
+        let Closed {
+            tokens, allowed, ..
+        } = closed;
         trie.seek_below(
             node,
             start,
@@ -223,7 +231,7 @@ impl Walk<'_> {
         node: TrieNodeId,
         (object, prefix): (ObjectId, Prefix),
         wanted: impl Fn(KnownKey) -> bool,
-        mut reached: impl FnMut(KeyReached),
+        mut reached: impl FnMut(KeyReached<'_>),
     ) {
         let table = self.machine.obligations.key_table(object);
         let mut look_up = KeyLookUp {
@@ -252,7 +260,7 @@ impl Walk<'_> {
             if let Some(&last) = look_up.path.get(rest.len())
                 && let Some(quote) = trie.child(last, b'"')
             {
-                reached(KeyReached::Closed(quote, known));
+                reached(KeyReached::Closed(quote, known, rest));
             }
         }
     }
@@ -278,7 +286,7 @@ impl<I: Copy> KeyLookUp<'_, I> {
         known: KnownKey,
         rest: &str,
         shared: usize,
-        reached: &mut impl FnMut(KeyReached),
+        reached: &mut impl FnMut(KeyReached<'_>),
     ) {
         let trie = self.trie;
         self.path.truncate(shared + 1);
@@ -318,7 +326,9 @@ impl<I: Copy> KeyLookUp<'_, I> {
 /// Tokens that close a key while the object knows it.
 struct Closed {
     tokens: Vec<TokenId>,
-    /// Those that may come.
+    /// Some more of them.
+    exits: ExitBits,
+    /// Those of both that may come.
     allowed: FoundTexts<TokenId>,
 }
 

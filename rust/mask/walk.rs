@@ -86,7 +86,7 @@ impl Walk<'_> {
                 // One that reads a whole key may read this one again, whatever it makes of it first.
                 let is_new = |exit: &ExitId| {
                     let exits = &string_mask.exits;
-                    exits.keys.binary_search(exit).is_err() || {
+                    !exits.keys.holds(*exit) || {
                         let token = self.vocabulary.token(exits.get(*exit).token);
                         self.goes_on(config, token.unwrap_or_default())
                     }
@@ -94,11 +94,11 @@ impl Walk<'_> {
                 let more = match left.reads_key && text != TextId::WHATEVER {
                     true => {
                         let new = left.exits.iter().copied().filter(is_new);
-                        tokens_of(&string_mask, &new.collect::<Vec<_>>())
+                        tokens_of(&string_mask, new)
                     }
-                    false => tokens_of(&string_mask, &left.exits),
+                    false => tokens_of(&string_mask, left.exits.iter().copied()),
                 };
-                (Tokens::Inside(string_mask, more), left.reads_key)
+                (Tokens::Inside(string_mask, more.into()), left.reads_key)
             }
             State::Key {
                 object, partial, ..
@@ -180,7 +180,7 @@ impl Walk<'_> {
             vocabulary: self.vocabulary,
             shared,
         };
-        let reads_key = |exit: &ExitId| exits.keys.binary_search(exit).is_ok();
+        let reads_key = |&exit: &ExitId| exits.keys.holds(exit);
         let mut found = FoundTexts::new(None);
         found.items.extend_from_slice(&exits.closing);
         let first = self.machine.lookahead().next_bytes(after);
@@ -198,8 +198,8 @@ impl Walk<'_> {
             Ended::Never => Tokens::Inside(string_mask, Arc::default()),
             Ended::At(after) => {
                 let left = self.leave(&string_mask, after);
-                let more = tokens_of(&string_mask, &left.exits);
-                Tokens::Inside(string_mask, more)
+                let more = tokens_of(&string_mask, left.exits.iter().copied());
+                Tokens::Inside(string_mask, more.into())
             }
             Ended::ByText => match config.record {
                 TextId::EMPTY => self.grouped(config, string_mask).0,
@@ -260,8 +260,8 @@ impl Walk<'_> {
             let exits = left.exits.iter().copied();
             more.extend(exits.filter(|&exit| group.holds(exit)));
         }
-        let more = tokens_of(&string_mask, &more);
-        (Tokens::Inside(string_mask, more), reads_key)
+        let more = tokens_of(&string_mask, more.into_iter());
+        (Tokens::Inside(string_mask, more.into()), reads_key)
     }
 
     /// Tries each token that closes the string.
@@ -279,8 +279,8 @@ impl Walk<'_> {
                 }
             }
         });
-        let more = tokens_of(&string_mask, &more);
-        Tokens::Inside(string_mask, more)
+        let more = tokens_of(&string_mask, more.into_iter());
+        Tokens::Inside(string_mask, more.into())
     }
 }
 
@@ -311,8 +311,12 @@ impl TrieTexts for AfterQuote<'_> {
 }
 
 /// The ids of those closing tokens that may come.
-pub(super) fn tokens_of<T: FromIterator<TokenId>>(string_mask: &StringMask, exits: &[ExitId]) -> T {
-    let open = exits.iter().filter(|&&exit| string_mask.is_open(exit));
-    open.map(|&exit| string_mask.exits.get(exit).token)
-        .collect()
+pub(super) fn tokens_of(
+    string_mask: &StringMask,
+    exits: impl Iterator<Item = ExitId>,
+) -> Vec<TokenId> {
+    let mut tokens = Vec::with_capacity(exits.size_hint().1.unwrap_or(0));
+    let open = exits.filter(|&exit| string_mask.is_open(exit));
+    tokens.extend(open.map(|exit| string_mask.exits.get(exit).token));
+    tokens
 }

@@ -92,8 +92,8 @@ pub(crate) struct ClosingTokens {
     pub(crate) bare: Box<[ExitId]>,
     /// The tokens with something before the quote, by what that is.
     pub(crate) before: Trie<ExitId>,
-    /// The tokens that may go on with a whole key after the quote, rising.
-    pub(crate) keys: Box<[ExitId]>,
+    /// The tokens that may go on with a whole key after the quote.
+    pub(crate) keys: ExitBits,
 }
 
 /// A token that holds a string's closing quote.
@@ -124,8 +124,11 @@ impl ClosingTokens {
         let (closing, going_on): (Vec<_>, Vec<_>) =
             all().partition(|&exit| parts(exit).1.is_empty());
         let (bare, others): (Vec<_>, Vec<_>) = all().partition(|&exit| parts(exit).0.is_empty());
+        let mut keys = ExitBits::none(tokens.len());
+        let may_read_key = all().filter(|&exit| may_hold_key(parts(exit).1));
+        may_read_key.for_each(|exit| keys.insert(exit));
         ClosingTokens {
-            keys: all().filter(|&exit| may_hold_key(parts(exit).1)).collect(),
+            keys,
             closing: closing.into(),
             beyond: Trie::new(going_on, |exit| parts(exit).1),
             bare: bare.into(),
@@ -144,6 +147,17 @@ impl ClosingTokens {
     }
 
     /// All of them.
+    /// The tokens that hold these bytes before the quote, and no others.
+    pub(crate) fn after(&self, bytes: &[u8]) -> &[ExitId] {
+        let mut bytes = bytes.iter();
+        if bytes.len() == 0 {
+            return &self.bare;
+        }
+        let before = &self.before;
+        let node = bytes.try_fold(before.root(), |node, &byte| before.child(node, byte));
+        node.map_or(&[], |node| before.items_at(node))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ExitId, ClosingToken)> + '_ {
         (0..).map(ExitId).zip(self.tokens.iter().copied())
     }
@@ -174,6 +188,10 @@ pub(crate) struct ScalarEnd<I> {
     pub(crate) begin: u16,
     /// The bytes before the one that ends it.
     pub(crate) end: u16,
+    /// The byte after the subtree's prefix.
+    pub(crate) first: u8,
+    /// The byte after a closing quote, if there is one.
+    pub(crate) next: Option<u8>,
 }
 
 impl<I: Copy> OpenedScalar<I> {
