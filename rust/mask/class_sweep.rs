@@ -2,6 +2,7 @@
 //! tokens do there is known from their characters, and only those that leave the class are looked at.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::mask::sweep_place::SweepPlace;
 use crate::regex::char_blocks::CharBlocks;
@@ -43,16 +44,18 @@ pub(super) fn sweep_class(
     scanner: &Scanner,
     vocabulary: &Vocabulary,
     start: ScanId,
-) -> Option<Vec<MaskWord>> {
+    cap: usize,
+) -> Option<Arc<[MaskWord]>> {
     let run = ClassRun::of(scanner, start)?;
     let strings = vocabulary.strings(scanner.spelling);
     let tokens = &strings.tokens;
-    let mut inside = strings.kinds.mask(run.kinds, run.states.len() as u8 - 1);
+    let mut words = run.inside(scanner.spelling, vocabulary, cap);
+    let inside = Arc::make_mut(&mut words);
     let others = run.class.without(run.first).ascii();
     let others = others.flat_map(|c| tokens.roots(c.into(), c.into()));
     let others: Vec<Range<u32>> = others.map(|&(_, root)| root..tokens.skip(root)).collect();
     for others in &others {
-        clear_bits(&mut inside, tokens.items_below(others.start));
+        clear_bits(inside, tokens.items_below(others.start));
     }
     let mut nodes = Vec::new();
     for (level, &state) in run.states.iter().enumerate() {
@@ -70,10 +73,10 @@ pub(super) fn sweep_class(
             nodes.iter().copied(),
             |at, c, below| at.step(scanner, c, below),
             |at, partial| partial.can_step(scanner, at.state),
-            |range, _| set_bits(&mut inside, tokens.items(range)),
+            |range, _| set_bits(inside, tokens.items(range)),
         );
     }
-    Some(inside)
+    Some(words)
 }
 
 impl ClassRun {
@@ -137,6 +140,26 @@ impl ClassRun {
         })
     }
 
+    /// The tokens that stay in the class as far as its states go, a bit for each.
+    fn inside(
+        &self,
+        spelling: JsonSpelling,
+        vocabulary: &Vocabulary,
+        cap: usize,
+    ) -> Arc<[MaskWord]> {
+        let kinds = &vocabulary.strings(spelling).kinds;
+        let key = (self.kinds.bits().into(), spelling as u64);
+        let class = vocabulary.shared_masks().classes.get(key, cap, || {
+            let class = kinds.of_class(self.kinds);
+            let bytes = size_of_val(&*class);
+            (class, bytes)
+        });
+        let words = class.iter().zip(kinds.short(self.states.len() - 1));
+        words
+            .map(|(class, short)| MaskWord(class.0 & short.0))
+            .collect()
+    }
+
     /// Adds the nodes of the first characters that do not lead like the others.
     fn first_nodes(&self, scanner: &Scanner, strings: &Strings, nodes: &mut Vec<u32>) {
         for step in scanner.moves(self.states[0]) {
@@ -147,7 +170,11 @@ impl ClassRun {
             let others = roots.filter(|root| !CharBlocks::of(root.0).is_in(self.first));
             nodes.extend(others.map(|root| root.1));
         }
-        nodes.extend(strings.tokens.begun_roots().iter().map(|root| root.1));
+        let may_begin = characters_of(scanner, self.states[0])
+            .is_none_or(|all| !all.misses(divisible(scanner.spelling)));
+        if may_begin {
+            nodes.extend(strings.tokens.begun_roots().iter().map(|root| root.1));
+        }
     }
 
     /// Adds the nodes at which texts leave the class after so many characters, and, behind the last

@@ -102,7 +102,7 @@ fn compute(
         _ => {
             let unlimited = Unlimited::of(scanner, vocabulary, language, cap);
             unlimited.map_or_else(
-                || sweep(scanner, vocabulary, start()),
+                || sweep(scanner, vocabulary, start(), cap),
                 |unlimited| limited(scanner, vocabulary, start(), &unlimited, cap),
             )
         }

@@ -16,11 +16,16 @@ use crate::vocab::trie::ItemRange;
 
 /// The mask of a state between two characters, by walks that pass over subtrees of safe
 /// characters.
-pub(super) fn sweep(scanner: &Scanner, vocabulary: &Vocabulary, start: ScanId) -> StringMask {
+pub(super) fn sweep(
+    scanner: &Scanner,
+    vocabulary: &Vocabulary,
+    start: ScanId,
+    cap: usize,
+) -> StringMask {
     let strings = vocabulary.strings(scanner.spelling);
     let first = first_characters(scanner, start);
     StringMask {
-        inside: inside(scanner, vocabulary, start, &first),
+        inside: inside(scanner, vocabulary, start, &first, cap),
         exits: strings.exits.clone(),
         open: sweep_exits(scanner, strings, start, &first),
     }
@@ -33,6 +38,7 @@ fn inside(
     vocabulary: &Vocabulary,
     start: ScanId,
     first: &[(u32, u32)],
+    cap: usize,
 ) -> Arc<[MaskWord]> {
     let strings = vocabulary.strings(scanner.spelling);
     // One character more may have begun.
@@ -42,9 +48,9 @@ fn inside(
     {
         return strings.inside.clone();
     }
-    match sweep_class(scanner, vocabulary, start) {
+    match sweep_class(scanner, vocabulary, start, cap) {
         Some(inside) if *inside == *strings.inside => strings.inside.clone(),
-        Some(inside) => inside.into(),
+        Some(inside) => inside,
         None => {
             scanner.find_safe_chars_around(start);
             sweep_inside(scanner, vocabulary, start, first)

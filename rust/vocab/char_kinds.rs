@@ -93,6 +93,11 @@ impl CharKinds {
         kinds
     }
 
+    /// A bit for each kind.
+    pub(crate) fn bits(self) -> u32 {
+        self.0
+    }
+
     pub(crate) fn or(self, other: Self) -> Self {
         CharKinds(self.0 | other.0)
     }

@@ -364,7 +364,8 @@ pub(crate) enum StrangeTokens {
     IntoComputed(CharBlocks),
 }
 
-/// The fingerprint of a language, and the code of what has been read of the next character.
+/// The fingerprint of a language or class, and the code of what has been read of the next character, or
+/// of the spelling.
 pub(crate) type StringMaskKey = (u128, u64);
 
 /// The fingerprint of a language of plain text, the code of what has been read of the next
@@ -375,6 +376,8 @@ pub(crate) type AboveKey = (u128, u64, ByteSet);
 #[derive(Debug, Default)]
 pub(crate) struct SharedMasks {
     pub(crate) shared_masks: Cache<StringMask>,
+    /// The tokens whose characters are all of a class, if they have few, a bit for each.
+    pub(crate) classes: Cache<Box<[MaskWord]>>,
     /// The tokens inside a string by the state that they lead to.
     pub(crate) groups: Cache<Groups>,
     /// How far the ends of a string without far limits are.

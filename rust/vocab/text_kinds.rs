@@ -3,7 +3,7 @@
 use crate::regex::char_blocks::CharBlocks;
 use crate::vocab::char_kinds::CharKinds;
 use crate::vocab::characters::{BEGUN, Characters};
-use crate::vocab::token::{MaskWord, TokenId};
+use crate::vocab::token::{MaskWord, TokenId, add_bits, set_bits};
 use crate::work;
 
 /// What is known of the texts of tokens for any class that some kinds make up: which are in the class
@@ -12,9 +12,8 @@ use crate::work;
 pub(crate) struct TextKinds {
     /// The kinds of each token's characters.
     kinds: Box<[CharKinds]>,
-    /// How many characters each token has; [`u8::MAX`] stands for more, too, and for what is not
-    /// all characters.
-    lengths: Box<[u8]>,
+    /// The tokens of at most 0, 1, 2... [`DEEP`] characters, nothing but characters, a bit for each.
+    short: Box<[Box<[MaskWord]>]>,
     /// Nodes by their character and by how many characters come before it.
     nodes: Box<[KindNode]>,
     /// Where the nodes of each slot begin, see [`slot`].
@@ -64,7 +63,7 @@ impl TextKinds {
     /// Sorts out the tokens of a vocabulary; `count` is a multiple of [`MaskWord::BITS`].
     pub(super) fn new(tokens: &Characters<TokenId>, count: usize) -> Self {
         let mut kinds = vec![CharKinds::NONE; count];
-        let mut lengths = vec![u8::MAX; count];
+        let mut short = vec![vec![MaskWord::NONE; count / MaskWord::BITS]; DEEP + 1];
         let mut found: Vec<(usize, KindNode)> = Vec::new();
         tokens.visit(CharKinds::NONE, |&before, node| {
             let level = usize::from(node.depth) - 1;
@@ -88,41 +87,47 @@ impl TextKinds {
             let all = before.or(CharKinds::of(node.what));
             for token in node.items {
                 kinds[token.index()] = all;
-                lengths[token.index()] = node.depth.min(u8::MAX.into()) as u8;
+            }
+            if let Some(short) = short.get_mut(level + 1) {
+                set_bits(short, node.items);
             }
             all
         });
+        for most in 1..=DEEP {
+            let (shorter, longer) = short.split_at_mut(most);
+            add_bits(&mut longer[0], &shorter[most - 1]);
+        }
         found.sort_by_key(|&(slot, _)| slot);
         let starts = (0..=SLOTS).map(|slot| found.partition_point(|found| found.0 < slot) as u32);
         TextKinds {
             kinds: kinds.into(),
-            lengths: lengths.into(),
+            short: short.into_iter().map(Vec::into_boxed_slice).collect(),
             starts: starts.collect(),
             nodes: found.into_iter().map(|found| found.1).collect(),
         }
     }
 
-    /// The tokens all of whose characters are of these kinds, and that have at most so many, a bit
-    /// for each.
-    pub(crate) fn mask(&self, class: CharKinds, most: u8) -> Vec<MaskWord> {
+    /// The tokens of at most [`DEEP`] characters, all of these kinds, a bit for each.
+    pub(crate) fn of_class(&self, class: CharKinds) -> Box<[MaskWord]> {
         work::spend(self.kinds.len() / 64);
         let (kinds, _) = self.kinds.as_chunks::<{ MaskWord::BITS }>();
-        let (lengths, _) = self.lengths.as_chunks::<{ MaskWord::BITS }>();
-        let wanted = |kinds: &[CharKinds; MaskWord::BITS], lengths: &[u8; MaskWord::BITS]| {
-            // Steps that compilers know how to do for many tokens at once.
+        let wanted = kinds.iter().map(|kinds| {
+            // A step that compilers know how to do for many tokens at once.
             let mut wanted = [0_u8; MaskWord::BITS];
             for i in 0..MaskWord::BITS {
                 wanted[i] = u8::from(kinds[i].is_in(class));
             }
-            for i in 0..MaskWord::BITS {
-                wanted[i] &= u8::from(lengths[i] <= most);
-            }
             packed(&wanted)
-        };
-        let words = kinds.iter().zip(lengths);
+        });
+        let words = wanted.zip(self.short(DEEP));
         words
-            .map(|(kinds, lengths)| wanted(kinds, lengths))
+            .map(|(wanted, short)| MaskWord(wanted.0 & short.0))
             .collect()
+    }
+
+    /// The tokens of at most so many characters, a bit for each; [`DEEP`] is the most.
+    pub(crate) fn short(&self, most: usize) -> &[MaskWord] {
+        &self.short[most]
     }
 
     /// The nodes at an exit after so many characters, all of these kinds.
