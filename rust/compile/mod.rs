@@ -1,5 +1,6 @@
 //! Grammars, and grammars on a vocabulary.
 
+mod common_formats;
 mod compiled;
 mod definition;
 mod grammar;

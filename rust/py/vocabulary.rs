@@ -35,8 +35,12 @@ impl PyVocabulary {
     ) -> PyResult<Self> {
         let stop = token_ids("stop", &stop_token_ids)?;
         let special = token_ids("special", &special_token_ids)?;
-        let vocabulary = py.detach(|| Vocabulary::new(&tokens, &stop, &special))?;
-        Ok(PyVocabulary(Arc::new(vocabulary)))
+        let vocabulary = py.detach(|| {
+            let vocabulary = Arc::new(Vocabulary::new(&tokens, &stop, &special)?);
+            vocabulary.prepare_formats();
+            Ok::<_, Error>(vocabulary)
+        });
+        Ok(PyVocabulary(vocabulary?))
     }
 
     /// How many tokens there are, unused ids included.
