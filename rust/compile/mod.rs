@@ -1,6 +1,5 @@
 //! Grammars, and grammars on a vocabulary.
 
-mod common_formats;
 mod compiled;
 mod definition;
 mod grammar;

@@ -14,7 +14,7 @@ use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
 use crate::mask::walk::{Walk, tokens_of};
 use crate::spelling::{JsonSpelling, Partial, needs_escape};
-use crate::vocab::string_mask::ExitBits;
+use crate::vocab::string_mask::{ClosingTokens, ExitBits};
 use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::vocab::trie::{Trie, TrieNodeId};
 
@@ -109,47 +109,17 @@ impl Walk<'_> {
         let left = self.leave(&string_mask, unknown);
         let reads_key = left.reads_key;
         let exits = &string_mask.exits;
-        let trie = self.vocabulary.trie();
         let mut closed = Closed {
             tokens: Vec::new(),
             exits: ExitBits::none(exits.len()),
             allowed: FoundTexts::new(None),
         };
         match key_place(config) {
-            Some(place) if !reads_key => {
-                let allowed_keys = machine.obligations.allowed_keys(object);
-                let mut left: Vec<(TrieNodeId, Config)> = Vec::new();
-                self.look_up(
-                    trie,
-                    trie.root(),
-                    place,
-                    |_| true,
-                    |reached| match reached {
-                        KeyReached::Inside(..) => {}
-                        KeyReached::Escape(node, prefix) => {
-                            if let Some(at) = self.stepper().step(in_key(config, prefix), b'\\') {
-                                self.close_known(node, at, object, false, &mut closed);
-                            }
-                        }
-                        KeyReached::Closed(node, known, rest) => {
-                            let ends = exits.after(rest.as_bytes()).iter();
-                            ends.for_each(|&exit| closed.exits.insert(exit));
-                            if let Some(key) = known.key().filter(|&key| allowed_keys.allows(key)) {
-                                left.push((
-                                    node,
-                                    machine.key_reader().after_key_config(config, object, key),
-                                ));
-                            }
-                        }
-                    },
-                );
-                for (node, at) in left {
-                    closed.allowed.add(machine, trie.items_at(node), at);
-                    let first = machine.lookahead().next_bytes(at);
-                    self.walk_below(self.vocabulary, node, at, first, &mut closed.allowed);
-                }
+            Some(place) if !reads_key => self.look_up_closed(config, place, exits, &mut closed),
+            _ => {
+                let root = self.vocabulary.trie().root();
+                self.close_known(root, config, object, reads_key, &mut closed);
             }
-            _ => self.close_known(trie.root(), config, object, reads_key, &mut closed),
         }
         let left = left.exits.iter().copied();
         let unknown = left.filter(|&exit| !closed.exits.holds(exit));
@@ -161,6 +131,48 @@ impl Walk<'_> {
         }
         tokens.extend(closed.allowed.items);
         Tokens::Inside(string_mask, tokens.into())
+    }
+
+    /// Finds the tokens that close a key while the object knows it, if none of them reads another one.
+    fn look_up_closed(
+        &self,
+        config: Config,
+        (object, prefix): (ObjectId, Prefix),
+        exits: &ClosingTokens,
+        closed: &mut Closed,
+    ) {
+        let (machine, trie) = (self.machine, self.vocabulary.trie());
+        let reader = machine.key_reader();
+        let allowed_keys = machine.obligations.allowed_keys(object);
+        let mut left: Vec<(TrieNodeId, Config)> = Vec::new();
+        let all = |_| true;
+        self.look_up(
+            trie,
+            trie.root(),
+            (object, prefix),
+            all,
+            |reached| match reached {
+                KeyReached::Inside(..) => {}
+                KeyReached::Escape(node, prefix) => {
+                    if let Some(at) = self.stepper().step(in_key(config, prefix), b'\\') {
+                        self.close_known(node, at, object, false, closed);
+                    }
+                }
+                KeyReached::Closed(node, known, rest) => {
+                    let ends = exits.after(rest.as_bytes()).iter();
+                    ends.for_each(|&exit| closed.exits.insert(exit));
+                    let key = known.key().filter(|&key| allowed_keys.allows(key));
+                    left.extend(
+                        key.map(|key| (node, reader.after_key_config(config, object, key))),
+                    );
+                }
+            },
+        );
+        for (node, at) in left {
+            closed.allowed.add(machine, trie.items_at(node), at);
+            let first = machine.lookahead().next_bytes(at);
+            self.walk_below(self.vocabulary, node, at, first, &mut closed.allowed);
+        }
     }
 
     /// Finds the tokens below a node that close a key while the object knows it.

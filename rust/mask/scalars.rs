@@ -177,16 +177,8 @@ impl Walk<'_> {
                     Scanned::Closes => {
                         let end = trie.node(node).depth - 1;
                         let left = trie.items_below(node).iter();
-                        exits.extend(left.map(|&item| {
-                            let bytes = of.bytes(item);
-                            ScalarEnd {
-                                item,
-                                begin,
-                                end,
-                                first: bytes[usize::from(begin)],
-                                next: bytes.get(usize::from(end) + 1).copied(),
-                            }
-                        }));
+                        let ends = |&item| ScalarEnd::new(item, of.bytes(item), begin, end);
+                        exits.extend(left.map(ends));
                     }
                     Scanned::Refused => {}
                 }

@@ -1,6 +1,7 @@
 //! One text that is being generated.
 
 mod budget;
+mod common_formats;
 mod ending;
 mod explain;
 mod plan;

@@ -194,6 +194,18 @@ pub(crate) struct ScalarEnd<I> {
     pub(crate) next: Option<u8>,
 }
 
+impl<I> ScalarEnd<I> {
+    pub(crate) fn new(item: I, bytes: &[u8], begin: u16, end: u16) -> Self {
+        ScalarEnd {
+            item,
+            begin,
+            end,
+            first: bytes[usize::from(begin)],
+            next: bytes.get(usize::from(end) + 1).copied(),
+        }
+    }
+}
+
 impl<I: Copy> OpenedScalar<I> {
     /// Whether so many texts stay inside that masks share a set of them.
     pub(crate) fn is_shared(&self) -> bool {
