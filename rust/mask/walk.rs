@@ -52,9 +52,7 @@ impl Walk<'_> {
         // Inside a record, what closes a string depends on its text.
         let is_recorded = config.record != TextId::EMPTY;
         match config.state {
-            State::String { scan, partial }
-                if !self.machine.lookahead().is_narrow(config.state) =>
-            {
+            State::String { scan, partial } if !self.is_narrow(config) => {
                 (self.string(config, scan, partial), false)
             }
             State::ScannedKey { scan, partial, .. } => {
@@ -109,6 +107,25 @@ impl Walk<'_> {
             State::Ambiguous(set) => (self.ambiguous(set), false),
             _ => (self.plain(config), false),
         }
+    }
+
+    /// Whether few texts may go on in the string that is being read, and few tokens begin like them.
+    fn is_narrow(&self, config: Config) -> bool {
+        /// A space begins more tokens than this, most other characters begin fewer.
+        const MANY: usize = 1 << 14;
+        let lookahead = self.machine.lookahead();
+        let trie = self.vocabulary.trie();
+        let tokens = |byte| {
+            let below = trie.child(trie.root(), byte);
+            below.map_or(0, |node| trie.items_below(node).len())
+        };
+        lookahead.is_narrow(config.state)
+            && lookahead
+                .next_bytes(config)
+                .iter()
+                .map(tokens)
+                .sum::<usize>()
+                < MANY
     }
 
     /// What finds the bounds of single places.

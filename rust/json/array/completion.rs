@@ -4,11 +4,6 @@
 //! many items satisfy something. So a question becomes one about lengths and counters, which a
 //! search for the cheapest sequence of items answers.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-use rustc_hash::FxHashMap;
-
 use crate::json::array::progress::ArrayProgress;
 use crate::json::cost::{NEVER, add, multiply};
 use crate::json::formula::{FormulaId, RuleId};
@@ -58,14 +53,14 @@ struct BestCompletion {
 
 /// How many of the items to come satisfy something.
 #[derive(Clone, Debug)]
-struct Counter {
-    of: CountedBy,
-    min: u64,
-    max: Option<u64>,
+pub(super) struct Counter {
+    pub(super) of: CountedBy,
+    pub(super) min: u64,
+    pub(super) max: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum CountedBy {
+pub(super) enum CountedBy {
     /// A formula.
     Formula(FormulaId),
     /// What a rule does not demand of the item.
@@ -77,10 +72,10 @@ enum CountedBy {
 /// A goal in which it has been decided how the rules fail that must: what remains are bounds of the
 /// length, and counters.
 #[derive(Clone, Debug)]
-struct PlainGoal {
-    least: u64,
-    most: Option<u64>,
-    counters: Vec<Counter>,
+pub(super) struct PlainGoal {
+    pub(super) least: u64,
+    pub(super) most: Option<u64>,
+    pub(super) counters: Vec<Counter>,
     /// Whether two of the items to come must be equal.
     has_equal: bool,
 }
@@ -270,7 +265,7 @@ impl ArrayGoal<'_> {
     }
 
     /// The index from which on the rules demand the same of all items.
-    fn alike(&self, plain: &PlainGoal) -> u64 {
+    pub(super) fn alike(&self, plain: &PlainGoal) -> u64 {
         let failing = plain
             .counters
             .iter()
@@ -284,7 +279,7 @@ impl ArrayGoal<'_> {
     }
 
     /// What the rules that hold demand of the item to come that `ahead` others stand before.
-    fn value(&self, ahead: u64) -> FormulaId {
+    pub(super) fn value(&self, ahead: u64) -> FormulaId {
         let demands = self.holding.iter();
         let demands = demands.map(|&rule| self.progress.demand(self.rules, rule, ahead));
         let demands: Vec<FormulaId> = demands.collect();
@@ -327,7 +322,7 @@ impl ArrayGoal<'_> {
 
     /// The fewest bytes of these items if no two may be equal; `None` if there are not so many
     /// values.
-    fn distinct(&self, items: &[(FormulaId, u64)]) -> Option<u64> {
+    pub(super) fn distinct(&self, items: &[(FormulaId, u64)]) -> Option<u64> {
         self.rules.distinct_bytes(items, self.cost)
     }
 
@@ -345,126 +340,4 @@ impl ArrayGoal<'_> {
         let live = items.iter().all(|&(item, _)| (self.cost)(item) != NEVER);
         live.then_some(items)
     }
-
-    /// The cheapest items to come that satisfy the counters; with `apart`, of those that can all differ.
-    fn counted(&self, plain: &PlainGoal, apart: bool) -> Option<Vec<(FormulaId, u64)>> {
-        let counters = &plain.counters;
-        let start: ItemNode = (
-            0,
-            counters.iter().map(|c| c.min).collect(),
-            counters.iter().map(|c| c.max).collect(),
-            Vec::new(),
-        );
-        let mut best = ItemPaths::default();
-        // More items than those that something asks for help nothing.
-        let hits: u64 = counters.iter().fold(0, |sum, c| sum.saturating_add(c.min));
-        let ends = counters.iter().filter_map(|counter| match counter.of {
-            CountedBy::At(ahead, _) => Some(self.progress.count + ahead + 1),
-            CountedBy::Formula(_) | CountedBy::NotDemanded(_) => None,
-        });
-        let ends = ends.max().unwrap_or(self.progress.count);
-        let asked = plain.least.max(self.alike(plain)).max(ends);
-        let longest = asked
-            .saturating_add(hits)
-            .min(plain.most.unwrap_or(u64::MAX));
-        let mut open = BinaryHeap::from([Reverse((0, start.clone()))]);
-        best.insert(start, (0, None));
-        while let Some(Reverse((spent, node))) = open.pop() {
-            if best[&node].0 < spent {
-                continue;
-            }
-            work::spend(1 + counters.len());
-            let length = self.progress.count + node.0;
-            if node.1.iter().all(|&min| min == 0) && length >= plain.least {
-                return Some(path(&best, node));
-            }
-            if length >= longest {
-                continue;
-            }
-            for (value, mins, maxes) in self.choices(counters, &node.1, &node.2, node.0) {
-                let mut before = node.3.clone();
-                if apart {
-                    work::spend(4 * (1 + before.len()));
-                    before.push(value);
-                    before.sort_unstable();
-                    let items: Vec<(FormulaId, u64)> =
-                        before.iter().map(|&item| (item, 1)).collect();
-                    if self.distinct(&items).is_none() {
-                        continue;
-                    }
-                }
-                let next = (node.0 + 1, mins, maxes, before);
-                let spent = add(spent, add((self.cost)(value), self.rules.separators.comma));
-                if best.get(&next).is_none_or(|(known, _)| spent < *known) {
-                    best.insert(next.clone(), (spent, Some((node.clone(), value))));
-                    open.push(Reverse((spent, next)));
-                }
-            }
-        }
-        None
-    }
-
-    /// What the item to come that `ahead` others stand before can be, and what is left of the
-    /// counters after it.
-    fn choices(
-        &self,
-        counters: &[Counter],
-        mins: &[u64],
-        maxes: &[Option<u64>],
-        ahead: u64,
-    ) -> Vec<ItemChoice> {
-        let formulas = &self.rules.formulas;
-        let mut out = vec![(self.value(ahead), mins.to_vec(), maxes.to_vec())];
-        for (i, counter) in counters.iter().enumerate() {
-            let of = match counter.of {
-                CountedBy::Formula(formula) => formula,
-                CountedBy::NotDemanded(rule) => {
-                    formulas.not(self.progress.demand(self.rules, rule, ahead))
-                }
-                CountedBy::At(at, formula) if at == ahead => formula,
-                CountedBy::At(..) => FormulaId::FALSE,
-            };
-            let mut next = Vec::new();
-            work::spend(out.len() * (1 + counters.len()));
-            for (value, mins, maxes) in out {
-                // More than enough hits make no difference where there is no upper bound.
-                if maxes[i] != Some(0) && (mins[i] > 0 || maxes[i].is_some()) {
-                    let (mut mins, mut maxes) = (mins.clone(), maxes.clone());
-                    mins[i] = mins[i].saturating_sub(1);
-                    maxes[i] = maxes[i].map(|max| max - 1);
-                    next.push((formulas.and(&[value, of]), mins, maxes));
-                }
-                let missed = match maxes[i] {
-                    Some(_) => formulas.and(&[value, formulas.not(of)]),
-                    None => value,
-                };
-                next.push((missed, mins, maxes));
-            }
-            next.retain(|choice| (self.cost)(choice.0) != NEVER);
-            out = next;
-        }
-        out.retain(|choice| (self.cost)(choice.0) != NEVER);
-        out
-    }
-}
-
-/// An item, and what is left of the counters after it.
-type ItemChoice = (FormulaId, Vec<u64>, Vec<Option<u64>>);
-
-/// How many items have come, what is left of the counters, and the items if they must differ. Sorted.
-type ItemNode = (u64, Vec<u64>, Vec<Option<u64>>, Vec<FormulaId>);
-
-/// The cheapest way to each node: its bytes, the node before and the item between them.
-type ItemPaths = FxHashMap<ItemNode, (u64, Option<(ItemNode, FormulaId)>)>;
-
-/// The items on the way to a node.
-fn path(best: &ItemPaths, end: ItemNode) -> Vec<(FormulaId, u64)> {
-    let mut items = Vec::new();
-    let mut at = end;
-    while let Some((before, item)) = &best[&at].1 {
-        items.push((*item, 1));
-        at = before.clone();
-    }
-    items.reverse();
-    items
 }

@@ -1,6 +1,7 @@
 //! Arrays: what items may come, and how an array can be finished.
 
 mod completion;
+mod counted;
 mod distinct;
 mod plenty;
 mod progress;

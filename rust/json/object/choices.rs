@@ -43,6 +43,8 @@ struct ChoiceSearch<'a, 'c> {
     /// What the value must satisfy whatever is chosen.
     demands: Vec<FormulaId>,
     choices: Vec<MemberChoice<'c>>,
+    /// For each choice, the place of a list of clauses of which one asks for it.
+    lists: Vec<*const Clause>,
     /// While fewer sets than this were tried, those that are larger than need be are looked at as
     /// well: they may have cheaper completions.
     cheaper: usize,
@@ -88,50 +90,57 @@ impl MemberContext<'_> {
         };
         let mut choices = Vec::new();
         let given = |demand| demand == FormulaId::TRUE || demands.contains(&demand);
-        self.find_choices(&clause, &given, &mut FxHashSet::default(), &mut choices);
+        let seen = &mut FxHashSet::default();
+        self.find_choices(&clause, std::ptr::null(), &given, seen, &mut choices);
+        let (choices, lists): (Vec<_>, Vec<_>) = choices.into_iter().unzip();
         let open = (0..choices.len()).collect();
         let mut search = ChoiceSearch {
             context: *self,
             clause: &clause,
             demands,
             choices,
+            lists,
             cheaper,
             most,
             tried: 0,
             enough: Vec::new(),
             out: Vec::new(),
         };
-        search.visit(Vec::new(), open);
+        search.visit(Vec::new(), open, false);
         search.out
     }
 
-    /// `seen` are the places of the lists of clauses that were met.
+    /// The choices of a clause of the list at the place `list`, each with the place of its list.
+    /// `seen` are the places of the lists that were met.
     fn find_choices<'c>(
         &self,
         clause: &'c Clause,
+        list: *const Clause,
         given: &impl Fn(FormulaId) -> bool,
         seen: &mut FxHashSet<*const Clause>,
-        out: &mut Vec<MemberChoice<'c>>,
+        out: &mut Vec<(MemberChoice<'c>, *const Clause)>,
     ) {
         let can_break =
             |not: &&[RuleId]| not.iter().any(|&rule| self.demand(rule) != FormulaId::TRUE);
         let nots = clause.nots.iter().map(|not| &**not).filter(can_break);
-        let mut new: Vec<MemberChoice> = nots.map(MemberChoice::Break).collect();
+        let mut new: Vec<_> = nots.map(|not| (MemberChoice::Break(not), list)).collect();
         let ors = clause.ors.iter().filter(|or| seen.insert(or.place()));
         let ors: Vec<&Alternatives> = ors.collect();
-        for inner in ors.iter().flat_map(|or| or.iter()) {
-            let rules = inner.rules.iter().copied();
+        for or in &ors {
+            let rules = or.iter().flat_map(|inner| inner.rules.iter().copied());
             let rules = rules.filter(|&rule| !given(self.demand(rule)));
-            new.extend(rules.map(MemberChoice::Keep));
+            new.extend(rules.map(|rule| (MemberChoice::Keep(rule), or.place())));
         }
         work::spend(clause.work() + new.len() * (1 + out.len()));
-        for choice in new {
-            if !out.contains(&choice) {
-                out.push(choice);
+        for (choice, list) in new {
+            if !out.iter().any(|(known, _)| *known == choice) {
+                out.push((choice, list));
             }
         }
-        for inner in ors.iter().flat_map(|or| or.iter()) {
-            self.find_choices(inner, given, seen, out);
+        for or in ors {
+            for inner in or.iter() {
+                self.find_choices(inner, or.place(), given, seen, out);
+            }
         }
     }
 
@@ -180,6 +189,16 @@ impl ChoiceSearch<'_, '_> {
 
     /// The fewest bytes after a value with these choices.
     fn end(&self, set: &[usize]) -> Option<u64> {
+        // Whether there is one is all that a single way is asked for.
+        self.refined_end(set, if self.most == 1 { 0 } else { REFINED })
+    }
+
+    fn is_enough(&self, set: &[usize]) -> bool {
+        self.refined_end(set, 0).is_some()
+    }
+
+    /// As [`ChoiceSearch::end`], with so many refinements.
+    fn refined_end(&self, set: &[usize], refinements: usize) -> Option<u64> {
         let chosen = |choice| set.iter().any(|&i| self.choices[i] == choice);
         let fails = |rule| {
             self.choices.contains(&MemberChoice::Keep(rule)) && !chosen(MemberChoice::Keep(rule))
@@ -195,59 +214,104 @@ impl ChoiceSearch<'_, '_> {
             progress,
             ..
         } = self.context;
-        // Whether there is one is all that a single way is asked for.
-        let refinements = if self.most == 1 { 0 } else { REFINED };
         let completion = obligations.some_completion(object, progress, &clause, refinements);
         completion.map(|completion| completion.cost)
     }
 
     /// Looks for sets of choices after which the object can be finished: those in `made`, and some
-    /// of those in `open`.
-    fn visit(&mut self, mut made: Vec<usize>, mut open: Vec<usize>) {
+    /// of those in `open`. `is_open_enough` if all of them are known to be enough, and each of
+    /// those in `open` to be needless.
+    fn visit(&mut self, made: Vec<usize>, mut open: Vec<usize>, is_open_enough: bool) {
         let rules = &self.context.obligations.rules;
         let is_known = |set: &Vec<usize>| set.iter().all(|i| made.contains(i));
         let is_generous = self.tried < self.cheaper;
         if self.out.len() >= self.most || !is_generous && self.enough.iter().any(is_known) {
             return;
         }
-        let with = |made: &[usize], open: &[usize]| [made, open].concat();
         self.tried += 1;
         work::spend(1 + self.choices.len());
-        loop {
-            let demands = self.demands(&made);
-            let value = rules.formulas.and(&demands);
-            if rules.cost(value) == NEVER {
-                return;
-            }
-            if let Some(end) = self.end(&made) {
-                self.enough.push(made.clone());
-                self.out.push(MemberStep {
-                    demands,
-                    value,
-                    end,
-                });
-                if !is_generous || self.end(&with(&made, &open)) == Some(end) {
-                    return;
-                }
-                break;
-            }
-            if open.is_empty() || self.end(&with(&made, &open)).is_none() {
-                return;
-            }
-            let is_needed = |&i: &usize| {
-                let others: Vec<usize> = open.iter().copied().filter(|&other| other != i).collect();
-                self.end(&with(&made, &others)).is_none()
-            };
-            let (needed, others): (Vec<usize>, Vec<usize>) =
-                open.iter().partition(|i| is_needed(i));
-            if needed.is_empty() {
-                break;
-            }
-            made.extend(needed);
-            open = others;
+        let demands = self.demands(&made);
+        let value = rules.formulas.and(&demands);
+        if rules.cost(value) == NEVER {
+            return;
         }
-        for at in 0..open.len() {
-            self.visit(with(&made, &[open[at]]), open[..at].to_vec());
+        let done = self.done(&made, value);
+        open.retain(|i| !done.contains(i));
+        let Some(end) = self.end(&done) else {
+            return match is_open_enough {
+                true => self.branch(made, done, open),
+                false => self.need(made, done, open, None),
+            };
+        };
+        self.enough.push(made.clone());
+        self.out.push(MemberStep {
+            demands,
+            value,
+            end,
+        });
+        if is_generous && self.end(&with(&done, &open)) != Some(end) {
+            for at in 0..open.len() {
+                self.visit(with(&made, &[open[at]]), open[..at].to_vec(), false);
+            }
         }
     }
+
+    /// What a value does that these choices ask for: them, and what it breaks beside.
+    fn done(&self, made: &[usize], value: FormulaId) -> Vec<usize> {
+        if made.is_empty() {
+            // What every value breaks is no choice.
+            return Vec::new();
+        }
+        let MemberContext { shape, key, .. } = self.context;
+        let rules_of = &self.context.obligations.rules;
+        let is_done = |&i: &usize| match self.choices[i] {
+            _ if made.contains(&i) => true,
+            MemberChoice::Keep(_) => false,
+            MemberChoice::Break(rules) => shape.breaks(rules_of, rules, key, value),
+        };
+        (0..self.choices.len()).filter(is_done).collect()
+    }
+
+    /// As [`ChoiceSearch::visit`], if what is `done` is not enough: makes the choices without which
+    /// not even all others are. Where the choice `last` has just been given up, that is most likely
+    /// one beside it.
+    fn need(
+        &mut self,
+        made: Vec<usize>,
+        done: Vec<usize>,
+        mut open: Vec<usize>,
+        last: Option<usize>,
+    ) {
+        if open.is_empty() || !self.is_enough(&with(&done, &open)) {
+            return;
+        }
+        let is_beside = |&at: &usize| last.is_some_and(|i| self.lists[i] == self.lists[open[at]]);
+        let (beside, others): (Vec<_>, Vec<_>) = (0..open.len()).partition(is_beside);
+        let is_needed = |&at: &usize| {
+            let others = with(&open[..at], &open[at + 1..]);
+            !self.is_enough(&with(&done, &others))
+        };
+        let needed = match beside.into_iter().find(is_needed) {
+            Some(at) => vec![at],
+            None => others.into_iter().filter(is_needed).collect(),
+        };
+        if needed.is_empty() {
+            return self.branch(made, done, open);
+        }
+        let more: Vec<usize> = needed.iter().map(|&at| open[at]).collect();
+        open.retain(|i| !more.contains(i));
+        self.visit(with(&made, &more), open, false);
+    }
+
+    /// As [`ChoiceSearch::need`], if no choice is needed: the sets without the last one, and those
+    /// with it.
+    fn branch(&mut self, made: Vec<usize>, done: Vec<usize>, mut open: Vec<usize>) {
+        let Some(last) = open.pop() else { return };
+        self.need(made.clone(), done, open.clone(), Some(last));
+        self.visit(with(&made, &[last]), open, true);
+    }
+}
+
+fn with(some: &[usize], more: &[usize]) -> Vec<usize> {
+    [some, more].concat()
 }

@@ -252,12 +252,17 @@ impl ResidueBuilder<'_> {
         Some(())
     }
 
-    /// Whether a demand tells kinds of values apart and nothing else: a diagram weighs all values that
-    /// tell its steps apart, also those that a search for one completion would never look at.
+    /// Whether a demand tells nothing apart but kinds of values, numbers and single strings: a diagram
+    /// weighs all values that tell its steps apart, also those that a search for one completion
+    /// would never look at.
     fn is_soon_weighed(&self, demand: FormulaId) -> bool {
         Kind::ALL.into_iter().all(|kind| {
             let of_kind = self.rules.formulas.of_kind(demand, kind);
-            of_kind == FormulaId::TRUE || of_kind == FormulaId::FALSE
+            match *self.rules.formulas.get(of_kind) {
+                Formula::Text(language) => self.rules.scanner.regexes.is_words(language),
+                Formula::Number(_) => true,
+                _ => of_kind == FormulaId::TRUE || of_kind == FormulaId::FALSE,
+            }
         })
     }
 }

@@ -164,10 +164,25 @@ impl Obligations {
             WayGoal::Clause(clause) if self.is_simple(id, clause) => {
                 self.simple_value(id, way, clause, key).is_some()
             }
+            WayGoal::Clause(_) if self.is_planned(id, way, key) => true,
             WayGoal::Clause(clause) => self.with_member(id, clause, key, |context, clauses| {
                 clauses.iter().any(|clause| context.may(clause))
             }),
         }
+    }
+
+    /// Whether the completion of a way goes on with this key, or may.
+    fn is_planned(&self, id: ObjectId, way: &ObjectWay<'_>, key: Key) -> bool {
+        self.planned(way, key).is_some() && self.objects.get(id.0).progress.is_open(key)
+    }
+
+    /// The place of a key among the members of a way's completion, if it may come before the others.
+    fn planned(&self, way: &ObjectWay<'_>, key: Key) -> Option<usize> {
+        let members = &way.completion.members;
+        let at = members.binary_search_by_key(&key, |member| member.0).ok()?;
+        // In order, declared members before it would be passed over.
+        let is_next = !self.ordered || at == 0 || matches!(members[0].0, Key::Other(..));
+        is_next.then_some(at)
     }
 
     /// Whether a member that comes changes the completion on a clause by nothing but that member.
@@ -307,13 +322,7 @@ impl Obligations {
         if self.is_simple(id, clause) {
             return None;
         }
-        let members = &way.completion.members;
-        let at = members.binary_search_by_key(&key, |member| member.0).ok()?;
-        // In order, the members before it would be passed over.
-        if self.ordered && at > 0 {
-            return None;
-        }
-        let value = members[at].1;
+        let value = way.completion.members[self.planned(way, key)?].1;
         Some(MemberStep {
             demands: vec![value],
             value,
