@@ -31,11 +31,14 @@ impl Completer<'_> {
     /// must not all differ and only one more may come, that item has to equal an earlier one, and
     /// the bytes of that are not counted.
     pub(crate) fn max_completion_bytes(&self, config: Config) -> u64 {
-        if self.is_rough {
+        if self.is_rough() {
             let bound = self.rough_bound(config);
             if bound < NEVER {
                 return bound;
             }
+        }
+        if let Some(bound) = self.counted_bound(config) {
+            return bound;
         }
         if let State::Ambiguous(set) = config.state {
             let bounds = self
@@ -57,7 +60,7 @@ impl Completer<'_> {
     pub(crate) fn max_completion_bytes_inside(&self, config: Config) -> Option<u64> {
         let scanner = &self.machine.obligations.rules.scanner;
         let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
-        if self.is_rough && matches!(config.state, State::ScannedKey { .. }) {
+        if self.is_rough() && matches!(config.state, State::ScannedKey { .. }) {
             let bound = self.rough_bound(config);
             if bound < NEVER {
                 return Some(add(bound, UNFINISHED));
@@ -89,14 +92,18 @@ impl Completer<'_> {
             }
             _ => return None,
         };
-        Some(add(bound, UNFINISHED))
+        Some(add(bound, self.unfinished_bytes(config)))
     }
 
     /// An upper bound of the bytes of a shortest completion after any text that stays inside a
     /// string, if the string itself takes at most `rest` bytes more and nothing is asked about it.
     pub(crate) fn max_completion_bytes_of_string(&self, stack: StackId, rest: u32) -> u64 {
+        if let Some(after) = self.count_after(stack) {
+            let begun = Partial::most_rest(self.machine.obligations.rules.scanner.spelling);
+            return add(after, u64::from(rest) + 1 + begun);
+        }
         let rest = u64::from(rest) + 1 + SLACK + UNFINISHED;
-        if self.is_rough {
+        if self.is_rough() {
             let around = self.rough_bound_around(stack);
             if around < NEVER {
                 return add(around, rest);
@@ -249,7 +256,7 @@ impl Completer<'_> {
     }
 
     /// The fewest bytes until the innermost value ends, if it is to satisfy the queries `asked`.
-    fn own_bytes(&self, config: Config, asked: &[u16]) -> u64 {
+    pub(super) fn own_bytes(&self, config: Config, asked: &[u16]) -> u64 {
         let bytes = self.bytes_on(config.stack, self.own(config.state, asked));
         add(bytes, self.line_bytes(config))
     }

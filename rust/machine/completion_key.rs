@@ -9,7 +9,7 @@ use crate::machine::completer::Completer;
 use crate::machine::config::{Config, ObjectPlace, State};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
-use crate::spelling::{LETTERED, Partial, spell_json};
+use crate::spelling::{LETTERED, Partial, max_json_bytes, spell_json};
 
 /// The rest of a key, and the bytes from there to the end of the object.
 type BestKey = Option<(Vec<u8>, u64)>;
@@ -88,7 +88,7 @@ impl Completer<'_> {
     pub(crate) fn quick_max_completion_bytes(&self, config: Config) -> u64 {
         /// How many keys are tried.
         const MOST: usize = 4;
-        if self.is_rough {
+        if self.is_rough() {
             return self.max_completion_bytes(config);
         }
         let (object, prefix, partial) = match config.state {
@@ -114,8 +114,13 @@ impl Completer<'_> {
         let costs = open.take(MOST).map(|(key, rest)| {
             let state = self.machine.key_reader().after_key(object, key);
             let after = self.max_completion_bytes(Config { state, ..config });
-            // A character takes six bytes at most for each of its own; and there are quotes.
-            add(after, 6 * rest.len() as u64 + 2 + self.line_bytes(config))
+            // A character that has been begun takes ten bytes at most; and there are quotes.
+            let begun = match partial {
+                Partial::Nothing => 0,
+                _ => Partial::MOST_REST,
+            };
+            let key = max_json_bytes(rest.as_bytes()) + begun + 2;
+            add(after, key + self.line_bytes(config))
         });
         let known = costs.min().filter(|&cost| cost < NEVER);
         known.unwrap_or_else(|| self.max_completion_bytes(config))

@@ -13,14 +13,14 @@ use crate::mask::string_mask::ScanKey;
 use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
 use crate::mask::walk::{Walk, tokens_of};
-use crate::spelling::{JsonSpelling, Partial, needs_escape};
+use crate::spelling::{JsonSpelling, Partial, max_json_bytes, needs_escape};
 use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::vocab::trie::{Trie, TrieNodeId};
 
 /// Where the text of a key leads in a trie.
 enum KeyReached {
-    /// To a node inside the key, and how many bytes of it are left.
-    Inside(TrieNodeId, KnownKey, usize),
+    /// To a node inside the key, and at least the bytes that are left of it.
+    Inside(TrieNodeId, KnownKey, u64),
     /// To a backslash after a part of it.
     Escape(TrieNodeId, Prefix),
     /// To its closing quote.
@@ -47,7 +47,7 @@ impl Walk<'_> {
         node: TrieNodeId,
         config: Config,
         (object, prefix): (ObjectId, Prefix),
-        out: &mut FoundTexts<T::Item>,
+        out: &mut FoundTexts<'_, T::Item>,
     ) {
         let (machine, trie) = (self.machine, of.trie());
         let allowed_keys = machine.obligations.allowed_keys(object);
@@ -62,8 +62,8 @@ impl Walk<'_> {
                         _ => self.max_completion_bytes_after(config, object, known),
                     };
                     last = Some((known, after));
-                    // A character takes six bytes at most for each of its own; and there are quotes.
-                    add(after, 6 * left as u64 + 2)
+                    // And there is the quote, and maybe one before.
+                    add(after, left + 2)
                 });
             }
             KeyReached::Escape(node, prefix) => {
@@ -164,7 +164,7 @@ impl Walk<'_> {
         start: Config,
         object: ObjectId,
         reads_key: bool,
-        closed: &mut Closed,
+        closed: &mut Closed<'_>,
     ) {
         let (machine, trie) = (self.machine, self.vocabulary.trie());
         // Still in this key, and not in a later one.
@@ -298,7 +298,8 @@ impl<I: Copy> KeyLookUp<'_, I> {
                 break;
             };
             self.path.push(node);
-            reached(KeyReached::Inside(node, known, rest.len() - i - 1));
+            let left = max_json_bytes(&rest.as_bytes()[i + 1..]);
+            reached(KeyReached::Inside(node, known, left));
             if let Some(escape) = trie.child(node, b'\\')
                 && !self.is_plain
                 && let Some(read) = rest.get(..=i)
@@ -316,10 +317,10 @@ impl<I: Copy> KeyLookUp<'_, I> {
 }
 
 /// Tokens that close a key while the object knows it.
-struct Closed {
+struct Closed<'a> {
     tokens: Vec<TokenId>,
     /// Those that may come.
-    allowed: FoundTexts<TokenId>,
+    allowed: FoundTexts<'a, TokenId>,
 }
 
 fn in_key(config: Config, prefix: Prefix) -> Config {

@@ -4,7 +4,6 @@ use crate::json::cost::NEVER;
 use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Completer, Config, State};
-use crate::mask::bounds::BoundKind;
 use crate::mask::guide::{Guide, Visitor};
 use crate::mask::string_mask::Unlimited;
 use crate::mask::tokens::Tokens;
@@ -191,8 +190,7 @@ impl Walk<'_> {
     /// goes on from `after`.
     fn costliest_left(&self, string_mask: &StringMask, after: Config) -> u64 {
         let left = self.leave(string_mask, after);
-        let kind = self.bounds.unwrap_or(BoundKind::Close);
-        left.bounds.get(kind, || {
+        left.bounds.get(self.completer(), || {
             self.max_completion_bytes_of(|guide| self.exits_of(string_mask, after, guide))
         })
     }

@@ -299,7 +299,9 @@ impl Matcher {
         let (machine, vocabulary) = (&self.engine.machine, self.compiled.vocabulary());
         let cap = self.compiled.limits().cache_bytes;
         let masks = &self.engine.masks;
-        let bounds = self.max_tokens.map(|_| self.kinds_of_bounds()[0]);
+        let completions = self.completions();
+        let kind = self.left().map(|left| self.first_kind(left));
+        let bounds = kind.map(|kind| kind.completer(&completions));
         masks.get(machine, vocabulary, self.now.config, cap, bounds)
     }
 
