@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::machine::config::StackId;
+use crate::machine::config::{Config, StackId};
 use crate::machine::store::Machine;
 
 /// Finds the completions of a machine's configurations, and bounds of their bytes. It only looks: of
@@ -20,12 +20,20 @@ pub(super) enum Around<'a> {
     Close,
     /// No less than its bytes, as far as that is known sooner.
     Rough,
-    /// Its tokens, as far as they are counted; else its bytes.
-    Counted(&'a dyn CountsAfter),
+    /// Its tokens, as far as they are counted; else its bytes. Single places with a bound of `enough` or more
+    /// are counted by themselves.
+    Counted {
+        counts: &'a dyn CountTokens,
+        enough: u64,
+    },
 }
 
 /// Who counts the tokens of completions.
-pub(crate) trait CountsAfter: Debug {
+pub(crate) trait CountTokens: Debug {
+    /// In how many tokens the completion of a configuration finishes the text; `None` where that depends on
+    /// the text of a key that is forgotten, or is not known.
+    fn count(&self, config: Config) -> Option<u64>;
+
     /// In how many tokens a completion finishes the text after the value above a stack, whatever value
     /// that is; `None` where that depends on it, or is not known.
     fn count_after(&self, stack: StackId) -> Option<u64>;

@@ -12,12 +12,13 @@ use crate::json::obligation::Obligation;
 use crate::json::texts::TextId;
 use crate::machine::completer::Completer;
 use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
+use crate::machine::counted_bound::QUOTES;
 use crate::machine::stack::{CompletionCosts, StackMemo};
 use crate::machine::whitespace::Whitespace;
 use crate::regex::char_cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
-use crate::spelling::{LETTERED, Partial};
+use crate::spelling::{LETTERED, Partial, max_json_bytes};
 
 /// Bytes that are enough to finish a character or an escape, to open a key, and to make up for a
 /// space.
@@ -135,7 +136,7 @@ impl Completer<'_> {
         let open = prefix.into_iter().flat_map(|prefix| table.open(prefix));
         let open = open.filter(|&(key, _)| allowed_keys.allows(key));
         let mut keys: Vec<(u64, Key)> = open
-            .map(|(key, rest)| (6 * rest.len() as u64, key))
+            .map(|(key, rest)| (max_json_bytes(rest.as_bytes()), key))
             .collect();
         for (class, left) in obligations.classes_left(object, scan) {
             if let Some(state) = scanner.start(left, Box::new([])) {
@@ -143,7 +144,13 @@ impl Completer<'_> {
                 keys.push((u64::from(rest), Key::Other(TextId::WHATEVER, class)));
             }
         }
-        let completion_costs = self.completion_costs(stack);
+        let counted = self
+            .count_after(stack)
+            .map(|after| [(Box::from([]), after)]);
+        let (completion_costs, slack) = match &counted {
+            Some(only) => (&only[..], QUOTES),
+            None => (&self.completion_costs(stack)[..], SLACK),
+        };
         let costs = keys.into_iter().map(|(rest, key)| {
             let ends = completion_costs.iter().map(|(asked, after)| {
                 let formula = obligations.object_demand(object, asked);
@@ -152,7 +159,7 @@ impl Completer<'_> {
                     self.bytes_on(stack, self.key_cost(object, formula, key)),
                 )
             });
-            add(ends.min().unwrap_or(NEVER), rest + 1 + SLACK)
+            add(ends.min().unwrap_or(NEVER), rest + 1 + slack)
         });
         // A class in which no key may end here does not matter.
         costs.filter(|&cost| cost < NEVER).max()

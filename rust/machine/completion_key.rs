@@ -86,6 +86,10 @@ impl Completer<'_> {
     /// [`Completer::max_completion_bytes`] but can be larger: of the keys that may come, only a few
     /// are tried.
     pub(crate) fn quick_max_completion_bytes(&self, config: Config) -> u64 {
+        self.counted(config, self.bound_by_few_keys(config))
+    }
+
+    fn bound_by_few_keys(&self, config: Config) -> u64 {
         /// How many keys are tried.
         const MOST: usize = 4;
         if self.is_rough() {

@@ -6,14 +6,14 @@
 
 use crate::json::cost::add;
 use crate::json::object::state::ObjectId;
-use crate::machine::completer::{Around, Completer, CountsAfter};
+use crate::machine::completer::{Around, Completer, CountTokens};
 use crate::machine::completion::{SLACK, UNFINISHED};
 use crate::machine::config::{Config, Frame, StackId, State};
 use crate::machine::store::Machine;
 use crate::spelling::Partial;
 
 /// Bytes that are enough for the quotes of a key and a space.
-const QUOTES: u64 = 4;
+pub(super) const QUOTES: u64 = 4;
 
 /// An object with fewer keys than there are letters and digits leaves one of these to differ from all of
 /// them.
@@ -23,7 +23,7 @@ impl Completer<'_> {
     /// The tokens after the value above a stack, if they are counted.
     pub(super) fn count_after(&self, stack: StackId) -> Option<u64> {
         match self.around {
-            Around::Counted(counts) => counts.count_after(stack),
+            Around::Counted { counts, .. } => counts.count_after(stack),
             Around::Close | Around::Rough => None,
         }
     }
@@ -55,6 +55,16 @@ impl Completer<'_> {
         Some(add(add(after, self.own_bytes(config, &[])), slack))
     }
 
+    /// The same as a bound, or less, where that is too much.
+    pub(super) fn counted(&self, config: Config, bound: u64) -> u64 {
+        match self.around {
+            Around::Counted { counts, enough } if bound >= enough => {
+                counts.count(config).map_or(bound, |count| count.min(bound))
+            }
+            _ => bound,
+        }
+    }
+
     /// Whether completions may write keys of their own into an object. Their texts depend on those that have
     /// come, which may be forgotten.
     fn names_keys(&self, object: ObjectId) -> bool {
@@ -66,7 +76,7 @@ impl Completer<'_> {
     pub(super) fn unfinished_bytes(&self, config: Config) -> u64 {
         let counted = || self.count_after(config.stack);
         match config.state {
-            State::String { .. } if counted().is_some() => {
+            State::String { .. } | State::ScannedKey { .. } if counted().is_some() => {
                 Partial::most_rest(self.machine.obligations.rules.scanner.spelling)
             }
             State::Key { object, .. } | State::OtherKey { object, .. }
@@ -99,12 +109,17 @@ impl Completer<'_> {
 
 impl Machine {
     /// As [`Machine::completer`], but its bounds are of tokens: those after the innermost value are
-    /// counted, and each byte before them is one.
+    /// counted, and each byte before them is one. Where that is `enough` or more for a single place, all are
+    /// counted.
     #[inline]
-    pub(crate) fn counting_completer<'a>(&'a self, counts: &'a dyn CountsAfter) -> Completer<'a> {
+    pub(crate) fn counting_completer<'a>(
+        &'a self,
+        counts: &'a dyn CountTokens,
+        enough: u64,
+    ) -> Completer<'a> {
         Completer {
             machine: self,
-            around: Around::Counted(counts),
+            around: Around::Counted { counts, enough },
         }
     }
 }

@@ -30,7 +30,7 @@ mod text_reader;
 mod whitespace;
 mod write_gbnf;
 
-pub(crate) use completer::{Completer, CountsAfter};
+pub(crate) use completer::{Completer, CountTokens};
 pub(crate) use completion::SLACK;
 pub(crate) use config::{Config, SetId, StackId, State};
 pub(crate) use key_order::key_order;

@@ -23,11 +23,15 @@ impl BoundKind {
         }
     }
 
-    /// What finds the bounds of single places.
-    pub(crate) fn completer<'a>(self, completions: &'a Completions<'_>) -> Completer<'a> {
+    /// What finds the bounds of single places, where fewer than `enough` tokens need not be counted.
+    pub(crate) fn completer<'a>(
+        self,
+        completions: &'a Completions<'_>,
+        enough: u64,
+    ) -> Completer<'a> {
         match self {
             BoundKind::Rough => completions.machine.rough_completer(),
-            BoundKind::Counted => completions.machine.counting_completer(completions),
+            BoundKind::Counted => completions.machine.counting_completer(completions, enough),
         }
     }
 }

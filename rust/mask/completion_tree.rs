@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::json::texts::TextId;
 use crate::limits::Limits;
-use crate::machine::{Config, CountsAfter, Machine, NextMove, SLACK, StackId};
+use crate::machine::{Config, CountTokens, Machine, NextMove, SLACK, StackId};
 use crate::mask::token_sets::TokenSets;
 use crate::vocab::Vocabulary;
 use crate::vocab::token::TokenId;
@@ -131,7 +131,17 @@ impl<'a> Completions<'a> {
     }
 }
 
-impl CountsAfter for Completions<'_> {
+impl CountTokens for Completions<'_> {
+    fn count(&self, config: Config) -> Option<u64> {
+        if self.machine.obligations.rules.compares_items() {
+            return None;
+        }
+        let (tree, start) = self.start(config);
+        let start = start.filter(|&start| tree.keys(start).is_empty());
+        let fewest = start.map(|start| tree.fewest(start));
+        fewest.filter(|&fewest| fewest != NO_WAY).map(u64::from)
+    }
+
     fn count_after(&self, stack: StackId) -> Option<u64> {
         // The values of items that differ are part of how the text ends.
         if self.machine.obligations.rules.compares_items() {
@@ -141,10 +151,7 @@ impl CountsAfter for Completions<'_> {
             return known;
         }
         let after = self.machine.completer().after_any_value(stack);
-        // Which unknown keys come could depend on one in the value's place that is forgotten.
-        let after = after.filter(|&after| self.keys(after).is_empty());
-        let count = after.and_then(|after| self.fewest(after));
-        let count = count.map(|count| count as u64);
+        let count = after.and_then(|after| self.count(after));
         self.tree.after.write().insert(stack, count);
         count
     }

@@ -93,7 +93,7 @@ impl Walk<'_> {
             .machine
             .key_reader()
             .after_key_config(config, object, key);
-        self.completer().max_completion_bytes(after)
+        self.completer().quick_max_completion_bytes(after)
     }
 
     /// In a key that the object knows so far, where unknown keys are fine, too: almost every token

@@ -152,7 +152,9 @@ impl Masks {
         (config, mask): (Config, &Mask),
         visitor: &mut impl Visitor,
     ) -> bool {
-        let completer = completions.machine.counting_completer(&completions);
+        let completer = completions
+            .machine
+            .counting_completer(&completions, u64::MAX);
         let walk = Walk {
             bounds: Some(completer),
             ..self.walk(

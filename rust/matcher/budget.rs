@@ -57,7 +57,7 @@ impl Matcher {
         let leads = leads();
         let completions = self.completions();
         let is_far = |&kind: &BoundKind| {
-            let completer = kind.completer(&completions);
+            let completer = kind.completer(&completions, u64::MAX);
             let mut leads = leads.iter();
             leads.any(|lead| completer.max_completion_bytes(lead.place) < far)
         };
@@ -121,7 +121,7 @@ impl Matcher {
             return u64::MAX;
         }
         let completions = self.completions();
-        let completer = BoundKind::Counted.completer(&completions);
+        let completer = BoundKind::Counted.completer(&completions, u64::MAX);
         completer.max_completion_bytes(place)
     }
 
@@ -248,7 +248,7 @@ impl Matcher {
         let first = self.first_kind(left);
         let kinds = [first, BoundKind::Counted];
         kinds.into_iter().any(|kind| {
-            let completer = kind.completer(&completions);
+            let completer = kind.completer(&completions, soon(left as u64));
             let bound = || self.max_completion_bytes(mask, completer);
             mask.bounds.get(completer, bound) < left as u64
         })
@@ -269,8 +269,7 @@ impl Matcher {
     fn late(&self, mask: &Mask, left: u64) -> Late {
         /// Only so many tokens are kept.
         const MOST: usize = 4096;
-        // For the tokens that come next in the same place, less will be left.
-        let floor = (left - left / 4).max(1);
+        let floor = soon(left);
         let mut collector = Collector {
             matcher: self,
             floor,
@@ -418,6 +417,11 @@ impl Visitor for Dropper<'_> {
     fn take(&mut self, tokens: &[TokenId]) {
         clear_bits(self.bits, tokens);
     }
+}
+
+/// How many tokens may be left when a mask comes again soon.
+pub(super) fn soon(left: u64) -> u64 {
+    (left - left / 4).max(1)
 }
 
 /// Whether a configuration is inside an item that is compared with others. Then nearly every text

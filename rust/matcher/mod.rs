@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::Config;
 use crate::mask::{Mask, Speller};
+use crate::matcher::budget::soon;
 use crate::matcher::plan::EndPlan;
 use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::work::{self, Allowance};
@@ -300,8 +301,10 @@ impl Matcher {
         let cap = self.compiled.limits().cache_bytes;
         let masks = &self.engine.masks;
         let completions = self.completions();
-        let kind = self.left().map(|left| self.first_kind(left));
-        let bounds = kind.map(|kind| kind.completer(&completions));
+        let bounds = self.left().map(|left| {
+            let kind = self.first_kind(left);
+            kind.completer(&completions, soon(left as u64))
+        });
         masks.get(machine, vocabulary, self.now.config, cap, bounds)
     }
 
