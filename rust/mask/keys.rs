@@ -101,6 +101,7 @@ impl Walk<'_> {
     pub(super) fn open_key(&self, config: Config, object: ObjectId, partial: Partial) -> Tokens {
         let machine = self.machine;
         let string_mask = self.string_mask(ScanKey::Anything, partial);
+        let bounds = self.bounds.filter(|_| self.finds_bounds(config));
         let unknown =
             machine
                 .key_reader()
@@ -111,7 +112,7 @@ impl Walk<'_> {
         let trie = self.vocabulary.trie();
         let mut closed = Closed {
             tokens: Vec::new(),
-            allowed: FoundTexts::new(None),
+            allowed: FoundTexts::new(bounds),
         };
         match key_place(config) {
             Some(place) if !reads_key => {
@@ -152,6 +153,15 @@ impl Walk<'_> {
             let mut bits = vec![MaskWord::NONE; self.vocabulary.mask_words()];
             set_bits(&mut bits, &closed.tokens);
             tokens.retain(|&token| !has_bit(&bits, token));
+        }
+        // The tokens that stay inside known keys stay inside any key.
+        let inside = || self.max_completion_bytes_inside(config, &string_mask);
+        if let Some(known) = closed.allowed.max_completion_bytes()
+            && let Some(inside) = inside()
+        {
+            let left = self.costliest_left(&string_mask, unknown);
+            let bytes = known.max(inside).max(left);
+            self.max_completion_bytes.set(Some(bytes));
         }
         tokens.extend(closed.allowed.items);
         Tokens::Inside(string_mask, tokens.into())

@@ -188,7 +188,7 @@ impl Walk<'_> {
 
     /// An upper bound of the bytes that finish the text after any closing token of a string that
     /// goes on from `after`.
-    fn costliest_left(&self, string_mask: &StringMask, after: Config) -> u64 {
+    pub(super) fn costliest_left(&self, string_mask: &StringMask, after: Config) -> u64 {
         let left = self.leave(string_mask, after);
         left.bounds.get(self.completer(), || {
             self.max_completion_bytes_of(|guide| self.exits_of(string_mask, after, guide))

@@ -179,14 +179,19 @@ impl Walk<'_> {
             shared,
         };
         let reads_key = |exit: &ExitId| exits.keys.binary_search(exit).is_ok();
-        let mut found = FoundTexts::new(None);
-        found.items.extend_from_slice(&exits.closing);
+        let bounds = self.bounds.filter(|_| self.finds_bounds(after));
+        let mut found = FoundTexts::new(bounds);
+        found.add(self.machine, &exits.closing, after);
         let first = self.machine.lookahead().next_bytes(after);
         self.walk(&of, exits.beyond.root(), after, first, &mut found);
+        let known = KnownBounds::default();
+        if let (Some(completer), Some(bytes)) = (bounds, found.max_completion_bytes()) {
+            known.get(completer, || bytes);
+        }
         ClosingAfter {
             reads_key: found.items.iter().any(reads_key),
             exits: found.items.into(),
-            bounds: KnownBounds::default(),
+            bounds: known,
         }
     }
 
