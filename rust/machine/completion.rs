@@ -12,7 +12,6 @@ use crate::json::obligation::Obligation;
 use crate::json::texts::TextId;
 use crate::machine::completer::Completer;
 use crate::machine::config::{Config, Frame, ObjectPlace, StackId, State};
-use crate::machine::counted_bound::QUOTES;
 use crate::machine::stack::{CompletionCosts, StackMemo};
 use crate::machine::whitespace::Whitespace;
 use crate::regex::char_cost::{NO_WAY, cheapest};
@@ -23,6 +22,9 @@ use crate::spelling::{LETTERED, Partial, max_json_bytes};
 /// Bytes that are enough to finish a character or an escape, to open a key, and to make up for a
 /// space.
 pub(crate) const SLACK: u64 = 16;
+
+/// Bytes that are enough for the quotes of a key and a space.
+pub(super) const QUOTES: u64 = 4;
 
 /// Bytes that are enough to finish a character, or a key so that it differs from the known ones.
 pub(super) const UNFINISHED: u64 = 64;

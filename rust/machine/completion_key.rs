@@ -118,10 +118,10 @@ impl Completer<'_> {
         let costs = open.take(MOST).map(|(key, rest)| {
             let state = self.machine.key_reader().after_key(object, key);
             let after = self.max_completion_bytes(Config { state, ..config });
-            // A character that has been begun takes ten bytes at most; and there are quotes.
+            // A character may have been begun; and there are quotes.
             let begun = match partial {
                 Partial::Nothing => 0,
-                _ => Partial::MOST_REST,
+                _ => Partial::most_rest(self.machine.obligations.rules.scanner.spelling),
             };
             let key = max_json_bytes(rest.as_bytes()) + begun + 2;
             add(after, key + self.line_bytes(config))

@@ -7,13 +7,10 @@
 use crate::json::cost::add;
 use crate::json::object::state::ObjectId;
 use crate::machine::completer::{Around, Completer, CountTokens};
-use crate::machine::completion::{SLACK, UNFINISHED};
+use crate::machine::completion::{QUOTES, SLACK, UNFINISHED};
 use crate::machine::config::{Config, Frame, StackId, State};
 use crate::machine::store::Machine;
 use crate::spelling::Partial;
-
-/// Bytes that are enough for the quotes of a key and a space.
-pub(super) const QUOTES: u64 = 4;
 
 /// An object with fewer keys than there are letters and digits leaves one of these to differ from all of
 /// them.

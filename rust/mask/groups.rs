@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
@@ -14,10 +14,10 @@ use crate::mask::tokens::{Mask, Tokens};
 use crate::mask::walk::{Ended, Walk};
 use crate::regex::node::NodeId;
 use crate::regex::scan::{Scan, ScanId};
-use crate::spelling::{Decoded, Partial};
+use crate::spelling::Partial;
 use crate::vocab::string_mask::{ExitId, Groups, StringMask};
 use crate::vocab::token::{MaskWord, TokenId, bits_of, clear_bits, has_bit};
-use crate::vocab::trie::{ItemRange, TrieNodeId};
+use crate::vocab::trie::TrieNodeId;
 
 /// The tokens inside a string, grouped.
 enum Together<'a> {
@@ -327,61 +327,6 @@ impl Walk<'_> {
         (Together::ByState(groups), doubtful)
     }
 
-    /// The tokens inside a string by the states that they lead to.
-    fn by_state(&self, scan: ScanId, partial: Partial) -> Groups {
-        let scanner = &self.machine.obligations.rules.scanner;
-        let trie = self.vocabulary.trie();
-        let mut groups = TokensByState::default();
-        let read = |(scan, partial): (ScanId, Partial), byte: u8| {
-            match partial.decode_json(byte, scanner.spelling) {
-                Decoded::Char(c) => Some((scanner.step(scan, c)?, Partial::Nothing)),
-                // Tokens that end where no character fits are in no mask.
-                Decoded::Partial(partial) => Some((scan, partial)),
-                Decoded::Close | Decoded::Refused => None,
-            }
-        };
-        let mut passed = Vec::new();
-        let step = |at, byte, node| {
-            let next = read(at, byte)?;
-            if next.1 == Partial::Nothing && self.stays_below(next.0, node) {
-                passed.push((node, next));
-                return None;
-            }
-            Some(next)
-        };
-        trie.walk((scan, partial), step, |tokens, at| groups.add(at, tokens));
-        for (node, home) in passed {
-            let depth = usize::from(trie.node(node).depth);
-            let begun = self
-                .vocabulary
-                .plain()
-                .unfinished(node..trie.node(node).skip);
-            let mut rest = trie.range_below(node);
-            for &begun in begun {
-                let apart = trie.range_at(begun);
-                let end = apart.start;
-                groups.add(home, trie.items_in(ItemRange { end, ..rest }));
-                rest.start = apart.end;
-                let tokens = trie.items_at(begun);
-                let bytes = self.vocabulary.token(tokens[0]).unwrap_or_default();
-                let mut bytes = bytes[depth..].iter();
-                if let Some(at) = bytes.try_fold(home, |at, &byte| read(at, byte)) {
-                    groups.add(at, tokens);
-                }
-            }
-            groups.add(home, trie.items_in(rest));
-        }
-        groups.finish()
-    }
-
-    /// Whether all texts below a node lead from a state of a string back to it, but for what is begun of a last
-    /// character.
-    fn stays_below(&self, scan: ScanId, node: TrieNodeId) -> bool {
-        let below = self.vocabulary.plain().below(node);
-        let lookahead = self.machine.lookahead();
-        below.is_some_and(|below| lookahead.stays_in_string(scan, below.characters))
-    }
-
     /// The tokens after which the key that is being read is still one that the object may know.
     fn known_key_tokens(&self, start: Config) -> Vec<TokenId> {
         let machine = self.machine;
@@ -423,28 +368,6 @@ impl Walk<'_> {
             |found, _| tokens.extend(found),
         );
         tokens
-    }
-}
-
-/// Tokens by the state of a string that they lead to.
-#[derive(Default)]
-struct TokensByState {
-    groups: FxHashMap<(ScanId, Partial), Vec<TokenId>>,
-}
-
-impl TokensByState {
-    fn add(&mut self, at: (ScanId, Partial), tokens: &[TokenId]) {
-        self.groups.entry(at).or_default().extend_from_slice(tokens);
-    }
-
-    /// The groups, those of the first states first.
-    fn finish(self) -> Groups {
-        let mut groups: Vec<_> = self.groups.into_iter().collect();
-        groups.sort_unstable_by_key(|&((scan, partial), _)| (scan, partial.code()));
-        Groups::new(groups.into_iter().map(|(_, mut tokens)| {
-            tokens.sort_unstable();
-            tokens.into_iter()
-        }))
     }
 }
 

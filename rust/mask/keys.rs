@@ -154,15 +154,8 @@ impl Walk<'_> {
             set_bits(&mut bits, &closed.tokens);
             tokens.retain(|&token| !has_bit(&bits, token));
         }
-        // The tokens that stay inside known keys stay inside any key.
-        let inside = || self.max_completion_bytes_inside(config, &string_mask);
-        if let Some(known) = closed.allowed.max_completion_bytes()
-            && let Some(inside) = inside()
-        {
-            let left = self.costliest_left(&string_mask, unknown);
-            let bytes = known.max(inside).max(left);
-            self.max_completion_bytes.set(Some(bytes));
-        }
+        let known = closed.allowed.max_completion_bytes();
+        self.bound_key(config, (&string_mask, unknown), known);
         tokens.extend(closed.allowed.items);
         Tokens::Inside(string_mask, tokens.into())
     }

@@ -186,9 +186,27 @@ impl Walk<'_> {
         Some(costs.max().unwrap_or(0).max(certain))
     }
 
+    /// Takes note of a bound of what finishes the text after any token that stays inside a key, known or not, or
+    /// closes it: as an unknown one, after which comes `unknown`, or as a known one, of which a bound is given
+    /// if it is asked for.
+    pub(super) fn bound_key(
+        &self,
+        config: Config,
+        (string_mask, unknown): (&StringMask, Config),
+        known: Option<u64>,
+    ) {
+        if let Some(known) = known
+            && let Some(inside) = self.max_completion_bytes_inside(config, string_mask)
+        {
+            let others = self.costliest_left(string_mask, unknown);
+            let bound = known.max(inside).max(others);
+            self.max_completion_bytes.set(Some(bound));
+        }
+    }
+
     /// An upper bound of the bytes that finish the text after any closing token of a string that
     /// goes on from `after`.
-    pub(super) fn costliest_left(&self, string_mask: &StringMask, after: Config) -> u64 {
+    fn costliest_left(&self, string_mask: &StringMask, after: Config) -> u64 {
         let left = self.leave(string_mask, after);
         left.bounds.get(self.completer(), || {
             self.max_completion_bytes_of(|guide| self.exits_of(string_mask, after, guide))

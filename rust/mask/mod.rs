@@ -24,6 +24,7 @@ mod max_completion;
 mod places;
 mod reach;
 mod scalars;
+mod states;
 mod string_mask;
 mod sweep;
 mod sweep_place;

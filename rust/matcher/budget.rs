@@ -9,7 +9,7 @@ use crate::json::texts::TextId;
 use crate::machine::{Completer, Config};
 use crate::mask::{BoundKind, Completions, Late, Lead, Mask, Visitor};
 use crate::matcher::Matcher;
-use crate::matcher::plan::{EndPlan, TooLate};
+use crate::matcher::plan::{EndPlan, TooLate, soon};
 use crate::vocab::token::{MaskWord, TokenId, add_bits, bits_of, clear_bits, has_bit, set_bits};
 
 /// A plan is made once the tokens left exceed the bytes to the end of the text by no more than
@@ -257,9 +257,12 @@ impl Matcher {
     /// The kind of bounds to find first of the tokens that come next: what is too rough for the place before
     /// them is too rough for them.
     pub(super) fn first_kind(&self, left: usize) -> BoundKind {
-        let rough = self.engine.machine.rough_completer();
         let first = self.kinds_of_bounds()[0];
-        match rough.max_completion_bytes(self.now.config) < left as u64 {
+        let is_within = || {
+            let rough = self.engine.machine.rough_completer();
+            rough.max_completion_bytes(self.now.config) < left as u64
+        };
+        match first == BoundKind::Rough && is_within() {
             true => first,
             false => BoundKind::Counted,
         }
@@ -417,11 +420,6 @@ impl Visitor for Dropper<'_> {
     fn take(&mut self, tokens: &[TokenId]) {
         clear_bits(self.bits, tokens);
     }
-}
-
-/// How many tokens may be left when a mask comes again soon.
-pub(super) fn soon(left: u64) -> u64 {
-    (left - left / 4).max(1)
 }
 
 /// Whether a configuration is inside an item that is compared with others. Then nearly every text
