@@ -267,6 +267,16 @@ impl Partial {
     /// The most that [`Partial::least_rest`] can be.
     pub(crate) const MOST_REST: u64 = 10;
 
+    /// At least the bytes that end a partial with whichever of its characters.
+    pub(crate) fn most_rest(spelling: JsonSpelling) -> u64 {
+        match spelling {
+            // Four digits and a letter.
+            JsonSpelling::Plain => 5,
+            // And another escape.
+            JsonSpelling::Any => 11,
+        }
+    }
+
     /// The fewest bytes that end this partial with any of its characters.
     pub(crate) fn least_rest(self) -> u64 {
         let hex = |digits: u8| 4 - u64::from(digits);
@@ -321,6 +331,13 @@ pub(crate) fn spell_json(c: u32) -> Vec<u8> {
         None if c < 0x20 => unit_escapes(c).into_bytes(),
         None => to_char(c).to_string().into_bytes(),
     }
+}
+
+/// At least the bytes that spell some UTF-8 in a JSON string. A character that must be escaped takes six at
+/// most.
+pub(crate) fn max_json_bytes(text: &[u8]) -> u64 {
+    let escaped = text.iter().filter(|&&byte| needs_escape(u32::from(byte)));
+    (text.len() + 5 * escaped.count()) as u64
 }
 
 /// Whether a JSON string must spell a character with a backslash.

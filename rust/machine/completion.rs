@@ -17,11 +17,14 @@ use crate::machine::whitespace::Whitespace;
 use crate::regex::char_cost::{NO_WAY, cheapest};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
-use crate::spelling::{LETTERED, Partial};
+use crate::spelling::{LETTERED, Partial, max_json_bytes};
 
 /// Bytes that are enough to finish a character or an escape, to open a key, and to make up for a
 /// space.
 pub(crate) const SLACK: u64 = 16;
+
+/// Bytes that are enough for the quotes of a key and a space.
+pub(super) const QUOTES: u64 = 4;
 
 /// Bytes that are enough to finish a character, or a key so that it differs from the known ones.
 pub(super) const UNFINISHED: u64 = 64;
@@ -31,11 +34,14 @@ impl Completer<'_> {
     /// must not all differ and only one more may come, that item has to equal an earlier one, and
     /// the bytes of that are not counted.
     pub(crate) fn max_completion_bytes(&self, config: Config) -> u64 {
-        if self.is_rough {
+        if self.is_rough() {
             let bound = self.rough_bound(config);
             if bound < NEVER {
                 return bound;
             }
+        }
+        if let Some(bound) = self.counted_bound(config) {
+            return bound;
         }
         if let State::Ambiguous(set) = config.state {
             let bounds = self
@@ -57,7 +63,7 @@ impl Completer<'_> {
     pub(crate) fn max_completion_bytes_inside(&self, config: Config) -> Option<u64> {
         let scanner = &self.machine.obligations.rules.scanner;
         let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
-        if self.is_rough && matches!(config.state, State::ScannedKey { .. }) {
+        if self.is_rough() && matches!(config.state, State::ScannedKey { .. }) {
             let bound = self.rough_bound(config);
             if bound < NEVER {
                 return Some(add(bound, UNFINISHED));
@@ -89,14 +95,18 @@ impl Completer<'_> {
             }
             _ => return None,
         };
-        Some(add(bound, UNFINISHED))
+        Some(add(bound, self.unfinished_bytes(config)))
     }
 
     /// An upper bound of the bytes of a shortest completion after any text that stays inside a
     /// string, if the string itself takes at most `rest` bytes more and nothing is asked about it.
     pub(crate) fn max_completion_bytes_of_string(&self, stack: StackId, rest: u32) -> u64 {
+        if let Some(after) = self.count_after(stack) {
+            let begun = Partial::most_rest(self.machine.obligations.rules.scanner.spelling);
+            return add(after, u64::from(rest) + 1 + begun);
+        }
         let rest = u64::from(rest) + 1 + SLACK + UNFINISHED;
-        if self.is_rough {
+        if self.is_rough() {
             let around = self.rough_bound_around(stack);
             if around < NEVER {
                 return add(around, rest);
@@ -128,7 +138,7 @@ impl Completer<'_> {
         let open = prefix.into_iter().flat_map(|prefix| table.open(prefix));
         let open = open.filter(|&(key, _)| allowed_keys.allows(key));
         let mut keys: Vec<(u64, Key)> = open
-            .map(|(key, rest)| (6 * rest.len() as u64, key))
+            .map(|(key, rest)| (max_json_bytes(rest.as_bytes()), key))
             .collect();
         for (class, left) in obligations.classes_left(object, scan) {
             if let Some(state) = scanner.start(left, Box::new([])) {
@@ -136,7 +146,13 @@ impl Completer<'_> {
                 keys.push((u64::from(rest), Key::Other(TextId::WHATEVER, class)));
             }
         }
-        let completion_costs = self.completion_costs(stack);
+        let counted = self
+            .count_after(stack)
+            .map(|after| [(Box::from([]), after)]);
+        let (completion_costs, slack) = match &counted {
+            Some(only) => (&only[..], QUOTES),
+            None => (&self.completion_costs(stack)[..], SLACK),
+        };
         let costs = keys.into_iter().map(|(rest, key)| {
             let ends = completion_costs.iter().map(|(asked, after)| {
                 let formula = obligations.object_demand(object, asked);
@@ -145,7 +161,7 @@ impl Completer<'_> {
                     self.bytes_on(stack, self.key_cost(object, formula, key)),
                 )
             });
-            add(ends.min().unwrap_or(NEVER), rest + 1 + SLACK)
+            add(ends.min().unwrap_or(NEVER), rest + 1 + slack)
         });
         // A class in which no key may end here does not matter.
         costs.filter(|&cost| cost < NEVER).max()
@@ -249,7 +265,7 @@ impl Completer<'_> {
     }
 
     /// The fewest bytes until the innermost value ends, if it is to satisfy the queries `asked`.
-    fn own_bytes(&self, config: Config, asked: &[u16]) -> u64 {
+    pub(super) fn own_bytes(&self, config: Config, asked: &[u16]) -> u64 {
         let bytes = self.bytes_on(config.stack, self.own(config.state, asked));
         add(bytes, self.line_bytes(config))
     }

@@ -9,7 +9,7 @@ use crate::machine::completer::Completer;
 use crate::machine::config::{Config, ObjectPlace, State};
 use crate::regex::node::{NodeId, Spelling};
 use crate::regex::scan::ScanId;
-use crate::spelling::{LETTERED, Partial, spell_json};
+use crate::spelling::{LETTERED, Partial, max_json_bytes, spell_json};
 
 /// The rest of a key, and the bytes from there to the end of the object.
 type BestKey = Option<(Vec<u8>, u64)>;
@@ -86,9 +86,13 @@ impl Completer<'_> {
     /// [`Completer::max_completion_bytes`] but can be larger: of the keys that may come, only a few
     /// are tried.
     pub(crate) fn quick_max_completion_bytes(&self, config: Config) -> u64 {
+        self.counted(config, self.bound_by_few_keys(config))
+    }
+
+    fn bound_by_few_keys(&self, config: Config) -> u64 {
         /// How many keys are tried.
         const MOST: usize = 4;
-        if self.is_rough {
+        if self.is_rough() {
             return self.max_completion_bytes(config);
         }
         let (object, prefix, partial) = match config.state {
@@ -114,8 +118,13 @@ impl Completer<'_> {
         let costs = open.take(MOST).map(|(key, rest)| {
             let state = self.machine.key_reader().after_key(object, key);
             let after = self.max_completion_bytes(Config { state, ..config });
-            // A character takes six bytes at most for each of its own; and there are quotes.
-            add(after, 6 * rest.len() as u64 + 2 + self.line_bytes(config))
+            // A character may have been begun; and there are quotes.
+            let begun = match partial {
+                Partial::Nothing => 0,
+                _ => Partial::most_rest(self.machine.obligations.rules.scanner.spelling),
+            };
+            let key = max_json_bytes(rest.as_bytes()) + begun + 2;
+            add(after, key + self.line_bytes(config))
         });
         let known = costs.min().filter(|&cost| cost < NEVER);
         known.unwrap_or_else(|| self.max_completion_bytes(config))

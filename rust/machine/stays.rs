@@ -4,6 +4,7 @@ use crate::json::texts::TextId;
 use crate::machine::config::{Config, State};
 use crate::machine::lookahead::Lookahead;
 use crate::regex::char_blocks::CharBlocks;
+use crate::regex::scan::ScanId;
 use crate::spelling::Partial;
 
 impl Lookahead<'_> {
@@ -37,6 +38,13 @@ impl Lookahead<'_> {
         }
     }
 
+    /// Whether a text of these characters leads a string back to its state, but for what is begun of a last
+    /// character.
+    pub(crate) fn stays_in_string(self, scan: ScanId, characters: CharBlocks) -> bool {
+        let scanner = &self.machine.obligations.rules.scanner;
+        characters.misses(json_special()) && characters.is_in(scanner.stays(scan))
+    }
+
     /// Whether a text of these characters leads back to the configuration, but for what is begun of
     /// a last character, and for the text of an unknown key.
     pub(crate) fn stays(self, config: Config, characters: CharBlocks) -> bool {
@@ -48,7 +56,7 @@ impl Lookahead<'_> {
             State::String {
                 scan,
                 partial: Partial::Nothing,
-            } => characters.misses(json_special()) && characters.is_in(scanner.stays(scan)),
+            } => self.stays_in_string(scan, characters),
             State::OtherKey {
                 partial: Partial::Nothing,
                 ..

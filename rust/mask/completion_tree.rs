@@ -6,19 +6,24 @@
 
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use rustc_hash::FxHashMap;
 
 use crate::json::texts::TextId;
 use crate::limits::Limits;
-use crate::machine::{Config, Machine, NextMove, SLACK};
+use crate::machine::{Config, CountTokens, Machine, NextMove, SLACK, StackId};
 use crate::mask::token_sets::TokenSets;
 use crate::vocab::Vocabulary;
 use crate::vocab::token::TokenId;
 
 /// The endings on one vocabulary that were asked for.
 #[derive(Debug, Default)]
-pub(crate) struct CompletionTree(Mutex<Tree>, TokenSets);
+pub(crate) struct CompletionTree {
+    tree: Mutex<Tree>,
+    /// What [`Completions::count_after`] has found.
+    after: RwLock<FxHashMap<StackId, Option<u64>>>,
+    sets: TokenSets,
+}
 
 #[derive(Debug, Default)]
 struct Tree {
@@ -64,7 +69,10 @@ struct TreeNodeId(u32);
 impl CompletionTree {
     /// An empty tree for a grammar that names these sets of tokens.
     pub(crate) fn new(tokens: TokenSets) -> Self {
-        CompletionTree(Mutex::default(), tokens)
+        CompletionTree {
+            sets: tokens,
+            ..CompletionTree::default()
+        }
     }
 }
 
@@ -113,12 +121,39 @@ impl<'a> Completions<'a> {
     }
 
     fn start(self, config: Config) -> (MutexGuard<'a, Tree>, Option<Start>) {
-        let mut tree = self.tree.0.lock();
+        let mut tree = self.tree.tree.lock();
         if tree.bytes > self.limits.cache_bytes {
             *tree = Tree::default();
+            self.tree.after.write().clear();
         }
         let start = tree.start(self, config);
         (tree, start)
+    }
+}
+
+impl CountTokens for Completions<'_> {
+    fn count(&self, config: Config) -> Option<u64> {
+        if self.machine.obligations.rules.compares_items() {
+            return None;
+        }
+        let (tree, start) = self.start(config);
+        let start = start.filter(|&start| tree.keys(start).is_empty());
+        let fewest = start.map(|start| tree.fewest(start));
+        fewest.filter(|&fewest| fewest != NO_WAY).map(u64::from)
+    }
+
+    fn count_after(&self, stack: StackId) -> Option<u64> {
+        // The values of items that differ are part of how the text ends.
+        if self.machine.obligations.rules.compares_items() {
+            return None;
+        }
+        if let Some(&known) = self.tree.after.read().get(&stack) {
+            return known;
+        }
+        let after = self.machine.completer().after_any_value(stack);
+        let count = after.and_then(|after| self.count(after));
+        self.tree.after.write().insert(stack, count);
+        count
     }
 }
 
@@ -137,7 +172,7 @@ impl TreeStep {
         let machine = ends.machine;
         let (bytes, token, next) = match next_move {
             NextMove::End | NextMove::Unknown => return None,
-            NextMove::Token(set, next) => (Vec::new(), Some(ends.tree.1.first(set)?), next),
+            NextMove::Token(set, next) => (Vec::new(), Some(ends.tree.sets.first(set)?), next),
             NextMove::Goto(same) => (Vec::new(), None, same),
             NextMove::Bytes(bytes) => {
                 let mut steps = bytes.iter();

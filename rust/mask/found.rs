@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::machine::{Config, Machine};
-use crate::mask::bounds::BoundKind;
+use crate::machine::{Completer, Config, Machine};
 use crate::vocab::string_mask::OpenedScalar;
 
 /// The texts that a walk has found.
 #[derive(Debug)]
-pub(super) struct FoundTexts<I> {
+pub(super) struct FoundTexts<'a, I> {
     /// Those that are not in `shared`.
     pub(super) items: Vec<I>,
     pub(super) shared: SharedTexts<I>,
     /// What is known of the way to the end after them, if it is asked for.
-    furthest: Option<Furthest>,
+    furthest: Option<Furthest<'a>>,
 }
 
 /// Texts that are not listed one by one, since other walks find the same: those that stay inside one
@@ -27,22 +26,22 @@ pub(super) enum SharedTexts<I> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Furthest {
-    kind: BoundKind,
+struct Furthest<'a> {
+    completer: Completer<'a>,
     /// An upper bound of the bytes that finish the text after any of the items.
     bytes: u64,
     /// The place that was looked at last: most are met many times in a row.
     last: Option<Config>,
 }
 
-impl<I: Copy> FoundTexts<I> {
-    /// Nothing yet; `bounds` asks for [`FoundTexts::max_completion_bytes`].
-    pub(super) fn new(bounds: Option<BoundKind>) -> Self {
+impl<'a, I: Copy> FoundTexts<'a, I> {
+    /// Nothing yet; what finds bounds is asked for [`FoundTexts::max_completion_bytes`].
+    pub(super) fn new(bounds: Option<Completer<'a>>) -> Self {
         FoundTexts {
             items: Vec::new(),
             shared: SharedTexts::Unwanted,
-            furthest: bounds.map(|kind| Furthest {
-                kind,
+            furthest: bounds.map(|completer| Furthest {
+                completer,
                 bytes: 0,
                 last: None,
             }),
@@ -50,7 +49,7 @@ impl<I: Copy> FoundTexts<I> {
     }
 
     /// The same, where texts that other walks find as well may be left apart.
-    pub(super) fn sharing(bounds: Option<BoundKind>) -> Self {
+    pub(super) fn sharing(bounds: Option<Completer<'a>>) -> Self {
         FoundTexts {
             shared: SharedTexts::None,
             ..FoundTexts::new(bounds)
@@ -58,7 +57,7 @@ impl<I: Copy> FoundTexts<I> {
     }
 
     /// Nothing yet; of other items that are looked for together with these.
-    pub(super) fn beside<J>(&self) -> FoundTexts<J> {
+    pub(super) fn beside<J>(&self) -> FoundTexts<'a, J> {
         FoundTexts {
             items: Vec::new(),
             shared: SharedTexts::Unwanted,
@@ -73,10 +72,7 @@ impl<I: Copy> FoundTexts<I> {
             && furthest.last.replace(at) != Some(at)
         {
             let at = machine.key_reader().canonical(at);
-            let bytes = furthest
-                .kind
-                .completer(machine)
-                .quick_max_completion_bytes(at);
+            let bytes = furthest.completer.quick_max_completion_bytes(at);
             furthest.bytes = furthest.bytes.max(bytes);
         }
     }
@@ -111,7 +107,7 @@ impl<I: Copy> FoundTexts<I> {
     }
 
     /// Adds some of the texts that were found [`FoundTexts::beside`] these.
-    pub(super) fn join<J>(&mut self, beside: FoundTexts<J>, items: impl Iterator<Item = I>) {
+    pub(super) fn join<J>(&mut self, beside: FoundTexts<'a, J>, items: impl Iterator<Item = I>) {
         self.items.extend(items);
         self.furthest = beside.furthest;
     }

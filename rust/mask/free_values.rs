@@ -33,7 +33,7 @@ impl Walk<'_> {
         node: TrieNodeId,
         config: Config,
         first: ByteSet,
-        out: &mut FoundTexts<T::Item>,
+        out: &mut FoundTexts<'_, T::Item>,
     ) -> ByteSet {
         let machine = self.machine;
         let State::Value { obligation, .. } = config.state else {

@@ -14,7 +14,7 @@ use crate::mask::tokens::{Mask, Tokens};
 use crate::mask::walk::{Ended, Walk};
 use crate::regex::node::NodeId;
 use crate::regex::scan::{Scan, ScanId};
-use crate::spelling::{Decoded, Partial};
+use crate::spelling::Partial;
 use crate::vocab::string_mask::{ExitId, Groups, StringMask};
 use crate::vocab::token::{MaskWord, TokenId, bits_of, clear_bits, has_bit};
 use crate::vocab::trie::TrieNodeId;
@@ -160,7 +160,8 @@ impl Walk<'_> {
         guide: &mut Guide<'_, V>,
     ) {
         let bound = self.max_completion_bytes_inside(start, string_mask);
-        if !bound.is_some_and(|bound| guide.passes(bound)) {
+        let passes = bound.is_some_and(|bound| guide.passes(bound));
+        if !passes && !self.passes_states(start, guide) {
             self.stay_groups(start, string_mask, guide);
         }
         if let State::String { scan, .. } = start.state
@@ -173,6 +174,28 @@ impl Walk<'_> {
             }
         }
         self.alone(start, more, guide);
+    }
+
+    /// Whether a guide passes over all tokens that stay inside a string, since it passes over all states
+    /// that these could lead to.
+    fn passes_states<V: Visitor>(&self, start: Config, guide: &mut Guide<'_, V>) -> bool {
+        let State::String { scan, .. } = start.state else {
+            return false;
+        };
+        let scanner = &self.machine.obligations.rules.scanner;
+        let begun = Partial::most_rest(scanner.spelling);
+        let mut passes = |scan| {
+            let (state, partial) = (scan, Partial::Nothing);
+            let state = State::String {
+                scan: state,
+                partial,
+            };
+            let at = Config { state, ..start };
+            guide.spare(at).is_some_and(|spare| spare >= begun)
+        };
+        passes(scan)
+            && scanner.scan(scan).queries.is_empty()
+            && (scanner.reachable(scan)).is_some_and(|states| states.iter().all(|&at| passes(at)))
     }
 
     /// Tells a guide where each of some tokens leads.
@@ -302,27 +325,6 @@ impl Walk<'_> {
                 (groups, bytes)
             });
         (Together::ByState(groups), doubtful)
-    }
-
-    /// The tokens inside a string by the states that they lead to.
-    fn by_state(&self, scan: ScanId, partial: Partial) -> Groups {
-        let scanner = &self.machine.obligations.rules.scanner;
-        let mut places = Vec::new();
-        self.vocabulary.trie().walk(
-            (scan, partial),
-            |(scan, partial), byte, _| match partial.decode_json(byte, scanner.spelling) {
-                Decoded::Char(c) => Some((scanner.step(scan, c)?, Partial::Nothing)),
-                // Tokens that end where no character fits are in no mask.
-                Decoded::Partial(partial) => Some((scan, partial)),
-                Decoded::Close | Decoded::Refused => None,
-            },
-            |tokens, (scan, partial)| {
-                places.extend(tokens.iter().map(|&token| (scan, partial.code(), token)));
-            },
-        );
-        places.sort_unstable();
-        let groups = places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
-        Groups::new(groups.map(|group| group.iter().map(|&(.., token)| token)))
     }
 
     /// The tokens after which the key that is being read is still one that the object may know.

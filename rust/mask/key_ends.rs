@@ -36,7 +36,7 @@ impl Walk<'_> {
         of: &T,
         start: Config,
         below: &OpenedScalar<T::Item>,
-        out: &mut FoundTexts<T::Item>,
+        out: &mut FoundTexts<'_, T::Item>,
     ) {
         let first = const { ByteSet::of(b" \t\n\r:") };
         let unknown = self.unknown_key(start);

@@ -13,15 +13,15 @@ use crate::mask::string_mask::ScanKey;
 use crate::mask::texts::TrieTexts;
 use crate::mask::tokens::Tokens;
 use crate::mask::walk::{Walk, tokens_of};
-use crate::spelling::{JsonSpelling, Partial, needs_escape};
+use crate::spelling::{JsonSpelling, Partial, max_json_bytes, needs_escape};
 use crate::vocab::string_mask::{ClosingTokens, ExitBits};
 use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::vocab::trie::{Trie, TrieNodeId};
 
 /// Where the text of a key leads in a trie.
 enum KeyReached<'a> {
-    /// To a node inside the key, and how many bytes of it are left.
-    Inside(TrieNodeId, KnownKey, usize),
+    /// To a node inside the key, and at least the bytes that are left of it.
+    Inside(TrieNodeId, KnownKey, u64),
     /// To a backslash after a part of it.
     Escape(TrieNodeId, Prefix),
     /// To its closing quote, after this text.
@@ -48,7 +48,7 @@ impl Walk<'_> {
         node: TrieNodeId,
         config: Config,
         (object, prefix): (ObjectId, Prefix),
-        out: &mut FoundTexts<T::Item>,
+        out: &mut FoundTexts<'_, T::Item>,
     ) {
         let (machine, trie) = (self.machine, of.trie());
         let allowed_keys = machine.obligations.allowed_keys(object);
@@ -63,8 +63,8 @@ impl Walk<'_> {
                         _ => self.max_completion_bytes_after(config, object, known),
                     };
                     last = Some((known, after));
-                    // A character takes six bytes at most for each of its own; and there are quotes.
-                    add(after, 6 * left as u64 + 2)
+                    // And there is the quote, and maybe one before.
+                    add(after, left + 2)
                 });
             }
             KeyReached::Escape(node, prefix) => {
@@ -94,7 +94,7 @@ impl Walk<'_> {
             .machine
             .key_reader()
             .after_key_config(config, object, key);
-        self.completer().max_completion_bytes(after)
+        self.completer().quick_max_completion_bytes(after)
     }
 
     /// In a key that the object knows so far, where unknown keys are fine, too: almost every token
@@ -102,6 +102,7 @@ impl Walk<'_> {
     pub(super) fn open_key(&self, config: Config, object: ObjectId, partial: Partial) -> Tokens {
         let machine = self.machine;
         let string_mask = self.string_mask(ScanKey::Anything, partial);
+        let bounds = self.bounds.filter(|_| self.finds_bounds(config));
         let unknown =
             machine
                 .key_reader()
@@ -112,7 +113,7 @@ impl Walk<'_> {
         let mut closed = Closed {
             tokens: Vec::new(),
             exits: ExitBits::none(exits.len()),
-            allowed: FoundTexts::new(None),
+            allowed: FoundTexts::new(bounds),
         };
         match key_place(config) {
             Some(place) if !reads_key => self.look_up_closed(config, place, exits, &mut closed),
@@ -122,13 +123,15 @@ impl Walk<'_> {
             }
         }
         let left = left.exits.iter().copied();
-        let unknown = left.filter(|&exit| !closed.exits.holds(exit));
-        let mut tokens = tokens_of(&string_mask, unknown);
+        let lost = left.filter(|&exit| !closed.exits.holds(exit));
+        let mut tokens = tokens_of(&string_mask, lost);
         if !closed.tokens.is_empty() {
             let mut bits = vec![MaskWord::NONE; self.vocabulary.mask_words()];
             set_bits(&mut bits, &closed.tokens);
             tokens.retain(|&token| !has_bit(&bits, token));
         }
+        let known = closed.allowed.max_completion_bytes();
+        self.bound_key(config, (&string_mask, unknown), known);
         tokens.extend(closed.allowed.items);
         Tokens::Inside(string_mask, tokens.into())
     }
@@ -139,7 +142,7 @@ impl Walk<'_> {
         config: Config,
         (object, prefix): (ObjectId, Prefix),
         exits: &ClosingTokens,
-        closed: &mut Closed,
+        closed: &mut Closed<'_>,
     ) {
         let (machine, trie) = (self.machine, self.vocabulary.trie());
         let reader = machine.key_reader();
@@ -182,7 +185,7 @@ impl Walk<'_> {
         start: Config,
         object: ObjectId,
         reads_key: bool,
-        closed: &mut Closed,
+        closed: &mut Closed<'_>,
     ) {
         let (machine, trie) = (self.machine, self.vocabulary.trie());
         // Still in this key, and not in a later one.
@@ -318,7 +321,8 @@ impl<I: Copy> KeyLookUp<'_, I> {
                 break;
             };
             self.path.push(node);
-            reached(KeyReached::Inside(node, known, rest.len() - i - 1));
+            let left = max_json_bytes(&rest.as_bytes()[i + 1..]);
+            reached(KeyReached::Inside(node, known, left));
             if let Some(escape) = trie.child(node, b'\\')
                 && !self.is_plain
                 && let Some(read) = rest.get(..=i)
@@ -336,12 +340,12 @@ impl<I: Copy> KeyLookUp<'_, I> {
 }
 
 /// Tokens that close a key while the object knows it.
-struct Closed {
+struct Closed<'a> {
     tokens: Vec<TokenId>,
     /// Some more of them.
     exits: ExitBits,
     /// Those of both that may come.
-    allowed: FoundTexts<TokenId>,
+    allowed: FoundTexts<'a, TokenId>,
 }
 
 fn in_key(config: Config, prefix: Prefix) -> Config {

@@ -4,7 +4,6 @@ use crate::json::cost::NEVER;
 use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Completer, Config, State};
-use crate::mask::bounds::BoundKind;
 use crate::mask::guide::{Guide, Visitor};
 use crate::mask::string_mask::Unlimited;
 use crate::mask::tokens::Tokens;
@@ -187,12 +186,29 @@ impl Walk<'_> {
         Some(costs.max().unwrap_or(0).max(certain))
     }
 
+    /// Takes note of a bound of what finishes the text after any token that stays inside a key, known or not, or
+    /// closes it: as an unknown one, after which comes `unknown`, or as a known one, of which a bound is given
+    /// if it is asked for.
+    pub(super) fn bound_key(
+        &self,
+        config: Config,
+        (string_mask, unknown): (&StringMask, Config),
+        known: Option<u64>,
+    ) {
+        if let Some(known) = known
+            && let Some(inside) = self.max_completion_bytes_inside(config, string_mask)
+        {
+            let others = self.costliest_left(string_mask, unknown);
+            let bound = known.max(inside).max(others);
+            self.max_completion_bytes.set(Some(bound));
+        }
+    }
+
     /// An upper bound of the bytes that finish the text after any closing token of a string that
     /// goes on from `after`.
     fn costliest_left(&self, string_mask: &StringMask, after: Config) -> u64 {
         let left = self.leave(string_mask, after);
-        let kind = self.bounds.unwrap_or(BoundKind::Close);
-        left.bounds.get(kind, || {
+        left.bounds.get(self.completer(), || {
             self.max_completion_bytes_of(|guide| self.exits_of(string_mask, after, guide))
         })
     }

@@ -25,6 +25,7 @@ mod max_completion;
 mod places;
 mod reach;
 mod scalars;
+mod states;
 mod string_mask;
 mod sweep;
 mod sweep_place;
@@ -35,7 +36,7 @@ mod trie_walk;
 mod unique_items;
 mod walk;
 
-use crate::machine::{Config, Machine};
+use crate::machine::{Completer, Config, Machine};
 use crate::mask::cache::LooseMask;
 use crate::mask::guide::Guide;
 use crate::mask::walk::Walk;
@@ -51,15 +52,15 @@ pub(crate) use token_sets::TokenSets;
 pub(crate) use tokens::{Late, Mask};
 
 impl Masks {
-    /// The mask of a configuration. Above `cap` bytes the masks start anew. `bounds` asks for a bound of
-    /// what comes after its tokens, which is found together with it if that is easy.
+    /// The mask of a configuration. Above `cap` bytes the masks start anew. A bound of what comes
+    /// after its tokens is found together with it if that is easy, and what finds `bounds` is given.
     pub(crate) fn get(
         &self,
         machine: &Machine,
         vocabulary: &Vocabulary,
         config: Config,
         cap: usize,
-        bounds: Option<BoundKind>,
+        bounds: Option<Completer<'_>>,
     ) -> Arc<Mask> {
         let alike = machine.key_reader().canonical(config);
         if let Some(known) = self.known(alike) {
@@ -75,10 +76,10 @@ impl Masks {
         }
         let (loose, names_itself) = walk.loosely(alike, config);
         let mask = walk.exactly(config, &loose);
-        if let (Some(kind), Some(bytes)) = (bounds, walk.max_completion_bytes.get())
+        if let (Some(completer), Some(bytes)) = (bounds, walk.max_completion_bytes.get())
             && mask.named.is_none()
         {
-            mask.bounds.get(kind, || bytes);
+            mask.bounds.get(completer, || bytes);
         }
         let mask = Arc::new(mask);
         if !names_itself {
@@ -127,11 +128,11 @@ impl Masks {
         machine: &Machine,
         vocabulary: &Vocabulary,
         (config, mask): (Config, &Mask),
-        kind: BoundKind,
+        completer: Completer<'_>,
         cap: usize,
     ) -> u64 {
         let walk = Walk {
-            bounds: Some(kind),
+            bounds: Some(completer),
             ..self.walk(machine, vocabulary, cap)
         };
         let alike = machine.key_reader().canonical(config);
@@ -153,11 +154,17 @@ impl Masks {
         (config, mask): (Config, &Mask),
         visitor: &mut impl Visitor,
     ) -> bool {
-        let walk = self.walk(
-            completions.machine,
-            completions.vocabulary,
-            completions.limits.cache_bytes,
-        );
+        let completer = completions
+            .machine
+            .counting_completer(&completions, u64::MAX);
+        let walk = Walk {
+            bounds: Some(completer),
+            ..self.walk(
+                completions.machine,
+                completions.vocabulary,
+                completions.limits.cache_bytes,
+            )
+        };
         let mut guide = Guide::exactly(completions, config, visitor);
         walk.for_groups(config, mask, &mut guide);
         guide.is_alike()

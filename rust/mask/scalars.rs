@@ -26,7 +26,7 @@ impl Walk<'_> {
         node: TrieNodeId,
         start: Config,
         below: &Arc<OpenedScalar<T::Item>>,
-        out: &mut FoundTexts<T::Item>,
+        out: &mut FoundTexts<'_, T::Item>,
     ) {
         let scanner = &self.machine.obligations.rules.scanner;
         let completer = self.completer();
@@ -84,7 +84,7 @@ impl Walk<'_> {
         of: &T,
         start: Config,
         below: &OpenedScalar<T::Item>,
-        out: &mut FoundTexts<T::Item>,
+        out: &mut FoundTexts<'_, T::Item>,
     ) {
         let ended = match start.state {
             State::String { scan, .. } | State::Number(scan) => self.ended(start, scan),

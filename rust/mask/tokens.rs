@@ -1,7 +1,8 @@
 //! A mask: the tokens that may come next.
 
 use std::sync::Arc;
-use std::sync::OnceLock;
+
+use parking_lot::RwLock;
 
 use crate::mask::bounds::KnownBounds;
 use crate::mask::found::{FoundTexts, SharedTexts};
@@ -16,12 +17,14 @@ pub(crate) struct Mask {
     pub(super) named: Option<Box<[MaskWord]>>,
     /// What finishing the text can cost after one of the tokens.
     pub(crate) bounds: Arc<KnownBounds>,
-    pub(super) late: OnceLock<Late>,
+    pub(super) late: RwLock<Option<Arc<Late>>>,
 }
 
 /// The tokens of a mask after which it takes many more to finish the text.
 #[derive(Debug)]
 pub(crate) struct Late {
+    /// From how many tokens left on it says what may come.
+    pub(crate) floor: u64,
     /// The most that it takes after any token, by text or by id.
     pub(crate) most: u64,
     /// The tokens that are read by their text and after which it takes more than `base`, in groups,
@@ -59,7 +62,7 @@ impl Tokens {
     }
 
     /// The tokens that a walk has found.
-    pub(super) fn found(found: FoundTexts<TokenId>, words: usize) -> Self {
+    pub(super) fn found(found: FoundTexts<'_, TokenId>, words: usize) -> Self {
         let SharedTexts::Inside(scalar) = found.shared else {
             return Tokens::new(found.items, words);
         };
@@ -136,7 +139,7 @@ impl Mask {
             tokens,
             named: None,
             bounds: Arc::default(),
-            late: OnceLock::new(),
+            late: RwLock::default(),
         }
     }
 
@@ -149,9 +152,16 @@ impl Mask {
         &self.tokens
     }
 
-    /// The tokens after which the text ends late; `compute` is called once.
-    pub(crate) fn late(&self, compute: impl FnOnce() -> Late) -> &Late {
-        self.late.get_or_init(compute)
+    /// The tokens after which the text ends late, as far as that is needed with so many tokens left;
+    /// `compute` is called if not enough is known.
+    pub(crate) fn late(&self, left: u64, compute: impl FnOnce() -> Late) -> Arc<Late> {
+        let known = self.late.read().clone();
+        if let Some(known) = known.filter(|late| late.floor <= left) {
+            return known;
+        }
+        let late = Arc::new(compute());
+        *self.late.write() = Some(Arc::clone(&late));
+        late
     }
 
     /// Writes the mask: one bit for each token, the lowest first.

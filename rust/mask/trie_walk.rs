@@ -5,8 +5,7 @@
 //! walked again: runs of whitespace, and what stays inside a string or a number that a token opens.
 
 use crate::byte_set::ByteSet;
-use crate::machine::{Config, State};
-use crate::mask::bounds::BoundKind;
+use crate::machine::{Completer, Config, State};
 use crate::mask::found::FoundTexts;
 use crate::mask::keys::key_place;
 use crate::mask::scalars::opened;
@@ -35,7 +34,11 @@ impl Walk<'_> {
     }
 
     /// The tokens that may come, found by walks; `bounds` asks how far the end is after them.
-    pub(super) fn find(&self, config: Config, bounds: Option<BoundKind>) -> FoundTexts<TokenId> {
+    pub(super) fn find<'b>(
+        &self,
+        config: Config,
+        bounds: Option<Completer<'b>>,
+    ) -> FoundTexts<'b, TokenId> {
         let mut tokens = FoundTexts::sharing(bounds);
         if let Some(place) = key_place(config)
             && !self.machine.obligations.allowed_keys(place.0).other()
@@ -73,7 +76,7 @@ impl Walk<'_> {
     }
 
     /// The tokens that may come and begin with some bytes.
-    fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut FoundTexts<TokenId>) {
+    fn tokens(&self, config: Config, mut first: ByteSet, tokens: &mut FoundTexts<'_, TokenId>) {
         let machine = self.machine;
         if let Some(run) = self.free_spacing(config, first) {
             first = first.without(SPACE_BYTES);
@@ -105,7 +108,7 @@ impl Walk<'_> {
         node: TrieNodeId,
         config: Config,
         mut first: ByteSet,
-        out: &mut FoundTexts<T::Item>,
+        out: &mut FoundTexts<'_, T::Item>,
     ) {
         let numbers = const { ByteSet::of(b"-0123456789") };
         if numbers.without(first) == ByteSet::NONE
@@ -124,7 +127,7 @@ impl Walk<'_> {
         of: &T,
         node: TrieNodeId,
         config: Config,
-        out: &mut FoundTexts<T::Item>,
+        out: &mut FoundTexts<'_, T::Item>,
     ) {
         if let State::Number(scan) = config.state {
             let language = self.machine.obligations.rules.scanner.scan(scan).language;
@@ -142,7 +145,7 @@ impl Walk<'_> {
         node: TrieNodeId,
         config: Config,
         first: ByteSet,
-        out: &mut FoundTexts<T::Item>,
+        out: &mut FoundTexts<'_, T::Item>,
     ) {
         let machine = self.machine;
         let trie = of.trie();
@@ -194,7 +197,12 @@ impl Walk<'_> {
     }
 
     /// Adds the texts of a small trie that may come.
-    pub(super) fn go_on<I: Copy>(&self, trie: &Trie<I>, config: Config, out: &mut FoundTexts<I>) {
+    pub(super) fn go_on<I: Copy>(
+        &self,
+        trie: &Trie<I>,
+        config: Config,
+        out: &mut FoundTexts<'_, I>,
+    ) {
         let machine = self.machine;
         trie.seek(
             config,

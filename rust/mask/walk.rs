@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Completer, Config, Machine, SetId, State, Stepper};
-use crate::mask::bounds::{BoundKind, KnownBounds};
+use crate::mask::bounds::KnownBounds;
 use crate::mask::cache::{ClosingAfter, Masks};
 use crate::mask::found::FoundTexts;
 use crate::mask::string_mask::{ScanKey, string_mask};
@@ -28,7 +28,7 @@ pub(super) struct Walk<'a> {
     pub(crate) masks: &'a Masks,
     pub(super) cap: usize,
     /// Whether, and how, it is found how far the end of the text is after the tokens that are found.
-    pub(super) bounds: Option<BoundKind>,
+    pub(super) bounds: Option<Completer<'a>>,
     /// An upper bound of the bytes that finish the text after the tokens that were found last, if it
     /// was found with them.
     pub(super) max_completion_bytes: Cell<Option<u64>>,
@@ -130,8 +130,7 @@ impl Walk<'_> {
 
     /// What finds the bounds of single places.
     pub(super) fn completer(&self) -> Completer<'_> {
-        let kind = self.bounds.unwrap_or(BoundKind::Close);
-        kind.completer(self.machine)
+        self.bounds.unwrap_or_else(|| self.machine.completer())
     }
 
     /// What reads on, without the values of items that end.
@@ -198,14 +197,19 @@ impl Walk<'_> {
             shared,
         };
         let reads_key = |&exit: &ExitId| exits.keys.holds(exit);
-        let mut found = FoundTexts::new(None);
-        found.items.extend_from_slice(&exits.closing);
+        let bounds = self.bounds.filter(|_| self.finds_bounds(after));
+        let mut found = FoundTexts::new(bounds);
+        found.add(self.machine, &exits.closing, after);
         let first = self.machine.lookahead().next_bytes(after);
         self.walk(&of, exits.beyond.root(), after, first, &mut found);
+        let known = KnownBounds::default();
+        if let (Some(completer), Some(bytes)) = (bounds, found.max_completion_bytes()) {
+            known.get(completer, || bytes);
+        }
         ClosingAfter {
             reads_key: found.items.iter().any(reads_key),
             exits: found.items.into(),
-            bounds: KnownBounds::default(),
+            bounds: known,
         }
     }
 

@@ -6,18 +6,15 @@ use rustc_hash::FxHashMap;
 
 use crate::error::{Error, ErrorKind};
 use crate::json::texts::TextId;
-use crate::machine::Config;
+use crate::machine::{Completer, Config};
 use crate::mask::{BoundKind, Completions, Late, Lead, Mask, Visitor};
 use crate::matcher::Matcher;
-use crate::matcher::plan::{EndPlan, TooLate};
+use crate::matcher::plan::{EndPlan, TooLate, soon};
 use crate::vocab::token::{MaskWord, TokenId, add_bits, bits_of, clear_bits, has_bit, set_bits};
 
 /// A plan is made once the tokens left exceed the bytes to the end of the text by no more than
 /// this.
 const MARGIN: usize = 16;
-
-/// With fewer tokens left, each token of a mask is looked at anew.
-const SOON: u64 = 24;
 
 impl Matcher {
     /// The tokens that are left of the budget.
@@ -58,11 +55,13 @@ impl Matcher {
             return Ok(None);
         }
         let leads = leads();
+        let completions = self.completions();
         let is_far = |&kind: &BoundKind| {
+            let completer = kind.completer(&completions, u64::MAX);
             let mut leads = leads.iter();
-            leads.any(|lead| self.completion_bytes_from(lead.place, kind) < far)
+            leads.any(|lead| completer.max_completion_bytes(lead.place) < far)
         };
-        if self.kinds_of_bounds().iter().any(is_far) {
+        if self.speller().is_none() && self.kinds_of_bounds().iter().any(is_far) {
             return Ok(None);
         }
         if let Some(plan) = &self.now.plan
@@ -99,29 +98,36 @@ impl Matcher {
     /// Whether a token that leads there may come within the budget. [`Matcher::keep_affordable`]
     /// asks this of all tokens of a mask, group by group.
     fn fits_lead(&self, lead: Lead, left: usize) -> bool {
-        let bound = lead
-            .bound()
-            .map(|at| self.completion_bytes_from(at, BoundKind::Close));
+        let bound = lead.bound().map(|at| self.completion_bytes_from(at));
         bound.is_some_and(|bound| bound < left as u64) || self.fits(lead.place, left)
     }
 
     /// Whether the text can be finished from a place in fewer tokens than `left`.
     fn fits(&self, place: Config, left: usize) -> bool {
-        // No token is shorter than a byte.
-        if self.completion_bytes_from(place, BoundKind::Close) < left as u64 {
+        if self.most_tokens(place) < left as u64 {
             return true;
         }
         if is_compared(place) {
             return false;
         }
-        self.most_tokens(place)
+        self.most_after_character(place)
             .is_some_and(|most| most < left as u64)
             || self.fewest(place).is_some_and(|fewest| fewest < left)
     }
 
-    /// An upper bound of the tokens that finish the text from inside a character of a free string, known
-    /// from that string: there are hundreds of such places for each string.
-    fn most_tokens(&self, place: Config) -> Option<u64> {
+    /// An upper bound of the tokens that finish the text from a place.
+    fn most_tokens(&self, place: Config) -> u64 {
+        if self.speller().is_some() {
+            return u64::MAX;
+        }
+        let completions = self.completions();
+        let completer = BoundKind::Counted.completer(&completions, u64::MAX);
+        completer.max_completion_bytes(place)
+    }
+
+    /// The same from inside a character of a free string, known from that string: there are hundreds of such
+    /// places for each string.
+    fn most_after_character(&self, place: Config) -> Option<u64> {
         let completer = self.engine.machine.completer();
         let (after, bytes) = completer.after_character(place)?;
         // Each byte of the character is a token, if no longer ones spell it.
@@ -135,12 +141,10 @@ impl Matcher {
         spells_all.then(|| self.fewest(place))?.map(|n| n as u64)
     }
 
-    /// An upper bound of the tokens that finish the text.
-    fn completion_bytes_from(&self, config: Config, kind: BoundKind) -> u64 {
+    /// An upper bound of the bytes that finish the text. No token is shorter than a byte.
+    fn completion_bytes_from(&self, config: Config) -> u64 {
         match self.speller() {
-            None => kind
-                .completer(&self.engine.machine)
-                .max_completion_bytes(config),
+            None => self.engine.machine.completer().max_completion_bytes(config),
             Some(_) => u64::MAX,
         }
     }
@@ -181,28 +185,23 @@ impl Matcher {
             bits.fill(MaskWord::NONE);
             return;
         }
-        let ends_within = |&kind: &BoundKind| {
-            let bound = || self.max_completion_bytes(mask, kind);
-            mask.bounds.get(kind, bound) < left as u64
-        };
-        if self.kinds_of_bounds().iter().any(ends_within) {
+        if mask.bounds.are_within(left as u64) || self.bounds_within(mask, left) {
             return;
         }
-        let late = (left as u64 >= SOON).then(|| mask.late(|| self.late(mask)));
-        let late = late.filter(|late| late.is_alike);
-        if late.is_some_and(|late| late.most < left as u64) {
+        let late = mask.late(left as u64, || self.late(mask, left as u64));
+        if late.is_alike && late.most < left as u64 {
             return;
         }
         let planned = self.now.plan.as_ref().and_then(EndPlan::next);
         let planned = planned.filter(|&token| has_bit(bits, token));
         // A token may be read by its text and by its id; one of them is enough.
         mask.write_text(bits);
-        match late.filter(|late| left as u64 > late.base) {
-            Some(late) => {
+        match late.is_alike && left as u64 > late.base {
+            true => {
                 let gone = late.groups.iter().filter(|(need, _)| *need >= left as u64);
                 gone.for_each(|(_, tokens)| clear_bits(bits, tokens));
             }
-            None => {
+            false => {
                 self.for_groups(
                     mask,
                     &mut Dropper {
@@ -243,12 +242,40 @@ impl Matcher {
         Ok(())
     }
 
-    /// The tokens of a mask after which it takes [`SOON`] tokens or more.
-    fn late(&self, mask: &Mask) -> Late {
+    /// Whether bounds say that the text can be finished in time after each token of a mask.
+    fn bounds_within(&self, mask: &Mask, left: usize) -> bool {
+        let completions = self.completions();
+        let first = self.first_kind(left);
+        let kinds = [first, BoundKind::Counted];
+        kinds.into_iter().any(|kind| {
+            let completer = kind.completer(&completions, soon(left as u64));
+            let bound = || self.max_completion_bytes(mask, completer);
+            mask.bounds.get(completer, bound) < left as u64
+        })
+    }
+
+    /// The kind of bounds to find first of the tokens that come next: what is too rough for the place before
+    /// them is too rough for them.
+    pub(super) fn first_kind(&self, left: usize) -> BoundKind {
+        let first = self.kinds_of_bounds()[0];
+        let is_within = || {
+            let rough = self.engine.machine.rough_completer();
+            rough.max_completion_bytes(self.now.config) < left as u64
+        };
+        match first == BoundKind::Rough && is_within() {
+            true => first,
+            false => BoundKind::Counted,
+        }
+    }
+
+    /// The tokens of a mask after which it takes many of the tokens that are left.
+    fn late(&self, mask: &Mask, left: u64) -> Late {
         /// Only so many tokens are kept.
         const MOST: usize = 4096;
+        let floor = soon(left);
         let mut collector = Collector {
             matcher: self,
+            floor,
             known: FxHashMap::default(),
             met: 0,
             most: 0,
@@ -261,7 +288,7 @@ impl Matcher {
             let leads = moves
                 .into_iter()
                 .map(|(_, next)| self.completions().lead_by_id(next));
-            let needs = leads.map(|lead| self.need(lead.place));
+            let needs = leads.map(|lead| self.need(lead.place, floor));
             most = needs.max().unwrap_or(0).max(most);
         }
         let groups = collector.groups.into_iter();
@@ -274,12 +301,13 @@ impl Matcher {
             count <= MOST
         });
         let kept = kept.count();
-        let base = groups.get(kept).map_or(SOON - 1, |&(need, _)| need);
+        let base = groups.get(kept).map_or(floor - 1, |&(need, _)| need);
         groups.truncate(kept);
         let bytes = groups.iter().map(|(_, tokens)| size_of_val(&**tokens) + 24);
         let limits = self.compiled.limits();
         self.engine.masks.make_room(bytes.sum(), limits.cache_bytes);
         Late {
+            floor: if is_alike { floor } else { 0 },
             most,
             groups: groups.into(),
             base,
@@ -288,18 +316,18 @@ impl Matcher {
     }
 
     /// An upper bound of the tokens that finish the text from a place. It is exact where it is
-    /// [`SOON`] or more and the place is not inside an item that is compared; less than that may be
+    /// `floor` or more and the place is not inside an item that is compared; less than that may be
     /// too much.
-    fn need(&self, place: Config) -> u64 {
-        let bytes = self.completion_bytes_from(place, BoundKind::Close);
-        if bytes < SOON || is_compared(place) {
-            return bytes;
+    fn need(&self, place: Config, floor: u64) -> u64 {
+        let most = self.most_tokens(place);
+        if most < floor || is_compared(place) {
+            return most;
         }
-        if let Some(most) = self.most_tokens(place).filter(|&most| most < SOON) {
+        if let Some(most) = self.most_after_character(place).filter(|&m| m < floor) {
             return most;
         }
         let fewest = self.fewest(place);
-        fewest.map_or(bytes, |fewest| bytes.min(fewest as u64))
+        fewest.map_or(most, |fewest| most.min(fewest as u64))
     }
 
     fn for_groups(&self, mask: &Mask, visitor: &mut impl Visitor) -> bool {
@@ -310,19 +338,21 @@ impl Matcher {
     }
 
     /// An upper bound of the tokens that finish the text after any token of a mask.
-    fn max_completion_bytes(&self, mask: &Mask, kind: BoundKind) -> u64 {
+    fn max_completion_bytes(&self, mask: &Mask, completer: Completer<'_>) -> u64 {
         let (vocabulary, cap) = (
             self.compiled.vocabulary(),
             self.compiled.limits().cache_bytes,
         );
         let (machine, masks) = (&self.engine.machine, &self.engine.masks);
-        masks.max_completion_bytes(machine, vocabulary, (self.now.config, mask), kind, cap)
+        masks.max_completion_bytes(machine, vocabulary, (self.now.config, mask), completer, cap)
     }
 }
 
 /// Collects the tokens after which it takes many more to finish the text.
 struct Collector<'a> {
     matcher: &'a Matcher,
+    /// Fewer tokens are not many.
+    floor: u64,
     known: FxHashMap<Config, u64>,
     /// How many tokens it takes from the place that was met last.
     met: u64,
@@ -332,19 +362,19 @@ struct Collector<'a> {
 
 impl Visitor for Collector<'_> {
     fn passes(&mut self, bound: u64) -> bool {
-        bound < SOON
+        bound < self.floor
     }
 
     fn wants(&mut self, at: Config) -> bool {
         let need = self.known.entry(at);
-        self.met = *need.or_insert_with(|| self.matcher.need(at));
+        self.met = *need.or_insert_with(|| self.matcher.need(at, self.floor));
         self.most = self.most.max(self.met);
-        self.met >= SOON
+        self.met >= self.floor
     }
 
     fn spare(&mut self, at: Config) -> Option<u64> {
         let tokens = self.matcher.fewest_sure(at)?;
-        (SOON - 1).checked_sub(tokens)
+        (self.floor - 1).checked_sub(tokens)
     }
 
     fn take(&mut self, tokens: &[TokenId]) {

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::Config;
 use crate::mask::{Mask, Speller};
-use crate::matcher::plan::EndPlan;
+use crate::matcher::plan::{EndPlan, soon};
 use crate::vocab::token::{MaskWord, TokenId, has_bit, set_bits};
 use crate::work::{self, Allowance};
 use explain::TextPiece;
@@ -300,7 +300,11 @@ impl Matcher {
         let (machine, vocabulary) = (&self.engine.machine, self.compiled.vocabulary());
         let cap = self.compiled.limits().cache_bytes;
         let masks = &self.engine.masks;
-        let bounds = self.max_tokens.map(|_| self.kinds_of_bounds()[0]);
+        let completions = self.completions();
+        let bounds = self.left().map(|left| {
+            let kind = self.first_kind(left);
+            kind.completer(&completions, soon(left as u64))
+        });
         masks.get(machine, vocabulary, self.now.config, cap, bounds)
     }
 

@@ -19,3 +19,9 @@ impl EndPlan {
 /// The error of a token after which the text could not be finished in time.
 #[derive(Debug)]
 pub(super) struct TooLate;
+
+/// With how many tokens left a mask should still be known when it comes again: text goes on in one string or
+/// list for a while.
+pub(super) fn soon(left: u64) -> u64 {
+    (left - left / 4).max(1)
+}

@@ -26,6 +26,7 @@ pub(crate) mod numeric;
 mod parse;
 mod parts;
 mod pieces;
+mod reachable;
 pub(crate) mod regexes;
 pub(crate) mod scan;
 pub(crate) mod scan_string;

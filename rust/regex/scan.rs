@@ -19,7 +19,7 @@ use crate::work;
 
 /// How much work may go into finding safe characters: where states are large or hard to make, a
 /// walk without them is cheaper.
-struct Effort<'a> {
+pub(super) struct Effort<'a> {
     scanner: &'a Scanner,
     begun: usize,
     ranges: usize,
@@ -30,7 +30,7 @@ struct Effort<'a> {
 
 impl<'a> Effort<'a> {
     /// The effort of looking at so many states, and ranges of characters that lead to them.
-    fn new(scanner: &'a Scanner, states: usize, ranges: usize) -> Self {
+    pub(super) fn new(scanner: &'a Scanner, states: usize, ranges: usize) -> Self {
         Effort {
             scanner,
             begun: scanner.len(),
@@ -41,7 +41,7 @@ impl<'a> Effort<'a> {
     }
 
     /// Looks at the moves of a state, and says whether the effort is still within bounds.
-    fn spend(&mut self, state: ScanId) -> bool {
+    pub(super) fn spend(&mut self, state: ScanId) -> bool {
         let ranges = self.scanner.moves(state).len();
         work::spend(1 + ranges);
         self.ranges += ranges;
