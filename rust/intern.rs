@@ -12,6 +12,9 @@ use crate::work;
 /// up to half is empty and which is made anew, twice as large, when it is full.
 const BESIDE: usize = 72;
 
+/// Entries for which a table has room from the first one on.
+const FIRST: usize = 28;
+
 /// An append-only set of values, each with a memo that is filled in later.
 ///
 /// Ids are dense and never change. Reading takes no lock; adding takes one for a moment.
@@ -41,6 +44,9 @@ impl<K: Hash + Eq, M: Default> Interner<K, M> {
             return id;
         }
         work::hold(size_of::<(K, M)>() + BESIDE);
+        if table.is_empty() {
+            table.reserve(FIRST, |&(hash, _)| hash);
+        }
         let id = u32::try_from(self.entries.push((key, M::default())))
             .expect("memory ends before 2^32 entries do");
         table.insert_unique(hash, (hash, id), |&(hash, _)| hash);

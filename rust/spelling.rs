@@ -340,6 +340,14 @@ pub(crate) fn max_json_bytes(text: &[u8]) -> u64 {
     (text.len() + 5 * escaped.count()) as u64
 }
 
+/// The bytes of the shortest spelling of a character inside a JSON string.
+pub(crate) fn spelled_bytes(c: char) -> u64 {
+    match needs_escape(c.into()) {
+        true => spell_json(c.into()).len() as u64,
+        false => c.len_utf8() as u64,
+    }
+}
+
 /// Whether a JSON string must spell a character with a backslash.
 pub(crate) fn needs_escape(c: u32) -> bool {
     is_control(c) || c == u32::from('"') || c == u32::from('\\')

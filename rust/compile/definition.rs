@@ -60,7 +60,6 @@ impl GrammarDefinition {
         {
             return Ok(machine);
         }
-        let fresh = Arc::new(fresh);
         *self.machine.write() = Some(fresh.clone());
         Ok(fresh)
     }
@@ -70,7 +69,7 @@ impl GrammarDefinition {
         if let Some(known) = self.machine.read().clone() {
             return Ok(known);
         }
-        let fresh = Arc::new(self.build()?);
+        let fresh = self.build()?;
         *self.machine.write() = Some(fresh.clone());
         Ok(fresh)
     }
@@ -115,7 +114,7 @@ impl GrammarDefinition {
         line.text
     }
 
-    pub(super) fn build(&self) -> Result<Machine, Error> {
+    pub(super) fn build(&self) -> Result<Arc<Machine>, Error> {
         let Options {
             whitespace,
             property_order,
@@ -127,7 +126,7 @@ impl GrammarDefinition {
         let models: Vec<&Model> = self.models.iter().map(|loaded| &*loaded.model).collect();
         let (rules, roots) = Rules::new(&models, whitespace.separator_bytes(), spelling, limits)?;
         let obligations = Obligations::new(rules, property_order == PropertyOrder::Schema);
-        let machine = match &self.around {
+        let machine = Arc::new(match &self.around {
             GrammarForm::Whitespace(_) => Machine::of_value(obligations, roots[0], whitespace),
             GrammarForm::Text(syntax) => {
                 let rules = &obligations.rules;
@@ -139,7 +138,7 @@ impl GrammarDefinition {
                 let program = Program::new(syntax, rules, &roots, &costs, limits)?;
                 Machine::of_program(obligations, program, &roots, whitespace, literals)
             }
-        };
+        });
         if !machine.is_live() {
             return Err(unsatisfied());
         }

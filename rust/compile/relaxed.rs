@@ -35,7 +35,7 @@ pub(crate) struct Relaxation<'a> {
 /// A grammar of which something is left out, ready to be read.
 #[derive(Debug)]
 pub(crate) struct Relaxed {
-    pub(crate) machine: Machine,
+    pub(crate) machine: Arc<Machine>,
     tokens: TokenSets,
 }
 

@@ -31,6 +31,10 @@ use crate::work;
 /// Octets after `xn--`.
 const ROOM: u32 = LABEL_OCTETS - 4;
 
+/// The characters of a label.
+const LETTERS_DIGITS_HYPHEN: &str =
+    "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 /// Insertions that are tried to end a label.
 const TRIES: usize = 100;
 
@@ -67,20 +71,24 @@ pub(super) fn a_label(build: Build, direction: Direction) -> NodeId {
 
 static LEFT_TO_RIGHT: ComputedRule = ComputedRule {
     name: "A-labels from left to right",
+    alphabet: LETTERS_DIGITS_HYPHEN,
     way: |state, c| LabelReading::new(&LEFT, state).way(c),
     holds: |state| LabelReading::new(&LEFT, state).holds(),
     distance: |state| LabelReading::new(&LEFT, state).distance(),
     ending: |state| LabelReading::new(&LEFT, state).ending(),
     free: |state| LabelReading::new(&LEFT, state).free(),
+    is_small: false,
 };
 
 static RIGHT_TO_LEFT: ComputedRule = ComputedRule {
     name: "A-labels from right to left",
+    alphabet: LETTERS_DIGITS_HYPHEN,
     way: |state, c| LabelReading::new(&RIGHT, state).way(c),
     holds: |state| LabelReading::new(&RIGHT, state).holds(),
     distance: |state| LabelReading::new(&RIGHT, state).distance(),
     ending: |state| LabelReading::new(&RIGHT, state).ending(),
     free: |state| LabelReading::new(&RIGHT, state).free(),
+    is_small: false,
 };
 
 static LEFT: LazyLock<ULabels> =

@@ -1,11 +1,29 @@
 //! Languages from patterns and parts.
 
+use std::sync::{Arc, LazyLock};
+
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+
 use crate::limits::Limits;
-use crate::regex;
-use crate::regex::codeset::CodeSet;
 use crate::regex::lower;
 use crate::regex::node::NodeId;
 use crate::regex::regexes::Regexes;
+use crate::regex::{self, Ast};
+use crate::work;
+
+/// The patterns of formats, which are few, each parsed once.
+static PARSED: LazyLock<Mutex<FxHashMap<String, Arc<Ast>>>> = LazyLock::new(Mutex::default);
+
+fn parsed(pattern: &str) -> Arc<Ast> {
+    if let Some(known) = PARSED.lock().get(pattern) {
+        return known.clone();
+    }
+    let ast = work::once(|| regex::parse(pattern, &Limits::default()));
+    let ast = Arc::new(ast.expect("the patterns of formats are small"));
+    PARSED.lock().insert(pattern.to_owned(), ast.clone());
+    ast
+}
 
 /// Makes languages in a store.
 #[derive(Clone, Copy)]
@@ -14,17 +32,12 @@ pub(super) struct Build<'a>(pub(super) &'a Regexes);
 impl Build<'_> {
     /// The texts that an ECMA-262 pattern without assertions matches as a whole.
     pub(super) fn pattern(self, pattern: &str) -> NodeId {
-        regex::parse(pattern, &Limits::default())
-            .and_then(|ast| lower::full(&ast, self.0))
-            .expect("the patterns of formats are small and need no assertions")
+        lower::full(&parsed(pattern), self.0).expect("the patterns of formats need no assertions")
     }
 
     /// Exactly this text.
     pub(super) fn text(self, text: &str) -> NodeId {
-        let chars = text
-            .chars()
-            .rev()
-            .map(|c| self.0.class(CodeSet::single(c.into())));
+        let chars = text.chars().rev().map(|c| self.0.character(c));
         chars.fold(NodeId::EMPTY, |rest, c| self.0.concat(c, rest))
     }
 

@@ -12,6 +12,7 @@ mod email;
 mod hostname;
 mod idna;
 mod idna_tables;
+mod leap_second;
 mod ordered;
 mod pattern;
 mod pointer;

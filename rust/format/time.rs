@@ -1,6 +1,7 @@
 //! Dates, times and durations: RFC 3339.
 
 use crate::format::build::Build;
+use crate::format::leap_second;
 use crate::regex::node::NodeId;
 
 const HOUR: &str = r"(?:[01]\d|2[0-3])";
@@ -27,52 +28,7 @@ pub(super) fn time(build: Build) -> NodeId {
     let ordinary = build.pattern(&format!(
         "{HOUR}:{MINUTE}:{MINUTE}{FRACTION}(?:[zZ]|[+-]{HOUR}:{MINUTE})"
     ));
-    build.or([ordinary, leap_second(build)])
-}
-
-/// Times whose second is 60, where UTC is 23:59.
-///
-/// A local time after UTC (`+`) has the offset local + 00:01, one before it (`-`) has the offset
-/// 23:59 - local, modulo a day. So the hours of time and offset, and their minutes, are related
-/// one by one, except where the minute 59 carries.
-fn leap_second(build: Build) -> NodeId {
-    let two = |n| build.text(&format!("{n:02}"));
-    let at_sixty = build.pattern(&format!(":60{FRACTION}"));
-    let (plus, minus, colon) = (build.text("+"), build.text("-"), build.text(":"));
-    let (any_hour, any_minute) = (build.pattern(HOUR), build.pattern(MINUTE));
-    let utc = build.concat(&[build.text("23:59"), at_sixty, build.pattern("[zZ]")]);
-    let carried = (0..24).map(|h| {
-        let offset = build.concat(&[plus, two((h + 1) % 24), build.text(":00")]);
-        build.concat(&[two(h), build.text(":59"), at_sixty, offset])
-    });
-    let carried: Vec<NodeId> = carried.collect();
-    let hours = (0..24).map(|h| {
-        let offset = build.or([
-            build.concat(&[plus, two(h)]),
-            build.concat(&[minus, two(23 - h)]),
-        ]);
-        build.concat(&[
-            two(h),
-            colon,
-            any_minute,
-            at_sixty,
-            offset,
-            colon,
-            any_minute,
-        ])
-    });
-    let hours: Vec<NodeId> = hours.collect();
-    let minutes = (0..60).map(|m| {
-        let before = build.concat(&[minus, any_hour, colon, two(59 - m)]);
-        let offset = match m {
-            59 => before,
-            _ => build.or([before, build.concat(&[plus, any_hour, colon, two(m + 1)])]),
-        };
-        build.concat(&[any_hour, colon, two(m), at_sixty, offset])
-    });
-    let minutes: Vec<NodeId> = minutes.collect();
-    let related = build.and([build.or(hours), build.or(minutes)]);
-    build.or([utc, build.or(carried), related])
+    build.or([ordinary, leap_second::language(build)])
 }
 
 /// `date-time` of RFC 3339, section 5.6; its note allows a lower-case `t` and `z`.

@@ -5,7 +5,7 @@
 //! [`LINE`], and below it the bytes that the value takes if it stands by itself. Costs are added and
 //! compared as the numbers that they are: the fewest lines are the cheapest, and of those the fewest bytes.
 
-use crate::spelling::spell_json;
+use crate::spelling::spelled_bytes;
 
 /// The cost of what cannot be.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -31,8 +31,5 @@ pub(crate) fn multiply(cost: u64, times: u64) -> u64 {
 
 /// The bytes of a key with its quotes.
 pub(crate) fn key_bytes(key: &str) -> u64 {
-    2 + key
-        .chars()
-        .map(|c| spell_json(u32::from(c)).len() as u64)
-        .sum::<u64>()
+    2 + key.chars().map(spelled_bytes).sum::<u64>()
 }

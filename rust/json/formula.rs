@@ -237,18 +237,25 @@ impl Formulas {
     /// Whether one part denies others.
     fn holds_opposites(&self, parts: &[FormulaId]) -> bool {
         work::spend(parts.len());
-        let set: FxHashSet<FormulaId> = parts.iter().copied().collect();
+        let set: FxHashSet<FormulaId> = match parts.len() {
+            ..=FEW => FxHashSet::default(),
+            _ => parts.iter().copied().collect(),
+        };
+        let holds = |part: &FormulaId| match set.is_empty() {
+            true => parts.contains(part),
+            false => set.contains(part),
+        };
         parts.iter().any(|&part| match *self.get(part) {
             Formula::Not(inner) => match self.get(inner) {
                 Formula::And(inner) => {
                     work::spend(1);
-                    inner.iter().all(|one| set.contains(one))
+                    inner.iter().all(holds)
                 }
-                _ => set.contains(&inner),
+                _ => holds(&inner),
             },
             _ => {
                 let negation = self.formulas.memo(part.0).negation.get();
-                negation.is_some_and(|not| set.contains(not))
+                negation.is_some_and(holds)
             }
         })
     }
@@ -311,24 +318,27 @@ impl Formulas {
 
     /// What remains of a formula once the value's kind is known.
     pub(crate) fn of_kind(&self, id: FormulaId, kind: Kind) -> FormulaId {
-        if id == FormulaId::TRUE || id == FormulaId::FALSE {
-            return id;
+        let keep = |is_about_it: bool| if is_about_it { id } else { FormulaId::TRUE };
+        let excludes = |&part: &FormulaId| match *self.get(part) {
+            Formula::Kinds(bits) => bits & kind.bit() == 0,
+            _ => false,
+        };
+        let find = || match self.get(id) {
+            Formula::And(parts) if parts.iter().any(excludes) => FormulaId::FALSE,
+            Formula::And(parts) => self.and(&self.all_of_kind(parts, kind)),
+            Formula::Or(parts) => self.or(&self.all_of_kind(parts, kind)),
+            &Formula::Not(part) => self.not(self.of_kind(part, kind)),
+            _ => id,
+        };
+        match self.get(id) {
+            Formula::False | Formula::True => id,
+            Formula::Kinds(_) => truth(!excludes(&id)),
+            Formula::Text(_) => keep(kind == Kind::String),
+            Formula::Number(_) => keep(kind == Kind::Number),
+            Formula::Object(_) => keep(kind == Kind::Object),
+            Formula::Array(_) => keep(kind == Kind::Array),
+            _ => *self.formulas.memo(id.0).by_kind[kind as usize].get_or_init(find),
         }
-        *self.formulas.memo(id.0).by_kind[kind as usize].get_or_init(|| {
-            let keep = |is_about_it: bool| if is_about_it { id } else { FormulaId::TRUE };
-            match self.get(id) {
-                Formula::False | Formula::True => id,
-                Formula::Kinds(bits) if bits & kind.bit() != 0 => FormulaId::TRUE,
-                Formula::Kinds(_) => FormulaId::FALSE,
-                Formula::Text(_) => keep(kind == Kind::String),
-                Formula::Number(_) => keep(kind == Kind::Number),
-                Formula::Object(_) => keep(kind == Kind::Object),
-                Formula::Array(_) => keep(kind == Kind::Array),
-                Formula::And(parts) => self.and(&self.all_of_kind(parts, kind)),
-                Formula::Or(parts) => self.or(&self.all_of_kind(parts, kind)),
-                &Formula::Not(part) => self.not(self.of_kind(part, kind)),
-            }
-        })
     }
 
     fn all_of_kind(&self, parts: &[FormulaId], kind: Kind) -> Vec<FormulaId> {
@@ -451,9 +461,21 @@ impl Formulas {
     }
 }
 
+/// Lists of so many formulas are looked through.
+const FEW: usize = 8;
+
 /// Drops later duplicates, keeping the order.
 pub(crate) fn dedup<T: Clone + Eq + std::hash::Hash>(list: &mut Vec<T>) {
-    if list.len() < 2 {
+    // Most lists are short, and need no set.
+    if list.len() <= FEW {
+        let mut kept = 0;
+        for i in 0..list.len() {
+            if !list[..kept].contains(&list[i]) {
+                list.swap(kept, i);
+                kept += 1;
+            }
+        }
+        list.truncate(kept);
         return;
     }
     let mut seen = rustc_hash::FxHashSet::default();

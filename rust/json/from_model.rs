@@ -30,7 +30,7 @@ impl Rules {
         separators: SeparatorBytes,
         spelling: JsonSpelling,
         limits: &Limits,
-    ) -> Result<(Self, Vec<FormulaId>), Error> {
+    ) -> Result<(Box<Self>, Vec<FormulaId>), Error> {
         let mut rules = Rules::empty(separators, spelling, limits);
         let mut formulas = Vec::new();
         let mut roots = Vec::with_capacity(models.len());
@@ -285,6 +285,9 @@ impl RuleReader<'_> {
     }
 
     fn string(&self, string: &StringKeywords, parts: &mut Vec<FormulaId>) -> Result<(), Error> {
+        if string.says_nothing() {
+            return Ok(());
+        }
         let regexes = &self.rules.scanner.regexes;
         let cap = |n: u64| u32::try_from(n).unwrap_or(UNBOUNDED - 1);
         let min = string.min_length.map_or(0, cap);
@@ -374,7 +377,7 @@ impl RuleReader<'_> {
         }
         let rule = ObjectRule {
             properties: properties
-                .map(|(key, id)| (Arc::from(&**key), self.child(*id)))
+                .map(|(key, id)| (key.clone(), self.child(*id)))
                 .collect(),
             words,
             patterns,
@@ -382,12 +385,8 @@ impl RuleReader<'_> {
                 .additional
                 .map_or(ChildId::ANYTHING, |id| self.child(id)),
             names: object.names.map(|id| self.child(id)),
-            required: arcs(&object.required),
-            dependent: object
-                .dependent_required
-                .iter()
-                .map(|(key, required)| (Arc::from(&**key), arcs(required)))
-                .collect(),
+            required: object.required.clone(),
+            dependent: object.dependent_required.clone(),
             min: object.min_properties.unwrap_or(0),
             max: object.max_properties,
             ..ObjectRule::default()
@@ -404,10 +403,6 @@ impl RuleReader<'_> {
         }
         Ok(())
     }
-}
-
-fn arcs(keys: &[String]) -> Vec<Arc<str>> {
-    keys.iter().map(|key| Arc::from(&**key)).collect()
 }
 
 const ANY_NUMBER: TypeSet =

@@ -40,7 +40,7 @@ pub(crate) struct ObligationMemo {
 /// All states of values under obligations. Shared by all texts of a grammar, and grown by them.
 #[derive(Debug)]
 pub(crate) struct Obligations {
-    pub(crate) rules: Rules,
+    pub(crate) rules: Box<Rules>,
     /// Whether keys come in the order of the schema.
     pub(crate) ordered: bool,
     pub(crate) all: Interner<Obligation, ObligationMemo>,
@@ -50,7 +50,7 @@ pub(crate) struct Obligations {
 }
 
 impl Obligations {
-    pub(crate) fn new(rules: Rules, ordered: bool) -> Self {
+    pub(crate) fn new(rules: Box<Rules>, ordered: bool) -> Self {
         Obligations {
             rules,
             ordered,

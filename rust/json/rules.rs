@@ -171,7 +171,7 @@ impl Rules {
         separators: SeparatorBytes,
         spelling: JsonSpelling,
         limits: &Limits,
-    ) -> Self {
+    ) -> Box<Self> {
         let scanner = Scanner::new(spelling);
         let numbers = super::number::Numbers::new(&scanner.regexes);
         let number_domain = numbers.domain();
@@ -179,7 +179,8 @@ impl Rules {
             JsonSpelling::Plain => number_domain,
             JsonSpelling::Any => numbers.any(),
         };
-        let rules = Rules {
+        // Large, and so never moved again.
+        let rules = Box::new(Rules {
             scanner,
             formulas: Formulas::new(),
             texts: Texts::new(),
@@ -195,7 +196,7 @@ impl Rules {
             number_domain,
             separators,
             limits: limits.clone(),
-        };
+        });
         rules.new_child(FormulaId::TRUE);
         rules.new_child(FormulaId::FALSE);
         rules
@@ -227,6 +228,8 @@ impl Rules {
     }
 
     pub(super) fn new_object_rule(&self, mut rule: ObjectRule) -> FormulaId {
+        rule.by_name
+            .reserve(rule.properties.len() + rule.words.len());
         for (key, child) in rule.properties.iter().chain(&rule.words) {
             rule.by_name.entry(key.clone()).or_default().push(*child);
         }

@@ -9,7 +9,10 @@ use crate::work;
 impl Regexes {
     /// One character of a set. Surrogates are never in it: no text holds them.
     pub(crate) fn class(&self, set: CodeSet) -> NodeId {
-        let set = set.intersection(&CodeSet::new(SCALARS));
+        let set = match set.holds_surrogates() {
+            true => set.intersection(&CodeSet::new(SCALARS)),
+            false => set,
+        };
         if set.is_empty() {
             return NodeId::NEVER;
         }

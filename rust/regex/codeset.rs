@@ -48,6 +48,12 @@ impl CodeSet {
         self.0.get(i).is_some_and(|&(lo, _)| lo <= c)
     }
 
+    pub(crate) fn holds_surrogates(&self) -> bool {
+        let [(_, before), (after, _)] = SCALARS;
+        let i = self.0.partition_point(|&(_, hi)| hi <= before);
+        self.0.get(i).is_some_and(|&(lo, _)| lo < after)
+    }
+
     pub(crate) fn union(&self, other: &Self) -> Self {
         CodeSet::new(self.0.iter().chain(other.0.iter()).copied())
     }

@@ -1,14 +1,16 @@
-//! Computed languages: finite, but too large to spell out, so that functions say what may follow.
+//! Computed languages: too large to spell out, so that functions say what may follow.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use crate::regex::char_blocks::CharBlocks;
 
-/// The functions of a computed language. Its texts are of ASCII letters, digits and hyphens.
+/// The functions of a computed language.
 pub(crate) struct ComputedRule {
     /// Tells rules apart, in all stores of a process.
     pub(crate) name: &'static str,
+    /// All characters of its texts, which are of ASCII and need no escapes in JSON.
+    pub(crate) alphabet: &'static str,
     /// The state that a character leads to; `None` only if no text goes on so.
     pub(crate) way: fn(state: &str, c: char) -> Option<Box<str>>,
     /// Whether a text may end in a state.
@@ -22,6 +24,8 @@ pub(crate) struct ComputedRule {
     pub(crate) ending: fn(state: &str) -> Option<String>,
     /// Characters any text of which, not longer than that, leads to states with an ending.
     pub(crate) free: fn(state: &str) -> (CharBlocks, u32),
+    /// Whether its states are few enough to be made like those of other languages.
+    pub(crate) is_small: bool,
 }
 
 /// What may follow in a state of a rule.
@@ -29,6 +33,14 @@ pub(crate) struct ComputedRule {
 pub(crate) struct Computed {
     pub(crate) rule: &'static ComputedRule,
     pub(crate) state: Box<str>,
+}
+
+impl ComputedRule {
+    /// A set of characters that holds the alphabet.
+    pub(super) fn alphabet_blocks(&self) -> CharBlocks {
+        let characters = self.alphabet.chars().map(u32::from);
+        characters.fold(CharBlocks::default(), |all, c| all.or(CharBlocks::of(c)))
+    }
 }
 
 impl PartialEq for ComputedRule {

@@ -10,7 +10,9 @@ impl Regexes {
     /// What may follow in a state of a rule.
     pub(crate) fn computed(&self, rule: &'static ComputedRule, state: &str) -> NodeId {
         let state = state.into();
-        self.note_computed();
+        if !rule.is_small {
+            self.note_computed();
+        }
         self.make(Node::Computed(Computed { rule, state }))
     }
 
@@ -61,7 +63,7 @@ impl Regexes {
             last = b;
         }
         match *self.node(last) {
-            Node::Computed(_) => true,
+            Node::Computed(ref computed) => !computed.rule.is_small,
             Node::Or(ref parts) | Node::And(ref parts) => {
                 let memo = self.computed_memo(last);
                 *memo.get_or_init(|| parts.iter().any(|&part| self.is_computed(part)))
@@ -86,7 +88,7 @@ impl Regexes {
             last = b;
         }
         match *self.node(last) {
-            Node::Computed(_) => true,
+            Node::Computed(ref computed) => !computed.rule.is_small,
             Node::Or(ref parts) | Node::And(ref parts) => {
                 let memo = self.leads_to_computed_memo(last);
                 *memo.get_or_init(|| parts.iter().any(|&part| self.leads_to_computed(part)))

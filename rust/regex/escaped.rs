@@ -242,7 +242,7 @@ impl EscapeWriter<'_> {
 
     fn computed(&self, id: NodeId, computed: &Computed) -> Result<NodeId, Error> {
         let mut escaped = self.escapes.iter().map(|(c, _)| c);
-        match escaped.find(|&c| c.is_ascii_alphanumeric() || c == '-') {
+        match escaped.find(|&c| computed.rule.alphabet.contains(c)) {
             None => Ok(id),
             Some(c) => Err(refuse(&format!(
                 "{:?} cannot be written with an escape for {c:?}",

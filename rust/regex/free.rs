@@ -427,6 +427,7 @@ impl<'a> FreeSearch<'a> {
     fn alphabet(&self, id: NodeId) -> CharBlocks {
         match self.node(id) {
             Some(Node::Never | Node::Empty) => CharBlocks::default(),
+            Some(Node::Computed(computed)) => computed.rule.alphabet_blocks(),
             Some(Node::Class(_)) => self.nodes.class_blocks(id).1,
             Some(&Node::Concat(a, b)) => self.alphabet(a).or(self.alphabet(b)),
             Some(Node::Or(parts)) => parts.iter().fold(CharBlocks::default(), |all, &part| {

@@ -35,8 +35,12 @@ fn lower(ast: &Ast, nodes: &Regexes, around: NodeId) -> Result<NodeId, Error> {
         let branches: Result<_, _> = branches.iter().map(|b| lower(b, nodes, around)).collect();
         return Ok(nodes.or(branches?));
     }
+    let tracker = Tracker::new(nodes);
+    if is_plain(ast) {
+        return Ok(tracker.chain(around, tracker.chain(plain(ast, nodes), around)));
+    }
     let mut lowering = Lowering {
-        tracker: Tracker::new(nodes),
+        tracker,
         assertions: 0,
     };
     let parts = lowering.parts(ast)?;

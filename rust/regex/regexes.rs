@@ -105,7 +105,10 @@ impl Regexes {
     /// Notes that the grammar treats this text otherwise than others, so that its characters are
     /// needed.
     pub(crate) fn tell_apart(&self, text: &str) {
-        self.edges.add_text(text);
+        // Of these bytes nobody asks.
+        if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            self.edges.add_text(text);
+        }
     }
 
     /// Whether texts without any character that begins with a byte, in UTF-8, are as good as all: each

@@ -131,6 +131,9 @@ impl<'a> Tracker<'a> {
     /// Those of the texts `after` that are in `right` too, which an assertion asks for. The first
     /// characters often tell: then nothing, or little, of the intersection remains.
     pub(crate) fn ask(&self, mut right: NodeId, mut after: NodeId) -> NodeId {
+        if right == NodeId::ANY {
+            return after;
+        }
         let nodes = self.nodes;
         let mut read = Vec::new();
         loop {

@@ -1,5 +1,7 @@
 //! The keywords of one schema object, looked up by [`Keyword`] and checked for their type.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
@@ -158,7 +160,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The strings that an array lists, once each.
-pub(super) fn strings(listed: &[Value], keyword: Keyword) -> Result<Vec<String>, Fault<'_>> {
+pub(super) fn strings(listed: &[Value], keyword: Keyword) -> Result<Vec<Arc<str>>, Fault<'_>> {
     let mut seen = FxHashSet::default();
     let mut strings = Vec::with_capacity(listed.len());
     for value in listed {
@@ -166,7 +168,7 @@ pub(super) fn strings(listed: &[Value], keyword: Keyword) -> Result<Vec<String>,
             return Err(wrong(value, keyword, "an array of strings"));
         };
         if seen.insert(string) {
-            strings.push(string.to_owned());
+            strings.push(Arc::from(string));
         }
     }
     Ok(strings)

@@ -23,6 +23,7 @@ pub(super) fn meant(name: &str) -> Option<Keyword> {
     if ANNOTATIONS.contains(&name) || !name.is_ascii() {
         return None;
     }
+    let found = letters(name);
     let asserting = Keyword::ALL.iter().copied().filter(|k| k.asserts());
     let near = asserting.filter_map(|keyword| {
         let known = keyword.name();
@@ -34,7 +35,10 @@ pub(super) fn meant(name: &str) -> Option<Keyword> {
             4..9 => 1,
             _ => 2,
         };
-        let is_near = known.len().abs_diff(name.len()) <= most;
+        // An edit takes a letter away, and brings another.
+        let are_apart = |letters: u32| letters.count_ones() as usize > 2 * most;
+        let is_near =
+            known.len().abs_diff(name.len()) <= most && !are_apart(found ^ letters(known));
         let edits = if is_near {
             edits(known.as_bytes(), name.as_bytes())
         } else {
@@ -44,6 +48,11 @@ pub(super) fn meant(name: &str) -> Option<Keyword> {
     });
     near.min_by_key(|&(edits, _)| edits)
         .map(|(_, keyword)| keyword)
+}
+
+/// The letters of a name, as bits. Several letters may share one.
+fn letters(name: &str) -> u32 {
+    name.bytes().fold(0, |bits, byte| bits | 1 << (byte % 32))
 }
 
 /// How many letters are to be put in, taken out, changed or swapped with the next one.

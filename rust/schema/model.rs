@@ -1,5 +1,7 @@
 //! What a schema says, resolved and checked, before it becomes obligations on text.
 
+use std::sync::Arc;
+
 use crate::decimal::Decimal;
 use crate::format::Format;
 use crate::regex::Ast;
@@ -100,7 +102,14 @@ pub(crate) struct StringKeywords {
     /// A format that is asserted.
     pub(crate) format: Option<Format>,
     /// The texts of `x-spans-of`.
-    pub(crate) spans_of: Option<Vec<String>>,
+    pub(crate) spans_of: Option<Vec<Arc<str>>>,
+}
+
+impl StringKeywords {
+    pub(crate) fn says_nothing(&self) -> bool {
+        let has_length = self.min_length.is_some() || self.max_length.is_some();
+        !has_length && self.pattern.is_none() && self.format.is_none() && self.spans_of.is_none()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -138,12 +147,15 @@ pub(crate) struct Contains {
     pub(crate) evaluates: bool,
 }
 
+/// A key, and the keys that it demands.
+pub(crate) type Demanded = (Arc<str>, Vec<Arc<str>>);
+
 #[derive(Debug, Default)]
 pub(crate) struct ObjectKeywords {
     /// In document order.
-    pub(crate) properties: Vec<(String, SchemaId)>,
+    pub(crate) properties: Vec<(Arc<str>, SchemaId)>,
     /// Without duplicates.
-    pub(crate) required: Vec<String>,
+    pub(crate) required: Vec<Arc<str>>,
     /// In document order. Properties with a name in which the pattern is found.
     pub(crate) patterns: Vec<(Ast, SchemaId)>,
     /// Properties neither in `properties` nor in `patterns`; `None` allows any.
@@ -153,7 +165,7 @@ pub(crate) struct ObjectKeywords {
     pub(crate) min_properties: Option<u64>,
     pub(crate) max_properties: Option<u64>,
     /// Keys that a key demands: `dependentRequired`, and `dependencies` of that form.
-    pub(crate) dependent_required: Vec<(String, Vec<String>)>,
+    pub(crate) dependent_required: Vec<Demanded>,
     /// Properties that nothing in this schema object or applied in place by it looked at.
     pub(crate) unevaluated: Option<SchemaId>,
 }

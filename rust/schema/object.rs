@@ -1,13 +1,15 @@
 //! Keywords for objects: `properties`, `patternProperties`, `additionalProperties`, `propertyNames`,
 //! `required`, `dependentRequired`, `minProperties`, `maxProperties`, `unevaluatedProperties`.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::regex::Ast;
 use crate::schema::fault::Fault;
 use crate::schema::fields::{strings, wrong};
 use crate::schema::keyword::Keyword;
-use crate::schema::model::{ObjectKeywords, SchemaId};
+use crate::schema::model::{Demanded, ObjectKeywords, SchemaId};
 use crate::schema::reader::SchemaReader;
 use crate::schema::string;
 
@@ -48,11 +50,13 @@ pub(super) fn read<'a>(reader: &mut SchemaReader<'_, 'a>) -> Result<ObjectKeywor
     })
 }
 
-fn properties<'a>(reader: &mut SchemaReader<'_, 'a>) -> Result<Vec<(String, SchemaId)>, Fault<'a>> {
+fn properties<'a>(
+    reader: &mut SchemaReader<'_, 'a>,
+) -> Result<Vec<(Arc<str>, SchemaId)>, Fault<'a>> {
     let Some(properties) = reader.fields.object(Keyword::Properties)? else {
         return Ok(Vec::new());
     };
-    let read = |(name, value)| Ok((String::clone(name), reader.schema(value)?));
+    let read = |(name, value): (&String, _)| Ok((Arc::from(&**name), reader.schema(value)?));
     properties.iter().map(read).collect()
 }
 
@@ -76,15 +80,15 @@ fn patterns<'a>(reader: &mut SchemaReader<'_, 'a>) -> Result<Vec<(Ast, SchemaId)
 }
 
 /// `dependentRequired`, and the form of `dependencies` that lists names.
-fn dependent_required<'a>(
-    reader: &SchemaReader<'_, 'a>,
-) -> Result<Vec<(String, Vec<String>)>, Fault<'a>> {
+fn dependent_required<'a>(reader: &SchemaReader<'_, 'a>) -> Result<Vec<Demanded>, Fault<'a>> {
     let mut dependent = Vec::new();
     for keyword in [Keyword::Dependencies, Keyword::DependentRequired] {
         for (key, value) in reader.fields.object(keyword)?.into_iter().flatten() {
             match value {
                 Value::Array(listed) if listed.is_empty() => {}
-                Value::Array(listed) => dependent.push((key.clone(), strings(listed, keyword)?)),
+                Value::Array(listed) => {
+                    dependent.push((Arc::from(&**key), strings(listed, keyword)?))
+                }
                 _ if keyword == Keyword::Dependencies => {}
                 _ => return Err(wrong(value, keyword, "an object of arrays")),
             }
@@ -95,6 +99,8 @@ fn dependent_required<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use crate::error::ErrorKind;
     use crate::limits::Limits;
     use crate::schema::model::Schema;
@@ -107,13 +113,9 @@ mod tests {
                 "properties": {"z": {}, "not": {"type": "null"}, "$ref": {}, "a": true}}"#,
         );
         let object = &model.top().object;
-        let names: Vec<_> = object
-            .properties
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let names: Vec<_> = object.properties.iter().map(|(name, _)| &**name).collect();
         assert_eq!(names, ["z", "not", "$ref", "a"]);
-        assert_eq!(object.required, ["z", "a"]);
+        assert_eq!(object.required, ["z", "a"].map(Arc::from));
         assert!(matches!(
             model[object.additional.unwrap()],
             Schema::Bool(false)
@@ -183,7 +185,7 @@ mod tests {
             r#"{"dependencies": {"a": ["b", "c"]}, "dependentRequired": {}}"#,
         ] {
             let model = loaded(text);
-            let expected = [("a".to_owned(), vec!["b".to_owned(), "c".to_owned()])];
+            let expected = [("a".into(), vec!["b".into(), "c".into()])];
             assert_eq!(model.top().object.dependent_required, expected, "{text}");
         }
         let both = r#"{"dependentRequired": {"a": ["b"]}, "dependencies": {"a": ["c"]}}"#;

@@ -63,7 +63,7 @@ impl Model {
         let properties = &self.top().object.properties;
         properties
             .iter()
-            .find(|(other, _)| other == name)
+            .find(|(other, _)| **other == *name)
             .expect("no such property")
             .1
     }

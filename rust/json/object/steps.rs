@@ -115,7 +115,7 @@ impl Obligations {
     fn course<'a>(&'a self, object: &'a Object, residues: Arc<Residues>) -> ResidueCourse<'a> {
         let shape = self.rules.shape_of(object.shape);
         let cost = |formula| self.rules.cost_inside(formula);
-        let of = (&self.rules, shape);
+        let of = (&*self.rules, shape);
         ResidueCourse::new(of, residues, &object.progress, self.ordered, &cost)
     }
 
