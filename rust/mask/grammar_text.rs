@@ -15,7 +15,7 @@ use crate::mask::walk::Walk;
 use crate::spelling::Partial;
 use crate::vocab::string_mask::{Above, Chosen, Leaving, Under};
 use crate::vocab::token::{MaskWord, TokenId, add_bits, set_bits};
-use crate::vocab::trie::{ItemRange, TrieNodeId};
+use crate::vocab::trie::{ItemRange, TrieChild, TrieNodeId};
 
 /// What a state does in a subtree is kept if the subtree has at least so many tokens.
 const LARGE: usize = 12;
@@ -178,7 +178,8 @@ impl Walk<'_> {
             true => self.machine.lookahead().next_bytes(at).or(after),
             false => self.machine.lookahead().next_bytes(at),
         };
-        let step = |at: Config, byte: u8, node: TrieNodeId| {
+        let step = |at: Config, byte: u8, child: TrieChild| {
+            let node = child.node;
             if after.contains(byte) && self.stepper().reaches_base(at) {
                 out.exits.push(node);
             }

@@ -17,7 +17,7 @@ use crate::regex::scan::{Scan, ScanId};
 use crate::spelling::Partial;
 use crate::vocab::string_mask::{ExitId, Groups, StringMask};
 use crate::vocab::token::{MaskWord, TokenId, bits_of, clear_bits, has_bit};
-use crate::vocab::trie::TrieNodeId;
+use crate::vocab::trie::TrieChild;
 
 /// The tokens inside a string, grouped.
 enum Together<'a> {
@@ -140,9 +140,9 @@ impl Walk<'_> {
                 .collect()
         };
         guide.meet(after, || tokens_of(&string_mask.exits.closing));
-        let step = |at: Config, byte: u8, node: TrieNodeId| {
+        let step = |at: Config, byte: u8, child: TrieChild| {
             let next = guide.step(at, byte)?;
-            let exits = string_mask.exits.beyond.items_at(node);
+            let exits = string_mask.exits.beyond.items_at(child.node);
             if !exits.is_empty() {
                 guide.meet(next, || tokens_of(exits));
             }
@@ -185,11 +185,8 @@ impl Walk<'_> {
         let scanner = &self.machine.obligations.rules.scanner;
         let begun = Partial::most_rest(scanner.spelling);
         let mut passes = |scan| {
-            let (state, partial) = (scan, Partial::Nothing);
-            let state = State::String {
-                scan: state,
-                partial,
-            };
+            let partial = Partial::Nothing;
+            let state = State::String { scan, partial };
             let at = Config { state, ..start };
             guide.spare(at).is_some_and(|spare| spare >= begun)
         };

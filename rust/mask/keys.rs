@@ -207,7 +207,8 @@ impl Walk<'_> {
             start,
             next(start),
             next,
-            |at, byte, node| {
+            |at, byte, child| {
+                let node = child.node;
                 if in_key(at) {
                     if machine.key_reader().loses_key(at.state, byte) {
                         return None;

@@ -7,7 +7,7 @@ use crate::mask::trie_walk::SPACE_BYTES;
 use crate::mask::walk::Walk;
 use crate::spelling::{Decoded, Partial};
 use crate::vocab::token::TokenId;
-use crate::vocab::trie::{ItemRange, TrieNodeId};
+use crate::vocab::trie::{ItemRange, TrieChild, TrieNodeId};
 
 impl Walk<'_> {
     /// Finds where tokens lead by a walk of the vocabulary's trie that passes over subtrees whose
@@ -29,7 +29,8 @@ impl Walk<'_> {
             first = first.without(SPACE_BYTES);
             self.spaced_places(guide.forget(spaced), run, guide);
         }
-        let step = |at: Config, byte: u8, node: TrieNodeId| {
+        let step = |at: Config, byte: u8, child: TrieChild| {
+            let node = child.node;
             let next = guide.step(at, byte)?;
             let (own, below) = (trie.range_at(node), trie.range_below(node));
             if own != below && self.passes_below(next, node, guide) {
@@ -52,9 +53,9 @@ impl Walk<'_> {
             return;
         };
         guide.meet(after, || spaces.runs(run).to_vec());
-        let step = |at: Config, byte: u8, node: TrieNodeId| {
+        let step = |at: Config, byte: u8, child: TrieChild| {
             let next = guide.step(at, byte)?;
-            let ids = spaces.rests.items_at(node);
+            let ids = spaces.rests.items_at(child.node);
             if !ids.is_empty() {
                 guide.meet(next, || spaces.fitting(ids, run).collect());
             }

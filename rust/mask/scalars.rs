@@ -163,7 +163,8 @@ impl Walk<'_> {
             (start, Partial::Nothing),
             first,
             next,
-            |(scan, partial), byte, node| {
+            |(scan, partial), byte, child| {
+                let node = child.node;
                 let next = match is_string {
                     true => scan_string(scanner, scan, partial, byte),
                     false => match scanner.step(scan, u32::from(byte)) {

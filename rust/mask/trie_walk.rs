@@ -23,7 +23,7 @@ use crate::vocab::trie::{Trie, TrieNodeId};
 pub(super) const SPACE_BYTES: ByteSet = ByteSet::of(&SPACES);
 
 /// Subtrees with fewer tokens are walked.
-const SMALL: usize = 24;
+const SMALL: u32 = 24;
 
 impl Walk<'_> {
     pub(super) fn plain(&self, config: Config) -> Tokens {
@@ -155,7 +155,8 @@ impl Walk<'_> {
             config,
             first,
             |at| machine.lookahead().next_bytes(at),
-            |at, byte, node| {
+            |at, byte, child| {
+                let node = child.node;
                 let next = machine.loose_stepper().step(at, byte)?;
                 if byte == b'"'
                     && let Some(place) = key_place(next)
@@ -164,7 +165,7 @@ impl Walk<'_> {
                     keys.push((node, next, place));
                     return None;
                 }
-                if trie.items_below(node).len() < SMALL {
+                if child.texts < SMALL {
                     return Some(next);
                 }
                 if let State::Value { .. } = next.state {

@@ -1,5 +1,7 @@
 //! A prefix trie, such as that of a vocabulary: flat and in pre-order.
 
+use std::ops::Range;
+
 use crate::byte_set::ByteSet;
 use crate::vocab::token::TokenId;
 use crate::work;
@@ -82,8 +84,21 @@ pub(crate) struct Trie<I = TokenId> {
     children: Children,
 }
 
-/// A child of a node, and its byte.
-type Child = (u8, TrieNodeId);
+/// A node below another one, with all that a walk needs to know of it: most of what a walk costs is waiting
+/// for memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TrieChild {
+    pub(crate) node: TrieNodeId,
+    /// The items of the whole subtree, its own included.
+    pub(crate) texts: u32,
+    /// Where the items of this prefix begin in [`Trie::items`].
+    first: u32,
+    /// Where its children begin among those of all nodes.
+    below: u32,
+    children: u16,
+    /// The items of this prefix; [`u16::MAX`] stands for more, too.
+    items: u16,
+}
 
 /// The children of the nodes of a [`Trie`]; the roots are those of the node that marks the end.
 #[derive(Debug)]
@@ -92,7 +107,7 @@ struct Children {
     starts: Box<[u32]>,
     /// The bytes of the children, rising for each node.
     bytes: Box<[u8]>,
-    nodes: Box<[TrieNodeId]>,
+    nodes: Box<[TrieChild]>,
 }
 
 impl Children {
@@ -108,12 +123,25 @@ impl Children {
                 _ => (TrieNodeId(i + 1), nodes[i as usize].skip),
             };
             while child < last {
-                bytes.push(nodes[child.index()].byte);
-                below.push(child);
-                child = nodes[child.index()].skip;
+                let [node, next] = [child, child.next()].map(|node| nodes[node.index()]);
+                bytes.push(node.byte);
+                below.push(TrieChild {
+                    node: child,
+                    texts: nodes[node.skip.index()].first - node.first,
+                    first: node.first,
+                    below: 0,
+                    children: 0,
+                    items: u16::try_from(next.first - node.first).unwrap_or(u16::MAX),
+                });
+                child = node.skip;
             }
         }
         starts.push(below.len() as u32);
+        for child in &mut below {
+            let of = &starts[child.node.index()..child.node.index() + 2];
+            child.below = of[0];
+            child.children = (of[1] - of[0]) as u16;
+        }
         Children {
             starts: starts.into(),
             bytes: bytes.into(),
@@ -121,12 +149,19 @@ impl Children {
         }
     }
 
-    /// The children of a node: their bytes and themselves.
+    /// Where the children of a node stand.
     #[inline]
-    fn of(&self, node: TrieNodeId) -> (&[u8], &[TrieNodeId]) {
+    fn of(&self, node: TrieNodeId) -> Range<usize> {
         let starts = &self.starts[node.index()..node.index() + 2];
-        let range = starts[0] as usize..starts[1] as usize;
-        (&self.bytes[range.clone()], &self.nodes[range])
+        starts[0] as usize..starts[1] as usize
+    }
+}
+
+impl TrieChild {
+    /// Where its children stand.
+    #[inline]
+    fn children(&self) -> Range<usize> {
+        self.below as usize..self.below as usize + usize::from(self.children)
     }
 }
 
@@ -245,7 +280,7 @@ impl<I: Copy> Trie<I> {
         &self,
         start: S,
         mut next: impl FnMut(S) -> ByteSet,
-        step: impl FnMut(S, u8, TrieNodeId) -> Option<S>,
+        step: impl FnMut(S, u8, TrieChild) -> Option<S>,
         found: impl FnMut(&[I], S),
     ) {
         let first = next(start);
@@ -260,49 +295,63 @@ impl<I: Copy> Trie<I> {
         start: S,
         first: ByteSet,
         mut next: impl FnMut(S) -> ByteSet,
-        mut step: impl FnMut(S, u8, TrieNodeId) -> Option<S>,
+        mut step: impl FnMut(S, u8, TrieChild) -> Option<S>,
         mut found: impl FnMut(&[I], S),
     ) {
-        let mut open = Vec::new();
-        let mut visit = |state: S, (byte, node): Child, open: &mut Vec<(TrieNodeId, S)>| {
+        let mut open: Vec<(Range<usize>, S)> = Vec::new();
+        let mut visit = |state: S, byte, child: TrieChild, open: &mut Vec<(Range<usize>, S)>| {
             work::spend(1);
-            if let Some(after) = step(state, byte, node) {
-                let items = self.items_at(node);
-                if !items.is_empty() {
-                    found(items, after);
+            if let Some(after) = step(state, byte, child) {
+                if child.items > 0 {
+                    found(self.items_of(child), after);
                 }
-                if self.node(node).skip > node.next() {
-                    open.push((node, after));
+                if child.children > 0 {
+                    open.push((child.children(), after));
                 }
             }
         };
-        self.for_children(node, first, |child| visit(start, child, &mut open));
-        while let Some((node, state)) = open.pop() {
+        self.for_children(self.children.of(node), first, |byte, child| {
+            visit(start, byte, child, &mut open);
+        });
+        while let Some((children, state)) = open.pop() {
             let bytes = next(state);
-            self.for_children(node, bytes, |child| visit(state, child, &mut open));
+            self.for_children(children, bytes, |byte, child| {
+                visit(state, byte, child, &mut open);
+            });
+        }
+    }
+
+    /// The items of a child's own text.
+    #[inline]
+    fn items_of(&self, child: TrieChild) -> &[I] {
+        match child.items {
+            u16::MAX => self.items_at(child.node),
+            items => &self.items[child.first as usize..][..usize::from(items)],
         }
     }
 
     /// The child of a node that begins with a byte.
     pub(crate) fn child(&self, node: TrieNodeId, byte: u8) -> Option<TrieNodeId> {
-        let (bytes, nodes) = self.children.of(node);
-        Some(nodes[bytes.binary_search(&byte).ok()?])
+        let all = self.children.of(node);
+        let at = self.children.bytes[all.clone()].binary_search(&byte).ok()?;
+        Some(self.children.nodes[all][at].node)
     }
 
-    /// Calls `f` with those children of a node that begin with some bytes.
-    fn for_children(&self, node: TrieNodeId, bytes: ByteSet, mut f: impl FnMut(Child)) {
-        let (all, nodes) = self.children.of(node);
+    /// Calls `f` with those of some children that begin with some bytes.
+    fn for_children(&self, all: Range<usize>, bytes: ByteSet, mut f: impl FnMut(u8, TrieChild)) {
+        let nodes = &self.children.nodes[all.clone()];
+        let all = &self.children.bytes[all];
         if all.len() > 8 * bytes.len() {
             for byte in bytes.iter() {
                 if let Ok(i) = all.binary_search(&byte) {
-                    f((byte, nodes[i]));
+                    f(byte, nodes[i]);
                 }
             }
             return;
         }
         for (&byte, &child) in all.iter().zip(nodes) {
             if bytes.contains(byte) {
-                f((byte, child));
+                f(byte, child);
             }
         }
     }
@@ -377,7 +426,7 @@ impl<I: Copy> Trie<I> {
     pub(crate) fn goes_on(&self, prefix: &[u8]) -> bool {
         let mut bytes = prefix.iter();
         let node = bytes.try_fold(self.root(), |node, &byte| self.child(node, byte));
-        node.is_some_and(|node| !self.children.of(node).0.is_empty())
+        node.is_some_and(|node| !self.children.of(node).is_empty())
     }
 }
 
@@ -428,10 +477,13 @@ mod tests {
             walked.sort_unstable();
             prop_assert_eq!(sought, walked);
             for node in trie.nodes().chain([trie.root()]) {
-                let children = trie.children.of(node);
-                for (&byte, &child) in children.0.iter().zip(children.1) {
-                    prop_assert_eq!(trie.child(node, byte), Some(child));
-                    prop_assert_eq!(trie.node(child).byte, byte);
+                for at in trie.children.of(node) {
+                    let (byte, child) = (trie.children.bytes[at], trie.children.nodes[at]);
+                    prop_assert_eq!(trie.child(node, byte), Some(child.node));
+                    prop_assert_eq!(trie.node(child.node).byte, byte);
+                    prop_assert_eq!(trie.items_of(child), trie.items_at(child.node));
+                    prop_assert_eq!(child.texts as usize, trie.items_below(child.node).len());
+                    prop_assert_eq!(child.children(), trie.children.of(child.node));
                 }
             }
         }
