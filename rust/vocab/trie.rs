@@ -469,10 +469,12 @@ mod tests {
                 let bytes: Vec<u8> = wanted[depth % 4].iter().map(|i| b'a' + i).collect();
                 ByteSet::of(&bytes)
             };
-            let step = |depth: usize, byte, _| next(depth).contains(byte).then_some(depth + 1);
+            let step = |depth: usize, byte| next(depth).contains(byte).then_some(depth + 1);
             let (mut walked, mut sought) = (Vec::new(), Vec::new());
-            trie.walk(0, step, |items, _| walked.extend_from_slice(items));
-            trie.seek(0, next, step, |items, _| sought.extend_from_slice(items));
+            let walk = |depth, byte, _| step(depth, byte);
+            trie.walk(0, walk, |items, _| walked.extend_from_slice(items));
+            let seek = |depth, byte, _| step(depth, byte);
+            trie.seek(0, next, seek, |items, _| sought.extend_from_slice(items));
             sought.sort_unstable();
             walked.sort_unstable();
             prop_assert_eq!(sought, walked);
