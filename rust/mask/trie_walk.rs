@@ -23,7 +23,7 @@ use crate::vocab::trie::{Trie, TrieNodeId};
 pub(super) const SPACE_BYTES: ByteSet = ByteSet::of(&SPACES);
 
 /// Subtrees with fewer tokens are walked.
-const SMALL: u32 = 24;
+const SMALL: u8 = 24;
 
 impl Walk<'_> {
     pub(super) fn plain(&self, config: Config) -> Tokens {

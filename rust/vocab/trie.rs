@@ -89,15 +89,15 @@ pub(crate) struct Trie<I = TokenId> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrieChild {
     pub(crate) node: TrieNodeId,
-    /// The items of the whole subtree, its own included.
-    pub(crate) texts: u32,
     /// Where the items of this prefix begin in [`Trie::items`].
     first: u32,
     /// Where its children begin among those of all nodes.
     below: u32,
     children: u16,
-    /// The items of this prefix; [`u16::MAX`] stands for more, too.
-    items: u16,
+    /// The items of this prefix; [`u8::MAX`] stands for more, too.
+    items: u8,
+    /// The items of the whole subtree, its own included; [`u8::MAX`] stands for more, too.
+    pub(crate) texts: u8,
 }
 
 /// The children of the nodes of a [`Trie`]; the roots are those of the node that marks the end.
@@ -113,9 +113,11 @@ struct Children {
 impl Children {
     fn new(nodes: &[TrieNode]) -> Self {
         let end = nodes.len() as u32 - 1;
+        let few = |count| u8::try_from(count).unwrap_or(u8::MAX);
         let mut starts = Vec::with_capacity(nodes.len() + 1);
-        let mut bytes = Vec::with_capacity(nodes.len());
-        let mut below = Vec::with_capacity(nodes.len());
+        // All nodes but the one that marks the end are children.
+        let mut bytes = Vec::with_capacity(end as usize);
+        let mut below = Vec::with_capacity(end as usize);
         for i in 0..=end {
             starts.push(below.len() as u32);
             let (mut child, last) = match i {
@@ -127,11 +129,11 @@ impl Children {
                 bytes.push(node.byte);
                 below.push(TrieChild {
                     node: child,
-                    texts: nodes[node.skip.index()].first - node.first,
                     first: node.first,
                     below: 0,
                     children: 0,
-                    items: u16::try_from(next.first - node.first).unwrap_or(u16::MAX),
+                    items: few(next.first - node.first),
+                    texts: few(nodes[node.skip.index()].first - node.first),
                 });
                 child = node.skip;
             }
@@ -325,7 +327,7 @@ impl<I: Copy> Trie<I> {
     #[inline]
     fn items_of(&self, child: TrieChild) -> &[I] {
         match child.items {
-            u16::MAX => self.items_at(child.node),
+            u8::MAX => self.items_at(child.node),
             items => &self.items[child.first as usize..][..usize::from(items)],
         }
     }
@@ -484,7 +486,7 @@ mod tests {
                     prop_assert_eq!(trie.child(node, byte), Some(child.node));
                     prop_assert_eq!(trie.node(child.node).byte, byte);
                     prop_assert_eq!(trie.items_of(child), trie.items_at(child.node));
-                    prop_assert_eq!(child.texts as usize, trie.items_below(child.node).len());
+                    prop_assert_eq!(usize::from(child.texts), trie.items_below(child.node).len());
                     prop_assert_eq!(child.children(), trie.children.of(child.node));
                 }
             }
