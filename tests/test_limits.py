@@ -73,6 +73,34 @@ def test_memory_is_bounded() -> None:
         schemask.Grammar.from_json_schema(SCHEMA, limits={"memory_bytes": 500})
 
 
+def kinds_of_objects(count: int) -> dict[str, Any]:
+    """Objects of which each kind demands a member of its own."""
+    kinds = [
+        {
+            "if": {"properties": {"kind": {"const": f"kind {i}"}}, "required": ["kind"]},
+            "then": {"required": [f"of {i}"]},
+        }
+        for i in range(count)
+    ]
+    return {"type": "object", "required": ["kind"], "allOf": kinds}
+
+
+@pytest.mark.parametrize(
+    "schema, text",
+    [
+        ({"enum": [{"id": i, "name": f"n{i}"} for i in range(1_000)]}, '{"id": 7, "name": "n7"}'),
+        (kinds_of_objects(100), '{"kind": "kind 7", "of 7": 0}'),
+    ],
+)
+def test_many_values_of_one_key_are_within_the_limits(schema: Any, text: str) -> None:
+    matcher = schemask.Grammar.from_json_schema(schema).compile(VOCABULARY).matcher()
+    mask = schemask.allocate_mask(1, VOCABULARY.size)
+    for byte in text.encode():
+        matcher.fill_mask(mask)
+        assert matcher.accept(byte)
+    assert matcher.is_accepting
+
+
 def test_time_can_be_bounded() -> None:
     limits: schemask.Limits = {"compile_work": 1 << 50, "timeout": 0.01}
     with pytest.raises(schemask.LimitError, match="timeout"):

@@ -16,6 +16,9 @@ use crate::work;
 /// Undeclared keys of one class that come in order to break rules.
 const MOST_FRESH: usize = 3;
 
+/// If more rules than this tell the values of one key apart, a diagram is larger than what it saves.
+const MOST_TOLD: usize = 200;
+
 impl ResidueBuilder<'_> {
     /// The rules of a formula in an order that keeps together what belongs together: assertions
     /// before what is nested beside them.
@@ -186,6 +189,7 @@ impl ResidueBuilder<'_> {
         let shape = self.shape;
         let declared = shape.ranks_from(KeyRank(0)).map(Key::Declared);
         let all: Vec<Key> = declared.chain(shape.wanted.iter().copied()).collect();
+        let mut told: FxHashMap<Key, usize> = FxHashMap::default();
         for &rule in rules {
             work::spend(2 * all.len());
             let required = shape.required(rule);
@@ -198,8 +202,12 @@ impl ResidueBuilder<'_> {
                 (demand != FormulaId::TRUE || required).then_some((key, demand, required))
             });
             for (key, demand, required) in demanded.collect::<Vec<_>>() {
-                if !self.is_soon_weighed(demand) {
-                    return None;
+                if !self.tells_only_kinds(demand) {
+                    let told = told.entry(key).or_default();
+                    *told += 1;
+                    if *told > MOST_TOLD || !self.is_soon_weighed(demand) {
+                        return None;
+                    }
                 }
                 let slot = self.slot(Slot::Key(key));
                 let interests = self.interests.entry(rule).or_default();
@@ -250,6 +258,14 @@ impl ResidueBuilder<'_> {
             }
         }
         Some(())
+    }
+
+    /// Whether a demand tells nothing apart but kinds of values.
+    fn tells_only_kinds(&self, demand: FormulaId) -> bool {
+        Kind::ALL.into_iter().all(|kind| {
+            let of_kind = self.rules.formulas.of_kind(demand, kind);
+            of_kind == FormulaId::TRUE || of_kind == FormulaId::FALSE
+        })
     }
 
     /// Whether a demand tells nothing apart but kinds of values, numbers and single strings: a diagram
