@@ -232,7 +232,7 @@ def test_hostile_schemas_are_answered(schema: Any) -> None:
 
 
 def test_limits_of_work() -> None:
-    with running(Typist(says), limits={"compile_work": 3000}) as server:
+    with running(Typist(says), limits={"compile_work": 300}) as server:
         schema = {"properties": {f"key {n}": {"type": "string"} for n in range(200)}}
         words = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
         status, error = refused(server, asked(response_format=words))
