@@ -26,6 +26,8 @@ struct ClassRun {
     kinds: CharKinds,
     /// The states after 0, 1, 2... characters.
     states: Vec<ScanId>,
+    /// The characters of which a token may hold but a part.
+    divisible: CharBlocks,
     /// What may come after 1, 2... characters, as far as that is looked up.
     exits: Vec<Exits>,
 }
@@ -105,6 +107,7 @@ impl ClassRun {
             class,
             kinds,
             states: vec![start, way.to],
+            divisible: divisible(scanner.spelling),
             exits: Vec::new(),
         };
         while run.extend(scanner)? {}
@@ -133,7 +136,7 @@ impl ClassRun {
         is_listed.then(|| {
             self.exits.push(Exits {
                 characters,
-                may_begin: !all.misses(divisible(scanner.spelling)),
+                may_begin: !all.misses(self.divisible),
             });
             self.states.extend(way.map(|way| way.to));
             way.is_some()
@@ -170,8 +173,8 @@ impl ClassRun {
             let others = roots.filter(|root| !CharBlocks::of(root.0).is_in(self.first));
             nodes.extend(others.map(|root| root.1));
         }
-        let may_begin = characters_of(scanner, self.states[0])
-            .is_none_or(|all| !all.misses(divisible(scanner.spelling)));
+        let may_begin =
+            characters_of(scanner, self.states[0]).is_none_or(|all| !all.misses(self.divisible));
         if may_begin {
             nodes.extend(strings.tokens.begun_roots().iter().map(|root| root.1));
         }

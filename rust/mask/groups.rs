@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::alike::key_text;
 use crate::mask::guide::{Guide, Visitor};
+use crate::mask::key_ends::in_unknown_key;
 use crate::mask::string_mask::Unlimited;
 use crate::mask::tokens::{Mask, Tokens};
 use crate::mask::walk::{Ended, Walk};
@@ -75,14 +75,7 @@ impl Walk<'_> {
         else {
             return false;
         };
-        let home = Config {
-            state: State::OtherKey {
-                object,
-                text: TextId::WHATEVER,
-                partial: Partial::Nothing,
-            },
-            ..config
-        };
+        let home = in_unknown_key(config, object);
         if !guide.forgets_keys(home) {
             return false;
         }
@@ -96,11 +89,7 @@ impl Walk<'_> {
         let mut rest = string_mask.inside.to_vec();
         clear_bits(&mut rest, &known);
         self.free_groups(home, rest, guide);
-        let unknown = Key::Other(TextId::WHATEVER, 0);
-        let after = self
-            .machine
-            .key_reader()
-            .after_key_config(home, object, unknown);
+        let after = self.after_unknown_key(home, object);
         known.sort_unstable();
         self.exits_but(string_mask, after, &known, guide);
         true

@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 
 use crate::byte_set::ByteSet;
 use crate::json::object::keys::{Key, Prefix};
+use crate::json::object::state::ObjectId;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
 use crate::mask::found::FoundTexts;
@@ -17,6 +18,17 @@ use crate::vocab::characters::WalkVerdict;
 use crate::vocab::string_mask::{
     ExitBits, ExitId, OpenedScalar, ScalarEnd, StringMask, may_hold_key,
 };
+
+/// In a key that an object does not name, whatever its text is.
+pub(super) fn in_unknown_key(config: Config, object: ObjectId) -> Config {
+    let (text, partial) = (TextId::WHATEVER, Partial::Nothing);
+    let state = State::OtherKey {
+        object,
+        text,
+        partial,
+    };
+    Config { state, ..config }
+}
 
 /// Where a key leads that an object does not name.
 struct UnknownKey {
@@ -77,41 +89,38 @@ impl Walk<'_> {
         }
     }
 
+    /// After a key that an object does not name, whatever its text is.
+    pub(super) fn after_unknown_key(&self, config: Config, object: ObjectId) -> Config {
+        let key = Key::Other(TextId::WHATEVER, 0);
+        self.machine
+            .key_reader()
+            .after_key_config(config, object, key)
+    }
+
     /// What is the same for all keys that an object does not name, at the beginning of a key.
     fn unknown_key(&self, start: Config) -> Option<UnknownKey> {
         let reader = self.machine.key_reader();
         if start.record != TextId::EMPTY {
             return None;
         }
-        let after = |object| {
-            let key = Key::Other(TextId::WHATEVER, 0);
-            Some(reader.after_key_config(start, object, key))
-        };
-        let partial = Partial::Nothing;
-        let (object, prefix, inside, closed) = match start.state {
-            State::Key { object, prefix, .. } => {
-                let text = TextId::WHATEVER;
-                let state = State::OtherKey {
-                    object,
-                    text,
-                    partial,
-                };
-                let inside = Config { state, ..start };
-                (object, Some(prefix), inside, after(object))
-            }
-            State::OtherKey { object, .. } => {
-                (object, None, reader.canonical(start), after(object))
-            }
-            State::ScannedKey { object, prefix, .. } => {
-                let inside = reader.canonical(start);
-                if inside == start {
-                    return None;
-                }
-                (object, prefix, inside, None)
-            }
+        let (object, prefix) = match start.state {
+            State::Key { object, prefix, .. } => (object, Some(prefix)),
+            State::OtherKey { object, .. } => (object, None),
+            State::ScannedKey { object, prefix, .. } => (object, prefix),
             _ => return None,
         };
-        let known = prefix.map(|prefix| reader.next_key_bytes(object, prefix, partial));
+        let (inside, closed) = match start.state {
+            // Patterns tell such keys apart.
+            State::ScannedKey { .. } => (reader.canonical(start), None),
+            _ => {
+                let closed = self.after_unknown_key(start, object);
+                (in_unknown_key(start, object), Some(closed))
+            }
+        };
+        if closed.is_none() && inside == start {
+            return None;
+        }
+        let known = prefix.map(|prefix| reader.next_key_bytes(object, prefix, Partial::Nothing));
         Some(UnknownKey {
             known: known.unwrap_or(ByteSet::NONE),
             inside,
@@ -155,8 +164,8 @@ impl Walk<'_> {
             if let Some(key) = key {
                 let reader = self.machine.key_reader();
                 let after = reader.after_key_config(config, object, key);
-                let group = groups.entry(after).or_insert_with(|| ExitBits::none(count));
-                exits.iter().for_each(|&exit| group.insert(exit));
+                let none = || ExitBits::none(count);
+                groups.entry(after).or_insert_with(none).insert_all(exits);
             }
         };
         let before = &self.vocabulary.strings(self.spelling()).before;

@@ -3,8 +3,9 @@
 //! The named ones are few and their texts are known, so they are looked up in the vocabulary's trie, one
 //! by one; only what follows them is walked.
 
+use crate::byte_set::ByteSet;
 use crate::json::cost::{NEVER, add};
-use crate::json::object::keys::{Key, KeyTable, KnownKey, Prefix};
+use crate::json::object::keys::{KeyTable, KnownKey, Prefix};
 use crate::json::object::state::ObjectId;
 use crate::json::texts::TextId;
 use crate::machine::{Config, State};
@@ -100,13 +101,9 @@ impl Walk<'_> {
     /// In a key that the object knows so far, where unknown keys are fine, too: almost every token
     /// leads to an unknown key; those that close the key while it is known are looked at alone.
     pub(super) fn open_key(&self, config: Config, object: ObjectId, partial: Partial) -> Tokens {
-        let machine = self.machine;
         let string_mask = self.string_mask(ScanKey::Anything, partial);
         let bounds = self.bounds.filter(|_| self.finds_bounds(config));
-        let unknown =
-            machine
-                .key_reader()
-                .after_key_config(config, object, Key::Other(TextId::WHATEVER, 0));
+        let unknown = self.after_unknown_key(config, object);
         let left = self.leave(&string_mask, unknown);
         let reads_key = left.reads_key;
         let exits = &string_mask.exits;
@@ -162,8 +159,7 @@ impl Walk<'_> {
                     }
                 }
                 KeyReached::Closed(node, known, rest) => {
-                    let ends = exits.after(rest.as_bytes()).iter();
-                    ends.for_each(|&exit| closed.exits.insert(exit));
+                    closed.exits.insert_all(exits.after(rest.as_bytes()));
                     let key = known.key().filter(|&key| allowed_keys.allows(key));
                     left.extend(
                         key.map(|key| (node, reader.after_key_config(config, object, key))),
@@ -193,12 +189,7 @@ impl Walk<'_> {
             matches!(at.state, State::Key { object: o, .. } if o == object)
                 && at.stack == start.stack
         };
-        let next = |at: Config| match at.state {
-            State::Key {
-                prefix, partial, ..
-            } if in_key(at) => machine.key_reader().next_key_bytes(object, prefix, partial),
-            _ => machine.lookahead().next_bytes(at),
-        };
+        let next = |at: Config| self.next_known_bytes(at, in_key(at));
         let Closed {
             tokens, allowed, ..
         } = closed;
@@ -237,6 +228,19 @@ impl Walk<'_> {
                 }
             },
         );
+    }
+
+    /// Bytes that may come; in the key that is being read, those that go on with one that the object knows.
+    pub(super) fn next_known_bytes(&self, at: Config, is_in_key: bool) -> ByteSet {
+        let machine = self.machine;
+        match at.state {
+            State::Key {
+                object,
+                prefix,
+                partial,
+            } if is_in_key => machine.key_reader().next_key_bytes(object, prefix, partial),
+            _ => machine.lookahead().next_bytes(at),
+        }
     }
 
     /// Looks up the keys of an object that go on from a prefix, those that are wanted, in the

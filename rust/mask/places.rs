@@ -168,17 +168,9 @@ impl Walk<'_> {
             }
             _ => false,
         };
-        let next = |at: Config| match at.state {
-            State::Key {
-                object,
-                prefix,
-                partial,
-            } if in_key(at) => machine.key_reader().next_key_bytes(object, prefix, partial),
-            _ => machine.lookahead().next_bytes(at),
-        };
         self.vocabulary.trie().seek(
             start,
-            next,
+            |at| self.next_known_bytes(at, in_key(at)),
             |at, byte, _| match in_key(at) && machine.key_reader().loses_key(at.state, byte) {
                 true => None,
                 false => machine.stepper().step(at, byte),

@@ -110,7 +110,7 @@ fn sweep_exits(
     let mut count = 0;
     let mut allow = |exits: &[ExitId]| {
         count += exits.len();
-        exits.iter().for_each(|&exit| open.insert(exit));
+        open.insert_all(exits);
     };
     if scanner.can_end(start) {
         allow(strings.before.bare());

@@ -4,7 +4,6 @@ use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use crate::json::object::keys::Key;
 use crate::json::texts::TextId;
 use crate::machine::{Completer, Config, Machine, SetId, State, Stepper};
 use crate::mask::bounds::KnownBounds;
@@ -75,11 +74,7 @@ impl Walk<'_> {
                 partial,
             } => {
                 let string_mask = self.string_mask(ScanKey::Anything, partial);
-                let key = Key::Other(TextId::WHATEVER, 0);
-                let after = self
-                    .machine
-                    .key_reader()
-                    .after_key_config(config, object, key);
+                let after = self.after_unknown_key(config, object);
                 let left = self.leave(&string_mask, after);
                 // One that reads a whole key may read this one again, whatever it makes of it first.
                 let is_new = |exit: &ExitId| {
@@ -261,8 +256,7 @@ impl Walk<'_> {
         self.before_quotes(config, string_mask, |at, exits| {
             if let Some(after) = self.stepper().step(at, b'"') {
                 let none = || ExitBits::none(string_mask.exits.len());
-                let group = groups.entry(after).or_insert_with(none);
-                exits.iter().for_each(|&exit| group.insert(exit));
+                groups.entry(after).or_insert_with(none).insert_all(exits);
             }
         });
         groups

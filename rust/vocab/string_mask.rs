@@ -71,6 +71,10 @@ impl ExitBits {
         self.0[exit as usize / 64] |= 1 << (exit % 64);
     }
 
+    pub(crate) fn insert_all(&mut self, exits: &[ExitId]) {
+        exits.iter().for_each(|&exit| self.insert(exit));
+    }
+
     pub(crate) fn remove(&mut self, ExitId(exit): ExitId) {
         self.0[exit as usize / 64] &= !(1 << (exit % 64));
     }
@@ -149,13 +153,11 @@ impl ClosingTokens {
     /// All of them.
     /// The tokens that hold these bytes before the quote, and no others.
     pub(crate) fn after(&self, bytes: &[u8]) -> &[ExitId] {
-        let mut bytes = bytes.iter();
-        if bytes.len() == 0 {
-            return &self.bare;
+        match self.before.find(bytes) {
+            _ if bytes.is_empty() => &self.bare,
+            Some(node) => self.before.items_at(node),
+            None => &[],
         }
-        let before = &self.before;
-        let node = bytes.try_fold(before.root(), |node, &byte| before.child(node, byte));
-        node.map_or(&[], |node| before.items_at(node))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ExitId, ClosingToken)> + '_ {

@@ -426,9 +426,14 @@ impl<I: Copy> Trie<I> {
 
     /// Whether some text is `prefix` and more.
     pub(crate) fn goes_on(&self, prefix: &[u8]) -> bool {
-        let mut bytes = prefix.iter();
-        let node = bytes.try_fold(self.root(), |node, &byte| self.child(node, byte));
+        let node = self.find(prefix);
         node.is_some_and(|node| !self.children.of(node).is_empty())
+    }
+
+    /// The node of a text, if some text begins so; that of none is the root.
+    pub(crate) fn find(&self, text: &[u8]) -> Option<TrieNodeId> {
+        let mut bytes = text.iter();
+        bytes.try_fold(self.root(), |node, &byte| self.child(node, byte))
     }
 }
 
